@@ -1,0 +1,69 @@
+"""What can go wrong, in words that say what to do next.
+
+Every error that callspool raises on purpose is a `CallspoolError`, and its text is one line.
+"""
+
+from __future__ import annotations
+
+
+class CallspoolError(Exception):
+    """Anything that callspool refuses or cannot do."""
+
+
+class InvalidCallRequest(CallspoolError, ValueError):  # noqa: N818 - a promised name
+    """A call request that would not reach anybody as it is.
+
+    Attributes: ``document`` (place in the request, from 0, or None for the request itself),
+    ``document_id`` (where the document has one), ``field`` and ``reason``.
+    """
+
+    def __init__(
+        self,
+        field: str,
+        reason: str,
+        *,
+        document: int | None = None,
+        document_id: str | None = None,
+    ) -> None:
+        self.field = field
+        self.reason = reason
+        self.document = document
+        self.document_id = document_id
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        if self.document is None:
+            return f"call request: {self.field}: {self.reason}"
+        name = f" ({self.document_id})" if self.document_id else ""
+        return f"document {self.document}{name}: {self.field}: {self.reason}"
+
+
+class QueueUnavailable(CallspoolError):  # noqa: N818 - a promised name
+    """Redis could not be reached in time; nothing is known to be stored since.
+
+    Attribute ``enqueued``: documents of this call that Redis certainly has. Enqueueing the same
+    documents again is safe: they are recognised by their ids.
+    """
+
+    def __init__(self, message: str, *, enqueued: int = 0) -> None:
+        self.enqueued = enqueued
+        super().__init__(message)
+
+
+class QueueFull(CallspoolError):  # noqa: N818 - a promised name
+    """The queue holds as much as it may; try again when workers have sent some of it.
+
+    Attribute ``enqueued``: documents of this call that were taken before the queue was full.
+    """
+
+    def __init__(self, message: str, *, enqueued: int = 0) -> None:
+        self.enqueued = enqueued
+        super().__init__(message)
+
+
+class SettingsError(CallspoolError):
+    """A setting that is missing, unknown or out of its range; the text names it."""
+
+
+class LedgerMismatch(CallspoolError):  # noqa: N818 - says what is the matter
+    """The ledger in Redis was written under other rules than this worker's."""

@@ -1,0 +1,61 @@
+"""Where everything lies in Redis: the names of the keys, written once.
+
+All keys of a partition start with ``callspool:{N}``. The braces are a Redis Cluster hash tag:
+one partition, one slot, so a script may touch all of them. Below, ``P`` is that prefix.
+
+=====================  ======  ===================================================================
+key                    type    content
+=====================  ======  ===================================================================
+P:requests             stream  messages of call requests (format: docs/message-format.md)
+P:wakeups              stream  wake-ups for the actor ``submit``; losing one costs latency only
+P:<queue>:dead         stream  messages that no worker could read, kept whole
+P:meta                 hash    ledger id, format, next batch and attempt numbers, generations
+P:counts               hash    ``spooled`` and, for each account, documents by state and events
+P:submissions          hash    ``account|outcome|code`` → answers counted
+P:scopes               set     JSON ``[account, space_token, campaign]`` of every scope seen
+P:i<G>:<2 bytes>       hash    identities of generation G: rest of the digest → batch * 1024 + place
+P:b<B>                 hash    batch B: lane, states, digests, attempts, answers
+P:p<B>                 list    raw documents of batch B while one of them may still be sent
+P:l<LANE>              hash    a lane: scope, pilot, context, schedule, its open batch, counts
+P:q<LANE>              list    closed batches of the lane, first in first out
+P:lanes                set     ids of the lanes that hold documents
+P:ring:<ACCOUNT>       list    lanes with a closed batch and an open gate, in turn
+P:waiting:<ACCOUNT>    zset    batches with waiting documents by the time they were opened
+P:sending              hash    taker → ``batch:attempt``: takes whose outcome is not recorded yet
+P:due                  zset    what has to be looked at, by Redis time in milliseconds
+P:gates                hash    why something is not sent: parked or paused, by account, space, lane
+P:parked:<GATE>        set     lanes that wait behind that gate
+P:invalid              list    the last documents that were refused, with the reason (bounded)
+=====================  ======  ===================================================================
+"""
+
+from __future__ import annotations
+
+GROUP = "workers"
+"""The consumer group of every stream."""
+
+REQUESTS = "requests"
+"""The queue of call requests: what producers write."""
+
+WAKEUPS = "wakeups"
+"""The queue of wake-ups: what the ledger writes."""
+
+
+def prefix(partition: int = 0) -> str:
+    """The start of every key of a partition, with the hash tag that keeps it in one slot."""
+    return f"callspool:{{{partition}}}"
+
+
+def stream(queue: str, partition: int = 0) -> str:
+    """The stream that carries the messages of a queue."""
+    return f"{prefix(partition)}:{queue}"
+
+
+def dead_stream(queue: str, partition: int = 0) -> str:
+    """The stream that keeps the messages of a queue that could not be read."""
+    return f"{stream(queue, partition)}:dead"
+
+
+def counts(partition: int = 0) -> str:
+    """The hash that counts documents."""
+    return f"{prefix(partition)}:counts"
