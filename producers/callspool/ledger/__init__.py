@@ -1,0 +1,1 @@
+"""Reading the ledger: what became of a document, and how the whole installation stands."""

@@ -1,0 +1,30 @@
+"""Task ids as the ledger keeps them: 16 bytes each where they are of the API's usual shape.
+
+Seen shape (S): ``T`` and 32 hex digits. Anything else is kept as it is, a line each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_USUAL = re.compile(r"T[0-9a-f]{32}")
+_HEX = b"\x01"
+_LINES = b"\x00"
+_BYTES = 16
+
+
+def pack(ids: Sequence[str]) -> bytes:
+    """Packs the ids of an attempt's documents, in their order."""
+    if all(_USUAL.fullmatch(task_id) for task_id in ids):
+        return _HEX + bytes.fromhex("".join(task_id[1:] for task_id in ids))
+    return _LINES + "\n".join(ids).encode()
+
+
+def unpack_one(packed: bytes, place: int) -> str | None:
+    """The id at a place among those that were packed together, or None if there is none."""
+    if packed[:1] == _HEX:
+        found = packed[1 + place * _BYTES : 1 + (place + 1) * _BYTES]
+        return f"T{found.hex()}" if len(found) == _BYTES else None
+    lines = packed[1:].decode(errors="replace").split("\n")
+    return lines[place] if place < len(lines) and lines[place] else None

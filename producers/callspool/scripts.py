@@ -1,0 +1,107 @@
+"""Lua scripts: read from the package, known to Redis by their digest.
+
+A script is called with EVALSHA. A server that has never seen it, or has forgotten it after a
+restart, answers NOSCRIPT; it is then loaded and the calls concerned are made again, alone or in a
+pipeline. Callers see one typed function per script; `Script` is what they are made of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from redis.exceptions import NoScriptError
+
+if TYPE_CHECKING:
+    import redis
+    import redis.asyncio
+
+Argument: TypeAlias = bytes | str | int | float
+Command: TypeAlias = tuple[Argument, ...]
+Reply: TypeAlias = object
+"""What Redis answered to one command; an error is an answer too, as a `redis.ResponseError`."""
+
+RoundTrips: TypeAlias = Generator[list[Command], list[Reply], list[Reply]]
+"""Yields the commands of a round trip, is sent their replies, and returns all in order."""
+
+
+class Script(NamedTuple):
+    """A Lua script: its name, its text, and the SHA-1 that EVALSHA asks for."""
+
+    name: str
+    source: str
+    sha: str
+
+    def call(self, keys: Sequence[Argument], args: Sequence[Argument] = ()) -> Call:
+        """One call of this script, for `run` or `run_async`."""
+        return Call(self, ("EVALSHA", self.sha, len(keys), *keys, *args))
+
+
+class Call(NamedTuple):
+    """One call of one script; ``command`` is what goes over the wire."""
+
+    script: Script
+    command: Command
+
+
+@cache
+def load(package: str, name: str) -> Script:
+    """The script in ``lua/<name>.lua`` of an import package; read once a process."""
+    source = (files(package) / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+    return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+def round_trips(calls: Sequence[Call | Command]) -> RoundTrips:
+    """The round trips that run these calls, plain commands among them, in one pipeline.
+
+    One, as a rule. A second one loads the scripts that the server did not know and repeats their
+    calls, which then come after everything that needed no repeating.
+    """
+    commands = [call.command if isinstance(call, Call) else call for call in calls]
+    replies = list((yield commands))
+    missing = {
+        place: call
+        for place, (call, reply) in enumerate(zip(calls, replies, strict=True))
+        if isinstance(call, Call) and isinstance(reply, NoScriptError)
+    }
+    if missing:
+        sources = {call.script.source for call in missing.values()}
+        loads: list[Command] = [("SCRIPT LOAD", source) for source in sources]
+        again = yield [*loads, *(call.command for call in missing.values())]
+        for place, reply in zip(missing, again[len(loads) :], strict=True):
+            replies[place] = reply
+    return replies
+
+
+def run(client: redis.Redis, calls: Sequence[Call | Command]) -> list[Reply]:
+    """Runs calls in one pipeline. A command that failed has its error in its place.
+
+    Raises what redis-py raises when the connection fails.
+    """
+    trips = round_trips(calls)
+    commands = next(trips)
+    while True:
+        pipeline: Any = client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        try:
+            commands = trips.send(pipeline.execute(raise_on_error=False))
+        except StopIteration as done:
+            return list(done.value)
+
+
+async def run_async(client: redis.asyncio.Redis, calls: Sequence[Call | Command]) -> list[Reply]:
+    """As `run`, for redis.asyncio."""
+    trips = round_trips(calls)
+    commands = next(trips)
+    while True:
+        pipeline: Any = client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        try:
+            commands = trips.send(await pipeline.execute(raise_on_error=False))
+        except StopIteration as done:
+            return list(done.value)

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from callspool.ledger import task_ids
+from callspool_worker.ledger import Taken, calls
+from callspool_worker.ledger.calls import Call
+
+from tests.support.ledgers import LANE, LedgerUnderTest, P, document, group
+
+TASKS = [f"T{number:032x}" for number in range(1000)]
+ACCOUNTS = ["default"]
+
+
+def take(spool: LedgerUnderTest, taker: str = "me:1") -> Taken:
+    taken = spool.ledger.take(taker, ACCOUNTS)
+    assert taken is not None
+    return taken
+
+
+def created(taken: Taken, run: str = "R1") -> Call:
+    return calls.created(0, taken, run, TASKS[: taken.count], "200")
+
+
+def doubt(taken: Taken) -> Call:
+    return calls.doubt(
+        0, taken, outcome="server_error", code="500", detail="it broke", proof=b'{"answered":true}'
+    )
+
+
+def put_back(taken: Taken, delay_ms: int = 0) -> Call:
+    return calls.put_back(0, taken, tries=1, delay_ms=delay_ms, outcome="rejected", code="206")
+
+
+def split(taken: Taken) -> Call:
+    return calls.split(0, taken, tries=0, outcome="rejected", code="400", detail="bad document")
+
+
+@pytest.fixture
+def ten(spool: LedgerUnderTest) -> LedgerUnderTest:
+    spool.accept(group([f"c{number}" for number in range(10)]))
+    return spool
+
+
+def test_created_documents_keep_their_run_and_task_ids_and_give_their_memory_back(
+    ten: LedgerUnderTest,
+):
+    taken = take(ten)
+    assert ten.ledger.run([created(taken)]) == [[10, 0]]
+    assert ten.counts()["created"] == 10
+    batch = ten.client.hgetall(f"{P}:b{taken.batch}")
+    assert batch[b"r1"] == b"R1"
+    assert task_ids.unpack_one(batch[b"t1"], 3) == TASKS[3]
+    assert b"d" not in batch
+    assert not ten.client.exists(f"{P}:p{taken.batch}")
+    assert ten.client.hlen(f"{P}:sending") == 0
+    assert ten.client.scard(f"{P}:lanes") == 0
+    ten.check()
+
+
+def test_a_lost_reply_to_created_changes_nothing_when_it_is_asked_again(ten: LedgerUnderTest):
+    taken = take(ten)
+    ten.ledger.run([created(taken)])
+    assert ten.ledger.run([created(taken)]) == [[0, 0]]
+    assert ten.counts()["runs"] == 1
+    ten.check()
+
+
+def test_documents_that_are_put_back_rest_until_they_are_due_and_keep_their_order(
+    ten: LedgerUnderTest,
+):
+    ten.accept(group(["later"]))
+    taken = take(ten)
+    assert ten.ledger.run([put_back(taken, delay_ms=60)]) == [10]
+    assert ten.ledger.run([put_back(taken, delay_ms=60)]) == [-1]
+    assert take(ten, "me:2").count == 1
+    assert ten.ledger.take("me:3", ACCOUNTS) is None
+    time.sleep(0.07)
+    ten.ledger.run([calls.sweep(0, ten.ledger.limits, 1000, 1000)])
+    again = take(ten, "me:4")
+    assert (again.documents, again.tries) == (taken.documents, 1)
+    assert again.attempt > taken.attempt
+    ten.check()
+
+
+def test_only_the_attempt_that_holds_a_batch_may_put_it_back_or_bury_it(ten: LedgerUnderTest):
+    old = take(ten)
+    ten.ledger.run([put_back(old)])
+    new = take(ten, "me:2")
+    bury = calls.bury(0, old, outcome="rejected", code="400", detail="no")
+    assert ten.ledger.run([put_back(old), doubt(old), split(old), bury]) == [-1, -1, -1, -1]
+    assert ten.counts()["sending"] == 10
+    ten.ledger.run([created(new)])
+    ten.check()
+
+
+def test_a_late_proof_of_creation_settles_what_waits_again(ten: LedgerUnderTest):
+    old = take(ten)
+    held = f"{old.batch}:{old.attempt}"
+    assert ten.ledger.run([calls.lapse(0, "me:1", held, "the worker is gone")]) == [10]
+    assert ten.counts()["in_doubt"] == 10
+    step = calls.resend(0, old.batch, old.attempt, delay_ms=1, size=10, tries=1)
+    assert ten.ledger.run([step]) == [10]
+    assert ten.counts()["waiting"] == 10
+    assert ten.ledger.run([created(old)]) == [[10, 0]]
+    assert ten.counts()["created"] == 10
+    ten.check()
+
+
+def test_a_late_proof_waits_for_the_attempt_that_sends_the_documents_again(ten: LedgerUnderTest):
+    old = take(ten)
+    ten.ledger.run([calls.lapse(0, "me:1", f"{old.batch}:{old.attempt}", "gone")])
+    ten.ledger.run([calls.resend(0, old.batch, old.attempt, delay_ms=0, size=10, tries=1)])
+    ten.ledger.run([calls.sweep(0, ten.ledger.limits, 1000, 1000)])
+    new = take(ten, "me:2")
+    assert ten.ledger.run([created(old, "Rold")]) == [[0, 0]]
+    assert ten.ledger.run([doubt(new)]) == [0]
+    assert ten.counts()["created"] == 10
+    assert ten.client.zcard(f"{P}:doubts") == 0
+    ten.check()
+
+
+def test_documents_created_by_two_attempts_keep_both_proofs_and_are_counted(ten: LedgerUnderTest):
+    old = take(ten)
+    ten.ledger.run([calls.lapse(0, "me:1", f"{old.batch}:{old.attempt}", "gone")])
+    ten.ledger.run([calls.resend(0, old.batch, old.attempt, delay_ms=0, size=10, tries=1)])
+    ten.ledger.run([calls.sweep(0, ten.ledger.limits, 1000, 1000)])
+    new = take(ten, "me:2")
+    ten.ledger.run([created(new, "Rnew")])
+    assert ten.ledger.run([created(old, "Rold")]) == [[0, 10]]
+    assert ten.counts()["created_twice"] == 10
+    batch = ten.client.hgetall(f"{P}:b{new.batch}")
+    assert (batch[b"r1"], batch[b"r2"]) == (b"Rold", b"Rnew")
+    ten.check()
+
+
+def test_the_halves_of_a_refused_batch_are_sent_in_order_until_the_bad_one_is_alone(
+    ten: LedgerUnderTest,
+):
+    sizes = []
+    turn = 0
+    while batch := ten.ledger.take(f"me:{turn}", ACCOUNTS):
+        turn += 1
+        sizes.append(batch.count)
+        if document("c7") not in batch.documents:
+            ten.ledger.run([created(batch)])
+        elif batch.count > 1:
+            ten.ledger.run([split(batch)])
+        else:
+            bury = calls.bury(0, batch, outcome="rejected", code="400", detail="c7 is no number")
+            assert ten.ledger.run([bury]) == [1]
+    assert sizes == [10, 5, 5, 3, 2, 1, 2]
+    assert ten.state("c7") == "x"
+    assert ten.counts()["created"] == 9
+    assert ten.accept(group(["c3"])).duplicate == 1
+    assert ten.accept(group(["c7"])).accepted == 1
+    ten.check()
+
+
+def test_a_partly_created_batch_is_split_without_the_created_documents(ten: LedgerUnderTest):
+    first = take(ten)
+    ten.ledger.run([split(first)])
+    half = take(ten, "me:2")
+    ten.ledger.run([created(half)])
+    rest = take(ten, "me:3")
+    ten.ledger.run([split(rest)])
+    third = take(ten, "me:4")
+    assert third.documents.startswith(document("c5"))
+    ten.check()
+
+
+def test_a_closed_gate_keeps_its_lanes_and_one_probe_opens_it(ten: LedgerUnderTest):
+    ten.accept(group(["other"], LANE._replace(campaign="two")))
+    taken = take(ten)
+    gate = "account:default"
+    close = calls.close_gate(0, gate, kind="parked", reason="401", code="401", probe_ms=40)
+    ten.ledger.run([close, put_back(taken)])
+    assert ten.ledger.take("me:2", ACCOUNTS) is None
+    assert ten.client.scard(f"{P}:parked:{gate}") == 2
+    time.sleep(0.05)
+    ten.ledger.run([calls.sweep(0, ten.ledger.limits, 40, 1000)])
+    probe = take(ten, "me:3")
+    assert probe.gate == gate
+    assert ten.ledger.take("me:4", ACCOUNTS) is None
+    ten.ledger.run([created(probe), calls.open_gate(0, probe.gate)])
+    assert take(ten, "me:5").gate == ""
+    ten.check()
+
+
+def test_a_throttled_account_rests_while_others_go_on(ten: LedgerUnderTest):
+    ten.accept(group(["x"], LANE._replace(account="acme")))
+    ten.ledger.run([calls.throttle(0, "default", 60)])
+    both = ["default", "acme"]
+    assert ten.ledger.take("me:1", both).lane.account == "acme"
+    assert ten.ledger.take("me:2", both) is None
+    time.sleep(0.07)
+    assert ten.ledger.take("me:3", both).lane.account == "default"
+
+
+def test_a_resend_without_proof_is_counted_and_may_split_the_batch(ten: LedgerUnderTest):
+    taken = take(ten)
+    ten.ledger.run([doubt(taken)])
+    step = calls.resend(0, taken.batch, taken.attempt, delay_ms=0, size=5, tries=7)
+    assert ten.ledger.run([step]) == [10]
+    assert ten.counts()["unproven"] == 10
+    half = take(ten, "me:2")
+    assert (half.count, half.tries) == (5, 7)
+    ten.check()
+
+
+def test_what_a_dead_taker_held_is_in_doubt_and_only_once(ten: LedgerUnderTest):
+    taken = take(ten)
+    held = f"{taken.batch}:{taken.attempt}"
+    assert ten.ledger.sending() == {"me:1": held}
+    steps = [calls.lapse(0, "me:1", held, "gone"), calls.lapse(0, "me:1", held, "gone")]
+    assert ten.ledger.run(steps) == [10, -1]
+    assert ten.counts()["in_doubt"] == 10
+    ten.check()
+
+
+def test_generations_are_forgotten_once_everything_in_them_is_settled(ten: LedgerUnderTest):
+    ten.ledger.run([created(take(ten))])
+    ten.accept(group(["dead"], reason="too large"))
+
+    def forget(window: int) -> str:
+        return ten.ledger.run([calls.forget(0, window, 5000)])[0].decode()
+
+    assert forget(60_000) == "rested"
+    time.sleep(0.02)
+    assert forget(10) == "began"
+    ten.accept(group(["fresh"]))
+    ten.ledger.run([created(take(ten, "me:2"))])
+    time.sleep(0.02)
+    assert forget(10) == "began"
+    ten.accept(group(["newest"]))
+    time.sleep(0.02)
+    while (word := forget(10)) != "dropped":
+        assert word in {"moved", "dropping"}
+    assert ten.state("c1") == ""
+    assert ten.state("dead") == "x"
+    assert ten.state("newest") == "w"
+    assert ten.accept(group(["c1"])).accepted == 1
+    assert ten.accept(group(["dead"])).accepted == 1

@@ -1,0 +1,30 @@
+"""The ledger: the record, in Redis, of every document's state. The only truth."""
+
+from __future__ import annotations
+
+from callspool_worker.ledger.errors import LedgerFull, LedgerUnavailable
+from callspool_worker.ledger.ledger import Ledger
+from callspool_worker.ledger.limits import Limits
+from callspool_worker.ledger.records import (
+    SEPARATOR,
+    Accepted,
+    Delivery,
+    Group,
+    LaneKey,
+    Refusal,
+    Taken,
+)
+
+__all__ = [
+    "SEPARATOR",
+    "Accepted",
+    "Delivery",
+    "Group",
+    "LaneKey",
+    "Ledger",
+    "LedgerFull",
+    "LedgerUnavailable",
+    "Limits",
+    "Refusal",
+    "Taken",
+]

@@ -1,0 +1,161 @@
+"""The ledger as the worker uses it: typed steps, run until Redis has answered."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import redis
+from callspool import keys
+from callspool.errors import LedgerMismatch
+from callspool.scripts import Call, Reply, run
+
+from callspool_worker.ledger import calls
+from callspool_worker.ledger.errors import LedgerFull, LedgerUnavailable
+from callspool_worker.ledger.records import SEPARATOR, Accepted, Delivery, LaneKey, Taken
+
+if TYPE_CHECKING:
+    from callspool_worker.ledger.limits import Limits
+
+FORMAT = 1
+"""The format of the ledger that this release reads and writes."""
+
+IDENTITY_RULES = 1
+"""The rules by which documents are identified; a ledger keeps those it began with."""
+
+PARTITIONS = 1
+
+
+class Ledger:
+    """The record of every document's state, in Redis. Safe among threads.
+
+    Every method raises `LedgerUnavailable` when Redis does not answer and `LedgerFull` when it is
+    out of memory; asking again is then always safe.
+    """
+
+    def __init__(self, client: redis.Redis, limits: Limits, partition: int = 0) -> None:
+        self._client = client
+        self.limits = limits
+        self.partition = partition
+        self.id = ""
+
+    def run(self, steps: Sequence[Call]) -> list[Reply]:
+        """Runs calls in one round trip; raises the first error among their replies."""
+        try:
+            replies = run(self._client, steps)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise LedgerUnavailable(f"Redis does not answer: {type(error).__name__}") from error
+        for reply in replies:
+            if isinstance(reply, redis.RedisError):
+                raise _translated(reply) from reply
+        return replies
+
+    def open(self) -> None:
+        """Begins the ledger if there is none.
+
+        Raises `LedgerMismatch` if it was begun under other rules than this worker's.
+        """
+        step = calls.open_ledger(
+            self.partition, secrets.token_hex(4), FORMAT, IDENTITY_RULES, PARTITIONS
+        )
+        (reply,) = self.run([step])
+        ledger_id, *rules = _list(reply)
+        ours = [FORMAT, IDENTITY_RULES, PARTITIONS]
+        theirs = [int(_bytes(rule)) for rule in rules]
+        if theirs != ours:
+            raise LedgerMismatch(
+                f"the ledger in Redis has format, identity rules and partitions {theirs}, this"
+                f" worker has {ours}; run the release that wrote it, or use another Redis database"
+            )
+        self.id = _bytes(ledger_id).decode()
+
+    def accept(self, deliveries: Sequence[Delivery]) -> list[Accepted]:
+        """Accepts messages: all of their documents are in the ledger when this returns."""
+        (reply,) = self.run([calls.accept(self.partition, self.limits, deliveries)])
+        return [_accepted(_list(one)) for one in _list(reply)]
+
+    def take(self, taker: str, accounts: Sequence[str]) -> Taken | None:
+        """The next batch that may be sent for these accounts, or None."""
+        return self.record_and_take([], taker, accounts)
+
+    def record_and_take(
+        self, steps: Sequence[Call], taker: str, accounts: Sequence[str]
+    ) -> Taken | None:
+        """Records the end of an attempt and takes the next batch in the same round trip."""
+        while True:
+            take = calls.take(self.partition, self.limits, taker, accounts)
+            reply = _list(self.run([*steps, take])[-1])
+            if len(reply) != 1:
+                return _taken(taker, reply) if reply else None
+            steps = ()
+
+    def sending(self) -> dict[str, str]:
+        """Takers and what they hold (``batch:attempt``): takes without a recorded outcome."""
+        key = f"{keys.prefix(self.partition)}:sending"
+        (reply,) = self.run_commands([("HGETALL", key)])
+        found = reply if isinstance(reply, dict) else {}
+        return {_bytes(taker).decode(): _bytes(held).decode() for taker, held in found.items()}
+
+    def run_commands(self, commands: Sequence[tuple[str, ...]]) -> list[Reply]:
+        """Runs plain commands, with the same translation of errors."""
+        try:
+            return run(self._client, commands)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise LedgerUnavailable(f"Redis does not answer: {type(error).__name__}") from error
+
+
+def _translated(error: redis.RedisError) -> Exception:
+    text = str(error)
+    if isinstance(error, redis.OutOfMemoryError) or text.startswith("OOM") or "OOM" in text[:60]:
+        return LedgerFull("Redis is out of memory: raise maxmemory, or let workers send first")
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError | redis.ReadOnlyError):
+        return LedgerUnavailable(f"Redis does not answer: {type(error).__name__}")
+    return error
+
+
+def _bytes(value: object) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode()
+    return str(value).encode()
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError(f"a script of the ledger answered {type(value).__name__}, not a list")
+    return value
+
+
+def _accepted(reply: list[object]) -> Accepted:
+    if not reply:
+        return Accepted(0, 0, 0, known=True)
+    accepted, duplicate, refused = (int(_bytes(number)) for number in reply)
+    return Accepted(accepted, duplicate, refused)
+
+
+def _taken(taker: str, reply: list[object]) -> Taken:
+    text = [_bytes(part).decode() for part in (*reply[:11], *reply[12:])]
+    pieces = [_bytes(piece) for piece in _list(reply[11])]
+    states = text[10]
+    count = states.count("s")
+    documents = SEPARATOR.join(pieces)
+    if count < len(states):
+        every = documents.split(SEPARATOR)
+        documents = SEPARATOR.join(
+            document for document, letter in zip(every, states, strict=True) if letter == "s"
+        )
+    return Taken(
+        batch=int(text[0]),
+        attempt=int(text[1]),
+        tries=int(text[2]),
+        taker=taker,
+        lane_id=text[4],
+        lane=LaneKey(text[3], *text[5:10]),
+        states=states,
+        documents=documents,
+        count=count,
+        gate=text[11],
+        at_ms=int(text[12]),
+    )

@@ -1,0 +1,17 @@
+"""How large batches may be, and how long documents wait for company."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of batches, in documents, bytes and milliseconds."""
+
+    batch_size: int = 100
+    batch_bytes: int = 900_000
+    linger_ms: int = 1000
+    bytes_a_document: int = 64
+    """What a document adds to a body besides itself: separator and marker."""
+    refusals_kept: int = 1000

@@ -1,0 +1,296 @@
+#!lua
+-- accept: deduplicates the documents of messages and appends the new ones to their lanes.
+-- A message that is no longer pending was accepted before and counts nothing.
+-- KEYS[1] prefix   KEYS[2] stream of the messages
+-- ARGV[1] consumer group   ARGV[2] documents a batch   ARGV[3] bytes a body   ARGV[4] linger, ms
+-- ARGV[5] wake-ups at most   ARGV[6] bytes that each document adds to a body
+-- ARGV[7] refused documents to keep   then, for each message:
+--   entry id, documents counted as spooled, number of groups, number of refused documents;
+--   for each group: lane, account, space, campaign, pilot, context, schedule, bytes of an empty
+--     body, expiry in ms (0: none), reason why they cannot be sent ('' if they can), digests,
+--     documents joined by \30;
+--   for each refused document: account, JSON record
+-- Reply: for each message {accepted, duplicate, refused}, or {} if it was accepted before.
+-- include: base generations lanes batches
+local group_name, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local linger, wake_limit, overhead = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local refused_kept = tonumber(ARGV[7])
+local GROUP_ARGUMENTS, REFUSED_ARGUMENTS = 12, 2
+local sub = string.sub
+
+local living = generations()
+local newest = living[#living]
+local generation_start = tonumber(call('HGET', P .. ':g' .. newest, 'first'))
+local closed = 0
+local touched = {}
+
+local function register_lane(group)
+  if call('SADD', P .. ':lanes', group.lane) == 0 then return end
+  call('HSET', lane_key(group.lane), 'account', group.account, 'space', group.space,
+    'campaign', group.campaign, 'pilot', group.pilot, 'context', group.context,
+    'schedule', group.schedule, 'head', group.head, 'each', overhead, 'open', '', 'ring', '0',
+    'waiting', 0, 'unsettled', 0)
+  call('SADD', P .. ':accounts', group.account)
+  call('SADD', P .. ':scopes', cjson.encode({ group.account, group.space, group.campaign }))
+end
+
+local function begin_batch(group)
+  return {
+    id = new_batch_number(), group = group, lane = group.lane, account = group.account,
+    g = newest, n = 0, before = 0, z = group.head, s = '', d = '', o = NOW, a = '', x = '',
+    soonest = 0, pieces = {}, letter = 'w', phase = 'open',
+  }
+end
+
+-- The lane's open batch; one of an older generation is closed, since new identities go elsewhere.
+local function open_batch(group)
+  local id = call('HGET', lane_key(group.lane), 'open')
+  if not id or id == '' then return begin_batch(group) end
+  if tonumber(id) < generation_start then
+    enqueue(load_batch(id), false)
+    closed = closed + 1
+    return begin_batch(group)
+  end
+  local f = call('HMGET', batch_key(id), 'n', 'z', 's', 'd', 'o', 'a', 'x', 'soonest')
+  return {
+    id = tonumber(id), group = group, lane = group.lane, account = group.account, g = newest,
+    n = tonumber(f[1]), before = tonumber(f[1]), z = tonumber(f[2]), s = f[3], d = f[4],
+    o = tonumber(f[5]), a = f[6], x = f[7], soonest = tonumber(f[8]), pieces = {}, letter = 'w',
+    phase = 'open',
+  }
+end
+
+-- Appends `place:ms,` where the value changes, so that a run of equals costs one entry.
+local function extend_run(run, place, value)
+  local last = string.match(run, ':(%d+),$')
+  if last == tostring(value) or (run == '' and value == 0) then return run end
+  return run .. place .. ':' .. value .. ','
+end
+
+local function add(batch, payload, digests, bytes, n)
+  if n == 0 then return end
+  local expires = batch.group.expires
+  batch.a = extend_run(batch.a, batch.n, NOW - batch.o)
+  batch.x = extend_run(batch.x, batch.n, expires)
+  if expires > 0 and (batch.soonest == 0 or expires < batch.soonest) then batch.soonest = expires end
+  batch.pieces[#batch.pieces + 1] = payload
+  batch.n, batch.z = batch.n + n, batch.z + bytes
+  batch.s = batch.s .. string.rep(batch.letter, n)
+  batch.d = batch.d .. digests
+end
+
+local function store(batch)
+  local added = batch.n - batch.before
+  if added == 0 then return end
+  register_lane(batch.group)
+  call('HSET', batch_key(batch.id), 'lane', batch.lane, 'account', batch.account, 'g', batch.g,
+    'n', batch.n, 'z', batch.z, 's', batch.s, 'd', batch.d, 'o', batch.o, 'a', batch.a,
+    'x', batch.x, 'soonest', batch.soonest, 'phase', batch.phase)
+  call('RPUSH', payload_key(batch.id), unpack(batch.pieces))
+  count(batch.account, 'accepted', added)
+  count(batch.account, STATE[batch.letter], added)
+  call('HINCRBY', P .. ':g' .. newest, 'unsettled', added)
+  call('HINCRBY', lane_key(batch.lane), 'unsettled', added)
+  if batch.letter == 'w' then
+    call('HINCRBY', P .. ':counts', 'waiting', added)
+    call('HINCRBY', lane_key(batch.lane), 'waiting', added)
+    if batch.before == 0 then
+      call('ZADD', P .. ':waiting:' .. batch.account, batch.o, batch.id)
+    end
+  end
+end
+
+local function close(batch)
+  store(batch)
+  if batch.n == 0 then return end
+  call('HSET', lane_key(batch.lane), 'open', '')
+  enqueue(batch, false)
+  closed = closed + 1
+end
+
+local function leave_open(batch)
+  store(batch)
+  if batch.n == batch.before then return end
+  call('HSET', lane_key(batch.lane), 'open', batch.id)
+  if batch.before == 0 then call('ZADD', P .. ':due', batch.o + linger, 'L' .. batch.lane) end
+  touched[batch.lane] = batch
+end
+
+-- May a known identity be accepted anew? Dead, cancelled and expired documents may.
+local function is_replaceable(value)
+  local id, place = math.floor(value / PLACES), value % PLACES + 1
+  local old = load_batch(id)
+  if not old then return false end -- claimed by this very step
+  local letter = sub(old.s, place, place)
+  if letter == 'x' then
+    old.s = sub(old.s, 1, place - 1) .. 'X' .. sub(old.s, place + 1)
+    call('HSET', batch_key(id), 's', old.s)
+    move(old, 'x', 'X', 1)
+    if close_if_settled(old) then call('ZREM', P .. ':dead', id) end
+    return true
+  end
+  return letter == 'k' or letter == 'e'
+end
+
+-- Claims an identity for a place in a batch; false if it is a duplicate.
+local function claim(digest, value)
+  local field = rest(digest)
+  for i = 1, #living - 1 do
+    local older = bucket(living[i], digest)
+    local known = call('HGET', older, field)
+    if known then
+      if not is_replaceable(tonumber(known)) then return false end
+      call('HDEL', older, field)
+    end
+  end
+  local key = bucket(newest, digest)
+  if call('HSETNX', key, field, value) == 1 then return true end
+  if not is_replaceable(tonumber(call('HGET', key, field))) then return false end
+  call('HSET', key, field, value)
+  return true
+end
+
+local function split(payload)
+  local found = {}
+  for document in string.gmatch(payload, '[^\30]+') do found[#found + 1] = document end
+  return found
+end
+
+local function digest_of(group, i)
+  return sub(group.digests, (i - 1) * DIGEST_BYTES + 1, i * DIGEST_BYTES)
+end
+
+-- All documents of the group fit into the batch: one piece, untouched if none is a duplicate.
+local function append_whole(batch, group, n, bytes)
+  local kept = {}
+  for i = 1, n do
+    if claim(digest_of(group, i), batch.id * PLACES + batch.n + #kept) then kept[#kept + 1] = i end
+  end
+  if #kept == n then
+    add(batch, group.payload, group.digests, bytes, n)
+    return n
+  end
+  local documents, pieces, digests, size = split(group.payload), {}, {}, 0
+  for k, i in ipairs(kept) do
+    pieces[k], digests[k] = documents[i], digest_of(group, i)
+    size = size + #documents[i] + overhead
+  end
+  add(batch, table.concat(pieces, '\30'), table.concat(digests), size, #kept)
+  return #kept
+end
+
+-- Document by document: fills the open batch, closes it, and goes on with the next.
+local function append_each(batch, group, n)
+  local documents, accepted = split(group.payload), 0
+  local pieces, digests, size = {}, {}, 0
+  local function flush()
+    add(batch, table.concat(pieces, '\30'), table.concat(digests), size, #pieces)
+    pieces, digests, size = {}, {}, 0
+  end
+  for i = 1, n do
+    local digest, bytes = digest_of(group, i), #documents[i] + overhead
+    local held = batch.n + #pieces
+    if held >= batch_size or (held > 0 and batch.z + size + bytes > batch_bytes) then
+      flush()
+      close(batch)
+      batch, held = begin_batch(group), 0
+    end
+    if claim(digest, batch.id * PLACES + held) then
+      pieces[#pieces + 1], digests[#digests + 1], size = documents[i], digest, size + bytes
+      accepted = accepted + 1
+    end
+  end
+  flush()
+  return accepted, batch
+end
+
+-- Documents that cannot be sent at all are accepted and dead at once, a batch each.
+local function bury_each(group, n)
+  local accepted = 0
+  for i, document in ipairs(split(group.payload)) do
+    local digest, batch = digest_of(group, i), begin_batch(group)
+    batch.letter, batch.phase = 'x', 'buried'
+    if claim(digest, batch.id * PLACES) then
+      add(batch, document, digest, #document + overhead, 1)
+      store(batch)
+      call('HSET', batch_key(batch.id), 'why', group.reason)
+      call('ZADD', P .. ':dead', NOW, batch.id)
+      accepted = accepted + 1
+    end
+  end
+  return accepted, n - accepted
+end
+
+-- Appends a group's documents; tells how many are new and how many were known.
+local function append(group)
+  local n = #group.digests / DIGEST_BYTES
+  if group.reason ~= '' then return bury_each(group, n) end
+  local batch, accepted = open_batch(group), nil
+  local bytes = #group.payload + n * overhead
+  if batch.n + n <= batch_size and batch.z + bytes <= batch_bytes then
+    accepted = append_whole(batch, group, n, bytes)
+  else
+    accepted, batch = append_each(batch, group, n)
+  end
+  if batch.n >= batch_size then close(batch) else leave_open(batch) end
+  return accepted, n - accepted
+end
+
+local function read_group(i)
+  return {
+    lane = ARGV[i], account = ARGV[i + 1], space = ARGV[i + 2], campaign = ARGV[i + 3],
+    pilot = ARGV[i + 4], context = ARGV[i + 5], schedule = ARGV[i + 6],
+    head = tonumber(ARGV[i + 7]), expires = tonumber(ARGV[i + 8]), reason = ARGV[i + 9],
+    digests = ARGV[i + 10], payload = ARGV[i + 11],
+  }
+end
+
+local function refuse(account, document)
+  count(account, 'invalid', 1)
+  call('LPUSH', P .. ':invalid', document)
+  call('LTRIM', P .. ':invalid', 0, refused_kept - 1)
+end
+
+local function accept_message(i, groups, refused)
+  local accepted, duplicate = 0, 0
+  for _ = 1, groups do
+    local group = read_group(i)
+    local new, known = append(group)
+    count(group.account, 'duplicate', known)
+    accepted, duplicate = accepted + new, duplicate + known
+    i = i + GROUP_ARGUMENTS
+  end
+  for _ = 1, refused do
+    refuse(ARGV[i], ARGV[i + 1])
+    i = i + REFUSED_ARGUMENTS
+  end
+  return { accepted, duplicate, refused }
+end
+
+local reply = {}
+local i = 8
+while ARGV[i] do
+  local entry, spooled = ARGV[i], tonumber(ARGV[i + 1])
+  local groups, refused = tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
+  i = i + 4
+  if #call('XPENDING', KEYS[2], group_name, entry, entry, 1) == 0 then
+    reply[#reply + 1] = {}
+  else
+    reply[#reply + 1] = accept_message(i, groups, refused)
+    call('XACK', KEYS[2], group_name, entry)
+    call('XDEL', KEYS[2], entry)
+    if spooled > 0 then call('HINCRBY', P .. ':counts', 'spooled', -spooled) end
+  end
+  i = i + groups * GROUP_ARGUMENTS + refused * REFUSED_ARGUMENTS
+end
+if linger == 0 then
+  for lane, batch in pairs(touched) do
+    if call('HGET', lane_key(lane), 'open') == tostring(batch.id) then
+      call('HSET', lane_key(lane), 'open', '')
+      enqueue(batch, false)
+      closed = closed + 1
+    end
+  end
+end
+if closed > 0 then wake(closed, wake_limit) end
+return reply

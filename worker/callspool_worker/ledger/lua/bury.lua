@@ -1,0 +1,24 @@
+#!lua flags=allow-oom
+-- bury: documents that cannot be sent, with the reason; kept, so that they can be replayed.
+-- KEYS[1] prefix
+-- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] outcome   ARGV[5] code
+-- ARGV[6] detail
+-- Reply: documents buried; -1 if the batch is not this attempt's any more.
+-- include: base generations lanes batches
+local batch = load_batch(ARGV[1])
+local attempt = tonumber(ARGV[2])
+local in_doubt = batch and batch.phase == 'doubt' and batch.attempt == attempt
+if not in_doubt and not is_current(batch, attempt) then return -1 end
+local n
+if in_doubt then
+  n = turn(batch, 'd', 'x')
+  call('ZREM', P .. ':doubts', batch.id)
+else
+  n = leave_sending(batch, 'x')
+  call('HDEL', P .. ':sending', ARGV[3])
+  record(batch, n, ARGV[4], ARGV[5], ARGV[6])
+  tally(batch.account, ARGV[4], ARGV[5])
+end
+call('HSET', batch_key(batch.id), 's', batch.s, 'phase', 'buried', 'why', ARGV[6])
+if not close_if_settled(batch) then call('ZADD', P .. ':dead', NOW, batch.id) end
+return n

@@ -1,0 +1,15 @@
+#!lua flags=allow-oom
+-- close_gate: nothing behind this gate is sent until it opens; now and then one batch tries it.
+-- KEYS[1] prefix
+-- ARGV[1] gate   ARGV[2] parked or paused   ARGV[3] reason   ARGV[4] code
+-- ARGV[5] ms until the next probe (0: none)
+-- Reply: how often it was found closed.
+-- include: base
+local known = call('HGET', P .. ':gates', ARGV[1])
+local state = known and cjson.decode(known) or { since = NOW, refusals = 0 }
+state.kind, state.reason, state.code, state.probe = ARGV[2], ARGV[3], ARGV[4], 'none'
+state.refusals = state.refusals + 1
+call('HSET', P .. ':gates', ARGV[1], cjson.encode(state))
+local delay = tonumber(ARGV[5])
+if delay > 0 then call('ZADD', P .. ':due', NOW + delay, 'G' .. ARGV[1]) end
+return state.refusals

@@ -1,0 +1,111 @@
+#!lua flags=allow-oom
+-- forget: begins a new generation of identities in time, and drops an old one, a bounded piece a
+-- call, when nothing in it is unsettled and its last settling is a window old. What is still
+-- unsettled when a third generation stands behind it moves on into the newest.
+-- KEYS[1] prefix
+-- ARGV[1] dedupe window, ms   ARGV[2] buckets or batches a call
+-- Reply: 'rested', 'began', 'moved', 'dropping' or 'dropped'
+-- include: base generations lanes batches
+local window, piece = tonumber(ARGV[1]), tonumber(ARGV[2])
+local BUCKETS, MOST_GENERATIONS = 65536, 3
+local living = generations()
+local oldest, newest = living[1], living[#living]
+
+local function fields_of(generation)
+  local f = call('HMGET', P .. ':g' .. generation, 'first', 'opened', 'settled', 'unsettled', 'at')
+  return {
+    first = tonumber(f[1]), opened = tonumber(f[2]), settled = tonumber(f[3]),
+    unsettled = tonumber(f[4]), at = tonumber(f[5] or '0'),
+  }
+end
+
+local function begin_next()
+  local last = tonumber(call('HGET', P .. ':meta', 'batch') or '0')
+  local current = fields_of(newest)
+  if #living >= MOST_GENERATIONS or NOW - current.opened < window / 2 then return false end
+  if last < current.first then return false end
+  local number = newest + 1
+  begin_generation(number)
+  living[#living + 1] = number
+  call('HSET', P .. ':meta', 'generations', table.concat(living, ' '))
+  return true
+end
+
+-- The batches of the oldest generation, by numbers, from where the last call stopped.
+local function next_batches(state)
+  local last = tonumber(call('HGET', P .. ':g' .. living[2], 'first')) - 1
+  local from = math.max(state.first, state.at)
+  return from, math.min(from + piece - 1, last), last
+end
+
+local function move_on(batch)
+  local digests = call('HGET', batch_key(batch.id), 'd')
+  local moved = 0
+  for place = 1, batch.n do
+    if string.find(string.sub(batch.s, place, place), UNSETTLED) then
+      local digest = string.sub(digests, (place - 1) * DIGEST_BYTES + 1, place * DIGEST_BYTES)
+      call('HDEL', bucket(oldest, digest), rest(digest))
+      call('HSET', bucket(newest, digest), rest(digest), batch.id * PLACES + place - 1)
+      moved = moved + 1
+    end
+  end
+  call('HSET', batch_key(batch.id), 'g', newest)
+  call('SREM', P .. ':kept:' .. oldest, batch.id)
+  call('SADD', P .. ':kept:' .. newest, batch.id)
+  call('HINCRBY', P .. ':g' .. oldest, 'unsettled', -moved)
+  call('HINCRBY', P .. ':g' .. newest, 'unsettled', moved)
+end
+
+local function move_if_unsettled(id)
+  local batch = load_batch(id)
+  if batch and batch.g == oldest and string.find(batch.s, UNSETTLED) then move_on(batch) end
+end
+
+local function move_piece(state)
+  local from, till, last = next_batches(state)
+  for id = from, till do move_if_unsettled(id) end
+  if till >= last then
+    for _, id in ipairs(call('SRANDMEMBER', P .. ':kept:' .. oldest, piece)) do move_if_unsettled(id) end
+    till = state.first - 1
+  end
+  call('HSET', P .. ':g' .. oldest, 'at', till + 1)
+end
+
+local function drop_batch(id)
+  if call('HGET', batch_key(id), 'g') == oldest then call('UNLINK', batch_key(id), payload_key(id)) end
+end
+
+-- First the buckets (`bucket` counts them), then the batches (`at`), then what is left.
+local function drop_piece(state)
+  local at = tonumber(call('HGET', P .. ':g' .. oldest, 'bucket') or '0')
+  if at < BUCKETS then
+    local keys = {}
+    for i = at, math.min(at + piece, BUCKETS) - 1 do
+      keys[#keys + 1] = P .. ':i' .. oldest .. ':' .. string.char(math.floor(i / 256), i % 256)
+    end
+    call('UNLINK', unpack(keys))
+    call('HSET', P .. ':g' .. oldest, 'bucket', at + piece, 'at', state.first)
+    return 'dropping'
+  end
+  local from, till, last = next_batches(state)
+  for id = from, till do drop_batch(id) end
+  call('HSET', P .. ':g' .. oldest, 'at', till + 1)
+  if till < last then return 'dropping' end
+  local kept = call('SPOP', P .. ':kept:' .. oldest, piece)
+  for _, id in ipairs(kept) do drop_batch(id) end
+  if #kept > 0 then return 'dropping' end
+  table.remove(living, 1)
+  call('UNLINK', P .. ':g' .. oldest)
+  call('HSET', P .. ':meta', 'generations', table.concat(living, ' '))
+  return 'dropped'
+end
+
+if begin_next() then return 'began' end
+if #living == 1 then return 'rested' end
+local state = fields_of(oldest)
+local last_change = math.max(state.settled, tonumber(call('HGET', P .. ':g' .. living[2], 'opened')))
+if last_change + window > NOW then return 'rested' end
+if state.unsettled <= 0 then return drop_piece(state) end
+if #living < MOST_GENERATIONS then return 'rested' end
+move_piece(state)
+return 'moved'

@@ -1,0 +1,117 @@
+-- A batch: documents of one lane that are sent in one create-call. P:b<B> fields:
+--   lane account g      lane, account and generation it belongs to
+--   n z o               documents, bytes they will take in a body, when it was opened
+--   s d                 a state letter and a digest a document
+--   a x soonest         runs `place:ms,` of acceptance (after o) and expiry; the soonest expiry
+--   phase               open, queued, resting, sending, doubt, buried, done
+--   attempt taken taker the last attempt, when it began, and who holds it
+--   tries               tries used up
+--   m<A> t<A> r<A>      of attempt A: places sent (where not all), task ids, run id
+--   proved              places that a late answer proved created while another attempt sends them
+--   h why proof         attempts so far, the last reason, what a proof has to go by
+local function batch_key(id)
+  return P .. ':b' .. id
+end
+
+local function payload_key(id)
+  return P .. ':p' .. id
+end
+
+local function new_batch_number()
+  return call('HINCRBY', P .. ':meta', 'batch', 1)
+end
+
+local function load_batch(id)
+  local f = call('HMGET', batch_key(id), 'lane', 'account', 'g', 'n', 's', 'phase', 'attempt',
+    'tries', 'o', 'taken', 'taker', 'proved')
+  if not f[1] then return nil end
+  return {
+    id = id, lane = f[1], account = f[2], g = f[3], n = tonumber(f[4]), s = f[5], phase = f[6],
+    attempt = tonumber(f[7] or '0'), tries = tonumber(f[8] or '0'), o = f[9],
+    taken = f[10] or '0', taker = f[11] or '', proved = f[12],
+  }
+end
+
+-- Counts `n` documents of the batch out of one state and into another, in the same step.
+local function move(batch, from, to, n)
+  if n == 0 then return end
+  count(batch.account, STATE[from], -n)
+  count(batch.account, STATE[to], n)
+  local waiting = (to == 'w' and n or 0) - (from == 'w' and n or 0)
+  if waiting ~= 0 then
+    call('HINCRBY', P .. ':counts', 'waiting', waiting)
+    call('HINCRBY', lane_key(batch.lane), 'waiting', waiting)
+  end
+  if not string.find(to, UNSETTLED) then
+    call('HINCRBY', lane_key(batch.lane), 'unsettled', -n)
+    call('HINCRBY', P .. ':g' .. batch.g, 'unsettled', -n)
+    call('HSET', P .. ':g' .. batch.g, 'settled', NOW)
+  end
+end
+
+-- Turns every document in state `from` into `to`; tells how many. Write the batch's `s` after it.
+local function turn(batch, from, to)
+  local states, n = string.gsub(batch.s, from, to)
+  batch.s = states
+  move(batch, from, to, n)
+  return n
+end
+
+-- Documents leave `sending`, except those that a late answer proved created meanwhile.
+local function leave_sending(batch, to)
+  if batch.proved then
+    local letters = {}
+    local n = 0
+    for place = 1, batch.n do
+      local letter = string.sub(batch.s, place, place)
+      if letter == 's' and string.sub(batch.proved, place, place) == '1' then
+        letter = 'c'
+        n = n + 1
+      end
+      letters[place] = letter
+    end
+    batch.s = table.concat(letters)
+    move(batch, 's', 'c', n)
+    call('HDEL', batch_key(batch.id), 'proved')
+  end
+  return turn(batch, 's', to)
+end
+
+-- Adds one line to the batch's history: attempt, taken, now, documents, outcome, code, detail.
+local function record(batch, documents, outcome, code, detail)
+  local line = cjson.encode({ batch.attempt, tonumber(batch.taken), NOW, documents, outcome, code, detail })
+  local history = call('HGET', batch_key(batch.id), 'h')
+  call('HSET', batch_key(batch.id), 'h', history and (history .. '\n' .. line) or line)
+end
+
+-- A batch without unsettled documents gives its memory back and keeps only what `show` tells.
+local function close_if_settled(batch)
+  if string.find(batch.s, UNSETTLED) then return false end
+  call('UNLINK', payload_key(batch.id))
+  call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'taker', 'proved')
+  call('HSET', batch_key(batch.id), 'phase', 'done', 'settled', NOW)
+  call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
+  forget_empty_lane(batch.lane)
+  return true
+end
+
+-- Is this answer about the attempt that holds the batch now?
+local function is_current(batch, attempt)
+  return batch and batch.attempt == tonumber(attempt) and batch.phase == 'sending'
+end
+
+-- Puts a batch with waiting documents into its lane, at the head or at the end.
+local function enqueue(batch, at_head)
+  call(at_head and 'LPUSH' or 'RPUSH', queue_key(batch.lane), batch.id)
+  call('HSET', batch_key(batch.id), 'phase', 'queued')
+  join_ring(batch.lane, batch.account)
+end
+
+-- The raw documents of a batch, one table entry a place.
+local function documents_of(id)
+  local found = {}
+  for _, piece in ipairs(call('LRANGE', payload_key(id), 0, -1)) do
+    for document in string.gmatch(piece, '[^\30]+') do found[#found + 1] = document end
+  end
+  return found
+end

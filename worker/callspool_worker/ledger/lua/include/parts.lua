@@ -1,0 +1,98 @@
+-- Splitting a batch: its unsettled documents move into new batches, the settled ones stay.
+local function slice(text, places, width)
+  local found = {}
+  for i, place in ipairs(places) do
+    found[i] = string.sub(text, (place - 1) * width + 1, place * width)
+  end
+  return found
+end
+
+-- The value of a run `place:value,` at each of the places (counted from 1).
+local function expand_run(run, places)
+  local values, at, value, next_start = {}, 0, 0, nil
+  local starts, contents = {}, {}
+  for start, content in string.gmatch(run, '(%d+):(%d+),') do
+    starts[#starts + 1], contents[#contents + 1] = tonumber(start) + 1, tonumber(content)
+  end
+  for i, place in ipairs(places) do
+    next_start = starts[at + 1]
+    while next_start and next_start <= place do
+      at = at + 1
+      value, next_start = contents[at], starts[at + 1]
+    end
+    values[i] = value
+  end
+  return values
+end
+
+local function pack_run(values)
+  local run, last = '', 0
+  for i, value in ipairs(values) do
+    if value ~= last then
+      run, last = run .. (i - 1) .. ':' .. value .. ',', value
+    end
+  end
+  return run
+end
+
+-- Moves the documents at `places` (unsettled, counted from 1) into a new batch with the same
+-- history, as waiting; the caller has already counted them as waiting. Returns the new batch.
+local function move_part(batch, places, documents, tries)
+  local f = call('HMGET', batch_key(batch.id), 'd', 'a', 'x', 'h', 'why')
+  local body = call('HMGET', lane_key(batch.lane), 'head', 'each')
+  local digests = slice(f[1], places, DIGEST_BYTES)
+  local id, moved, bytes = new_batch_number(), {}, tonumber(body[1])
+  local expiries, soonest = expand_run(f[3], places), 0
+  for i, place in ipairs(places) do
+    moved[i] = documents[place]
+    bytes = bytes + #documents[place] + body[2]
+    if expiries[i] > 0 and (soonest == 0 or expiries[i] < soonest) then soonest = expiries[i] end
+    call('HSET', bucket(batch.g, digests[i]), rest(digests[i]), id * PLACES + i - 1)
+  end
+  call('HSET', batch_key(id), 'lane', batch.lane, 'account', batch.account, 'g', batch.g,
+    'n', #places, 'z', bytes, 's', string.rep('w', #places), 'd', table.concat(digests),
+    'o', batch.o, 'a', pack_run(expand_run(f[2], places)), 'x', pack_run(expiries),
+    'soonest', soonest, 'phase', 'queued', 'tries', tries, 'from', batch.id)
+  if f[4] then call('HSET', batch_key(id), 'h', f[4]) end
+  if f[5] then call('HSET', batch_key(id), 'why', f[5]) end
+  call('RPUSH', payload_key(id), table.concat(moved, '\30'))
+  call('ZADD', P .. ':waiting:' .. batch.account, batch.o, id)
+  call('SADD', P .. ':kept:' .. batch.g, id)
+  return { id = id, lane = batch.lane, account = batch.account, g = batch.g }
+end
+
+-- What is left of a batch whose unsettled documents moved away: places that hold nothing.
+local function leave_behind(batch)
+  batch.s = string.gsub(batch.s, UNSETTLED, '-')
+  if string.find(batch.s, '[^-]') then
+    call('HSET', batch_key(batch.id), 's', batch.s)
+    close_if_settled(batch)
+  else
+    call('UNLINK', batch_key(batch.id), payload_key(batch.id))
+    call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
+  end
+end
+
+-- Splits a batch's documents in state `letter` into batches of at most `size` documents and
+-- `bytes` bytes of a body; they go to the head of the lane in their order. Tells how many batches.
+local function split_waiting(batch, letter, size, bytes, tries)
+  local documents, parts, part = documents_of(batch.id), {}, {}
+  local body = call('HMGET', lane_key(batch.lane), 'head', 'each')
+  local held = tonumber(body[1])
+  for place = 1, batch.n do
+    if string.sub(batch.s, place, place) == letter then
+      local length = #documents[place] + body[2]
+      if #part > 0 and (#part >= size or held + length > bytes) then
+        parts[#parts + 1] = part
+        part, held = {}, tonumber(body[1])
+      end
+      part[#part + 1], held = place, held + length
+    end
+  end
+  if #part > 0 then parts[#parts + 1] = part end
+  for i = #parts, 1, -1 do
+    enqueue(move_part(batch, parts[i], documents, tries), true)
+  end
+  leave_behind(batch)
+  return #parts
+end

@@ -1,0 +1,12 @@
+#!lua
+-- open_ledger: begins the ledger if there is none, and tells by which rules it is written.
+-- KEYS[1] prefix
+-- ARGV[1] id for a new ledger   ARGV[2] format   ARGV[3] rules of identity   ARGV[4] partitions
+-- Reply: {id, format, rules of identity, partitions}
+-- include: base generations
+local meta = P .. ':meta'
+if call('HEXISTS', meta, 'id') == 0 then
+  call('HSET', meta, 'id', ARGV[1], 'format', ARGV[2], 'identity', ARGV[3], 'partitions', ARGV[4])
+end
+generations()
+return call('HMGET', meta, 'id', 'format', 'identity', 'partitions')

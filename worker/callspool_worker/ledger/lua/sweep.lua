@@ -1,0 +1,73 @@
+#!lua flags=allow-oom
+-- sweep: wakes what is due: lanes past their linger, batches after their backoff, gates to probe,
+-- accounts that were told to wait; and wakes submitters if batches lie there and nobody takes them.
+-- KEYS[1] prefix
+-- ARGV[1] entries at most   ARGV[2] wake-ups at most   ARGV[3] linger, ms
+-- ARGV[4] ms without a take after which waiting batches are announced again
+-- ARGV[5] ms between probes of a gate: the first, doubled each time   ARGV[6] and the last
+-- Reply: {ms until the next is due, or -1; how many were due}
+-- include: base generations lanes batches
+local limit, wake_limit, linger = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local ready = 0
+
+local function close_open_batch(lane)
+  local f = call('HMGET', lane_key(lane), 'open', 'account')
+  if not f[1] or f[1] == '' then return end
+  local batch = load_batch(f[1])
+  local due = tonumber(batch.o) + linger
+  if due > NOW then
+    call('ZADD', P .. ':due', due, 'L' .. lane)
+    return
+  end
+  call('HSET', lane_key(lane), 'open', '')
+  enqueue(batch, false)
+  ready = ready + 1
+end
+
+local function end_backoff(id)
+  local batch = load_batch(id)
+  if batch and batch.phase == 'resting' then
+    enqueue(batch, true)
+    ready = ready + 1
+  end
+end
+
+-- Lets one lane try a closed gate, and sets the time of the next try in case nobody answers.
+local function probe(gate)
+  local known = call('HGET', P .. ':gates', gate)
+  if not known then return end
+  if call('SCARD', P .. ':parked:' .. gate) == 0 then
+    call('HDEL', P .. ':gates', gate)
+    return
+  end
+  local state = cjson.decode(known)
+  state.probe = 'ready'
+  call('HSET', P .. ':gates', gate, cjson.encode(state))
+  local pause = math.min(tonumber(ARGV[5]) * 2 ^ math.min(state.refusals, 20), tonumber(ARGV[6]))
+  call('ZADD', P .. ':due', NOW + pause, 'G' .. gate)
+  ready = ready + unpark(gate, 1)
+end
+
+local visit = { L = close_open_batch, B = end_backoff, G = probe, T = function() ready = ready + 1 end }
+local due = call('ZRANGEBYSCORE', P .. ':due', '-inf', NOW, 'LIMIT', 0, limit)
+for _, member in ipairs(due) do
+  call('ZREM', P .. ':due', member)
+  visit[string.sub(member, 1, 1)](string.sub(member, 2))
+end
+
+-- A wake-up that was lost costs no more than this.
+local function announce_forgotten()
+  if NOW - tonumber(call('HGET', P .. ':meta', 'taken') or '0') < tonumber(ARGV[4]) then return end
+  local waiting = 0
+  for _, account in ipairs(call('SMEMBERS', P .. ':accounts')) do
+    if tonumber(call('HGET', P .. ':throttled', account) or '0') <= NOW then
+      waiting = waiting + call('LLEN', P .. ':ring:' .. account)
+    end
+  end
+  if waiting > 0 then wake(1, wake_limit) end
+end
+
+if ready > 0 then wake(ready, wake_limit) else announce_forgotten() end
+local first = call('ZRANGE', P .. ':due', 0, 0, 'WITHSCORES')
+if not first[1] then return { -1, #due } end
+return { math.max(0, math.ceil(first[2] - NOW)), #due }

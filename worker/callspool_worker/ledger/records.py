@@ -1,0 +1,91 @@
+"""What goes into the ledger and comes out of it, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+SEPARATOR = b"\x1e"
+"""Joins raw documents. JSON never holds this character, so no document has to be parsed."""
+
+
+class LaneKey(NamedTuple):
+    """What all documents of a lane share: all that a create-call holds besides documents."""
+
+    account: str
+    space_token: str
+    campaign: str
+    pilot: str
+    context: str
+    schedule: str
+    """The schedule as compact JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Documents of one lane that are accepted together.
+
+    ``digests`` are their identities (12 bytes each), ``documents`` their raw JSON. With a
+    ``reason`` they can never be sent and are dead at once.
+    """
+
+    lane_id: str
+    lane: LaneKey
+    empty_body_bytes: int
+    digests: list[bytes]
+    documents: list[bytes]
+    expires_ms: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A document that was refused, as the JSON record that the operator reads."""
+
+    account: str
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message of call requests, checked and sorted into lanes."""
+
+    entry_id: str
+    spooled: int
+    groups: list[Group] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a message; ``known`` if it had been accepted before."""
+
+    accepted: int
+    duplicate: int
+    refused: int
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A batch, taken for one POST: the attempt, its lane and the documents to send."""
+
+    batch: int
+    attempt: int
+    tries: int
+    taker: str
+    lane_id: str
+    lane: LaneKey
+    states: str
+    documents: bytes
+    """The raw documents to send, joined by `SEPARATOR`."""
+    count: int
+    gate: str
+    """The gate that this attempt probes, or ""."""
+    at_ms: int
+    """Redis' time of the take."""
+
+    @property
+    def places(self) -> list[int]:
+        """The documents' places in the batch."""
+        return [place for place, letter in enumerate(self.states) if letter == "s"]
