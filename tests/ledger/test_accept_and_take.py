@@ -83,10 +83,10 @@ def test_an_open_batch_leaves_when_it_has_lingered(client: redis.Redis):
     spool = LedgerUnderTest(client, batch_size=10, linger_ms=80)
     spool.accept(group(ids(0, 3)))
     assert spool.ledger.take("me:1", ACCOUNTS) is None
-    (reply,) = spool.ledger.run([calls.sweep(0, spool.ledger.limits, 1000, 1000)])
+    (reply,) = spool.ledger.run([calls.sweep(0, spool.ledger.limits)])
     assert 0 <= reply[0] <= 80
     time.sleep(0.1)
-    spool.ledger.run([calls.sweep(0, spool.ledger.limits, 1000, 1000)])
+    spool.ledger.run([calls.sweep(0, spool.ledger.limits)])
     assert spool.client.xlen(f"{P}:wakeups") == 1
     taken = spool.ledger.take("me:2", ACCOUNTS)
     assert taken is not None
@@ -116,7 +116,9 @@ def test_a_batch_of_nothing_but_expired_documents_is_passed_over(spool: LedgerUn
     spool.check()
 
 
-def test_a_document_that_cannot_be_sent_is_accepted_and_dead_with_the_reason(spool: LedgerUnderTest):
+def test_a_document_that_cannot_be_sent_is_accepted_and_dead_at_once(
+    spool: LedgerUnderTest,
+):
     spool.accept(group(["big"], reason="larger than a request may be"))
     assert spool.ledger.take("me:1", ACCOUNTS) is None
     assert spool.state("big") == "x"

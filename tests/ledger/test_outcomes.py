@@ -4,8 +4,8 @@ import time
 
 import pytest
 from callspool.ledger import task_ids
-from callspool_worker.ledger import Taken, calls
-from callspool_worker.ledger.calls import Call
+from callspool.scripts import Call
+from callspool_worker.ledger import Limits, Taken, calls
 
 from tests.support.ledgers import LANE, LedgerUnderTest, P, document, group
 
@@ -77,7 +77,7 @@ def test_documents_that_are_put_back_rest_until_they_are_due_and_keep_their_orde
     assert take(ten, "me:2").count == 1
     assert ten.ledger.take("me:3", ACCOUNTS) is None
     time.sleep(0.07)
-    ten.ledger.run([calls.sweep(0, ten.ledger.limits, 1000, 1000)])
+    ten.ledger.run([calls.sweep(0, ten.ledger.limits)])
     again = take(ten, "me:4")
     assert (again.documents, again.tries) == (taken.documents, 1)
     assert again.attempt > taken.attempt
@@ -112,7 +112,7 @@ def test_a_late_proof_waits_for_the_attempt_that_sends_the_documents_again(ten: 
     old = take(ten)
     ten.ledger.run([calls.lapse(0, "me:1", f"{old.batch}:{old.attempt}", "gone")])
     ten.ledger.run([calls.resend(0, old.batch, old.attempt, delay_ms=0, size=10, tries=1)])
-    ten.ledger.run([calls.sweep(0, ten.ledger.limits, 1000, 1000)])
+    ten.ledger.run([calls.sweep(0, ten.ledger.limits)])
     new = take(ten, "me:2")
     assert ten.ledger.run([created(old, "Rold")]) == [[0, 0]]
     assert ten.ledger.run([doubt(new)]) == [0]
@@ -125,7 +125,7 @@ def test_documents_created_by_two_attempts_keep_both_proofs_and_are_counted(ten:
     old = take(ten)
     ten.ledger.run([calls.lapse(0, "me:1", f"{old.batch}:{old.attempt}", "gone")])
     ten.ledger.run([calls.resend(0, old.batch, old.attempt, delay_ms=0, size=10, tries=1)])
-    ten.ledger.run([calls.sweep(0, ten.ledger.limits, 1000, 1000)])
+    ten.ledger.run([calls.sweep(0, ten.ledger.limits)])
     new = take(ten, "me:2")
     ten.ledger.run([created(new, "Rnew")])
     assert ten.ledger.run([created(old, "Rold")]) == [[0, 10]]
@@ -174,12 +174,13 @@ def test_a_closed_gate_keeps_its_lanes_and_one_probe_opens_it(ten: LedgerUnderTe
     ten.accept(group(["other"], LANE._replace(campaign="two")))
     taken = take(ten)
     gate = "account:default"
-    close = calls.close_gate(0, gate, kind="parked", reason="401", code="401", probe_ms=40)
+    limits = Limits(first_probe_ms=40, last_probe_ms=1000)
+    close = calls.park(0, limits, gate, reason="401", code="401")
     ten.ledger.run([close, put_back(taken)])
     assert ten.ledger.take("me:2", ACCOUNTS) is None
     assert ten.client.scard(f"{P}:parked:{gate}") == 2
     time.sleep(0.05)
-    ten.ledger.run([calls.sweep(0, ten.ledger.limits, 40, 1000)])
+    ten.ledger.run([calls.sweep(0, ten.ledger.limits)])
     probe = take(ten, "me:3")
     assert probe.gate == gate
     assert ten.ledger.take("me:4", ACCOUNTS) is None

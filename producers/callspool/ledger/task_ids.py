@@ -6,7 +6,10 @@ Seen shape (S): ``T`` and 32 hex digits. Anything else is kept as it is, a line 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _USUAL = re.compile(r"T[0-9a-f]{32}")
 _HEX = b"\x01"

@@ -6,15 +6,20 @@ may be run again when a reply was lost: attempts and takers make the second one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from callspool import keys
 from callspool.ledger import task_ids
-from callspool.scripts import Argument, Call
 
 from callspool_worker.ledger import scripts
-from callspool_worker.ledger.limits import Limits
 from callspool_worker.ledger.records import SEPARATOR, Delivery, Group, Taken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from callspool.scripts import Argument, Call
+
+    from callspool_worker.ledger.limits import Limits
 
 WAKE_UPS_AT_MOST = 256
 """Wake-ups that may lie in their stream: enough for every submitter of a large installation."""
@@ -124,9 +129,7 @@ def resend(
     partition: int, batch: int, attempt: int, *, delay_ms: int, size: int, tries: int
 ) -> Call:
     """Lets documents in doubt wait again without proof, in batches of at most ``size``."""
-    return _call(
-        "resend", partition, batch, attempt, delay_ms, size, tries, WAKE_UPS_AT_MOST
-    )
+    return _call("resend", partition, batch, attempt, delay_ms, size, tries, WAKE_UPS_AT_MOST)
 
 
 def split(
@@ -149,16 +152,13 @@ def split(
 
 def bury(partition: int, taken: Taken, *, outcome: str, code: str, detail: str) -> Call:
     """Declares the documents of an attempt dead, with the reason."""
-    return _call(
-        "bury", partition, taken.batch, taken.attempt, taken.taker, outcome, code, detail
-    )
+    return _call("bury", partition, taken.batch, taken.attempt, taken.taker, outcome, code, detail)
 
 
-def close_gate(
-    partition: int, gate: str, *, kind: str, reason: str, code: str, probe_ms: int
-) -> Call:
-    """Stops sending what lies behind a gate; ``kind`` is parked or paused."""
-    return _call("close_gate", partition, gate, kind, reason, code, probe_ms)
+def park(partition: int, limits: Limits, gate: str, *, reason: str, code: str) -> Call:
+    """Stops sending what lies behind a gate, and has it tried again now and then."""
+    probes = limits.first_probe_ms, limits.last_probe_ms
+    return _call("close_gate", partition, gate, "parked", reason, code, *probes)
 
 
 def open_gate(partition: int, gate: str, lanes: int = 500) -> Call:
@@ -176,7 +176,7 @@ def lapse(partition: int, taker: str, held: str, detail: str) -> Call:
     return _call("lapse", partition, taker, held, detail)
 
 
-def sweep(partition: int, limits: Limits, first_probe_ms: int, last_probe_ms: int) -> Call:
+def sweep(partition: int, limits: Limits) -> Call:
     """Wakes what is due."""
     return _call(
         "sweep",
@@ -185,8 +185,8 @@ def sweep(partition: int, limits: Limits, first_probe_ms: int, last_probe_ms: in
         WAKE_UPS_AT_MOST,
         limits.linger_ms,
         200,
-        first_probe_ms,
-        last_probe_ms,
+        limits.first_probe_ms,
+        limits.last_probe_ms,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import redis
@@ -16,6 +15,8 @@ from callspool_worker.ledger.errors import LedgerFull, LedgerUnavailable
 from callspool_worker.ledger.records import SEPARATOR, Accepted, Delivery, LaneKey, Taken
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from callspool_worker.ledger.limits import Limits
 
 FORMAT = 1

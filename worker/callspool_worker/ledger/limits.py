@@ -15,3 +15,6 @@ class Limits:
     bytes_a_document: int = 64
     """What a document adds to a body besides itself: separator and marker."""
     refusals_kept: int = 1000
+    first_probe_ms: int = 30_000
+    """How long a parked gate stays closed before one batch tries it; doubled each time."""
+    last_probe_ms: int = 600_000

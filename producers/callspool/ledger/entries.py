@@ -1,0 +1,144 @@
+"""The ledger's records of batches, gates and lanes, as values. What writes them is the worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from callspool.ledger import task_ids
+
+STATES = {
+    "w": "waiting",
+    "s": "sending",
+    "d": "in_doubt",
+    "c": "created",
+    "x": "dead",
+    "X": "dead",
+    "k": "cancelled",
+    "e": "expired",
+}
+"""The letters of a batch's documents, and the states they stand for."""
+
+_decode = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One attempt of a batch that is over; times in ms of Redis' clock."""
+
+    attempt: int
+    taken_ms: int
+    ended_ms: int
+    documents: int
+    outcome: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEntry:
+    """The record of a batch (`keys`: P:b<B>), read as a whole."""
+
+    fields: dict[str, bytes]
+
+    def _text(self, name: str) -> str:
+        return self.fields.get(name, b"").decode(errors="replace")
+
+    def _number(self, name: str) -> int:
+        return int(self.fields.get(name) or 0)
+
+    @property
+    def lane(self) -> str:
+        return self._text("lane")
+
+    @property
+    def account(self) -> str:
+        return self._text("account")
+
+    @property
+    def phase(self) -> str:
+        """open, queued, resting, sending, doubt, buried or done."""
+        return self._text("phase")
+
+    @property
+    def reason(self) -> str:
+        """Why the documents are where they are, in the API's words where it said something."""
+        return self._text("why")
+
+    @property
+    def tries(self) -> int:
+        return self._number("tries")
+
+    @property
+    def due_ms(self) -> int:
+        """When a resting batch may be taken again."""
+        return self._number("due")
+
+    @property
+    def settled_ms(self) -> int:
+        """When its last document was settled; 0 while one is not."""
+        return self._number("settled")
+
+    @property
+    def history(self) -> list[HistoryLine]:
+        """The attempts that are over, oldest first."""
+        lines = self._text("h").splitlines()
+        return [HistoryLine(*_decode(line)) for line in lines]
+
+    def letter(self, place: int) -> str:
+        return self._text("s")[place : place + 1]
+
+    def accepted_ms(self, place: int) -> int:
+        return self._number("o") + _run_value(self._text("a"), place)
+
+    def expires_ms(self, place: int) -> int:
+        """When the document expires, 0 if never; known while the batch is not settled."""
+        return _run_value(self._text("x"), place)
+
+    def proof(self, place: int) -> tuple[str, str | None, int] | None:
+        """Run id, task id and attempt that created the document at a place, if one did."""
+        attempts = [int(name[1:]) for name in self.fields if name[0] == "t" and name[1:].isdigit()]
+        for attempt in sorted(attempts):
+            sent = self._text(f"m{attempt}")
+            if sent and sent[place : place + 1] != "1":
+                continue
+            at = sent[:place].count("1") if sent else place
+            task_id = task_ids.unpack_one(self.fields[f"t{attempt}"], at)
+            return self._text(f"r{attempt}"), task_id, attempt
+        return None
+
+
+def _run_value(run: str, place: int) -> int:
+    """The value at a place of a run ``start:value,start:value,`` of equal values."""
+    found = 0
+    for entry in run.split(",")[:-1]:
+        start, value = entry.split(":")
+        if int(start) > place:
+            break
+        found = int(value)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class GateEntry:
+    """A closed gate: what it keeps from being sent, and why."""
+
+    gate: str
+    kind: str
+    reason: str
+    code: str
+    since_ms: int
+
+    @classmethod
+    def read(cls, gate: bytes, record: bytes) -> GateEntry:
+        """The gate as the worker recorded it."""
+        found: dict[str, Any] = _decode(record)
+        return cls(
+            gate.decode(),
+            found["kind"],
+            found.get("reason", ""),
+            found.get("code", ""),
+            int(found["since"]),
+        )

@@ -1,0 +1,172 @@
+"""Finding documents by their identities, thousands in a few round trips."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from callspool import keys
+from callspool.identity import Scope, digester
+from callspool.ledger.entries import STATES, BatchEntry
+from callspool.ledger.next_step import next_step
+from callspool.ledger.views import AttemptLine, DocumentStatus, Story
+from callspool.scripts import Call, load
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from callspool.ledger.driving import Reading
+    from callspool.scripts import Command
+
+DIGEST_BYTES = 12
+IDENTITIES_A_CALL = 500
+
+
+class Place(NamedTuple):
+    """Where a document is: its batch, its place there, and the letter of its state."""
+
+    batch: int
+    place: int
+    letter: str
+
+    @property
+    def state(self) -> str:
+        return STATES[self.letter]
+
+
+def read_places(partition: int, digests: Sequence[bytes]) -> Reading[list[Place | None]]:
+    """The round trip that finds documents; None for those that the ledger does not know."""
+    script = load("callspool.ledger", "lookup")
+    calls: list[Call | Command] = [
+        script.call([keys.prefix(partition)], [b"".join(digests[at : at + IDENTITIES_A_CALL])])
+        for at in range(0, len(digests), IDENTITIES_A_CALL)
+    ]
+    found: list[Place | None] = []
+    for reply in (yield calls) if calls else []:
+        if not isinstance(reply, list):
+            raise TypeError(f"lookup answered {type(reply).__name__}, not a list")
+        found += [_place(text.decode()) for text in reply]
+    return found
+
+
+def read_batches(partition: int, numbers: Sequence[int]) -> Reading[dict[int, BatchEntry]]:
+    """The round trip that reads the records of batches."""
+    base = keys.prefix(partition)
+    commands: list[Call | Command] = [("HGETALL", f"{base}:b{number}") for number in numbers]
+    replies = (yield commands) if commands else []
+    return {
+        number: BatchEntry({name.decode(): value for name, value in reply.items()})
+        for number, reply in zip(numbers, replies, strict=True)
+        if isinstance(reply, dict) and reply
+    }
+
+
+def read_statuses(
+    partition: int, scope: Scope, document_ids: Sequence[str]
+) -> Reading[list[DocumentStatus | None]]:
+    """The round trips that tell where documents of one scope are."""
+    digest = digester(scope)
+    places = yield from read_places(partition, [digest(one) for one in document_ids])
+    numbers = sorted({place.batch for place in places if place})
+    batches = yield from read_batches(partition, numbers)
+    return [
+        _status(document_id, place, batches[place.batch])
+        if place and place.batch in batches
+        else None
+        for document_id, place in zip(document_ids, places, strict=True)
+    ]
+
+
+def read_stories(
+    partition: int,
+    document_id: str,
+    account: str | None,
+    space_token: str | None,
+    campaign: str | None,
+) -> Reading[list[Story]]:
+    """The round trips that tell a document's stories, one for each scope that knows it."""
+    base = keys.prefix(partition)
+    (members,) = yield [("SMEMBERS", f"{base}:scopes")]
+    wanted = (account, space_token, campaign)
+    scopes = [
+        scope
+        for scope in sorted(_scopes(members))
+        if all(want is None or want == part for want, part in zip(wanted, scope, strict=True))
+    ]
+    digests = [digester(scope)(document_id) for scope in scopes]
+    places = yield from read_places(partition, digests)
+    known = [(scope, place) for scope, place in zip(scopes, places, strict=True) if place]
+    batches = yield from read_batches(partition, sorted({place.batch for _, place in known}))
+    (gates,) = yield [("HKEYS", f"{base}:gates")]
+    closed = {gate.decode() for gate in gates} if isinstance(gates, list) else set()
+    return [
+        _story(scope, document_id, place, batches[place.batch], closed)
+        for scope, place in known
+        if place.batch in batches
+    ]
+
+
+def _scopes(members: object) -> list[Scope]:
+    found = members if isinstance(members, set | list) else ()
+    return [Scope(*msgspec.json.decode(member)) for member in found]
+
+
+def _place(text: str) -> Place | None:
+    if not text:
+        return None
+    batch, place, letter = text.split(":")
+    # A record that is gone while its identity is still there was dropped a moment ago.
+    return Place(int(batch), int(place), letter) if letter in STATES else None
+
+
+def _at(ms: int) -> datetime | None:
+    return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
+
+
+def _status(document_id: str, place: Place, batch: BatchEntry) -> DocumentStatus:
+    run_id, task_id, _ = batch.proof(place.place) or (None, None, None)
+    return DocumentStatus(
+        document_id=document_id,
+        state=place.state,
+        run_id=run_id if place.letter == "c" else None,
+        task_id=task_id if place.letter == "c" else None,
+        attempts=len(batch.history) + (place.letter == "s"),
+        reason=batch.reason or None if place.letter != "c" else None,
+        accepted_at=datetime.fromtimestamp(batch.accepted_ms(place.place) / 1000, UTC),
+        settled_at=_at(batch.settled_ms) if place.letter in "cke" else None,
+    )
+
+
+def _story(
+    scope: Scope, document_id: str, place: Place, batch: BatchEntry, closed_gates: set[str]
+) -> Story:
+    status = _status(document_id, place, batch)
+    attempts = [
+        AttemptLine(
+            number=line.attempt,
+            at=datetime.fromtimestamp(line.taken_ms / 1000, UTC),
+            outcome=line.outcome,
+            code=line.code,
+            detail=line.detail,
+            documents=line.documents,
+            seconds=(line.ended_ms - line.taken_ms) / 1000,
+        )
+        for line in batch.history
+    ]
+    return Story(
+        scope=scope,
+        document_id=document_id,
+        state=status.state,
+        accepted_at=status.accepted_at,
+        settled_at=status.settled_at,
+        expires_at=_at(batch.expires_ms(place.place)),
+        attempts=attempts,
+        run_id=status.run_id,
+        task_id=status.task_id,
+        reason=status.reason,
+        batch=place.batch,
+        lane=batch.lane,
+        next_step=next_step(scope, place.letter, batch, closed_gates),
+    )

@@ -1,0 +1,106 @@
+"""Reads of the ledger, for producers and operators: nothing here changes anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import redis
+import redis.asyncio
+
+from callspool.errors import QueueUnavailable
+from callspool.ledger.driving import drive, drive_async
+from callspool.ledger.lookup import (
+    Place,
+    read_batches,
+    read_places,
+    read_statuses,
+    read_stories,
+)
+from callspool.ledger.summary import read_summary
+from callspool.ledger.views import DocumentStatus, Story, Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from callspool.identity import Scope
+    from callspool.ledger.driving import Reading
+    from callspool.ledger.entries import BatchEntry
+
+__all__ = ["AsyncReadings", "DocumentStatus", "Place", "Readings", "Story", "Summary"]
+
+Found = TypeVar("Found")
+
+_TRANSPORT = (redis.ConnectionError, redis.TimeoutError)
+
+
+class Readings:
+    """What the ledger says. Raises `QueueUnavailable` when Redis does not answer."""
+
+    def __init__(self, client: redis.Redis, partition: int = 0) -> None:
+        self._client = client
+        self._partition = partition
+
+    def summary(self) -> Summary:
+        """How the whole installation stands."""
+        return self._run(read_summary(self._partition))
+
+    def document(self, scope: Scope, document_id: str) -> DocumentStatus | None:
+        """Where a document is; None if the ledger does not know it."""
+        return self.documents(scope, [document_id])[0]
+
+    def documents(self, scope: Scope, document_ids: Sequence[str]) -> list[DocumentStatus | None]:
+        """Where documents of one scope are, in the order asked for."""
+        return self._run(read_statuses(self._partition, scope, document_ids))
+
+    def stories(
+        self,
+        document_id: str,
+        account: str | None = None,
+        space_token: str | None = None,
+        campaign: str | None = None,
+    ) -> list[Story]:
+        """Everything known of a document, in every scope that the arguments leave."""
+        return self._run(read_stories(self._partition, document_id, account, space_token, campaign))
+
+    def places(self, digests: Sequence[bytes]) -> list[Place | None]:
+        """Where the documents with these identities are."""
+        return self._run(read_places(self._partition, digests))
+
+    def batches(self, numbers: Sequence[int]) -> dict[int, BatchEntry]:
+        """The records of batches."""
+        return self._run(read_batches(self._partition, numbers))
+
+    def _run(self, trips: Reading[Found]) -> Found:
+        try:
+            return drive(self._client, trips)
+        except _TRANSPORT as error:
+            raise _unavailable(error) from error
+
+
+class AsyncReadings:
+    """As `Readings`, for redis.asyncio."""
+
+    def __init__(self, client: redis.asyncio.Redis, partition: int = 0) -> None:
+        self._client = client
+        self._partition = partition
+
+    async def document(self, scope: Scope, document_id: str) -> DocumentStatus | None:
+        """Where a document is; None if the ledger does not know it."""
+        return (await self.documents(scope, [document_id]))[0]
+
+    async def documents(
+        self, scope: Scope, document_ids: Sequence[str]
+    ) -> list[DocumentStatus | None]:
+        """Where documents of one scope are, in the order asked for."""
+        trips = read_statuses(self._partition, scope, document_ids)
+        try:
+            return await drive_async(self._client, trips)
+        except _TRANSPORT as error:
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> QueueUnavailable:
+    return QueueUnavailable(
+        f"Redis does not answer ({type(error).__name__}): check CALLSPOOL_REDIS_URL, and whether"
+        " the server runs"
+    )

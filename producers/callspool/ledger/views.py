@@ -1,0 +1,89 @@
+"""What the ledger says, as users read it. Times are aware datetimes in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from callspool.identity import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentStatus:
+    """Where a document is.
+
+    ``state``: waiting, sending, in_doubt, created, dead, cancelled or expired. ``attempts``: how
+    often it was sent, or may have been. ``reason``: why it is where it is, None if that is plain.
+    """
+
+    document_id: str
+    state: str
+    run_id: str | None
+    task_id: str | None
+    attempts: int
+    reason: str | None
+    accepted_at: datetime
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLine:
+    """One attempt to send a document, and the answer; ``documents`` were sent together."""
+
+    number: int
+    at: datetime
+    outcome: str
+    code: str
+    detail: str
+    documents: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that is known of one document in one scope, and what comes next."""
+
+    scope: Scope
+    document_id: str
+    state: str
+    accepted_at: datetime
+    settled_at: datetime | None
+    expires_at: datetime | None
+    attempts: list[AttemptLine]
+    run_id: str | None
+    task_id: str | None
+    reason: str | None
+    batch: int
+    lane: str
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """Why something is not sent: ``kind`` parked or paused, at an account, a space or a lane."""
+
+    level: str
+    name: str
+    kind: str
+    reason: str
+    code: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How the whole installation stands. ``documents`` holds the states and, beside them,
+    accepted, duplicate and invalid; ``spooled`` are documents that no worker has accepted yet.
+    """
+
+    documents: dict[str, int]
+    submissions: dict[str, int]
+    runs: int
+    lanes: dict[str, int]
+    gates: list[GateView] = field(default_factory=list)
+    oldest_waiting_seconds: float | None = None
+    spooled: int = 0
+    resting_lanes: int = 0

@@ -1,0 +1,26 @@
+"""A supervisor in a process of its own; its arguments: configuration, processes, stop_timeout."""
+
+import logging
+import sys
+
+from callspool_worker.supervisor import Supervisor
+
+from tests.supervisor.conftest import SIMPLE_CHILD
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO)
+    config, processes, stop_timeout = sys.argv[1:]
+    supervisor = Supervisor(
+        SIMPLE_CHILD,
+        config=config.encode(),
+        processes=int(processes),
+        stop_timeout=float(stop_timeout),
+    )
+    code = supervisor.run()
+    sys.stdout.write(f"failure: {supervisor.failure}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

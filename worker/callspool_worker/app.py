@@ -1,0 +1,177 @@
+"""The composition root: one worker process, from its settings to its threads."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import ExitStack, closing
+from functools import partial
+from typing import TYPE_CHECKING
+
+import dramatiq
+import redis
+from callspool import keys
+from callspool.broker import StreamsBroker
+from callspool.errors import CallspoolError, QueueUnavailable
+from callspool.rules import Rules
+
+from callspool_worker import api, body
+from callspool_worker.accept import Reader
+from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
+from callspool_worker.leases import MARGIN
+from callspool_worker.ledger import Ledger, LedgerUnavailable, Limits
+from callspool_worker.persistence import Persistence
+from callspool_worker.queues import ACCEPT, CODECS, SUBMIT
+from callspool_worker.recording import Recorder
+from callspool_worker.submit import Api, Delivering, Submitter
+from callspool_worker.sweep import Sweeper
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from callspool.message import Envelope
+    from callspool.settings import Settings
+
+    from callspool_worker.answers import Answer
+
+REDIS_TIMEOUT = 10.0
+"""Seconds until a command counts as unanswered."""
+
+IDLE_LOOK_MS = 200
+"""Milliseconds that an idle consumer waits in Redis before it looks whether it shall stop."""
+
+_log = logging.getLogger(__name__)
+
+
+def connect(url: str) -> redis.Redis:
+    """A client of the ledger. It repeats nothing by itself: the ledger knows what may be."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=REDIS_TIMEOUT,
+        socket_connect_timeout=REDIS_TIMEOUT / 2,
+        retry=None,
+        client_name="callspool-worker",
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The ledger's limits as the settings have them."""
+    return Limits(
+        batch_size=settings.batch_size,
+        batch_bytes=settings.batch_bytes,
+        linger_ms=int(settings.linger * 1000),
+        bytes_a_document=body.BYTES_A_DOCUMENT,
+        first_probe_ms=int(FIRST_PROBE * 1000),
+        last_probe_ms=int(LAST_PROBE * 1000),
+    )
+
+
+def open_ledger(settings: Settings, client: redis.Redis) -> Ledger:
+    """The ledger, begun if there is none.
+
+    Raises `QueueUnavailable` if Redis does not answer and `LedgerMismatch` if the ledger follows
+    other rules.
+    """
+    ledger = Ledger(client, limits_of(settings))
+    try:
+        ledger.open()
+    except LedgerUnavailable as error:
+        raise QueueUnavailable(f"{error}; check CALLSPOOL_REDIS_URL") from error
+    return ledger
+
+
+def run_worker(
+    settings: Settings,
+    *,
+    threads: int,
+    incarnation: str,
+    stop: threading.Event,
+    ready: Callable[[], None],
+) -> None:
+    """Runs one worker process until ``stop``; what was sent is finished, the rest given back.
+
+    ``incarnation`` names this process among all that ever were. Raises `CallspoolError`.
+    """
+    with ExitStack() as stack:
+        client = stack.enter_context(closing(connect(settings.redis_url)))
+        ledger = open_ledger(settings, client)
+        unpod = stack.enter_context(
+            closing(
+                api.UnpodApi(
+                    settings.accounts,
+                    request_timeout=settings.request_timeout,
+                    max_connections=threads,
+                )
+            )
+        )
+        persistence = Persistence(stop, give_up_after=settings.request_timeout)
+        recorder = Recorder(ledger, resend_unproven=settings.on_doubt == "resend")
+        submitter = Submitter(
+            ledger,
+            Api(partial(_create, unpod), api.now),
+            recorder,
+            persistence,
+            how=delivering(settings, incarnation, threads),
+        )
+        broker = StreamsBroker(client, codecs=CODECS, recorded_elsewhere=(keys.REQUESTS,))
+        stack.callback(broker.close)
+        declare_accept(broker, ledger, settings, persistence)
+        dramatiq.actor(broker=broker, queue_name=keys.WAKEUPS, actor_name=SUBMIT, priority=10)(
+            submitter.run
+        )
+        sweeper = Sweeper(ledger, settings.request_timeout + MARGIN, settings.dedupe_window)
+        sweeper.start()
+        stack.callback(sweeper.stop)
+        worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=IDLE_LOOK_MS)
+        worker.start()
+        _log.info("worker %s of process %d is ready", incarnation, os.getpid())
+        ready()
+        stop.wait()
+        worker.stop(timeout=int((2 * settings.request_timeout + MARGIN) * 1000))
+
+
+def _create(
+    unpod: api.UnpodApi, account: str, space_token: str, content: bytes, before: float
+) -> Answer:
+    return unpod.create(account, space_token, content, send_before=before)
+
+
+def delivering(settings: Settings, incarnation: str, threads: int) -> Delivering:
+    """How the settings want batches to be sent; raises `CallspoolError` without an account.
+
+    One thread never submits, so that a slow API cannot keep requests from being accepted.
+    """
+    if not settings.accounts:
+        raise CallspoolError(
+            "no account is configured: set CALLSPOOL_API_TOKEN and CALLSPOOL_ORG_HANDLE"
+        )
+    return Delivering(
+        accounts=tuple(settings.accounts),
+        request_timeout=settings.request_timeout,
+        max_attempts=settings.max_attempts,
+        mark_attempts=settings.mark_attempts,
+        incarnation=incarnation,
+        slots=max(1, threads - 1),
+    )
+
+
+def declare_accept(
+    broker: StreamsBroker, ledger: Ledger, settings: Settings, persistence: Persistence
+) -> None:
+    """Declares the actor that accepts call requests. Until the ledger has them, it goes on."""
+    rules = Rules(settings.region, settings.send_e164, settings.context)
+    reader = Reader(rules, ledger.limits)
+
+    def accept(entry_id: str, envelope: Envelope) -> None:
+        delivery = reader.read(entry_id, envelope)
+        (accepted,) = persistence.until_answered(lambda: ledger.accept([delivery]))
+        broker.mark_recorded(keys.REQUESTS, entry_id)
+        if accepted.refused:
+            _log.warning(
+                "message %s: %d documents were refused (callspool invalid tells why)",
+                entry_id,
+                accepted.refused,
+            )
+
+    dramatiq.actor(broker=broker, queue_name=keys.REQUESTS, actor_name=ACCEPT, priority=0)(accept)

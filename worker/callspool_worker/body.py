@@ -1,0 +1,54 @@
+"""The body of a create-call, joined from bytes: no document is parsed on its way.
+
+Stored documents are joined by a character that JSON never holds. What stands between two of them
+in a body also carries the attempt's mark, an extra field that comes back in the task's ``input``
+(O) and tells whose task it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from callspool_worker.ledger import SEPARATOR, LaneKey
+
+if TYPE_CHECKING:
+    from callspool_worker.ledger import Taken
+
+MARK_FIELD = "callspool_attempt"
+BYTES_A_DOCUMENT = 64
+"""What a document adds to a body at most besides itself: the mark and a comma."""
+
+_encode = msgspec.json.Encoder().encode
+_TAIL = b"]}"
+
+
+def head(lane: LaneKey) -> bytes:
+    """The body up to the first document."""
+    return b'{"pilot":%b,"context":%b,"schedule":%b,"documents":[' % (
+        _encode(lane.pilot),
+        _encode(lane.context),
+        lane.schedule.encode(),
+    )
+
+
+def empty_body_bytes(lane: LaneKey) -> int:
+    """Bytes of a body of this lane without any document."""
+    return len(head(lane)) + len(_TAIL)
+
+
+def mark(ledger_id: str, attempt: int) -> str:
+    """The opaque word that every document of an attempt carries."""
+    return f"{ledger_id}-{attempt:x}"
+
+
+def compose(taken: Taken, mark_word: str | None) -> bytes:
+    """The body for a batch, its documents as they came, marked if there is a word."""
+    if mark_word is None:
+        documents = taken.documents.replace(SEPARATOR, b",")
+    else:
+        closing = b',"%b":"%b"}' % (MARK_FIELD.encode(), mark_word.encode())
+        between = b"}" + SEPARATOR
+        documents = taken.documents.replace(between, closing + b",")[:-1] + closing
+    return head(taken.lane) + documents + _TAIL

@@ -1,0 +1,65 @@
+"""Asking the ledger until it answers: what happened outside must not be forgotten inside."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from callspool.errors import CallspoolError
+
+from callspool_worker.ledger import LedgerUnavailable
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+
+Result = TypeVar("Result")
+
+_log = logging.getLogger(__name__)
+
+
+class GivenUp(CallspoolError):  # noqa: N818 - says what the worker did
+    """The worker's time to stop was over before the ledger answered."""
+
+
+class Persistence:
+    """Repeats a step of the ledger while Redis is away, for as long as this worker may run.
+
+    ``stop`` asks to begin nothing new; ``give_up_after`` seconds later unanswered steps raise
+    `GivenUp`. Until then they are repeated without end: Redis may be away for as long as it likes.
+    """
+
+    def __init__(self, stop: threading.Event, give_up_after: float) -> None:
+        self._stop = stop
+        self._give_up_after = give_up_after
+        self._stopped_at: float | None = None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing new may be begun."""
+        return self._stop.is_set()
+
+    def until_answered(self, step: Callable[[], Result]) -> Result:
+        """What the step returns, once the ledger answers."""
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return step()
+            except LedgerUnavailable as error:
+                if self._is_over():
+                    raise GivenUp from error
+                if pause == FIRST_PAUSE:
+                    _log.warning("the ledger does not answer, trying until it does: %s", error)
+                time.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _is_over(self) -> bool:
+        if not self._stop.is_set():
+            return False
+        if self._stopped_at is None:
+            self._stopped_at = time.monotonic()
+        return time.monotonic() - self._stopped_at > self._give_up_after

@@ -1,0 +1,48 @@
+"""The worker's two queues, as dramatiq sees them: call requests, and wake-ups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from callspool import keys
+from callspool.message import decode as decode_requests
+from dramatiq import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from callspool.broker.codecs import Codec
+
+ACCEPT = "accept"
+SUBMIT = "submit"
+
+
+class RequestsCodec:
+    """Entries of producers: they go to ``accept``, read once, with their id.
+
+    Raises `MessageUnreadable` for what no worker of this release can read.
+    """
+
+    def decode(self, queue_name: str, entry_id: str, fields: dict[bytes, bytes]) -> Message[Any]:
+        return Message(
+            queue_name, ACCEPT, (entry_id, decode_requests(fields)), {}, {}, message_id=entry_id
+        )
+
+    def encode(self, message: Message[Any]) -> Mapping[str | bytes, bytes]:
+        del message
+        raise TypeError("call requests are enqueued by producers: use callspool.CallQueue")
+
+
+class WakeupsCodec:
+    """Entries of the ledger: all say the same, that something may be ready to be sent."""
+
+    def decode(self, queue_name: str, entry_id: str, fields: dict[bytes, bytes]) -> Message[Any]:
+        del fields
+        return Message(queue_name, SUBMIT, (), {}, {}, message_id=entry_id)
+
+    def encode(self, message: Message[Any]) -> Mapping[str | bytes, bytes]:
+        del message
+        return {"w": b"1"}
+
+
+CODECS: dict[str, Codec] = {keys.REQUESTS: RequestsCodec(), keys.WAKEUPS: WakeupsCodec()}

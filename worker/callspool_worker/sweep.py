@@ -1,0 +1,78 @@
+"""Sweeping: what is due is woken, what nobody will report any more is put in doubt."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from callspool_worker.leases import LeaseWatch
+from callspool_worker.ledger import LedgerUnavailable, calls
+
+if TYPE_CHECKING:
+    from callspool_worker.ledger import Ledger
+
+LONGEST_PAUSE = 0.1
+"""Seconds between two looks at what is due, at most."""
+
+PATROL = 1.0
+"""Seconds between two looks at the leases and at what may be forgotten."""
+
+_log = logging.getLogger(__name__)
+
+
+class Sweeper(threading.Thread):
+    """Every worker process sweeps; there is no leader. ``dedupe_window`` in seconds."""
+
+    def __init__(self, ledger: Ledger, lease: float, dedupe_window: float) -> None:
+        super().__init__(name="sweeper", daemon=True)
+        self._ledger = ledger
+        self._watch = LeaseWatch(lease)
+        self._window_ms = int(dedupe_window * 1000)
+        self._stopped = threading.Event()
+        self._next_patrol = 0.0
+
+    def stop(self) -> None:
+        """Ends the thread after what it is doing."""
+        self._stopped.set()
+        self.join()
+
+    def run(self) -> None:
+        """Sweeps until it is stopped; Redis being away changes nothing but the pause."""
+        pause = 0.0
+        while not self._stopped.wait(pause):
+            try:
+                pause = self._sweep()
+                self._patrol()
+            except LedgerUnavailable:
+                pause = LONGEST_PAUSE * 5
+
+    def _sweep(self) -> float:
+        """Wakes what is due; seconds until the next is."""
+        (reply,) = self._ledger.run([calls.sweep(self._ledger.partition, self._ledger.limits)])
+        next_ms = reply[0] if isinstance(reply, list) else -1
+        return LONGEST_PAUSE if next_ms < 0 else min(LONGEST_PAUSE, max(next_ms, 1) / 1000)
+
+    def _patrol(self) -> None:
+        now = time.monotonic()
+        if now < self._next_patrol:
+            return
+        self._next_patrol = now + PATROL
+        for taker, held in self._watch.overdue(self._ledger.sending(), now):
+            lapse(self._ledger, taker, held, "the worker did not report in time")
+        self._ledger.run([calls.forget(self._ledger.partition, self._window_ms)])
+
+
+def lapse(ledger: Ledger, taker: str, held: str, detail: str) -> None:
+    """Puts in doubt what a taker held when it fell silent."""
+    (documents,) = ledger.run([calls.lapse(ledger.partition, taker, held, detail)])
+    if isinstance(documents, int) and documents > 0:
+        _log.warning("%d documents are in doubt: %s", documents, detail)
+
+
+def lapse_all(ledger: Ledger, detail: str, incarnation: str = "") -> None:
+    """Puts in doubt what certainly dead takers held: all, or those of one dead process."""
+    for taker, held in ledger.sending().items():
+        if not incarnation or taker.startswith(f"{incarnation}:"):
+            lapse(ledger, taker, held, detail)
