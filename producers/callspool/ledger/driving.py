@@ -43,3 +43,8 @@ def _sound(replies: list[Reply]) -> list[Reply]:
         if isinstance(reply, redis.RedisError):
             raise reply
     return replies
+
+
+def read_replies(commands: Sequence[Command]) -> Reading[list[Reply]]:
+    """The reading that is no more than some commands and their replies."""
+    return (yield commands)

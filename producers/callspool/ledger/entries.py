@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -37,7 +38,7 @@ class HistoryLine:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BatchEntry:
     """The record of a batch (`keys`: P:b<B>), read as a whole."""
 
@@ -99,8 +100,7 @@ class BatchEntry:
 
     def proof(self, place: int) -> tuple[str, str | None, int] | None:
         """Run id, task id and attempt that created the document at a place, if one did."""
-        attempts = [int(name[1:]) for name in self.fields if name[0] == "t" and name[1:].isdigit()]
-        for attempt in sorted(attempts):
+        for attempt in self._creating_attempts:
             sent = self._text(f"m{attempt}")
             if sent and sent[place : place + 1] != "1":
                 continue
@@ -108,6 +108,20 @@ class BatchEntry:
             task_id = task_ids.unpack_one(self.fields[f"t{attempt}"], at)
             return self._text(f"r{attempt}"), task_id, attempt
         return None
+
+    def created_ms(self, place: int) -> int:
+        """When the creation of the document at a place was recorded; 0 if it was not."""
+        found = self.proof(place)
+        return self._ended_ms.get(found[2], 0) if found else 0
+
+    @cached_property
+    def _creating_attempts(self) -> list[int]:
+        named = (name[1:] for name in self.fields if name.startswith("t"))
+        return sorted(int(number) for number in named if number.isdigit())
+
+    @cached_property
+    def _ended_ms(self) -> dict[int, int]:
+        return {line.attempt: line.ended_ms for line in self.history}
 
 
 def _run_value(run: str, place: int) -> int:

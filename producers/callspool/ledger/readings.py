@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis
 import redis.asyncio
 
+from callspool import keys
 from callspool.errors import QueueUnavailable
-from callspool.ledger.driving import drive, drive_async
+from callspool.ledger.driving import drive, drive_async, read_replies
 from callspool.ledger.lookup import (
     Place,
     read_batches,
@@ -22,9 +23,12 @@ from callspool.ledger.views import DocumentStatus, Story, Summary
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from callspool.call_request import CheckedEnvelope
     from callspool.identity import Scope
     from callspool.ledger.driving import Reading
     from callspool.ledger.entries import BatchEntry
+    from callspool.ledger.views import GateView
+    from callspool.scripts import Command
 
 __all__ = ["AsyncReadings", "DocumentStatus", "Place", "Readings", "Story", "Summary"]
 
@@ -69,6 +73,28 @@ class Readings:
     def batches(self, numbers: Sequence[int]) -> dict[int, BatchEntry]:
         """The records of batches."""
         return self._run(read_batches(self._partition, numbers))
+
+    def now_ms(self) -> int:
+        """Redis' clock, the only one that the ledger knows; unix milliseconds."""
+        ((seconds, micros),) = self._ask(("TIME",))
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    def spooled_messages(self) -> int:
+        """Messages that no worker has accepted yet."""
+        (found,) = self._ask(("XLEN", keys.stream(keys.REQUESTS, self._partition)))
+        return int(found)
+
+    def gates_before(self, envelope: CheckedEnvelope) -> list[GateView]:
+        """The closed gates that keep the documents of such a request from being sent."""
+        mine = {
+            ("account", envelope.account),
+            ("space", f"{envelope.account}|{envelope.space_token}"),
+            ("lane", envelope.lane_id),
+        }
+        return [gate for gate in self.summary().gates if (gate.level, gate.name) in mine]
+
+    def _ask(self, *commands: Command) -> list[Any]:
+        return self._run(read_replies(commands))
 
     def _run(self, trips: Reading[Found]) -> Found:
         try:

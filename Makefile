@@ -1,0 +1,51 @@
+# What a newcomer needs: `make demo`, `make test`. Everything else serves these two.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip --disable-pip-version-check --quiet
+DEV := hypothesis import-linter mypy pytest pytest-timeout ruff
+
+.PHONY: help demo test lint types contracts pytest format clean
+
+help:
+	@echo 'make demo    send examples/contacts.csv through queue, workers and a local API'
+	@echo 'make test    the whole gate: format, lint, types, contracts, tests'
+	@echo 'make format  put the code into shape'
+
+# Two stamps, so that the demo does not wait for the tools that only the tests need.
+$(VENV)/.worker: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo 'callspool needs Python 3.11 or later: install it, or say make PYTHON=…' >&2; exit 1; }
+	@test -x $(BIN)/pip || { echo 'setting up $(VENV) …'; $(PYTHON) -m venv $(VENV); }
+	@$(PIP) install --editable '.[worker]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.worker
+	@$(PIP) install $(DEV)
+	@touch $@
+
+demo: $(VENV)/.worker
+	@$(BIN)/callspool run examples/contacts.csv --sandbox
+
+test: lint types contracts pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+contracts: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+pytest: $(VENV)/.dev
+	$(BIN)/pytest
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,207 @@
+"""`callspool run`: the whole job on one machine, from a file to a report."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+from callspool.cli.asking import agreed, offer
+from callspool.cli.exits import Exit
+from callspool.cli.options import SendOptions, sending_options
+from callspool.cli.progress import Progress
+from callspool.cli.reading import examine, new_intake, open_intake
+from callspool.cli.spooling import Spooler
+from callspool.cli.target import Target, target_of
+from callspool.errors import ApiUnreachable, CallspoolError
+from callspool.ledger.readings import Readings
+from callspool.settings import Settings, load_settings
+
+from callspool_worker.commands.worker import longest_stop
+from callspool_worker.local import LocalLedger, default_state_dir
+from callspool_worker.local.job import End, Job
+from callspool_worker.local.preflight import check_api
+from callspool_worker.local.rehearsal import SANDBOX, STAND_INS, sandbox_settings, start_sandbox
+from callspool_worker.local.reporting import report_of
+from callspool_worker.local.workforce import Workforce
+
+if TYPE_CHECKING:
+    from callspool.intake import Intake
+
+_EXAMPLES = """\b
+Examples:
+  callspool run contacts.csv --sandbox
+  callspool run contacts.csv --space-token 8KZ… --pilot space-agent-… --context "Follow up"
+"""
+
+
+@click.command("run", epilog=_EXAMPLES)
+@sending_options
+@click.option("--sandbox", is_flag=True, help="Send to a local API that calls nobody.")
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where the ledger is kept.  [default: the user's state directory]",
+)
+@click.option("--processes", type=int, metavar="N", help="Worker processes.  [default: 2]")
+@click.option("--threads", type=int, metavar="N", help="Threads of each process.  [default: 8]")
+def run(
+    options: SendOptions,
+    sandbox: bool,
+    state_dir: Path | None,
+    processes: int | None,
+    threads: int | None,
+) -> int:
+    """Call the contacts of files, from this machine alone: queue, workers and report.
+
+    Nobody is called twice: a second run of the same file finds every contact in the ledger, and
+    an interrupted run goes on where it stopped.
+    """
+    flags = {"redis_url": options.redis_url, "processes": processes, "threads": threads}
+    settings = load_settings(os.environ, overrides=flags)
+    if sandbox and options.account not in (None, SANDBOX):
+        raise click.UsageError(f"--sandbox sends as the account {SANDBOX}: leave --account out")
+    target = target_of(options, settings, defaults=STAND_INS if sandbox else None)
+    if not sandbox:
+        settings.account(target.envelope.account)
+    if options.dry_run:
+        return _rehearse(options, target)
+    if not sandbox and not agreed(options, target):
+        click.echo("Nothing was sent.", err=True)
+        return Exit.INTERRUPTED
+    return _Run(options, settings, target, sandbox, state_dir or default_state_dir()).do()
+
+
+def _rehearse(options: SendOptions, target: Target) -> int:
+    with open_intake(options, target.rules) as intake:
+        files = new_intake(options, target.rules).inspect()
+        first = examine(intake)
+    for line in offer(files, intake, first, target.envelope, options):
+        click.echo(line, err=options.as_json)
+    click.echo("Nothing was sent (--dry-run).", err=options.as_json)
+    return Exit.NOT_ALL if options.strict and intake.counts.invalid else Exit.DONE
+
+
+class _Run:
+    """One call of the command, past its questions."""
+
+    def __init__(
+        self,
+        options: SendOptions,
+        settings: Settings,
+        target: Target,
+        sandbox: bool,
+        state_dir: Path,
+    ) -> None:
+        self._options = options
+        self._settings = settings
+        self._target = target
+        self._sandbox = sandbox
+        self._state_dir = state_dir
+
+    def do(self) -> int:
+        with ExitStack() as stack:
+            intake = stack.enter_context(open_intake(self._options, self._target.rules))
+            stack.enter_context(_sigterm_is_an_interrupt())
+            local = self._ledger(stack)
+            self._choose_api(stack)
+            return self._work(stack, intake, local)
+
+    def _ledger(self, stack: ExitStack) -> LocalLedger | None:
+        """The embedded server, unless another Redis was named."""
+        if self._options.redis_url is not None:
+            return None
+        local = stack.enter_context(LocalLedger(self._state_dir))
+        self._say(f"state directory: {self._state_dir}")
+        local.wait_for_old_workers(
+            longest_stop(self._settings),
+            lambda: self._say("waiting for workers of an interrupted run to finish …"),
+        )
+        self._settings = replace(self._settings, redis_url=local.url)
+        return local
+
+    def _choose_api(self, stack: ExitStack) -> None:
+        if self._sandbox:
+            url = start_sandbox(stack, self._state_dir)
+            self._settings = sandbox_settings(self._settings, url)
+            self._say(f"sandbox: {url} (nobody is called)")
+        else:
+            name = self._target.envelope.account
+            account = self._settings.account(name)
+            check_api(account.api_url)
+
+    def _work(self, stack: ExitStack, intake: Intake, local: LocalLedger | None) -> int:
+        workforce = stack.enter_context(Workforce(self._settings, local))
+        readings = Readings(workforce.client)
+        progress = stack.enter_context(Progress(1.0, quiet=False))
+        started = time.monotonic()
+        job = Job(
+            intake,
+            self._target,
+            readings,
+            progress,
+            workforce.check,
+            self._settings.max_waiting,
+        )
+        workforce.start()
+        failure: CallspoolError | None = None
+        end = End.INTERRUPTED
+        with Spooler(self._settings, self._target.envelope) as spooler:
+            try:
+                end = job.do(spooler)
+            except CallspoolError as fault:
+                failure = fault
+            seconds = time.monotonic() - started
+            if end is End.INTERRUPTED and failure is None:
+                progress.close()
+                self._say("finishing what was sent; the rest is kept for the next run …")
+            workforce.stop()
+        progress.close()
+        report = report_of(job, spooler.enqueued, seconds, self._where(local), self._again())
+        if self._options.as_json:
+            click.echo(msgspec.json.encode(report.to_json()))
+        else:
+            for line in report.lines():
+                click.echo(line)
+        if failure is not None:
+            raise failure
+        if end is End.API_UNREACHABLE:
+            raise ApiUnreachable(
+                "the API cannot be reached any more: what is left waits in the ledger;"
+                " run the same command again"
+            )
+        if end is End.INTERRUPTED:
+            return Exit.INTERRUPTED
+        return report.exit_code(strict=self._options.strict)
+
+    def _where(self, local: LocalLedger | None) -> str:
+        if local is None:
+            return f"--redis {self._options.redis_url}" if self._options.redis_url else ""
+        return f"--state-dir {self._state_dir}"
+
+    def _again(self) -> str:
+        return "run the same command again"
+
+    def _say(self, words: str) -> None:
+        click.echo(words, err=True)
+
+
+class _sigterm_is_an_interrupt:  # noqa: N801 - reads as what it does in a with statement
+    """Within it, SIGTERM ends a run as Ctrl-C does."""
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGTERM, _interrupt)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,125 @@
+"""Following the documents of one run through the ledger, whoever else uses it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from callspool.ledger.entries import BatchEntry
+    from callspool.ledger.readings import Place, Readings
+
+DIGEST_BYTES = 12
+SLICE = 2000
+"""Identities that are looked up together."""
+
+RESTING = frozenset("dcxXke")
+"""Letters of documents with which nothing happens any more unless somebody makes it happen."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a run's documents are: by state, and beside it what was known before.
+
+    ``duplicate``: the API had them before this run began, the first since ``known_since``.
+    ``unknown``: the ledger does not know them: still spooled, or refused by a worker.
+    ``reasons``: why documents are dead, in doubt or waiting, with how many.
+    """
+
+    states: Counter[str] = field(default_factory=Counter)
+    duplicate: int = 0
+    known_since: datetime | None = None
+    unknown: int = 0
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+class Tracker:
+    """The identities of a run's documents, 12 bytes each.
+
+    ``began_ms``: when the run began, by Redis' clock: what was created earlier is a duplicate.
+    """
+
+    def __init__(self, readings: Readings, began_ms: int) -> None:
+        self._readings = readings
+        self._began_ms = began_ms
+        self._all = bytearray()
+        self._open = bytearray()
+        self.settled: Counter[str] = Counter()
+        """Letters of the documents that were seen at rest."""
+
+    def __len__(self) -> int:
+        return len(self._all) // DIGEST_BYTES
+
+    @property
+    def open(self) -> int:
+        """Documents that were not seen at rest yet."""
+        return len(self._open) // DIGEST_BYTES
+
+    def add(self, digests: Iterable[bytes]) -> None:
+        """Follows some more documents."""
+        joined = b"".join(digests)
+        self._all += joined
+        self._open += joined
+
+    def look(self, slices: int = 5) -> None:
+        """Looks after the documents that are followed longest; a bounded number of them."""
+        for _ in range(min(slices, -(-self.open // SLICE))):
+            digests = [*_digests(self._open[: SLICE * DIGEST_BYTES])]
+            del self._open[: SLICE * DIGEST_BYTES]
+            places = self._readings.places(digests)
+            still_open = 0
+            for digest, place in zip(digests, places, strict=True):
+                if place is not None and place.letter in RESTING:
+                    self.settled[place.letter] += 1
+                else:
+                    self._open += digest
+                    still_open += 1
+            if still_open > SLICE // 2:
+                return
+
+    def letters(self) -> Counter[str]:
+        """The letters of all documents that were not seen at rest; "" for unknown ones."""
+        found: Counter[str] = Counter()
+        for digests in _slices(self._open):
+            places = self._readings.places(digests)
+            found.update(place.letter if place else "" for place in places)
+        return found
+
+    def standing(self) -> Standing:
+        """Where all documents are now."""
+        standing = Standing()
+        for digests in _slices(self._all):
+            places = self._readings.places(digests)
+            numbers = {place.batch for place in places if place}
+            batches = self._readings.batches(sorted(numbers))
+            for place in places:
+                batch = batches.get(place.batch) if place else None
+                if place is None or batch is None:
+                    standing.unknown += 1
+                else:
+                    self._count(standing, place, batch)
+        return standing
+
+    def _count(self, standing: Standing, place: Place, batch: BatchEntry) -> None:
+        if place.letter == "c" and batch.created_ms(place.place) < self._began_ms:
+            standing.duplicate += 1
+            since = datetime.fromtimestamp(batch.created_ms(place.place) / 1000, UTC)
+            standing.known_since = min(standing.known_since or since, since)
+            return
+        standing.states[place.state] += 1
+        if place.letter in "dxw" and batch.reason:
+            standing.reasons[place.state, batch.reason] += 1
+
+
+def _digests(joined: bytes | bytearray) -> Iterator[bytes]:
+    for at in range(0, len(joined), DIGEST_BYTES):
+        yield bytes(joined[at : at + DIGEST_BYTES])
+
+
+def _slices(joined: bytes | bytearray) -> Iterator[list[bytes]]:
+    for at in range(0, len(joined), SLICE * DIGEST_BYTES):
+        yield [*_digests(joined[at : at + SLICE * DIGEST_BYTES])]

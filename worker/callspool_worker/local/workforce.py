@@ -1,0 +1,83 @@
+"""The workers of one run: started when there is something to do, ended with the run."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from callspool.errors import CallspoolError
+
+from callspool_worker import app
+from callspool_worker.child import configuration
+from callspool_worker.commands.worker import longest_stop
+from callspool_worker.supervisor import Supervisor
+from callspool_worker.sweep import lapse_all
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from callspool.settings import Settings
+
+    from callspool_worker.local import LocalLedger
+
+QUIET = "ERROR"
+"""What workers of a run say: the report tells the rest."""
+
+_log = logging.getLogger(__name__)
+
+
+class Workforce:
+    """A context manager. With an embedded ledger nobody else can hold a batch when it begins, so
+    what an earlier run's workers had taken is in doubt at once. Raises `CallspoolError`.
+    """
+
+    def __init__(self, settings: Settings, local: LocalLedger | None) -> None:
+        self.client = app.connect(settings.redis_url)
+        self._local = local
+        self._ledger = app.open_ledger(settings, self.client)
+        if local is not None:
+            lapse_all(self._ledger, "the worker was killed while it held this batch")
+        self._supervisor = Supervisor(
+            config=configuration(settings, log_level=QUIET),
+            processes=settings.processes,
+            pass_fds=local.inherit_fds() if local else (),
+            stop_timeout=longest_stop(settings),
+            on_child_death=self._bury_the_dead,
+        )
+        self._running = False
+
+    def start(self) -> None:
+        """Starts the workers and returns at once."""
+        self._running = True
+        self._supervisor.start()
+
+    def stop(self) -> None:
+        """Lets the workers finish what they sent and give the rest back."""
+        if self._running:
+            self._running = False
+            self._supervisor.stop()
+
+    def check(self) -> None:
+        """Raises what keeps the workers from working; starts a killed server again."""
+        if self._supervisor.failure is not None:
+            raise self._supervisor.failure
+        if self._local is not None and self._local.ensure_running():
+            _log.warning("the embedded server was gone and has been started again")
+
+    def _bury_the_dead(self, incarnation: str) -> None:
+        try:
+            lapse_all(self._ledger, "the worker was killed while it held this batch", incarnation)
+        except CallspoolError as error:
+            _log.warning("a worker died, and its lease will tell: %s", error)
+
+    def __enter__(self) -> Workforce:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        self.client.close()
