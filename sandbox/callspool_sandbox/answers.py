@@ -1,0 +1,115 @@
+"""Answers in the API's own shapes, and in a proxy's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Literal
+
+import msgspec
+
+BodyForm = Literal["api", "html", "cut", "empty"]
+Headers = list[tuple[str, str]]
+
+JSON = "application/json"
+HTML = "text/html"
+
+VALIDATION = "There is some Validation error"
+"""What the API says of a failed field check (O)."""
+
+_MESSAGES = {
+    200: "Task Created Successfully",
+    206: VALIDATION,
+    400: "Invalid parameters provided",
+    401: "Invalid token.",
+    403: "You do not have permission to perform this action.",
+    404: "Space or agent not found",
+    429: "Request was throttled.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer, apart from what every answer has."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: Headers = field(default_factory=list)
+
+
+def reason(status: int) -> str:
+    """The words of a status line."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+def api_answer(
+    status: int,
+    *,
+    http_status: int | None = None,
+    message: str | None = None,
+    errors: dict[str, object] | None = None,
+    headers: Headers | None = None,
+) -> Answer:
+    """An error (or an empty success) as the API words it: below 401 with `data` (O)."""
+    body: dict[str, object] = {
+        "status_code": status,
+        "message": message or _MESSAGES.get(status) or reason(status),
+    }
+    if status < 401:
+        body["data"] = {}
+    if errors:
+        body["errors"] = errors
+    return Answer(http_status or status, msgspec.json.encode(body), headers=headers or [])
+
+
+def validation(errors: dict[str, object]) -> Answer:
+    """206 for fields that failed their check; nothing was created (O)."""
+    return api_answer(206, errors=errors)
+
+
+def proxy_answer(status: int, *, headers: Headers | None = None) -> Answer:
+    """A page in HTML, as a proxy in front of the API answers."""
+    title = f"{status} {reason(status)}"
+    page = (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n"
+        f"<body>\r\n<center><h1>{title}</h1></center>\r\n"
+        "<hr><center>sandbox proxy</center>\r\n</body>\r\n</html>\r\n"
+    )
+    return Answer(status, page.encode(), HTML, headers or [])
+
+
+def in_form(answer: Answer, form: BodyForm, cut_at: int | None = None) -> Answer:
+    """The same answer with another kind of body; "cut" keeps ``cut_at`` bytes, or half."""
+    if form == "html":
+        return proxy_answer(answer.status, headers=answer.headers)
+    if form == "cut":
+        end = len(answer.body) // 2 if cut_at is None else cut_at
+        return Answer(answer.status, answer.body[:end], answer.content_type, answer.headers)
+    if form == "empty":
+        return Answer(answer.status, b"", answer.content_type, answer.headers)
+    return answer
+
+
+def created_answer(
+    run_id: str, task_ids_json: bytes, data_status: bytes = b'"pending"', *, status: int = 200
+) -> Answer:
+    """Success (S), or 206 with ids, which nobody has seen but which would be a partial success."""
+    message = b"Task Created Successfully" if status == 200 else b"Some tasks were created"
+    body = b'{"status_code":%d,"message":"%s","data":{"run_id":"%s","task_ids":%s,"status":%s}}' % (
+        status,
+        message,
+        run_id.encode(),
+        task_ids_json,
+        data_status,
+    )
+    return Answer(status, body)
+
+
+def page_answer(count: int, rows: list[dict[str, object]]) -> Answer:
+    """A page of a listing (D, O)."""
+    body = {"count": count, "status_code": 200, "message": "Data fetched", "data": rows}
+    return Answer(200, msgspec.json.encode(body))

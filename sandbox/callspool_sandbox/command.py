@@ -1,0 +1,109 @@
+"""`callspool sandbox`: the local Unpod API from the command line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+from callspool.errors import SettingsError
+
+from callspool_sandbox.faults.load import load_faults
+from callspool_sandbox.faults.model import FaultFile
+from callspool_sandbox.options import MAX_BODY, Options
+from callspool_sandbox.server import run_sandbox
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s)?")
+
+
+class Refused(click.ClickException):
+    """Wrong use or configuration, said in one line."""
+
+    exit_code = 2
+
+
+def seconds(value: str) -> float:
+    """A duration on the command line: `0.2`, `0.2s` or `50ms`."""
+    match = _DURATION.fullmatch(value.strip())
+    if not match:
+        raise click.BadParameter(f"{value!r} is no duration; write 0.2, 0.2s or 50ms")
+    return float(match[1]) / (1000 if match[2] == "ms" else 1)
+
+
+@click.command("sandbox")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8900,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--latency",
+    type=seconds,
+    default="0",
+    show_default=True,
+    help="Time that a request takes which does something: 0.2 or 50ms.",
+)
+@click.option(
+    "--faults",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Misbehaviour, in TOML or JSON: docs/sandbox.md.",
+)
+@click.option("--seed", type=int, help="Makes chance and ids repeatable.")
+@click.option("--log", metavar="FILE", help="One JSON line a request, appended; - is stdout.")
+@click.option(
+    "--token",
+    envvar="UNPOD_SANDBOX_TOKEN",
+    show_envvar=True,
+    help="The only API token to accept; any is accepted without.",
+)
+@click.option("--org-handle", help="The only Org-Handle to accept; any is accepted without.")
+@click.option(
+    "--max-body",
+    type=click.IntRange(min=1),
+    default=MAX_BODY,
+    show_default=True,
+    metavar="BYTES",
+    help="Larger request bodies get a proxy's 413.",
+)
+@click.option("--until-stdin-closes", is_flag=True, hidden=True)
+def sandbox(
+    *,
+    port: int,
+    host: str,
+    latency: float,
+    faults: Path | None,
+    seed: int | None,
+    log: str | None,
+    token: str | None,
+    org_handle: str | None,
+    max_body: int,
+    until_stdin_closes: bool,
+) -> None:
+    """Run a local Unpod API that calls nobody.
+
+    It answers as the real one does, or as badly as --faults asks for, until SIGTERM or Ctrl-C.
+    """
+    try:
+        options = Options(
+            host=host,
+            port=port,
+            latency=latency,
+            faults=load_faults(faults) if faults else FaultFile(),
+            seed=seed,
+            log=log,
+            token=token,
+            org_handle=org_handle,
+            max_body=max_body,
+            until_stdin_closes=until_stdin_closes,
+        )
+        run_sandbox(options, _say_ready)
+    except SettingsError as error:
+        raise Refused(str(error)) from error
+
+
+def _say_ready(url: str) -> None:
+    click.echo(f"callspool sandbox listening on {url}")

@@ -1,0 +1,112 @@
+"""A create request under way: which documents become tasks, when, and what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from callspool_sandbox.answers import Answer, api_answer, created_answer
+from callspool_sandbox.checks import Received, violation
+from callspool_sandbox.exchange import Head, Reply, logged_status, reply
+
+if TYPE_CHECKING:
+    from callspool_sandbox.faults.model import Fault
+    from callspool_sandbox.faults.plan import Plan
+    from callspool_sandbox.sandbox import Sandbox
+    from callspool_sandbox.store import Run
+
+
+class Creation:
+    """Carries out one plan. Tasks and their line in the log are made without a pause in between."""
+
+    def __init__(
+        self, sandbox: Sandbox, head: Head, received: Received, *, steps: Plan, fault: Fault | None
+    ) -> None:
+        self._sandbox = sandbox
+        self._head = head
+        self._received = received
+        self._steps = steps
+        self._fault = fault
+        self._run: Run | None = None
+
+    async def carry_out(self, space: str) -> Reply:
+        """All steps up to the answer; what is to be created after it is left to a task."""
+        steps = self._steps
+        if steps.opens:
+            self._create(space, steps.first)
+        self._write_line()
+        if steps.pause:
+            await asyncio.sleep(steps.pause)
+        if steps.rest:
+            self._write_late(self._create(space, steps.rest))
+        if steps.late:
+            self._sandbox.go_on_later(self._create_late(space))
+        return reply(self._answer(), steps)
+
+    def _create(self, space: str, count: int) -> range:
+        now = self._sandbox.clock.now()
+        store = self._sandbox.store
+        if self._run is None:
+            schedule = self._received.body.schedule
+            later = isinstance(schedule, dict) and schedule.get("type") == "custom"
+            self._run = store.start_run(
+                space,
+                self._received.raw,
+                len(self._received.ids),
+                now,
+                "scheduled" if later else "pending",
+            )
+        return store.add_tasks(self._run, count, now)
+
+    async def _create_late(self, space: str) -> None:
+        left = self._steps.late
+        piece = 1 if self._steps.delay else left
+        while left:
+            await asyncio.sleep(self._steps.delay)
+            self._write_late(self._create(space, piece))
+            left -= piece
+
+    def _answer(self) -> Answer:
+        steps = self._steps
+        if steps.own is not None:
+            return steps.own
+        run = self._run
+        if run is None:
+            return api_answer(200)
+        store = self._sandbox.store
+        listed = run.tasks if steps.listed is None else steps.listed
+        status = b'"pending"'
+        if self._sandbox.options.faults.server.data_status == "object":
+            pairs = (f'"{store.task_id(run, place)}":"pending"' for place in range(listed))
+            status = f"{{{','.join(pairs)}}}".encode()
+        ids = store.task_ids_json(run, listed)
+        return created_answer(store.run_id(run), ids, status, status=steps.listed_status)
+
+    def _write_line(self) -> None:
+        log = self._sandbox.log
+        if not log.wanted:
+            return
+        steps, received, run = self._steps, self._received, self._run
+        fields = self._head.for_log(self._fault)
+        fields |= {
+            "status": logged_status(steps.own.status if steps.own else steps.listed_status, steps),
+            "documents": len(received.ids),
+            "created": received.ids[: run.tasks] if run else [],
+            "run_id": self._sandbox.store.run_id(run) if run else None,
+            "attempt": sorted(received.attempts),
+            "bytes": len(received.raw),
+        }
+        broken_rule = violation(received)
+        if broken_rule:
+            fields["sandbox_violation"] = broken_rule
+        log.write("request", fields)
+
+    def _write_late(self, places: range) -> None:
+        if self._run is None or not self._sandbox.log.wanted:
+            return
+        fields: dict[str, object] = {
+            "request": self._head.number,
+            "run_id": self._sandbox.store.run_id(self._run),
+            "created": self._received.ids[places.start : places.stop],
+        }
+        self._sandbox.log.write("created_late", fields)

@@ -1,0 +1,135 @@
+"""What a fault file may say: one struct a kind of fault, all with the same conditions.
+
+Field descriptions for people are in docs/sandbox.md.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from callspool_sandbox.answers import BodyForm  # noqa: TC001 - msgspec reads the annotations
+from callspool_sandbox.routes import Endpoint
+
+Chance = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Ordinal = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
+HttpStatus = Annotated[int, msgspec.Meta(ge=200, le=599)]
+On = Endpoint | Literal["reads", "any"]
+
+FOREVER = 86400.0
+
+
+class Conditions(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """When a fault fires: all that is given must hold, and nothing given means always.
+
+    ``nth`` counts the requests for which ``on``, ``space``, ``pilot``, ``document_id``,
+    ``documents_over`` and ``body_over`` hold, from 1.
+    """
+
+    on: On = "create"
+    space: str | None = None
+    pilot: str | None = None
+    document_id: str | list[str] | None = None
+    documents_over: Count | None = None
+    body_over: Count | None = None
+    nth: Ordinal | list[Ordinal] | None = None
+    between: tuple[Seconds, Seconds] | None = None
+    in_flight_over: Count | None = None
+    per_second_over: Ordinal | None = None
+    probability: Chance | None = None
+    times: Ordinal | None = None
+
+
+class Status(Conditions, tag="status", tag_field="name", frozen=True):
+    """An answer of that status, before, amid or after creating, or with creating going on later."""
+
+    status: HttpStatus
+    where: Literal["before", "amid", "after", "late"] = "before"
+    http_status: HttpStatus | None = None
+    body: BodyForm | None = None
+    message: str | None = None
+    errors: dict[str, object] | None = None
+    retry_after: Count | None = None
+    created: Count | None = None
+    delay: Seconds = 0.0
+
+
+class Refuse(Conditions, tag="refuse", tag_field="name", frozen=True):
+    """206 before anything was created, in the API's words."""
+
+    field: Literal["pilot", "context", "schedule", "documents", "space", "access", "org"]
+
+
+class Partial(Conditions, tag="partial", tag_field="name", frozen=True):
+    """An answer that lists fewer tasks than documents; ``after``: all were created even so."""
+
+    status: HttpStatus = 206
+    where: Literal["amid", "after"] = "amid"
+    created: Count | None = None
+
+
+class Drop(Conditions, tag="drop", tag_field="name", frozen=True):
+    """The connection is closed instead of (or amid) the answer."""
+
+    where: Literal["before_body", "before", "amid", "after", "late", "response"] = "before"
+    created: Count | None = None
+    delay: Seconds = 0.0
+    bytes: Count | None = None
+    reset: bool = False
+
+
+class Hang(Conditions, tag="hang", tag_field="name", frozen=True):
+    """Silence for a while, then everything goes on as if nothing had been."""
+
+    where: Literal["before_body", "before", "amid", "after"] = "before"
+    seconds: Seconds = FOREVER
+    created: Count | None = None
+
+
+class Cut(Conditions, tag="cut", tag_field="name", frozen=True):
+    """A whole HTTP answer whose JSON breaks off."""
+
+    bytes: Count | None = None
+
+
+class Drip(Conditions, tag="drip", tag_field="name", frozen=True):
+    """The answer in pieces, over that many seconds."""
+
+    seconds: Seconds
+    pieces: Annotated[int, msgspec.Meta(ge=2)] = 20
+
+
+Fault = Status | Refuse | Partial | Drop | Hang | Cut | Drip
+
+
+class Server(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """How the server is, all the time."""
+
+    clock_skew: float = 0.0
+    created_zone: Literal["Z", "+00:00", ""] = "Z"
+    page_size: Ordinal = 50
+    max_page_size: Ordinal = 1000
+    data_status: Literal["string", "object"] = "string"
+    keep_alive: Seconds | None = None
+
+
+class FaultFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """A whole file: the server's ways, then its faults; the first that fires wins."""
+
+    server: Server = Server()
+    faults: list[Fault] = []
+
+
+def label(fault: Fault) -> str:
+    """A fault's name in the log, such as "status 500 late"."""
+    words = [type(fault).__name__.lower()]
+    if isinstance(fault, Status | Partial):
+        words.append(str(fault.status))
+    if isinstance(fault, Refuse):
+        words.append(fault.field)
+    if isinstance(fault, Status | Partial | Drop | Hang):
+        words.append(fault.where)
+    return " ".join(words)

@@ -1,0 +1,66 @@
+"""The sandbox's log: one JSON line an event, and the truth about what was created.
+
+A line is written, and flushed, before its answer is sent. Documents that are created later than
+that get a `created_late` line of their own. Numbers and tokens never appear in it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import msgspec
+
+from callspool_sandbox.clock import true_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(dict[str, Any])
+
+
+class EventLog:
+    """Appends events to a file, to stdout ("-") or to nothing (None).
+
+    Raises OSError where the file cannot be opened.
+    """
+
+    def __init__(self, target: str | None) -> None:
+        self._file: BinaryIO | None = None
+        if target == "-":
+            self._file = sys.stdout.buffer
+        elif target is not None:
+            self._file = Path(target).open("ab")  # noqa: SIM115 - closed by close()
+        self._ours = target not in {None, "-"}
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody reads it: the hot path builds no line for nobody."""
+        return self._file is not None
+
+    def write(self, event: str, fields: dict[str, object]) -> None:
+        """One line: `time`, `event`, then the fields."""
+        if self._file is None:
+            return
+        line = _encoder.encode({"time": true_time(), "event": event, **fields})
+        self._file.write(line + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None and self._ours:
+            self._file.close()
+
+
+def read_log(path: Path) -> Iterator[dict[str, Any]]:
+    """The log's lines so far; a last line that is still being written is left out."""
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield _decoder.decode(line)
+
+
+def created_document_ids(path: Path) -> list[str]:
+    """The `document_id` of every task that was created, in the log's order, doubles included."""
+    return [identity for line in read_log(path) for identity in line.get("created", ())]

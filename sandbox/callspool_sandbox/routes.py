@@ -1,0 +1,69 @@
+"""Which endpoint a path names, and how much of the path a log may show."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+from urllib.parse import parse_qs, unquote
+
+Endpoint = Literal["create", "runs", "tasks", "space_tasks", "agents"]
+
+_BASE = "/api/v2/platform/"
+_SPACE = re.compile(r"spaces/(?P<space>[^/]+)/(?P<rest>.+)")
+_RUN_TASKS = re.compile(r"runs/(?P<run>[^/]+)/tasks/")
+
+
+class Route(NamedTuple):
+    """A request's endpoint; ``page`` and ``page_size`` are None where the query names none."""
+
+    endpoint: Endpoint
+    method: str
+    space: str = ""
+    run_id: str = ""
+    page: int | None = None
+    page_size: int | None = None
+
+
+def find_route(target: str) -> Route | None:
+    """The route of a request target, trailing slash required as the API does (S)."""
+    path, _, query = target.partition("?")
+    if not path.startswith(_BASE):
+        return None
+    rest = path[len(_BASE) :]
+    if rest == "agents/":
+        return _paged(Route("agents", "GET"), query)
+    match = _SPACE.fullmatch(rest)
+    return _space_route(unquote(match["space"]), match["rest"], query) if match else None
+
+
+def _space_route(space: str, rest: str, query: str) -> Route | None:
+    if rest == "tasks/create/":
+        return Route("create", "POST", space)
+    if rest == "runs/":
+        return _paged(Route("runs", "GET", space), query)
+    if rest == "tasks/":
+        return _paged(Route("space_tasks", "GET", space), query)
+    match = _RUN_TASKS.fullmatch(rest)
+    return _paged(Route("tasks", "GET", space, match["run"]), query) if match else None
+
+
+def _paged(route: Route, query: str) -> Route:
+    if not query:
+        return route
+    asked = parse_qs(query)
+    return route._replace(page=_number(asked, "page"), page_size=_number(asked, "page_size"))
+
+
+def _number(asked: dict[str, list[str]], name: str) -> int | None:
+    word = asked.get(name, [""])[-1]
+    return int(word) if word.isascii() and word.isdigit() else None
+
+
+def path_for_log(target: str) -> str:
+    """A path whose space token is shortened to its last four characters, and without a query."""
+    path = target.partition("?")[0]
+    before, found, after = path.partition("/spaces/")
+    if not found:
+        return path[:120]
+    space, slash, rest = after.partition("/")
+    return f"{before}/spaces/...{space[-4:]}{slash}{rest}"[:200]
