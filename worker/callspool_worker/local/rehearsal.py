@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from callspool.settings import Account, Secret
+from callspool_sandbox import defaults
+from callspool_sandbox.process import SandboxProcess
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -18,16 +20,14 @@ SANDBOX = "sandbox"
 
 STAND_INS = {
     "account": SANDBOX,
-    "space_token": "SANDBOX",
-    "pilot": "sandbox-agent",
-    "context": "A rehearsal: nobody is called.",
+    "space_token": defaults.SPACE_TOKEN,
+    "pilot": defaults.PILOT,
+    "context": defaults.CONTEXT,
 }
 
 
 def start_sandbox(stack: ExitStack, state_dir: Path) -> str:
     """Starts a sandbox that ends with the stack; its log lies in the state directory."""
-    from callspool_sandbox.process import SandboxProcess  # noqa: PLC0415 - only for rehearsals
-
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return stack.enter_context(SandboxProcess(log=state_dir / "sandbox.jsonl")).url
 
@@ -36,8 +36,8 @@ def sandbox_settings(settings: Settings, url: str) -> Settings:
     """The settings with one account only: the sandbox's."""
     account = Account(
         name=SANDBOX,
-        api_token=Secret("sandbox-needs-no-token"),
-        org_handle="sandbox.example",
+        api_token=Secret(defaults.API_TOKEN),
+        org_handle=defaults.ORG_HANDLE,
         api_url=url,
     )
     return replace(settings, accounts={SANDBOX: account})
