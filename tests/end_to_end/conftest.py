@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from callspool_sandbox.process import SandboxProcess
 
+from callspool_sandbox.process import SandboxProcess
 from tests.support.cli import REAL, environment
 
 

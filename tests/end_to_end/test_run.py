@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from callspool_sandbox.process import SandboxProcess
-
 from tests.support import cli
 
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
