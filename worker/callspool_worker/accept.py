@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
+
 from callspool.checks import check_envelope, check_raw_document
 from callspool.errors import InvalidCallRequest
 from callspool.identity import DEFAULT_ACCOUNT, digester
-
 from callspool_worker.body import empty_body_bytes
 from callspool_worker.ledger import Delivery, Group, LaneKey, Refusal
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from callspool.call_request import CheckedEnvelope
     from callspool.message import Envelope, RequestEnvelope
     from callspool.rules import Rules
-
     from callspool_worker.ledger import Limits
 
 RAW_KEPT = 4096

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import dramatiq
 import redis
+
 from callspool import keys
 from callspool.broker import StreamsBroker
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.rules import Rules
-
 from callspool_worker import api, body
 from callspool_worker.accept import Reader
 from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from callspool.message import Envelope
     from callspool.settings import Settings
-
     from callspool_worker.answers import Answer
 
 REDIS_TIMEOUT = 10.0

@@ -12,6 +12,11 @@ MARGIN = 10.0
 """Seconds beyond the request's own limit: for what is recorded after the answer."""
 
 
+def longest_stop(request_timeout: float) -> float:
+    """Seconds in which a worker that is told to stop has certainly finished what it sent."""
+    return 2 * (request_timeout + MARGIN)
+
+
 @dataclass(slots=True)
 class LeaseWatch:
     """Tells which takes were seen unchanged for a whole lease, by one observer's own clock.

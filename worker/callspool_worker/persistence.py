@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from callspool.errors import CallspoolError
-
 from callspool_worker.ledger import LedgerUnavailable
 
 if TYPE_CHECKING:

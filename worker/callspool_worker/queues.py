@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dramatiq import Message
+
 from callspool import keys
 from callspool.message import decode as decode_requests
-from dramatiq import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -24,7 +24,6 @@ from callspool_worker.ledger import calls
 
 if TYPE_CHECKING:
     from callspool.scripts import Call
-
     from callspool_worker.answers import Answer
     from callspool_worker.decisions import AttemptView, Decision
     from callspool_worker.ledger import Ledger, Taken

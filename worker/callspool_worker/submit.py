@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from callspool.scripts import Call
-
     from callspool_worker.answers import Answer
     from callspool_worker.ledger import Ledger, Taken
     from callspool_worker.persistence import Persistence

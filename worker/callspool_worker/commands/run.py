@@ -23,7 +23,7 @@ from callspool.errors import ApiUnreachable, CallspoolError
 from callspool.ledger.readings import Readings
 from callspool.settings import Settings, load_settings
 
-from callspool_worker.commands.worker import longest_stop
+from callspool_worker.leases import longest_stop
 from callspool_worker.local import LocalLedger, default_state_dir
 from callspool_worker.local.job import End, Job
 from callspool_worker.local.preflight import check_api
@@ -121,7 +121,7 @@ class _Run:
         local = stack.enter_context(LocalLedger(self._state_dir))
         self._say(f"state directory: {self._state_dir}")
         local.wait_for_old_workers(
-            longest_stop(self._settings),
+            longest_stop(self._settings.request_timeout),
             lambda: self._say("waiting for workers of an interrupted run to finish …"),
         )
         self._settings = replace(self._settings, redis_url=local.url)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from callspool.errors import QueueFull
 from callspool.identity import digester
-
 from callspool_worker.local.tracking import Tracker
 
 if TYPE_CHECKING:

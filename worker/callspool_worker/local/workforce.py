@@ -6,10 +6,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from callspool.errors import CallspoolError
-
 from callspool_worker import app
 from callspool_worker.child import configuration
-from callspool_worker.commands.worker import longest_stop
+from callspool_worker.leases import longest_stop
 from callspool_worker.supervisor import Supervisor
 from callspool_worker.sweep import lapse_all
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from callspool.settings import Settings
-
     from callspool_worker.local import LocalLedger
 
 QUIET = "ERROR"
@@ -41,7 +39,7 @@ class Workforce:
             config=configuration(settings, log_level=QUIET),
             processes=settings.processes,
             pass_fds=local.inherit_fds() if local else (),
-            stop_timeout=longest_stop(settings),
+            stop_timeout=longest_stop(settings.request_timeout),
             on_child_death=self._bury_the_dead,
         )
         self._running = False

@@ -1,0 +1,9 @@
+"""The Unpod API over HTTP: the only part that knows httpx and httpcore."""
+
+from __future__ import annotations
+
+from callspool_worker.api.accounts import Credentials, UnknownAccount
+from callspool_worker.api.client import UnpodApi
+from callspool_worker.api.clock import now
+
+__all__ = ["Credentials", "UnknownAccount", "UnpodApi", "now"]

@@ -1,0 +1,100 @@
+"""What a request needs to know of its account: where to send it and with which headers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote, urlencode
+
+import httpx
+
+import callspool
+from callspool.errors import CallspoolError, SettingsError
+from callspool_worker.api.tokens import Token, can_be_sent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PLATFORM = "/api/v2/platform"
+"""The path below the base URL under which every endpoint lies (S)."""
+
+
+class Revealed(Protocol):
+    """A secret that has to be asked for its text."""
+
+    def reveal(self) -> str: ...
+
+
+class Credentials(Protocol):
+    """What of an account's settings is used here."""
+
+    @property
+    def api_token(self) -> Revealed: ...
+    @property
+    def org_handle(self) -> str: ...
+    @property
+    def api_url(self) -> str: ...
+    @property
+    def api_token_file(self) -> Path | None: ...
+
+
+class UnknownAccount(CallspoolError):  # noqa: N818 - says what is the matter
+    """A call request names an account that this worker has no credentials for."""
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        super().__init__(f"account {account!r} is not set up here: add it to callspool.toml")
+
+
+class Access:
+    """The API as one account may use it."""
+
+    def __init__(self, name: str, credentials: Credentials) -> None:
+        self.token = Token(name, credentials.api_token.reveal(), credentials.api_token_file)
+        self._base = _base_url(name, credentials.api_url)
+        self._fixed = _fixed_headers(name, self._base, credentials.org_handle)
+        if not can_be_sent(self.token.text()):
+            raise SettingsError(
+                f"account {name!r}: the API token is empty or not one word; set it again"
+            )
+
+    def url(
+        self, path: tuple[str, ...], params: Mapping[str, str | int] | None = None
+    ) -> httpx.URL:
+        """The address of an endpoint; every step of the path is percent-encoded."""
+        steps = "".join(f"{quote(step, safe='')}/" for step in path)
+        query = f"?{urlencode(params)}" if params else ""
+        root = self._base.raw_path.decode().rstrip("/")
+        return self._base.copy_with(raw_path=f"{root}{PLATFORM}/{steps}{query}".encode())
+
+    def headers(self, token: str, body: bytes | None) -> list[tuple[bytes, bytes]]:
+        """The headers as the API asks for them (S), and what HTTP needs."""
+        headers = [*self._fixed, (b"Authorization", f"Token {token}".encode())]
+        if body is not None:
+            headers.append((b"Content-Length", b"%d" % len(body)))
+        return headers
+
+
+def _base_url(name: str, api_url: str) -> httpx.URL:
+    try:
+        base = httpx.URL(api_url)
+    except httpx.InvalidURL:
+        base = httpx.URL()
+    if base.scheme not in {"http", "https"} or not base.host or base.query or base.userinfo:
+        raise SettingsError(f"account {name!r}: the API's URL must look like https://host")
+    return base
+
+
+def _fixed_headers(name: str, base: httpx.URL, org_handle: str) -> list[tuple[bytes, bytes]]:
+    if not can_be_sent(org_handle):
+        raise SettingsError(
+            f"account {name!r}: the org handle is empty or not one word; set it again"
+        )
+    return [
+        (b"Host", base.netloc),
+        (b"Org-Handle", org_handle.encode()),
+        (b"Content-Type", b"application/json"),
+        (b"Accept", b"application/json"),
+        (b"Accept-Encoding", b"identity"),
+        (b"User-Agent", f"callspool/{callspool.__version__}".encode()),
+    ]

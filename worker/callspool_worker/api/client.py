@@ -1,0 +1,129 @@
+"""The client of the Unpod API: one pool of connections a process, for all accounts and threads."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
+
+import httpx
+
+from callspool_worker.answers import Answer, Answered, NotSent
+from callspool_worker.api.accounts import Access, UnknownAccount
+from callspool_worker.api.clock import now
+from callspool_worker.api.exchange import Outgoing, exchange
+from callspool_worker.api.transport import TicketTransport
+from callspool_worker.backoff import promptly
+from callspool_worker.reply import code_of
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+    from callspool_worker.api.accounts import Credentials
+
+MOST_OF_A_CREATION = 4 * 1024 * 1024
+MOST_OF_A_READ = 32 * 1024 * 1024
+"""Bytes of an answer that are read; a page of tasks holds transcripts."""
+
+PROMPT_SECONDS = 1.0
+"""After that, what was not sent is left to the ledger's backoff."""
+
+_URLS_KEPT = 1024
+
+
+class UnpodApi:
+    """Creates tasks and reads back, as one of several accounts; threads may share it.
+
+    ``request_timeout`` bounds a whole request in seconds: the wait for a connection, sending and
+    the answer's last byte. TLS is verified against certifi's roots, or those that
+    ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` name. Redirects are not followed, cookies not kept, and
+    proxies of the environment not used: a middleman might send a request twice.
+
+    Raises SettingsError if an account's URL, token or org handle cannot be used.
+    """
+
+    def __init__(
+        self,
+        accounts: Mapping[str, Credentials],
+        *,
+        request_timeout: float,
+        max_connections: int,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._accesses = {name: Access(name, account) for name, account in accounts.items()}
+        self._request_timeout = request_timeout
+        self._transport = TicketTransport(
+            ssl_context or httpx.create_ssl_context(),
+            max_connections=max_connections,
+            unacknowledged=request_timeout,
+        )
+        self._url_of_creation = lru_cache(maxsize=_URLS_KEPT)(_url_of_creation)
+
+    def create(
+        self, account: str, space_token: str, body: bytes, send_before: float = math.inf
+    ) -> Answer:
+        """Sends one create-call; ``body`` is its JSON object, whole.
+
+        The body's last byte is not sent from ``send_before`` on, a moment of `now`. What provably
+        was not sent is sent again at once, twice at most; after a 401 too, if the account's token
+        file holds a new token. Raises UnknownAccount.
+        """
+        access = self._access(account)
+        url = self._url_of_creation(access, space_token)
+        return self._send(access, Outgoing("POST", url, body, send_before, MOST_OF_A_CREATION))
+
+    def get(
+        self,
+        account: str,
+        path: tuple[str, ...],
+        params: Mapping[str, str | int] | None = None,
+    ) -> Answer:
+        """Reads ``/api/v2/platform/<path>/``, given in its steps: ``("spaces", token, "runs")``.
+
+        Raises UnknownAccount.
+        """
+        access = self._access(account)
+        url = access.url(path, params)
+        return self._send(access, Outgoing("GET", url, None, math.inf, MOST_OF_A_READ))
+
+    def close(self) -> None:
+        """Closes the connections, those in use as soon as their requests are over."""
+        self._transport.close()
+
+    def __enter__(self) -> UnpodApi:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _access(self, account: str) -> Access:
+        try:
+            return self._accesses[account]
+        except KeyError:
+            raise UnknownAccount(account) from None
+
+    def _send(self, access: Access, outgoing: Outgoing) -> Answer:
+        begun = now()
+        until = begun + self._request_timeout
+        give_up = min(begun + PROMPT_SECONDS, until, outgoing.send_before)
+
+        def unfinished(answer: Answer) -> bool:
+            return isinstance(answer, NotSent) and answer.kind != "withheld" and now() < give_up
+
+        token = access.token.text()
+        once = partial(exchange, self._transport, access, token, outgoing, until)
+        answer = once()
+        if unfinished(answer):
+            answer = promptly(answer, once, unfinished)
+        if _refuses_the_token(answer) and access.token.differs_from(token):
+            answer = exchange(self._transport, access, access.token.text(), outgoing, until)
+        return answer
+
+
+def _url_of_creation(access: Access, space_token: str) -> httpx.URL:
+    return access.url(("spaces", space_token, "tasks", "create"))
+
+
+def _refuses_the_token(answer: Answer) -> bool:
+    return isinstance(answer, Answered) and code_of(answer) == 401

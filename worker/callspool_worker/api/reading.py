@@ -1,0 +1,113 @@
+"""From an HTTP response to an `Answered`: bounded, parsed, and without the token."""
+
+from __future__ import annotations
+
+import math
+import time
+import zlib
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import httpx
+import msgspec
+
+from callspool_worker.answers import BODY_KEPT, Answered
+from callspool_worker.reply import code_of
+
+if TYPE_CHECKING:
+    from callspool_worker.api.ticket import Ticket
+
+_COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
+_YEAR = 366 * 86400.0
+
+
+class TooLarge(Exception):  # noqa: N818 - an event of its own
+    """The body of an answer is larger than is read."""
+
+
+def read_body(response: httpx.Response, most: int) -> bytes:
+    """The whole body as it was sent; raises TooLarge beyond ``most`` bytes."""
+    assert isinstance(response.stream, httpx.SyncByteStream)
+    parts: list[bytes] = []
+    size = 0
+    for part in response.stream:
+        size += len(part)
+        if size > most:
+            raise TooLarge
+        parts.append(part)
+    return b"".join(parts)
+
+
+def answered(
+    response: httpx.Response, raw: bytes, *, token: str, ticket: Ticket, most: int
+) -> Answered:
+    """The answer as a value; should the server quote our token, it is taken out."""
+    headers = response.headers
+    body = _decoded(raw, headers.get("content-encoding", ""), most)
+    body = body.replace(token.encode(), b"[token]")
+    answer = Answered(
+        status=response.status_code,
+        body=body[:BODY_KEPT],
+        json=_parsed(body),
+        server_date=_moment(headers.get("date", "")),
+        content_type=headers.get("content-type", ""),
+        request_complete=ticket.complete,
+    )
+    wait = _wait_asked_for(headers, answer)
+    return answer if wait is None else replace(answer, retry_after=wait)
+
+
+def _decoded(raw: bytes, encoding: str, most: int) -> bytes:
+    """The body without a compression that nobody asked for, which some proxies add all the same."""
+    if encoding.strip().lower() not in _COMPRESSED:
+        return raw
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(raw, most)
+    except zlib.error:
+        return raw
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _wait_asked_for(headers: httpx.Headers, answer: Answered) -> float | None:
+    """Seconds to wait as ``Retry-After`` says, after a 429 else as ``X-RateLimit-Reset`` (D)."""
+    asked = headers.get("retry-after")
+    if asked is not None:
+        seconds = _number(asked)
+        return seconds if seconds is not None else _until(_moment(asked), answer)
+    if "x-ratelimit-reset" not in headers or code_of(answer) != 429:
+        return None
+    reset = _number(headers["x-ratelimit-reset"])
+    # Some count seconds from now, others since 1970; no wait is as long as a year.
+    return reset if reset is None or reset < _YEAR else _until(reset, answer)
+
+
+def _until(moment: float | None, answer: Answered) -> float | None:
+    """Seconds until a moment of the server's clock."""
+    if moment is None:
+        return None
+    return max(0.0, moment - (time.time() if answer.server_date is None else answer.server_date))
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+@lru_cache(maxsize=64)
+def _moment(date: str) -> float | None:
+    """An HTTP date in seconds since 1970; thousands of answers share one."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None

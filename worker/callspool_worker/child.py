@@ -1,0 +1,146 @@
+"""`python -m callspool_worker.child`: a worker process, started by the supervisor.
+
+Its stdin carries one line of JSON and then nothing more: the pipe's end says that the parent is
+gone. On its stdout it says when it works, or why it cannot. Exit codes: 0 ended in good order,
+2 wrong configuration, 3 Redis cannot be reached.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from callspool.errors import CallspoolError, QueueUnavailable
+from callspool.settings import Settings
+from callspool_worker.child_process import FAILED, READY
+from callspool_worker.logs import log_to_stderr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+STDIN, STDOUT = 0, 1
+
+
+class Orders(msgspec.Struct):
+    """What a parent tells its child."""
+
+    settings: msgspec.Raw
+    threads: int
+    incarnation: str
+    stop_timeout: float
+    log_level: str = "INFO"
+    target: str = "callspool_worker.app:run_worker"
+
+
+def configuration(settings: Settings, *, log_level: str = "INFO") -> bytes:
+    """What a supervisor hands to its children (its ``config``). It holds secrets."""
+    orders = {
+        "settings": msgspec.Raw(settings.to_json()),
+        "threads": settings.threads,
+        "log_level": log_level,
+    }
+    return msgspec.json.encode(orders)
+
+
+def main() -> int:
+    """Works until SIGTERM or the parent's end; returns the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    line = _read_line()
+    if not line:
+        return 0  # the parent was gone before it said what to do
+    orders = msgspec.json.decode(line, type=Orders)
+    log_to_stderr(orders.log_level)
+    parent = Parent()
+    stop = threading.Event()
+    _stop_on_signal_or_alone(stop, orders.stop_timeout)
+    try:
+        _function(orders.target)(
+            Settings.from_json(bytes(orders.settings)),
+            threads=orders.threads,
+            incarnation=orders.incarnation,
+            stop=stop,
+            ready=parent.ready,
+        )
+    except CallspoolError as error:
+        parent.failed(str(error))
+        return 3 if isinstance(error, QueueUnavailable) else 2
+    return 0
+
+
+def _read_line() -> bytes:
+    """The first line of stdin; empty when it ended before. Reads byte by byte, nothing beyond."""
+    line = bytearray()
+    while byte := os.read(STDIN, 1):
+        line += byte
+        if byte == b"\n":
+            return bytes(line)
+    return b""
+
+
+def _function(target: str) -> Callable[..., None]:
+    module, _, name = target.partition(":")
+    try:
+        found: Callable[..., None] = getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        raise CallspoolError(
+            f"a part of the worker is missing ({error}): install callspool[worker]"
+        ) from error
+    return found
+
+
+def _stop_on_signal_or_alone(stop: threading.Event, limit: float) -> None:
+    """Sets the event on SIGTERM and on the end of stdin."""
+    hear, tell = os.pipe()
+    # The handler only writes a byte: an event that it set itself might be locked by this thread.
+    signal.signal(signal.SIGTERM, lambda *_: os.write(tell, b"."))
+    threading.Thread(target=_listen, args=(stop, hear, limit), daemon=True).start()
+
+
+def _listen(stop: threading.Event, told: int, limit: float) -> None:
+    while True:
+        readable, _, _ = select.select([STDIN, told], [], [])
+        alone = STDIN in readable and not os.read(STDIN, 4096)
+        if told in readable:
+            os.read(told, 16)
+        if alone or told in readable:
+            stop.set()
+        if alone:
+            # Nobody is left to end this process if its work does not.
+            time.sleep(limit)
+            os._exit(1)
+
+
+class Parent:
+    """Who started this process and reads its stdout, if it is still there."""
+
+    def __init__(self) -> None:
+        self._knows_it_works = False
+
+    def ready(self) -> None:
+        self._knows_it_works = True
+        self._tell(READY)
+
+    def failed(self, reason: str) -> None:
+        """Before the work began the parent speaks for all children at once; later, this one."""
+        if self._knows_it_works:
+            sys.stderr.write(f"{reason}\n")
+        else:
+            self._tell(FAILED + reason.encode())
+
+    def _tell(self, line: bytes) -> None:
+        with suppress(BrokenPipeError):
+            os.write(STDOUT, line + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

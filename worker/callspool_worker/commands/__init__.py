@@ -1,0 +1,1 @@
+"""Commands that need the worker; the command line loads them by name."""

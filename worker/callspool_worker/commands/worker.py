@@ -1,0 +1,64 @@
+"""`callspool worker`: the processes that send, until they are told to stop."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+
+import click
+from callspool.cli.connection import ledger_client
+from callspool.cli.options import redis_option
+from callspool.settings import Settings, load_settings
+
+from callspool_worker.child import configuration
+from callspool_worker.leases import longest_stop
+from callspool_worker.logs import log_to_stderr
+from callspool_worker.supervisor import Supervisor
+from callspool_worker.sweep import lapse_all
+
+
+@click.command("worker")
+@click.option(
+    "--processes", type=int, metavar="N", help="Worker processes (2). [CALLSPOOL_PROCESSES]"
+)
+@click.option(
+    "--threads", type=int, metavar="N", help="Threads of each process (8). [CALLSPOOL_THREADS]"
+)
+@redis_option
+def worker(processes: int | None, threads: int | None, redis_url: str | None) -> int:
+    """Run the workers that send what is in the queue.
+
+    SIGTERM or Ctrl-C: finishes what was sent and gives the rest back. A second Ctrl-C ends at
+    once; what was being sent then counts as in doubt.
+    """
+    flags = {"processes": processes, "threads": threads, "redis_url": redis_url}
+    settings = load_settings(os.environ, overrides=flags)
+    refuse_what_cannot_work(settings)
+    log_to_stderr()
+    supervisor = Supervisor(
+        config=configuration(settings),
+        processes=settings.processes,
+        stop_timeout=longest_stop(settings.request_timeout),
+        on_child_death=lambda incarnation: put_in_doubt(settings, incarnation),
+    )
+    code = supervisor.run()
+    if supervisor.failure is not None:
+        raise supervisor.failure
+    return code
+
+
+def refuse_what_cannot_work(settings: Settings) -> None:
+    """Raises `CallspoolError` where every worker would fail: no account, or no Redis."""
+    if not settings.accounts:
+        settings.account()
+    with ledger_client(settings.redis_url, None):
+        pass
+
+
+def put_in_doubt(settings: Settings, incarnation: str) -> None:
+    """Puts in doubt what a dead worker had taken, at once and not when its lease is over."""
+    from callspool_worker import app  # noqa: PLC0415 - much to load for what seldom happens
+
+    with closing(app.connect(settings.redis_url)) as client:
+        ledger = app.open_ledger(settings, client)
+        lapse_all(ledger, "the worker was killed while it held this batch", incarnation)

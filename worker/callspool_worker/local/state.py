@@ -1,0 +1,113 @@
+"""The state directory: where `callspool run` keeps its ledger between two runs."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from callspool.errors import CallspoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def default_state_dir(
+    environ: Mapping[str, str] | None = None, platform: str = sys.platform
+) -> Path:
+    """The user's directory for state, as the platform has it.
+
+    Raises CallspoolError where the user has no home directory.
+    """
+    given = (os.environ if environ is None else environ).get("XDG_STATE_HOME", "")
+    # The XDG rules say that a relative path in there is to be ignored.
+    if Path(given).is_absolute():
+        return Path(given) / "callspool"
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise CallspoolError(
+            "there is no home directory to keep the ledger in: name a place with --state-dir"
+        ) from error
+    if platform == "darwin":
+        return home / "Library" / "Application Support" / "callspool"
+    return home / ".local" / "state" / "callspool"
+
+
+class StateDir:
+    """The files of one state directory, by name."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path).expanduser().resolve()
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def run_lock(self) -> Path:
+        """Held by the one run (or look) that uses the directory."""
+        return self.path / "run.lock"
+
+    @property
+    def server_lock(self) -> Path:
+        """Held by the server itself for as long as it lives."""
+        return self.path / "server.lock"
+
+    @property
+    def workers_lock(self) -> Path:
+        """Held by a run and its worker processes, until the last of them is gone."""
+        return self.path / "workers.lock"
+
+    @property
+    def config_file(self) -> Path:
+        return self.path / "valkey.conf"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.path / "valkey.pid"
+
+    @property
+    def log_file(self) -> Path:
+        return self.path / "valkey.log"
+
+    @property
+    def socket_record(self) -> Path:
+        """Says where the socket is."""
+        return self.path / "socket"
+
+    @property
+    def has_ledger(self) -> bool:
+        return (self.path / "appendonlydir").is_dir()
+
+    def prepare(self) -> None:
+        """Makes the directory, readable for its owner alone.
+
+        Raises CallspoolError where that cannot be done, or the directory is used for something
+        else: closing /tmp to everybody else would be a poor favour.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._refuse_what_is_not_ours()
+            if stat.S_IMODE(self.path.stat().st_mode) & 0o077:
+                self.path.chmod(0o700)
+        except OSError as error:
+            raise CallspoolError(
+                f"{self} cannot hold the ledger ({error.strerror}): choose another --state-dir"
+            ) from error
+
+    def _refuse_what_is_not_ours(self) -> None:
+        owner, user = self.path.stat().st_uid, os.geteuid()
+        if user not in {owner, 0}:
+            raise CallspoolError(f"{self} belongs to another user: choose another --state-dir")
+        strangers = (it for it in self.path.iterdir() if not _is_furniture(it.name))
+        if not self.run_lock.exists() and any(strangers):
+            raise CallspoolError(
+                f"{self} holds other files: choose an empty or a new directory as --state-dir"
+            )
+
+
+def _is_furniture(name: str) -> bool:
+    """What systems leave in an empty directory, and what a rehearsal on another Redis does."""
+    return name.startswith(".") or name in {"lost+found", "sandbox.jsonl"}

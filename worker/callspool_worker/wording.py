@@ -1,0 +1,74 @@
+"""The API's own words, made fit for a ledger and a log: one line, bounded, without numbers."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from callspool_worker.answers import Answered
+
+LONGEST = 500
+"""Characters of the API's words that are kept."""
+
+_READ = 8 * LONGEST
+_MOST_FAULTS = 20
+_DEEPEST = 6
+
+_SEPARATORS = r"[\s().\-/\u2010-\u2015\u2212]"
+_NUMBER = re.compile(
+    rf"(?<!\d)(?!\d{{4}}-\d{{2}}-\d{{2}}(?!\d))\+?\(?\d(?:{_SEPARATORS}{{0,3}}\d){{6,}}"
+)
+_SECRET = re.compile(r"(?i)\b(token|bearer|basic|key)(\W{1,4})[\w.~+/=-]{16,}")
+_TAG = re.compile(r"(?s)<(script|style)\b.*?</\1\s*>|<[^>]*>")
+
+
+def one_line(text: str, longest: int = LONGEST) -> str:
+    """The text in one line of printable characters, numbers and secrets masked, bounded."""
+    printable = "".join(c if c.isprintable() else " " for c in text[:_READ])
+    line = " ".join(printable.split())
+    line = _NUMBER.sub(_last_two_digits, _SECRET.sub(r"\1\2…", line))
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def words_of(answer: Answered) -> str:
+    """What the API says in this answer; where it says nothing readable, the status alone."""
+    if isinstance(answer.json, dict):
+        said = one_line("; ".join(dict.fromkeys(_said(answer.json))))
+    else:
+        said = _excerpt(answer.body)
+    return said or f"HTTP {answer.status} without a readable answer"
+
+
+def _last_two_digits(number: re.Match[str]) -> str:
+    return "…" + "".join(c for c in number[0] if c.isdigit())[-2:]
+
+
+def _said(body: dict[object, object]) -> Iterator[str]:
+    for name in ("message", "error", "detail", "errors"):
+        yield from islice(_leaves(body.get(name), "", _DEEPEST), _MOST_FAULTS)
+
+
+def _leaves(value: object, path: str, deepest: int) -> Iterator[str]:
+    """The texts inside of nested errors, each with the path that leads to it."""
+    if isinstance(value, dict) and isinstance(value.get("loc"), list):
+        # An inner service names the path itself: {"loc": ["body", "pilot"], "msg": "…"} (O).
+        steps = [str(step) for step in value["loc"] if isinstance(step, str | int)]
+        yield from _leaves(value.get("msg"), ".".join(steps), 0)
+    elif isinstance(value, dict) and deepest:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key), deepest - 1)
+    elif isinstance(value, list) and deepest:
+        for place, inner in enumerate(value):
+            nested = f"{path}[{place}]" if isinstance(inner, dict | list) else path
+            yield from _leaves(inner, nested, deepest - 1)
+    elif isinstance(value, str) and value.strip():
+        yield f"{path}: {value}" if path else value
+
+
+def _excerpt(body: bytes) -> str:
+    """The text of a page that is not JSON, as a proxy sends it."""
+    return one_line(_TAG.sub(" ", body[:_READ].decode(errors="replace")))
