@@ -101,8 +101,11 @@ def _function(target: str) -> Callable[..., None]:
 def _stop_on_signal_or_alone(stop: threading.Event, limit: float) -> None:
     """Sets the event on SIGTERM and on the end of stdin."""
     hear, tell = os.pipe()
-    # The handler only writes a byte: an event that it set itself might be locked by this thread.
-    signal.signal(signal.SIGTERM, lambda *_: os.write(tell, b"."))
+    os.set_blocking(tell, False)
+    # The handler does nothing: it would have to wait until the main thread wakes up by itself,
+    # where another thread received the signal. The number in the pipe comes at once.
+    signal.set_wakeup_fd(tell)
+    signal.signal(signal.SIGTERM, lambda *_: None)
     threading.Thread(target=_listen, args=(stop, hear, limit), daemon=True).start()
 
 
@@ -110,9 +113,7 @@ def _listen(stop: threading.Event, told: int, limit: float) -> None:
     while True:
         readable, _, _ = select.select([STDIN, told], [], [])
         alone = STDIN in readable and not os.read(STDIN, 4096)
-        if told in readable:
-            os.read(told, 16)
-        if alone or told in readable:
+        if alone or (told in readable and signal.SIGTERM in os.read(told, 16)):
             stop.set()
         if alone:
             # Nobody is left to end this process if its work does not.

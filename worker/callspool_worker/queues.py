@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from dramatiq import Message
 
 from callspool import keys
+from callspool.broker.codecs import Undecodable
+from callspool.errors import MessageUnreadable
 from callspool.message import decode as decode_requests
 
 if TYPE_CHECKING:
@@ -21,13 +23,15 @@ SUBMIT = "submit"
 class RequestsCodec:
     """Entries of producers: they go to ``accept``, read once, with their id.
 
-    Raises `MessageUnreadable` for what no worker of this release can read.
+    Raises `Undecodable` for what no worker of this release can read: it is kept whole.
     """
 
     def decode(self, queue_name: str, entry_id: str, fields: dict[bytes, bytes]) -> Message[Any]:
-        return Message(
-            queue_name, ACCEPT, (entry_id, decode_requests(fields)), {}, {}, message_id=entry_id
-        )
+        try:
+            envelope = decode_requests(fields)
+        except MessageUnreadable as fault:
+            raise Undecodable(str(fault)) from None
+        return Message(queue_name, ACCEPT, (entry_id, envelope), {}, {}, message_id=entry_id)
 
     def encode(self, message: Message[Any]) -> Mapping[str | bytes, bytes]:
         del message

@@ -29,7 +29,7 @@ COMMAND = (sys.executable, "-P", "-m", "callspool_worker.child")
 LOG = logging.getLogger(__name__)
 
 POLL = 0.1
-"""Seconds between two looks at children that were told to end."""
+"""Seconds between two looks at what gives no notice: signals, and children about to end."""
 
 MISCONFIGURED = 2
 UNREACHABLE = 3
@@ -86,7 +86,7 @@ class Supervisor:
         """
         with self._signals():
             self.start()
-            first = self._news.get()
+            first = self._wait_for_a_reason_to_stop()
             self._close(signal.SIGTERM)
             in_good_order = self._wait_for_the_end()
             self._finish_reports()
@@ -106,6 +106,12 @@ class Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _wait_for_a_reason_to_stop(self) -> signal.Signals | None:
+        # Not without a limit: a signal that another thread received does not wake this one.
+        while (first := self._next(POLL)) is None and self.failure is None:
+            pass
+        return first
 
     def _wait_for_the_end(self) -> bool:
         """True when all children ended by themselves; those that do not are killed."""

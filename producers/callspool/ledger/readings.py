@@ -17,6 +17,7 @@ from callspool.ledger.lookup import (
     read_statuses,
     read_stories,
 )
+from callspool.ledger.refusals import read_refused, read_unreadable
 from callspool.ledger.summary import read_summary
 from callspool.ledger.views import DocumentStatus, Story, Summary
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from callspool.identity import Scope
     from callspool.ledger.driving import Reading
     from callspool.ledger.entries import BatchEntry
-    from callspool.ledger.views import GateView
+    from callspool.ledger.views import GateView, Refused, Unreadable
     from callspool.scripts import Command
 
 __all__ = ["AsyncReadings", "DocumentStatus", "Place", "Readings", "Story", "Summary"]
@@ -83,6 +84,14 @@ class Readings:
         """Messages that no worker has accepted yet."""
         (found,) = self._ask(("XLEN", keys.stream(keys.REQUESTS, self._partition)))
         return int(found)
+
+    def refused(self, most: int) -> list[Refused]:
+        """The documents that were refused last, the newest first."""
+        return self._run(read_refused(self._partition, most))
+
+    def unreadable(self, most: int) -> list[Unreadable]:
+        """The messages that no worker could read, the newest first; they are kept whole."""
+        return self._run(read_unreadable(self._partition, most))
 
     def gates_before(self, envelope: CheckedEnvelope) -> list[GateView]:
         """The closed gates that keep the documents of such a request from being sent."""

@@ -87,3 +87,31 @@ class Summary:
     oldest_waiting_seconds: float | None = None
     spooled: int = 0
     resting_lanes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A document that was refused when its message was read, and why.
+
+    ``place`` in its request, None where the request itself was at fault. ``document`` is the
+    beginning of its raw JSON: personal data.
+    """
+
+    at: datetime
+    account: str
+    message: str
+    place: int | None
+    document_id: str | None
+    field: str
+    reason: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A message that no worker could read. ``message`` is its id among those that are kept."""
+
+    at: datetime
+    message: str
+    reason: str
+    bytes: int

@@ -6,10 +6,10 @@ import os
 from contextlib import closing
 
 import click
+
 from callspool.cli.connection import ledger_client
 from callspool.cli.options import redis_option
 from callspool.settings import Settings, load_settings
-
 from callspool_worker.child import configuration
 from callspool_worker.leases import longest_stop
 from callspool_worker.logs import log_to_stderr
