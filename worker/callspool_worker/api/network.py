@@ -132,9 +132,10 @@ class TicketStream(httpcore.NetworkStream):
             ticket.complete = True
             try:
                 self._sock.send(last_byte)
-            except _WOULD_BLOCK:
+            except _WOULD_BLOCK as wait:
                 ticket.complete = False
-                self._wait_until_writable(ticket)
+                reads = isinstance(wait, ssl.SSLWantReadError)
+                self._wait_for(select.POLLIN if reads else select.POLLOUT, ticket)
             else:
                 return
 
@@ -152,11 +153,10 @@ class TicketStream(httpcore.NetworkStream):
         if not informational:
             raise httpcore.WriteError("the server ended the exchange before the request")
 
-    def _wait_until_writable(self, ticket: Ticket) -> None:
-        seconds = min(ticket.send_before - now(), ticket.left())
+    def _wait_for(self, event: int, ticket: Ticket) -> None:
         waiting = select.poll()
-        waiting.register(self._sock, select.POLLOUT)
-        waiting.poll(max(0.0, seconds) * 1000)
+        waiting.register(self._sock, event)
+        waiting.poll(max(0.0, ticket.send_before - now()) * 1000)
 
     def close(self) -> None:
         if self._sock.fileno() < 0:

@@ -68,6 +68,8 @@ class WithheldBody(httpx.SyncByteStream):
     """A request body whose last byte is a write of its own, announced on the ticket."""
 
     def __init__(self, body: bytes, ticket: Ticket) -> None:
+        if len(body) < 2:
+            raise ValueError("a request body is a JSON object, which has two bytes at least")
         self._body = body
         self._ticket = ticket
         ticket.part = "head"

@@ -148,7 +148,8 @@ class _Run:
             readings,
             progress,
             workforce.check,
-            self._settings.max_waiting,
+            max_waiting=self._settings.max_waiting,
+            alone=local is not None,
         )
         workforce.start()
         failure: CallspoolError | None = None

@@ -59,7 +59,8 @@ class _Movement:
 class Job:
     """The work of a run, apart from the processes that do it.
 
-    ``keep_up`` is called between looks; it raises where the run cannot go on (no worker starts,
+    ``alone``: nobody else uses this ledger, so the run ends only when its queue is empty.
+    ``max_waiting``: documents that may wait. ``keep_up`` is called between looks; it raises where the run cannot go on (no worker starts,
     the server is gone).
     """
 
@@ -70,7 +71,9 @@ class Job:
         readings: Readings,
         progress: Progress,
         keep_up: Callable[[], None],
+        *,
         max_waiting: int,
+        alone: bool,
     ) -> None:
         self.intake = intake
         self.envelope = target.envelope
@@ -78,6 +81,7 @@ class Job:
         self._progress = progress
         self._keep_up = keep_up
         self._max_waiting = max_waiting
+        self._alone = alone
         self.tracker = Tracker(readings, readings.now_ms())
         self.before = readings.summary()
         self._next_look = 0.0
@@ -129,12 +133,17 @@ class Job:
         movement = _Movement()
         while True:
             self._look()
-            if not self.tracker.open or self._only_resting():
+            if self._is_over():
                 return End.AT_REST
             at_rest = sum(self.tracker.settled.values())
             if movement.stands_still(self.readings.summary(), at_rest):
                 return End.API_UNREACHABLE
             time.sleep(LOOK_SECONDS)
+
+    def _is_over(self) -> bool:
+        if self._alone and self.readings.spooled_messages():
+            return False
+        return not self.tracker.open or self._only_resting()
 
     def _only_resting(self) -> bool:
         """Whether what is left waits behind a closed gate, or was refused by a worker."""

@@ -93,8 +93,9 @@ class EmbeddedServer:
 
     def _adopt(self) -> bool:
         recorded = configuration.recorded_socket(self.state)
-        for socket in (recorded, configuration.socket_beside(self.state)):
-            if socket is not None and self._is_ours(socket):
+        beside = configuration.socket_beside(self.state)
+        for socket in {beside, recorded or beside}:
+            if self._is_ours(socket):
                 self.socket, self._reached = socket, True
                 self._wait_until_loaded()
                 return True
