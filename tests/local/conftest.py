@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from callspool_worker.local import LocalLedger, leftover
 from callspool_worker.local.locks import wait_until
 from callspool_worker.local.state import StateDir
-
 from tests.support.servers import server_binary
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import redis
+
 from callspool.errors import CallspoolError
 from callspool_worker.local import LocalLedger
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis
+
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool_worker.local import LocalLedger, StateDirBusy, configuration, open_ledger
-
+from callspool_worker.local.ledger import WAIT_FOR_LOOK
 from tests.local.conftest import Run, servers_of, start_holder
 
 if TYPE_CHECKING:
@@ -208,6 +209,26 @@ def test_a_run_waits_for_a_look_to_end(ledger: Make, state: StateDir, binary: Pa
         run = start_holder(state, binary)
     said, _ = run.communicate(timeout=20)
     assert said.startswith("unix://")
+
+
+def test_a_long_look_lets_another_one_look_on(
+    ledger: Make, state: StateDir, binary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ledger():
+        pass
+    monkeypatch.setitem(WAIT_FOR_LOOK, "look", 0.1)
+    with open_ledger(state.path, binary=binary) as first:
+        with open_ledger(state.path, binary=binary) as second:
+            assert second == first
+        assert len(servers_of(state)) == 1
+
+
+def test_drafts_of_a_server_that_was_killed_are_removed(ledger: Make, state: StateDir) -> None:
+    with ledger():
+        pass
+    (state.path / "temp-rewriteaof-bg-123.aof").touch()
+    with ledger():
+        assert not list(state.path.glob("temp-*"))
 
 
 def test_a_look_where_nothing_was_run_gives_one_line(tmp_path: Path) -> None:

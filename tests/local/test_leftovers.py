@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 import redis
+
 from callspool.errors import QueueUnavailable
 from callspool_worker.local import LocalLedger, StateDirBusy, leftover
 from callspool_worker.local.locks import FileLock
 from callspool_worker.local.state import StateDir
-
 from tests.local.conftest import Run, servers_of
 
 Make = Callable[..., LocalLedger]

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from callspool.errors import CallspoolError
 from callspool_worker.local import default_state_dir
 from callspool_worker.local.state import StateDir
@@ -46,9 +47,10 @@ def test_a_directory_that_holds_other_files_is_refused_and_left_as_it_is(tmp_pat
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
 
 
-def test_what_systems_leave_in_an_empty_directory_does_not_count(tmp_path: Path) -> None:
+def test_what_systems_and_rehearsals_leave_in_a_directory_does_not_count(tmp_path: Path) -> None:
     (tmp_path / ".DS_Store").touch()
     (tmp_path / "lost+found").mkdir()
+    (tmp_path / "sandbox.jsonl").touch()
     StateDir(tmp_path).prepare()
 
 

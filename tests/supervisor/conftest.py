@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from callspool_worker.local.locks import wait_until
 from callspool_worker.supervisor import Supervisor
+from tests.supervisor.parent import SIMPLE_CHILD
 
 ROOT = Path(__file__).parents[2]
-SIMPLE_CHILD = (sys.executable, "-S", "-P", str(Path(__file__).with_name("simple_child.py")))
 
 
 @dataclass

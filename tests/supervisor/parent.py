@@ -2,10 +2,11 @@
 
 import logging
 import sys
+from pathlib import Path
 
 from callspool_worker.supervisor import Supervisor
 
-from tests.supervisor.conftest import SIMPLE_CHILD
+SIMPLE_CHILD = (sys.executable, "-S", "-P", str(Path(__file__).with_name("simple_child.py")))
 
 
 def main() -> int:

@@ -19,6 +19,11 @@ def note(*words: object) -> None:
         journal.write(" ".join(map(str, words)) + "\n")
 
 
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def end() -> None:
     if behaviour == "stubborn":
         return
@@ -33,17 +38,19 @@ def end_with_parent() -> None:
 
 
 first = not os.path.exists(config["journal"])  # noqa: PTH110
-note("started", time.time(), os.getpid(), config["incarnation"], config["stop_timeout"])
 signal.signal(signal.SIGINT, lambda *_: note("interrupted", os.getpid()))
 signal.signal(signal.SIGTERM, lambda *_: end())
 threading.Thread(target=end_with_parent, daemon=True).start()
-if behaviour == "die" or (behaviour == "die later" and not first):
+note("started", time.time(), os.getpid(), config["incarnation"], config["stop_timeout"])
+if behaviour == "die":
     sys.exit(1)
 if behaviour.startswith("refuse") and not (behaviour == "refuse later" and first):
+    say("failed Redis cannot be reached; start it")
     sys.exit(config["code"])
 if behaviour == "exit":
     sys.exit(config["code"])
 if behaviour == "noisy":
-    pass
+    say("noise\n" * 100_000)
+say("ready")
 while True:
     signal.pause()

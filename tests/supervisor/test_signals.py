@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from callspool_worker.local.locks import wait_until
 
+from callspool_worker.local.locks import wait_until
 from tests.supervisor.conftest import Journal, all_gone, seconds_since
 
 StartParent = Callable[..., subprocess.Popen[str]]

@@ -94,7 +94,8 @@ class Seat:
         code = child.watch(self._on_ready)
         with self._changing:
             self._child = None
-        if code != 0 or not self._closed.is_set():
+        # One that was told to stop before it could listen to signals ends by the signal itself.
+        if not (self._closed.is_set() and code in {0, -signal.SIGTERM}):
             self._log.warning("worker process %d ended: %s", child.pid, _meaning(code))
         self._events.on_end(child, code)
         return child.age

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from callspool.errors import CallspoolError
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 QUIET = "ERROR"
 """What workers of a run say: the report tells the rest."""
+
+START_PATIENCE = 120.0
+"""Seconds that worker processes may take until they work."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,10 +47,12 @@ class Workforce:
             on_child_death=self._bury_the_dead,
         )
         self._running = False
+        self._started_at = 0.0
 
     def start(self) -> None:
         """Starts the workers and returns at once."""
         self._running = True
+        self._started_at = time.monotonic()
         self._supervisor.start()
 
     def stop(self) -> None:
@@ -59,8 +65,16 @@ class Workforce:
         """Raises what keeps the workers from working; starts a killed server again."""
         if self._supervisor.failure is not None:
             raise self._supervisor.failure
+        if self._running and not self._supervisor.wait_ready(0) and self._overdue():
+            raise CallspoolError(
+                f"no worker process could begin within {START_PATIENCE:.0f} s: see the messages"
+                " above; what was enqueued is kept for the next run"
+            )
         if self._local is not None and self._local.ensure_running():
             _log.warning("the embedded server was gone and has been started again")
+
+    def _overdue(self) -> bool:
+        return time.monotonic() - self._started_at > START_PATIENCE
 
     def _bury_the_dead(self, incarnation: str) -> None:
         try:
