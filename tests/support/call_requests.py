@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import redis
+
 from callspool import CallRequest, Document, keys
 from callspool.message import decode
 

@@ -61,6 +61,8 @@ class RedisServer:
                 with self.client() as client:
                     client.ping()
                 return
+            except redis.AuthenticationError:
+                return  # it answers: it wants a password
             except redis.RedisError:
                 time.sleep(0.02)
         raise RuntimeError("the Redis server did not answer within 20 s")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 from callspool.cli.asking import agreed, offer
+from callspool.cli.connection import ledger_client
 from callspool.cli.exits import Exit
 from callspool.cli.options import SendOptions, sending_options
 from callspool.cli.progress import Progress
@@ -117,6 +118,7 @@ class _Run:
     def _ledger(self, stack: ExitStack) -> LocalLedger | None:
         """The embedded server, unless another Redis was named."""
         if self._options.redis_url is not None:
+            stack.enter_context(ledger_client(self._options.redis_url, None))
             return None
         local = stack.enter_context(LocalLedger(self._state_dir))
         self._say(f"state directory: {self._state_dir}")
