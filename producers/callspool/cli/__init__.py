@@ -1,0 +1,5 @@
+"""The command `callspool`."""
+
+from callspool.cli.boundary import main
+
+__all__ = ["main"]

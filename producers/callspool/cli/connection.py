@@ -1,0 +1,66 @@
+"""Connections to the ledger for commands that look at it."""
+
+import importlib
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+import click
+import redis
+
+from callspool.errors import QueueUnavailable
+from callspool.settings import load_settings
+from callspool.spooling.options import server_of
+from callspool.spooling.outcomes import TRANSPORT_ERRORS, failure_of
+
+TIMEOUT = 5.0
+"""Seconds for each step of a command of Redis."""
+
+_LOCAL = "callspool_worker.local"
+
+
+@contextmanager
+def ledger_client(redis_url: str | None, state_dir: str | None) -> Iterator[redis.Redis]:
+    """A client of the Redis that holds the ledger, which has answered once.
+
+    Either the one of a `callspool run` in ``state_dir``, or ``redis_url``, or the setting's.
+    Raises `SettingsError`, `QueueUnavailable`, or `CallspoolError` for a directory without ledger.
+    """
+    if redis_url and state_dir:
+        raise click.UsageError("--redis and --state-dir name two ledgers: give one of them")
+    with _url_of(redis_url, state_dir) as url, client_that_answers(url) as client:
+        yield client
+
+
+@contextmanager
+def client_that_answers(url: str) -> Iterator[redis.Redis]:
+    """A client of a Redis that has answered once; raises `QueueUnavailable` with the remedy."""
+    server = server_of(url, TIMEOUT)
+    with server.client() as client:
+        try:
+            client.ping()
+        except TRANSPORT_ERRORS as fault:
+            raise QueueUnavailable(failure_of(fault, str(server)).reason) from None
+        yield client
+
+
+def _url_of(redis_url: str | None, state_dir: str | None) -> AbstractContextManager[str]:
+    if state_dir is not None:
+        return _local_ledger(state_dir)
+    settings = load_settings(os.environ, overrides={"redis_url": redis_url})
+    return nullcontext(settings.redis_url)
+
+
+def _local_ledger(state_dir: str) -> AbstractContextManager[str]:
+    """The embedded server of a run; it comes with the worker's packages."""
+    try:
+        local: Any = importlib.import_module(_LOCAL)
+    except ModuleNotFoundError as fault:
+        if (fault.name or "").startswith("callspool"):
+            raise
+        raise click.UsageError(
+            "--state-dir needs the worker's packages: pip install 'callspool[worker]'"
+        ) from None
+    opened: AbstractContextManager[str] = local.open_ledger(state_dir)
+    return opened

@@ -1,0 +1,119 @@
+"""The group `callspool`: which commands there are, and what each of them needs."""
+
+import importlib
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from callspool import __version__
+from callspool.cli.exits import Exit, OutputGone
+
+CORE = "callspool"
+WORKER = "callspool[worker]"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command that is imported when it is used. ``needs``: what pip has to install for it."""
+
+    target: str
+    help: str
+    needs: str = CORE
+
+
+COMMANDS = {
+    "run": Entry(
+        "callspool_worker.commands.run:run",
+        "Do the whole job on this machine: read, send, report.",
+        WORKER,
+    ),
+    "send": Entry(
+        "callspool.cli.send:send",
+        "Put the contacts of files into the queue.",
+    ),
+    "worker": Entry(
+        "callspool_worker.commands.worker:worker",
+        "Run the workers that send what is in the queue.",
+        WORKER,
+    ),
+    "sandbox": Entry(
+        "callspool_sandbox.command:sandbox",
+        "Run a local Unpod API to rehearse with.",
+        WORKER,
+    ),
+    "status": Entry(
+        "callspool.cli.status:status",
+        "Show how many documents are in which state, and why.",
+    ),
+    "show": Entry(
+        "callspool.cli.show:show",
+        "Tell the whole story of one document.",
+    ),
+    "invalid": Entry(
+        "callspool.cli.invalid:invalid",
+        "List what workers refused, and why.",
+    ),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported only when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        entry = COMMANDS.get(cmd_name)
+        return None if entry is None else _load(cmd_name, entry)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise OutputGone from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Lists the commands without importing them, by what they need."""
+        width = max(map(len, COMMANDS))
+        for needs, heading in (
+            (CORE, "Commands of the core (pip install callspool)"),
+            (WORKER, f"Commands that need more (pip install '{WORKER}')"),
+        ):
+            rows = [(name.ljust(width), e.help) for name, e in COMMANDS.items() if e.needs == needs]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+def _load(name: str, entry: Entry) -> click.Command:
+    module, _, attribute = entry.target.partition(":")
+    try:
+        command = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as fault:
+        if (fault.name or "").partition(".")[0].startswith("callspool"):
+            raise
+        raise click.ClickException(
+            f"callspool {name} needs the worker's packages: pip install '{WORKER}'"
+        ) from None
+    assert isinstance(command, click.Command)
+    return command
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="callspool", message="%(prog)s %(version)s")
+@click.pass_context
+def callspool(ctx: click.Context) -> None:
+    """Hand contacts to the Unpod calling API: nobody called twice, nobody lost.
+
+    Settings come from CALLSPOOL_… environment variables or callspool.toml; flags win over both.
+    """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(Exit.WRONG_USE)

@@ -1,0 +1,62 @@
+"""`callspool invalid`: what workers refused, and why."""
+
+import click
+import msgspec
+
+from callspool.cli.connection import ledger_client
+from callspool.cli.options import json_option, redis_option, state_dir_option
+from callspool.cli.times import local
+from callspool.cli.wording import counted, plain
+from callspool.ledger.readings import Readings
+from callspool.ledger.views import Refused, Unreadable
+
+_EXAMPLES = """\b
+Examples:
+  callspool invalid
+  callspool invalid --limit 1000 --json | jq -r .document
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, metavar="N")
+@redis_option
+@state_dir_option
+@json_option
+def invalid(limit: int, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+    """List the documents and messages that workers refused last, with the reason.
+
+    The ledger keeps the last 1,000 refused documents, and whole every message that no worker
+    could read. With --json: one object a line, the document itself included.
+    """
+    with ledger_client(redis_url, state_dir) as client:
+        readings = Readings(client)
+        documents, messages = readings.refused(limit), readings.unreadable(limit)
+    if as_json:
+        for found in (*documents, *messages):
+            kind = "document" if isinstance(found, Refused) else "message"
+            click.echo(msgspec.json.encode({"kind": kind, **msgspec.to_builtins(found)}))
+        return
+    if not documents and not messages:
+        click.echo("No document and no message was refused here.")
+    for document in documents:
+        click.echo(_document_line(document))
+    for message in messages:
+        click.echo(_message_line(message))
+
+
+def _document_line(refused: Refused) -> str:
+    name = plain(refused.document_id or "", 100)
+    place = "request" if refused.place is None else f"document {refused.place}"
+    who = f"{place} ({name})" if name else place
+    return (
+        f"{local(refused.at)}  message {refused.message}, {who}: {refused.field}:"
+        f" {plain(refused.reason)}"
+    )
+
+
+def _message_line(unreadable: Unreadable) -> str:
+    size = counted(unreadable.bytes, "byte")
+    return (
+        f"{local(unreadable.at)}  message {unreadable.message} ({size}), kept whole:"
+        f" {plain(unreadable.reason)}"
+    )

@@ -1,0 +1,134 @@
+"""Options that commands share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from callspool.cli import parsing
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Command = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOptions:
+    """What `run` and `send` were told. None: not given, so the setting decides.
+
+    ``expires_at`` is in unix seconds; ``columns`` maps headers to fields.
+    """
+
+    files: tuple[str, ...]
+    space_token: str | None = None
+    pilot: str | None = None
+    context: str | None = None
+    schedule: str | None = None
+    campaign: str | None = None
+    account: str | None = None
+    expires_at: float | None = None
+    columns: Mapping[str, str]
+    region: str | None = None
+    allow_shared_numbers: bool = False
+    limit: int | None = None
+    dry_run: bool = False
+    rejects: str | None = None
+    yes: bool = False
+    as_json: bool = False
+    strict: bool = False
+    redis_url: str | None = None
+
+
+redis_option = click.option(
+    "--redis",
+    "redis_url",
+    metavar="URL",
+    help="Where Redis is (redis://, rediss:// or unix://). [CALLSPOOL_REDIS_URL]",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else."
+)
+state_dir_option = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Look into the ledger that `callspool run` keeps in this directory.",
+)
+
+_FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...")
+_SENDING = (
+    click.option("--space-token", metavar="TOKEN", help="Space. [CALLSPOOL_SPACE_TOKEN]"),
+    click.option("--pilot", metavar="HANDLE", help="Agent that calls. [CALLSPOOL_PILOT]"),
+    click.option("--context", metavar="TEXT", help="What the call is about. [CALLSPOOL_CONTEXT]"),
+    click.option(
+        "--schedule",
+        metavar="WHEN",
+        help="now (default), auto (the agent's own hours), or 'custom:2026-12-01 10:30'.",
+    ),
+    click.option(
+        "--campaign", metavar="NAME", help="The same contact may be called again in another one."
+    ),
+    click.option("--account", metavar="NAME", help="Credentials of the worker. [default]"),
+    click.option(
+        "--expires",
+        "expires_at",
+        callback=parsing.expires,
+        metavar="2h|TIME",
+        help="Not sent after that: a span (90m, 2h, 1d) or 2026-12-01T18:00+05:30.",
+    ),
+    click.option(
+        "--map",
+        "columns",
+        callback=parsing.columns,
+        multiple=True,
+        metavar="COLUMN=FIELD",
+        help="The field of a column (repeatable); COLUMN=- leaves it out.",
+    ),
+    click.option(
+        "--region",
+        callback=parsing.region,
+        metavar="IN",
+        help="Of numbers without a country code. [CALLSPOOL_REGION]",
+    ),
+    click.option(
+        "--allow-shared-numbers",
+        is_flag=True,
+        help="Else the second row with a number is a duplicate, whatever its id.",
+    ),
+    click.option(
+        "--limit", type=click.IntRange(min=1), metavar="N", help="Documents, at most; then stop."
+    ),
+    click.option(
+        "--dry-run", is_flag=True, help="Check and show what would be sent; send nothing."
+    ),
+    click.option(
+        "--rejects",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Write bad rows there (CSV), with line number and reason.",
+    ),
+    click.option("--yes", is_flag=True, help="Do not ask before sending."),
+    json_option,
+    click.option("--strict", is_flag=True, help="Exit with 1 if a row was invalid."),
+    redis_option,
+)
+_NAMES = frozenset(field.name for field in fields(SendOptions))
+
+
+def sending_options(command: Command) -> Command:
+    """Adds FILE… and the options of `SendOptions`, and hands them over as ``options``.
+
+    Options of the command's own come as they do without this.
+    """
+
+    @wraps(command)
+    def gathered(*args: object, **given: Any) -> object:
+        shared = {name: given.pop(name) for name in _NAMES & given.keys()}
+        return command(*args, options=SendOptions(**shared), **given)
+
+    decorated: Command = gathered
+    for option in reversed(_SENDING):
+        decorated = option(decorated)
+    return _FILES(decorated)

@@ -1,0 +1,98 @@
+"""Reading the files of a command, and looking at them before anything is sent."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from callspool.checks import Rules
+from callspool.cli.options import SendOptions
+from callspool.cli.progress import Progress
+from callspool.cli.wording import counted, plain
+from callspool.intake import Intake, IntakeOptions, RejectsFile, Row
+
+CHUNK = 500
+"""Documents handed on together."""
+
+
+@contextmanager
+def open_intake(options: SendOptions, rules: Rules) -> Iterator[Intake]:
+    """The rows of the command's files; refused ones go to ``--rejects``. Raises `IntakeError`."""
+    unread = new_intake(options, rules)
+    unread.inspect()
+    if options.rejects is None:
+        yield unread
+        return
+    with RejectsFile(options.rejects, options.files) as rejects:
+        yield new_intake(options, rules, rejects)
+
+
+def new_intake(options: SendOptions, rules: Rules, rejects: RejectsFile | None = None) -> Intake:
+    """The rows of the command's files, from their start."""
+    return Intake(
+        options.files,
+        IntakeOptions(
+            rules=rules,
+            columns=options.columns,
+            allow_shared_numbers=options.allow_shared_numbers,
+            limit=options.limit,
+        ),
+        rejects=rejects,
+        stdin=sys.stdin.buffer,
+    )
+
+
+def chunks_of_documents(
+    intake: Intake, progress: Progress | None = None, size: int = CHUNK
+) -> Iterator[list[bytes]]:
+    """The good documents as JSON, ``size`` of them at a time.
+
+    ``progress`` is told how many bytes are read.
+    """
+    chunk: list[bytes] = []
+    for row in intake:
+        if not row.reason and not row.duplicate:
+            chunk.append(row.raw)
+            if len(chunk) == size:
+                yield chunk
+                chunk = []
+        elif progress is not None:
+            progress.update(intake.bytes_read, lambda: rows_so_far(intake))
+    if chunk:
+        yield chunk
+
+
+def rows_so_far(intake: Intake) -> str:
+    """How many rows were read, for a progress bar."""
+    return counted(intake.counts.read, "row")
+
+
+def examine(intake: Intake) -> Row | None:
+    """Reads to the end, with a progress bar; returns the first good row."""
+    first: Row | None = None
+    with Progress(intake.bytes_total(), quiet=True) as progress:
+        for row in intake:
+            if first is None and row.good:
+                first = row
+            if intake.counts.read % CHUNK == 0:
+                progress.update(intake.bytes_read, lambda: f"checking: {rows_so_far(intake)}")
+    return first
+
+
+def refused_lines(intake: Intake, options: SendOptions) -> list[str]:
+    """The first rows that were refused, why, and where all of them are; nothing if none was."""
+    refused = intake.counts.invalid
+    if not refused:
+        return []
+    several = len(options.files) > 1
+    lines = [
+        f"  {plain(row.file) + ', ' if several else ''}line {row.line:,}: {row.reason}"
+        for row in intake.first_faults
+    ]
+    more = refused - len(lines)
+    if more:
+        lines.append(f"  and {more:,} more")
+    if options.rejects:
+        lines.append(f"  all of them, with their rows: {options.rejects}")
+    else:
+        lines.append("  (--rejects FILE keeps them with their rows)")
+    return lines

@@ -1,0 +1,137 @@
+"""`callspool send`: puts the contacts of files into the queue."""
+
+import os
+import time
+
+import click
+import msgspec
+
+from callspool.cli.asking import agreed, offer
+from callspool.cli.connection import client_that_answers
+from callspool.cli.exits import Exit, Interrupted
+from callspool.cli.options import SendOptions, sending_options
+from callspool.cli.progress import Progress
+from callspool.cli.reading import (
+    chunks_of_documents,
+    examine,
+    new_intake,
+    open_intake,
+    refused_lines,
+)
+from callspool.cli.spooling import Spooler
+from callspool.cli.target import Target, target_of
+from callspool.cli.wording import counted
+from callspool.errors import CallspoolError, QueueFull, QueueUnavailable
+from callspool.intake import Intake
+from callspool.settings import Settings, load_settings
+
+_EXAMPLES = """\b
+Examples:
+  callspool send contacts.csv --space-token 8KZ… --pilot space-agent-… --context "Follow up"
+  callspool send leads.csv --map "Handy=contact_number" --region IN --dry-run
+  zcat big.jsonl.gz | callspool send - --yes --json
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@sending_options
+def send(options: SendOptions) -> int:
+    """Put the contacts of files (CSV or JSON Lines, - for stdin) into the queue.
+
+    Workers call them; `callspool status` tells how far they are. Sending the same file again is
+    safe: contacts that are known in the same campaign are not called twice.
+    """
+    settings = load_settings(os.environ, overrides={"redis_url": options.redis_url})
+    target = target_of(options, settings)
+    if options.dry_run:
+        return _rehearse(options, target)
+    # Better known before the question than after it.
+    new_intake(options, target.rules).inspect()
+    with client_that_answers(settings.redis_url):
+        pass
+    if not agreed(options, target):
+        click.echo("Nothing was sent.", err=True)
+        return Exit.INTERRUPTED
+    with open_intake(options, target.rules) as intake:
+        return _send(options, settings, target, intake)
+
+
+def _send(options: SendOptions, settings: Settings, target: Target, intake: Intake) -> int:
+    started = time.monotonic()
+    fault: CallspoolError | KeyboardInterrupt | None = None
+    with (
+        Spooler(settings, target.envelope) as spooler,
+        Progress(intake.bytes_total(), quiet=options.as_json) as progress,
+    ):
+        try:
+            for chunk in chunks_of_documents(intake, progress):
+                spooler.add(chunk)
+                progress.update(intake.bytes_read, lambda: _so_far(intake, spooler))
+            spooler.store()
+        except (CallspoolError, KeyboardInterrupt) as stopped:
+            fault = stopped
+    _tell(options, intake, spooler.enqueued, time.monotonic() - started)
+    if fault is not None:
+        raise _with_advice(fault, spooler.enqueued)
+    return _code(options, intake)
+
+
+def _rehearse(options: SendOptions, target: Target) -> int:
+    started = time.monotonic()
+    with open_intake(options, target.rules) as intake:
+        files = new_intake(options, target.rules).inspect()
+        first = examine(intake)
+    if options.as_json:
+        _tell(options, intake, 0, time.monotonic() - started)
+    else:
+        for line in offer(files, intake, first, target.envelope, options):
+            click.echo(line)
+        click.echo("Nothing was sent (--dry-run).")
+    return _code(options, intake)
+
+
+def _code(options: SendOptions, intake: Intake) -> int:
+    return Exit.NOT_ALL if options.strict and intake.counts.invalid else Exit.DONE
+
+
+def _so_far(intake: Intake, spooler: Spooler) -> str:
+    return f"{counted(intake.counts.read, 'row')} read, {spooler.enqueued:,} enqueued"
+
+
+def _tell(options: SendOptions, intake: Intake, enqueued: int, seconds: float) -> None:
+    """The summary: on stdout, as one JSON object or for people."""
+    counts = intake.counts
+    if options.as_json:
+        documents = {
+            "read": counts.read,
+            "enqueued": enqueued,
+            "duplicate": counts.duplicate,
+            "invalid": counts.invalid,
+        }
+        summary = {"documents": documents, "seconds": round(seconds, 3)}
+        click.echo(msgspec.json.encode(summary))
+        return
+    click.echo(
+        f"{counted(counts.read, 'row')} read in {seconds:.1f} s: {enqueued:,} enqueued,"
+        f" {counts.duplicate:,} duplicate (in the files), {counts.invalid:,} invalid"
+    )
+    for line in refused_lines(intake, options):
+        click.echo(line)
+    if enqueued:
+        click.echo("Next: callspool status")
+
+
+def _with_advice(fault: CallspoolError | KeyboardInterrupt, enqueued: int) -> CallspoolError:
+    """The error again, with what is in the queue by now and what is safe to do."""
+    there = (
+        f"{counted(enqueued, 'document is', 'documents are')} in the queue;"
+        " sending the same files again is safe, nobody is called twice"
+    )
+    match fault:
+        case QueueFull():
+            return QueueFull(f"{fault} ({there})", enqueued=enqueued)
+        case QueueUnavailable():
+            return QueueUnavailable(f"{fault} ({there})", enqueued=enqueued)
+        case CallspoolError():
+            return CallspoolError(f"{fault} ({there})")
+    return Interrupted(f"interrupted: {there}")

@@ -1,0 +1,95 @@
+"""`callspool show`: one document's whole story."""
+
+import click
+import msgspec
+
+from callspool.cli.connection import ledger_client
+from callspool.cli.exits import Exit
+from callspool.cli.options import json_option, redis_option, state_dir_option
+from callspool.cli.times import local, span
+from callspool.cli.wording import counted, plain, shortened
+from callspool.ledger.readings import Readings
+from callspool.ledger.views import AttemptLine, Story
+
+_EXAMPLES = """\b
+Examples:
+  callspool show crm-17
+  callspool show crm-17 --campaign spring --json
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("document_id")
+@click.option("--space-token", metavar="TOKEN", help="Only in this space.")
+@click.option("--campaign", metavar="NAME", help="Only in this campaign ('' for none).")
+@click.option("--account", metavar="NAME", help="Only of this account.")
+@redis_option
+@state_dir_option
+@json_option
+@click.pass_context
+def show(
+    ctx: click.Context,
+    document_id: str,
+    space_token: str | None,
+    campaign: str | None,
+    account: str | None,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Tell the whole story of one document, in every account, space and campaign that has it.
+
+    When it was accepted, every attempt and answer, its ids at the API, and what comes next.
+    """
+    with ledger_client(redis_url, state_dir) as client:
+        stories = Readings(client).stories(document_id, account, space_token, campaign)
+    if as_json:
+        found = {"document_id": document_id, "stories": [_as_object(story) for story in stories]}
+        click.echo(msgspec.json.encode(found))
+    for story in [] if as_json else stories:
+        click.echo("\n".join(lines_of(story)))
+    if not stories:
+        click.echo(
+            f"callspool: no document {plain(document_id, 100)} is known here: it was never"
+            " accepted, or it was settled longer ago than documents are remembered",
+            err=True,
+        )
+        ctx.exit(Exit.NOT_ALL)
+
+
+def _as_object(story: Story) -> dict[str, object]:
+    fields = {name: getattr(story, name) for name in Story.__dataclass_fields__}
+    return {**fields.pop("scope")._asdict(), **fields}
+
+
+def lines_of(story: Story) -> list[str]:
+    """The story as people read it."""
+    account, space_token, campaign = story.scope
+    rows = [
+        ("account", plain(account)),
+        ("space", plain(shortened(space_token))),
+        ("campaign", plain(campaign) or "(none)"),
+        ("accepted", local(story.accepted_at)),
+        ("expires", local(story.expires_at) if story.expires_at else ""),
+        ("settled", local(story.settled_at) if story.settled_at else ""),
+        ("run", story.run_id or ""),
+        ("task", story.task_id or ""),
+        ("why", plain(story.reason or "")),
+        ("batch", f"{story.batch} of lane {story.lane}"),
+    ]
+    state = story.state.replace("_", " ")
+    return [
+        f"{plain(story.document_id, 100)}: {state}",
+        *(f"  {name:<8}  {value}" for name, value in rows if value),
+        *(f"  {_attempt(each)}" for each in story.attempts),
+        f"  next: {story.next_step}",
+    ]
+
+
+def _attempt(each: AttemptLine) -> str:
+    code = f" ({each.code})" if each.code else ""
+    detail = f": {plain(each.detail)}" if each.detail else ""
+    return (
+        f"attempt {each.number}, {local(each.at)}: {each.outcome.replace('_', ' ')}{code}"
+        f" after {span(each.seconds)}, {counted(each.documents, 'document')}{detail}"
+    )

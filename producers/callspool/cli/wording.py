@@ -1,0 +1,59 @@
+"""Small pieces of text that several commands print."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+_DIGIT = re.compile(r"\d")
+_NUMBERS = ("contact_number", "alternate_number")
+SHOWN_DIGITS = 4
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """``1 row``, ``12,000 rows``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listing(counts: Mapping[str, int], *, always: Iterable[str] = ()) -> str:
+    """``12 created, 3 dead``; what is nought is left out, unless it is to be said always."""
+    wanted = set(always)
+    parts = [
+        f"{number:,} {name.replace('_', ' ')}"
+        for name, number in counts.items()
+        if number or name in wanted
+    ]
+    return ", ".join(parts)
+
+
+def masked(number: str) -> str:
+    """A phone number of which only the last digits can be read."""
+    hidden = len(_DIGIT.findall(number)) - SHOWN_DIGITS
+    return _DIGIT.sub("•", number, count=hidden) if hidden > 0 else number
+
+
+def shortened(token: str) -> str:
+    """Enough of a token to recognise it."""
+    return token if len(token) <= 6 else f"{token[:4]}…"
+
+
+def document_lines(raw: bytes) -> list[str]:
+    """A document, a field a line, its phone numbers masked."""
+    fields: dict[str, object] = msgspec.json.decode(raw)
+    for name in _NUMBERS:
+        if isinstance(number := fields.get(name), str):
+            fields[name] = masked(number)
+    width = max(map(len, fields))
+    return [f"{name:<{width}}  {_on_one_line(value)}" for name, value in fields.items()]
+
+
+def _on_one_line(value: object) -> str:
+    return plain(value if isinstance(value, str) else msgspec.json.encode(value).decode(), 100)
+
+
+def plain(text: str, most: int = 500) -> str:
+    """Text from elsewhere on one line, not endless, and with nothing that steers a terminal."""
+    flat = " ".join(text.split())
+    if not flat.isprintable():
+        flat = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in flat)
+    return flat if len(flat) <= most else f"{flat[: most - 1]}…"

@@ -1,0 +1,70 @@
+"""The file in which refused rows are kept: where each stood, why it was refused, and its text."""
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from callspool.intake.errors import IntakeError
+from callspool.intake.row import Row
+
+HEADER = ("file", "line", "reason", "row")
+
+
+class RejectsFile:
+    """Writes refused rows as CSV; readable by its owner alone, since the rows are people's data.
+
+    Replaces the file of an earlier run. Raises `IntakeError` if it cannot be written, or is one
+    of the files to be read.
+    """
+
+    def __init__(self, path: str, inputs: Sequence[str] = ()) -> None:
+        self.path = path
+        for name in inputs:
+            if _same_file(path, name):
+                raise IntakeError(
+                    f"--rejects {path} would overwrite the contacts: use another name"
+                )
+        try:
+            self._stream = open(  # noqa: SIM115 - closed by `close`
+                path, "w", encoding="utf-8", errors="replace", newline="", opener=_for_the_owner
+            )
+        except OSError as fault:
+            raise self._unwritable(fault) from None
+        self._write = csv.writer(self._stream, lineterminator="\n").writerow
+        self._write(HEADER)
+
+    def add(self, row: Row) -> None:
+        text = row.text.decode("utf-8", "backslashreplace").rstrip("\r\n")
+        try:
+            self._write((row.file, row.line, row.reason, text))
+        except OSError as fault:
+            raise self._unwritable(fault) from None
+
+    def close(self) -> None:
+        """Closes the file; raises `IntakeError` where the last rows find no room."""
+        try:
+            self._stream.close()
+        except OSError as fault:
+            raise self._unwritable(fault) from None
+
+    def _unwritable(self, fault: OSError) -> IntakeError:
+        return IntakeError(f"cannot write --rejects {self.path}: {fault.strerror}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _same_file(path: str, other: str) -> bool:
+    try:
+        return Path(path).samefile(other)
+    except OSError:
+        return False

@@ -1,0 +1,95 @@
+"""Which column of a spreadsheet is which field of a document.
+
+A header is compared by its letters and digits alone: ``E-Mail``, ``e_mail`` and ``EMAIL`` are one
+spelling. Where several columns fit a field, the spelling that comes first here wins, then the
+column that stands first.
+"""
+
+CONTACT_NUMBER = "contact_number"
+NAME = "name"
+DOCUMENT_ID = "document_id"
+LABELS = "labels"
+
+SPELLINGS: dict[str, tuple[str, ...]] = {
+    CONTACT_NUMBER: (
+        "contactnumber",
+        "contactno",
+        "phonenumber",
+        "phone",
+        "phoneno",
+        "mobilenumber",
+        "mobile",
+        "mobileno",
+        "mobilephone",
+        "cellphone",
+        "cellnumber",
+        "cell",
+        "telephonenumber",
+        "telephone",
+        "tel",
+        "msisdn",
+        "primaryphone",
+        "phone1",
+        "mobile1",
+        "whatsappnumber",
+        "whatsapp",
+    ),
+    NAME: ("name", "fullname", "contactname", "customername", "clientname", "leadname"),
+    "email": ("email", "emailaddress", "emailid", "mail", "mailaddress"),
+    "alternate_number": (
+        "alternatenumber",
+        "alternateno",
+        "alternatephone",
+        "alternatemobile",
+        "altnumber",
+        "altphone",
+        "secondaryphone",
+        "otherphone",
+        "phone2",
+        "mobile2",
+        "workphone",
+        "homephone",
+        "mobile",
+        "mobileno",
+        "mobilenumber",
+        "telephone",
+    ),
+    "occupation": ("occupation", "profession", "jobtitle", "job", "designation"),
+    "company_name": (
+        "companyname",
+        "company",
+        "organisation",
+        "organization",
+        "organisationname",
+        "organizationname",
+        "employer",
+    ),
+    "address": ("address", "streetaddress", "postaladdress", "mailingaddress"),
+    "about": ("about", "bio"),
+    "context": ("context",),
+    LABELS: ("labels", "label", "tags", "tag"),
+    "title": ("title",),
+    "description": ("description",),
+    DOCUMENT_ID: (
+        "documentid",
+        "id",
+        "contactid",
+        "customerid",
+        "clientid",
+        "leadid",
+        "recordid",
+        "crmid",
+        "externalid",
+    ),
+}
+
+FIELDS = tuple(SPELLINGS)
+"""The fields of a document that the API knows; every other one is an extra field."""
+
+FIRST_NAMES = ("firstname", "givenname", "forename")
+LAST_NAMES = ("lastname", "surname", "familyname")
+
+
+def squashed(header: str) -> str:
+    """A header's letters and digits, in one case."""
+    return "".join(filter(str.isalnum, header.casefold()))

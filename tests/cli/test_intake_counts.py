@@ -1,0 +1,132 @@
+"""Every row of every file is accounted for."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from callspool.checks import Rules
+from callspool.intake import Intake, IntakeError, IntakeOptions, Row
+from tests.cli.nasty_files import NASTY_FILES, Nasty
+
+
+def rows_of(path: Path, options: IntakeOptions | None = None) -> tuple[Intake, list[Row]]:
+    intake = Intake([str(path)], options or IntakeOptions())
+    intake.inspect()
+    return intake, list(intake)
+
+
+@pytest.mark.parametrize("nasty", NASTY_FILES, ids=lambda nasty: nasty.suffix + " " + nasty.title)
+def test_a_nasty_file_gives_the_counts_that_it_must(nasty: Nasty, tmp_path: Path) -> None:
+    path = tmp_path / f"contacts{nasty.suffix}"
+    path.write_bytes(nasty.content)
+    options = IntakeOptions(
+        rules=Rules(region=nasty.region),
+        columns=nasty.columns,
+        allow_shared_numbers=nasty.shared,
+    )
+    intake, rows = rows_of(path, options)
+    counts = intake.counts
+    refused = [row for row in rows if row.reason]
+    assert (counts.good, counts.duplicate, counts.invalid) == (
+        nasty.good,
+        nasty.duplicate,
+        nasty.invalid,
+    ), [row.reason for row in refused]
+    assert counts.read == counts.good + counts.duplicate + counts.invalid == len(rows)
+    for row, reason in zip(refused, nasty.reasons, strict=False):
+        assert reason in row.reason
+    if nasty.lines:
+        assert tuple(row.line for row in refused) == nasty.lines
+    for row in rows:
+        if row.good:
+            document = msgspec.json.decode(row.raw)
+            assert document["document_id"] == row.document_id
+            assert document["name"]
+            assert "id" not in document
+
+
+BLANK = b" \t\r\n\x0b\x0c"
+MARK = b"\xef\xbb\xbf"
+REFUSED_WHOLE = {
+    "empty": (b"", "is empty"),
+    "white space": (b" \r\n\t\n", "is empty"),
+    "a byte order mark alone": (b"\xef\xbb\xbf", "is empty"),
+    "no phone column": (b"name,city\nAda,Paris\n", "--map COLUMN=contact_number"),
+    "no name column": (b"phone,city\n+14155550100,Paris\n", "--map COLUMN=name"),
+    "no header": (b"Ada,+14155550100\n", "looks like a contact"),
+    "UTF-16": ("name,phone\n".encode("utf-16"), "UTF-16"),
+    "gzip": (b"\x1f\x8b\x08\0\0\0\0\0", "compressed"),
+    "a spreadsheet": (b"PK\x03\x04....", "export it as CSV"),
+    "binary": (b"name,phone\n\0\0\0", "not text"),
+    "a JSON array": (b'[{"name":"Ada"}]', "JSON array"),
+    "a header that is never closed": (b'"name,phone\nAda,+14155550100\n', "is not closed"),
+    "a header without end": (b"x" * 3_000_000, "longer than"),
+    "a header that is not UTF-8": (b"name,phone,pa\xefs\nAda,+14155550100,x\n", "not valid UTF-8"),
+}
+
+
+@pytest.mark.parametrize("title", REFUSED_WHOLE)
+def test_a_file_that_cannot_be_used_is_refused_in_one_line(title: str, tmp_path: Path) -> None:
+    content, words = REFUSED_WHOLE[title]
+    path = tmp_path / "contacts"
+    path.write_bytes(content)
+    with pytest.raises(IntakeError) as caught:
+        rows_of(path)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "4155550100" not in str(caught.value)
+
+
+LINES = st.sampled_from(
+    [
+        b"Ada,+14155550100,x",
+        b'"Ada,+14155550101',
+        b'"Ada", "+14155550102", "y\nz"',
+        b"\xff\xfe,+14155550103",
+        b'"a""b",+14155550104,"',
+        b",,,,",
+        b"1,2,3,4,5,6",
+        b"",
+        b'"Eve" of,+14155550105',
+        b'{"name":"Ada","contact_number":"+14155550106"}',
+        b"A\0da,+14155550107,\r",
+    ]
+)
+FILES = st.one_of(
+    st.binary(max_size=400),
+    st.tuples(
+        st.sampled_from([b"name,phone,city", b"Name;Phone;City", b"phone\tname", b'{"a":1}', b""]),
+        st.lists(st.one_of(LINES, st.binary(max_size=30)), max_size=12),
+        st.sampled_from([b"\n", b"\r\n", b"\r"]),
+    ).map(lambda parts: parts[2].join([parts[0], *parts[1]])),
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(content=FILES, suffix=st.sampled_from([".csv", ".jsonl", ""]))
+def test_any_bytes_are_either_refused_or_accounted_for(
+    content: bytes, suffix: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"fuzzed{suffix}"
+    path.write_bytes(content)
+    try:
+        intake, rows = rows_of(path)
+    except IntakeError:
+        return
+    counts = intake.counts
+    assert counts.read == len(rows) == counts.good + counts.duplicate + counts.invalid
+    assert [row.line for row in rows] == sorted({row.line for row in rows})
+    for row in rows:
+        assert bool(row.reason) + bool(row.duplicate) <= 1
+        if not row.reason:
+            assert msgspec.json.decode(row.raw)["document_id"] == row.document_id
+    covered = {row.line + n for row in rows for n in range(len(row.text.splitlines()))}
+    for number, line in enumerate(content.splitlines(), 1):
+        if rows and number > rows[0].line and any(map(str.isalnum, line.decode(errors="ignore"))):
+            assert number in covered, "a line is neither a row nor part of one"
+    if suffix == ".jsonl":
+        lines = content.removeprefix(MARK).splitlines()
+        assert counts.read == sum(1 for line in lines if line.strip(BLANK))
