@@ -5,6 +5,10 @@ Every error that callspool raises on purpose is a `CallspoolError`, and its text
 
 from __future__ import annotations
 
+import re
+
+_LIKE_A_NUMBER = re.compile(r"\+?[\d\s().-]{7,}")
+
 
 class CallspoolError(Exception):
     """Anything that callspool refuses or cannot do."""
@@ -31,11 +35,45 @@ class InvalidCallRequest(CallspoolError, ValueError):  # noqa: N818 - a promised
         self.document_id = document_id
         super().__init__(self._sentence())
 
+    def at(self, document: int | None) -> InvalidCallRequest:
+        """The same fault, told of the document at that place of its request."""
+        return InvalidCallRequest(
+            self.field, self.reason, document=document, document_id=self.document_id
+        )
+
     def _sentence(self) -> str:
         if self.document is None:
-            return f"call request: {self.field}: {self.reason}"
-        name = f" ({self.document_id})" if self.document_id else ""
-        return f"document {self.document}{name}: {self.field}: {self.reason}"
+            return f"call request: {_shown(self.field)}: {self.reason}"
+        name = f" ({_shown(self.document_id)})" if self.document_id else ""
+        return f"document {self.document}{name}: {_shown(self.field)}: {self.reason}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (self.field, self.reason, self.document, self.document_id)
+
+
+def _rebuilt(
+    field: str, reason: str, document: int | None, document_id: str | None
+) -> InvalidCallRequest:
+    return InvalidCallRequest(field, reason, document=document, document_id=document_id)
+
+
+def _shown(name: str) -> str:
+    """An id or a field's name for an error's text: one line, and never a whole phone number."""
+    if _LIKE_A_NUMBER.fullmatch(name):
+        return f"…{name[-3:]}"
+    printable = "".join(letter if letter.isprintable() else "?" for letter in name[:65])
+    return printable if len(printable) < 65 else f"{printable[:64]}…"
+
+
+class MessageUnreadable(CallspoolError):  # noqa: N818 - says what is the matter
+    """A message of the queue that this version cannot read; it is kept whole.
+
+    Attribute ``reason``.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 class QueueUnavailable(CallspoolError):  # noqa: N818 - a promised name
@@ -59,6 +97,10 @@ class QueueFull(CallspoolError):  # noqa: N818 - a promised name
     def __init__(self, message: str, *, enqueued: int = 0) -> None:
         self.enqueued = enqueued
         super().__init__(message)
+
+
+class ApiUnreachable(CallspoolError):  # noqa: N818 - says what is the matter
+    """The API cannot be reached; the text says where it was looked for."""
 
 
 class SettingsError(CallspoolError):

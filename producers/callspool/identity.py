@@ -1,0 +1,70 @@
+"""Who a document is about: what makes two documents the same call, and one lane of calls.
+
+The rules are part of the message format (docs/message-format.md): any producer can compute them.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from callspool.errors import InvalidCallRequest
+from callspool.text import has_control_character, is_unicode
+
+DIGEST_BYTES = 12
+"""Bytes of an identity: among a billion, two are alike with a chance of 1 in 10^11."""
+
+DEFAULT_ACCOUNT = "default"
+
+_MADE = "tel-"
+_ACCOUNT_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Scope(NamedTuple):
+    """Within which a ``document_id`` is called once."""
+
+    account: str
+    space_token: str
+    campaign: str = ""
+
+
+def is_account_name(name: str) -> bool:
+    """Whether an account may be called so: lower-case letters, digits, ``_`` and ``-``."""
+    return _ACCOUNT_NAME.fullmatch(name) is not None
+
+
+def digester(scope: Scope) -> Callable[[str], bytes]:
+    """A function from ``document_id`` to identity, for many documents of one scope.
+
+    Raises `InvalidCallRequest` for a scope with control characters: they separate its parts.
+    """
+    for field, part in zip(Scope._fields, scope, strict=True):
+        if has_control_character(part) or not is_unicode(part):
+            raise InvalidCallRequest(field, "must not hold control characters")
+    copy = hashlib.blake2b("\0".join((*scope, "")).encode(), digest_size=DIGEST_BYTES).copy
+
+    def digest_of(document_id: str) -> bytes:
+        state = copy()
+        state.update(document_id.encode())
+        return state.digest()
+
+    return digest_of
+
+
+def digest(scope: Scope, document_id: str) -> bytes:
+    """The identity of a document: 12 bytes of BLAKE2b over its scope and its id."""
+    return digester(scope)(document_id)
+
+
+def made_document_id(identifying_number: str) -> str:
+    """The ``document_id`` of a document that came without one, from its number's form."""
+    return _MADE + hashlib.sha256(identifying_number.encode()).hexdigest()[:24]
+
+
+def lane_id(scope: Scope, pilot: str, context: str, schedule: Mapping[str, str]) -> str:
+    """The name of a lane: documents with the same one can share a create-call."""
+    key = _encode([*scope, pilot, context, dict(schedule)])
+    return hashlib.blake2b(key, digest_size=10).hexdigest()

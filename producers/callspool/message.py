@@ -1,0 +1,174 @@
+"""Messages of the queue: call requests as one stream entry, format version 1.
+
+The format is documented for other languages in docs/message-format.md.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from callspool.call_request import CheckedEnvelope, PreparedRequest
+from callspool.errors import MessageUnreadable
+from callspool.identity import DEFAULT_ACCOUNT
+
+VERSION = 1
+MAX_DOCUMENTS = 500
+"""Documents in one of our messages, at most."""
+MAX_BYTES = 512 * 1024
+"""Bytes of one of our messages, at most; a single larger document goes alone."""
+
+LONGEST_TRACE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The field ``requests`` of one message, and how many documents it holds."""
+
+    requests: bytes
+    documents: int
+
+
+class RequestEnvelope(msgspec.Struct, forbid_unknown_fields=True):
+    """A call request as a message holds it; not checked yet (see `checks.check_envelope`)."""
+
+    documents: list[msgspec.Raw]
+    space_token: Any = None
+    pilot: Any = None
+    context: Any = None
+    schedule: Any = None
+    campaign: Any = None
+    account: Any = None
+    expires_at: Any = None
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """A message as it was read.
+
+    ``checked``: one of our producers has validated the documents. ``counted``: how many of them
+    the enqueueing script has counted. ``trace``: W3C traceparent.
+    """
+
+    requests: list[RequestEnvelope]
+    checked: bool
+    counted: int
+    trace: str | None
+
+
+_encode = msgspec.json.Encoder().encode
+_requests = msgspec.json.Decoder(list[RequestEnvelope]).decode
+
+
+def encode(prepared: PreparedRequest) -> Iterator[Message]:
+    """The messages that carry a call request: one, or several for a large one."""
+    head = b"[" + _head(prepared.envelope)[:-1] + b',"documents":['
+    room = MAX_BYTES - len(head) - len(b"]}]")
+    documents = iter(prepared.documents)
+    while some := list(islice(documents, MAX_DOCUMENTS)):
+        for part in _parts(some, room):
+            yield Message(head + b",".join(part) + b"]}]", len(part))
+
+
+def merge(messages: Iterable[Message]) -> Iterator[Message]:
+    """The same call requests in as few messages as the limits allow, in their order."""
+    waiting: list[Message] = []
+    size = documents = 0
+    for message in messages:
+        documents += message.documents
+        size += len(message.requests)
+        if waiting and (documents > MAX_DOCUMENTS or size > MAX_BYTES):
+            yield _joined(waiting)
+            waiting, size, documents = [], len(message.requests), message.documents
+        waiting.append(message)
+    if waiting:
+        yield _joined(waiting)
+
+
+def decode(fields: Mapping[bytes, bytes]) -> Envelope:
+    """What a stream entry holds; raises `MessageUnreadable`.
+
+    The requests' own fields may still be anything: one bad request does not spoil its neighbours.
+    """
+    version = fields.get(b"v")
+    if version != b"%d" % VERSION:
+        raise MessageUnreadable(_unknown(version))
+    return Envelope(
+        requests=_read(fields.get(b"requests")),
+        checked=fields.get(b"checked") == b"1",
+        counted=_count(fields.get(b"n", b"0")),
+        trace=_trace(fields.get(b"trace")),
+    )
+
+
+def _head(envelope: CheckedEnvelope) -> bytes:
+    head: dict[str, object] = {
+        "space_token": envelope.space_token,
+        "pilot": envelope.pilot,
+        "context": envelope.context,
+        "schedule": envelope.schedule,
+    }
+    if envelope.campaign:
+        head["campaign"] = envelope.campaign
+    if envelope.account != DEFAULT_ACCOUNT:
+        head["account"] = envelope.account
+    if envelope.expires_at is not None:
+        head["expires_at"] = envelope.expires_at
+    return _encode(head)
+
+
+def _parts(documents: list[bytes], room: int) -> Iterator[list[bytes]]:
+    """The documents in runs that fit the room; one that does not fit is a run of its own."""
+    if sum(map(len, documents)) + len(documents) <= room:
+        yield documents
+        return
+    part: list[bytes] = []
+    size = 0
+    for document in documents:
+        size += len(document) + 1
+        if part and size > room:
+            yield part
+            part, size = [], len(document) + 1
+        part.append(document)
+    yield part
+
+
+def _joined(messages: list[Message]) -> Message:
+    if len(messages) == 1:
+        return messages[0]
+    inner = b",".join([message.requests[1:-1] for message in messages])
+    return Message(b"[" + inner + b"]", sum(message.documents for message in messages))
+
+
+def _read(requests: bytes | None) -> list[RequestEnvelope]:
+    if requests is None:
+        raise MessageUnreadable("the message has no field requests")
+    try:
+        envelopes = _requests(requests)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+        raise MessageUnreadable(f"the message's field requests: {fault}") from None
+    except RecursionError:
+        raise MessageUnreadable("the message's field requests: is nested too deeply") from None
+    if not envelopes:
+        raise MessageUnreadable("the message's field requests: holds no call request")
+    return envelopes
+
+
+def _count(number: bytes) -> int:
+    if not (number.isdigit() and len(number) <= 9):
+        raise MessageUnreadable("the message's field n: must be a number of documents")
+    return int(number)
+
+
+def _trace(trace: bytes | None) -> str | None:
+    if not trace or not trace.isascii() or len(trace) > LONGEST_TRACE:
+        return None
+    return trace.decode()
+
+
+def _unknown(version: bytes | None) -> str:
+    if version is None:
+        return "the message has no field v"
+    shown = version[:20].decode("ascii", "replace")
+    return f"the message's version {shown!r} is not known here: a newer callspool may have sent it"

@@ -1,0 +1,181 @@
+"""Where settings come from: flags, the environment, callspool.toml; the first one wins."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from callspool.errors import SettingsError
+from callspool.identity import DEFAULT_ACCOUNT
+from callspool.settings.account import Account, account_of
+from callspool.settings.model import Settings
+from callspool.settings.refused import RefusedValue
+from callspool.settings.secret import read_secret_file
+from callspool.settings.table import BY_KEY, CONFIG_KEY, FILE_KEYS, PREFIX, SETTINGS, Setting
+from callspool.settings.urls import check_api_url
+from callspool.text import kind_of
+
+DEFAULT_CONFIG = Path("callspool.toml")
+FOR_TESTS = f"{PREFIX}TEST_"
+
+_KEYS = frozenset({*BY_KEY, *FILE_KEYS, CONFIG_KEY})
+
+
+@dataclass(frozen=True)
+class Source:
+    """Settings by key that came from one place. Paths in it are relative to ``folder``."""
+
+    where: str
+    values: Mapping[str, object]
+    folder: Path = Path()
+
+
+def load_settings(
+    environ: Mapping[str, str],
+    config_path: str | Path | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> Settings:
+    """The settings of this process.
+
+    ``overrides`` (flags) win over ``environ``, which wins over the TOML file: ``config_path``,
+    else CALLSPOOL_CONFIG, else ./callspool.toml if it is there. An override that is None counts as
+    absent, and so does a variable that is empty. Raises `SettingsError`, one line that names the
+    setting and never shows a secret.
+    """
+    flags = Source("flag", _named(overrides or {}, "flag"))
+    environment = _from_environment(environ)
+    named = config_path or flags.values.get(CONFIG_KEY) or environment.values.get(CONFIG_KEY)
+    file, accounts = _from_file(named)
+    sources = (flags, environment, file)
+    files: dict[str, Path] = {}
+    values = {setting.key: _value(setting, sources, files) for setting in SETTINGS}
+    values["api_url"] = _api_url(values)
+    return Settings(
+        **values,
+        config=Path(file.where) if file.where else None,
+        accounts=_accounts(values, files.get("api_token"), accounts, file.folder),
+    )
+
+
+def _from_environment(environ: Mapping[str, str]) -> Source:
+    ours = {
+        name: value
+        for name, value in environ.items()
+        if name.startswith(PREFIX) and not name.startswith(FOR_TESTS)
+    }
+    values = _named(ours, "environment")
+    return Source("environment", {key: value for key, value in values.items() if value != ""})
+
+
+def _from_file(named: object) -> tuple[Source, Mapping[str, object]]:
+    """The settings of the TOML file, and its accounts."""
+    path = DEFAULT_CONFIG if named is None else Path(str(named))
+    try:
+        with path.open("rb") as file:
+            data = tomllib.load(file)
+    except FileNotFoundError:
+        if named is None:
+            return Source("", {}), {}
+        raise SettingsError(f"{PREFIX}CONFIG: cannot read {path}: no such file") from None
+    except OSError as fault:
+        reason = (fault.strerror or "unknown error").lower()
+        raise SettingsError(f"{PREFIX}CONFIG: cannot read {path}: {reason}") from None
+    except tomllib.TOMLDecodeError as fault:
+        raise SettingsError(f"{PREFIX}CONFIG: {path} is not TOML: {fault}") from None
+    except ValueError:
+        raise SettingsError(f"{PREFIX}CONFIG: {path} is not a text file in UTF-8") from None
+    accounts = data.pop("accounts", {})
+    if not isinstance(accounts, Mapping):
+        raise SettingsError(f"accounts (in {path}): must be tables such as [accounts.sales]")
+    values = _named(data, str(path))
+    if CONFIG_KEY in values:
+        raise _unknown(CONFIG_KEY, str(path))
+    return Source(str(path), values, path.parent), accounts
+
+
+def _named(given: Mapping[str, object], where: str) -> dict[str, object]:
+    """The values by key, whether they are named so or as in the environment."""
+    values: dict[str, object] = {}
+    for name, value in given.items():
+        key = name.removeprefix(PREFIX).lower()
+        if key not in _KEYS or name not in (key, PREFIX + key.upper()):
+            raise _unknown(name, where)
+        if key in values:
+            raise SettingsError(f"{PREFIX}{key.upper()}: is given twice (in {where})")
+        if value is not None:
+            values[key] = value
+    return values
+
+
+def _unknown(name: str, where: str) -> SettingsError:
+    key = name.upper().removeprefix(PREFIX).lower()
+    near = get_close_matches(key, sorted(_KEYS), n=1)
+    shown = name[:80] if name.isprintable() else repr(name[:80])
+    hint = f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
+    return SettingsError(f"{shown}: is not a setting of callspool ({where}){hint}")
+
+
+def _value(setting: Setting, sources: tuple[Source, ...], files: dict[str, Path]) -> Any:
+    """The value from the first source that has it; ``files`` notes which file it came from."""
+    file_key = f"{setting.key}_file"
+    for source in sources:
+        direct = source.values.get(setting.key)
+        path = source.values.get(file_key) if setting.file else None
+        if direct is not None and path is not None:
+            raise SettingsError(
+                f"{setting.name}: is given beside {setting.name}_FILE ({source.where}): keep one"
+            )
+        if direct is not None:
+            return _read(setting, direct, source.where)
+        if path is not None:
+            name = f"{setting.name}_FILE"
+            if not isinstance(path, str | Path):
+                raise SettingsError(f"{name}: must be a path, not {kind_of(path)}")
+            file = source.folder / path
+            files[setting.key] = file
+            return _read(setting, read_secret_file(file, name), str(file))
+    return setting.default
+
+
+def _read(setting: Setting, value: object, where: str) -> object:
+    try:
+        return setting.kind.read(value)
+    except RefusedValue as fault:
+        shown = f", not {_short(value)}" if setting.kind.shown else ""
+        reason = str(fault) or f"must be {setting.kind.allowed}{shown}"
+        raise SettingsError(f"{setting.name}: {reason} ({where})") from None
+
+
+def _short(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def _api_url(values: Mapping[str, Any]) -> str:
+    try:
+        return check_api_url(values["api_url"], values["allow_http"])
+    except RefusedValue as fault:
+        raise SettingsError(f"{PREFIX}API_URL: {fault}") from None
+
+
+def _accounts(
+    values: Mapping[str, Any],
+    token_file: Path | None,
+    tables: Mapping[str, object],
+    folder: Path,
+) -> dict[str, Account]:
+    accounts = {
+        name: account_of(name, table, folder, values["api_url"], values["allow_http"])
+        for name, table in tables.items()
+    }
+    if values["api_token"] is not None and values["org_handle"] is not None:
+        accounts[DEFAULT_ACCOUNT] = Account(
+            name=DEFAULT_ACCOUNT,
+            api_token=values["api_token"],
+            org_handle=values["org_handle"],
+            api_url=values["api_url"],
+            api_token_file=token_file,
+        )
+    return accounts

@@ -1,0 +1,93 @@
+"""The settings as a value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from callspool.errors import SettingsError
+from callspool.identity import DEFAULT_ACCOUNT
+from callspool.rules import Rules
+from callspool.settings.account import Account
+from callspool.settings.secret import Secret
+from callspool.settings.table import BY_KEY, DEFAULTS
+from callspool.settings.urls import redis_url_without_password
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting, checked. What each one means, and its unit, is written in `table`.
+
+    ``config`` is the file that was read, if one was. ``accounts`` holds the account ``default``
+    where both its token and its handle are known.
+    """
+
+    redis_url: str = DEFAULTS["redis_url"]
+    api_url: str = DEFAULTS["api_url"]
+    api_token: Secret | None = DEFAULTS["api_token"]
+    org_handle: str | None = DEFAULTS["org_handle"]
+    allow_http: tuple[str, ...] = DEFAULTS["allow_http"]
+    batch_size: int = DEFAULTS["batch_size"]
+    batch_bytes: int = DEFAULTS["batch_bytes"]
+    linger: float = DEFAULTS["linger"]
+    dedupe_window: int = DEFAULTS["dedupe_window"]
+    request_timeout: float = DEFAULTS["request_timeout"]
+    max_attempts: int = DEFAULTS["max_attempts"]
+    proof_quiet: float = DEFAULTS["proof_quiet"]
+    proof_quiet_answered: float = DEFAULTS["proof_quiet_answered"]
+    mark_attempts: bool = DEFAULTS["mark_attempts"]
+    on_doubt: str = DEFAULTS["on_doubt"]
+    region: str | None = DEFAULTS["region"]
+    send_e164: bool = DEFAULTS["send_e164"]
+    max_waiting: int = DEFAULTS["max_waiting"]
+    space_token: str | None = DEFAULTS["space_token"]
+    pilot: str | None = DEFAULTS["pilot"]
+    context: str | None = DEFAULTS["context"]
+    processes: int = DEFAULTS["processes"]
+    threads: int = DEFAULTS["threads"]
+    config: Path | None = None
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> Rules:
+        """How call requests are read under these settings."""
+        return Rules(self.region, self.send_e164, self.context)
+
+    def account(self, name: str = DEFAULT_ACCOUNT) -> Account:
+        """The account of that name; raises `SettingsError` that says what is missing."""
+        found = self.accounts.get(name)
+        if found is not None:
+            return found
+        if name != DEFAULT_ACCOUNT:
+            raise SettingsError(f"account {name}: is not known: add [accounts.{name}] to the file")
+        key = "api_token" if self.api_token is None else "org_handle"
+        setting = BY_KEY[key]
+        raise SettingsError(f"{setting.name}: is missing: set it, or {setting.name}_FILE")
+
+    def to_json(self) -> bytes:
+        """All of it for a child process, secrets included: for a pipe, never for a log."""
+        return msgspec.json.encode(self, enc_hook=_revealed)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """The settings that `to_json` wrote."""
+        return msgspec.json.decode(data, type=cls, dec_hook=_hidden)
+
+    def __repr__(self) -> str:
+        shown = {each.name: getattr(self, each.name) for each in fields(self)}
+        shown["redis_url"] = redis_url_without_password(self.redis_url)
+        return f"Settings({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
+
+
+def _revealed(value: object) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a setting cannot be {type(value).__name__}")
+
+
+def _hidden(kind: type, value: object) -> object:
+    return kind(value)

@@ -1,0 +1,164 @@
+"""Every setting: its name, what it may be, what it is without one, and what it does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from callspool.settings.kinds import (
+    ApiUrl,
+    Choice,
+    Flag,
+    HeaderWord,
+    Hosts,
+    Kind,
+    Number,
+    RedisUrl,
+    Region,
+    SecretWord,
+    Text,
+    Whole,
+    Word,
+)
+
+PREFIX = "CALLSPOOL_"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting. ``key`` is its field of `Settings` and its name in callspool.toml.
+
+    ``file``: a setting of the same name with ``_FILE`` at its end names a file to read it from.
+    """
+
+    key: str
+    kind: Kind
+    default: object
+    effect: str
+    unit: str = ""
+    file: bool = False
+
+    @property
+    def name(self) -> str:
+        return PREFIX + self.key.upper()
+
+
+SETTINGS = (
+    Setting(
+        "redis_url",
+        RedisUrl(),
+        "redis://localhost:6379/0",
+        "where the queue and the ledger are: Redis 7.0 or later, or Valkey",
+    ),
+    Setting("api_url", ApiUrl(), "https://unpod.ai", "base URL of the API"),
+    Setting("api_token", SecretWord(), None, "API token of the account default", file=True),
+    Setting(
+        "org_handle",
+        HeaderWord(),
+        None,
+        "domain handle of the organisation of the account default",
+        file=True,
+    ),
+    Setting(
+        "allow_http",
+        Hosts(),
+        (),
+        "hosts to which the token may be sent over plain http; loopback always may",
+    ),
+    Setting("batch_size", Whole(1, 1000), 100, "most documents in a create-call", "documents"),
+    Setting(
+        "batch_bytes",
+        Whole(1_000, 50_000_000),
+        900_000,
+        "most bytes in a request body; a document that alone is larger is dead",
+        "bytes",
+    ),
+    Setting("linger", Number(0, 3600), 1.0, "longest that a document waits for company", "seconds"),
+    Setting(
+        "dedupe_window",
+        Whole(1, 315_360_000),
+        2_592_000,
+        "how long a settled identity is remembered",
+        "seconds",
+    ),
+    Setting(
+        "request_timeout",
+        Number(0.1, 3600),
+        60.0,
+        "longest that a request to the API takes, as a whole",
+        "seconds",
+    ),
+    Setting(
+        "max_attempts",
+        Whole(1, 100),
+        8,
+        "attempts before a batch is split, and a document that stands alone is dead",
+        "attempts",
+    ),
+    Setting(
+        "proof_quiet",
+        Number(0, 86_400),
+        300.0,
+        "how long nothing has to change, after the request's limit, before a document counts as "
+        "missing, where no answer of the API itself came",
+        "seconds",
+    ),
+    Setting(
+        "proof_quiet_answered",
+        Number(0, 86_400),
+        15.0,
+        "the same where the API itself answered",
+        "seconds",
+    ),
+    Setting(
+        "mark_attempts",
+        Flag(),
+        True,
+        "send callspool_attempt in each document, so that its task can be told apart",
+    ),
+    Setting(
+        "on_doubt",
+        Choice(("hold", "resend")),
+        "hold",
+        "what becomes of documents in doubt where reading back is not possible",
+    ),
+    Setting("region", Region(), None, "region of phone numbers without a country code"),
+    Setting("send_e164", Flag(), False, "send phone numbers normalised"),
+    Setting(
+        "max_waiting",
+        Whole(1, 1_000_000_000),
+        10_000_000,
+        "documents that may wait; beyond it producers get QueueFull",
+        "documents",
+    ),
+    Setting("space_token", Word(), None, "space of requests that name none, on the command line"),
+    Setting("pilot", Word(), None, "agent of requests that name none, on the command line"),
+    Setting("context", Text(), None, "context of requests that have none; the API demands one"),
+    Setting("processes", Whole(1, 64), 2, "worker processes", "processes"),
+    Setting("threads", Whole(1, 256), 8, "threads of each worker process", "threads"),
+)
+
+BY_KEY = {setting.key: setting for setting in SETTINGS}
+DEFAULTS: Mapping[str, Any] = {setting.key: setting.default for setting in SETTINGS}
+FILE_KEYS = {f"{setting.key}_file": setting for setting in SETTINGS if setting.file}
+CONFIG_KEY = "config"
+
+
+def reference() -> str:
+    """The settings as a Markdown table, for the documentation."""
+    lines = ["| setting | default | allowed | effect |", "|---|---|---|---|"]
+    for setting in SETTINGS:
+        unit = f" {setting.unit}" if setting.unit else ""
+        names = f"`{setting.name}`" + (f", `{setting.name}_FILE`" if setting.file else "")
+        allowed = setting.kind.allowed + unit
+        lines.append(f"| {names} | {_shown(setting.default)} | {allowed} | {setting.effect} |")
+    lines.append(
+        f"| `{PREFIX}CONFIG` | `callspool.toml`, if it is there | the path of a TOML file | "
+        "more settings, by the same names, and further accounts |"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _shown(default: object) -> str:
+    if default is None or default == ():
+        return "none"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"

@@ -1,0 +1,72 @@
+"""What counts as text: for the words of a request, its identity and its settings."""
+
+import unicodedata
+
+from callspool.errors import InvalidCallRequest
+
+MAX_WORD_BYTES = 512
+"""Longest ``document_id``, space token, pilot or campaign, in bytes of UTF-8."""
+
+
+def has_control_character(text: str) -> bool:
+    """Whether the text holds a control character (a line break among them)."""
+    # isprintable is one pass in C and true of nearly everything; it also refuses some spaces.
+    return not text.isprintable() and any(unicodedata.category(c) == "Cc" for c in text)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether the text can be written as UTF-8: half of a surrogate pair cannot."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def fault_of_word(value: str, most: int = MAX_WORD_BYTES) -> str | None:
+    """Why this cannot be a word that identifies something, or None if it can."""
+    if not value.strip():
+        return "must not be blank"
+    if value.isascii() and value.isprintable() and len(value) <= most:
+        return None
+    if has_control_character(value):
+        return "must not hold control characters (a line break, for example)"
+    if not is_unicode(value):
+        return "holds half of a surrogate pair, which is not valid Unicode"
+    if len(value.encode()) > most:
+        return f"must be at most {most} bytes long"
+    return None
+
+
+def word(field: str, value: object, most: int = MAX_WORD_BYTES) -> str:
+    """The value as a word without spaces around it; raises `InvalidCallRequest`."""
+    if not isinstance(value, str):
+        raise InvalidCallRequest(field, f"must be a string, not {kind_of(value)}")
+    fault = fault_of_word(value, most)
+    if fault is None and value != value.strip():
+        fault = "must not begin or end with a space"
+    if fault is not None:
+        raise InvalidCallRequest(field, fault)
+    return value
+
+
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (bool, "true or false"),
+    (str, "a string"),
+    ((int, float), "a number"),
+    (dict, "an object"),
+    ((list, tuple), "an array"),
+    (bytes, "bytes"),
+)
+
+
+def kind_of(value: object) -> str:
+    """What a value is, in JSON's words where it has one."""
+    if value is None:
+        return "null"
+    for kinds, name in _KINDS:
+        if isinstance(value, kinds):
+            return name
+    return type(value).__name__

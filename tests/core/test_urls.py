@@ -1,0 +1,139 @@
+"""URLs of Redis and of the API."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callspool.errors import SettingsError
+from callspool.settings import load_settings, redis_url_without_password
+from callspool.settings.refused import RefusedValue
+from callspool.settings.urls import check_api_url, check_redis_url
+
+REDIS_URLS = [
+    "redis://localhost:6379/0",
+    "redis://localhost",
+    "redis://localhost/",
+    "redis:///3",
+    "redis://:hunter2@localhost:6379/0",
+    "redis://me:hunter2@localhost:6379/15",
+    "rediss://me:h%23%2Funter2@redis.example:6380/0?ssl_cert_reqs=required&ssl_ca_certs=/ca.pem",
+    "redis://[::1]:6379/0",
+    "redis://localhost?db=2",
+    "unix:///run/redis.sock",
+    "unix://me:hunter2@/run/redis.sock?db=2",
+]
+WRONG_REDIS_URLS = [
+    "",
+    "localhost:6379",
+    "http://localhost",
+    "redis:hunter2",
+    "redis://me:hunter2@localhost:port/0",
+    "redis://me:hunter2@localhost:0/0",
+    "redis://me:hunter2@localhost:65536/0",
+    "redis://me:hunter2#@localhost/0",
+    "redis://me:hunter2/@localhost/0",
+    "redis://me:hunter2@localhost/zero",
+    "redis://me:hunter2@localhost/0/1",
+    "redis://me:hunter2@[::1/0",
+    "redis://me:hunter2@local host/0",
+    "redis://me:hunter2@localhost/0\n",
+    "redis://me:hünter2@localhost/0",
+    "redis://me:hunter2@localhost/0?colour=red",
+    "redis://me:hunter2@localhost/0?ssl_cert_reqs=none",
+    "rediss://me:hunter2@localhost/0?ssl_cert_reqs=maybe",
+    "redis://me:hunter2@localhost/0?db=two",
+    "unix://hunter2",
+    "unix:///",
+]
+
+
+@pytest.mark.parametrize("url", REDIS_URLS)
+def test_urls_that_a_client_understands_are_taken(url: str) -> None:
+    assert load_settings({"CALLSPOOL_REDIS_URL": url}).redis_url == url
+
+
+@pytest.mark.parametrize("url", [url for url in WRONG_REDIS_URLS if url.strip() == url and url])
+def test_a_wrong_redis_url_is_refused_in_one_line_without_the_password(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^CALLSPOOL_REDIS_URL: (must|is) ") as refused:
+        load_settings({"CALLSPOOL_REDIS_URL": url})
+    assert "unter2" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://localhost:6379/0", "redis://localhost:6379/0"),
+        ("redis://me@localhost/0", "redis://me@localhost/0"),
+        ("redis://me:hunter2@localhost:6379/0", "redis://me:***@localhost:6379/0"),
+        ("redis://:hunter2@[::1]:6379/0", "redis://:***@[::1]:6379/0"),
+        ("unix://me:hunter2@/run/redis.sock?db=2", "unix://me:***@/run/redis.sock?db=2"),
+        ("redis://localhost/0?password=hunter2", "redis://localhost/0?password=***"),
+    ],
+)
+def test_a_redis_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert redis_url_without_password(url) == shown
+
+
+@pytest.mark.parametrize("url", [*REDIS_URLS, *WRONG_REDIS_URLS])
+def test_no_url_shows_its_password(url: str) -> None:
+    assert "unter2" not in redis_url_without_password(url)
+
+
+@given(st.text(max_size=60) | st.text("redis:/@[]?#&=pw0%.", max_size=30).map("redis://{}".format))
+def test_any_text_is_a_redis_url_or_refused(text: str) -> None:
+    assert redis_url_without_password(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "taken"),
+    [
+        ("https://unpod.ai", "https://unpod.ai"),
+        ("https://unpod.ai/", "https://unpod.ai"),
+        ("https://proxy.example:8443/unpod/", "https://proxy.example:8443/unpod"),
+        ("http://localhost:8900", "http://localhost:8900"),
+        ("http://127.0.0.9:8900", "http://127.0.0.9:8900"),
+        ("http://[::1]:8900", "http://[::1]:8900"),
+        ("http://staging:8900", "http://staging:8900"),
+    ],
+)
+def test_an_api_url_is_https_or_goes_to_where_the_token_may_be_read(url: str, taken: str) -> None:
+    environ = {"CALLSPOOL_API_URL": url, "CALLSPOOL_ALLOW_HTTP": "staging"}
+    assert load_settings(environ).api_url == taken
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "unpod.ai",
+        "ftp://unpod.ai",
+        "https://",
+        "https:///path",
+        "https://me:hunter2@unpod.ai",
+        "https://me@unpod.ai",
+        "https://unpod.ai?x=1",
+        "https://unpod.ai/#x",
+        "https://unpod.ai:port",
+        "https://unpod.ai:0",
+        "https://unp od.ai",
+        "https://[::1",
+        "http://unpod.ai",
+        "http://localhost.example",
+        "http://127.0.0.1.example",
+        "http://10.0.0.1",
+        "http://staging.example",
+    ],
+)
+def test_other_api_urls_are_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="CALLSPOOL_API_URL") as refused:
+        load_settings({"CALLSPOOL_API_URL": url, "CALLSPOOL_ALLOW_HTTP": "staging"})
+    assert "hunter2" not in str(refused.value)
+
+
+@given(st.text(max_size=40).map("https://{}".format))
+def test_any_text_is_an_api_url_or_refused(text: str) -> None:
+    for check in (check_api_url, check_redis_url):
+        try:
+            assert check(text)
+        except RefusedValue:
+            continue
