@@ -62,17 +62,17 @@ def round_trips(calls: Sequence[Call | Command]) -> RoundTrips:
     """
     commands = [call.command if isinstance(call, Call) else call for call in calls]
     replies = list((yield commands))
-    missing = {
-        place: call
-        for place, (call, reply) in enumerate(zip(calls, replies, strict=True))
-        if isinstance(call, Call) and isinstance(reply, NoScriptError)
-    }
+    unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    missing = {place: call for place in unknown if isinstance(call := calls[place], Call)}
     if missing:
         sources = {call.script.source for call in missing.values()}
         loads: list[Command] = [("SCRIPT LOAD", source) for source in sources]
         again = yield [*loads, *(call.command for call in missing.values())]
+        refusals = [reply for reply in again[: len(loads)] if isinstance(reply, Exception)]
         for place, reply in zip(missing, again[len(loads) :], strict=True):
-            replies[place] = reply
+            # Why a script cannot be loaded says more than that it is not there.
+            is_missing = isinstance(reply, NoScriptError)
+            replies[place] = refusals[0] if refusals and is_missing else reply
     return replies
 
 

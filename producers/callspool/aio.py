@@ -1,0 +1,238 @@
+"""`AsyncCallQueue`: `CallQueue` for services that run on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from callspool.checks import prepare
+from callspool.configured import (
+    DEFAULT_MAX_WAITING,
+    DEFAULT_TIMEOUT,
+    DEFAULT_URL,
+    STATUS_IDS,
+    Configured,
+    scope_of,
+)
+from callspool.errors import InvalidCallRequest, QueueUnavailable
+from callspool.group_commit import AsyncGroupCommit
+from callspool.message import encode
+from callspool.receipts import (
+    InvalidRequestInMany,
+    Portion,
+    Receipt,
+    Summary,
+    Tally,
+    document_ids,
+    error_of,
+    portions,
+    small_message,
+)
+from callspool.spooling.aio_wire import AsyncWire
+from callspool.spooling.options import Server, async_server_of
+from callspool.spooling.outcomes import TRANSPORT_ERRORS, Outgoing, Stored, failure_of
+from callspool.spooling.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+    from typing import Self
+
+    import redis.asyncio
+
+    from callspool.call_request import CallRequest, PreparedRequest
+    from callspool.ledger.readings import DocumentStatus
+
+DOCUMENTS_ON_THE_LOOP = 200
+"""A larger request is checked in a thread, so that it does not hold up the event loop."""
+TURN = 0.005
+"""Seconds of checking requests before other tasks get their turn."""
+
+
+class _Loop:
+    """What belongs to one event loop of one process."""
+
+    def __init__(self, server: Server, max_waiting: int) -> None:
+        self.pid = os.getpid()
+        self.wire = AsyncWire(server, Spool(max_waiting, str(server)))
+        self.group = AsyncGroupCommit(self.wire.store)
+        self.reader: redis.asyncio.Redis | None = None
+
+
+class AsyncCallQueue(Configured):
+    """As `CallQueue`, its methods awaitable; ``url_or_client`` may be a `redis.asyncio.Redis`.
+
+    Used from several event loops, one after another or in several threads, it makes connections of
+    its own for each. Close it (``async with``, or `close`) on the loop that used it: what a loop
+    left open when it was closed is freed when the queue is next used, as Python frees any socket
+    that nobody closed.
+    """
+
+    def __init__(
+        self,
+        url_or_client: str | redis.asyncio.Redis = DEFAULT_URL,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        region: str | None = None,
+        send_e164: bool = False,
+        default_context: str | None = None,
+        max_waiting: int = DEFAULT_MAX_WAITING,
+    ) -> None:
+        super().__init__(
+            url_or_client,
+            timeout=timeout,
+            region=region,
+            send_e164=send_e164,
+            default_context=default_context,
+            max_waiting=max_waiting,
+        )
+        self._server = async_server_of(url_or_client)
+        self._loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
+
+    async def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
+        """As `CallQueue.enqueue`. When the task is cancelled, Redis may have the request or not."""
+        prepared = (
+            await self._prepare_in_a_thread(request)
+            if _is_large(request)
+            else prepare(request, self._rules)
+        )
+        loop = asyncio.get_running_loop()
+        here = self._here(loop)
+        deadline = loop.time() + self._timeout
+        small = small_message(prepared)
+        if small is not None:
+            outcome = await here.group.submit(Outgoing(small, trace), deadline)
+            if not isinstance(outcome, Stored):
+                raise error_of(outcome, enqueued=0)
+            return Receipt(small.documents, 1, document_ids(prepared))
+        tally = Tally()
+        for messages in portions(encode(prepared), trace):
+            tally.add(messages, await here.wire.store_all(messages, deadline))
+        return Receipt(tally.documents, tally.messages, document_ids(prepared))
+
+    async def enqueue_many(
+        self, requests: Iterable[CallRequest] | AsyncIterable[CallRequest]
+    ) -> Summary:
+        """As `CallQueue.enqueue_many`; takes an async iterable too."""
+        loop = asyncio.get_running_loop()
+        here = self._here(loop)
+        portion, tally = Portion(), Tally()
+
+        async def store() -> None:
+            if messages := portion.take():
+                deadline = loop.time() + self._timeout
+                tally.add(messages, await here.wire.store_all(messages, deadline))
+
+        place = 0
+        async for request in _each(requests):
+            try:
+                prepared = (
+                    await self._prepare_in_a_thread(request)
+                    if _is_large(request)
+                    else prepare(request, self._rules)
+                )
+            except InvalidCallRequest as fault:
+                await store()
+                raise InvalidRequestInMany(fault, place, tally.documents) from None
+            place += 1
+            tally.requests += 1
+            for message in encode(prepared):
+                if portion.add(message):
+                    await store()
+        await store()
+        return tally.summary
+
+    async def status(
+        self,
+        document_id: str,
+        *,
+        space_token: str,
+        campaign: str | None = None,
+        account: str | None = None,
+    ) -> DocumentStatus | None:
+        """As `CallQueue.status`."""
+        found = await self.status_many(
+            [document_id], space_token=space_token, campaign=campaign, account=account
+        )
+        return found[document_id]
+
+    async def status_many(
+        self,
+        document_ids: Iterable[str],
+        *,
+        space_token: str,
+        campaign: str | None = None,
+        account: str | None = None,
+    ) -> dict[str, DocumentStatus | None]:
+        """As `CallQueue.status_many`."""
+        from callspool.ledger.readings import AsyncReadings  # noqa: PLC0415 - only needed here
+
+        scope = scope_of(space_token, campaign, account)
+        wanted = list(dict.fromkeys(document_ids))
+        here = self._here(asyncio.get_running_loop())
+        if here.reader is None:
+            here.reader = self._server.async_client()
+        readings = AsyncReadings(here.reader)
+        found: list[DocumentStatus | None] = []
+        try:
+            for start in range(0, len(wanted), STATUS_IDS):
+                async with asyncio.timeout(self._timeout):
+                    found += await readings.documents(scope, wanted[start : start + STATUS_IDS])
+        except TRANSPORT_ERRORS as error:
+            raise QueueUnavailable(failure_of(error, str(self._server)).reason) from None
+        return dict(zip(wanted, found, strict=True))
+
+    async def close(self) -> None:
+        """Closes the connections of the running event loop; a later call makes new ones."""
+        here = self._loops.pop(asyncio.get_running_loop(), None)
+        if here is not None:
+            await here.wire.close()
+            if here.reader is not None:
+                await here.reader.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _prepare_in_a_thread(self, request: CallRequest) -> PreparedRequest:
+        return await asyncio.to_thread(prepare, request, self._rules)
+
+    def _here(self, loop: asyncio.AbstractEventLoop) -> _Loop:
+        """The running event loop's own connections."""
+        here = self._loops.get(loop)
+        if here is None or here.pid != os.getpid():
+            for other in [each for each in list(self._loops) if each.is_closed()]:
+                self._loops.pop(other, None)
+            here = self._loops[loop] = _Loop(self._server, self._max_waiting)
+        return here
+
+
+def _is_large(request: CallRequest) -> bool:
+    documents: object = request.documents
+    return isinstance(documents, Sequence) and len(documents) > DOCUMENTS_ON_THE_LOOP
+
+
+async def _each(
+    requests: Iterable[CallRequest] | AsyncIterable[CallRequest],
+) -> AsyncIterator[CallRequest]:
+    """The requests one by one; amid a plain iterable, other tasks get their turn."""
+    if isinstance(requests, AsyncIterable):
+        async for request in requests:
+            yield request
+        return
+    loop = asyncio.get_running_loop()
+    turn_ends = loop.time() + TURN
+    for request in requests:
+        yield request
+        if loop.time() >= turn_ends:
+            await asyncio.sleep(0)
+            turn_ends = loop.time() + TURN

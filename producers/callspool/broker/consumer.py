@@ -1,0 +1,229 @@
+"""Reads a queue's stream for a worker."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import redis
+from dramatiq import Consumer, Message, MessageProxy
+
+from callspool.broker.codecs import Undecodable
+from callspool.broker.connections import disconnect, is_without_group, translated
+from callspool.broker.delivery import Delivery, as_delivery, checked, entry_id_of
+from callspool.broker.keeper import FIRST_BACKOFF, LONGEST_BACKOFF, Keeper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from callspool.broker.channel import Channel
+    from callspool.broker.stream import Entry, Stream
+
+logger = logging.getLogger(__name__)
+
+
+class StreamsConsumer(Consumer):
+    """Hands out a queue's messages: its own lost ones, failed ones, those of the dead, new ones.
+
+    It connects again by itself and never raises for Redis' sake while it is iterated over.
+    """
+
+    def __init__(
+        self, channel: Channel, client: redis.Redis, keeper: Keeper, *, prefetch: int, timeout: int
+    ) -> None:
+        self._channel = channel
+        self._holdings = channel.holdings
+        self._client = client
+        self._stream: Stream = channel.stream.over(client)
+        self._keeper = keeper
+        self._prefetch = max(1, prefetch)
+        self._timeout = timeout / 1000
+        self._buffer: deque[Entry] = deque()
+        self._may_have_lost = True
+        self._next_claim = 0.0
+        self._backoff = FIRST_BACKOFF
+        self._closed = Event()
+
+    def __next__(self) -> Delivery | None:
+        """The next message, or None after the timeout, and after Redis was away for a moment."""
+        if not self._buffer:
+            self._fill()
+        while self._buffer:
+            delivery = self._decoded(self._buffer.popleft())
+            if delivery is not None:
+                return delivery
+        return None
+
+    def ack(self, message: MessageProxy) -> None:
+        """Acknowledges a message, soon and together with others.
+
+        In a queue that is recorded elsewhere only `StreamsBroker.mark_recorded` does: a message
+        without it is delivered again.
+        """
+        delivery = as_delivery(message)
+        if self._channel.is_recorded_elsewhere:
+            self._settle(delivery, "its actor ended without recording it")
+        else:
+            self._keeper.done(self._holdings.finish(delivery.entry_id))
+
+    def nack(self, message: MessageProxy) -> None:
+        """Moves a message, whole, to the dead letters.
+
+        One that is to be recorded elsewhere is delivered again first, as after `ack`. While Redis
+        is away the message waits for it, and the worker goes on.
+        """
+        delivery = as_delivery(message)
+        if self._channel.is_recorded_elsewhere:
+            self._settle(delivery, delivery.failure)
+        else:
+            self._bury(delivery.entry_id, delivery.failure)
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Gives messages back that were not begun; any other consumer takes them at once.
+
+        Raises dramatiq's BrokerConnectionError; others then take them after ``claim_after``.
+        """
+        with translated():
+            self._give_back([entry_id_of(message) for message in messages], begun=False)
+
+    def close(self) -> None:
+        """Gives back what no worker has begun, and sends the acknowledgements that wait."""
+        self._closed.set()
+        buffered = [entry.id for entry in self._buffer]
+        self._buffer.clear()
+        try:
+            self._give_back(buffered, begun=False)
+            self._give_back(self._holdings.delayed(), begun=True)
+            self._keeper.acknowledge()
+        except redis.RedisError as error:
+            logger.warning(
+                "queue %s closed while Redis was away (%s); other workers take what it had",
+                self._channel.queue_name,
+                type(error).__name__,
+            )
+        finally:
+            disconnect(self._client)
+
+    # Reading
+
+    def _fill(self) -> None:
+        with self._holdings.reading:
+            room = self._holdings.wait_for_room(self._prefetch, self._timeout)
+            if room == 0:
+                return
+            try:
+                self._buffer.extend(self._fetch(room))
+            except redis.RedisError as error:
+                self._recover(error)
+            else:
+                self._backoff = FIRST_BACKOFF
+
+    def _fetch(self, room: int) -> list[Entry]:
+        try:
+            return self._next_entries(room)
+        except redis.ResponseError as error:
+            if not is_without_group(error):
+                raise
+            self._stream.create_group()
+            return self._next_entries(room)
+
+    def _next_entries(self, room: int) -> list[Entry]:
+        return self._lost(room) or self._failed(room) or self._claimed(room) or self._new(room)
+
+    def _lost(self, room: int) -> list[Entry]:
+        """Entries that were given to this process by replies that never came."""
+        if not self._may_have_lost:
+            return []
+        lost = self._holdings.unknown(self._stream.owned())
+        entries = self._stream.retake(lost[:room], counts=False)
+        self._may_have_lost = len(lost) > room
+        return self._holdings.take(entries)
+
+    def _failed(self, room: int) -> list[Entry]:
+        due = self._holdings.due(room)
+        if not due:
+            return []
+        return self._holdings.take_again(due, self._stream.retake(due, counts=True))
+
+    def _claimed(self, room: int) -> list[Entry]:
+        """Entries of consumers that are gone."""
+        now = time.monotonic()
+        if now < self._next_claim:
+            return []
+        patience = self._channel.patience
+        suspect_from = patience.suspect_from
+        entries = self._stream.claim(
+            min_idle=patience.claim_after,
+            count=room,
+            suspect_from=suspect_from,
+            suspects=0 if self._holdings.has_delivered(suspect_from + 1) else 1,
+        )
+        if not entries:
+            self._next_claim = now + patience.claim_every
+        return self._holdings.take(entries)
+
+    def _new(self, room: int) -> list[Entry]:
+        pause = max(0.001, min(self._timeout, self._next_pause()))
+        room = min(room, self._holdings.room_to_fail())
+        if room == 0:
+            self._closed.wait(pause)
+            return []
+        return self._holdings.take(self._stream.read(room, int(pause * 1000)))
+
+    def _next_pause(self) -> float:
+        return min(self._next_claim - time.monotonic(), self._holdings.next_due())
+
+    def _recover(self, error: redis.RedisError) -> None:
+        self._may_have_lost = True
+        disconnect(self._client)
+        if self._backoff == FIRST_BACKOFF:
+            logger.warning(
+                "queue %s waits for Redis (%s)", self._channel.queue_name, type(error).__name__
+            )
+        self._closed.wait(self._backoff)
+        self._backoff = min(LONGEST_BACKOFF, self._backoff * 2)
+
+    def _decoded(self, entry: Entry) -> Delivery | None:
+        try:
+            return Delivery(self._message(entry), entry.id, entry.deliveries)
+        except Undecodable as error:
+            self._bury(entry.id, error.reason)
+        except Exception as error:  # noqa: BLE001 - whatever a codec raises, the queue goes on
+            self._bury(entry.id, f"its codec raised {type(error).__name__}")
+        return None
+
+    def _message(self, entry: Entry) -> Message[Any]:
+        if entry.deliveries > self._channel.patience.deliveries:
+            raise Undecodable("its workers ended while they had it, again and again")
+        name = self._channel.queue_name
+        return checked(self._channel.codec.decode(name, entry.id, entry.fields), name)
+
+    # Endings
+
+    def _settle(self, delivery: Delivery, reason: str) -> None:
+        """Ends a delivery whose acknowledgement is somebody else's."""
+        patience = self._channel.patience
+        if self._holdings.is_recorded(delivery.entry_id):
+            self._holdings.release([delivery.entry_id])
+        elif delivery.deliveries >= patience.deliveries:
+            self._bury(delivery.entry_id, reason)
+        else:
+            self._holdings.postpone(delivery.entry_id, patience.delay(delivery.deliveries))
+
+    def _bury(self, entry_id: str, reason: str) -> None:
+        try:
+            self._channel.bury(entry_id, reason)
+        except redis.RedisError:
+            self._holdings.condemn(entry_id, reason)
+            self._keeper.condemned()
+
+    def _give_back(self, ids: list[str], *, begun: bool) -> None:
+        if not ids:
+            return
+        with self._holdings.owning:
+            # Released first: what could not be given back must not be renewed either.
+            self._holdings.release(ids)
+            self._channel.stream.give_back(ids, begun=begun)

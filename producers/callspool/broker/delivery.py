@@ -1,0 +1,58 @@
+"""A message as it is handed to an actor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dramatiq import Message, MessageProxy
+
+from callspool.broker.codecs import Undecodable
+
+
+class Delivery(MessageProxy):
+    """One delivery of one entry.
+
+    Attributes: ``entry_id`` in the stream; ``deliveries`` so far, this one included.
+    """
+
+    def __init__(self, message: Message[Any], entry_id: str, deliveries: int) -> None:
+        super().__init__(message)
+        vars(self).update(vars(message))  # spares workers a call for each look at a field
+        self.entry_id = entry_id
+        self.deliveries = deliveries
+
+    @property
+    def failure(self) -> str:
+        """Why it was rejected, in one word; never the error's text, which may quote content."""
+        return type(self._exception).__name__ if self._exception else "rejected"
+
+    # Workers log messages; arguments hold names and phone numbers.
+    def __str__(self) -> str:
+        return f"{self.actor_name}[{self.entry_id}]"
+
+    def __repr__(self) -> str:
+        return f"<Delivery {self} of {self.queue_name}>"
+
+
+def entry_id_of(message: MessageProxy) -> str:
+    """The entry of a message that a consumer of this broker gave out."""
+    return as_delivery(message).entry_id
+
+
+def as_delivery(message: MessageProxy) -> Delivery:
+    """The same message, known to be one of this broker's."""
+    if not isinstance(message, Delivery):
+        raise TypeError("this message came from another broker; hand it back there")
+    return message
+
+
+def checked(message: Message[Any], queue_name: str) -> Message[Any]:
+    """The message, if a worker can handle it.
+
+    A worker's thread would end on a message of a queue that it has no consumer for.
+    """
+    if not isinstance(message, Message):
+        raise Undecodable("its codec made no message of it")
+    if message.queue_name != queue_name:
+        raise Undecodable("it names another queue")
+    return message

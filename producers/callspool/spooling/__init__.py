@@ -1,0 +1,1 @@
+"""How messages get into Redis: round trips, connections, and what the answers mean."""

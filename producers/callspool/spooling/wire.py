@@ -1,0 +1,168 @@
+"""Round trips to Redis from threads: the connections of one process, each within a deadline."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from redis.connection import AbstractConnection
+from redis.exceptions import ReadOnlyError, ResponseError
+
+from callspool.spooling.backoff import pauses
+from callspool.spooling.outcomes import TRANSPORT_ERRORS, Failed, Outcome, Outgoing, failure_of
+from callspool.spooling.resp import pack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from callspool.scripts import Command, Reply
+    from callspool.spooling.options import Server
+    from callspool.spooling.spool import Spool
+
+IDLE_CONNECTIONS: Final = 8
+_LEAST_TIMEOUT: Final = 0.001  # 0 would mean: do not block at all
+
+
+class DeadlineConnection(AbstractConnection):
+    """A connection whose every step, the handshake included, ends by one deadline.
+
+    redis-py's timeouts are for each address tried, each write and each read; here they are what is
+    left until ``deadline`` (of `time.monotonic`), so their sum has a limit.
+    """
+
+    deadline = 0.0
+
+    def _left(self) -> float:
+        return max(self.deadline - time.monotonic(), _LEAST_TIMEOUT)
+
+    @property
+    def socket_timeout(self) -> float:
+        return self._left()
+
+    @socket_timeout.setter
+    def socket_timeout(self, value: object) -> None:
+        """redis-py sets its own; the deadline decides."""
+
+    @property
+    def socket_connect_timeout(self) -> float:
+        return self._left()
+
+    @socket_connect_timeout.setter
+    def socket_connect_timeout(self, value: object) -> None:
+        """redis-py sets its own; the deadline decides."""
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        self._limit_socket()
+        super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        self._limit_socket()
+        return super().read_response(*args, **kwargs)
+
+    def _limit_socket(self) -> None:
+        connected: Any = self._sock
+        if connected is not None:
+            connected.settimeout(self._left())
+
+
+class Wire:
+    """The connections of one process, and how messages travel over them.
+
+    Threads take a connection each for one round trip; a deque's ends need no lock. A process made
+    by fork must not use its parent's `Wire`; it calls `abandon` on it, which closes the child's
+    copies of the sockets and leaves the parent's connections as they are.
+    """
+
+    def __init__(self, server: Server, spool: Spool) -> None:
+        self._server = server
+        self._spool = spool
+        self._idle: deque[Any] = deque()
+        self._open: set[Any] = set()
+        self._closed = False
+        kind: Any = server.connection_class
+        self._class: Any = type(f"Deadline{kind.__name__}", (DeadlineConnection, kind), {})
+
+    def store_all(self, messages: Sequence[Outgoing], deadline: float) -> list[Outcome]:
+        """As `store`, and tries again what failed for the moment, until the deadline."""
+        outcomes = self.store(messages, deadline)
+        for pause in pauses():
+            again = [
+                place
+                for place, outcome in enumerate(outcomes)
+                if isinstance(outcome, Failed) and outcome.again
+            ]
+            if not again or time.monotonic() + pause >= deadline:
+                break
+            time.sleep(pause)
+            retried = self.store([messages[place] for place in again], deadline)
+            for place, outcome in zip(again, retried, strict=True):
+                outcomes[place] = outcome
+        return outcomes
+
+    def store(self, messages: Sequence[Outgoing], deadline: float) -> list[Outcome]:
+        """Stores messages, as a rule in one round trip; the outcome of each, in order."""
+        steps = self._spool.store(messages)
+        try:
+            commands = next(steps)
+            while True:
+                commands = steps.send(self.exchange(commands, deadline))
+        except StopIteration as done:
+            return list(done.value)
+        except TRANSPORT_ERRORS as error:
+            return [failure_of(error, str(self._server))] * len(messages)
+
+    def exchange(self, commands: Sequence[Command], deadline: float) -> list[Reply]:
+        """One round trip. Raises what redis-py raises when it cannot be made in time."""
+        try:
+            connection, is_new = self._idle.pop(), False
+        except IndexError:
+            connection, is_new = self._new(), True
+        connection.deadline = deadline
+        try:
+            if is_new:
+                connection.connect()
+            connection.send_packed_command([pack(commands)])
+            replies = [_reply(connection) for _ in commands]
+        except BaseException:
+            self._drop(connection)
+            raise
+        if any(isinstance(reply, ReadOnlyError) for reply in replies):
+            self._drop(connection)  # the server was demoted: look it up anew
+        else:
+            self._give_back(connection)
+        return replies
+
+    def close(self) -> None:
+        """Closes the connections: those in use when their round trip is over."""
+        self._closed = True
+        while self._idle:
+            self._drop(self._idle.pop())
+
+    def abandon(self) -> None:
+        """For a child after fork: lets go of the parent's connections without a word to Redis."""
+        self._idle.clear()
+        while self._open:
+            self._open.pop().disconnect()
+
+    def _new(self) -> Any:
+        connection = self._class(**self._server.options)
+        self._open.add(connection)
+        return connection
+
+    def _give_back(self, connection: Any) -> None:
+        if len(self._idle) < IDLE_CONNECTIONS and not self._closed:
+            self._idle.append(connection)
+        else:
+            self._drop(connection)
+
+    def _drop(self, connection: Any) -> None:
+        self._open.discard(connection)
+        connection.disconnect()
+
+
+def _reply(connection: Any) -> Reply:
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error

@@ -1,0 +1,144 @@
+"""Queues for the tests of services that enqueue: they check and record, and need no Redis."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from callspool.aio import AsyncCallQueue
+from callspool.checks import prepare
+from callspool.configured import scope_of
+from callspool.errors import InvalidCallRequest
+from callspool.message import encode
+from callspool.queue import CallQueue
+from callspool.receipts import InvalidRequestInMany, Receipt, Summary, document_ids
+
+if TYPE_CHECKING:
+    from callspool.call_request import CallRequest
+    from callspool.identity import Scope
+    from callspool.ledger.readings import DocumentStatus
+    from callspool.rules import Rules
+
+
+class Recorder:
+    """What a recording queue was given.
+
+    ``requests``: the call requests, as they were passed. ``documents``: their documents as the API
+    would get them, in order. ``error``: while set, it is raised instead of recording, as
+    ``queue.error = QueueFull("full")``.
+    """
+
+    _rules: Rules
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.error: Exception | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets everything that was recorded; ``error`` stays."""
+        self.requests: list[CallRequest] = []
+        self.documents: list[dict[str, Any]] = []
+        self._accepted: dict[tuple[Scope, str], datetime] = {}
+
+    def _record(self, request: CallRequest) -> Receipt:
+        prepared = prepare(request, self._rules)
+        if self.error is not None:
+            raise self.error
+        ids = document_ids(prepared)
+        now = datetime.now(UTC)
+        self.requests.append(request)
+        self.documents += [msgspec.json.decode(document) for document in prepared.documents]
+        for document_id in ids:
+            self._accepted.setdefault((prepared.envelope.scope, document_id), now)
+        return Receipt(len(ids), sum(1 for _ in encode(prepared)), ids)
+
+    def _record_one_of_many(self, request: CallRequest, so_far: Summary) -> Summary:
+        try:
+            receipt = self._record(request)
+        except InvalidCallRequest as fault:
+            raise InvalidRequestInMany(fault, so_far.requests, so_far.documents) from None
+        return Summary(so_far.requests + 1, so_far.documents + receipt.documents)
+
+    def _statuses(self, scope: Scope, wanted: Iterable[str]) -> dict[str, DocumentStatus | None]:
+        return {document_id: self._status(scope, document_id) for document_id in wanted}
+
+    def _status(self, scope: Scope, document_id: str) -> DocumentStatus | None:
+        from callspool.ledger.readings import DocumentStatus  # noqa: PLC0415 - brings in redis
+
+        accepted_at = self._accepted.get((scope, document_id))
+        if accepted_at is None:
+            return None
+        return DocumentStatus(
+            document_id=document_id,
+            state="waiting",
+            run_id=None,
+            task_id=None,
+            attempts=0,
+            reason=None,
+            accepted_at=accepted_at,
+            settled_at=None,
+        )
+
+
+class RecordingQueue(Recorder, CallQueue):
+    """A `CallQueue` that checks as the real one does and records instead of storing.
+
+    Documents that were recorded are ``waiting``. See `Recorder` for what it lets a test look at.
+    """
+
+    def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:  # noqa: ARG002
+        return self._record(request)
+
+    def enqueue_many(self, requests: Iterable[CallRequest]) -> Summary:
+        summary = Summary(0, 0)
+        for request in requests:
+            summary = self._record_one_of_many(request, summary)
+        return summary
+
+    def status_many(
+        self,
+        document_ids: Iterable[str],
+        *,
+        space_token: str,
+        campaign: str | None = None,
+        account: str | None = None,
+    ) -> dict[str, DocumentStatus | None]:
+        return self._statuses(scope_of(space_token, campaign, account), document_ids)
+
+
+class AsyncRecordingQueue(Recorder, AsyncCallQueue):
+    """As `RecordingQueue`, for services that use an `AsyncCallQueue`."""
+
+    async def enqueue(
+        self,
+        request: CallRequest,
+        *,
+        trace: str | None = None,  # noqa: ARG002 - the real one's
+    ) -> Receipt:
+        return self._record(request)
+
+    async def enqueue_many(
+        self, requests: Iterable[CallRequest] | AsyncIterable[CallRequest]
+    ) -> Summary:
+        summary = Summary(0, 0)
+        if isinstance(requests, AsyncIterable):
+            async for request in requests:
+                summary = self._record_one_of_many(request, summary)
+        else:
+            for request in requests:
+                summary = self._record_one_of_many(request, summary)
+        return summary
+
+    async def status_many(
+        self,
+        document_ids: Iterable[str],
+        *,
+        space_token: str,
+        campaign: str | None = None,
+        account: str | None = None,
+    ) -> dict[str, DocumentStatus | None]:
+        return self._statuses(scope_of(space_token, campaign, account), document_ids)
