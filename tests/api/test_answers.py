@@ -15,6 +15,7 @@ from tests.api.peer import Peer, always, response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from callspool_worker.api import UnpodApi
     from tests.api.peer import Server
@@ -116,6 +117,19 @@ def test_our_token_is_taken_out_of_what_the_server_quotes(ask: Ask) -> None:
     answer = ask(response(401, body))
     assert TOKEN.encode() not in answer.body
     assert answer.json == {"status_code": 401, "message": "Invalid token [token]."}
+
+
+def test_a_token_that_is_a_common_word_changes_nothing_that_decisions_rest_on(
+    serve: Callable[..., Server], connect: Callable[..., UnpodApi], tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("t")
+    body = b'{"status_code":200,"message":"ok, t","data":{"run_id":"Rt","task_ids":["t"]}}'
+    api = connect(serve(always(response(200, body))), api_token_file=file)
+    answer = api.create("default", "8KZ", BODY)
+    assert isinstance(answer, Answered)
+    data = {"run_id": "Rt", "task_ids": ["t"]}
+    assert answer.json == {"status_code": 200, "message": "ok, [token]", "data": data}
 
 
 @pytest.mark.parametrize(

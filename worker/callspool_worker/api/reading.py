@@ -27,6 +27,13 @@ class TooLarge(Exception):  # noqa: N818 - an event of its own
     """The body of an answer is larger than is read."""
 
 
+_DEEPEST = 12
+"""Levels of nested errors that are kept; nobody reads deeper."""
+
+_WORDS = frozenset({"message", "error", "detail", "errors"})
+"""Fields of an answer that hold words, which a ledger keeps and an operator reads."""
+
+
 def read_body(response: httpx.Response, most: int) -> bytes:
     """The whole body as it was sent; raises TooLarge beyond ``most`` bytes."""
     assert isinstance(response.stream, httpx.SyncByteStream)
@@ -46,11 +53,10 @@ def answered(
     """The answer as a value; should the server quote our token, it is taken out."""
     headers = response.headers
     body = _decoded(raw, headers.get("content-encoding", ""), most)
-    body = body.replace(token.encode(), b"[token]")
     answer = Answered(
         status=response.status_code,
-        body=body[:BODY_KEPT],
-        json=_parsed(body),
+        body=body[:BODY_KEPT].replace(token.encode(), b"[token]"),
+        json=_without_token(_parsed(body), token),
         server_date=_moment(headers.get("date", "")),
         content_type=headers.get("content-type", ""),
         request_complete=ticket.complete,
@@ -74,6 +80,30 @@ def _parsed(body: bytes) -> object:
         return msgspec.json.decode(body)
     except (ValueError, RecursionError):
         return None
+
+
+def _without_token(parsed: object, token: str) -> object:
+    """The answer without our token where words are. What decisions rest on stays as it came:
+    a short token might stand in the name of a field or in an id by chance.
+    """
+    if not isinstance(parsed, dict):
+        return parsed
+    return {
+        name: _masked(value, token, _DEEPEST) if name in _WORDS else value
+        for name, value in parsed.items()
+    }
+
+
+def _masked(value: object, token: str, deepest: int) -> object:
+    if isinstance(value, str):
+        return value.replace(token, "[token]")
+    if isinstance(value, list | dict) and not deepest:
+        return "…"
+    if isinstance(value, list):
+        return [_masked(inner, token, deepest - 1) for inner in value]
+    if isinstance(value, dict):
+        return {name: _masked(inner, token, deepest - 1) for name, inner in value.items()}
+    return value
 
 
 def _wait_asked_for(headers: httpx.Headers, answer: Answered) -> float | None:

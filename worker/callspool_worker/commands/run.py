@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
+
 from callspool.cli.asking import agreed, offer
 from callspool.cli.connection import ledger_client
 from callspool.cli.exits import Exit
@@ -23,7 +24,7 @@ from callspool.cli.target import Target, target_of
 from callspool.errors import ApiUnreachable, CallspoolError
 from callspool.ledger.readings import Readings
 from callspool.settings import Settings, load_settings
-
+from callspool.settings.urls import redis_url_without_password
 from callspool_worker.leases import longest_stop
 from callspool_worker.local import LocalLedger, default_state_dir
 from callspool_worker.local.job import End, Job
@@ -186,7 +187,7 @@ class _Run:
 
     def _where(self, local: LocalLedger | None) -> str:
         if local is None:
-            return f"--redis {self._options.redis_url}" if self._options.redis_url else ""
+            return f"--redis {redis_url_without_password(self._settings.redis_url)}"
         return f"--state-dir {self._state_dir}"
 
     def _again(self) -> str:

@@ -60,8 +60,8 @@ class Job:
     """The work of a run, apart from the processes that do it.
 
     ``alone``: nobody else uses this ledger, so the run ends only when its queue is empty.
-    ``max_waiting``: documents that may wait. ``keep_up`` is called between looks; it raises where the run cannot go on (no worker starts,
-    the server is gone).
+    ``max_waiting``: documents that may wait. ``keep_up`` is called between looks; it raises
+    where the run cannot go on (no worker starts, the server is gone).
     """
 
     def __init__(
