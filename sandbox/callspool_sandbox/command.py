@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import click
-from callspool.errors import SettingsError
 
+from callspool.errors import SettingsError
 from callspool_sandbox.faults.load import load_faults
 from callspool_sandbox.faults.model import FaultFile
 from callspool_sandbox.options import MAX_BODY, Options

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from callspool.errors import CallspoolError
-
 from callspool_sandbox.log import created_document_ids, read_log
 
 _START_TIMEOUT = 20.0

@@ -10,7 +10,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from callspool.errors import SettingsError
-
 from callspool_sandbox.connection import Connection
 from callspool_sandbox.log import EventLog
 from callspool_sandbox.sandbox import Sandbox

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from callspool_sandbox.process import SandboxProcess
 
+from callspool_sandbox.process import SandboxProcess
 from tests.sandbox.client import Client
 
 if TYPE_CHECKING:

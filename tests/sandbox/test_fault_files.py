@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from callspool.errors import SettingsError
 from callspool_sandbox.faults.load import load_faults, parse_faults
 from callspool_sandbox.faults.model import FaultFile

@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from callspool_sandbox.command import sandbox, seconds
-from callspool_sandbox.process import SandboxNotStarted, SandboxProcess
 from click.testing import CliRunner
 
+from callspool_sandbox.command import sandbox, seconds
+from callspool_sandbox.process import SandboxNotStarted, SandboxProcess
 from tests.sandbox.client import Client, connected, documents, eventually, raw_request
 
 COMMAND = [sys.executable, "-m", "callspool_sandbox"]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import redis
+
 from callspool import keys
 from callspool_worker.ledger import Accepted, Delivery, Group, LaneKey, Ledger, Limits, Refusal
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from callspool.errors import SettingsError
 
+from callspool.errors import SettingsError
 from callspool_sandbox.faults.model import (
     Drop,
     Fault,
