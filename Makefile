@@ -41,7 +41,7 @@ contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 pytest: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest $(ARGS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -1,0 +1,64 @@
+"""Writes docs/settings.md from the table of settings, so that the two cannot differ.
+
+python scripts/make_settings_page.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from callspool.settings.table import SETTINGS, Setting
+
+PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
+
+HEAD = """\
+# Settings
+
+Environment variables, or the same names in `callspool.toml` (there without the prefix and in small
+letters, too: `batch_size = 50`). Flags win over the environment, the environment over the file.
+A wrong or unknown setting stops the start and says which, why, and what is allowed. Secrets are
+never printed, logged or put into Redis.
+
+| setting | default | allowed | what it does |
+|---|---|---|---|
+"""
+
+TAIL = """
+`CALLSPOOL_CONFIG` names the file (default: `callspool.toml` in the current directory). Where a
+setting has a `_FILE` form, that names a file to read the value from; a token's file is read again
+when it changes, so that a token can be rotated without a restart.
+
+## More accounts
+
+A call request names its account; only workers know what is behind the name.
+
+```toml
+[accounts.sales]
+api_token_file = "/run/secrets/sales"
+org_handle = "sales.example"
+api_url = "https://unpod.ai"        # if it differs
+```
+
+What accounts share: one worker sends for all accounts that it knows, in turn, and a limit on one
+never holds back another. Documents of an account that no worker knows wait.
+"""
+
+
+def page() -> str:
+    """The page as it has to be."""
+    return HEAD + "".join(map(_row, SETTINGS)) + TAIL
+
+
+def _row(setting: Setting) -> str:
+    default = "none" if setting.default in (None, ()) else f"`{_word(setting.default)}`"
+    name = f"`{setting.name}`" + (", `…_FILE`" if setting.file else "")
+    unit = f" ({setting.unit})" if setting.unit else ""
+    return f"| {name} | {default}{unit} | {setting.kind.allowed} | {setting.effect} |\n"
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
