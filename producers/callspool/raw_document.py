@@ -112,8 +112,7 @@ def _read(raw: bytes) -> Known:
     except msgspec.ValidationError:
         raise _explained(raw) from None
     except msgspec.DecodeError as fault:
-        reason = str(fault).removeprefix("JSON is malformed: ")
-        raise InvalidCallRequest("json", f"is not JSON: {reason}") from None
+        raise _not_json(fault) from None
     except RecursionError:
         raise InvalidCallRequest("json", _TOO_DEEP) from None
 
@@ -130,12 +129,19 @@ def _depth(raw: bytes) -> int:
 
 
 def _explained(raw: bytes) -> InvalidCallRequest:
-    """What is wrong with JSON that is not a document."""
+    """What is wrong with what is not a document, and may turn out not to be JSON further on."""
     try:
         fields = _fields(raw)
     except msgspec.ValidationError:
         return InvalidCallRequest("json", "must be an object")
+    except msgspec.DecodeError as fault:
+        return _not_json(fault)
     return wrong_field({field: _value(fields[field]) for field in KNOWN_FIELDS if field in fields})
+
+
+def _not_json(fault: msgspec.DecodeError) -> InvalidCallRequest:
+    reason = str(fault).removeprefix("JSON is malformed: ")
+    return InvalidCallRequest("json", f"is not JSON: {reason}")
 
 
 def _value(raw: msgspec.Raw) -> object:

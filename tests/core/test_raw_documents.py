@@ -41,6 +41,8 @@ NOT_JSON = [
     ADA_RAW[:-1],
     ADA_RAW[:-1] + b",}",
     b"{'name':'Ada'}",
+    b'{"name":0',
+    b'{"name":0,"x":NaN}',
     with_own(b'"own":NaN'),
     with_own(b'"own":-Infinity'),
     with_own(b'"own":01'),

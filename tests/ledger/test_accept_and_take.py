@@ -3,8 +3,8 @@ from __future__ import annotations
 import time
 
 import redis
-from callspool_worker.ledger import SEPARATOR, LaneKey, Limits, calls
 
+from callspool_worker.ledger import SEPARATOR, LaneKey, Limits, calls
 from tests.support.ledgers import LANE, LedgerUnderTest, P, document, group
 
 ACCOUNTS = ["default"]

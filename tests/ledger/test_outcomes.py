@@ -3,10 +3,10 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from callspool.ledger import task_ids
 from callspool.scripts import Call
 from callspool_worker.ledger import Limits, Taken, calls
-
 from tests.support.ledgers import LANE, LedgerUnderTest, P, document, group
 
 TASKS = [f"T{number:032x}" for number in range(1000)]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from callspool import keys
 from callspool.ledger import task_ids
-
 from callspool_worker.ledger import scripts
 from callspool_worker.ledger.records import SEPARATOR, Delivery, Group, Taken
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from callspool.scripts import Argument, Call
-
     from callspool_worker.ledger.limits import Limits
 
 WAKE_UPS_AT_MOST = 256

@@ -6,10 +6,10 @@ import secrets
 from typing import TYPE_CHECKING
 
 import redis
+
 from callspool import keys
 from callspool.errors import LedgerMismatch
 from callspool.scripts import Call, Reply, run
-
 from callspool_worker.ledger import calls
 from callspool_worker.ledger.errors import LedgerFull, LedgerUnavailable
 from callspool_worker.ledger.records import SEPARATOR, Accepted, Delivery, LaneKey, Taken

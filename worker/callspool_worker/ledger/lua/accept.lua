@@ -47,6 +47,7 @@ local function open_batch(group)
   local id = call('HGET', lane_key(group.lane), 'open')
   if not id or id == '' then return begin_batch(group) end
   if tonumber(id) < generation_start then
+    call('HSET', lane_key(group.lane), 'open', '')
     enqueue(load_batch(id), false)
     closed = closed + 1
     return begin_batch(group)

@@ -4,11 +4,11 @@
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] outcome   ARGV[5] code
 -- ARGV[6] detail
 -- Reply: documents buried; -1 if the batch is not this attempt's any more.
--- include: base generations lanes batches
+-- include: base lanes batches
 local batch = load_batch(ARGV[1])
 local attempt = tonumber(ARGV[2])
 local in_doubt = batch and batch.phase == 'doubt' and batch.attempt == attempt
-if not in_doubt and not is_current(batch, attempt) then return -1 end
+if not in_doubt and not is_current(batch, attempt, ARGV[3]) then return -1 end
 local n
 if in_doubt then
   n = turn(batch, 'd', 'x')

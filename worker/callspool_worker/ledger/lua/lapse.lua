@@ -3,12 +3,12 @@
 -- KEYS[1] prefix
 -- ARGV[1] taker   ARGV[2] batch:attempt that it was seen to hold   ARGV[3] detail
 -- Reply: documents in doubt; -1 if the taker does not hold that any more.
--- include: base generations lanes batches
+-- include: base lanes batches
 if call('HGET', P .. ':sending', ARGV[1]) ~= ARGV[2] then return -1 end
 call('HDEL', P .. ':sending', ARGV[1])
 local id, attempt = string.match(ARGV[2], '^(%d+):(%d+)$')
 local batch = load_batch(id)
-if not is_current(batch, attempt) then return -1 end
+if not is_current(batch, attempt, ARGV[1]) then return -1 end
 local n = leave_sending(batch, 'd')
 call('HSET', batch_key(batch.id), 's', batch.s, 'phase', 'doubt', 'tries', batch.tries + 1,
   'why', ARGV[3], 'proof', cjson.encode({ answered = false }))

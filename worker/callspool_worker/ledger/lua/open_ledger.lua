@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- open_ledger: begins the ledger if there is none, and tells by which rules it is written.
 -- KEYS[1] prefix
 -- ARGV[1] id for a new ledger   ARGV[2] format   ARGV[3] rules of identity   ARGV[4] partitions

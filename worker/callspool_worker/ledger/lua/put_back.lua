@@ -5,9 +5,9 @@
 -- ARGV[5] ms until it may be taken again   ARGV[6] outcome ('' if nothing was sent)
 -- ARGV[7] code   ARGV[8] detail   ARGV[9] wake-ups at most
 -- Reply: documents put back; -1 if the batch is not this attempt's any more.
--- include: base generations lanes batches
+-- include: base lanes batches
 local batch = load_batch(ARGV[1])
-if not is_current(batch, ARGV[2]) then return -1 end
+if not is_current(batch, ARGV[2], ARGV[3]) then return -1 end
 local delay = tonumber(ARGV[5])
 local n = leave_sending(batch, 'w')
 call('HDEL', P .. ':sending', ARGV[3])

@@ -15,8 +15,7 @@ count(batch.account, 'unproven', n)
 call('ZREM', P .. ':doubts', batch.id)
 call('HSET', batch_key(batch.id), 's', batch.s)
 if n > size then
-  split_waiting(batch, 'w', size, math.huge, ARGV[5])
-  wake(2, tonumber(ARGV[6]))
+  wake(split_waiting(batch, 'w', size, math.huge, ARGV[5]), tonumber(ARGV[6]))
   return n
 end
 call('ZADD', P .. ':waiting:' .. batch.account, batch.o, batch.id)

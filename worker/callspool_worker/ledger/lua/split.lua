@@ -7,7 +7,7 @@
 -- Reply: documents that wait in the parts; -1 if the batch is not this attempt's any more.
 -- include: base generations lanes batches parts
 local batch = load_batch(ARGV[1])
-if not is_current(batch, ARGV[2]) then return -1 end
+if not is_current(batch, ARGV[2], ARGV[3]) then return -1 end
 local n = leave_sending(batch, 'w')
 call('HDEL', P .. ':sending', ARGV[3])
 call('HSET', batch_key(batch.id), 's', batch.s, 'why', ARGV[7])

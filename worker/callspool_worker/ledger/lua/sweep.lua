@@ -6,7 +6,7 @@
 -- ARGV[4] ms without a take after which waiting batches are announced again
 -- ARGV[5] ms between probes of a gate: the first, doubled each time   ARGV[6] and the last
 -- Reply: {ms until the next is due, or -1; how many were due}
--- include: base generations lanes batches
+-- include: base lanes batches
 local limit, wake_limit, linger = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local ready = 0
 

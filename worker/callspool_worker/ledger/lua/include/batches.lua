@@ -5,10 +5,15 @@
 --   a x soonest         runs `place:ms,` of acceptance (after o) and expiry; the soonest expiry
 --   phase               open, queued, resting, sending, doubt, buried, done
 --   attempt taken taker the last attempt, when it began, and who holds it
---   tries               tries used up
+--   probe               `attempt:gate` of the last attempt that tried a closed gate
+--   print               of the digests: an answer names it, so that it never meets another batch
+--   tries due           tries used up, and when a resting batch may be taken again
 --   m<A> t<A> r<A>      of attempt A: places sent (where not all), task ids, run id
 --   proved              places that a late answer proved created while another attempt sends them
 --   h why proof         attempts so far, the last reason, what a proof has to go by
+--   to from             `batch*documents,` of the parts that its `-` places moved into; what it is
+--                       a part of
+--   settled             when its last document was settled
 local function batch_key(id)
   return P .. ':b' .. id
 end
@@ -23,13 +28,17 @@ end
 
 local function load_batch(id)
   local f = call('HMGET', batch_key(id), 'lane', 'account', 'g', 'n', 's', 'phase', 'attempt',
-    'tries', 'o', 'taken', 'taker', 'proved')
+    'tries', 'o', 'taken', 'taker', 'proved', 'print')
   if not f[1] then return nil end
   return {
     id = id, lane = f[1], account = f[2], g = f[3], n = tonumber(f[4]), s = f[5], phase = f[6],
     attempt = tonumber(f[7] or '0'), tries = tonumber(f[8] or '0'), o = f[9],
-    taken = f[10] or '0', taker = f[11] or '', proved = f[12],
+    taken = f[10] or '0', taker = f[11] or '', proved = f[12], print = f[13],
   }
+end
+
+local function print_of(digests)
+  return string.sub(redis.sha1hex(digests), 1, 8)
 end
 
 -- Counts `n` documents of the batch out of one state and into another, in the same step.
@@ -42,7 +51,7 @@ local function move(batch, from, to, n)
     call('HINCRBY', P .. ':counts', 'waiting', waiting)
     call('HINCRBY', lane_key(batch.lane), 'waiting', waiting)
   end
-  if not string.find(to, UNSETTLED) then
+  if string.find(from, UNSETTLED) and not string.find(to, UNSETTLED) then
     call('HINCRBY', lane_key(batch.lane), 'unsettled', -n)
     call('HINCRBY', P .. ':g' .. batch.g, 'unsettled', -n)
     call('HSET', P .. ':g' .. batch.g, 'settled', NOW)
@@ -79,7 +88,9 @@ end
 
 -- Adds one line to the batch's history: attempt, taken, now, documents, outcome, code, detail.
 local function record(batch, documents, outcome, code, detail)
-  local line = cjson.encode({ batch.attempt, tonumber(batch.taken), NOW, documents, outcome, code, detail })
+  local line = cjson.encode({
+    batch.attempt, tonumber(batch.taken), NOW, documents, outcome, code, detail,
+  })
   local history = call('HGET', batch_key(batch.id), 'h')
   call('HSET', batch_key(batch.id), 'h', history and (history .. '\n' .. line) or line)
 end
@@ -88,16 +99,19 @@ end
 local function close_if_settled(batch)
   if string.find(batch.s, UNSETTLED) then return false end
   call('UNLINK', payload_key(batch.id))
-  call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'taker', 'proved')
+  call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'due',
+    'taker', 'probe', 'proved')
   call('HSET', batch_key(batch.id), 'phase', 'done', 'settled', NOW)
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   forget_empty_lane(batch.lane)
   return true
 end
 
--- Is this answer about the attempt that holds the batch now?
-local function is_current(batch, attempt)
+-- Is this answer about the attempt that holds the batch now? The taker tells apart what has the
+-- same number because Redis lost its last moments and counted anew.
+local function is_current(batch, attempt, taker)
   return batch and batch.attempt == tonumber(attempt) and batch.phase == 'sending'
+    and batch.taker == taker
 end
 
 -- Puts a batch with waiting documents into its lane, at the head or at the end.

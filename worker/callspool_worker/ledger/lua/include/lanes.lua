@@ -14,26 +14,39 @@ local function join_ring(lane, account)
   end
 end
 
--- A lane that holds nothing any more leaves no trace.
-local function forget_empty_lane(lane)
-  local fields = call('HMGET', lane_key(lane), 'unsettled', 'open')
-  if fields[1] and tonumber(fields[1]) <= 0 and (fields[2] or '') == '' then
-    call('UNLINK', lane_key(lane), queue_key(lane))
-    call('SREM', P .. ':lanes', lane)
-  end
-end
-
 -- The gates that a lane stands behind, widest first.
 local function gates_of(lane, account, space)
   return { 'account:' .. account, 'space:' .. account .. '|' .. space, 'lane:' .. lane }
 end
 
--- Brings lanes that waited behind a gate back into their rings; at most `limit`, tells how many.
-local function unpark(gate, limit)
-  local lanes = call('SPOP', P .. ':parked:' .. gate, limit)
-  for _, lane in ipairs(lanes) do
-    local account = call('HGET', lane_key(lane), 'account')
-    if account then join_ring(lane, account) end
+-- A lane that holds nothing any more leaves no trace.
+local function forget_empty_lane(lane)
+  local f = call('HMGET', lane_key(lane), 'unsettled', 'open', 'ring', 'gated', 'account', 'space')
+  if not f[1] or tonumber(f[1]) > 0 or f[2] ~= '' then return end
+  call('UNLINK', lane_key(lane), queue_key(lane))
+  call('SREM', P .. ':lanes', lane)
+  if f[3] == '1' then call('LREM', P .. ':ring:' .. f[5], 1, lane) end
+  if f[4] then
+    for _, gate in ipairs(gates_of(lane, f[5], f[6])) do call('SREM', P .. ':parked:' .. gate, lane) end
   end
-  return #lanes
+end
+
+-- Has a lane wait behind a closed gate.
+local function park(lane, gate)
+  call('SADD', P .. ':parked:' .. gate, lane)
+  call('HSET', lane_key(lane), 'gated', '1')
+end
+
+-- Brings lanes that waited behind a gate back into their rings, at most `limit`; tells how many
+-- batches they have ready.
+local function unpark(gate, limit)
+  local ready = 0
+  for _, lane in ipairs(call('SPOP', P .. ':parked:' .. gate, limit)) do
+    local account = call('HGET', lane_key(lane), 'account')
+    if account then
+      join_ring(lane, account)
+      ready = ready + call('LLEN', queue_key(lane))
+    end
+  end
+  return ready
 end

@@ -1,4 +1,4 @@
--- Splitting a batch: its unsettled documents move into new batches, the settled ones stay.
+-- Splitting a batch: its waiting documents move into new batches, the settled ones stay.
 local function slice(text, places, width)
   local found = {}
   for i, place in ipairs(places) do
@@ -61,16 +61,13 @@ local function move_part(batch, places, documents, tries)
   return { id = id, lane = batch.lane, account = batch.account, g = batch.g }
 end
 
--- What is left of a batch whose unsettled documents moved away: places that hold nothing.
-local function leave_behind(batch)
-  batch.s = string.gsub(batch.s, UNSETTLED, '-')
-  if string.find(batch.s, '[^-]') then
-    call('HSET', batch_key(batch.id), 's', batch.s)
-    close_if_settled(batch)
-  else
-    call('UNLINK', batch_key(batch.id), payload_key(batch.id))
-    call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
-  end
+-- What is left of a batch whose documents moved away: places that hold nothing, and where they
+-- went, so that a late proof finds them.
+local function leave_behind(batch, letter, to)
+  batch.s = string.gsub(batch.s, letter, '-')
+  call('HSET', batch_key(batch.id), 's', batch.s, 'to', to)
+  call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
+  close_if_settled(batch)
 end
 
 -- Splits a batch's documents in state `letter` into batches of at most `size` documents and
@@ -90,9 +87,12 @@ local function split_waiting(batch, letter, size, bytes, tries)
     end
   end
   if #part > 0 then parts[#parts + 1] = part end
+  local to = ''
   for i = #parts, 1, -1 do
-    enqueue(move_part(batch, parts[i], documents, tries), true)
+    local moved = move_part(batch, parts[i], documents, tries)
+    enqueue(moved, true)
+    to = moved.id .. '*' .. #parts[i] .. ',' .. to
   end
-  leave_behind(batch)
+  leave_behind(batch, letter, to)
   return #parts
 end
