@@ -77,6 +77,8 @@ def created(partition: int, taken: Taken, run_id: str, ids: Sequence[str], code:
         run_id,
         task_ids.pack(ids),
         code,
+        taken.states,
+        taken.seal,
     )
 
 
@@ -159,9 +161,12 @@ def park(partition: int, limits: Limits, gate: str, *, reason: str, code: str) -
     return _call("close_gate", partition, gate, "parked", reason, code, *probes)
 
 
-def open_gate(partition: int, gate: str, lanes: int = 500) -> Call:
-    """Lets at most ``lanes`` lanes behind a gate send again."""
-    return _call("open_gate", partition, gate, lanes, WAKE_UPS_AT_MOST)
+def open_gate(partition: int, gate: str, lanes: int = 500, *, paused: bool = False) -> Call:
+    """Lets lanes behind a gate send again: ``lanes`` of them at once, the others bit by bit.
+
+    What an operator paused is opened only with ``paused``.
+    """
+    return _call("open_gate", partition, gate, lanes, WAKE_UPS_AT_MOST, int(paused))
 
 
 def throttle(partition: int, account: str, delay_ms: int) -> Call:

@@ -9,7 +9,7 @@ import redis
 
 from callspool import keys
 from callspool.errors import LedgerMismatch
-from callspool.scripts import Call, Reply, run
+from callspool.scripts import Call, Command, Reply, run
 from callspool_worker.ledger import calls
 from callspool_worker.ledger.errors import LedgerFull, LedgerUnavailable
 from callspool_worker.ledger.records import SEPARATOR, Accepted, Delivery, LaneKey, Taken
@@ -27,6 +27,16 @@ IDENTITY_RULES = 1
 
 PARTITIONS = 1
 
+_AWAY = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.ReadOnlyError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.TryAgainError,
+)
+_REFUSING = frozenset({"BUSY", "MISCONF", "NOREPLICAS"})
+"""First words of errors for which redis-py has no class, by which Redis refuses every write."""
+
 
 class Ledger:
     """The record of every document's state, in Redis. Safe among threads.
@@ -43,14 +53,7 @@ class Ledger:
 
     def run(self, steps: Sequence[Call]) -> list[Reply]:
         """Runs calls in one round trip; raises the first error among their replies."""
-        try:
-            replies = run(self._client, steps)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            raise LedgerUnavailable(f"Redis does not answer: {type(error).__name__}") from error
-        for reply in replies:
-            if isinstance(reply, redis.RedisError):
-                raise _translated(reply) from reply
-        return replies
+        return self.run_commands(steps)
 
     def open(self) -> None:
         """Begins the ledger if there is none.
@@ -98,20 +101,27 @@ class Ledger:
         found = reply if isinstance(reply, dict) else {}
         return {_bytes(taker).decode(): _bytes(held).decode() for taker, held in found.items()}
 
-    def run_commands(self, commands: Sequence[tuple[str, ...]]) -> list[Reply]:
-        """Runs plain commands, with the same translation of errors."""
+    def run_commands(self, commands: Sequence[Call | Command]) -> list[Reply]:
+        """As `run`, plain commands among the calls."""
         try:
-            return run(self._client, commands)
+            replies = run(self._client, commands)
         except (redis.ConnectionError, redis.TimeoutError) as error:
             raise LedgerUnavailable(f"Redis does not answer: {type(error).__name__}") from error
+        for reply in replies:
+            if isinstance(reply, redis.RedisError):
+                raise _translated(reply) from reply
+        return replies
 
 
 def _translated(error: redis.RedisError) -> Exception:
     text = str(error)
     if isinstance(error, redis.OutOfMemoryError) or text.startswith("OOM") or "OOM" in text[:60]:
         return LedgerFull("Redis is out of memory: raise maxmemory, or let workers send first")
-    if isinstance(error, redis.ConnectionError | redis.TimeoutError | redis.ReadOnlyError):
+    if isinstance(error, _AWAY):
         return LedgerUnavailable(f"Redis does not answer: {type(error).__name__}")
+    word = text.partition(" ")[0]
+    if word in _REFUSING:
+        return LedgerUnavailable(f"Redis refuses every write, its log says why: {word}")
     return error
 
 
@@ -159,4 +169,5 @@ def _taken(taker: str, reply: list[object]) -> Taken:
         count=count,
         gate=text[11],
         at_ms=int(text[12]),
+        seal=text[13],
     )

@@ -84,6 +84,8 @@ class Taken:
     """The gate that this attempt probes, or ""."""
     at_ms: int
     """Redis' time of the take."""
+    seal: str
+    """Made of the identities in the batch; tells it from another one with the same number."""
 
     @property
     def places(self) -> list[int]:

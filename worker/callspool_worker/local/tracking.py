@@ -69,16 +69,15 @@ class Tracker:
         """Looks after the documents that are followed longest; a bounded number of them."""
         for _ in range(min(slices, -(-self.open // SLICE))):
             digests = [*_digests(self._open[: SLICE * DIGEST_BYTES])]
-            del self._open[: SLICE * DIGEST_BYTES]
-            places = self._readings.places(digests)
-            still_open = 0
-            for digest, place in zip(digests, places, strict=True):
+            still_open = bytearray()
+            for digest, place in zip(digests, self._readings.places(digests), strict=True):
                 if place is not None and place.letter in RESTING:
                     self.settled[place.letter] += 1
                 else:
-                    self._open += digest
-                    still_open += 1
-            if still_open > SLICE // 2:
+                    still_open += digest
+            self._open[: SLICE * DIGEST_BYTES] = still_open
+            # A lane is first in, first out: behind documents that wait, others do too.
+            if still_open:
                 return
 
     def letters(self) -> Counter[str]:

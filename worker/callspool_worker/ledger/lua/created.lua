@@ -5,7 +5,7 @@
 -- KEYS[1] prefix
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] run id
 -- ARGV[5] packed task ids (callspool/ledger/task_ids.py)   ARGV[6] code
--- ARGV[7] states that the take handed out   ARGV[8] print of the batch
+-- ARGV[7] states that the take handed out   ARGV[8] seal of the batch
 -- Reply: {documents created now, documents that another attempt had created already}
 -- include: base lanes batches
 local attempt, taker, run = ARGV[2], ARGV[3], ARGV[4]
@@ -100,10 +100,10 @@ end
 
 local batch = load_batch(ARGV[1])
 if not batch then return { 0, 0 } end
-local function print_now()
-  return print_of(call('HGET', batch_key(batch.id), 'd') or '')
+local function seal_now()
+  return seal_of(call('HGET', batch_key(batch.id), 'd') or '')
 end
-if (batch.print or print_now()) ~= ARGV[8] then return { 0, 0 } end
+if (batch.seal or seal_now()) ~= ARGV[8] then return { 0, 0 } end
 if call('HGET', P .. ':sending', taker) == batch.id .. ':' .. attempt then
   call('HDEL', P .. ':sending', taker)
 end

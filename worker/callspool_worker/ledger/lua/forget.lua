@@ -38,6 +38,16 @@ local function next_batches(state)
   return from, math.min(from + piece - 1, last), last
 end
 
+-- What a batch was split off from leads late proofs to it, and stays for as long.
+local function keep_with_origins(id)
+  while id and call('HGET', batch_key(id), 'g') == oldest do
+    call('HSET', batch_key(id), 'g', newest)
+    call('SREM', P .. ':kept:' .. oldest, id)
+    call('SADD', P .. ':kept:' .. newest, id)
+    id = call('HGET', batch_key(id), 'from')
+  end
+end
+
 local function move_on(batch)
   local digests = call('HGET', batch_key(batch.id), 'd')
   local moved = 0
@@ -49,9 +59,7 @@ local function move_on(batch)
       moved = moved + 1
     end
   end
-  call('HSET', batch_key(batch.id), 'g', newest)
-  call('SREM', P .. ':kept:' .. oldest, batch.id)
-  call('SADD', P .. ':kept:' .. newest, batch.id)
+  keep_with_origins(batch.id)
   call('HINCRBY', P .. ':g' .. oldest, 'unsettled', -moved)
   call('HINCRBY', P .. ':g' .. newest, 'unsettled', moved)
 end

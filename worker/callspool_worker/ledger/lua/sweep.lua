@@ -3,12 +3,13 @@
 -- accounts that were told to wait; and wakes submitters if batches lie there and nobody takes them.
 -- KEYS[1] prefix
 -- ARGV[1] entries at most   ARGV[2] wake-ups at most   ARGV[3] linger, ms
--- ARGV[4] ms without a take after which waiting batches are announced again
+-- ARGV[4] ms after which batches that still lie ready are announced again
 -- ARGV[5] ms between probes of a gate: the first, doubled each time   ARGV[6] and the last
 -- Reply: {ms until the next is due, or -1; how many were due}
 -- include: base lanes batches
 local limit, wake_limit, linger = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local ready = 0
+local ANNOUNCED = 4 -- wake-ups for batches that were announced before, at most
 
 local function close_open_batch(lane)
   local f = call('HMGET', lane_key(lane), 'open', 'account')
@@ -32,10 +33,16 @@ local function end_backoff(id)
   end
 end
 
+-- The gate was opened, and more lanes stood behind it than one call frees.
+local function go_on_opening(gate)
+  ready = ready + unpark(gate, limit)
+  if call('SCARD', P .. ':parked:' .. gate) > 0 then call('ZADD', P .. ':due', NOW, 'G' .. gate) end
+end
+
 -- Lets one lane try a closed gate, and sets the time of the next try in case nobody answers.
 local function probe(gate)
   local known = call('HGET', P .. ':gates', gate)
-  if not known then return end
+  if not known then return go_on_opening(gate) end
   if call('SCARD', P .. ':parked:' .. gate) == 0 then
     call('HDEL', P .. ':gates', gate)
     return
@@ -45,29 +52,36 @@ local function probe(gate)
   call('HSET', P .. ':gates', gate, cjson.encode(state))
   local pause = math.min(tonumber(ARGV[5]) * 2 ^ math.min(state.refusals, 20), tonumber(ARGV[6]))
   call('ZADD', P .. ':due', NOW + pause, 'G' .. gate)
-  ready = ready + unpark(gate, 1)
+  unpark(gate, 1)
+  ready = ready + 1
 end
 
-local visit = { L = close_open_batch, B = end_backoff, G = probe, T = function() ready = ready + 1 end }
+local function end_throttle(account)
+  ready = ready + ready_batches(account, wake_limit)
+end
+
+local visit = { L = close_open_batch, B = end_backoff, G = probe, T = end_throttle }
 local due = call('ZRANGEBYSCORE', P .. ':due', '-inf', NOW, 'LIMIT', 0, limit)
 for _, member in ipairs(due) do
   call('ZREM', P .. ':due', member)
   visit[string.sub(member, 1, 1)](string.sub(member, 2))
 end
 
--- A wake-up that was lost costs no more than this.
-local function announce_forgotten()
-  if NOW - tonumber(call('HGET', P .. ':meta', 'taken') or '0') < tonumber(ARGV[4]) then return end
-  local waiting = 0
+-- A wake-up that was lost, or a worker that came after it, costs no more than this.
+local function announce_again()
+  if NOW - tonumber(call('HGET', P .. ':meta', 'announced') or '0') < tonumber(ARGV[4]) then return end
+  local found = 0
   for _, account in ipairs(call('SMEMBERS', P .. ':accounts')) do
     if tonumber(call('HGET', P .. ':throttled', account) or '0') <= NOW then
-      waiting = waiting + call('LLEN', P .. ':ring:' .. account)
+      found = found + ready_batches(account, ANNOUNCED)
     end
   end
-  if waiting > 0 then wake(1, wake_limit) end
+  if found == 0 then return end
+  call('HSET', P .. ':meta', 'announced', NOW)
+  wake(math.min(found, ANNOUNCED), wake_limit)
 end
 
-if ready > 0 then wake(ready, wake_limit) else announce_forgotten() end
+if ready > 0 then wake(ready, wake_limit) else announce_again() end
 local first = call('ZRANGE', P .. ':due', 0, 0, 'WITHSCORES')
 if not first[1] then return { -1, #due } end
 return { math.max(0, math.ceil(first[2] - NOW)), #due }

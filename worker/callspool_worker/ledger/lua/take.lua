@@ -2,11 +2,11 @@
 -- take: takes the next batch for one POST; lanes take turns. The same taker that asks again
 -- (because a reply was lost) gets the batch that it already holds.
 -- KEYS[1] prefix
--- ARGV[1] taker   ARGV[2] documents a batch   ARGV[3] bytes of the documents of a batch
+-- ARGV[1] taker   ARGV[2] documents a batch   ARGV[3] bytes of a body
 -- ARGV[4...] accounts to send for, the first first
 -- Reply: {batch, attempt, tries, account, lane, space, campaign, pilot, context, schedule,
---   states, payload pieces, gate it probes or '', ms of the take}; {} if nothing may be sent now;
---   {'again'} if there was more to look through than one call should.
+--   states, payload pieces, gate it probes or '', ms of the take, seal}; {} if nothing may be
+--   sent now; {'again'} if there was more to look through than one call should.
 -- include: base generations lanes batches parts
 local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local STEPS = 200 -- expired batches and parked lanes passed over in one call, at most
@@ -16,22 +16,35 @@ local function reply_for(batch, gate)
   return {
     tostring(batch.id), tostring(batch.attempt), tostring(batch.tries), batch.account, batch.lane,
     lane[1], lane[2], lane[3], lane[4], lane[5], batch.s,
-    call('LRANGE', payload_key(batch.id), 0, -1), gate, tostring(batch.taken),
+    call('LRANGE', payload_key(batch.id), 0, -1), gate, tostring(batch.taken), batch.seal,
   }
 end
 
--- The gate that keeps a lane from sending, if any; and whether this take is its probe.
+-- The gate that keeps a lane from sending, if any; and whether a batch may try it. That has to be
+-- so for every gate that the lane stands behind: no probe of an account sends what is paused.
 local function closed_gate(lane, account, space)
-  for _, gate in ipairs(gates_of(lane, account, space)) do
-    local closed = call('HGET', P .. ':gates', gate)
+  local gates, found = gates_of(lane, account, space), nil
+  for i, closed in ipairs(call('HMGET', P .. ':gates', unpack(gates))) do
     if closed then
-      local state = cjson.decode(closed)
-      if state.probe ~= 'ready' then return gate, false end
-      state.probe = 'out'
-      call('HSET', P .. ':gates', gate, cjson.encode(state))
-      return gate, true
+      if cjson.decode(closed).probe ~= 'ready' then return gates[i], false end
+      found = found or gates[i]
     end
   end
+  return found, true
+end
+
+local function send_probe(batch, gate)
+  local state = cjson.decode(call('HGET', P .. ':gates', gate))
+  state.probe = 'out'
+  call('HSET', P .. ':gates', gate, cjson.encode(state))
+  call('HSET', batch_key(batch.id), 'probe', batch.attempt .. ':' .. gate)
+end
+
+-- The gate that the batch's last attempt tries, or ''.
+local function probe_of(batch)
+  local probe = call('HGET', batch_key(batch.id), 'probe') or ''
+  local attempt, gate = string.match(probe, '^(%d+):(.*)$')
+  return tonumber(attempt) == batch.attempt and gate or ''
 end
 
 -- Waiting documents whose time is over are expired here, so that none of them is ever sent.
@@ -56,8 +69,7 @@ end
 local function too_large(batch, waiting)
   if waiting > batch_size then return true end
   if waiting == 1 then return false end
-  local bytes = tonumber(call('HGET', batch_key(batch.id), 'z'))
-  return bytes > batch_bytes and waiting == batch.n
+  return tonumber(call('HGET', batch_key(batch.id), 'z')) > batch_bytes
 end
 
 -- Takes the batch, or tells why not: 'settled' (nothing left to send) or 'split' (too large).
@@ -74,25 +86,25 @@ local function try_batch(batch)
   end
   turn(batch, 'w', 's')
   batch.attempt, batch.taken = call('HINCRBY', P .. ':meta', 'attempt', 1), NOW
+  batch.seal = batch.seal or seal_of(call('HGET', batch_key(batch.id), 'd'))
   call('HSET', batch_key(batch.id), 's', batch.s, 'phase', 'sending', 'attempt', batch.attempt,
-    'taken', NOW, 'taker', taker)
+    'taken', NOW, 'taker', taker, 'seal', batch.seal)
   if waiting < batch.n then
     local sent = string.gsub(string.gsub(batch.s, '[^s]', '0'), 's', '1')
     call('HSET', batch_key(batch.id), 'm' .. batch.attempt, sent)
   end
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   call('HSET', P .. ':sending', taker, batch.id .. ':' .. batch.attempt)
-  call('HSET', P .. ':meta', 'taken', NOW)
   return 'taken'
 end
 
-local function take_from(lane, account, gate, steps)
+-- A late proof may have settled a batch while it stood in the queue: it is passed over.
+local function take_from(lane, steps)
   while steps > 0 do
     local id = call('LPOP', queue_key(lane))
     if not id then return nil, steps end
     local batch = load_batch(id)
-    local result = batch and try_batch(batch)
-    if result == 'taken' then return reply_for(batch, gate), steps end
+    if batch and batch.phase == 'queued' and try_batch(batch) == 'taken' then return batch, steps end
     steps = steps - 1
   end
   return nil, steps
@@ -104,18 +116,19 @@ local function take_for(account, steps)
   while steps > 0 do
     local lane = call('LPOP', ring)
     if not lane then return nil, steps end
-    local space = call('HGET', lane_key(lane), 'space')
-    if space then
-      call('HSET', lane_key(lane), 'ring', '0')
-      local gate, is_probe = closed_gate(lane, account, space)
-      if gate and not is_probe then
-        call('SADD', P .. ':parked:' .. gate, lane)
-      else
-        local found
-        found, steps = take_from(lane, account, gate or '', steps)
-        if call('LLEN', queue_key(lane)) > 0 then join_ring(lane, account) end
-        if found then return found, steps end
+    call('HSET', lane_key(lane), 'ring', '0')
+    local gate, may_try = closed_gate(lane, account, call('HGET', lane_key(lane), 'space'))
+    if gate and not may_try then
+      park(lane, gate)
+    else
+      local batch
+      batch, steps = take_from(lane, steps)
+      if call('LLEN', queue_key(lane)) > 0 then join_ring(lane, account) end
+      if batch then
+        if gate then send_probe(batch, gate) end
+        return reply_for(batch, gate or ''), steps
       end
+      if gate then unpark(gate, 1) end -- it had nothing to send: another lane may try
     end
     steps = steps - 1
   end
@@ -125,7 +138,7 @@ end
 local held = call('HGET', P .. ':sending', taker)
 if held then
   local batch = load_batch(string.match(held, '^%d+'))
-  return reply_for(batch, '')
+  return reply_for(batch, probe_of(batch))
 end
 local steps = STEPS
 for i = 4, #ARGV do

@@ -6,7 +6,7 @@
 --   phase               open, queued, resting, sending, doubt, buried, done
 --   attempt taken taker the last attempt, when it began, and who holds it
 --   probe               `attempt:gate` of the last attempt that tried a closed gate
---   print               of the digests: an answer names it, so that it never meets another batch
+--   seal                digest of all digests: an answer names it, and never meets another batch
 --   tries due           tries used up, and when a resting batch may be taken again
 --   m<A> t<A> r<A>      of attempt A: places sent (where not all), task ids, run id
 --   proved              places that a late answer proved created while another attempt sends them
@@ -28,16 +28,16 @@ end
 
 local function load_batch(id)
   local f = call('HMGET', batch_key(id), 'lane', 'account', 'g', 'n', 's', 'phase', 'attempt',
-    'tries', 'o', 'taken', 'taker', 'proved', 'print')
+    'tries', 'o', 'taken', 'taker', 'proved', 'seal')
   if not f[1] then return nil end
   return {
     id = id, lane = f[1], account = f[2], g = f[3], n = tonumber(f[4]), s = f[5], phase = f[6],
     attempt = tonumber(f[7] or '0'), tries = tonumber(f[8] or '0'), o = f[9],
-    taken = f[10] or '0', taker = f[11] or '', proved = f[12], print = f[13],
+    taken = f[10] or '0', taker = f[11] or '', proved = f[12], seal = f[13],
   }
 end
 
-local function print_of(digests)
+local function seal_of(digests)
   return string.sub(redis.sha1hex(digests), 1, 8)
 end
 

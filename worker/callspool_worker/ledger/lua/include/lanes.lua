@@ -50,3 +50,13 @@ local function unpark(gate, limit)
   end
   return ready
 end
+
+-- How many batches an account has ready to be taken, counted up to about `most`.
+local function ready_batches(account, most)
+  local found = 0
+  for _, lane in ipairs(call('LRANGE', P .. ':ring:' .. account, 0, most - 1)) do
+    if found >= most then break end
+    found = found + call('LLEN', queue_key(lane))
+  end
+  return found
+end
