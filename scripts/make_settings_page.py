@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from callspool.settings.table import SETTINGS, Setting
+from callspool.settings.table import reference
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 
@@ -19,13 +19,10 @@ letters, too: `batch_size = 50`). Flags win over the environment, the environmen
 A wrong or unknown setting stops the start and says which, why, and what is allowed. Secrets are
 never printed, logged or put into Redis.
 
-| setting | default | allowed | what it does |
-|---|---|---|---|
 """
 
 TAIL = """
-`CALLSPOOL_CONFIG` names the file (default: `callspool.toml` in the current directory). Where a
-setting has a `_FILE` form, that names a file to read the value from; a token's file is read again
+Where a setting has a `_FILE` form, that names a file to read the value from; a token's file is read again
 when it changes, so that a token can be rotated without a restart.
 
 ## More accounts
@@ -46,18 +43,7 @@ never holds back another. Documents of an account that no worker knows wait.
 
 def page() -> str:
     """The page as it has to be."""
-    return HEAD + "".join(map(_row, SETTINGS)) + TAIL
-
-
-def _row(setting: Setting) -> str:
-    default = "none" if setting.default in (None, ()) else f"`{_word(setting.default)}`"
-    name = f"`{setting.name}`" + (", `…_FILE`" if setting.file else "")
-    unit = f" ({setting.unit})" if setting.unit else ""
-    return f"| {name} | {default}{unit} | {setting.kind.allowed} | {setting.effect} |\n"
-
-
-def _word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return HEAD + reference() + TAIL
 
 
 if __name__ == "__main__":

@@ -147,7 +147,7 @@ def _not_json(fault: msgspec.DecodeError) -> InvalidCallRequest:
 def _value(raw: msgspec.Raw) -> object:
     try:
         return _any(raw)
-    except msgspec.ValidationError:
+    except msgspec.DecodeError:
         return 0  # the one thing that is JSON and no Python value: a number out of range
 
 

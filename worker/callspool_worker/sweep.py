@@ -47,6 +47,9 @@ class Sweeper(threading.Thread):
                 self._patrol()
             except LedgerUnavailable:
                 pause = LONGEST_PAUSE * 5
+            except Exception:  # noqa: BLE001 - every wait ends here, so this thread must not
+                _log.exception("the sweep failed; it goes on in %s s", PATROL)
+                pause = PATROL
 
     def _sweep(self) -> float:
         """Wakes what is due; seconds until the next is."""
