@@ -12,6 +12,7 @@ import asyncio
 import threading
 import time
 from collections import deque
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from callspool.spooling.backoff import pauses
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 GROUP_MESSAGES: Final = 1000
 GROUP_BYTES: Final = 1024 * 1024
+COMPANY: Final = 5
+GATHERING: Final = 0.0005
+"""Seconds that a leader waits for more company where the last group had that much of it."""
 LEADER_LATE: Final = 1.0
 """Seconds after its own deadline when a leader is taken for gone (interrupted at a bad moment)."""
 
@@ -32,15 +36,16 @@ NO_TURN: Final = Failed(
 
 
 class Ticket:
-    """A thread's message, and what became of it so far."""
+    """A thread's message, and what became of it so far; ``next`` is whom it has to wake."""
 
-    __slots__ = ("deadline", "failure", "left", "message", "outcome", "wake")
+    __slots__ = ("deadline", "failure", "left", "message", "next", "outcome", "wake")
 
     def __init__(self, message: Outgoing, deadline: float) -> None:
         self.message = message
         self.deadline = deadline
         self.outcome: Outcome | None = None
         self.failure: Failed = NO_TURN
+        self.next: Ticket | None = None
         self.left = False
         self.wake = threading.Lock()
         self.wake.acquire()
@@ -52,6 +57,11 @@ class Ticket:
             return False
         self.outcome = outcome
         return True
+
+    def rouse(self) -> None:
+        """Ends the wait, once; called with the group's lock held."""
+        if self.wake.locked():
+            self.wake.release()
 
 
 class GroupCommit:
@@ -66,6 +76,7 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._waiting: deque[Ticket] = deque()
         self._leader: Ticket | None = None
+        self._last_size = 0
 
     def submit(self, message: Outgoing, deadline: float) -> Outcome:
         """What became of the message by the deadline, other threads' messages going along."""
@@ -77,8 +88,7 @@ class GroupCommit:
             if self._leader is ticket and time.monotonic() < deadline:
                 self._lead(ticket)
         finally:
-            if ticket.outcome is None or self._leader is ticket:
-                self._leave(ticket)
+            self._leave(ticket)
         return ticket.outcome or ticket.failure
 
     def _join(self, ticket: Ticket) -> None:
@@ -89,15 +99,21 @@ class GroupCommit:
                 self._leader = ticket
 
     def _lead(self, own: Ticket) -> None:
+        if self._last_size >= COMPANY:
+            time.sleep(GATHERING)
         for pause in pauses():
             group = self._take()
+            self._last_size = len(group)
             try:
                 outcomes = self._store([each.message for each in group], own.deadline)
-                for ticket, outcome in zip(group, outcomes, strict=True):
-                    if ticket.settle(outcome) and ticket is not own:
-                        ticket.wake.release()
+                settled = [
+                    ticket
+                    for ticket, outcome in zip(group, outcomes, strict=True)
+                    if ticket.settle(outcome) and ticket is not own
+                ]
             finally:
                 self._put_back([each for each in group if each.outcome is None])
+            self._wake(settled)
             if own.outcome is not None or time.monotonic() + pause >= own.deadline:
                 return
             time.sleep(pause)
@@ -117,16 +133,27 @@ class GroupCommit:
             with self._lock:
                 self._waiting.extendleft(each for each in reversed(tickets) if not each.left)
 
+    def _wake(self, settled: Sequence[Ticket]) -> None:
+        """Wakes the first, who wakes the next: threads woken at once only crowd the interpreter."""
+        with self._lock:
+            there = [each for each in settled if not each.left]
+            for ticket, following in pairwise(there):
+                ticket.next = following
+            if there:
+                there[0].rouse()
+
     def _leave(self, ticket: Ticket) -> None:
         """Ends a caller's part, whatever happened to it; the lead goes to the next in line."""
         with self._lock:
             ticket.left = True
+            if ticket.next is not None:
+                ticket.next.rouse()
             if ticket.outcome is None and ticket in self._waiting:
                 self._waiting.remove(ticket)
             if self._leader is ticket:
                 self._leader = self._waiting[0] if self._waiting else None
                 if self._leader is not None:
-                    self._leader.wake.release()
+                    self._leader.rouse()
 
 
 class AsyncTicket:

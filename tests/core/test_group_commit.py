@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from callspool.group_commit import NO_TURN, AsyncGroupCommit, GroupCommit
+from callspool.group_commit import NO_TURN, AsyncGroupCommit, GroupCommit, Ticket
 from callspool.message import Message
 from callspool.spooling.outcomes import Failed, Outcome, Outgoing, Refused, Stored
 
@@ -200,6 +200,44 @@ def test_a_leader_that_has_vanished_is_replaced(monkeypatch: pytest.MonkeyPatch)
     callers.join()
     assert callers.got == {"a": Stored(b"a")}
     assert is_idle(group)
+
+
+def test_a_late_leader_may_take_along_the_one_that_replaced_it() -> None:
+    store = Store()
+    group, callers = led(store)
+    late = group._leader
+    assert late is not None
+    ticket = Ticket(outgoing("b"), time.monotonic() + 5)
+    group._join(ticket)
+    group._leader = ticket
+    ticket.rouse()  # b may lead now, and before it wakes up another leader settles it
+    ticket.settle(Stored(b"b"))
+    group._waiting.clear()
+    group._wake([ticket])
+    group._leave(ticket)
+    store.go_on.set()
+    callers.join()
+    assert callers.got == {"a": Stored(b"a")}
+    assert is_idle(group)
+
+
+def test_a_leader_gathers_company_where_the_last_one_had_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("callspool.group_commit.GATHERING", 0.3)
+    store = Store()
+    store.go_on.set()
+    group = GroupCommit(store)
+    group._last_size = 5
+    callers = Callers(group)
+    callers.start("a")
+    time.sleep(0.02)
+    callers.start("b")
+    callers.join()
+    assert store.trips == [["a", "b"]]
+    started = time.monotonic()
+    group.submit(outgoing("c"), started + 5)
+    assert time.monotonic() - started < 0.2
 
 
 def test_a_group_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
