@@ -22,8 +22,8 @@ never printed, logged or put into Redis.
 """
 
 TAIL = """
-Where a setting has a `_FILE` form, that names a file to read the value from; a token's file is read again
-when it changes, so that a token can be rotated without a restart.
+Where a setting has a `_FILE` form, that names a file to read the value from; a token's file is
+read again when it changes, so that a token can be rotated without a restart.
 
 ## More accounts
 
