@@ -82,7 +82,15 @@ NASTY_FILES = [
     Nasty("a number with a decimal point", HEADER + b"Ada,14155550100.0\n", good=1),
     Nasty("no country code, no region", HEADER + b"Ada,4155550100\n", good=1),
     Nasty("no country code, a region", HEADER + b"Ada,(415) 555-0100\n", good=1, region="US"),
-    Nasty("not UTF-8 in one row", HEADER + b"Jos\xe9,+14155550109\n" + ADA, 1, 0, 1, ("UTF-8",)),
+    Nasty(
+        "not UTF-8 in one row",
+        HEADER + "Zoë,+14155550108\n".encode() + b"Jos\xe9,+14155550109\n" + ADA,
+        2,
+        0,
+        1,
+        ("UTF-8",),
+        (3,),
+    ),
     Nasty(
         "not UTF-8 in an extra column",
         b"name,Phone,x\nAda,+14155550100,\xff\n",

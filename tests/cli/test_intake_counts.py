@@ -1,5 +1,7 @@
 """Every row of every file is accounted for."""
 
+import gzip
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from callspool.checks import Rules
 from callspool.intake import Intake, IntakeError, IntakeOptions, Row
+from tests.cli.nasty_encodings import OTHER_FILES
 from tests.cli.nasty_files import NASTY_FILES, Nasty
 
 
@@ -18,7 +21,9 @@ def rows_of(path: Path, options: IntakeOptions | None = None) -> tuple[Intake, l
     return intake, list(intake)
 
 
-@pytest.mark.parametrize("nasty", NASTY_FILES, ids=lambda nasty: nasty.suffix + " " + nasty.title)
+@pytest.mark.parametrize(
+    "nasty", NASTY_FILES + OTHER_FILES, ids=lambda nasty: nasty.suffix + " " + nasty.title
+)
 def test_a_nasty_file_gives_the_counts_that_it_must(nasty: Nasty, tmp_path: Path) -> None:
     path = tmp_path / f"contacts{nasty.suffix}"
     path.write_bytes(nasty.content)
@@ -57,14 +62,26 @@ REFUSED_WHOLE = {
     "no phone column": (b"name,city\nAda,Paris\n", "--map COLUMN=contact_number"),
     "no name column": (b"phone,city\n+14155550100,Paris\n", "--map COLUMN=name"),
     "no header": (b"Ada,+14155550100\n", "looks like a contact"),
-    "UTF-16": ("name,phone\n".encode("utf-16"), "UTF-16"),
-    "gzip": (b"\x1f\x8b\x08\0\0\0\0\0", "compressed"),
+    "UTF-16 without a mark": ("name,phone\n".encode("utf-16-le"), "not text"),
+    "UTF-32": ("name,phone\n".encode("utf-32"), "not text"),
+    "nothing in UTF-16": ("\r\n".encode("utf-16"), "is empty"),
+    "gzip that is cut off": (b"\x1f\x8b\x08\0\0\0\0\0", "is cut off"),
+    "gzip that is none": (b"\x1f\x8b\x08" + b"\xff" * 20, "is damaged"),
+    "gzip in gzip": (gzip.compress(gzip.compress(b"name,phone\n")), "compressed twice"),
+    "gzip of nothing": (gzip.compress(b""), "is empty"),
+    "gzip of white space without end": (gzip.compress(b" " * 30_000_000), "is empty"),
+    "gzip of one line without end": (gzip.compress(b"x" * 30_000_000), "longer than"),
+    "a spreadsheet in gzip": (gzip.compress(b"PK\x03\x04...."), "export it as CSV"),
     "a spreadsheet": (b"PK\x03\x04....", "export it as CSV"),
     "binary": (b"name,phone\n\0\0\0", "not text"),
-    "a JSON array": (b'[{"name":"Ada"}]', "JSON array"),
+    "a JSON array that is cut off": (b'[{"name":"Ada"},', "ends amid its JSON"),
+    "an object that is cut off": (b'{\n"name":"Ada",\n', "ends amid its JSON"),
+    "two JSON arrays": (b'[{"name":"Ada"}]\n[{"name":"Bob"}]', "goes on behind its JSON array"),
+    "a torn text in an array": (b'[{"name":"Ada\n},{"name":"Bob"}]', "is not closed"),
+    "an endless object": (b'[{"name":"' + b"x" * 12_000_000 + b'"}]', "longer than"),
     "a header that is never closed": (b'"name,phone\nAda,+14155550100\n', "is not closed"),
     "a header without end": (b"x" * 3_000_000, "longer than"),
-    "a header that is not UTF-8": (b"name,phone,pa\xefs\nAda,+14155550100,x\n", "not valid UTF-8"),
+    "a header that is not UTF-8": (b"name,phone,\xff\nAda,+14155550100,x\n", "not valid UTF-8"),
 }
 
 
@@ -130,3 +147,56 @@ def test_any_bytes_are_either_refused_or_accounted_for(
     if suffix == ".jsonl":
         lines = content.removeprefix(MARK).splitlines()
         assert counts.read == sum(1 for line in lines if line.strip(BLANK))
+
+
+ELEMENTS = st.sampled_from(
+    [
+        b'{"name":"Ada","contact_number":"+14155550106"}',
+        b'{"name":"Bob","contact_number":"+14155550107","x":{"y":["}"]}}',
+        b'{"name":"Cy,"contact_number":"+14155550108"}',
+        b'{"name":}',
+        b"null",
+        b'"x',
+        b"[[1]]",
+        b"}",
+        b"",
+    ]
+)
+ARRAYS = st.tuples(
+    st.lists(st.one_of(ELEMENTS, st.binary(max_size=10)), max_size=8),
+    st.sampled_from([b",", b",\n", b"\r\n  , "]),
+    st.sampled_from([b"]", b"", b"]]"]),
+).map(lambda parts: b"[" + parts[1].join(parts[0]) + parts[2])
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(content=st.one_of(ARRAYS, FILES), packed=st.booleans(), cut=st.integers(0, 40))
+def test_any_bytes_packed_or_in_arrays_are_read_up_to_their_fault(
+    content: bytes, packed: bool, cut: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    whole = gzip.compress(content, mtime=0) if packed else content
+    path = tmp_path_factory.getbasetemp() / "fuzzed.json"
+    path.write_bytes(whole[: len(whole) - cut] if cut < 20 else whole)
+    rows: list[Row] = []
+    intake = Intake([str(path)], IntakeOptions())
+    with suppress(IntakeError):
+        intake.inspect()
+        rows.extend(intake)
+    counts = intake.counts
+    assert counts.read == len(rows) == counts.good + counts.duplicate + counts.invalid
+    assert [row.line for row in rows] == sorted(row.line for row in rows)
+    for row in rows:
+        if row.good:
+            assert msgspec.json.decode(row.raw)["document_id"] == row.document_id
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(parts=st.lists(ELEMENTS.filter(lambda each: each != b'"x' and b"Cy" not in each)))
+def test_every_element_of_an_array_is_a_row(
+    parts: list[bytes], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "elements.json"
+    path.write_bytes(b"[" + b",\n".join(parts) + b"]")
+    rows = list(Intake([str(path)], IntakeOptions()))
+    assert [row.text for row in rows] == [part for part in parts if part]
+    assert [row.line for row in rows] == [n for n, part in enumerate(parts, 1) if part]

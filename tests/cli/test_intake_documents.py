@@ -133,7 +133,7 @@ def test_a_row_knows_its_file_its_line_and_its_cells(tmp_path: Path) -> None:
 
 def test_rejects_can_be_corrected_and_read_again(tmp_path: Path) -> None:
     source = tmp_path / "c.csv"
-    source.write_bytes(b'name,phone\n"A\nB",\nJos\xe9,+14155550100\nAda,+14155550101\n')
+    source.write_bytes(b'name,phone\n"A\nB",\nJos\xe9,+14155550100\nZo\xc3\xab,+14155550101\n')
     path = tmp_path / "rejects.csv"
     with RejectsFile(str(path), [str(source)]) as rejects:
         list(Intake([str(source)], IntakeOptions(), rejects=rejects))

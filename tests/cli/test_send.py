@@ -1,5 +1,6 @@
 """`callspool send`: rows of files end up in the queue, once, checked."""
 
+import gzip
 import os
 import pty
 import subprocess
@@ -296,3 +297,15 @@ def test_yes_answers_the_question(two: Path, redis_url: str, client: redis.Redis
     assert result.code == 0
     assert "Send them?" not in result.out
     assert len(documents_in(client)) == 2
+
+
+def test_of_a_file_that_is_cut_off_the_rows_up_to_there_are_sent(
+    call: Call, tmp_path: Path, redis_url: str, client: redis.Redis
+) -> None:
+    path = tmp_path / "c.csv.gz"
+    path.write_bytes(gzip.compress(TWO + b"a-3,Cy,+14155550102,Rome\n" * 2000)[:-8])
+    result = call("send", path, *TARGET, "--yes", "--redis", redis_url)
+    assert result.code == 2
+    assert "is cut off" in result.err
+    assert len(result.err.strip().splitlines()) == 1
+    assert len(documents_in(client)) == 3

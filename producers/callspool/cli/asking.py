@@ -49,12 +49,11 @@ def offer(
 
 
 def _mapping_lines(files: Sequence[FileView]) -> list[str]:
-    """Which columns become which fields."""
+    """Which format each file was found to be in, and which columns become which fields."""
     lines = []
     for file in files:
-        if file.renamed:
-            pairs = ", ".join(f"{plain(header, 60)} → {field}" for header, field in file.renamed)
-            lines.append(f"{plain(file.name)} ({file.format}): {pairs}")
+        pairs = ", ".join(f"{plain(header, 60)} → {field}" for header, field in file.renamed)
+        lines.append(f"{plain(file.name)} ({file.format}){': ' if pairs else ''}{pairs}")
     return lines
 
 

@@ -8,7 +8,7 @@ from callspool.checks import Rules
 from callspool.cli.options import SendOptions
 from callspool.cli.progress import Progress
 from callspool.cli.wording import counted, plain
-from callspool.intake import Intake, IntakeOptions, RejectsFile, Row
+from callspool.intake import Intake, IntakeError, IntakeOptions, RejectsFile, Row
 
 CHUNK = 500
 """Documents handed on together."""
@@ -46,19 +46,26 @@ def chunks_of_documents(
 ) -> Iterator[list[bytes]]:
     """The good documents as JSON, ``size`` of them at a time.
 
-    ``progress`` is told how many bytes are read.
+    ``progress`` is told how many bytes are read. Raises `IntakeError` where a file cannot be read
+    on, after all documents up to there.
     """
     chunk: list[bytes] = []
-    for row in intake:
-        if not row.reason and not row.duplicate:
-            chunk.append(row.raw)
-            if len(chunk) == size:
-                yield chunk
-                chunk = []
-        elif progress is not None:
-            progress.update(intake.bytes_read, lambda: rows_so_far(intake))
+    fault: IntakeError | None = None
+    try:
+        for row in intake:
+            if not row.reason and not row.duplicate:
+                chunk.append(row.raw)
+                if len(chunk) == size:
+                    yield chunk
+                    chunk = []
+            elif progress is not None:
+                progress.update(intake.bytes_read, lambda: rows_so_far(intake))
+    except IntakeError as broken:
+        fault = broken
     if chunk:
         yield chunk
+    if fault is not None:
+        raise fault
 
 
 def rows_so_far(intake: Intake) -> str:

@@ -22,21 +22,21 @@ from callspool.cli.spooling import Spooler
 from callspool.cli.target import Target, target_of
 from callspool.cli.wording import counted
 from callspool.errors import CallspoolError, QueueFull, QueueUnavailable
-from callspool.intake import Intake
+from callspool.intake import Intake, IntakeError
 from callspool.settings import Settings, load_settings
 
 _EXAMPLES = """\b
 Examples:
   callspool send contacts.csv --space-token 8KZ… --pilot space-agent-… --context "Follow up"
   callspool send leads.csv --map "Handy=contact_number" --region IN --dry-run
-  zcat big.jsonl.gz | callspool send - --yes --json
+  curl -s https://example.org/leads.jsonl.gz | callspool send - --yes --json
 """
 
 
 @click.command(epilog=_EXAMPLES)
 @sending_options
 def send(options: SendOptions) -> int:
-    """Put the contacts of files (CSV or JSON Lines, - for stdin) into the queue.
+    """Put the contacts of files (CSV or JSON, also .gz; - for stdin) into the queue.
 
     Workers call them; `callspool status` tells how far they are. Sending the same file again is
     safe: contacts that are known in the same campaign are not called twice.
@@ -64,16 +64,25 @@ def _send(options: SendOptions, settings: Settings, target: Target, intake: Inta
         Progress(intake.bytes_total(), quiet=options.as_json) as progress,
     ):
         try:
-            for chunk in chunks_of_documents(intake, progress):
-                spooler.add(chunk)
-                progress.update(intake.bytes_read, lambda: _so_far(intake, spooler))
-            spooler.store()
+            _put(intake, spooler, progress)
         except (CallspoolError, KeyboardInterrupt) as stopped:
             fault = stopped
     _tell(options, intake, spooler.enqueued, time.monotonic() - started)
     if fault is not None:
         raise _with_advice(fault, spooler.enqueued)
     return _code(options, intake)
+
+
+def _put(intake: Intake, spooler: Spooler, progress: Progress) -> None:
+    """Everything into the queue; of a file that cannot be read on, the rows up to there."""
+    try:
+        for chunk in chunks_of_documents(intake, progress):
+            spooler.add(chunk)
+            progress.update(intake.bytes_read, lambda: _so_far(intake, spooler))
+    except IntakeError:
+        spooler.store()
+        raise
+    spooler.store()
 
 
 def _rehearse(options: SendOptions, target: Target) -> int:

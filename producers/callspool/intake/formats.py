@@ -2,23 +2,36 @@
 
 from collections.abc import Mapping
 
+from callspool.intake.array_rows import ArrayRows
 from callspool.intake.errors import IntakeError
 from callspool.intake.object_rows import ObjectRows
 from callspool.intake.source import Source
 from callspool.intake.table_rows import TableRows
 
 _TABLE_NAMES = (".csv", ".tsv", ".tab")
-_OBJECT_NAMES = (".jsonl", ".ndjson")
+_LINES_NAMES = (".jsonl", ".ndjson")
+_GOES_ON = (b",", b"{", b"[")
+
+Rows = TableRows | ObjectRows | ArrayRows
 
 
-def open_rows(source: Source, chosen: Mapping[str, str]) -> TableRows | ObjectRows:
+def open_rows(source: Source, chosen: Mapping[str, str]) -> Rows:
     """The rows of a source, its header read; raises `IntakeError`."""
     first = source.head().lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    if source.suffix not in _TABLE_NAMES:
+    suffix = source.suffix
+    if suffix in _LINES_NAMES:
         if first == b"[":
-            raise IntakeError(
-                f"{source.shown} is one JSON array: write one object a line (jq -c '.[]' does)"
-            )
-        if first == b"{" or source.suffix in _OBJECT_NAMES:
+            raise IntakeError(f"{source.shown} is no JSON Lines but a JSON array: name it .json")
+        return ObjectRows(source, chosen)
+    if suffix not in _TABLE_NAMES:
+        if first == b"[" or (first == b"{" and _is_spread(source.first_line())):
+            return ArrayRows(source, chosen)
+        if first == b"{":
             return ObjectRows(source, chosen)
+    source.settle_encoding()
     return TableRows(source, chosen)
+
+
+def _is_spread(line: bytes) -> bool:
+    """Whether an object that begins on this line goes on on the next one."""
+    return line.rstrip().endswith(_GOES_ON)

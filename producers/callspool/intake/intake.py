@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from callspool.checks import Rules
+from callspool.intake.encodings import UTF8
 from callspool.intake.errors import IntakeError
 from callspool.intake.formats import open_rows
 from callspool.intake.judge import Judge
@@ -35,7 +36,10 @@ class IntakeOptions:
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A file before its rows are read: ``renamed`` lists header → field where they differ."""
+    """A file before its rows are read: ``renamed`` lists header → field where they differ.
+
+    ``format``: for people, with the encoding if it is not UTF-8, such as ``CSV, Windows-1252``.
+    """
 
     name: str
     format: str
@@ -81,8 +85,8 @@ class Intake:
         with Source(name) as source:
             rows = open_rows(source, self._options.columns)
             if isinstance(rows, TableRows):
-                return FileView(name, "CSV", rows.columns.renamed())
-            return FileView(name, "JSON Lines")
+                return FileView(name, _shown("CSV", source), rows.columns.renamed())
+            return FileView(name, _shown(rows.format, source))
 
     @property
     def bytes_read(self) -> int:
@@ -135,3 +139,8 @@ class Intake:
             self.first_faults.append(row)
         if self._rejects is not None:
             self._rejects.add(row)
+
+
+def _shown(kind: str, source: Source) -> str:
+    parts = [kind, *([source.encoding] if source.encoding != UTF8 else [])]
+    return ", ".join([*parts, "gzip"] if source.packed else parts)

@@ -19,7 +19,7 @@ class Row(msgspec.Struct, gc=False):
     line: int
     """The line on which the row starts, from 1."""
     text: bytes
-    """The row as it stands in the file, line end included; may hold bytes that are no UTF-8."""
+    """The row as it stands in the file, line end included, in UTF-8 but for broken bytes."""
     raw: bytes = b""
     reason: str = ""
     """Why the row is refused; empty for a row that is not. Never holds a number or a name."""

@@ -6,31 +6,47 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from callspool.intake.encodings import (
+    UTF8,
+    UTF16,
+    WINDOWS_1252,
+    Read,
+    from_utf16,
+    from_windows_1252,
+    is_windows_1252,
+    utf16_of,
+)
 from callspool.intake.errors import IntakeError
+from callspool.intake.packed import MAGIC, Packed
 
 STANDARD_INPUT = "-"
 BLOCK = 256 * 1024
+SAMPLE = 256 * 1024
+"""Bytes at the start that decide on the encoding of a table."""
+_PACKED_BLOCK = 32 * 1024
 _HEAD = 4
-_OTHER_FORMATS = (
-    (b"\x1f\x8b", "is compressed: unpack it first (gunzip), or pipe it in: gunzip -c FILE | … -"),
-    (b"PK\x03\x04", "is a spreadsheet or an archive: export it as CSV (UTF-8)"),
-    (b"\xff\xfe", "is UTF-16: save it as UTF-8"),
-    (b"\xfe\xff", "is UTF-16: save it as UTF-8"),
-)
+_ENDS = (b"\n", b"\r")
+_NOTHING = b"\xef\xbb\xbf \t\r\n"
 
 
 class Source:
-    """One input, read once from its start to its end, in blocks.
+    """One input, unpacked and in UTF-8, read once from its start to its end, in blocks.
 
-    ``size`` is None where the input has no size (a pipe); ``done`` counts the bytes handed out.
+    ``size`` is None where the input has no size (a pipe); ``done`` counts the bytes taken of it.
+    ``encoding`` and ``packed`` are known when `head` has been called.
     """
 
     def __init__(self, name: str, stdin: BinaryIO | None = None) -> None:
         self.name = name
         self.done = 0
         self.size: int | None = None
+        self.encoding = UTF8
+        self.packed = False
         self._stream = (stdin or sys.stdin.buffer) if name == STANDARD_INPUT else self._opened()
+        self._block = BLOCK
+        self._next: Read = self._read
         self._head = b""
+        self._fault: IntakeError | None = None
 
     @property
     def shown(self) -> str:
@@ -39,7 +55,9 @@ class Source:
 
     @property
     def suffix(self) -> str:
-        return Path(self.name).suffix.lower()
+        """The end of the name that tells the format: ``.csv`` for ``contacts.csv.gz``."""
+        path = Path(self.name.lower())
+        return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
 
     def _opened(self) -> BinaryIO:
         try:
@@ -61,36 +79,111 @@ class Source:
 
         Raises `IntakeError` for an empty input and for formats that callspool does not read.
         """
-        while len(self._head) < _HEAD and (block := self._read()):
-            self._head += block
-        if not self._head.strip(b"\xef\xbb\xbf \t\r\n"):
+        self._fill(_HEAD)
+        if self._head.startswith(MAGIC):
+            self._unpack()
+        if self._head.startswith(MAGIC):
+            raise IntakeError(f"{self.shown} is compressed twice: unpack it once (gunzip)")
+        if self._head.startswith(b"PK\x03\x04"):
+            raise IntakeError(
+                f"{self.shown} is a spreadsheet or an archive: export it as CSV (UTF-8)"
+            )
+        if codec := utf16_of(self._head):
+            self.encoding = UTF16
+            self._next = from_utf16(self._once_more(), codec)
+            self._fill(_HEAD)
+        if not self._head.strip(_NOTHING):
             self._refuse_if_empty()
-        for magic, remedy in _OTHER_FORMATS:
-            if self._head.startswith(magic):
-                raise IntakeError(f"{self.shown} {remedy}")
         if b"\0" in self._head[:4096]:
             raise IntakeError(f"{self.shown} is not text: save it as CSV or JSON Lines in UTF-8")
         return self._head
 
+    def first_line(self) -> bytes:
+        """The first line that holds anything, or as much of it as `SAMPLE` bytes have."""
+        size = _HEAD
+        while True:
+            self._fill(size)
+            lines = self._head.lstrip(_NOTHING).splitlines(keepends=True)
+            if len(self._head) < size or size >= SAMPLE or (lines and lines[0].endswith(_ENDS)):
+                return lines[0] if lines else b""
+            size = 2 * len(self._head)
+
+    def settle_encoding(self) -> None:
+        """Decides by the first `SAMPLE` bytes whether a text that claims nothing is UTF-8.
+
+        A row of it that is not is refused later, in either encoding. To be called after `head`.
+        """
+        if self.encoding != UTF8 or self._head.startswith(b"\xef\xbb\xbf"):
+            return
+        self._fill(SAMPLE)
+        whole = max(self._head.rfind(b"\n"), self._head.rfind(b"\r")) + 1
+        if len(self._head) < SAMPLE or not whole:
+            whole = len(self._head)
+        if is_windows_1252(self._head[:whole]):
+            self.encoding = WINDOWS_1252
+            self._next = from_windows_1252(self._once_more())
+
+    def _unpack(self) -> None:
+        self.packed = True
+        self._block = _PACKED_BLOCK
+        self._next = Packed(self._once_more(), self.shown).read
+        self._fill(_HEAD)
+
+    def _once_more(self) -> Read:
+        """Reads this source from its start again, what `head` has taken included."""
+        head, self._head = self._head, b""
+        fault, self._fault = self._fault, None
+        onwards = self._next
+
+        def read() -> bytes:
+            nonlocal head
+            if head:
+                block, head = head, b""
+                return block
+            if fault is not None:
+                raise fault
+            return onwards()
+
+        return read
+
+    def _fill(self, size: int) -> None:
+        """Makes the head as long as that, if there is as much; what is broken is told later."""
+        parts, length = [self._head], len(self._head)
+        try:
+            while length < size and self._fault is None and (block := self._next()):
+                parts.append(block)
+                length += len(block)
+        except IntakeError as fault:
+            self._fault = fault
+        self._head = b"".join(parts)
+
     def _refuse_if_empty(self) -> None:
         """Looks behind white space; what it reads stays in front of the next `read`."""
-        while len(self._head) < BLOCK and (block := self._read()):
-            self._head += block
-        if not self._head.strip(b"\xef\xbb\xbf \t\r\n"):
+        self._fill(BLOCK)
+        if not self._head.strip(_NOTHING):
+            if self._fault is not None:
+                raise self._fault
             raise IntakeError(f"{self.shown} is empty: it needs a line of column names and rows")
 
     def read(self) -> bytes:
-        """The next bytes, as many as are there, at most about `BLOCK`; empty at the end."""
-        block, self._head = self._head or self._read(), b""
-        self.done += len(block)
-        return block
+        """The next bytes, as many as are there, at most about `BLOCK`; empty at the end.
+
+        Raises `IntakeError` where the input cannot be read on.
+        """
+        if self._head:
+            block, self._head = self._head, b""
+            return block
+        if self._fault is not None:
+            raise self._fault
+        return self._next()
 
     def _read(self) -> bytes:
         try:
             read = getattr(self._stream, "read1", self._stream.read)
-            block: bytes | None = read(BLOCK)
+            block: bytes | None = read(self._block)
         except OSError as fault:
             raise IntakeError(f"cannot read {self.shown}: {fault.strerror}") from None
+        self.done += len(block or b"")
         return block or b""
 
     def close(self) -> None:

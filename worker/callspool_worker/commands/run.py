@@ -183,6 +183,8 @@ class _Run:
             )
         if end is End.INTERRUPTED:
             return Exit.INTERRUPTED
+        if job.fault is not None:
+            raise job.fault
         return report.exit_code(strict=self._options.strict)
 
     def _where(self, local: LocalLedger | None) -> str:

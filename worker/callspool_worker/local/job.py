@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from callspool.errors import QueueFull
 from callspool.identity import digester
+from callspool.intake import IntakeError
 from callspool_worker.local.tracking import Tracker
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Job:
         self._alone = alone
         self.tracker = Tracker(readings, readings.now_ms())
         self.before = readings.summary()
+        self.fault: IntakeError | None = None
+        """Why a file could not be read to its end; the rows before that go on."""
         self._next_look = 0.0
         self._next_scan = 0.0
 
@@ -100,11 +103,14 @@ class Job:
 
     def _enqueue(self, spooler: Spooler) -> None:
         identity = digester(self.envelope.scope)
-        for documents, ids in self._chunks():
-            self._wait_for_room(spooler, len(documents))
-            spooler.add(documents)
-            self.tracker.add(map(identity, ids))
-            self._look_now_and_then()
+        try:
+            for documents, ids in self._chunks():
+                self._wait_for_room(spooler, len(documents))
+                spooler.add(documents)
+                self.tracker.add(map(identity, ids))
+                self._look_now_and_then()
+        except IntakeError as fault:
+            self.fault = fault
         spooler.store()
 
     def _wait_for_room(self, spooler: Spooler, documents: int) -> None:
@@ -122,16 +128,22 @@ class Job:
     def _chunks(self) -> Iterator[tuple[list[bytes], list[str]]]:
         documents: list[bytes] = []
         ids: list[str] = []
-        for row in self.intake:
-            if not row.good:
-                continue
-            documents.append(row.raw)
-            ids.append(row.document_id)
-            if len(documents) == min(CHUNK, self._max_waiting):
-                yield documents, ids
-                documents, ids = [], []
+        fault: IntakeError | None = None
+        try:
+            for row in self.intake:
+                if not row.good:
+                    continue
+                documents.append(row.raw)
+                ids.append(row.document_id)
+                if len(documents) == min(CHUNK, self._max_waiting):
+                    yield documents, ids
+                    documents, ids = [], []
+        except IntakeError as broken:
+            fault = broken
         if documents:
             yield documents, ids
+        if fault is not None:
+            raise fault
 
     def _wait(self) -> End:
         movement = _Movement()

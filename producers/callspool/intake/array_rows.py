@@ -1,0 +1,23 @@
+"""Rows of a JSON file: the objects of one array, or objects one after the other."""
+
+from collections.abc import Iterator, Mapping
+
+from callspool.intake.elements import Elements
+from callspool.intake.objects import Objects
+from callspool.intake.row import Row
+from callspool.intake.source import Source
+
+
+class ArrayRows:
+    """The rows of a JSON file, one for each element of its array."""
+
+    format = "JSON"
+
+    def __init__(self, source: Source, chosen: Mapping[str, str]) -> None:
+        self._elements = Elements(source.read, source.shown)
+        self._objects = Objects(source.name, chosen)
+
+    def __iter__(self) -> Iterator[Row]:
+        row = self._objects.row
+        for line, text in self._elements:
+            yield row(line, text, text)
