@@ -9,21 +9,32 @@ key                    type    content
 P:requests             stream  messages of call requests (format: docs/message-format.md)
 P:wakeups              stream  wake-ups for the actor ``submit``; losing one costs latency only
 P:<queue>:dead         stream  messages that no worker could read, kept whole
-P:meta                 hash    ledger id, format, next batch and attempt numbers, generations
-P:counts               hash    ``spooled`` and, for each account, documents by state and events
+P:meta                 hash    ledger id, format, rules; last batch and attempt numbers; the living
+                               generations; when ready batches were last announced again
+P:counts               hash    ``spooled`` and ``waiting``; for each account ``account|name``:
+                               documents by state, and events
 P:submissions          hash    ``account|outcome|code`` → answers counted
+P:accounts             set     every account that ever had documents
 P:scopes               set     JSON ``[account, space_token, campaign]`` of every scope seen
+P:g<G>                 hash    generation G: its first batch, when it began, its last settling,
+                               its unsettled documents, how far it is dropped
 P:i<G>:<2 bytes>       hash    identities of generation G: rest of the digest → batch * 1024 + place
+P:kept:<G>             set     batches of generation G whose numbers lie outside its range
 P:b<B>                 hash    batch B: lane, states, digests, attempts, answers
-P:p<B>                 list    raw documents of batch B while one of them may still be sent
+P:p<B>                 list    raw documents of batch B while one of them is unsettled
 P:l<LANE>              hash    a lane: scope, pilot, context, schedule, its open batch, counts
 P:q<LANE>              list    closed batches of the lane, first in first out
-P:lanes                set     ids of the lanes that hold documents
-P:ring:<ACCOUNT>       list    lanes with a closed batch and an open gate, in turn
+P:lanes                set     ids of the lanes that hold unsettled documents
+P:ring:<ACCOUNT>       list    lanes with a closed batch, in turn
 P:waiting:<ACCOUNT>    zset    batches with waiting documents by the time they were opened
 P:sending              hash    taker → ``batch:attempt``: takes whose outcome is not recorded yet
-P:due                  zset    what has to be looked at, by Redis time in milliseconds
-P:gates                hash    why something is not sent: parked or paused, by account, space, lane
+P:doubts               zset    batches with documents in doubt by the time they came there
+P:dead                 zset    batches with dead documents that may be replayed, by that time
+P:due                  zset    what has to be looked at, by Redis time in milliseconds: ``L<LANE>``
+                               linger, ``B<B>`` backoff, ``G<GATE>`` probe, ``T<ACCOUNT>`` throttle
+P:throttled            hash    account → Redis time, in milliseconds, until which it rests
+P:gates                hash    why something is not sent: gate → JSON; gates are
+                               ``account:<ACCOUNT>``, ``space:<ACCOUNT>|<SPACE>``, ``lane:<LANE>``
 P:parked:<GATE>        set     lanes that wait behind that gate
 P:invalid              list    the last documents that were refused, with the reason (bounded)
 =====================  ======  ===================================================================

@@ -18,7 +18,7 @@ SUMMARY = Summary(
     gates=[GateView("space", "default|8KZTOKEN", "parked", "No\x1b[31m access", "403", AT)],
     oldest_waiting_seconds=75.2,
     spooled=40,
-    resting_lanes=1,
+    unreadable=1,
 )
 STORY = Story(
     scope=Scope("default", "8KZTOKEN", "spring"),

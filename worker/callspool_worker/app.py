@@ -20,7 +20,7 @@ from callspool_worker.accept import Reader
 from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
 from callspool_worker.leases import MARGIN
 from callspool_worker.ledger import Ledger, LedgerUnavailable, Limits
-from callspool_worker.persistence import Persistence
+from callspool_worker.persistence import GivenUp, Persistence
 from callspool_worker.queues import ACCEPT, CODECS, SUBMIT
 from callspool_worker.recording import Recorder
 from callspool_worker.submit import Api, Delivering, Submitter
@@ -115,11 +115,17 @@ def run_worker(
         )
         broker = StreamsBroker(client, codecs=CODECS, recorded_elsewhere=(keys.REQUESTS,))
         stack.callback(broker.close)
-        declare_accept(broker, ledger, settings, persistence)
+        declare_accept(broker, ledger, settings, persistence, submitter)
         dramatiq.actor(broker=broker, queue_name=keys.WAKEUPS, actor_name=SUBMIT, priority=10)(
             submitter.run
         )
-        sweeper = Sweeper(ledger, settings.request_timeout + MARGIN, settings.dedupe_window)
+        sweeper = Sweeper(
+            ledger,
+            settings.request_timeout + MARGIN,
+            settings.dedupe_window,
+            resend_unproven=settings.on_doubt == "resend",
+            accounts=settings.accounts,
+        )
         sweeper.start()
         stack.callback(sweeper.stop)
         worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=IDLE_LOOK_MS)
@@ -156,15 +162,28 @@ def delivering(settings: Settings, incarnation: str, threads: int) -> Delivering
 
 
 def declare_accept(
-    broker: StreamsBroker, ledger: Ledger, settings: Settings, persistence: Persistence
+    broker: StreamsBroker,
+    ledger: Ledger,
+    settings: Settings,
+    persistence: Persistence,
+    submitter: Submitter,
 ) -> None:
-    """Declares the actor that accepts call requests. Until the ledger has them, it goes on."""
+    """Declares the actor that accepts call requests. Until the ledger has them, it goes on.
+
+    While Redis is full every thread may be in here; then they send, which makes room.
+    """
     rules = Rules(settings.region, settings.send_e164, settings.context)
     reader = Reader(rules, ledger.limits)
 
     def accept(entry_id: str, envelope: Envelope) -> None:
         delivery = reader.read(entry_id, envelope)
-        (accepted,) = persistence.until_answered(lambda: ledger.accept([delivery]))
+        try:
+            (accepted,) = persistence.until_answered(
+                lambda: ledger.accept([delivery]), when_full=submitter.run
+            )
+        except GivenUp as reason:
+            _log.warning("message %s is left for another worker: %s", entry_id, reason)
+            return
         broker.mark_recorded(keys.REQUESTS, entry_id)
         if accepted.refused:
             _log.warning(

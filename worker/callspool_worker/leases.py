@@ -27,6 +27,10 @@ class LeaseWatch:
     lease: float
     _since: dict[tuple[str, str], float] = field(default_factory=dict)
 
+    def look_away(self) -> None:
+        """Forgets what was seen: while nobody looks, holders cannot report either."""
+        self._since.clear()
+
     def overdue(self, sending: Mapping[str, str], now: float) -> list[tuple[str, str]]:
         """The takes (taker, ``batch:attempt``) that are over their lease at ``now``."""
         held = {take: self._since.get(take, now) for take in sending.items()}

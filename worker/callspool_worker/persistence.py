@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from callspool.errors import CallspoolError
-from callspool_worker.ledger import LedgerUnavailable
+from callspool_worker.ledger import LedgerFull, LedgerUnavailable
 
 if TYPE_CHECKING:
     import threading
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
+REMINDER = 60.0
+"""Seconds after which it is said again that the ledger does not answer."""
 
 Result = TypeVar("Result")
 
@@ -42,17 +44,25 @@ class Persistence:
         """Whether nothing new may be begun."""
         return self._stop.is_set()
 
-    def until_answered(self, step: Callable[[], Result]) -> Result:
-        """What the step returns, once the ledger answers."""
-        pause = FIRST_PAUSE
+    def until_answered(
+        self, step: Callable[[], Result], when_full: Callable[[], None] | None = None
+    ) -> Result:
+        """What the step returns, once the ledger answers.
+
+        ``when_full`` is called between tries while Redis is out of memory: it may make room.
+        """
+        pause, told_at = FIRST_PAUSE, -REMINDER
         while True:
             try:
                 return step()
             except LedgerUnavailable as error:
                 if self._is_over():
-                    raise GivenUp from error
-                if pause == FIRST_PAUSE:
+                    raise GivenUp(f"stopped before the ledger answered: {error}") from error
+                if time.monotonic() - told_at >= REMINDER:
                     _log.warning("the ledger does not answer, trying until it does: %s", error)
+                    told_at = time.monotonic()
+                if when_full is not None and isinstance(error, LedgerFull):
+                    when_full()
                 time.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
 

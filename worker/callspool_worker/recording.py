@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 LONGEST_REST = 30.0
 """Seconds that an account rests at most between two tries to reach its API."""
 
+_log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -61,6 +63,8 @@ class Recorder:
         """The steps that record the end of an attempt, in their order."""
         if not isinstance(answer, NotSent):
             self._unreachable.pop(taken.lane.account, None)
+        if isinstance(answer, NotSent) and answer.kind == "withheld":
+            return [self.give_back(taken)]
         outcome, code = label(answer, decision)
         match decision:
             case Created(run_id, task_ids):
@@ -114,6 +118,8 @@ class Recorder:
         # What could not be sent would not be sent for another batch either: the account rests.
         account = taken.lane.account
         failures = self._unreachable[account] = self._unreachable.get(account, 0) + 1
+        if failures & (failures - 1) == 0:  # the 1st, 2nd, 4th, 8th …: an outage is no flood
+            _log.warning("account %s: the API cannot be reached: %s", account, detail)
         seconds = min(backoff.delay(failures, decision.retry_after), LONGEST_REST)
         return self._rest(taken, seconds, outcome, code, detail)
 
@@ -143,6 +149,15 @@ class Recorder:
             detail=decision.detail,
             proof=_encode(proof),
         )
+        _log.warning(
+            "batch %d, attempt %d: %d documents are in doubt: %s %s: %s",
+            taken.batch,
+            taken.attempt,
+            taken.count,
+            decision.outcome,
+            code,
+            decision.detail,
+        )
         if not self._resend_unproven:
             return [step]
         return [step, self._resend(taken, view, decision)]
@@ -167,6 +182,7 @@ class Recorder:
 
     def _park(self, taken: Taken, level: str, code: str, detail: str) -> list[Call]:
         gate = _gate(level, taken)
+        _log.warning("batch %d: its %s is parked: %s %s", taken.batch, level, code, detail)
         return [
             calls.park(self._partition, self._limits, gate, reason=detail, code=code),
             self._back(taken, 0, 0.0, "rejected", code, detail),

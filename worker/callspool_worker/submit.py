@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from callspool_worker import body
 from callspool_worker.decisions import AttemptView, decide
+from callspool_worker.persistence import GivenUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from callspool_worker.ledger import Ledger, Taken
     from callspool_worker.persistence import Persistence
     from callspool_worker.recording import Recorder
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class Submitter:
             return
         try:
             self._send_all()
+        except GivenUp as reason:
+            _log.warning("what came of the last batch is not recorded: %s", reason)
         finally:
             self._slots.release()
 
@@ -101,11 +107,11 @@ class Submitter:
 
     def _deliver(self, taken: Taken, send_before: float) -> list[Call]:
         """Sends a batch; the steps that record what came of it."""
-        if self._persistence.stopping:
+        if self._persistence.stopping or self._api.clock() >= send_before:
             return [self._recorder.give_back(taken)]
         word = body.mark(self._ledger.id, taken.attempt) if self._how.mark_attempts else None
         content = body.compose(taken, word)
         lane = taken.lane
         answer = self._api.create(lane.account, lane.space_token, content, send_before)
-        view = AttemptView(taken.count, taken.tries, self._how.max_attempts)
+        view = AttemptView(taken.count, taken.tries, self._how.max_attempts, taken.refused_alone)
         return self._recorder.steps(taken, view, answer, decide(answer, view))

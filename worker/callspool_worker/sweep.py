@@ -11,6 +11,8 @@ from callspool_worker.leases import LeaseWatch
 from callspool_worker.ledger import LedgerUnavailable, calls
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from callspool_worker.ledger import Ledger
 
 LONGEST_PAUSE = 0.1
@@ -19,14 +21,28 @@ LONGEST_PAUSE = 0.1
 PATROL = 1.0
 """Seconds between two looks at the leases and at what may be forgotten."""
 
+DOUBTS_A_PATROL = 100
+MOST_DOCUMENTS = 1000
+"""Documents in a batch, at most: none is split when it is sent again."""
+
 _log = logging.getLogger(__name__)
 
 
 class Sweeper(threading.Thread):
     """Every worker process sweeps; there is no leader. ``dedupe_window`` in seconds."""
 
-    def __init__(self, ledger: Ledger, lease: float, dedupe_window: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        lease: float,
+        dedupe_window: float,
+        *,
+        resend_unproven: bool,
+        accounts: Collection[str],
+    ) -> None:
         super().__init__(name="sweeper", daemon=True)
+        self._resend_unproven = resend_unproven
+        self._known = set(accounts)
         self._ledger = ledger
         self._watch = LeaseWatch(lease)
         self._window_ms = int(dedupe_window * 1000)
@@ -47,6 +63,7 @@ class Sweeper(threading.Thread):
                 self._patrol()
             except LedgerUnavailable:
                 pause = LONGEST_PAUSE * 5
+                self._watch.look_away()
             except Exception:  # noqa: BLE001 - every wait ends here, so this thread must not
                 _log.exception("the sweep failed; it goes on in %s s", PATROL)
                 pause = PATROL
@@ -64,7 +81,15 @@ class Sweeper(threading.Thread):
         self._next_patrol = now + PATROL
         for taker, held in self._watch.overdue(self._ledger.sending(), now):
             lapse(self._ledger, taker, held, "the worker did not report in time")
+        self._warn_of_unknown_accounts()
+        if self._resend_unproven:
+            resend_doubts(self._ledger)
         self._ledger.run([calls.forget(self._ledger.partition, self._window_ms)])
+
+    def _warn_of_unknown_accounts(self) -> None:
+        for name in sorted(self._ledger.accounts() - self._known):
+            self._known.add(name)
+            _log.warning("documents of account %s wait: no credentials for it here", name)
 
 
 def lapse(ledger: Ledger, taker: str, held: str, detail: str) -> None:
@@ -72,6 +97,22 @@ def lapse(ledger: Ledger, taker: str, held: str, detail: str) -> None:
     (documents,) = ledger.run([calls.lapse(ledger.partition, taker, held, detail)])
     if isinstance(documents, int) and documents > 0:
         _log.warning("%d documents are in doubt: %s", documents, detail)
+
+
+def resend_doubts(ledger: Ledger) -> None:
+    """Lets what is in doubt be sent again, as the policy `resend` says; a bounded number a call."""
+    for batch, attempt, tries in ledger.doubts(DOUBTS_A_PATROL):
+        step = calls.resend(
+            ledger.partition, batch, attempt, delay_ms=0, size=MOST_DOCUMENTS, tries=tries
+        )
+        (documents,) = ledger.run([step])
+        _log.warning("%s documents in doubt are sent again without proof", documents)
+
+
+def reopen(ledger: Ledger, gate: str) -> None:
+    """Lets everything behind a gate be sent again, a bounded number of lanes at a time."""
+    while ledger.run([calls.open_gate(ledger.partition, gate)])[0]:
+        pass
 
 
 def lapse_all(ledger: Ledger, detail: str, incarnation: str = "") -> None:

@@ -44,7 +44,7 @@ def send(options: SendOptions) -> int:
     settings = load_settings(os.environ, overrides={"redis_url": options.redis_url})
     target = target_of(options, settings)
     if options.dry_run:
-        return _rehearse(options, target)
+        return rehearse(options, target)
     # Better known before the question than after it.
     new_intake(options, target.rules).inspect()
     with client_that_answers(settings.redis_url):
@@ -85,7 +85,8 @@ def _put(intake: Intake, spooler: Spooler, progress: Progress) -> None:
     spooler.store()
 
 
-def _rehearse(options: SendOptions, target: Target) -> int:
+def rehearse(options: SendOptions, target: Target) -> int:
+    """Checks the files and shows what would be sent; sends nothing."""
     started = time.monotonic()
     with open_intake(options, target.rules) as intake:
         files = new_intake(options, target.rules).inspect()

@@ -50,8 +50,9 @@ def show(
         click.echo("\n".join(lines_of(story)))
     if not stories:
         click.echo(
-            f"callspool: no document {plain(document_id, 100)} is known here: it was never"
-            " accepted, or it was settled longer ago than documents are remembered",
+            f"callspool: no document {plain(document_id, 100)} is known here: it is still in the"
+            " queue (callspool status), was refused (callspool invalid), was never enqueued, or was"
+            " settled longer ago than documents are remembered",
             err=True,
         )
         ctx.exit(Exit.NOT_ALL)

@@ -46,7 +46,7 @@ def as_object(summary: Summary) -> Json:
         "runs": summary.runs,
         "spooled": summary.spooled,
         "lanes": summary.lanes,
-        "resting_lanes": summary.resting_lanes,
+        "unreadable": summary.unreadable,
         "oldest_waiting_seconds": summary.oldest_waiting_seconds,
         "gates": summary.gates,
     }
@@ -66,14 +66,12 @@ def lines_of(summary: Summary) -> list[str]:
         lines.append(f"not accepted: {listing(beside)}")
     if summary.spooled:
         lines.append(f"{counted(summary.spooled, 'document')} in the queue, not accepted yet")
+    if summary.unreadable:
+        messages = counted(summary.unreadable, "message")
+        lines.append(f"{messages} kept whole, since no worker could read them: callspool invalid")
     lines.append(f"create-calls: {listing(submissions_in_order(summary.submissions)) or 'none'}")
     lines.append(f"runs: {summary.runs:,}")
-    lines.append(f"lanes: {_lanes(summary) or 'none'}")
+    lines.append(f"lanes: {listing(summary.lanes) or 'none'}")
     if summary.oldest_waiting_seconds is not None:
         lines.append(f"oldest wait: {span(summary.oldest_waiting_seconds)}")
     return lines + gate_lines(summary.gates)
-
-
-def _lanes(summary: Summary) -> str:
-    resting = {"waiting for another try": summary.resting_lanes}
-    return listing({**summary.lanes, **resting})

@@ -84,7 +84,7 @@ class BatchEntry:
 
     @property
     def history(self) -> list[HistoryLine]:
-        """The attempts that are over, oldest first."""
+        """What came of the attempts, oldest first; a late proof adds a line to its own."""
         lines = self._text("h").splitlines()
         return [HistoryLine(*_decode(line)) for line in lines]
 
@@ -101,13 +101,18 @@ class BatchEntry:
     def proof(self, place: int) -> tuple[str, str | None, int] | None:
         """Run id, task id and attempt that created the document at a place, if one did."""
         for attempt in self._creating_attempts:
-            sent = self._text(f"m{attempt}")
-            if sent and sent[place : place + 1] != "1":
+            if not self.was_sent(attempt, place):
                 continue
+            sent = self._text(f"m{attempt}")
             at = sent[:place].count("1") if sent else place
             task_id = task_ids.unpack_one(self.fields[f"t{attempt}"], at)
             return self._text(f"r{attempt}"), task_id, attempt
         return None
+
+    def was_sent(self, attempt: int, place: int) -> bool:
+        """Whether an attempt of this batch held the document at a place."""
+        sent = self._text(f"m{attempt}")
+        return not sent or sent[place : place + 1] == "1"
 
     def created_ms(self, place: int) -> int:
         """When the creation of the document at a place was recorded; 0 if it was not."""

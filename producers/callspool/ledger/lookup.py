@@ -132,11 +132,17 @@ def _status(document_id: str, place: Place, batch: BatchEntry) -> DocumentStatus
         state=place.state,
         run_id=run_id if place.letter == "c" else None,
         task_id=task_id if place.letter == "c" else None,
-        attempts=len(batch.history) + (place.letter == "s"),
+        attempts=_attempts(place, batch),
         reason=batch.reason or None if place.letter != "c" else None,
         accepted_at=datetime.fromtimestamp(batch.accepted_ms(place.place) / 1000, UTC),
         settled_at=_at(batch.settled_ms) if place.letter in "cke" else None,
     )
+
+
+def _attempts(place: Place, batch: BatchEntry) -> int:
+    """How often the document was sent, or may have been; one that is under way included."""
+    sent = {line.attempt for line in batch.history if batch.was_sent(line.attempt, place.place)}
+    return len(sent) + (place.letter == "s")
 
 
 def _story(
@@ -154,6 +160,7 @@ def _story(
             seconds=(line.ended_ms - line.taken_ms) / 1000,
         )
         for line in batch.history
+        if batch.was_sent(line.attempt, place.place)
     ]
     return Story(
         scope=scope,

@@ -16,7 +16,8 @@ def next_step(scope: Scope, letter: str, batch: BatchEntry, closed_gates: set[st
         return _waiting(scope, batch, closed_gates)
     return {
         "s": "It is being sent; the answer will be recorded.",
-        "d": "It may have been created: nothing is sent again until that is known.",
+        "d": "It may have been created, so it is not sent again; look into the space, or start"
+        " workers with CALLSPOOL_ON_DOUBT=resend, which may call somebody twice.",
         "c": "The API has it; the call itself is the API's business.",
         "x": "It is not sent again; correct the document and enqueue it anew.",
         "X": "It was enqueued anew, and that document is the one that counts now.",
@@ -34,7 +35,10 @@ def _waiting(scope: Scope, batch: BatchEntry, closed_gates: set[str]) -> str:
     closed = next((gate for gate in behind if gate in closed_gates), None)
     if closed:
         level = closed.partition(":")[0]
-        return f"Its {level} is parked (callspool status says why); it is tried again now and then."
+        return (
+            f"Its {level} is parked (callspool status says why); it is tried again now and then,"
+            " and at once by a new `callspool run`."
+        )
     if batch.phase == "resting":
         due = datetime.fromtimestamp(batch.due_ms / 1000, UTC).astimezone()
         return f"It is sent again at {due:%Y-%m-%d %H:%M:%S %z}."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import redis
 import redis.asyncio
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["AsyncReadings", "DocumentStatus", "Place", "Readings", "Story", "Summary"]
 
 Found = TypeVar("Found")
+
+MessageId: TypeAlias = tuple[int, int]
+"""The id of a stream's entry, in its two numbers."""
 
 _TRANSPORT = (redis.ConnectionError, redis.TimeoutError)
 
@@ -80,10 +83,17 @@ class Readings:
         ((seconds, micros),) = self._ask(("TIME",))
         return int(seconds) * 1000 + int(micros) // 1000
 
-    def spooled_messages(self) -> int:
-        """Messages that no worker has accepted yet."""
-        (found,) = self._ask(("XLEN", keys.stream(keys.REQUESTS, self._partition)))
-        return int(found)
+    def last_message(self) -> MessageId:
+        """The newest message that no worker has accepted yet; (0, 0) if there is none."""
+        stream = keys.stream(keys.REQUESTS, self._partition)
+        (found,) = self._ask(("XREVRANGE", stream, "+", "-", "COUNT", 1))
+        return _message_id(found[0][0]) if found else (0, 0)
+
+    def has_accepted(self, message: MessageId) -> bool:
+        """Whether workers have accepted every message up to this one: accepted ones are gone."""
+        stream = keys.stream(keys.REQUESTS, self._partition)
+        (found,) = self._ask(("XRANGE", stream, "-", "+", "COUNT", 1))
+        return not found or _message_id(found[0][0]) > message
 
     def refused(self, most: int) -> list[Refused]:
         """The documents that were refused last, the newest first."""
@@ -92,6 +102,15 @@ class Readings:
     def unreadable(self, most: int) -> list[Unreadable]:
         """The messages that no worker could read, the newest first; they are kept whole."""
         return self._run(read_unreadable(self._partition, most))
+
+    def is_quiet(self, accounts: Sequence[str]) -> bool:
+        """Whether nothing of these accounts is under way, ready or due, but behind gates."""
+        base = keys.prefix(self._partition)
+        rings: list[Command] = [("LLEN", f"{base}:ring:{name}") for name in accounts]
+        sending, due, *ready = self._ask(
+            ("HLEN", f"{base}:sending"), ("ZRANGE", f"{base}:due", 0, 100), *rings
+        )
+        return not sending and not any(ready) and all(each.startswith(b"G") for each in due)
 
     def gates_before(self, envelope: CheckedEnvelope) -> list[GateView]:
         """The closed gates that keep the documents of such a request from being sent."""
@@ -139,3 +158,8 @@ def _unavailable(error: Exception) -> QueueUnavailable:
         f"Redis does not answer ({type(error).__name__}): check CALLSPOOL_REDIS_URL, and whether"
         " the server runs"
     )
+
+
+def _message_id(text: bytes) -> MessageId:
+    milliseconds, _, number = text.decode().partition("-")
+    return int(milliseconds), int(number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from callspool import keys
 from callspool.ledger.entries import STATES, GateEntry
@@ -36,10 +36,11 @@ def read_summary(partition: int) -> Reading[Summary]:
         ("HGETALL", f"{base}:submissions"),
         ("HGETALL", f"{base}:gates"),
         ("SCARD", f"{base}:lanes"),
+        ("XLEN", keys.dead_stream(keys.REQUESTS, partition)),
         ("SMEMBERS", f"{base}:accounts"),
         ("TIME",),
     ]
-    counts, submissions, gates, lanes, accounts, time = yield first
+    counts, submissions, gates, lanes, unreadable, accounts, time = yield first
     entries = [GateEntry.read(gate, record) for gate, record in _mapping(gates).items()]
     names = sorted(_set(accounts))
     second: list[Command] = [
@@ -60,6 +61,7 @@ def read_summary(partition: int) -> Reading[Summary]:
         gates=[_view(entry) for entry in entries],
         oldest_waiting_seconds=_oldest(oldest, time),
         spooled=max(0, int(found.get(b"spooled", 0))),
+        unreadable=_number(unreadable),
     )
 
 
@@ -81,11 +83,17 @@ def _submissions(counts: Mapping[bytes, bytes]) -> dict[str, int]:
 
 
 def _oldest(replies: Iterable[object], time: object) -> float | None:
-    scores = [float(reply[0][1]) for reply in replies if isinstance(reply, list) and reply]
+    scores = [_first_score(reply) for reply in replies if isinstance(reply, list) and reply]
     if not scores or not isinstance(time, tuple | list):
         return None
     now_ms = int(time[0]) * 1000 + int(time[1]) // 1000
     return max(0.0, (now_ms - min(scores)) / 1000)
+
+
+def _first_score(reply: list[Any]) -> float:
+    """The score of the first member: RESP3 pairs them, RESP2 lists them in a row."""
+    first = reply[0]
+    return float(first[1] if isinstance(first, list | tuple) else reply[1])
 
 
 def _view(entry: GateEntry) -> GateView:

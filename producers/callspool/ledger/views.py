@@ -76,7 +76,8 @@ class GateView:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """How the whole installation stands. ``documents`` holds the states and, beside them,
-    accepted, duplicate and invalid; ``spooled`` are documents that no worker has accepted yet.
+    accepted, duplicate and invalid; ``spooled`` are documents that no worker has accepted yet,
+    ``unreadable`` messages that none could read and that are kept whole.
     """
 
     documents: dict[str, int]
@@ -86,7 +87,7 @@ class Summary:
     gates: list[GateView] = field(default_factory=list)
     oldest_waiting_seconds: float | None = None
     spooled: int = 0
-    resting_lanes: int = 0
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

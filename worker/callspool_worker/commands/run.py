@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from callspool.cli.asking import agreed, offer
+from callspool.cli.asking import agreed
 from callspool.cli.connection import ledger_client
 from callspool.cli.exits import Exit
 from callspool.cli.options import SendOptions, sending_options
 from callspool.cli.progress import Progress
-from callspool.cli.reading import examine, new_intake, open_intake
+from callspool.cli.reading import open_intake
+from callspool.cli.send import rehearse
 from callspool.cli.spooling import Spooler
 from callspool.cli.target import Target, target_of
-from callspool.errors import ApiUnreachable, CallspoolError
+from callspool.errors import ApiUnreachable, CallspoolError, QueueUnavailable
 from callspool.ledger.readings import Readings
 from callspool.settings import Settings, load_settings
 from callspool.settings.urls import redis_url_without_password
@@ -34,7 +35,10 @@ from callspool_worker.local.reporting import report_of
 from callspool_worker.local.workforce import Workforce
 
 if TYPE_CHECKING:
+    from callspool.cli.report import Report
     from callspool.intake import Intake
+
+AGAIN = "run the same command again"
 
 _EXAMPLES = """\b
 Examples:
@@ -71,24 +75,28 @@ def run(
     if sandbox and options.account not in (None, SANDBOX):
         raise click.UsageError(f"--sandbox sends as the account {SANDBOX}: leave --account out")
     target = target_of(options, settings, defaults=STAND_INS if sandbox else None)
+    if options.dry_run:
+        return rehearse(options, target)
     if not sandbox:
         settings.account(target.envelope.account)
-    if options.dry_run:
-        return _rehearse(options, target)
     if not sandbox and not agreed(options, target):
         click.echo("Nothing was sent.", err=True)
         return Exit.INTERRUPTED
     return _Run(options, settings, target, sandbox, state_dir or default_state_dir()).do()
 
 
-def _rehearse(options: SendOptions, target: Target) -> int:
-    with open_intake(options, target.rules) as intake:
-        files = new_intake(options, target.rules).inspect()
-        first = examine(intake)
-    for line in offer(files, intake, first, target.envelope, options):
-        click.echo(line, err=options.as_json)
-    click.echo("Nothing was sent (--dry-run).", err=options.as_json)
-    return Exit.NOT_ALL if options.strict and intake.counts.invalid else Exit.DONE
+def _do(job: Job, spooler: Spooler) -> tuple[End, CallspoolError | None]:
+    """Does the job; what kept it from being done whole is told after the report."""
+    try:
+        end = job.do(spooler)
+    except CallspoolError as fault:
+        return End.AT_REST, fault
+    if end is End.API_UNREACHABLE:
+        return end, ApiUnreachable(
+            "the API cannot be reached any more: what is left waits in the ledger;"
+            " run the same command again"
+        )
+    return end, job.fault if end is End.AT_REST else None
 
 
 class _Run:
@@ -142,58 +150,52 @@ class _Run:
 
     def _work(self, stack: ExitStack, intake: Intake, local: LocalLedger | None) -> int:
         workforce = stack.enter_context(Workforce(self._settings, local))
-        readings = Readings(workforce.client)
         progress = stack.enter_context(Progress(1.0, quiet=False))
-        started = time.monotonic()
         job = Job(
             intake,
             self._target,
-            readings,
+            Readings(workforce.client),
             progress,
             workforce.check,
             max_waiting=self._settings.max_waiting,
             alone=local is not None,
         )
+        if left := job.before.documents["waiting"] + job.before.spooled:
+            self._say(f"{left:,} documents of earlier runs wait in this ledger: they are sent, too")
+        started = time.monotonic()
         workforce.start()
-        failure: CallspoolError | None = None
-        end = End.INTERRUPTED
         with Spooler(self._settings, self._target.envelope) as spooler:
-            try:
-                end = job.do(spooler)
-            except CallspoolError as fault:
-                failure = fault
+            end, failure = _do(job, spooler)
             seconds = time.monotonic() - started
-            if end is End.INTERRUPTED and failure is None:
-                progress.close()
+            progress.close()
+            if end is End.INTERRUPTED:
                 self._say("finishing what was sent; the rest is kept for the next run …")
             workforce.stop()
-        progress.close()
-        report = report_of(job, spooler.enqueued, seconds, self._where(local), self._again())
+        if not isinstance(failure, QueueUnavailable):
+            report = report_of(job, spooler.enqueued, seconds, self._where(local), AGAIN)
+            self._show(report)
+        if failure is not None:
+            raise failure
+        if end is End.INTERRUPTED:
+            self._say_what_was_not_read(intake)
+            return Exit.INTERRUPTED
+        return report.exit_code(strict=self._options.strict)
+
+    def _show(self, report: Report) -> None:
         if self._options.as_json:
             click.echo(msgspec.json.encode(report.to_json()))
         else:
             for line in report.lines():
                 click.echo(line)
-        if failure is not None:
-            raise failure
-        if end is End.API_UNREACHABLE:
-            raise ApiUnreachable(
-                "the API cannot be reached any more: what is left waits in the ledger;"
-                " run the same command again"
-            )
-        if end is End.INTERRUPTED:
-            return Exit.INTERRUPTED
-        if job.fault is not None:
-            raise job.fault
-        return report.exit_code(strict=self._options.strict)
+
+    def _say_what_was_not_read(self, intake: Intake) -> None:
+        if intake.bytes_read < (intake.bytes_total() or 0):
+            self._say("the files were not read to their end; the next run reads them again")
 
     def _where(self, local: LocalLedger | None) -> str:
         if local is None:
             return f"--redis {redis_url_without_password(self._settings.redis_url)}"
         return f"--state-dir {self._state_dir}"
-
-    def _again(self) -> str:
-        return "run the same command again"
 
     def _say(self, words: str) -> None:
         click.echo(words, err=True)

@@ -101,6 +101,25 @@ class Ledger:
         found = reply if isinstance(reply, dict) else {}
         return {_bytes(taker).decode(): _bytes(held).decode() for taker, held in found.items()}
 
+    def doubts(self, most: int) -> list[tuple[int, int, int]]:
+        """Batches in doubt, the oldest first: number, last attempt, tries used up."""
+        base = keys.prefix(self.partition)
+        (found,) = self.run_commands([("ZRANGE", f"{base}:doubts", "0", str(most - 1))])
+        numbers = [_bytes(number).decode() for number in _list(found)]
+        fields = self.run_commands(
+            [("HMGET", f"{base}:b{number}", "attempt", "tries") for number in numbers]
+        )
+        return [
+            (int(number), int(_bytes(attempt)), int(_bytes(tries)))
+            for number, (attempt, tries) in zip(numbers, map(_list, fields), strict=True)
+            if attempt is not None
+        ]
+
+    def accounts(self) -> set[str]:
+        """The accounts that documents were ever accepted for."""
+        (found,) = self.run_commands([("SMEMBERS", f"{keys.prefix(self.partition)}:accounts")])
+        return {_bytes(name).decode() for name in found} if isinstance(found, set | list) else set()
+
     def run_commands(self, commands: Sequence[Call | Command]) -> list[Reply]:
         """As `run`, plain commands among the calls."""
         try:
@@ -170,4 +189,5 @@ def _taken(taker: str, reply: list[object]) -> Taken:
         gate=text[11],
         at_ms=int(text[12]),
         seal=text[13],
+        refused_alone=int(text[14]),
     )

@@ -86,6 +86,8 @@ class Taken:
     """Redis' time of the take."""
     seal: str
     """Made of the identities in the batch; tells it from another one with the same number."""
+    refused_alone: int = 0
+    """Documents of the lane that were refused alone, with none created since."""
 
     @property
     def places(self) -> list[int]:

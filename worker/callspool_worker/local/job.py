@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from callspool.errors import QueueFull
+from callspool.errors import QueueFull, QueueUnavailable
 from callspool.identity import digester
 from callspool.intake import IntakeError
 from callspool_worker.local.tracking import Tracker
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from callspool.cli.spooling import Spooler
     from callspool.cli.target import Target
     from callspool.intake import Intake
-    from callspool.ledger.readings import Readings, Summary
+    from callspool.ledger.readings import MessageId, Readings, Summary
 
 CHUNK = 500
 """Documents handed to the queue together."""
@@ -29,6 +30,9 @@ LOOK_SECONDS = 0.2
 
 SCAN_SECONDS = 2.0
 """Seconds between two looks at every document that is not at rest."""
+
+REDIS_PATIENCE = 60.0
+"""Seconds without an answer of Redis after which the run gives up looking."""
 
 API_PATIENCE = 60.0
 """Seconds without anything but unsent requests after which the API counts as unreachable."""
@@ -92,6 +96,10 @@ class Job:
         """Why a file could not be read to its end; the rows before that go on."""
         self._next_look = 0.0
         self._next_scan = 0.0
+        self._room = 0
+        self._last_message: MessageId | None = None
+        self._were_accepted = False
+        self._answered_at = time.monotonic()
 
     def do(self, spooler: Spooler) -> End:
         """Reads, enqueues and waits; Ctrl-C ends it early. Raises `CallspoolError`."""
@@ -112,16 +120,25 @@ class Job:
         except IntakeError as fault:
             self.fault = fault
         spooler.store()
+        self._last_message = self.readings.last_message()
 
     def _wait_for_room(self, spooler: Spooler, documents: int) -> None:
-        """Waits while the queue is full of this run's own documents: its workers empty it."""
-        while self.tracker.open + documents > max(self._max_waiting, documents):
-            spooler.store()
+        """Waits while the queue is full, since this run's workers empty it."""
+        self._room -= documents
+        if self._room >= 0:
+            return
+        spooler.store()
+        while True:
+            found = self.readings.summary()
+            held = found.documents["waiting"] + found.spooled
+            self._room = self._max_waiting - held - documents
+            if self._room >= 0 or not held:
+                return
             self._look()
-            if self._only_resting():
+            if self._nothing_moves():
                 raise QueueFull(
-                    f"{self.tracker.open} documents wait behind a closed gate, and no more than"
-                    f" CALLSPOOL_MAX_WAITING ({self._max_waiting}) may"
+                    f"{held} documents wait behind a closed gate, and no more than"
+                    f" CALLSPOOL_MAX_WAITING ({self._max_waiting}) may: see callspool status"
                 )
             time.sleep(LOOK_SECONDS / 4)
 
@@ -149,30 +166,35 @@ class Job:
         movement = _Movement()
         while True:
             self._look()
-            if self._is_over():
-                return End.AT_REST
-            at_rest = sum(self.tracker.settled.values())
-            if movement.stands_still(self.readings.summary(), at_rest):
-                return End.API_UNREACHABLE
+            with suppress(QueueUnavailable):  # the next look tells whether it lasts
+                if self._is_over():
+                    return End.AT_REST
+                at_rest = sum(self.tracker.settled.values())
+                if movement.stands_still(self.readings.summary(), at_rest):
+                    return End.API_UNREACHABLE
             time.sleep(LOOK_SECONDS)
 
-    def _is_over(self) -> bool:
-        if self._alone and self.readings.spooled_messages():
+    @property
+    def all_accepted(self) -> bool:
+        """Whether workers have accepted every message of this run."""
+        if self._last_message is None:
             return False
-        return not self.tracker.open or self._only_resting()
+        if not self._were_accepted:
+            self._were_accepted = self.readings.has_accepted(self._last_message)
+        return self._were_accepted
 
-    def _only_resting(self) -> bool:
+    def _is_over(self) -> bool:
+        return self.all_accepted and (not self.tracker.open or self._nothing_moves())
+
+    def _nothing_moves(self) -> bool:
         """Whether what is left waits behind a closed gate, or was refused by a worker."""
-        if self.readings.spooled_messages():
-            return False
-        gates = self.readings.gates_before(self.envelope)
-        if not gates and self._alone:
-            # Nobody else counts here: the counts say it without a look at every document.
-            found = self.readings.summary().documents
-            return found["waiting"] + found["sending"] == 0
+        if self._alone:
+            empty = self.readings.has_accepted(self.readings.last_message())
+            return empty and self.readings.is_quiet([self.envelope.account])
         if time.monotonic() < self._next_scan:
             return False
         self._next_scan = time.monotonic() + SCAN_SECONDS
+        gates = self.readings.gates_before(self.envelope)
         left = self.tracker.letters()
         return left["s"] + (0 if gates else left["w"]) == 0
 
@@ -183,7 +205,13 @@ class Job:
     def _look(self) -> None:
         self._next_look = time.monotonic() + LOOK_SECONDS
         self._keep_up()
-        self.tracker.look()
+        try:
+            self.tracker.look(anew=self.all_accepted)
+        except QueueUnavailable:
+            if time.monotonic() - self._answered_at > REDIS_PATIENCE:
+                raise
+            return
+        self._answered_at = time.monotonic()
         at_rest = len(self.tracker) - self.tracker.open
         self._progress.update(at_rest / max(self._expected(), 1), self._words)
 

@@ -18,8 +18,9 @@ def check_api(url: str) -> None:
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         socket.create_connection((host, port), PATIENCE).close()
-    except OSError as fault:
-        reason = fault.strerror or str(fault) or type(fault).__name__
+    except (OSError, UnicodeError) as fault:
+        said = fault.strerror if isinstance(fault, OSError) else None
+        reason = said or str(fault) or type(fault).__name__
         raise ApiUnreachable(
             f"the API at {host}:{port} cannot be reached ({reason.lower()}):"
             " check CALLSPOOL_API_URL and the network; nothing was sent"

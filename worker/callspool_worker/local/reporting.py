@@ -22,7 +22,7 @@ def report_of(job: Job, enqueued: int, seconds: float, where: str, again: str) -
     standing, after = job.tracker.standing(), readings.summary()
     # Rows that were read but not enqueued any more do not count: the next run reads them again.
     unknown = max(0, standing.unknown - (len(job.tracker) - enqueued))
-    spooled = unknown if readings.spooled_messages() else 0
+    spooled = 0 if job.all_accepted else unknown
     refused = unknown - spooled
     states = Counter(standing.states)
     states["waiting"] += spooled
@@ -53,7 +53,7 @@ def report_of(job: Job, enqueued: int, seconds: float, where: str, again: str) -
             NotCreated(state, reason, number)
             for (state, reason), number in standing.reasons.items()
         ],
-        gates=readings.gates_before(job.envelope),
+        gates=after.gates if states["waiting"] else (),
         duplicates_since=standing.known_since,
         where=where,
         again=again,

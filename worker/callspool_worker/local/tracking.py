@@ -20,6 +20,9 @@ SLICE = 2000
 RESTING = frozenset("dcxXke")
 """Letters of documents with which nothing happens any more unless somebody makes it happen."""
 
+ANEW = frozenset("xXke")
+"""Those whose identity may be accepted anew by a message that is still on its way."""
+
 
 @dataclass(slots=True)
 class Standing:
@@ -65,13 +68,17 @@ class Tracker:
         self._all += joined
         self._open += joined
 
-    def look(self, slices: int = 5) -> None:
-        """Looks after the documents that are followed longest; a bounded number of them."""
+    def look(self, *, anew: bool, slices: int = 5) -> None:
+        """Looks after the documents that are followed longest; a bounded number of them.
+
+        ``anew``: all messages are accepted, so that nothing is accepted anew any more.
+        """
+        resting = RESTING if anew else RESTING - ANEW
         for _ in range(min(slices, -(-self.open // SLICE))):
             digests = [*_digests(self._open[: SLICE * DIGEST_BYTES])]
             still_open = bytearray()
             for digest, place in zip(digests, self._readings.places(digests), strict=True):
-                if place is not None and place.letter in RESTING:
+                if place is not None and place.letter in resting:
                     self.settled[place.letter] += 1
                 else:
                     still_open += digest

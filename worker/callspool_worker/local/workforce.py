@@ -7,11 +7,12 @@ import time
 from typing import TYPE_CHECKING
 
 from callspool.errors import CallspoolError
+from callspool.ledger.readings import Readings
 from callspool_worker import app
 from callspool_worker.child import configuration
 from callspool_worker.leases import longest_stop
 from callspool_worker.supervisor import Supervisor
-from callspool_worker.sweep import lapse_all
+from callspool_worker.sweep import lapse_all, reopen
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -50,7 +51,14 @@ class Workforce:
         self._started_at = 0.0
 
     def start(self) -> None:
-        """Starts the workers and returns at once."""
+        """Starts the workers and returns at once.
+
+        Whoever starts a run wants it to try: what an earlier one found parked is tried again.
+        """
+        if self._local is not None:
+            for gate in Readings(self.client).summary().gates:
+                if gate.kind == "parked":
+                    reopen(self._ledger, f"{gate.level}:{gate.name}")
         self._running = True
         self._started_at = time.monotonic()
         self._supervisor.start()

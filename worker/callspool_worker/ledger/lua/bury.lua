@@ -18,6 +18,8 @@ else
   call('HDEL', P .. ':sending', ARGV[3])
   record(batch, n, ARGV[4], ARGV[5], ARGV[6])
   tally(batch.account, ARGV[4], ARGV[5])
+  -- Several in a row, and none created between: then it is not the documents' fault.
+  if ARGV[4] == 'rejected' and n == 1 then call('HINCRBY', lane_key(batch.lane), 'refused', 1) end
 end
 call('HSET', batch_key(batch.id), 's', batch.s, 'phase', 'buried', 'why', ARGV[6])
 if not close_if_settled(batch) then call('ZADD', P .. ':dead', NOW, batch.id) end

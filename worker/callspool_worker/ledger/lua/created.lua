@@ -114,6 +114,7 @@ if is_current(batch, attempt, taker) then
 else
   prove(batch, string.gsub(string.gsub(ARGV[7], '[^s]', '0'), 's', '1'), ARGV[5])
 end
+call('HDEL', lane_key(batch.lane), 'refused')
 tally(batch.account, 'created', ARGV[6])
 count(batch.account, 'runs', 1)
 count(batch.account, 'created_twice', twice)

@@ -5,18 +5,21 @@
 -- ARGV[1] taker   ARGV[2] documents a batch   ARGV[3] bytes of a body
 -- ARGV[4...] accounts to send for, the first first
 -- Reply: {batch, attempt, tries, account, lane, space, campaign, pilot, context, schedule,
---   states, payload pieces, gate it probes or '', ms of the take, seal}; {} if nothing may be
---   sent now; {'again'} if there was more to look through than one call should.
+--   states, payload pieces, gate it probes or '', ms of the take, seal, lone refusals of the
+--   lane}; {} if nothing may be sent now; {'again'} if there was more to look through than one
+--   call should.
 -- include: base generations lanes batches parts
 local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local STEPS = 200 -- expired batches and parked lanes passed over in one call, at most
 
 local function reply_for(batch, gate)
-  local lane = call('HMGET', lane_key(batch.lane), 'space', 'campaign', 'pilot', 'context', 'schedule')
+  local lane = call('HMGET', lane_key(batch.lane), 'space', 'campaign', 'pilot', 'context', 'schedule',
+    'refused')
   return {
     tostring(batch.id), tostring(batch.attempt), tostring(batch.tries), batch.account, batch.lane,
     lane[1], lane[2], lane[3], lane[4], lane[5], batch.s,
     call('LRANGE', payload_key(batch.id), 0, -1), gate, tostring(batch.taken), batch.seal,
+    lane[6] or '0',
   }
 end
 
