@@ -1,0 +1,82 @@
+"""Runs that meet a fault, and what the next run of the same file does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from callspool_sandbox.process import SandboxProcess
+from tests.support import cli
+
+Serve = Callable[[str], tuple[SandboxProcess, dict[str, str]]]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """An API with faults (TOML), and the settings of an account there."""
+    with ExitStack() as stack:
+
+        def start(faults: str) -> tuple[SandboxProcess, dict[str, str]]:
+            log = tmp_path / "api.jsonl"
+            api = stack.enter_context(SandboxProcess(log=log, faults=faults))
+            return api, cli.environment(tmp_path, CALLSPOOL_API_URL=api.url, **cli.REAL)
+
+        yield start
+
+
+def run(env: dict[str, str], cwd: Path, *arguments: str) -> tuple[int, dict[str, int]]:
+    result = cli.call(["run", str(cwd / "contacts.csv"), "--json", *arguments], env, cwd)
+    assert "Traceback" not in result.stderr
+    documents: dict[str, int] = cli.report(result)["documents"]
+    return result.returncode, documents
+
+
+def test_documents_that_were_refused_are_sent_by_the_next_run(tmp_path: Path, serve: Serve):
+    api, env = serve('[[faults]]\nname = "status"\nstatus = 413\ntimes = 3\n')
+    cli.write_contacts(tmp_path / "contacts.csv", 2)
+    code, documents = run(env, tmp_path)
+    assert (code, documents["dead"]) == (1, 2)
+    code, documents = run(env, tmp_path)
+    assert (code, documents["created"]) == (0, 2)
+    assert set(Counter(api.created()).values()) == {1}
+
+
+def test_a_run_tries_again_what_an_earlier_one_found_parked(tmp_path: Path, serve: Serve):
+    api, env = serve('[[faults]]\nname = "status"\nstatus = 401\ntimes = 2\n')
+    cli.write_contacts(tmp_path / "contacts.csv", 300)
+    code, documents = run(env, tmp_path, "--processes", "1", "--threads", "2")
+    assert (code, documents["waiting"]) == (1, 300)
+    for _ in range(3):
+        code, documents = run(env, tmp_path)
+        if code == 0:
+            break
+    assert documents["created"] == 300
+    assert set(Counter(api.created()).values()) == {1}
+
+
+def test_a_run_ends_although_its_documents_wait_behind_the_gate_of_an_earlier_request(
+    tmp_path: Path, serve: Serve
+):
+    _, env = serve('[[faults]]\nname = "status"\nstatus = 404\npilot = "wrong"\n')
+    cli.write_contacts(tmp_path / "contacts.csv", 30)
+    for pilot in ("wrong", "right"):
+        code, documents = run(env, tmp_path, "--pilot", pilot)
+        assert (code, documents["waiting"], documents["created"]) == (1, 30, 0)
+    code, documents = run(env, tmp_path, "--pilot", "right", "--campaign", "corrected")
+    assert (code, documents["created"]) == (0, 30)
+
+
+def test_a_fault_that_all_documents_share_parks_the_lane_after_few_questions(
+    tmp_path: Path, serve: Serve
+):
+    api, env = serve('[[faults]]\nname = "status"\nstatus = 422\n')
+    cli.write_contacts(tmp_path / "contacts.csv", 400)
+    code, documents = run(env, tmp_path, "--processes", "1", "--threads", "2")
+    assert (code, documents["created"]) == (1, 0)
+    assert documents["dead"] <= 10
+    assert documents["waiting"] >= 390
+    assert len([line for line in api.log_lines() if line.get("status") == 422]) < 40
