@@ -168,3 +168,20 @@ def test_tokens_and_whole_numbers_are_nowhere_but_in_the_documents(
         assert token not in text
         assert "+1200555010" not in text
     assert not any(token.encode() in value for value in leftovers)
+
+
+def test_a_redis_that_is_full_empties_as_batches_are_sent_and_accepts_again(
+    tmp_path: Path,
+    env: dict[str, str],
+    sandbox: SandboxProcess,
+    server: RedisServer,
+    start_worker: Start,
+):
+    send(tmp_path, env, 6000)
+    with server.client() as client:
+        start_worker()
+        wait_until_created(sandbox, 200)
+        client.config_set("maxmemory", int(client.info("memory")["used_memory"] * 0.9))
+        wait_until_created(sandbox, 6000)
+        assert settle(client, 6000)["created"] == 6000
+    assert set(Counter(sandbox.created()).values()) == {1}
