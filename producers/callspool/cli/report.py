@@ -8,19 +8,11 @@ from callspool.cli.exits import Exit
 from callspool.cli.gates import gate_lines
 from callspool.cli.times import local, span
 from callspool.cli.wording import counted, listing, plain
+from callspool.ledger.summary import OUTCOMES
 from callspool.ledger.views import GateView
 
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
 COUNTS = ("read", "accepted", "duplicate", "invalid", *STATES)
-OUTCOMES = (
-    "created",
-    "partial",
-    "rejected",
-    "throttled",
-    "server_error",
-    "no_answer",
-    "not_sent",
-)
 MOST_REASONS = 10
 
 Json = dict[str, object]

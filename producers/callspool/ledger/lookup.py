@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from callspool.ledger.driving import Reading
     from callspool.scripts import Command
 
-DIGEST_BYTES = 12
 IDENTITIES_A_CALL = 500
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from callspool.identity import DIGEST_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from callspool.ledger.entries import BatchEntry
     from callspool.ledger.readings import Place, Readings
 
-DIGEST_BYTES = 12
 SLICE = 2000
 """Identities that are looked up together."""
 
