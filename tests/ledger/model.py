@@ -1,0 +1,183 @@
+"""A ledger in plain Python: what each step should do to documents, and nothing about how."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
+
+from callspool_worker.ledger import SEPARATOR, Group, LaneKey, Taken
+
+STATES = {
+    "w": "waiting",
+    "s": "sending",
+    "d": "in_doubt",
+    "c": "created",
+    "x": "dead",
+    "X": "dead",
+    "k": "cancelled",
+    "e": "expired",
+}
+UNSETTLED = frozenset("wsdx")
+REPLACEABLE = frozenset("xke")
+NOWHERE = (0, 0)
+
+
+@dataclass(eq=False, slots=True)
+class Document:
+    """One accepted document; another one with its identity is another instance."""
+
+    lane: LaneKey
+    digest: bytes
+    raw: bytes
+    expires_ms: int
+    letter: str
+    place: tuple[int, int] = NOWHERE
+    """Batch and place where it was seen last."""
+    proved: bool = False
+    """A late answer proved it created while another attempt sends it."""
+    proofs: dict[int, str] = field(default_factory=dict)
+    """Attempts that are known to have created it, with the task id."""
+    forgotten: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Attempt:
+    """One take, and what is known of it: sending, doubt or over."""
+
+    taken: Taken
+    documents: list[Document]
+    state: str = "sending"
+    proven: bool = False
+
+    @property
+    def number(self) -> int:
+        return self.taken.attempt
+
+    @property
+    def run_id(self) -> str:
+        return f"R{self.number}"
+
+    @property
+    def task_ids(self) -> list[str]:
+        """Of the API's usual shape, or of another one."""
+        shape = "T{:028x}{:04x}" if self.number % 3 else "task-{}-{}"
+        return [shape.format(self.number, at) for at in range(len(self.documents))]
+
+
+class Model:
+    def __init__(self) -> None:
+        self.documents: list[Document] = []
+        self.known: dict[bytes, Document] = {}
+        self.attempts: list[Attempt] = []
+        self.events: Counter[tuple[str, str]] = Counter()
+        self._by_raw: dict[bytes, Document] = {}
+
+    def accept(self, groups: Iterable[Group]) -> tuple[int, int]:
+        """How many documents are new, and how many were known."""
+        accepted = duplicate = 0
+        for group in groups:
+            for digest, raw in zip(group.digests, group.documents, strict=True):
+                old = self.known.get(digest)
+                if old is not None and old.letter not in REPLACEABLE:
+                    duplicate += 1
+                    self.events[group.lane.account, "duplicate"] += 1
+                    continue
+                if old is not None and old.letter == "x":
+                    old.letter = "X"
+                letter = "x" if group.reason else "w"
+                new = Document(group.lane, digest, raw, group.expires_ms, letter)
+                self.documents.append(new)
+                self.known[digest] = self._by_raw[raw] = new
+                accepted += 1
+        return accepted, duplicate
+
+    def take(self, taken: Taken) -> None:
+        """Nothing is handed out that does not wait, or is of another lane."""
+        documents = [self._by_raw[raw] for raw in taken.documents.split(SEPARATOR)]
+        assert len(documents) == taken.count == len(set(documents))
+        for document in documents:
+            assert document.letter == "w"
+            assert document.lane == taken.lane
+            assert document.expires_ms == 0 or document.expires_ms > taken.at_ms
+            document.letter = "s"
+        assert all(taken.attempt > attempt.number for attempt in self.attempts)
+        self.attempts.append(Attempt(taken, documents))
+
+    def held_by(self, taker: str) -> Attempt | None:
+        """What a taker has not reported on."""
+        held = [one for one in self.attempts if one.taken.taker == taker and one.state == "sending"]
+        return held[0] if held else None
+
+    def end(self, attempt: Attempt, letter: str) -> int:
+        """The documents of an attempt that is not over leave it; those proved are created."""
+        if attempt.state != "sending":
+            return -1
+        attempt.state = "doubt" if letter == "d" else "over"
+        left = 0
+        for document in attempt.documents:
+            assert document.letter == "s"
+            document.letter = "c" if document.proved else letter
+            left += not document.proved
+            document.proved = False
+        return left
+
+    def end_doubt(self, attempt: Attempt, letter: str) -> int:
+        """Documents in doubt wait again, or are dead."""
+        doubtful = [document for document in attempt.documents if document.letter == "d"]
+        if attempt.state != "doubt" or not doubtful:
+            return -1
+        attempt.state = "over"
+        for document in doubtful:
+            document.letter = letter
+        return len(doubtful)
+
+    def prove(self, attempt: Attempt) -> tuple[int, int]:
+        """The API created what the attempt sent: how many documents are created now, and twice."""
+        if attempt.proven:
+            return 0, 0
+        attempt.proven = True
+        is_current = attempt.state == "sending"
+        if is_current:
+            attempt.state = "over"
+        now = twice = 0
+        for document, task_id in zip(attempt.documents, attempt.task_ids, strict=True):
+            if document.forgotten:
+                continue
+            document.proofs[attempt.number] = task_id
+            twice += document.letter == "c" or document.proved
+            if document.letter == "s" and not is_current:
+                document.proved = True
+            elif document.letter != "c":
+                document.letter, document.proved = "c", False
+                now += 1
+        self.events[attempt.taken.lane.account, "created_twice"] += twice
+        self.events[attempt.taken.lane.account, "runs"] += 1
+        return now, twice
+
+    def forget(self, batches: Set[int], identities: Set[bytes]) -> None:
+        """Learns what a ledger has forgotten; of what is not settled it may forget nothing."""
+        for document in self.documents:
+            if document.letter not in UNSETTLED:
+                document.forgotten = document.forgotten or document.place[0] not in batches
+                is_known = self.known.get(document.digest) is document
+                if is_known and document.digest not in identities:
+                    del self.known[document.digest]
+
+    def find(self, kept: Mapping[bytes, tuple[int, int]]) -> None:
+        """Learns where the documents are by their raw form, which unsettled ones still have.
+
+        What was settled in the very step that accepted it is nowhere to be found: it was dead, and
+        accepted anew.
+        """
+        for document in self.documents:
+            document.place = kept.get(document.raw, document.place)
+            document.forgotten = document.forgotten or document.place == NOWHERE
+
+    def states(self, account: str) -> Counter[str]:
+        """Documents by the name of their state."""
+        return Counter(
+            STATES[document.letter]
+            for document in self.documents
+            if document.lane.account == account
+        )

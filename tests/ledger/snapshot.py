@@ -1,0 +1,195 @@
+"""The whole of a ledger at one moment, and what has to be true of it whatever happened before."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+import redis
+from redis.crc import key_slot
+
+from callspool.ledger.entries import BatchEntry
+from tests.support.ledgers import P
+
+UNSETTLED = frozenset("wsdx")
+PHASES = {"w": {"open", "queued", "resting"}, "s": {"sending"}, "d": {"doubt"}, "x": {"buried"}}
+
+_FIXED = {
+    "hash": ["meta", "counts", "submissions", "sending", "throttled", "gates"],
+    "set": ["accounts", "scopes", "lanes"],
+    "zset": ["doubts", "dead", "due"],
+    "list": ["invalid"],
+    "stream": ["requests", "wakeups"],
+}
+_FAMILIES = {
+    "hash": [r"b(\d+)", r"l([0-9a-f]{20})", r"g(\d+)", r"i(\d+:..)"],
+    "list": [r"p(\d+)", r"q([0-9a-f]{20})", r"ring:(.+)"],
+    "set": [r"parked:(.+)", r"kept:(\d+)"],
+    "zset": [r"waiting:(.+)"],
+}
+_READ = {
+    "hash": ["HGETALL"],
+    "set": ["SMEMBERS"],
+    "zset": ["ZRANGE", 0, -1],
+    "list": ["LRANGE", 0, -1],
+    "stream": ["XLEN"],
+}
+
+
+def _kind_and_name(key: str) -> tuple[str, str, str]:
+    """Type, family and name in it; the family of what there is only one of is its own name."""
+    for kind, names in _FIXED.items():
+        if key in names:
+            return kind, key, ""
+    for kind, patterns in _FAMILIES.items():
+        for pattern in patterns:
+            if found := re.fullmatch(pattern, key, re.DOTALL):
+                return kind, pattern.partition("(")[0].strip(":"), found[1]
+    raise AssertionError(f"{key!r} is none of the ledger's keys")
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, dict):
+        return {_text(name): _text(one) for name, one in value.items()}
+    return type(value)(_text(one) for one in value) if isinstance(value, list | set) else value
+
+
+class Snapshot:
+    """All keys of a ledger, by family and name; bytes are read as Latin-1."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        found = client.keys("*")
+        assert len({key_slot(key) for key in found}) <= 1
+        described = [_kind_and_name(_text(key).removeprefix(f"{P}:")) for key in found]
+        pipeline = client.pipeline(transaction=False)
+        for key, (kind, _, _) in zip(found, described, strict=True):
+            command, *rest = _READ[kind]
+            pipeline.execute_command(command, key, *rest)
+        self._families: dict[str, dict[str, Any]] = {}
+        for (_, family, name), value in zip(described, pipeline.execute(), strict=True):
+            self._families.setdefault(family, {})[name] = _text(value)
+        self.batches = {
+            int(number): BatchEntry({name: value.encode("latin-1") for name, value in one.items()})
+            for number, one in self.all("b").items()
+        }
+        self.states = {number: one["s"] for number, one in self.all_batches()}
+
+    def all(self, family: str) -> dict[str, Any]:
+        return self._families.get(family, {})
+
+    def one(self, family: str) -> Any:
+        """What there is only one of; empty where it is missing."""
+        return self.all(family).get("", {})
+
+    def all_batches(self) -> list[tuple[int, dict[str, str]]]:
+        return [(int(number), batch) for number, batch in self.all("b").items()]
+
+    def documents(self) -> dict[bytes, tuple[int, int]]:
+        """Batch and place of each raw document that is still kept where it can be sent."""
+        found: dict[bytes, tuple[int, int]] = {}
+        for number, pieces in self.all("p").items():
+            for place, text in enumerate("\x1e".join(pieces).split("\x1e")):
+                raw = text.encode("latin-1")
+                if self.states[int(number)][place] in UNSETTLED:
+                    assert raw not in found, "a document can be sent from two places"
+                    found[raw] = (int(number), place)
+        return found
+
+    def identities(self) -> dict[bytes, tuple[int, int]]:
+        """Batch and place of each identity that is remembered."""
+        found: dict[bytes, tuple[int, int]] = {}
+        for bucket, fields in self.all("i").items():
+            for rest, value in fields.items():
+                digest = (bucket.partition(":")[2] + rest).encode("latin-1")
+                assert digest not in found, "an identity is in two generations"
+                found[digest] = divmod(int(value), 1024)
+        return found
+
+    def check(self) -> None:
+        """What has to be true of every ledger."""
+        for number, batch in self.all_batches():
+            self._check_batch(number, batch)
+        for lane in self.all("l"):
+            self._check_lane(lane)
+        assert set(self.one("lanes")) == set(self.all("l"))
+        self._check_indexes()
+        self._check_counters()
+        self._check_turns()
+
+    def _check_batch(self, number: int, batch: dict[str, str]) -> None:
+        states, phase = batch["s"], batch["phase"]
+        unsettled = UNSETTLED & set(states)
+        assert len(states) == int(batch["n"])
+        assert len(unsettled) <= 1, f"a batch in several phases: {batch}"
+        assert phase in PHASES[next(iter(unsettled))] if unsettled else phase == "done"
+        assert (str(number) in self.all("p")) == bool(unsettled)
+        assert ("d" in batch) == bool(unsettled)
+        lane = batch["lane"]
+        if phase == "open":
+            assert self.all("l")[lane]["open"] == str(number)
+            assert f"L{lane}" in self.one("due")
+        if phase == "resting":
+            assert f"B{number}" in self.one("due")
+        queue = self.all("q").get(lane, [])
+        assert queue.count(str(number)) == (phase == "queued") or phase == "done"
+
+    def _check_lane(self, lane: str) -> None:
+        fields = self.all("l")[lane]
+        letters = Counter(
+            "".join(batch["s"] for _, batch in self.all_batches() if batch["lane"] == lane)
+        )
+        assert int(fields["waiting"]) == letters["w"]
+        assert int(fields["unsettled"]) == sum(letters[one] for one in UNSETTLED) > 0
+        if fields["open"]:
+            assert self.all("b")[fields["open"]]["phase"] == "open"
+        queued = [
+            one for one in self.all("q").get(lane, []) if "w" in self.states.get(int(one), "")
+        ]
+        if queued:
+            assert self._is_reachable(lane, fields)
+
+    def _is_reachable(self, lane: str, fields: dict[str, str]) -> bool:
+        """It has its turn, or whatever it waits for is going to happen."""
+        parked_at = [gate for gate, lanes in self.all("parked").items() if lane in lanes]
+        return lane in self.all("ring").get(fields["account"], []) or any(
+            gate in self.one("gates") or f"G{gate}" in self.one("due") for gate in parked_at
+        )
+
+    def _check_indexes(self) -> None:
+        with_letter = {
+            letter: {number for number, states in self.states.items() if letter in states}
+            for letter in UNSETTLED
+        }
+        waiting = {int(one) for batches in self.all("waiting").values() for one in batches}
+        assert waiting == with_letter["w"]
+        assert {int(one) for one in self.one("doubts")} == with_letter["d"]
+        assert {int(one) for one in self.one("dead")} == with_letter["x"]
+        held = {
+            batch["taker"]: f"{number}:{batch['attempt']}"
+            for number, batch in self.all_batches()
+            if number in with_letter["s"]
+        }
+        assert (self.one("sending") or {}) == held
+
+    def _check_counters(self) -> None:
+        letters = Counter("".join(self.states.values()))
+        assert int(self.one("counts").get("waiting", 0)) == letters["w"]
+        for generation, fields in self.all("g").items():
+            own = "".join(b["s"] for _, b in self.all_batches() if b["g"] == generation)
+            assert int(fields["unsettled"]) == sum(own.count(letter) for letter in UNSETTLED)
+
+    def _check_turns(self) -> None:
+        for account, lanes in self.all("ring").items():
+            assert len(lanes) == len(set(lanes))
+            assert all(self.all("l")[lane]["account"] == account for lane in lanes)
+        standing = {lane for lanes in self.all("ring").values() for lane in lanes}
+        assert standing == {lane for lane, one in self.all("l").items() if one["ring"] == "1"}
+        for gate, lanes in self.all("parked").items():
+            assert lanes <= set(self.all("l")), f"{gate} keeps lanes that are gone"
+        for gate, record in (self.one("gates") or {}).items():
+            is_tried_again = f"G{gate}" in self.one("due")
+            assert is_tried_again == (json.loads(record)["kind"] == "parked")

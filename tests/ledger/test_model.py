@@ -1,0 +1,311 @@
+"""The real scripts, driven at random, against a ledger in plain Python that knows no Redis."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+import redis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from callspool.scripts import Call
+from callspool_worker.ledger import Delivery, Group, Limits, Taken, calls
+from tests.ledger.model import UNSETTLED, Attempt, Document, Model
+from tests.ledger.snapshot import Snapshot
+from tests.ledger.steps import (
+    ACCOUNTS,
+    LANE_IDS,
+    LATER,
+    LONG_AGO,
+    MUCH_LATER,
+    DrawnGroup,
+    Step,
+    steps,
+)
+from tests.support.ledgers import LedgerUnderTest, P, digest
+
+EXAMPLES = os.environ.get("CALLSPOOL_TEST_MODEL_EXAMPLES")
+"""How many examples to draw, new ones each time; without it a few, always the same."""
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Every step is done to both ledgers; they have to agree after each."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        super().__init__()
+        client.flushall()
+        self.client = client
+        spool = LedgerUnderTest(client, batch_size=5, batch_bytes=2000, linger_ms=0)
+        self.spool, self.ledger = spool, spool.ledger
+        self.model = Model()
+        self.accepted: list[Delivery] = []
+        self.made = 0
+
+    @rule(step=steps)
+    def step(self, step: Step) -> None:
+        name, *details = step
+        getattr(self, str(name))(*details)
+
+    def run(self, call: Call) -> object:
+        return self.ledger.run([call])[0]
+
+    # From acceptance to a take
+
+    def accept(self, groups: list[DrawnGroup]) -> None:
+        """Messages of two groups at most, and one that was accepted before."""
+        messages = [groups[at : at + 2] for at in range(0, len(groups), 2)]
+        deliveries = [self.spool.deliver(map(self.group, message)) for message in messages]
+        replies = self.ledger.accept([*deliveries, *self.accepted[-1:]])
+        for delivery, reply in zip(deliveries, replies, strict=False):
+            assert (reply.accepted, reply.duplicate) == self.model.accept(delivery.groups)
+        assert all(reply.known for reply in replies[len(deliveries) :])
+        self.accepted += deliveries
+
+    def group(self, drawn: DrawnGroup) -> Group:
+        lane, first, count, what = drawn
+        names = [f"c{number % 25}" for number in range(first, first + count)]
+        if what == "twice":
+            names += names[:2]
+        about = "x" * (200 if what == "large" else 0)
+        texts = [
+            f'{{"document_id":"{name}","made":{made},"about":"{about}"}}'
+            for made, name in enumerate(names, self.made)
+        ]
+        self.made += len(names)
+        return Group(
+            lane_id=LANE_IDS[lane],
+            lane=lane,
+            empty_body_bytes=100,
+            digests=[digest(name, lane) for name in names],
+            documents=[text.encode() for text in texts],
+            expires_ms={"too late": LONG_AGO, "late": LATER, "later": MUCH_LATER}.get(what, 0),
+            reason="it is too large" if what == "dead" else "",
+        )
+
+    def limit(self, size: int, size_bytes: int, linger_ms: int) -> None:
+        self.ledger.limits = Limits(size, size_bytes, linger_ms, first_probe_ms=60_000)
+
+    def take(self, taker: str, accounts: Sequence[str]) -> Taken | None:
+        """One that has not reported yet asks because a reply was lost, and gets the same."""
+        held = self.model.held_by(taker)
+        closed = {gate: json.loads(one) for gate, one in self.hash("gates").items()}
+        throttled = self.hash("throttled")
+        taken = self.ledger.take(taker, accounts)
+        if held:
+            assert taken is not None
+            assert replace(taken, refused_alone=0) == replace(held.taken, refused_alone=0)
+            return taken
+        if taken is not None:
+            assert taken.lane.account in accounts
+            assert taken.lane.account not in throttled
+            self.check_gates(taken, closed)
+            self.check_size(taken)
+            self.model.take(taken)
+        self.expire()
+        return taken
+
+    def hash(self, name: str) -> dict[str, str]:
+        found = self.client.hgetall(f"{P}:{name}")
+        return {key.decode(): value.decode() for key, value in found.items()}
+
+    def check_gates(self, taken: Taken, closed: dict[str, dict[str, object]]) -> None:
+        """It stands behind no closed gate, or tries one; never one that is not to be tried."""
+        account, space, *_ = taken.lane
+        gates = [f"account:{account}", f"space:{account}|{space}", f"lane:{taken.lane_id}"]
+        before = [gate for gate in gates if gate in closed]
+        assert all(closed[gate]["probe"] == "ready" for gate in before)
+        assert all(closed[gate]["kind"] == "parked" for gate in before)
+        assert taken.gate in (before or [""])
+
+    def check_size(self, taken: Taken) -> None:
+        limits = self.ledger.limits
+        assert taken.count <= limits.batch_size
+        documents = len(taken.documents) - (taken.count - 1)
+        body = 100 + documents + taken.count * limits.bytes_a_document
+        assert taken.count == 1 or body <= limits.batch_bytes
+
+    def expire(self) -> None:
+        """A take expires what is over its time; whether it came across it is its own affair."""
+        for document in self.model.documents:
+            if document.letter == "w" and document.expires_ms == LONG_AGO:
+                number, place = document.place
+                if self.client.hget(f"{P}:b{number}", "s")[place : place + 1] == b"e":
+                    document.letter = "e"
+
+    # What becomes of an attempt; of one that is over, only its success still counts
+
+    def report(self, what: str, which: int) -> None:
+        """Of one of the attempts that it may concern, or else of one that it does not."""
+        name, *details = what.split()
+        wanted = {"created_late": "over", "resend": "doubt"}.get(name, "sending")
+        attempts = [one for one in self.model.attempts if one.state == wanted and not one.proven]
+        for attempt in (attempts or self.model.attempts)[-1 - which :][:1]:
+            getattr(self, name)(attempt, *map(int, details))
+
+    def created_late(self, attempt: Attempt) -> None:
+        self.created(attempt)
+
+    def created(self, attempt: Attempt) -> None:
+        if not self.client.exists(f"{P}:b{attempt.taken.batch}"):
+            assert not any(document.letter in UNSETTLED for document in attempt.documents)
+            attempt.proven = True
+        call = calls.created(0, attempt.taken, attempt.run_id, attempt.task_ids, "200")
+        assert self.run(call) == list(self.model.prove(attempt))
+
+    def put_back(self, attempt: Attempt, delay_ms: int) -> None:
+        call = calls.put_back(0, attempt.taken, tries=1, delay_ms=delay_ms, outcome="rejected")
+        assert self.run(call) == self.model.end(attempt, "w")
+
+    def split(self, attempt: Attempt) -> None:
+        call = calls.split(0, attempt.taken, tries=0, outcome="rejected", code="400", detail="no")
+        assert self.run(call) == self.model.end(attempt, "w")
+
+    def doubt(self, attempt: Attempt) -> None:
+        call = calls.doubt(0, attempt.taken, outcome="no_answer", code="", detail="no", proof=b"{}")
+        assert self.run(call) == self.model.end(attempt, "d")
+
+    def lapse(self, attempt: Attempt) -> None:
+        taken = attempt.taken
+        call = calls.lapse(0, taken.taker, f"{taken.batch}:{taken.attempt}", "gone")
+        assert self.run(call) == self.model.end(attempt, "d")
+
+    def bury(self, attempt: Attempt) -> None:
+        call = calls.bury(0, attempt.taken, outcome="rejected", code="400", detail="no")
+        end = self.model.end_doubt if attempt.state == "doubt" else self.model.end
+        assert self.run(call) == end(attempt, "x")
+
+    def resend(self, attempt: Attempt, size: int) -> None:
+        batch, number = attempt.taken.batch, attempt.number
+        call = calls.resend(0, batch, number, delay_ms=60_000, size=size, tries=1)
+        assert self.run(call) == self.model.end_doubt(attempt, "w")
+
+    # Gates, and time that passes
+
+    def park(self, gate: str) -> None:
+        self.run(calls.park(0, self.ledger.limits, gate, reason="401", code="401"))
+
+    def pause(self, gate: str) -> None:
+        script = calls.park(0, self.ledger.limits, gate, reason="", code="").script
+        self.run(script.call([P], [gate, "paused", "an operator", "", 0, 0]))
+
+    def open(self, gate: str) -> None:
+        self.run(calls.open_gate(0, gate, lanes=1))
+
+    def end_pause(self, gate: str) -> None:
+        self.run(calls.open_gate(0, gate, lanes=1, paused=True))
+
+    def throttle(self, account: str) -> None:
+        self.run(calls.throttle(0, account, 60_000))
+
+    def sweep(self) -> None:
+        self.run(calls.sweep(0, self.ledger.limits))
+
+    def make_everything_due(self) -> None:
+        due = self.client.zrange(f"{P}:due", 0, -1)
+        if due:
+            self.client.zadd(f"{P}:due", dict.fromkeys(due, 0))
+        self.client.delete(f"{P}:throttled")
+        self.run(calls.sweep(0, Limits(linger_ms=0, first_probe_ms=60_000)))
+
+    def open_all(self) -> None:
+        for gate in self.hash("gates"):
+            self.end_pause(gate)
+
+    def let_documents_expire(self) -> None:
+        for number, batch in Snapshot(self.client).all_batches():
+            if f":{LATER}," in batch.get("x", ""):
+                expiries = batch["x"].replace(f":{LATER},", f":{LONG_AGO},")
+                fields = {"x": expiries, "soonest": LONG_AGO}
+                self.client.hset(f"{P}:b{number}", mapping=fields)
+        for document in self.model.documents:
+            if document.expires_ms == LATER:
+                document.expires_ms = LONG_AGO
+
+    def forget_all(self) -> None:
+        self.forget(30)
+
+    def forget(self, times: int = 1) -> None:
+        """With a window of no length: everything that is settled may be forgotten at once."""
+        self.ledger.run([calls.forget(0, 0, 7000)] * times)
+        snapshot = Snapshot(self.client)
+        self.model.forget(set(snapshot.batches), set(snapshot.identities()))
+
+    # What has to be true after every step
+
+    @invariant()
+    def both_ledgers_agree(self) -> None:
+        snapshot = Snapshot(self.client)
+        snapshot.check()
+        kept, identities = snapshot.documents(), snapshot.identities()
+        self.model.find(kept)
+        for document in self.model.documents:
+            assert (document.raw in kept) == (document.letter in UNSETTLED)
+            if not document.forgotten:
+                self.check_document(document, snapshot)
+        known = {name: document.place for name, document in self.model.known.items()}
+        assert identities == known
+        for account in ACCOUNTS:
+            self.check_counts(account)
+
+    def check_document(self, document: Document, snapshot: Snapshot) -> None:
+        number, place = document.place
+        batch = snapshot.batches[number]
+        assert batch.letter(place) == document.letter
+        if document.letter == "c":
+            first = min(document.proofs)
+            assert batch.proof(place) == (f"R{first}", document.proofs[first], first)
+            assert batch.created_ms(place) > 0
+
+    def check_counts(self, account: str) -> None:
+        counts, letters = self.spool.counts(account), self.model.states(account)
+        assert counts["accepted"] == letters.total()
+        assert {state: counts[state] for state in letters} == letters
+        for event in ("duplicate", "created_twice", "runs"):
+            assert counts[event] == self.model.events[account, event]
+
+    def teardown(self) -> None:
+        """Nothing is stranded: with all gates open and everything due, all documents are sent."""
+        for attempt in self.model.attempts:
+            if attempt.state != "over":
+                self.report_at_last(attempt)
+        self.open_all()
+        for _ in range(3):
+            self.make_everything_due()
+            self.both_ledgers_agree()
+            while self.take("me:9", ACCOUNTS):
+                self.both_ledgers_agree()
+                self.created(self.model.attempts[-1])
+        self.both_ledgers_agree()
+        assert not {document.letter for document in self.model.documents} & set("wsd")
+        snapshot = Snapshot(self.client)
+        for family in ("ring", "parked", "sending"):
+            assert not snapshot.all(family)
+
+    def report_at_last(self, attempt: Attempt) -> None:
+        if attempt.state == "sending":
+            self.created(attempt)
+        else:
+            self.resend(attempt, 3)
+
+
+def test_the_scripts_do_what_a_ledger_in_plain_python_does(client: redis.Redis):
+    run_state_machine_as_test(
+        lambda: LedgerMachine(client),
+        settings=settings(
+            max_examples=int(EXAMPLES or 40),
+            stateful_step_count=50,
+            deadline=None,
+            derandomize=EXAMPLES is None,
+            database=None,
+            phases=[Phase.generate, Phase.shrink],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
