@@ -1,6 +1,7 @@
 """The group `callspool`: which commands there are, and what each of them needs."""
 
 import importlib
+import importlib.util
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from callspool.cli.exits import Exit, OutputGone
 
 CORE = "callspool"
 WORKER = "callspool[worker]"
+OF_THE_WORKER = ("h11", "httpcore", "httpx", "tenacity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +90,23 @@ class LazyGroup(click.Group):
 
 def _load(name: str, entry: Entry) -> click.Command:
     module, _, attribute = entry.target.partition(":")
+    # A command may load late what its processes need: better known before they are started.
+    if entry.needs == WORKER and not all(map(importlib.util.find_spec, OF_THE_WORKER)):
+        raise _lacking(name)
     try:
         command = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as fault:
         if (fault.name or "").partition(".")[0].startswith("callspool"):
             raise
-        raise click.ClickException(
-            f"callspool {name} needs the worker's packages: pip install '{WORKER}'"
-        ) from None
+        raise _lacking(name) from None
     assert isinstance(command, click.Command)
     return command
+
+
+def _lacking(name: str) -> click.ClickException:
+    return click.ClickException(
+        f"callspool {name} needs the worker's packages: pip install '{WORKER}'"
+    )
 
 
 @click.group(
