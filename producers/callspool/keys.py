@@ -28,7 +28,12 @@ P:lanes                set     ids of the lanes that hold unsettled documents
 P:ring:<ACCOUNT>       list    lanes with a closed batch, in turn
 P:waiting:<ACCOUNT>    zset    batches with waiting documents by the time they were opened
 P:sending              hash    taker → ``batch:attempt``: takes whose outcome is not recorded yet
-P:doubts               zset    batches with documents in doubt by the time they came there
+P:doubts:<SPACE>       zset    batches of a space with documents in doubt by the time they came
+                               there; here and below <SPACE> is ``<ACCOUNT>|<SPACE TOKEN>``
+P:proofs               zset    spaces with documents in doubt by when they are read back next
+P:looking              hash    space → until when, and who reads it back
+P:unreadable           hash    space → since when it could not be read back
+P:runs:<SPACE>         zset    runs whose documents are known, by when that was recorded (bounded)
 P:dead                 zset    batches with dead documents that may be replayed, by that time
 P:due                  zset    what has to be looked at, by Redis time in milliseconds: ``L<LANE>``
                                linger, ``B<B>`` backoff, ``G<GATE>`` probe, ``T<ACCOUNT>`` throttle

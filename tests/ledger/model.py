@@ -48,11 +48,16 @@ class Attempt:
     taken: Taken
     documents: list[Document]
     state: str = "sending"
-    proven: bool = False
+    proven: set[int] = field(default_factory=set)
+    """The documents (counted from 0) that are known to be created by it."""
 
     @property
     def number(self) -> int:
         return self.taken.attempt
+
+    @property
+    def is_proven(self) -> bool:
+        return len(self.proven) == len(self.documents)
 
     @property
     def run_id(self) -> str:
@@ -132,16 +137,22 @@ class Model:
             document.letter = letter
         return len(doubtful)
 
-    def prove(self, attempt: Attempt) -> tuple[int, int]:
-        """The API created what the attempt sent: how many documents are created now, and twice."""
-        if attempt.proven:
+    def prove(self, attempt: Attempt, found: Iterable[int] | None = None) -> tuple[int, int]:
+        """The API created what the attempt sent: how many documents are created now, and twice.
+
+        With ``found``, it was read back, and only these documents were there.
+        """
+        new = set(range(len(attempt.documents)) if found is None else found) - attempt.proven
+        if not new:
             return 0, 0
-        attempt.proven = True
-        is_current = attempt.state == "sending"
+        self.events[attempt.taken.lane.account, "runs"] += not attempt.proven
+        attempt.proven |= new
+        is_current = attempt.state == "sending" and found is None
         if is_current:
             attempt.state = "over"
         now = twice = 0
-        for document, task_id in zip(attempt.documents, attempt.task_ids, strict=True):
+        for at in sorted(new):
+            document, task_id = attempt.documents[at], attempt.task_ids[at]
             if document.forgotten:
                 continue
             document.proofs[attempt.number] = task_id
@@ -152,7 +163,6 @@ class Model:
                 document.letter, document.proved = "c", False
                 now += 1
         self.events[attempt.taken.lane.account, "created_twice"] += twice
-        self.events[attempt.taken.lane.account, "runs"] += 1
         return now, twice
 
     def forget(self, batches: Set[int], identities: Set[bytes]) -> None:

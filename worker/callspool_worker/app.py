@@ -22,6 +22,7 @@ from callspool_worker.leases import MARGIN
 from callspool_worker.ledger import Ledger, LedgerUnavailable, Limits
 from callspool_worker.persistence import GivenUp, Persistence
 from callspool_worker.queues import ACCEPT, CODECS, SUBMIT
+from callspool_worker.reconcile import LOOKERS, Prover, Proving, Reconciler
 from callspool_worker.recording import Recorder
 from callspool_worker.submit import Api, Delivering, Submitter
 from callspool_worker.sweep import Sweeper
@@ -61,6 +62,7 @@ def limits_of(settings: Settings) -> Limits:
         batch_bytes=settings.batch_bytes,
         linger_ms=int(settings.linger * 1000),
         bytes_a_document=body.BYTES_A_DOCUMENT,
+        mark_attempts=settings.mark_attempts,
         first_probe_ms=int(FIRST_PROBE * 1000),
         last_probe_ms=int(LAST_PROBE * 1000),
     )
@@ -100,12 +102,12 @@ def run_worker(
                 api.UnpodApi(
                     settings.accounts,
                     request_timeout=settings.request_timeout,
-                    max_connections=threads,
+                    max_connections=threads + LOOKERS,
                 )
             )
         )
         persistence = Persistence(stop, give_up_after=settings.request_timeout)
-        recorder = Recorder(ledger, resend_unproven=settings.on_doubt == "resend")
+        recorder = Recorder(ledger)
         submitter = Submitter(
             ledger,
             Api(partial(_create, unpod), api.now),
@@ -123,11 +125,13 @@ def run_worker(
             ledger,
             settings.request_timeout + MARGIN,
             settings.dedupe_window,
-            resend_unproven=settings.on_doubt == "resend",
             accounts=settings.accounts,
         )
         sweeper.start()
         stack.callback(sweeper.stop)
+        reconciler = Reconciler(Prover(ledger, unpod.get, proving(settings)), incarnation)
+        reconciler.start()
+        stack.callback(reconciler.stop, timeout=settings.request_timeout + MARGIN)
         worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=IDLE_LOOK_MS)
         worker.start()
         _log.info("worker %s of process %d is ready", incarnation, os.getpid())
@@ -155,9 +159,19 @@ def delivering(settings: Settings, incarnation: str, threads: int) -> Delivering
         accounts=tuple(settings.accounts),
         request_timeout=settings.request_timeout,
         max_attempts=settings.max_attempts,
-        mark_attempts=settings.mark_attempts,
         incarnation=incarnation,
         slots=max(1, threads - 1),
+    )
+
+
+def proving(settings: Settings) -> Proving:
+    """How the settings want doubts to be settled."""
+    return Proving(
+        accounts=tuple(settings.accounts),
+        quiet=settings.proof_quiet,
+        quiet_answered=settings.proof_quiet_answered,
+        max_attempts=settings.max_attempts,
+        resend_unproven=settings.on_doubt == "resend",
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from callspool_worker.ledger import Taken
 
 MARK_FIELD = "callspool_attempt"
+LANE_DIGITS = 8
 BYTES_A_DOCUMENT = 64
 """What a document adds to a body at most besides itself: the mark and a comma."""
 
@@ -38,9 +39,12 @@ def empty_body_bytes(lane: LaneKey) -> int:
     return len(head(lane)) + len(_TAIL)
 
 
-def mark(ledger_id: str, attempt: int) -> str:
-    """The opaque word that every document of an attempt carries."""
-    return f"{ledger_id}-{attempt:x}"
+def mark(ledger_id: str, attempt: int, lane_id: str) -> str:
+    """The opaque word that every document of an attempt carries.
+
+    It names the ledger, the attempt, and the lane, in case the ledger forgot the attempt.
+    """
+    return f"{ledger_id}-{attempt:x}-{lane_id[:LANE_DIGITS]}"
 
 
 def compose(taken: Taken, mark_word: str | None) -> bytes:

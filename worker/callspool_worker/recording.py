@@ -18,7 +18,6 @@ from callspool_worker.decisions import (
     Park,
     Retry,
     Throttle,
-    after_missing,
     label,
 )
 from callspool_worker.ledger import calls
@@ -46,15 +45,11 @@ class Proof(msgspec.Struct, omit_defaults=True):
 
 
 class Recorder:
-    """Turns what came of an attempt into the ledger's steps; one for all threads of a process.
+    """Turns what came of an attempt into the ledger's steps; one for all threads of a process."""
 
-    With ``resend_unproven`` documents in doubt are sent again without proof.
-    """
-
-    def __init__(self, ledger: Ledger, resend_unproven: bool) -> None:
+    def __init__(self, ledger: Ledger) -> None:
         self._limits = ledger.limits
         self._partition = ledger.partition
-        self._resend_unproven = resend_unproven
         self._unreachable: dict[str, int] = {}
 
     def steps(
@@ -70,7 +65,7 @@ class Recorder:
             case Created(run_id, task_ids):
                 steps = [calls.created(self._partition, taken, run_id, task_ids, code)]
             case InDoubt():
-                steps = self._doubt(taken, view, answer, decision, code)
+                steps = self._doubt(taken, answer, decision, code)
             case Retry():
                 steps = self._retry(taken, decision, code)
             case Isolate(detail):
@@ -132,9 +127,7 @@ class Recorder:
     def _bury(self, taken: Taken, outcome: str, code: str, detail: str) -> Call:
         return calls.bury(self._partition, taken, outcome=outcome, code=code, detail=detail)
 
-    def _doubt(
-        self, taken: Taken, view: AttemptView, answer: Answer, decision: InDoubt, code: str
-    ) -> list[Call]:
+    def _doubt(self, taken: Taken, answer: Answer, decision: InDoubt, code: str) -> list[Call]:
         proof = Proof(
             answered=decision.answered,
             sent_at=taken.at_ms / 1000,
@@ -158,27 +151,7 @@ class Recorder:
             code,
             decision.detail,
         )
-        if not self._resend_unproven:
-            return [step]
-        return [step, self._resend(taken, view, decision)]
-
-    def _resend(self, taken: Taken, view: AttemptView, decision: InDoubt) -> Call:
-        match after_missing(view, decision.outcome, decision.detail):
-            case Retry():
-                size, tries = taken.count, taken.tries + 1
-                seconds = backoff.delay(tries)
-            case Isolate():
-                size, tries, seconds = math.ceil(taken.count / 2), view.max_attempts - 1, 0.0
-            case Bury(detail):
-                return self._bury(taken, decision.outcome, "", detail)
-        return calls.resend(
-            self._partition,
-            taken.batch,
-            taken.attempt,
-            delay_ms=_ms(seconds),
-            size=size,
-            tries=tries,
-        )
+        return [step]
 
     def _park(self, taken: Taken, level: str, code: str, detail: str) -> list[Call]:
         gate = _gate(level, taken)

@@ -36,7 +36,6 @@ class Delivering:
     accounts: tuple[str, ...]
     request_timeout: float
     max_attempts: int
-    mark_attempts: bool
     incarnation: str
     slots: int
 
@@ -109,7 +108,9 @@ class Submitter:
         """Sends a batch; the steps that record what came of it."""
         if self._persistence.stopping or self._api.clock() >= send_before:
             return [self._recorder.give_back(taken)]
-        word = body.mark(self._ledger.id, taken.attempt) if self._how.mark_attempts else None
+        word = None
+        if self._ledger.limits.mark_attempts:
+            word = body.mark(self._ledger.id, taken.attempt, taken.lane_id)
         content = body.compose(taken, word)
         lane = taken.lane
         answer = self._api.create(lane.account, lane.space_token, content, send_before)

@@ -21,10 +21,6 @@ LONGEST_PAUSE = 0.1
 PATROL = 1.0
 """Seconds between two looks at the leases and at what may be forgotten."""
 
-DOUBTS_A_PATROL = 100
-MOST_DOCUMENTS = 1000
-"""Documents in a batch, at most: none is split when it is sent again."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -37,11 +33,9 @@ class Sweeper(threading.Thread):
         lease: float,
         dedupe_window: float,
         *,
-        resend_unproven: bool,
         accounts: Collection[str],
     ) -> None:
         super().__init__(name="sweeper", daemon=True)
-        self._resend_unproven = resend_unproven
         self._known = set(accounts)
         self._ledger = ledger
         self._watch = LeaseWatch(lease)
@@ -82,8 +76,6 @@ class Sweeper(threading.Thread):
         for taker, held in self._watch.overdue(self._ledger.sending(), now):
             lapse(self._ledger, taker, held, "the worker did not report in time")
         self._warn_of_unknown_accounts()
-        if self._resend_unproven:
-            resend_doubts(self._ledger)
         self._ledger.run([calls.forget(self._ledger.partition, self._window_ms)])
 
     def _warn_of_unknown_accounts(self) -> None:
@@ -97,16 +89,6 @@ def lapse(ledger: Ledger, taker: str, held: str, detail: str) -> None:
     (documents,) = ledger.run([calls.lapse(ledger.partition, taker, held, detail)])
     if isinstance(documents, int) and documents > 0:
         _log.warning("%d documents are in doubt: %s", documents, detail)
-
-
-def resend_doubts(ledger: Ledger) -> None:
-    """Lets what is in doubt be sent again, as the policy `resend` says; a bounded number a call."""
-    for batch, attempt, tries in ledger.doubts(DOUBTS_A_PATROL):
-        step = calls.resend(
-            ledger.partition, batch, attempt, delay_ms=0, size=MOST_DOCUMENTS, tries=tries
-        )
-        (documents,) = ledger.run([step])
-        _log.warning("%s documents in doubt are sent again without proof", documents)
 
 
 def reopen(ledger: Ledger, gate: str) -> None:

@@ -14,13 +14,14 @@ STATES = {
     "w": "waiting",
     "s": "sending",
     "d": "in_doubt",
+    "h": "in_doubt",
     "c": "created",
     "x": "dead",
     "X": "dead",
     "k": "cancelled",
     "e": "expired",
 }
-"""The letters of a batch's documents, and the states they stand for."""
+"""The letters of documents, and the states they stand for; `h`: in doubt, and not provable now."""
 
 _decode = msgspec.json.Decoder().decode
 
@@ -69,6 +70,11 @@ class BatchEntry:
         return self._text("why")
 
     @property
+    def held(self) -> str:
+        """Why documents in doubt cannot be proven now; empty while they can."""
+        return self._text("held")
+
+    @property
     def tries(self) -> int:
         return self._number("tries")
 
@@ -76,6 +82,42 @@ class BatchEntry:
     def due_ms(self) -> int:
         """When a resting batch may be taken again."""
         return self._number("due")
+
+    @property
+    def attempt(self) -> int:
+        """The last attempt."""
+        return self._number("attempt")
+
+    @property
+    def taken_ms(self) -> int:
+        """When the last attempt began."""
+        return self._number("taken")
+
+    @property
+    def doubted_ms(self) -> int:
+        """Since when its documents are in doubt; 0 if they are not."""
+        return self._number("doubted")
+
+    @property
+    def states(self) -> str:
+        """A letter (`STATES`) for each place."""
+        return self._text("s")
+
+    @property
+    def seal(self) -> str:
+        """Made of the identities in the batch."""
+        return self._text("seal")
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the last attempt's documents carry its mark."""
+        return self._text("marked") == "1"
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """What a proof of the last attempt has to go by."""
+        found: dict[str, Any] = _decode(self.fields.get("proof") or b"{}")
+        return found
 
     @property
     def settled_ms(self) -> int:
@@ -100,13 +142,13 @@ class BatchEntry:
 
     def proof(self, place: int) -> tuple[str, str | None, int] | None:
         """Run id, task id and attempt that created the document at a place, if one did."""
-        for attempt in self._creating_attempts:
-            if not self.was_sent(attempt, place):
+        for attempt, name in self._proofs:
+            covered = self._text(f"p{name}") or self._text(f"m{attempt}")
+            if covered and covered[place : place + 1] != "1":
                 continue
-            sent = self._text(f"m{attempt}")
-            at = sent[:place].count("1") if sent else place
-            task_id = task_ids.unpack_one(self.fields[f"t{attempt}"], at)
-            return self._text(f"r{attempt}"), task_id, attempt
+            at = covered[:place].count("1") if covered else place
+            task_id = task_ids.unpack_one(self.fields[f"t{name}"], at)
+            return self._text(f"r{name}"), task_id, attempt
         return None
 
     def was_sent(self, attempt: int, place: int) -> bool:
@@ -119,14 +161,23 @@ class BatchEntry:
         found = self.proof(place)
         return self._ended_ms.get(found[2], 0) if found else 0
 
+    def runs_of(self, attempt: int) -> frozenset[str]:
+        """The runs in which documents of an attempt were found to be created."""
+        return frozenset(
+            self._text(f"r{name}") for number, name in self._proofs if number == attempt
+        )
+
     @cached_property
-    def _creating_attempts(self) -> list[int]:
+    def _proofs(self) -> list[tuple[int, str]]:
+        """The attempts that created something, each with the name of a proof, in their order."""
         named = (name[1:] for name in self.fields if name.startswith("t"))
-        return sorted(int(number) for number in named if number.isdigit())
+        found = ((name.partition(".")[0], name) for name in named)
+        return sorted((int(number), name) for number, name in found if number.isdigit())
 
     @cached_property
     def _ended_ms(self) -> dict[int, int]:
-        return {line.attempt: line.ended_ms for line in self.history}
+        created = (line for line in self.history if line.outcome == "created")
+        return {line.attempt: line.ended_ms for line in created}
 
 
 def _run_value(run: str, place: int) -> int:

@@ -9,6 +9,7 @@ import redis.asyncio
 
 from callspool import keys
 from callspool.errors import QueueUnavailable
+from callspool.ledger.doubts import read_is_proving
 from callspool.ledger.driving import drive, drive_async, read_replies
 from callspool.ledger.lookup import (
     Place,
@@ -111,6 +112,10 @@ class Readings:
             ("HLEN", f"{base}:sending"), ("ZRANGE", f"{base}:due", 0, 100), *rings
         )
         return not sending and not any(ready) and all(each.startswith(b"G") for each in due)
+
+    def is_proving(self, accounts: Sequence[str]) -> bool:
+        """Whether documents of these accounts are in doubt that a look at the API may settle."""
+        return self._run(read_is_proving(self._partition, accounts))
 
     def gates_before(self, envelope: CheckedEnvelope) -> list[GateView]:
         """The closed gates that keep the documents of such a request from being sent."""

@@ -11,7 +11,9 @@ from callspool_worker.ledger.records import (
     Delivery,
     Group,
     LaneKey,
+    Look,
     Refusal,
+    SpaceLook,
     Taken,
 )
 
@@ -25,6 +27,8 @@ __all__ = [
     "LedgerFull",
     "LedgerUnavailable",
     "Limits",
+    "Look",
     "Refusal",
+    "SpaceLook",
     "Taken",
 ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from callspool import keys
 from callspool.ledger import task_ids
 from callspool_worker.ledger import scripts
-from callspool_worker.ledger.records import SEPARATOR, Delivery, Group, Taken
+from callspool_worker.ledger.records import SEPARATOR, Delivery, Group, Look, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 WAKE_UPS_AT_MOST = 256
 """Wake-ups that may lie in their stream: enough for every submitter of a large installation."""
+
+LOOK_LEASE_MS = 120_000
+"""Milliseconds that one looker has for a space before another may look at it."""
+
+LOOK_GOOD_MS = 30_000
+"""Milliseconds after its beginning in which a look may still say that documents are missing."""
+
+BATCHES_A_LOOK = 500
 
 
 def _call(name: str, partition: int, *args: Argument) -> Call:
@@ -63,7 +71,8 @@ def accept(partition: int, limits: Limits, deliveries: Iterable[Delivery]) -> Ca
 
 def take(partition: int, limits: Limits, taker: str, accounts: Sequence[str]) -> Call:
     """Takes the next batch that may be sent for one of the accounts, the first first."""
-    return _call("take", partition, taker, limits.batch_size, limits.batch_bytes, *accounts)
+    sizes = limits.batch_size, limits.batch_bytes
+    return _call("take", partition, taker, *sizes, int(limits.mark_attempts), *accounts)
 
 
 def created(partition: int, taken: Taken, run_id: str, ids: Sequence[str], code: str) -> Call:
@@ -126,10 +135,58 @@ def doubt(
 
 
 def resend(
-    partition: int, batch: int, attempt: int, *, delay_ms: int, size: int, tries: int
+    partition: int,
+    batch: int,
+    attempt: int,
+    *,
+    delay_ms: int,
+    size: int,
+    tries: int,
+    look: Look | None = None,
+    places: str = "",
 ) -> Call:
-    """Lets documents in doubt wait again without proof, in batches of at most ``size``."""
-    return _call("resend", partition, batch, attempt, delay_ms, size, tries, WAKE_UPS_AT_MOST)
+    """Lets documents in doubt wait again, in batches of at most ``size``.
+
+    ``look``: the look that found them missing; None: they are sent again without proof.
+    ``places``: a mask of the documents meant, empty for all.
+    """
+    proof: list[Argument] = [look.at_ms, look.found] if look else ["", ""]
+    again = (partition, batch, attempt, delay_ms, size, tries, WAKE_UPS_AT_MOST)
+    return _call("resend", *again, *proof, LOOK_GOOD_MS, places)
+
+
+def look(partition: int, looker: str, accounts: Sequence[str]) -> Call:
+    """Gives the looker the space that is to be read back next."""
+    return _call("look", partition, looker, LOOK_LEASE_MS, BATCHES_A_LOOK, *accounts)
+
+
+def looked(partition: int, looker: str, space: str, delay_ms: int, *, read: bool) -> Call:
+    """Ends a look, at a space that could be ``read`` or not; it is looked at again after that."""
+    return _call("looked", partition, looker, space, delay_ms, int(read))
+
+
+def observe(partition: int, batch: int, attempt: int, *, found: str, held: str) -> Call:
+    """Keeps what a look found of an attempt in doubt, or why it cannot be proven."""
+    return _call("observe", partition, batch, attempt, found, held)
+
+
+def proven(
+    partition: int,
+    batch: int,
+    attempt: int,
+    seal: str,
+    *,
+    run_id: str,
+    ids: Sequence[str],
+    places: str,
+    claim: bool,
+) -> Call:
+    """Records that documents of an attempt were found at the API, in a run.
+
+    With ``claim`` nothing in the run says whose it is: it is taken unless another attempt has it.
+    """
+    packed = task_ids.pack(ids)
+    return _call("proven", partition, batch, attempt, seal, run_id, packed, places, int(claim))
 
 
 def split(
@@ -153,6 +210,11 @@ def split(
 def bury(partition: int, taken: Taken, *, outcome: str, code: str, detail: str) -> Call:
     """Declares the documents of an attempt dead, with the reason."""
     return _call("bury", partition, taken.batch, taken.attempt, taken.taker, outcome, code, detail)
+
+
+def bury_missing(partition: int, batch: int, attempt: int, detail: str) -> Call:
+    """Declares documents in doubt dead: they are missing once more, and their tries are used up."""
+    return _call("bury", partition, batch, attempt, "", "", "", detail)
 
 
 def park(partition: int, limits: Limits, gate: str, *, reason: str, code: str) -> Call:

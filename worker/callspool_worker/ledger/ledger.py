@@ -9,13 +9,21 @@ import redis
 
 from callspool import keys
 from callspool.errors import LedgerMismatch
+from callspool.ledger.entries import BatchEntry
 from callspool.scripts import Call, Command, Reply, run
 from callspool_worker.ledger import calls
 from callspool_worker.ledger.errors import LedgerFull, LedgerUnavailable
-from callspool_worker.ledger.records import SEPARATOR, Accepted, Delivery, LaneKey, Taken
+from callspool_worker.ledger.records import (
+    SEPARATOR,
+    Accepted,
+    Delivery,
+    LaneKey,
+    SpaceLook,
+    Taken,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from callspool_worker.ledger.limits import Limits
 
@@ -102,10 +110,13 @@ class Ledger:
         return {_bytes(taker).decode(): _bytes(held).decode() for taker, held in found.items()}
 
     def doubts(self, most: int) -> list[tuple[int, int, int]]:
-        """Batches in doubt, the oldest first: number, last attempt, tries used up."""
+        """Batches in doubt, some of every space: number, last attempt, tries used up."""
         base = keys.prefix(self.partition)
-        (found,) = self.run_commands([("ZRANGE", f"{base}:doubts", "0", str(most - 1))])
-        numbers = [_bytes(number).decode() for number in _list(found)]
+        (spaces,) = self.run_commands([("ZRANGE", f"{base}:proofs", "0", str(most - 1))])
+        found = self.run_commands(
+            [("ZRANGE", f"{base}:doubts:{_text(each)}", "0", "99") for each in _list(spaces)]
+        )
+        numbers = [_text(number) for each in found for number in _list(each)][:most]
         fields = self.run_commands(
             [("HMGET", f"{base}:b{number}", "attempt", "tries") for number in numbers]
         )
@@ -114,6 +125,47 @@ class Ledger:
             for number, (attempt, tries) in zip(numbers, map(_list, fields), strict=True)
             if attempt is not None
         ]
+
+    def look(self, looker: str, accounts: Sequence[str]) -> SpaceLook | None:
+        """The space that this looker is to read back now, or None."""
+        reply = _list(self.run([calls.look(self.partition, looker, accounts)])[0])
+        if not reply:
+            return None
+        account, _, space_token = _text(reply[0]).partition("|")
+        batches = [int(_bytes(number)) for number in _list(reply[2])]
+        failing_ms = int(_bytes(reply[3]))
+        return SpaceLook(account, space_token, int(_bytes(reply[1])), batches, failing_ms)
+
+    def batches(self, numbers: Sequence[int]) -> dict[int, tuple[BatchEntry, list[bytes]]]:
+        """The records of batches, each with its raw documents, a place each."""
+        if not numbers:
+            return {}
+        base = keys.prefix(self.partition)
+        asked: list[Command] = []
+        for number in numbers:
+            asked += [("HGETALL", f"{base}:b{number}"), ("LRANGE", f"{base}:p{number}", "0", "-1")]
+        replies = self.run_commands(asked)
+        found = {}
+        for at, number in enumerate(numbers):
+            fields, pieces = replies[2 * at], _list(replies[2 * at + 1])
+            if isinstance(fields, dict) and fields:
+                entry = BatchEntry({_text(name): _bytes(value) for name, value in fields.items()})
+                found[number] = entry, SEPARATOR.join(map(_bytes, pieces)).split(SEPARATOR)
+        return found
+
+    def spaces_of(self, lanes: Collection[str]) -> dict[str, str]:
+        """The space tokens of lanes, as far as these are known."""
+        base = keys.prefix(self.partition)
+        found = self.run_commands([("HGET", f"{base}:l{lane}", "space") for lane in lanes])
+        return {lane: _text(space) for lane, space in zip(lanes, found, strict=True) if space}
+
+    def known_runs(self, space: str, since_ms: float) -> dict[str, float]:
+        """The runs of a space that are known to be somebody's: id → when that was recorded, ms."""
+        key = f"{keys.prefix(self.partition)}:runs:{space}"
+        (found,) = self.run_commands(
+            [("ZRANGE", key, str(since_ms), "+inf", "BYSCORE", "WITHSCORES")]
+        )
+        return dict(_scored(_list(found)))
 
     def accounts(self) -> set[str]:
         """The accounts that documents were ever accepted for."""
@@ -150,6 +202,19 @@ def _bytes(value: object) -> bytes:
     if isinstance(value, str):
         return value.encode()
     return str(value).encode()
+
+
+def _text(value: object) -> str:
+    return _bytes(value).decode()
+
+
+def _scored(reply: list[object]) -> Iterator[tuple[str, float]]:
+    """Members and scores: RESP3 pairs them, RESP2 lists them in a row."""
+    flat: list[object] = []
+    for each in reply:
+        flat += each if isinstance(each, list | tuple) else [each]
+    for at in range(0, len(flat), 2):
+        yield _text(flat[at]), float(_text(flat[at + 1]))
 
 
 def _list(value: object) -> list[object]:

@@ -14,6 +14,8 @@ class Limits:
     linger_ms: int = 1000
     bytes_a_document: int = 64
     """What a document adds to a body besides itself: separator and marker."""
+    mark_attempts: bool = True
+    """Whether every document carries the mark of its attempt."""
     refusals_kept: int = 1000
     first_probe_ms: int = 30_000
     """How long a parked gate stays closed before one batch tries it; doubled each time."""

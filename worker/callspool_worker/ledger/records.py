@@ -93,3 +93,29 @@ class Taken:
     def places(self) -> list[int]:
         """The documents' places in the batch."""
         return [place for place, letter in enumerate(self.states) if letter == "s"]
+
+
+class Look(NamedTuple):
+    """What a look at the API found of an attempt: when it began (ms of Redis' clock), and what."""
+
+    at_ms: int
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceLook:
+    """A space that is to be read back: when the look began, and its oldest batches in doubt.
+
+    ``failing_ms``: since when it could not be read, by Redis' clock; 0 if the last look could.
+    """
+
+    account: str
+    space_token: str
+    at_ms: int
+    batches: list[int]
+    failing_ms: int = 0
+
+    @property
+    def key(self) -> str:
+        """The space as the ledger's keys name it."""
+        return f"{self.account}|{self.space_token}"

@@ -97,6 +97,7 @@ class Job:
         self._next_look = 0.0
         self._next_scan = 0.0
         self._room = 0
+        self._in_doubt = 0
         self._last_message: MessageId | None = None
         self._were_accepted = False
         self._answered_at = time.monotonic()
@@ -170,7 +171,9 @@ class Job:
                 if self._is_over():
                     return End.AT_REST
                 at_rest = sum(self.tracker.settled.values())
-                if movement.stands_still(self.readings.summary(), at_rest):
+                summary = self.readings.summary()
+                self._in_doubt = summary.documents["in_doubt"]
+                if movement.stands_still(summary, at_rest):
                     return End.API_UNREACHABLE
             time.sleep(LOOK_SECONDS)
 
@@ -187,16 +190,21 @@ class Job:
         return self.all_accepted and (not self.tracker.open or self._nothing_moves())
 
     def _nothing_moves(self) -> bool:
-        """Whether what is left waits behind a closed gate, or was refused by a worker."""
+        """Whether what is left waits behind a closed gate, cannot be proven, or was refused."""
         if self._alone:
             empty = self.readings.has_accepted(self.readings.last_message())
-            return empty and self.readings.is_quiet([self.envelope.account])
+            accounts = [self.envelope.account]
+            return (
+                empty
+                and self.readings.is_quiet(accounts)
+                and not self.readings.is_proving(accounts)
+            )
         if time.monotonic() < self._next_scan:
             return False
         self._next_scan = time.monotonic() + SCAN_SECONDS
         gates = self.readings.gates_before(self.envelope)
         left = self.tracker.letters()
-        return left["s"] + (0 if gates else left["w"]) == 0
+        return left["s"] + left["d"] + (0 if gates else left["w"]) == 0
 
     def _look_now_and_then(self) -> None:
         if time.monotonic() >= self._next_look:
@@ -225,7 +233,9 @@ class Job:
     def _words(self) -> str:
         settled = self.tracker.settled
         words = f"{self.intake.counts.read:,} rows read, {settled['c']:,} created"
-        for letter, word in (("d", "in doubt"), ("x", "dead"), ("e", "expired")):
+        for letter, word in (("x", "dead"), ("e", "expired")):
             if settled[letter]:
                 words += f", {settled[letter]:,} {word}"
+        if self._in_doubt:
+            words += f", {self._in_doubt:,} in doubt: the space is read back"
         return words

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SLICE = 2000
 """Identities that are looked up together."""
 
-RESTING = frozenset("dcxXke")
+RESTING = frozenset("hcxXke")
 """Letters of documents with which nothing happens any more unless somebody makes it happen."""
 
 ANEW = frozenset("xXke")
@@ -118,8 +118,8 @@ class Tracker:
             standing.known_since = min(standing.known_since or since, since)
             return
         standing.states[place.state] += 1
-        if place.letter in "dxw" and batch.reason:
-            standing.reasons[place.state, batch.reason] += 1
+        if place.letter in "dhxw" and batch.reason:
+            standing.reasons[place.state, batch.held or batch.reason] += 1
 
 
 def _digests(joined: bytes | bytearray) -> Iterator[bytes]:

@@ -2,7 +2,8 @@
 -- lookup: where the documents with these identities are, and in which state.
 -- KEYS[1] prefix
 -- ARGV[1] digests of 12 bytes, one after the other
--- Reply: for each digest `batch:place:state letter`, or '' if it is not known.
+-- Reply: for each digest `batch:place:state letter`, or '' if it is not known. In doubt is `d`, and
+--   `h` where no look at the API can prove it now.
 local P = KEYS[1]
 local call = redis.call
 local sub = string.sub
@@ -14,7 +15,11 @@ local states = {}
 
 local function describe(value)
   local batch, place = math.floor(value / 1024), value % 1024
-  if not states[batch] then states[batch] = call('HGET', P .. ':b' .. batch, 's') or '' end
+  if not states[batch] then
+    local found = call('HMGET', P .. ':b' .. batch, 's', 'held')
+    states[batch] = found[1] or ''
+    if found[2] then states[batch] = string.gsub(states[batch], 'd', 'h') end
+  end
   return batch .. ':' .. place .. ':' .. sub(states[batch], place + 1, place + 1)
 end
 

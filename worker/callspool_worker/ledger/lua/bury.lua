@@ -4,7 +4,7 @@
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] outcome   ARGV[5] code
 -- ARGV[6] detail
 -- Reply: documents buried; -1 if the batch is not this attempt's any more.
--- include: base lanes batches
+-- include: base lanes batches doubts
 local batch = load_batch(ARGV[1])
 local attempt = tonumber(ARGV[2])
 local in_doubt = batch and batch.phase == 'doubt' and batch.attempt == attempt
@@ -12,7 +12,7 @@ if not in_doubt and not is_current(batch, attempt, ARGV[3]) then return -1 end
 local n
 if in_doubt then
   n = turn(batch, 'd', 'x')
-  call('ZREM', P .. ':doubts', batch.id)
+  end_doubt(batch)
 else
   n = leave_sending(batch, 'x')
   call('HDEL', P .. ':sending', ARGV[3])

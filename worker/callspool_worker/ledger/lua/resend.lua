@@ -1,20 +1,46 @@
 #!lua flags=allow-oom
--- resend: documents in doubt wait again, without proof: a person may be called twice.
+-- resend: documents in doubt wait again: proven missing, or without proof, if that was decided; a
+-- person may then be called twice.
 -- KEYS[1] prefix
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] ms until it may be taken again
 -- ARGV[4] documents a batch (fewer than it has: it is split)   ARGV[5] tries of the parts
 -- ARGV[6] wake-ups at most
--- Reply: documents that wait again; -1 if they are not in doubt because of this attempt.
--- include: base generations lanes batches parts
+-- ARGV[7] the ms at which the look began that found them missing ('': without proof)
+-- ARGV[8] what that look found   ARGV[9] ms that a look stays good
+-- ARGV[10] places (a mask; '' for all)
+-- Reply: documents that wait again; -1 if they are not in doubt because of this attempt, or if the
+--   look is too old or something has changed since.
+-- include: base generations lanes batches parts doubts
 local batch = load_batch(ARGV[1])
 if not batch or batch.attempt ~= tonumber(ARGV[2]) or batch.phase ~= 'doubt' then return -1 end
-local delay, size = tonumber(ARGV[3]), tonumber(ARGV[4])
+local delay, size, looked, places = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[7]), ARGV[10]
+
+if looked then
+  if NOW - looked > tonumber(ARGV[9]) then return -1 end
+  if call('HGET', batch_key(batch.id), 'seen') ~= ARGV[8] then return -1 end
+end
+
+-- Only some places: the others keep a letter aside, until these have moved out.
+local kept = ''
+if places ~= '' then
+  local letters = {}
+  for place = 1, batch.n do
+    local letter = string.sub(batch.s, place, place)
+    letters[place] = letter == 'd' and string.sub(places, place, place) ~= '1' and 'D' or letter
+  end
+  batch.s = table.concat(letters)
+  kept = string.find(batch.s, 'D') and 'D' or ''
+end
+
 local n = turn(batch, 'd', 'w')
 count(batch.account, 'resent', n)
-count(batch.account, 'unproven', n)
-call('ZREM', P .. ':doubts', batch.id)
+if not looked then count(batch.account, 'unproven', n) end
+if n == 0 then return 0 end
+record(batch, n, looked and 'missing' or 'unproven', '', '')
+if kept == '' then end_doubt(batch) end
+batch.s = string.gsub(batch.s, 'D', 'd')
 call('HSET', batch_key(batch.id), 's', batch.s)
-if n > size then
+if n > size or kept ~= '' then
   wake(split_waiting(batch, 'w', size, math.huge, ARGV[5]), tonumber(ARGV[6]))
   return n
 end

@@ -3,7 +3,8 @@
 -- (because a reply was lost) gets the batch that it already holds.
 -- KEYS[1] prefix
 -- ARGV[1] taker   ARGV[2] documents a batch   ARGV[3] bytes of a body
--- ARGV[4...] accounts to send for, the first first
+-- ARGV[4] 1 if the documents will carry their attempt's mark
+-- ARGV[5...] accounts to send for, the first first
 -- Reply: {batch, attempt, tries, account, lane, space, campaign, pilot, context, schedule,
 --   states, payload pieces, gate it probes or '', ms of the take, seal, lone refusals of the
 --   lane}; {} if nothing may be sent now; {'again'} if there was more to look through than one
@@ -91,7 +92,7 @@ local function try_batch(batch)
   batch.attempt, batch.taken = call('HINCRBY', P .. ':meta', 'attempt', 1), NOW
   batch.seal = batch.seal or seal_of(call('HGET', batch_key(batch.id), 'd'))
   call('HSET', batch_key(batch.id), 's', batch.s, 'phase', 'sending', 'attempt', batch.attempt,
-    'taken', NOW, 'taker', taker, 'seal', batch.seal)
+    'taken', NOW, 'taker', taker, 'seal', batch.seal, 'marked', ARGV[4])
   if waiting < batch.n then
     local sent = string.gsub(string.gsub(batch.s, '[^s]', '0'), 's', '1')
     call('HSET', batch_key(batch.id), 'm' .. batch.attempt, sent)
@@ -144,7 +145,7 @@ if held then
   return reply_for(batch, probe_of(batch))
 end
 local steps = STEPS
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   local throttled = tonumber(call('HGET', P .. ':throttled', ARGV[i]) or '0')
   if throttled <= NOW then
     local found

@@ -8,7 +8,13 @@
 --   probe               `attempt:gate` of the last attempt that tried a closed gate
 --   seal                digest of all digests: an answer names it, and never meets another batch
 --   tries due           tries used up, and when a resting batch may be taken again
---   m<A> t<A> r<A>      of attempt A: places sent (where not all), task ids, run id
+--   m<A>                places that attempt A sent, where not all
+--   t<A> r<A> p<A>      a proof of attempt A: task ids, run id, and its places, where not all that
+--                       the attempt sent; further proofs are t<A>.2 and so on
+--   marked              1 if the last attempt's documents carry its mark
+--   doubted             in doubt: since when
+--   seen changed held   and what the last look found, since when that is so, and why no look can
+--                       prove it
 --   proved              places that a late answer proved created while another attempt sends them
 --   h why proof         attempts so far, the last reason, what a proof has to go by
 --   to from             `batch*documents,` of the parts that its `-` places moved into; what it is
@@ -87,12 +93,16 @@ local function leave_sending(batch, to)
 end
 
 -- Adds one line to the batch's history: attempt, taken, now, documents, outcome, code, detail.
-local function record(batch, documents, outcome, code, detail)
+local function record_of(batch, attempt, taken, documents, outcome, code, detail)
   local line = cjson.encode({
-    batch.attempt, tonumber(batch.taken), NOW, documents, outcome, code, detail,
+    tonumber(attempt), tonumber(taken), NOW, documents, outcome, code, detail,
   })
   local history = call('HGET', batch_key(batch.id), 'h')
   call('HSET', batch_key(batch.id), 'h', history and (history .. '\n' .. line) or line)
+end
+
+local function record(batch, documents, outcome, code, detail)
+  record_of(batch, batch.attempt, batch.taken, documents, outcome, code, detail)
 end
 
 -- A batch without unsettled documents gives its memory back and keeps only what `show` tells.
@@ -100,7 +110,7 @@ local function close_if_settled(batch)
   if string.find(batch.s, UNSETTLED) then return false end
   call('UNLINK', payload_key(batch.id))
   call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'due',
-    'taker', 'probe', 'proved')
+    'taker', 'probe', 'proved', 'marked')
   call('HSET', batch_key(batch.id), 'phase', 'done', 'settled', NOW)
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   forget_empty_lane(batch.lane)

@@ -1,0 +1,37 @@
+"""Documents in doubt: what is known of them, and whether a look at the API may settle them."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from callspool import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from callspool.ledger.driving import Reading
+    from callspool.scripts import Command
+
+BATCHES = 1000
+"""Batches of a space that are looked through."""
+
+
+def read_is_proving(partition: int, accounts: Sequence[str]) -> Reading[bool]:
+    """The round trips that tell whether batches of these accounts may still be proven."""
+    numbers = yield from read_doubtful(partition, accounts)
+    base = keys.prefix(partition)
+    asked: list[Command] = [("HMGET", f"{base}:b{number}", "phase", "held") for number in numbers]
+    replies: list[Any] = (yield asked) if asked else []
+    return any(phase == b"doubt" and not held for phase, held in replies)
+
+
+def read_doubtful(partition: int, accounts: Sequence[str]) -> Reading[list[int]]:
+    """The round trips that list the batches in doubt of these accounts, space by space."""
+    base = keys.prefix(partition)
+    (spaces,) = yield [("ZRANGE", f"{base}:proofs", 0, -1)]
+    names = [space.decode() for space in spaces] if isinstance(spaces, list) else []
+    wanted = [name for name in names if name.partition("|")[0] in accounts]
+    asked: list[Command] = [("ZRANGE", f"{base}:doubts:{name}", 0, BATCHES - 1) for name in wanted]
+    replies: list[Any] = (yield asked) if asked else []
+    return [int(number) for number in chain.from_iterable(replies)]

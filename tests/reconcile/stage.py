@@ -1,0 +1,121 @@
+"""A ledger, an API in a process of its own, and one worker's steps, a step at a time."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import redis
+
+from callspool_sandbox.process import SandboxProcess
+from callspool_worker import body
+from callspool_worker.answers import Answer
+from callspool_worker.api import UnpodApi
+from callspool_worker.decisions import AttemptView, decide
+from callspool_worker.ledger import LaneKey, Taken, calls
+from callspool_worker.reconcile import Prover, Proving
+from callspool_worker.recording import Recorder
+from tests.support.ledgers import LANE, LedgerUnderTest, group
+
+QUIET = 0.6
+"""Seconds of quiet in these tests."""
+
+MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class _Hidden:
+    def reveal(self) -> str:
+        return "tok-0123456789abcdef"
+
+
+@dataclass(frozen=True)
+class _Account:
+    api_url: str
+    api_token: _Hidden = field(default_factory=_Hidden)
+    org_handle: str = "unpod.tv"
+    api_token_file: None = None
+
+
+class Stage:
+    """What a worker does, made to stop between any two steps."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        api: SandboxProcess,
+        *,
+        marked: bool = True,
+        quiet: float = QUIET,
+        quiet_answered: float = QUIET,
+        resend_unproven: bool = False,
+    ) -> None:
+        self.spool = LedgerUnderTest(client, linger_ms=0, mark_attempts=marked)
+        self.ledger = self.spool.ledger
+        self.sandbox = api
+        self.api = UnpodApi({"default": _Account(api.url)}, request_timeout=1.0, max_connections=4)
+        self._recorder = Recorder(self.ledger)
+        self._takers = itertools.count(1)
+        self.reads: list[tuple[str, ...]] = []
+        how = Proving(("default",), quiet, quiet_answered, MAX_ATTEMPTS, resend_unproven)
+        self.prover = Prover(self.ledger, self._get, how)
+
+    def _get(self, account: str, path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
+        self.reads.append(path)
+        return self.api.get(account, path, query)
+
+    def accept(self, ids: list[str], lane: LaneKey = LANE) -> None:
+        documents = [
+            f'{{"name":"Ada","contact_number":"+14155550100","document_id":"{one}"}}'.encode()
+            for one in ids
+        ]
+        self.spool.accept(replace(group(ids, lane), documents=documents))
+
+    def take(self) -> Taken:
+        taken = self.ledger.take(f"me:{next(self._takers)}", ["default"])
+        assert taken is not None
+        return taken
+
+    def post(self, taken: Taken) -> Answer:
+        """Sends a batch, and records nothing."""
+        word = None
+        if self.ledger.limits.mark_attempts:
+            word = body.mark(self.ledger.id, taken.attempt, taken.lane_id)
+        return self.api.create("default", taken.lane.space_token, body.compose(taken, word))
+
+    def record(self, taken: Taken, answer: Answer) -> None:
+        view = AttemptView(taken.count, taken.tries, MAX_ATTEMPTS, taken.refused_alone)
+        self.ledger.run(self._recorder.steps(taken, view, answer, decide(answer, view)))
+
+    def send(self) -> Taken:
+        """Takes a batch, sends it and records what came of it."""
+        taken = self.take()
+        self.record(taken, self.post(taken))
+        return taken
+
+    def look(self, times: int = 1) -> None:
+        """Looks at every space now, whenever it would be due."""
+        for _ in range(times):
+            proofs = self.spool.client.zrange("callspool:{0}:proofs", 0, -1)
+            for space in proofs:
+                self.spool.client.zadd("callspool:{0}:proofs", {space: 0})
+                assert self.prover.look("me")
+            self.spool.check()
+
+    def end_rest(self) -> None:
+        """Whatever rests may be taken now."""
+        due = self.spool.client.zrange("callspool:{0}:due", 0, -1)
+        self.spool.client.zadd("callspool:{0}:due", dict.fromkeys(due, 0))
+        self.ledger.run([calls.sweep(0, self.ledger.limits)])
+
+    def states(self, ids: list[str], lane: LaneKey = LANE) -> str:
+        return "".join(self.spool.state(one, lane) for one in ids)
+
+    def made(self) -> Counter[str]:
+        """How often each document was created."""
+        return Counter(self.sandbox.created())
+
+    def close(self) -> None:
+        self.api.close()

@@ -1,0 +1,23 @@
+-- Documents in doubt, by space, since a space is read back as a whole. P:doubts:<SPACE> holds its
+-- batches by the time they came there, P:proofs when each such space is looked at next; <SPACE> is
+-- `account|space token`. Needs: lanes batches
+local function space_of(batch)
+  -- Of a batch that was settled long ago the lane may be gone: nothing of it is in doubt.
+  return batch.account .. '|' .. (call('HGET', lane_key(batch.lane), 'space') or '')
+end
+
+local function begin_doubt(batch)
+  local space = space_of(batch)
+  call('HDEL', batch_key(batch.id), 'seen', 'held')
+  call('HSET', batch_key(batch.id), 'phase', 'doubt', 'doubted', NOW, 'changed', NOW)
+  call('ZADD', P .. ':doubts:' .. space, NOW, batch.id)
+  call('ZADD', P .. ':proofs', 'LT', NOW, space)
+end
+
+-- To be called while the batch's lane is still known, that is before `close_if_settled`.
+local function end_doubt(batch)
+  local space = space_of(batch)
+  call('ZREM', P .. ':doubts:' .. space, batch.id)
+  call('HDEL', batch_key(batch.id), 'seen', 'held', 'changed', 'doubted')
+  if call('EXISTS', P .. ':doubts:' .. space) == 0 then call('ZREM', P .. ':proofs', space) end
+end

@@ -1,0 +1,144 @@
+-- Proof of creation. It is never thrown away: it settles documents whatever their state, in the
+-- parts too that their batch was split into meanwhile; what is being sent again is settled when that
+-- attempt ends. An attempt may be proven bit by bit: t<A>, then t<A>.2, and so on.
+-- Needs: lanes batches doubts
+local RUNS_KNOWN, RUNS_KNOWN_MS = 20000, 3600000
+
+local function ones(mask)
+  local _, n = string.gsub(mask, '1', '1')
+  return n
+end
+
+-- Remembers for a while whose a run is, so that no other attempt takes it for its own.
+local function know_run(batch, run)
+  if run == '' then return end
+  local key = P .. ':runs:' .. space_of(batch)
+  call('ZADD', key, NOW, run)
+  call('ZREMRANGEBYRANK', key, 0, -RUNS_KNOWN - 1)
+  call('PEXPIRE', key, RUNS_KNOWN_MS)
+end
+
+local function is_proven(batch, attempt, nth)
+  return call('HEXISTS', batch_key(batch.id), 't' .. attempt .. nth) == 1
+end
+
+-- The places that proofs of this attempt have settled so far, as a mask.
+local function proven_by(batch, attempt)
+  local all = call('HGET', batch_key(batch.id), 'm' .. attempt) or string.rep('1', batch.n)
+  local known, k, nth = {}, 1, ''
+  for place = 1, batch.n do known[place] = '0' end
+  while is_proven(batch, attempt, nth) do
+    local mask = call('HGET', batch_key(batch.id), 'p' .. attempt .. nth) or all
+    for place = 1, batch.n do
+      if string.sub(mask, place, place) == '1' then known[place] = '1' end
+    end
+    k = k + 1
+    nth = '.' .. k
+  end
+  return table.concat(known), nth
+end
+
+-- Settles the places in `found`; returns the documents created now and those created already.
+local function settle_found(batch, found)
+  local letters, proved, moved, created, twice = {}, {}, {}, 0, 0
+  for place = 1, batch.n do
+    local letter = string.sub(batch.s, place, place)
+    local is_proved = string.sub(batch.proved or '', place, place) == '1'
+    if string.sub(found, place, place) == '1' then
+      if letter == 'c' or is_proved then
+        twice = twice + 1
+      elseif letter == 's' then
+        is_proved = true
+      elseif letter ~= '-' then
+        moved[letter], letter = (moved[letter] or 0) + 1, 'c'
+      end
+    end
+    letters[place], proved[place] = letter, is_proved and '1' or '0'
+  end
+  batch.s = table.concat(letters)
+  for letter, n in pairs(moved) do
+    move(batch, letter, 'c', n)
+    created = created + n
+  end
+  if batch.phase == 'sending' then
+    call('HSET', batch_key(batch.id), 'proved', table.concat(proved))
+  end
+  return created, twice
+end
+
+-- The packed task ids of some documents among those that were packed together.
+local function pick(packed, wanted)
+  local ids, lines = {}, {}
+  if string.sub(packed, 1, 1) == '\1' then
+    for i, at in ipairs(wanted) do ids[i] = string.sub(packed, at * 16 - 14, at * 16 + 1) end
+    return '\1' .. table.concat(ids)
+  end
+  for line in string.gmatch(string.sub(packed, 2) .. '\n', '([^\n]*)\n') do lines[#lines + 1] = line end
+  for i, at in ipairs(wanted) do ids[i] = lines[at] or '' end
+  return string.sub(packed, 1, 1) .. table.concat(ids, '\n')
+end
+
+-- Leaves out of `found` and `tasks` what `known` holds already.
+local function without(found, tasks, known)
+  local mask, wanted, at = {}, {}, 0
+  for place = 1, #found do
+    local is_found = string.sub(found, place, place) == '1'
+    if is_found then at = at + 1 end
+    if is_found and string.sub(known, place, place) ~= '1' then
+      mask[place], wanted[#wanted + 1] = '1', at
+    else
+      mask[place] = '0'
+    end
+  end
+  if #wanted == at then return found, tasks end
+  return table.concat(mask), pick(tasks, wanted)
+end
+
+-- When an attempt that is over began, as far as the batch knows.
+local function began(batch, attempt)
+  if batch.attempt == tonumber(attempt) then return batch.taken end
+  local history = call('HGET', batch_key(batch.id), 'h') or ''
+  return string.match('\n' .. history, '\n%[' .. attempt .. ',(%d+),') or NOW
+end
+
+-- Calls `each` for the parts that found places of the batch have moved into.
+local function follow(batch, found, tasks, each)
+  local place, at = 0, 0
+  for part, size in string.gmatch(call('HGET', batch_key(batch.id), 'to') or '', '(%d+)%*(%d+),') do
+    local mask, wanted = {}, {}
+    while #mask < tonumber(size) and place < batch.n do
+      place = place + 1
+      local is_found = string.sub(found, place, place)
+      at = at + is_found
+      if string.sub(batch.s, place, place) == '-' then
+        mask[#mask + 1] = is_found
+        if is_found == '1' then wanted[#wanted + 1] = at end
+      end
+    end
+    if #wanted > 0 then each(load_batch(part), table.concat(mask), pick(tasks, wanted)) end
+  end
+end
+
+-- Keeps the proof that `run` created the documents at the places in `found`, with their packed task
+-- ids. Returns the documents created now, those that another attempt had created already, and how
+-- many this proof is about that were not proven before.
+local function prove(batch, attempt, found, run, tasks, code)
+  if not batch then return 0, 0, 0 end -- settled, and forgotten since
+  local known, nth = proven_by(batch, attempt)
+  found, tasks = without(found, tasks, known)
+  if ones(found) == 0 then return 0, 0, 0 end
+  local was_in_doubt = string.find(batch.s, 'd')
+  local created, twice = settle_found(batch, found)
+  if ones(found) < batch.n then call('HSET', batch_key(batch.id), 'p' .. attempt .. nth, found) end
+  call('HSET', batch_key(batch.id), 's', batch.s, 'r' .. attempt .. nth, run, 't' .. attempt .. nth, tasks)
+  if was_in_doubt and not string.find(batch.s, 'd') then end_doubt(batch) end
+  if not string.find(batch.s, 'w') then call('ZREM', P .. ':waiting:' .. batch.account, batch.id) end
+  if not string.find(batch.s, 'x') then call('ZREM', P .. ':dead', batch.id) end
+  record_of(batch, attempt, began(batch, attempt), ones(found), 'created', code, '')
+  close_if_settled(batch)
+  follow(batch, found, tasks, function(part, mask, ids)
+    local more, again = prove(part, attempt, mask, run, ids, code)
+    created, twice = created + more, twice + again
+  end)
+  return created, twice, ones(found)
+end

@@ -1,0 +1,29 @@
+#!lua flags=allow-oom
+-- look: gives the space that is to be read back next to one looker; nobody else gets it until it is
+-- looked at, or for a while.
+-- KEYS[1] prefix
+-- ARGV[1] looker   ARGV[2] ms that it may take   ARGV[3] batches at most   ARGV[4...] accounts
+-- Reply: {space, ms of this look, batches in doubt, the oldest first, ms since when it could not be
+--   read or 0}; {} if none is due.
+-- include: base
+local SPACES = 50 -- looked through in one call, at most
+local mine = {}
+for i = 4, #ARGV do mine[ARGV[i]] = true end
+
+local due = call('ZRANGEBYSCORE', P .. ':proofs', '-inf', NOW, 'LIMIT', 0, SPACES)
+for _, space in ipairs(due) do
+  if mine[string.match(space, '^([^|]*)|')] then
+    local till = tonumber(string.match(call('HGET', P .. ':looking', space) or '0', '^%d+'))
+    if till <= NOW then
+      till = NOW + tonumber(ARGV[2])
+      call('ZADD', P .. ':proofs', till, space)
+      call('HSET', P .. ':looking', space, till .. ' ' .. ARGV[1])
+      local batches = call('ZRANGE', P .. ':doubts:' .. space, 0, ARGV[3] - 1)
+      local failing = call('HGET', P .. ':unreadable', space) or '0'
+      return { space, tostring(NOW), batches, failing }
+    end
+  end
+  -- Somebody looks already, or nobody here can: those behind it get their turn.
+  call('ZADD', P .. ':proofs', NOW + 1000, space)
+end
+return {}

@@ -1,0 +1,63 @@
+"""Reading the API's lists: whatever they hold, only what has the expected shape counts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from callspool_worker.body import MARK_FIELD
+from callspool_worker.reconcile.sightings import RunSeen, TaskSeen
+from callspool_worker.reply import is_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LONGEST_MARK = 100
+
+
+def run_seen(entry: object) -> RunSeen | None:
+    """One entry of the list of runs (D); None if it names no run."""
+    if not isinstance(entry, dict) or not is_id(entry.get("run_id")):
+        return None
+    created, zoned = moment(entry.get("created"))
+    return RunSeen(entry["run_id"], created, zoned, _whole(entry.get("batch_count")))
+
+
+def task_seen(entry: object) -> TaskSeen | None:
+    """One entry of a list of tasks (D, O); None if it names no task."""
+    if not isinstance(entry, dict) or not is_id(entry.get("task_id")):
+        return None
+    given = entry.get("input")
+    document: Mapping[str, object] = given if isinstance(given, dict) else {}
+    mark = document.get(MARK_FIELD)
+    return TaskSeen(
+        entry["task_id"],
+        _word(entry.get("ref_id")) or _word(document.get("document_id")),
+        mark if isinstance(mark, str) and 0 < len(mark) <= LONGEST_MARK else None,
+    )
+
+
+def moment(value: object) -> tuple[float | None, bool]:
+    """A time of the API, in seconds since 1970, and whether it names its zone.
+
+    Without a zone (D shows both) it is taken as UTC.
+    """
+    if not isinstance(value, str):
+        return None, False
+    try:
+        found = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None, False
+    zoned = found.tzinfo is not None
+    return (found if zoned else found.replace(tzinfo=UTC)).timestamp(), zoned
+
+
+def _word(value: object) -> str | None:
+    """An id, which other systems may have written as a number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value else None
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

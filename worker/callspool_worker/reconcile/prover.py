@@ -1,0 +1,57 @@
+"""Proving: spaces with documents in doubt are read back, one look at one space at a time."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING
+
+from callspool_worker.ledger import calls
+from callspool_worker.reconcile.inquiry import LONGEST_FAILING_PAUSE, Inquiry
+from callspool_worker.reconcile.reading import SpaceReader
+from callspool_worker.reconcile.survey import Marks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from callspool_worker.answers import Answer
+    from callspool_worker.ledger import Ledger
+    from callspool_worker.reconcile.inquiry import Proving
+
+
+class Prover:
+    """Reads spaces back. Threads may share it.
+
+    ``get`` reads a path of the API: (account, path, query) → answer.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        get: Callable[[str, tuple[str, ...], Mapping[str, str | int]], Answer],
+        how: Proving,
+    ) -> None:
+        self._ledger = ledger
+        self._get = get
+        self._how = how
+        self._marks = Marks()
+
+    def look(self, looker: str) -> bool:
+        """Looks at the space that is due first, if one is; tells whether one was.
+
+        ``looker`` names this thread among all that ever were. Raises `LedgerUnavailable`.
+        """
+        space = self._ledger.look(looker, self._how.accounts)
+        if space is None:
+            return False
+        reader = SpaceReader(space.space_token, partial(self._get, space.account))
+        inquiry = Inquiry(self._ledger, space, reader, self._marks, self._how)
+        pause, was_read = LONGEST_FAILING_PAUSE, False
+        try:
+            pause, was_read = inquiry.make()
+        finally:
+            looked = calls.looked(
+                self._ledger.partition, looker, space.key, math.ceil(pause * 1000), read=was_read
+            )
+            self._ledger.run([looked])
+        return True

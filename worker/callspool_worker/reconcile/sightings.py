@@ -1,0 +1,97 @@
+"""What was read back from the API, and what the ledger asks about: plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class RunSeen:
+    """A run as the list of runs shows it.
+
+    ``created``: seconds since 1970 by the server's clock, None if it could not be read; ``zoned``
+    tells whether it named its zone. ``batch_count``: documents of its create-call (O), None if
+    the server does not say.
+    """
+
+    run_id: str
+    created: float | None
+    zoned: bool
+    batch_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSeen:
+    """A task: its id, the document that it was made from, and the mark of its attempt."""
+
+    task_id: str
+    document_id: str | None
+    mark: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRead:
+    """A run with the tasks that were there when it was read."""
+
+    seen: RunSeen
+    tasks: tuple[TaskSeen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An attempt in doubt: which of its documents were created?
+
+    ``places``: document id → place in the batch, of all that the attempt sent. ``open``: the
+    places that are still in doubt. ``run_id``: the run that the API named, if it did. ``mark``:
+    the word that its documents carry, None if they carry none. ``sent_ms``: not before that
+    moment, by Redis' clock; ``since_ms``: when the doubt began. ``size``: places of the batch.
+    """
+
+    batch: int
+    attempt: int
+    seal: str
+    lane_id: str
+    places: Mapping[str, int]
+    open: frozenset[int]
+    mark: str | None
+    run_id: str | None
+    answered: bool
+    sent_ms: int
+    since_ms: int
+    tries: int
+    size: int
+    own_runs: frozenset[str] = frozenset()
+    """Runs that were proven to be this attempt's before: more may have appeared in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Documents of an attempt that were created in one run: place → task id.
+
+    ``claimed``: only the documents tell that the run is this attempt's.
+    """
+
+    run_id: str
+    tasks: Mapping[int, str]
+    claimed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What reading back tells of an attempt.
+
+    ``observation`` changes whenever something that may be the attempt's does. ``blocked``: why
+    nothing may be concluded from what is missing, or "". ``twice``: documents with more than one
+    task. ``newest_empty``: when the newest run began (server's clock) that has no task yet and may
+    become the attempt's.
+    """
+
+    found: tuple[Found, ...]
+    observation: str
+    blocked: str = ""
+    twice: int = 0
+    newest_empty: float | None = None

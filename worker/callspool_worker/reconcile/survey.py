@@ -1,0 +1,112 @@
+"""One look at a space: the runs that may be an attempt's in doubt, with their tasks."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from callspool_worker.reconcile.sightings import RunRead, RunSeen
+from callspool_worker.reconcile.timeframe import Clocks, clocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from callspool_worker.reconcile.reading import SpaceReader
+    from callspool_worker.reconcile.sightings import Question, TaskSeen
+
+MARKS_KEPT = 20_000
+
+
+class Marks:
+    """Which mark the tasks of a run carry, as far as it was seen: it never changes."""
+
+    def __init__(self) -> None:
+        self._of: OrderedDict[str, str] = OrderedDict()
+
+    def learn(self, run_id: str, tasks: Sequence[TaskSeen]) -> None:
+        mark = next((task.mark for task in tasks if task.mark), None)
+        if mark is None:
+            return
+        self._of[run_id] = mark
+        if len(self._of) > MARKS_KEPT:
+            self._of.popitem(last=False)
+
+    def of(self, run_id: str) -> str | None:
+        return self._of.get(run_id)
+
+
+class Survey:
+    """Reads what some questions need, each page once for all of them. Raises `Unreadable`.
+
+    ``known``: runs that the ledger knows to be somebody's, and when that was recorded. ``now``
+    tells Redis' time in seconds, ``quiet_of`` for how long nothing has to change.
+    """
+
+    def __init__(
+        self,
+        reader: SpaceReader,
+        questions: Sequence[Question],
+        known: Mapping[str, float],
+        marks: Marks,
+        now: Callable[[], float],
+        quiet_of: Callable[[Question], float],
+    ) -> None:
+        self._reader = reader
+        self._questions = questions
+        self._known = known
+        self._marks = marks
+        self._now = now
+        self._quiet_of = quiet_of
+        self._wanted_marks = {question.mark for question in questions if question.mark}
+        self._wanted_ids = {one for question in questions for one in question.places}
+        self.clocks = Clocks(0.0)
+
+    def read(self) -> list[RunRead]:
+        """The runs that may matter, with their tasks."""
+        named = {question.run_id for question in self._questions if question.run_id}
+        named |= {run for question in self._questions for run in question.own_runs}
+        seen = self._runs() if any(not each.run_id for each in self._questions) else {}
+        for run_id in named - seen.keys():
+            seen[run_id] = RunSeen(run_id, None, zoned=False, batch_count=None)
+        return [
+            self._run_with_tasks(run)
+            for run in seen.values()
+            if run.run_id in named or self._may_matter(run)
+        ]
+
+    def _run_with_tasks(self, run: RunSeen) -> RunRead:
+        tasks = self._reader.tasks(run.run_id, whole=self._concerns)
+        self._marks.learn(run.run_id, tasks)
+        return RunRead(run, tuple(tasks))
+
+    def _runs(self) -> dict[str, RunSeen]:
+        """The runs back to the oldest attempt, and not much further."""
+        begin = min(each.sent_ms for each in self._questions if not each.run_id)
+        found: dict[str, RunSeen] = {}
+        for page in self._reader.runs():
+            found.update((run.run_id, run) for run in page)
+            self.clocks = clocks(self._reader.server_date, self._now(), found.values(), self._known)
+            if all(self.clocks.is_before(run, begin) for run in page):
+                break
+        return {
+            run_id: run for run_id, run in found.items() if not self.clocks.is_before(run, begin)
+        }
+
+    def _may_matter(self, run: RunSeen) -> bool:
+        if run.run_id in self._known:
+            return False
+        if not any(
+            self.clocks.may_be_of(run, each, self._quiet_of(each)) for each in self._questions
+        ):
+            return False
+        mark = self._marks.of(run.run_id)
+        return mark is None or mark in self._wanted_marks
+
+    def _concerns(self, first_page: list[TaskSeen]) -> bool:
+        """Whether the other pages of a run's tasks are needed, too."""
+        marks = {task.mark for task in first_page if task.mark}
+        if marks:
+            return bool(marks & self._wanted_marks)
+        return any(task.document_id in self._wanted_ids for task in first_page) or all(
+            task.document_id is None for task in first_page
+        )
