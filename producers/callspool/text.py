@@ -70,3 +70,8 @@ def kind_of(value: object) -> str:
         if isinstance(value, kinds):
             return name
     return type(value).__name__
+
+
+def shortened(token: str) -> str:
+    """Enough of a space token to recognise it."""
+    return token if len(token) <= 6 else f"{token[:4]}…"

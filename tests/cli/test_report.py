@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from callspool.cli.report import NotCreated, Report
+from callspool.ledger.selector import Selector
 from callspool.ledger.views import GateView
 
 WHOLE = Report(
@@ -52,7 +53,9 @@ def test_a_second_run_of_the_same_file_says_that_there_is_nothing_new() -> None:
 
 
 def test_what_waits_says_why_and_how_to_go_on() -> None:
-    gate = GateView("account", "default", "parked", "Invalid token.", "401", datetime.now(UTC))
+    gate = GateView(
+        "account:default", Selector("default"), "parked", "Invalid token.", "401", datetime.now(UTC)
+    )
     report = Report(
         documents={"read": 3, "accepted": 3, "waiting": 3},
         gates=[gate],

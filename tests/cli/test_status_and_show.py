@@ -6,6 +6,7 @@ import msgspec
 
 from callspool.cli import show, status
 from callspool.identity import Scope
+from callspool.ledger.selector import Selector
 from callspool.ledger.views import AttemptLine, GateView, Story, Summary
 from tests.cli.conftest import Call
 
@@ -15,7 +16,16 @@ SUMMARY = Summary(
     submissions={"created": 10, "throttled": 2},
     runs=10,
     lanes={"open": 1, "paused": 0, "parked": 1},
-    gates=[GateView("space", "default|8KZTOKEN", "parked", "No\x1b[31m access", "403", AT)],
+    gates=[
+        GateView(
+            "space:default|8KZTOKEN",
+            Selector("default", "8KZTOKEN"),
+            "parked",
+            "No\x1b[31m access",
+            "403",
+            AT,
+        )
+    ],
     oldest_waiting_seconds=75.2,
     spooled=40,
     unreadable=1,

@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
+from callspool.identity import Scope
+from callspool.ledger.selector import Selector
 from callspool_worker.ledger import SEPARATOR, Group, LaneKey, Taken
+from tests.ledger.steps import LANE_IDS
 
 STATES = {
     "w": "waiting",
@@ -19,7 +22,7 @@ STATES = {
     "e": "expired",
 }
 UNSETTLED = frozenset("wsdx")
-REPLACEABLE = frozenset("xke")
+REPLACEABLE = frozenset("xXke")
 NOWHERE = (0, 0)
 
 
@@ -164,6 +167,18 @@ class Model:
                 now += 1
         self.events[attempt.taken.lane.account, "created_twice"] += twice
         return now, twice
+
+    def change(self, selector: Selector, old: str, new: str) -> int:
+        """All documents in a state that a selector means change to another one."""
+        meant = [
+            document
+            for document in self.documents
+            if document.letter == old
+            and selector.covers(Scope(*document.lane[:3]), LANE_IDS[document.lane])
+        ]
+        for document in meant:
+            document.letter = new
+        return len(meant)
 
     def forget(self, batches: Set[int], identities: Set[bytes]) -> None:
         """Learns what a ledger has forgotten; of what is not settled it may forget nothing."""

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
+from callspool.ledger.selector import Selector
 from callspool_worker.ledger import LaneKey
 from tests.support.ledgers import LANE, group
 
@@ -26,6 +27,16 @@ GATES = [
     f"lane:{LANE_IDS[LANES[0]]}",
     f"lane:{LANE_IDS[LANES[2]]}",
 ]
+SELECTORS = [
+    Selector(),
+    Selector(account="acme"),
+    Selector(space_token="SPACE"),
+    Selector(campaign="spring"),
+    Selector(campaign=""),
+    Selector(account="default", space_token="SPACE", campaign=""),
+    Selector(lane=LANE_IDS[LANES[0]]),
+    Selector(lane=LANE_IDS[LANES[2]]),
+]
 LONG_AGO, LATER, MUCH_LATER = 1000, 9_000_000_000_000, 9_000_000_000_001
 """Moments at which documents expire; a step lets `LATER` come."""
 
@@ -41,9 +52,15 @@ _WEIGHTS = {
     "report": 30,
     "limit": 3,
     "park": 4,
-    "pause": 1,
+    "pause": 3,
     "open": 3,
-    "end_pause": 3,
+    "resume": 4,
+    "cancel": 2,
+    "cancel_one": 3,
+    "replay": 2,
+    "replay_one": 3,
+    "drop": 1,
+    "drop_one": 2,
     "throttle": 1,
     "sweep": 2,
     "make_everything_due": 6,
@@ -80,8 +97,13 @@ def _arguments(name: str, random: Random) -> Iterator[Any]:
     elif name == "limit":
         yield from (random.randint(1, 7), random.choice([400, 700, 2000]))
         yield random.choice([0, 0, 60_000])
-    elif name in {"park", "pause", "open", "end_pause"}:
+    elif name in {"park", "open"}:
         yield random.choice(GATES)
+    elif name in {"pause", "resume", "cancel", "replay", "drop"}:
+        yield random.choice(SELECTORS)
+    elif name in {"cancel_one", "replay_one", "drop_one"}:
+        yield random.choice(LANES)
+        yield random.randint(0, 24)
     elif name == "throttle":
         yield random.choice(ACCOUNTS)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import redis
 from hypothesis import HealthCheck, Phase, settings
@@ -16,13 +17,18 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from callspool.identity import Scope
+from callspool.ledger.readings import Readings
+from callspool.ledger.selector import Selector
 from callspool.scripts import Call
-from callspool_worker.ledger import Delivery, Group, Limits, Taken, calls
+from callspool_worker.ledger import Delivery, Group, LaneKey, Limits, Taken, calls, operator_calls
+from callspool_worker.ledger.operator_calls import Asked
 from tests.ledger.model import UNSETTLED, Attempt, Document, Model
 from tests.ledger.snapshot import Snapshot
 from tests.ledger.steps import (
     ACCOUNTS,
     LANE_IDS,
+    LANES,
     LATER,
     LONG_AGO,
     MUCH_LATER,
@@ -48,13 +54,15 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model = Model()
         self.accepted: list[Delivery] = []
         self.made = 0
+        self.paused: set[Selector] = set()
+        self.readings = Readings(client)
 
     @rule(step=steps)
     def step(self, step: Step) -> None:
         name, *details = step
         getattr(self, str(name))(*details)
 
-    def run(self, call: Call) -> object:
+    def run(self, call: Call) -> Any:
         return self.ledger.run([call])[0]
 
     # From acceptance to a take
@@ -122,7 +130,8 @@ class LedgerMachine(RuleBasedStateMachine):
         gates = [f"account:{account}", f"space:{account}|{space}", f"lane:{taken.lane_id}"]
         before = [gate for gate in gates if gate in closed]
         assert all(closed[gate]["probe"] == "ready" for gate in before)
-        assert all(closed[gate]["kind"] == "parked" for gate in before)
+        scope = Scope(*taken.lane[:3])
+        assert not any(one.covers(scope, taken.lane_id) for one in self.paused)
         assert taken.gate in (before or [""])
 
     def check_size(self, taken: Taken) -> None:
@@ -211,15 +220,63 @@ class LedgerMachine(RuleBasedStateMachine):
     def park(self, gate: str) -> None:
         self.run(calls.park(0, self.ledger.limits, gate, reason="401", code="401"))
 
-    def pause(self, gate: str) -> None:
-        script = calls.park(0, self.ledger.limits, gate, reason="", code="").script
-        self.run(script.call([P], [gate, "paused", "an operator", "", 0, 0]))
-
     def open(self, gate: str) -> None:
         self.run(calls.open_gate(0, gate, lanes=1))
 
-    def end_pause(self, gate: str) -> None:
-        self.run(calls.open_gate(0, gate, lanes=1, paused=True))
+    # What operators do
+
+    def pause(self, selector: Selector) -> None:
+        new, _ = self.run(operator_calls.pause(0, self.asked(selector)))
+        assert bool(new) != (selector in self.paused)
+        self.paused.add(selector)
+
+    def resume(self, selector: Selector) -> None:
+        scopes = {LANE_IDS[lane]: Scope(*lane[:3]) for lane in LANES}
+        gates = self.readings.gates()
+        inside = [gate for gate in gates if selector.contains(gate.selector, scopes)]
+        step = operator_calls.resume(0, self.asked(selector), 0, inside, lanes=1)
+        assert self.run(step)[1:] == [1] * len(inside)
+        self.paused -= {gate.selector for gate in inside}
+
+    def cancel(self, selector: Selector) -> None:
+        asked = self.asked(selector)
+        done = sum(
+            self.run(operator_calls.cancel(0, asked, account, "0", "0", 0, 1000))[1]
+            for account in ACCOUNTS
+        )
+        assert done == self.model.change(selector, "w", "k")
+
+    def replay(self, selector: Selector) -> None:
+        step = operator_calls.replay(0, self.asked(selector), "0", "0", 0, 1000)
+        assert self.run(step)[1] == self.model.change(selector, "x", "w")
+
+    def drop(self, selector: Selector) -> None:
+        step = operator_calls.drop(0, self.asked(selector), "0", "0", 0, 1000)
+        assert self.run(step)[1] == self.model.change(selector, "x", "X")
+
+    def cancel_one(self, lane: LaneKey, number: int) -> None:
+        self.change_one(operator_calls.cancel_one, lane, number, "w", "k")
+
+    def replay_one(self, lane: LaneKey, number: int) -> None:
+        self.change_one(operator_calls.replay_one, lane, number, "x", "w")
+
+    def drop_one(self, lane: LaneKey, number: int) -> None:
+        self.change_one(operator_calls.drop_one, lane, number, "x", "X")
+
+    def change_one(
+        self, verb: Callable[..., Call], lane: LaneKey, number: int, old: str, new: str
+    ) -> None:
+        name = digest(f"c{number}", lane)
+        known = self.model.known.get(name)
+        letter = known.letter if known else ""
+        found, done, _ = self.run(verb(0, self.asked(Selector(), f"c{number}"), name, 0))
+        assert found.decode() == letter
+        assert done == (letter == old)
+        if known and done:
+            known.letter = new
+
+    def asked(self, selector: Selector, document_id: str | None = None) -> Asked:
+        return Asked("ann@desk", selector, document_id)
 
     def throttle(self, account: str) -> None:
         self.run(calls.throttle(0, account, 60_000))
@@ -236,7 +293,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def open_all(self) -> None:
         for gate in self.hash("gates"):
-            self.end_pause(gate)
+            self.open(gate)
+        self.resume(Selector())
 
     def let_documents_expire(self) -> None:
         for number, batch in Snapshot(self.client).all_batches():

@@ -57,6 +57,30 @@ COMMANDS = {
         "callspool.cli.invalid:invalid",
         "List what workers refused, and why.",
     ),
+    "lanes": Entry(
+        "callspool.cli.lanes:lanes",
+        "List what waits where, for how long, and why.",
+    ),
+    "pause": Entry(
+        "callspool_worker.commands.pausing:pause",
+        "Stop sending; nothing is lost meanwhile.",
+    ),
+    "resume": Entry(
+        "callspool_worker.commands.pausing:resume",
+        "Send again what was paused or parked.",
+    ),
+    "cancel": Entry(
+        "callspool_worker.commands.cancel:cancel",
+        "Take back documents that wait.",
+    ),
+    "dead": Entry(
+        "callspool_worker.commands.dead:dead",
+        "List, replay and drop what cannot be sent.",
+    ),
+    "journal": Entry(
+        "callspool.cli.journal:journal",
+        "List who changed what, and when.",
+    ),
 }
 
 

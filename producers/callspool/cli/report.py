@@ -33,8 +33,10 @@ class Report:
 
     ``documents``: `COUNTS`, of these files; what is absent is 0. ``submissions``: answers to
     create-calls by outcome. ``invalid_reasons``: refused rows by reason. ``duplicates_since``:
-    when the first of the contacts that the ledger knew already was accepted. ``where``: the flags
-    that lead other commands to the same ledger. ``again``: the command that goes on with the rest.
+    when the first of the contacts that the ledger knew already was accepted. ``gates``: all that
+    are closed; ``paused``: those among them by which an operator keeps these documents. ``where``:
+    the flags that lead other commands to the same ledger. ``again``: the command that goes on with
+    the rest.
     """
 
     documents: Mapping[str, int]
@@ -44,6 +46,7 @@ class Report:
     invalid_reasons: Mapping[str, int] = field(default_factory=dict)
     not_created: Sequence[NotCreated] = ()
     gates: Sequence[GateView] = ()
+    paused: Sequence[GateView] = ()
     duplicates_since: datetime | None = None
     where: str = ""
     again: str = ""
@@ -78,7 +81,7 @@ class Report:
             *self._row_lines(),
             *self._document_lines(),
             *self._reason_lines(),
-            *gate_lines(self.gates),
+            *gate_lines(self.gates, self.where),
             *self._next_lines(),
         ]
 
@@ -127,8 +130,15 @@ class Report:
         where = f" {self.where}" if self.where else ""
         lines = [f"Next: callspool status{where}, callspool show DOCUMENT_ID{where}"]
         unfinished = self.count("waiting") + self.count("sending")
+        if unfinished and self.paused:
+            commands = ", ".join(f"callspool resume {gate.selector.flags}" for gate in self.paused)
+            lines.append(
+                f"{counted(self.count('waiting'), 'document is', 'documents are')} paused by an"
+                f" operator and not sent until they are resumed: {commands}{where}"
+            )
         if unfinished and self.again:
-            lines.append(f"To go on with {counted(unfinished, 'document')}: {self.again}")
+            then = ", after that" if self.paused else ""
+            lines.append(f"To go on with {counted(unfinished, 'document')}{then}: {self.again}")
         return lines
 
 

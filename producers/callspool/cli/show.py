@@ -5,6 +5,7 @@ import msgspec
 
 from callspool.cli.connection import ledger_client
 from callspool.cli.exits import Exit
+from callspool.cli.journal import journal_lines, journal_object
 from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.times import local, span
 from callspool.cli.wording import counted, plain, shortened
@@ -60,6 +61,7 @@ def show(
 
 def _as_object(story: Story) -> dict[str, object]:
     fields = {name: getattr(story, name) for name in Story.__dataclass_fields__}
+    fields["journal"] = [journal_object(entry) for entry in story.journal]
     return {**fields.pop("scope")._asdict(), **fields}
 
 
@@ -83,6 +85,7 @@ def lines_of(story: Story) -> list[str]:
         f"{plain(story.document_id, 100)}: {state}",
         *(f"  {name:<8}  {value}" for name, value in rows if value),
         *(f"  {_attempt(each)}" for each in story.attempts),
+        *(f"  {line}" for line in journal_lines(story.journal)),
         f"  next: {story.next_step}",
     ]
 

@@ -4,7 +4,8 @@ import click
 import msgspec
 
 from callspool.cli.connection import ledger_client
-from callspool.cli.gates import gate_lines
+from callspool.cli.gates import gate_lines, gate_object
+from callspool.cli.journal import journal_lines, journal_object
 from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.report import COUNTS, Json, submissions_in_order
 from callspool.cli.times import span
@@ -48,7 +49,8 @@ def as_object(summary: Summary) -> Json:
         "lanes": summary.lanes,
         "unreadable": summary.unreadable,
         "oldest_waiting_seconds": summary.oldest_waiting_seconds,
-        "gates": summary.gates,
+        "gates": [gate_object(gate) for gate in summary.gates],
+        "journal": [journal_object(entry) for entry in summary.journal],
     }
 
 
@@ -56,7 +58,8 @@ def lines_of(summary: Summary) -> list[str]:
     """The status as people read it."""
     found = summary.documents
     if not any(found.values()) and not summary.spooled:
-        return ["Nothing was enqueued here yet: callspool send FILE puts contacts into the queue."]
+        nothing = "Nothing was enqueued here yet: callspool send FILE puts contacts into the queue."
+        return [nothing, *_steering_lines(summary)]
     states = {name: found.get(name, 0) for name in COUNTS if name not in (*_BESIDE, "read")}
     beside = {name: found.get(name, 0) for name in ("duplicate", "invalid")}
     width = len(f"{max(*states.values(), found.get('accepted', 0)):,}")
@@ -74,4 +77,13 @@ def lines_of(summary: Summary) -> list[str]:
     lines.append(f"lanes: {listing(summary.lanes) or 'none'}")
     if summary.oldest_waiting_seconds is not None:
         lines.append(f"oldest wait: {span(summary.oldest_waiting_seconds)}")
-    return lines + gate_lines(summary.gates)
+    return lines + _steering_lines(summary)
+
+
+def _steering_lines(summary: Summary) -> list[str]:
+    """What is not sent now and why, and what operators did last."""
+    lines = gate_lines(summary.gates)
+    if summary.journal:
+        lines.append("last done by operators (callspool journal):")
+        lines += [f"  {line}" for line in journal_lines(summary.journal)]
+    return lines

@@ -5,6 +5,10 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from callspool import text as texts
+
+shortened = texts.shortened
+
 _DIGIT = re.compile(r"\d")
 _NUMBERS = ("contact_number", "alternate_number")
 SHOWN_DIGITS = 4
@@ -30,11 +34,6 @@ def masked(number: str) -> str:
     """A phone number of which only the last digits can be read."""
     hidden = len(_DIGIT.findall(number)) - SHOWN_DIGITS
     return _DIGIT.sub("•", number, count=hidden) if hidden > 0 else number
-
-
-def shortened(token: str) -> str:
-    """Enough of a token to recognise it."""
-    return token if len(token) <= 6 else f"{token[:4]}…"
 
 
 def document_lines(raw: bytes) -> list[str]:

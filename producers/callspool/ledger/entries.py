@@ -1,10 +1,9 @@
-"""The ledger's records of batches, gates and lanes, as values. What writes them is the worker."""
+"""The ledger's records of batches, as values. What writes them is the worker."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import msgspec
 
@@ -189,26 +188,3 @@ def _run_value(run: str, place: int) -> int:
             break
         found = int(value)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class GateEntry:
-    """A closed gate: what it keeps from being sent, and why."""
-
-    gate: str
-    kind: str
-    reason: str
-    code: str
-    since_ms: int
-
-    @classmethod
-    def read(cls, gate: bytes, record: bytes) -> GateEntry:
-        """The gate as the worker recorded it."""
-        found: dict[str, Any] = _decode(record)
-        return cls(
-            gate.decode(),
-            found["kind"],
-            found.get("reason", ""),
-            found.get("code", ""),
-            int(found["since"]),
-        )

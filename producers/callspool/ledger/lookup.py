@@ -10,7 +10,11 @@ import msgspec
 from callspool import keys
 from callspool.identity import Scope, digester
 from callspool.ledger.entries import STATES, BatchEntry
+from callspool.ledger.gates import read_gates
+from callspool.ledger.journal import KEPT, about, read_journal
+from callspool.ledger.lanes import GatesBefore
 from callspool.ledger.next_step import next_step
+from callspool.ledger.selector import Selector
 from callspool.ledger.views import AttemptLine, DocumentStatus, Story
 from callspool.scripts import Call, load
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from callspool.ledger.driving import Reading
+    from callspool.ledger.views import JournalEntry
     from callspool.scripts import Command
 
 IDENTITIES_A_CALL = 500
@@ -86,30 +91,26 @@ def read_stories(
     campaign: str | None,
 ) -> Reading[list[Story]]:
     """The round trips that tell a document's stories, one for each scope that knows it."""
-    base = keys.prefix(partition)
-    (members,) = yield [("SMEMBERS", f"{base}:scopes")]
-    wanted = (account, space_token, campaign)
-    scopes = [
-        scope
-        for scope in sorted(_scopes(members))
-        if all(want is None or want == part for want, part in zip(wanted, scope, strict=True))
-    ]
+    wanted = Selector(account, space_token, campaign)
+    scopes = [scope for scope in (yield from read_scopes(partition)) if wanted.covers(scope, "")]
     digests = [digester(scope)(document_id) for scope in scopes]
     places = yield from read_places(partition, digests)
     known = [(scope, place) for scope, place in zip(scopes, places, strict=True) if place]
     batches = yield from read_batches(partition, sorted({place.batch for _, place in known}))
-    (gates,) = yield [("HKEYS", f"{base}:gates")]
-    closed = {gate.decode() for gate in gates} if isinstance(gates, list) else set()
+    before = GatesBefore((yield from read_gates(partition)))
+    journal = (yield from read_journal(partition, KEPT)) if known else []
     return [
-        _story(scope, document_id, place, batches[place.batch], closed)
+        _story(scope, document_id, place, batches[place.batch], before, journal)
         for scope, place in known
         if place.batch in batches
     ]
 
 
-def _scopes(members: object) -> list[Scope]:
+def read_scopes(partition: int) -> Reading[list[Scope]]:
+    """The round trip that reads every scope that a document was ever accepted for."""
+    (members,) = yield [("SMEMBERS", f"{keys.prefix(partition)}:scopes")]
     found = members if isinstance(members, set | list) else ()
-    return [Scope(*msgspec.json.decode(member)) for member in found]
+    return sorted(Scope(*msgspec.json.decode(member)) for member in found)
 
 
 def _place(text: str) -> Place | None:
@@ -145,7 +146,12 @@ def _attempts(place: Place, batch: BatchEntry) -> int:
 
 
 def _story(
-    scope: Scope, document_id: str, place: Place, batch: BatchEntry, closed_gates: set[str]
+    scope: Scope,
+    document_id: str,
+    place: Place,
+    batch: BatchEntry,
+    before: GatesBefore,
+    journal: Sequence[JournalEntry],
 ) -> Story:
     status = _status(document_id, place, batch)
     attempts = [
@@ -174,5 +180,6 @@ def _story(
         reason=status.reason,
         batch=place.batch,
         lane=batch.lane,
-        next_step=next_step(scope, place.letter, batch, closed_gates),
+        next_step=next_step(document_id, place.letter, batch, before.find(scope, batch.lane)),
+        journal=about(journal, scope, batch.lane, document_id, status.accepted_at),
     )

@@ -2,42 +2,44 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from callspool.identity import Scope
     from callspool.ledger.entries import BatchEntry
+    from callspool.ledger.views import GateView
 
 
-def next_step(scope: Scope, letter: str, batch: BatchEntry, closed_gates: set[str]) -> str:
-    """The next thing that will happen, or what can be done."""
+def next_step(document_id: str, letter: str, batch: BatchEntry, gate: GateView | None) -> str:
+    """The next thing that will happen, or the command that would change it.
+
+    ``gate``: what keeps its lane from sending, if anything does.
+    """
     if letter == "w":
-        return _waiting(scope, batch, closed_gates)
+        return _waiting(batch, gate)
     return {
         "s": "It is being sent; the answer will be recorded.",
         "d": "It may have been created, so it is not sent again; look into the space, or start"
         " workers with CALLSPOOL_ON_DOUBT=resend, which may call somebody twice.",
         "c": "The API has it; the call itself is the API's business.",
-        "x": "It is not sent again; correct the document and enqueue it anew.",
-        "X": "It was enqueued anew, and that document is the one that counts now.",
-        "k": "It was cancelled and will not be sent.",
+        "x": "It is not sent again by itself: correct the document and enqueue it anew, or"
+        f" `callspool dead replay --document-id {shlex.quote(document_id)}` sends it as it is.",
+        "X": "It was given up (callspool dead drop); enqueued anew, it is sent.",
+        "k": "It was cancelled and will not be sent; enqueued anew, it is.",
         "e": "Its time was over before it could be sent; enqueue it anew with a later one.",
     }[letter]
 
 
-def _waiting(scope: Scope, batch: BatchEntry, closed_gates: set[str]) -> str:
-    behind = (
-        f"account:{scope.account}",
-        f"space:{scope.account}|{scope.space_token}",
-        f"lane:{batch.lane}",
-    )
-    closed = next((gate for gate in behind if gate in closed_gates), None)
-    if closed:
-        level = closed.partition(":")[0]
+def _waiting(batch: BatchEntry, gate: GateView | None) -> str:
+    if gate is not None and gate.kind == "paused":
+        by = f" by {gate.by}" if gate.by else ""
+        return f"It is paused{by}; `callspool resume {gate.selector.flags}` lets it be sent."
+    if gate is not None:
         return (
-            f"Its {level} is parked (callspool status says why); it is tried again now and then,"
-            " and at once by a new `callspool run`."
+            f"Its {gate.selector.level} is parked (callspool status says why); it is tried again"
+            f" now and then, and at once after `callspool resume {gate.selector.flags}` or by a"
+            " new `callspool run`."
         )
     if batch.phase == "resting":
         due = datetime.fromtimestamp(batch.due_ms / 1000, UTC).astimezone()

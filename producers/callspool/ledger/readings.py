@@ -9,12 +9,18 @@ import redis.asyncio
 
 from callspool import keys
 from callspool.errors import QueueUnavailable
+from callspool.identity import Scope
+from callspool.ledger.dead import read_dead
 from callspool.ledger.doubts import read_is_proving
 from callspool.ledger.driving import drive, drive_async, read_replies
+from callspool.ledger.gates import read_gates
+from callspool.ledger.journal import read_journal
+from callspool.ledger.lanes import read_lanes
 from callspool.ledger.lookup import (
     Place,
     read_batches,
     read_places,
+    read_scopes,
     read_statuses,
     read_stories,
 )
@@ -26,10 +32,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from callspool.call_request import CheckedEnvelope
-    from callspool.identity import Scope
     from callspool.ledger.driving import Reading
     from callspool.ledger.entries import BatchEntry
-    from callspool.ledger.views import GateView, Refused, Unreadable
+    from callspool.ledger.selector import Selector
+    from callspool.ledger.views import (
+        DeadView,
+        GateView,
+        JournalEntry,
+        LaneView,
+        Refused,
+        Unreadable,
+    )
     from callspool.scripts import Command
 
 __all__ = ["AsyncReadings", "DocumentStatus", "Place", "Readings", "Story", "Summary"]
@@ -118,13 +131,40 @@ class Readings:
         return self._run(read_is_proving(self._partition, accounts))
 
     def gates_before(self, envelope: CheckedEnvelope) -> list[GateView]:
-        """The closed gates that keep the documents of such a request from being sent."""
-        mine = {
-            ("account", envelope.account),
-            ("space", f"{envelope.account}|{envelope.space_token}"),
-            ("lane", envelope.lane_id),
+        """What keeps the documents of such a request from being sent."""
+        scope, lane = envelope.scope, envelope.lane_id
+        return [gate for gate in self.gates() if gate.selector.covers(scope, lane)]
+
+    def gates(self) -> list[GateView]:
+        """What is paused, then what is parked."""
+        return self._run(read_gates(self._partition))
+
+    def lanes(self) -> list[LaneView]:
+        """Every lane with unsettled documents."""
+        return self._run(read_lanes(self._partition))
+
+    def dead(self, selector: Selector, most: int) -> tuple[list[DeadView], int]:
+        """The newest dead documents that may be replayed; and how many there are."""
+        return self._run(read_dead(self._partition, selector, most))
+
+    def journal(self, most: int) -> list[JournalEntry]:
+        """What operators did last, the newest first."""
+        return self._run(read_journal(self._partition, most))
+
+    def scopes_of(self, lanes: Sequence[str]) -> dict[str, Scope]:
+        """The scopes of those lanes that hold documents."""
+        base = keys.prefix(self._partition)
+        fields = ("account", "space", "campaign")
+        found = self._ask(*(("HMGET", f"{base}:l{lane}", *fields) for lane in lanes))
+        return {
+            lane: Scope(*(part.decode() for part in parts))
+            for lane, parts in zip(lanes, found, strict=True)
+            if None not in parts
         }
-        return [gate for gate in self.summary().gates if (gate.level, gate.name) in mine]
+
+    def scopes(self) -> list[Scope]:
+        """Every scope that a document was ever accepted for."""
+        return self._run(read_scopes(self._partition))
 
     def _ask(self, *commands: Command) -> list[Any]:
         return self._run(read_replies(commands))

@@ -1,14 +1,17 @@
-"""How the whole installation stands, read in two round trips whatever its size."""
+"""How the whole installation stands, read in two round trips; in some more, while gates are closed,
+to count the lanes behind them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from callspool import keys
-from callspool.ledger.entries import STATES, GateEntry
-from callspool.ledger.views import GateView, Summary
+from callspool.ledger.entries import STATES
+from callspool.ledger.gates import gate_commands, gates_of
+from callspool.ledger.journal import entries_of, journal_command
+from callspool.ledger.lanes import read_lane_states
+from callspool.ledger.views import Summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +28,7 @@ OUTCOMES = (
     "no_answer",
     "not_sent",
 )
+JOURNAL_SHOWN = 5
 COUNTED = ("accepted", "duplicate", "invalid", *dict.fromkeys(STATES.values()))
 
 
@@ -32,36 +36,37 @@ def read_summary(partition: int) -> Reading[Summary]:
     """The round trips that read a `Summary`."""
     base = keys.prefix(partition)
     first: list[Command] = [
+        *gate_commands(partition),
         ("HGETALL", f"{base}:counts"),
         ("HGETALL", f"{base}:submissions"),
-        ("HGETALL", f"{base}:gates"),
         ("SCARD", f"{base}:lanes"),
         ("XLEN", keys.dead_stream(keys.REQUESTS, partition)),
         ("SMEMBERS", f"{base}:accounts"),
         ("TIME",),
+        ("HGET", f"{base}:meta", "journal"),
     ]
-    counts, submissions, gates, lanes, unreadable, accounts, time = yield first
-    entries = [GateEntry.read(gate, record) for gate, record in _mapping(gates).items()]
-    names = sorted(_set(accounts))
+    paused, parked, counts, submissions, lanes, unreadable, accounts, time, last = yield first
+    gates = gates_of(paused, parked)
+    names, newest = sorted(_set(accounts)), int(last) if isinstance(last, bytes) else 0
     second: list[Command] = [
         ("ZRANGE", f"{base}:waiting:{name.decode()}", 0, 0, "WITHSCORES") for name in names
     ]
-    second += [("SCARD", f"{base}:parked:{entry.gate}") for entry in entries]
-    replies = yield second
-    oldest, parked = replies[: len(names)], replies[len(names) :]
-    behind = {"parked": 0, "paused": 0}
-    for entry, held in zip(entries, parked, strict=True):
-        behind[entry.kind] = behind.get(entry.kind, 0) + _number(held)
+    second.append(journal_command(partition, newest, JOURNAL_SHOWN))
+    *oldest, journal = yield second
+    states = {"open": _number(lanes), "paused": 0, "parked": 0}
+    if gates:
+        states = yield from read_lane_states(partition)
     found = _mapping(counts)
     return Summary(
         documents=_documents(found),
         submissions=_submissions(_mapping(submissions)),
         runs=_sum(found, "runs"),
-        lanes={"open": max(0, _number(lanes) - sum(behind.values())), **behind},
-        gates=[_view(entry) for entry in entries],
+        lanes=states,
+        gates=gates,
         oldest_waiting_seconds=_oldest(oldest, time),
         spooled=max(0, int(found.get(b"spooled", 0))),
         unreadable=_number(unreadable),
+        journal=entries_of(newest, journal),
     )
 
 
@@ -94,12 +99,6 @@ def _first_score(reply: list[Any]) -> float:
     """The score of the first member: RESP3 pairs them, RESP2 lists them in a row."""
     first = reply[0]
     return float(first[1] if isinstance(first, list | tuple) else reply[1])
-
-
-def _view(entry: GateEntry) -> GateView:
-    level, _, name = entry.gate.partition(":")
-    since = datetime.fromtimestamp(entry.since_ms / 1000, UTC)
-    return GateView(level, name, entry.kind, entry.reason, entry.code, since)
 
 
 def _mapping(reply: object) -> Mapping[bytes, bytes]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from callspool.identity import Scope
+    from callspool.ledger.selector import Selector
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +60,67 @@ class Story:
     batch: int
     lane: str
     next_step: str
+    journal: list[JournalEntry] = field(default_factory=list)
+    """What operators did that concerns it, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateView:
-    """Why something is not sent: ``kind`` parked or paused, at an account, a space or a lane."""
+    """Why something is not sent: ``kind`` parked (by workers) or paused (``by`` an operator).
 
-    level: str
+    ``name`` is the ledger's own, ``selector`` tells what stands behind the gate.
+    """
+
     name: str
+    selector: Selector
     kind: str
     reason: str
     code: str
     since: datetime
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """What an operator did, and to how many documents, messages or gates."""
+
+    number: int
+    at: datetime
+    by: str
+    command: str
+    selector: Selector
+    document_id: str | None = None
+    documents: int = 0
+    messages: int = 0
+    opened: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LaneView:
+    """A lane with unsettled documents. ``state``: open, paused or parked, by ``gate``.
+
+    ``oldest``: when the batch was opened that waits longest, None if nothing waits.
+    """
+
+    lane: str
+    scope: Scope
+    pilot: str
+    waiting: int
+    unsettled: int
+    oldest: datetime | None
+    state: str
+    gate: GateView | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadView:
+    """A document that cannot be sent, and why."""
+
+    document_id: str
+    scope: Scope
+    lane: str
+    reason: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +138,8 @@ class Summary:
     oldest_waiting_seconds: float | None = None
     spooled: int = 0
     unreadable: int = 0
+    journal: list[JournalEntry] = field(default_factory=list)
+    """What operators did last, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)

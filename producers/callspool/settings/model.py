@@ -45,6 +45,7 @@ class Settings:
     space_token: str | None = DEFAULTS["space_token"]
     pilot: str | None = DEFAULTS["pilot"]
     context: str | None = DEFAULTS["context"]
+    operator: str | None = DEFAULTS["operator"]
     processes: int = DEFAULTS["processes"]
     threads: int = DEFAULTS["threads"]
     config: Path | None = None

@@ -133,6 +133,12 @@ SETTINGS = (
     Setting("space_token", Word(), None, "space of requests that name none, on the command line"),
     Setting("pilot", Word(), None, "agent of requests that name none, on the command line"),
     Setting("context", Text(), None, "context of requests that have none; the API demands one"),
+    Setting(
+        "operator",
+        Word(),
+        None,
+        "who changes what, in the journal; else the login name and the machine's",
+    ),
     Setting("processes", Whole(1, 64), 2, "worker processes", "processes"),
     Setting("threads", Whole(1, 256), 8, "threads of each worker process", "threads"),
 )

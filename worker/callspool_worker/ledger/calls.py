@@ -220,15 +220,12 @@ def bury_missing(partition: int, batch: int, attempt: int, detail: str) -> Call:
 def park(partition: int, limits: Limits, gate: str, *, reason: str, code: str) -> Call:
     """Stops sending what lies behind a gate, and has it tried again now and then."""
     probes = limits.first_probe_ms, limits.last_probe_ms
-    return _call("close_gate", partition, gate, "parked", reason, code, *probes)
+    return _call("close_gate", partition, gate, reason, code, *probes)
 
 
-def open_gate(partition: int, gate: str, lanes: int = 500, *, paused: bool = False) -> Call:
-    """Lets lanes behind a gate send again: ``lanes`` of them at once, the others bit by bit.
-
-    What an operator paused is opened only with ``paused``.
-    """
-    return _call("open_gate", partition, gate, lanes, WAKE_UPS_AT_MOST, int(paused))
+def open_gate(partition: int, gate: str, lanes: int = 500) -> Call:
+    """Lets lanes behind a gate send again: ``lanes`` of them at once, the others bit by bit."""
+    return _call("open_gate", partition, gate, lanes, WAKE_UPS_AT_MOST)
 
 
 def throttle(partition: int, account: str, delay_ms: int) -> Call:

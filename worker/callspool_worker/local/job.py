@@ -233,7 +233,7 @@ class Job:
     def _words(self) -> str:
         settled = self.tracker.settled
         words = f"{self.intake.counts.read:,} rows read, {settled['c']:,} created"
-        for letter, word in (("x", "dead"), ("e", "expired")):
+        for letter, word in (("x", "dead"), ("k", "cancelled"), ("e", "expired")):
             if settled[letter]:
                 words += f", {settled[letter]:,} {word}"
         if self._in_doubt:

@@ -29,6 +29,8 @@ def report_of(job: Job, enqueued: int, seconds: float, where: str, again: str) -
     invalid_reasons = Counter(job.intake.faults)
     if refused:
         invalid_reasons[REFUSED_BY_WORKER] += refused
+    gates = after.gates if states["waiting"] else []
+    before_these = readings.gates_before(job.envelope) if gates else []
     accepted = states.total()
     duplicate = counts.duplicate + standing.duplicate
     invalid = counts.invalid + refused
@@ -53,7 +55,8 @@ def report_of(job: Job, enqueued: int, seconds: float, where: str, again: str) -
             NotCreated(state, reason, number)
             for (state, reason), number in standing.reasons.items()
         ],
-        gates=after.gates if states["waiting"] else (),
+        gates=gates,
+        paused=[gate for gate in before_these if gate.kind == "paused"],
         duplicates_since=standing.known_since,
         where=where,
         again=again,

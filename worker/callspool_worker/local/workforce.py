@@ -54,11 +54,12 @@ class Workforce:
         """Starts the workers and returns at once.
 
         Whoever starts a run wants it to try: what an earlier one found parked is tried again.
+        What an operator paused stays paused.
         """
         if self._local is not None:
-            for gate in Readings(self.client).summary().gates:
+            for gate in Readings(self.client).gates():
                 if gate.kind == "parked":
-                    reopen(self._ledger, f"{gate.level}:{gate.name}")
+                    reopen(self._ledger, gate.name)
         self._running = True
         self._started_at = time.monotonic()
         self._supervisor.start()

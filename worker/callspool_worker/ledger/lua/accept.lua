@@ -117,7 +117,8 @@ local function leave_open(batch)
   touched[batch.lane] = batch
 end
 
--- May a known identity be accepted anew? Dead, cancelled and expired documents may.
+-- May a known identity be accepted anew? Dead, cancelled and expired documents may; dead ones that
+-- still have their identity as an `X` were dropped.
 local function is_replaceable(value)
   local id, place = math.floor(value / PLACES), value % PLACES + 1
   local old = load_batch(id)
@@ -130,7 +131,7 @@ local function is_replaceable(value)
     if close_if_settled(old) then call('ZREM', P .. ':dead', id) end
     return true
   end
-  return letter == 'k' or letter == 'e'
+  return letter == 'k' or letter == 'e' or letter == 'X'
 end
 
 -- Claims an identity for a place in a batch; false if it is a duplicate.

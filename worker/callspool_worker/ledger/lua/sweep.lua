@@ -33,8 +33,9 @@ local function end_backoff(id)
   end
 end
 
--- The gate was opened, and more lanes stood behind it than one call frees.
+-- The gate was opened, or the pause was ended, and more lanes stood behind it than one call frees.
 local function go_on_opening(gate)
+  if call('HEXISTS', P .. ':pauses', gate) == 1 then return end -- and it was paused again
   ready = ready + unpark(gate, limit)
   if call('SCARD', P .. ':parked:' .. gate) > 0 then call('ZADD', P .. ':due', NOW, 'G' .. gate) end
 end
@@ -43,7 +44,9 @@ end
 local function probe(gate)
   local known = call('HGET', P .. ':gates', gate)
   if not known then return go_on_opening(gate) end
-  if call('SCARD', P .. ':parked:' .. gate) == 0 then
+  local is_deserted = call('SCARD', P .. ':parked:' .. gate) == 0
+  -- Its lanes may wait behind a pause meanwhile.
+  if is_deserted and call('EXISTS', P .. ':pauses') == 0 then
     call('HDEL', P .. ':gates', gate)
     return
   end
@@ -52,8 +55,10 @@ local function probe(gate)
   call('HSET', P .. ':gates', gate, cjson.encode(state))
   local pause = math.min(tonumber(ARGV[5]) * 2 ^ math.min(state.refusals, 20), tonumber(ARGV[6]))
   call('ZADD', P .. ':due', NOW + pause, 'G' .. gate)
-  unpark(gate, 1)
-  ready = ready + 1
+  if not is_deserted then
+    unpark(gate, 1)
+    ready = ready + 1
+  end
 end
 
 local function end_throttle(account)

@@ -25,7 +25,7 @@ local function reply_for(batch, gate)
 end
 
 -- The gate that keeps a lane from sending, if any; and whether a batch may try it. That has to be
--- so for every gate that the lane stands behind: no probe of an account sends what is paused.
+-- so for every gate that the lane stands behind.
 local function closed_gate(lane, account, space)
   local gates, found = gates_of(lane, account, space), nil
   for i, closed in ipairs(call('HMGET', P .. ':gates', unpack(gates))) do
@@ -35,6 +35,35 @@ local function closed_gate(lane, account, space)
     end
   end
   return found, true
+end
+
+-- What an operator paused that the lane belongs to, if anything.
+local function pause_before(lane, account, space, campaign)
+  local pauses = pauses_of(lane, account, space, campaign)
+  for i, paused in ipairs(call('HMGET', P .. ':pauses', unpack(pauses))) do
+    if paused then return pauses[i] end
+  end
+end
+
+-- Whether nothing at all is parked or paused, as a rule.
+local is_all_open = call('EXISTS', P .. ':gates', P .. ':pauses') == 0
+
+-- Nil if the lane may send. Else the gate that a batch of it may try; or false, and it waits.
+local function turned_away(lane, account)
+  if is_all_open then return nil end
+  local f = call('HMGET', lane_key(lane), 'space', 'campaign')
+  local gate, may_try = closed_gate(lane, account, f[1])
+  local pause = pause_before(lane, account, f[1], f[2])
+  if pause then
+    park(lane, pause)
+    if gate and may_try then unpark(gate, 1) end -- no probe sends what is paused: another lane may
+    return false
+  end
+  if gate and not may_try then
+    park(lane, gate)
+    return false
+  end
+  return gate
 end
 
 local function send_probe(batch, gate)
@@ -121,10 +150,8 @@ local function take_for(account, steps)
     local lane = call('LPOP', ring)
     if not lane then return nil, steps end
     call('HSET', lane_key(lane), 'ring', '0')
-    local gate, may_try = closed_gate(lane, account, call('HGET', lane_key(lane), 'space'))
-    if gate and not may_try then
-      park(lane, gate)
-    else
+    local gate = turned_away(lane, account)
+    if gate ~= false then
       local batch
       batch, steps = take_from(lane, steps)
       if call('LLEN', queue_key(lane)) > 0 then join_ring(lane, account) end

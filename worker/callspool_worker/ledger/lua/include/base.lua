@@ -4,8 +4,8 @@ local call = redis.call
 local TIME = call('TIME')
 local NOW = TIME[1] * 1000 + math.floor(TIME[2] / 1000)
 
--- One letter a document in a batch's `states`. A dead document whose identity was accepted anew
--- becomes `X`: still dead, but settled, and never to be replayed.
+-- One letter a document in a batch's `states`. A dead document whose identity was accepted anew, or
+-- that an operator dropped, becomes `X`: still dead, but settled, and never to be replayed.
 local STATE = {
   w = 'waiting', s = 'sending', d = 'in_doubt', c = 'created',
   x = 'dead', X = 'dead', k = 'cancelled', e = 'expired',

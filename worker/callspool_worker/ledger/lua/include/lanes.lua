@@ -14,24 +14,36 @@ local function join_ring(lane, account)
   end
 end
 
--- The gates that a lane stands behind, widest first.
+-- The gates that a worker may park before a lane, widest first.
 local function gates_of(lane, account, space)
   return { 'account:' .. account, 'space:' .. account .. '|' .. space, 'lane:' .. lane }
 end
 
+-- What an operator may have paused before a lane, widest first: the names of selectors
+-- (callspool/ledger/selector.py).
+local function pauses_of(lane, account, space, campaign)
+  local a, s, c = 'account=' .. account, 'space=' .. space, 'campaign=' .. campaign
+  local a_s, a_c, s_c = a .. '\31' .. s, a .. '\31' .. c, s .. '\31' .. c
+  return { 'all', a, s, c, a_s, a_c, s_c, a_s .. '\31' .. c, 'lane=' .. lane }
+end
+
 -- A lane that holds nothing any more leaves no trace.
 local function forget_empty_lane(lane)
-  local f = call('HMGET', lane_key(lane), 'unsettled', 'open', 'ring', 'gated', 'account', 'space')
+  local f = call('HMGET', lane_key(lane), 'unsettled', 'open', 'ring', 'gated', 'account', 'space',
+    'campaign')
   if not f[1] or tonumber(f[1]) > 0 or f[2] ~= '' then return end
   call('UNLINK', lane_key(lane), queue_key(lane))
   call('SREM', P .. ':lanes', lane)
   if f[3] == '1' then call('LREM', P .. ':ring:' .. f[5], 1, lane) end
   if f[4] then
     for _, gate in ipairs(gates_of(lane, f[5], f[6])) do call('SREM', P .. ':parked:' .. gate, lane) end
+    for _, pause in ipairs(pauses_of(lane, f[5], f[6], f[7])) do
+      call('SREM', P .. ':parked:' .. pause, lane)
+    end
   end
 end
 
--- Has a lane wait behind a closed gate.
+-- Has a lane wait behind a closed gate, or a pause.
 local function park(lane, gate)
   call('SADD', P .. ':parked:' .. gate, lane)
   call('HSET', lane_key(lane), 'gated', '1')
@@ -49,6 +61,19 @@ local function unpark(gate, limit)
     end
   end
   return ready
+end
+
+-- Opens a gate ('gates') or ends a pause ('pauses'): at most `limit` lanes are free at once, the
+-- sweep frees the others. Tells how many are left, and how many batches are ready.
+local function open_gate(kind, gate, limit)
+  call('HDEL', P .. ':' .. kind, gate)
+  local ready, left = unpark(gate, limit), call('SCARD', P .. ':parked:' .. gate)
+  if left > 0 then
+    call('ZADD', P .. ':due', NOW, 'G' .. gate)
+  else
+    call('ZREM', P .. ':due', 'G' .. gate)
+  end
+  return left, ready
 end
 
 -- How many batches an account has ready to be taken, counted up to about `most`.

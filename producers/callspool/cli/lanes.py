@@ -1,0 +1,125 @@
+"""`callspool lanes`: what waits where, and why it is not sent."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+import msgspec
+
+from callspool.cli.connection import ledger_client
+from callspool.cli.gates import Json, gate_object, why
+from callspool.cli.options import json_option, redis_option, state_dir_option
+from callspool.cli.selecting import completed, selector_options
+from callspool.cli.times import span
+from callspool.cli.wording import counted, plain, shortened
+from callspool.ledger.readings import Readings
+from callspool.ledger.selector import Selector
+from callspool.ledger.views import LaneView
+
+_EXAMPLES = """\b
+Examples:
+  callspool lanes
+  callspool lanes --campaign spring --sort oldest
+  callspool lanes --limit 1000 --json | jq -r '.lanes[] | select(.state == "parked").lane'
+"""
+_HEADINGS = ("lane", "account", "space", "campaign", "pilot", "waiting", "oldest", "state", "why")
+
+
+@click.command(epilog=_EXAMPLES)
+@selector_options(required=False)
+@click.option(
+    "--sort",
+    type=click.Choice(["waiting", "oldest"]),
+    default="waiting",
+    show_default=True,
+    help="Which lanes come first: the largest, or those that wait longest.",
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, metavar="N"
+)
+@redis_option
+@state_dir_option
+@json_option
+def lanes(
+    selector: Selector,
+    sort: str,
+    limit: int,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> None:
+    """List the lanes: documents that can share a create-call, how many wait, how long, and why.
+
+    A lane is open, paused by an operator, or parked by workers because of what the API said.
+    """
+    with ledger_client(redis_url, state_dir) as client:
+        readings = Readings(client)
+        selector = completed(selector, readings)
+        found = [lane for lane in readings.lanes() if selector.covers(lane.scope, lane.lane)]
+        now = readings.now_ms() / 1000
+    found.sort(key=_largest if sort == "waiting" else _oldest)
+    shown, more = found[:limit], max(0, len(found) - limit)
+    if as_json:
+        objects = [lane_object(lane, now) for lane in shown]
+        click.echo(msgspec.json.encode({"lanes": objects, "total": len(found), "more": more}))
+        return
+    for line in _table([_HEADINGS, *(_row(lane, now) for lane in shown)]) if shown else []:
+        click.echo(line)
+    if not shown:
+        click.echo("No lane holds documents that are not settled.")
+    if more:
+        click.echo(f"and {counted(more, 'lane')} more (--limit, --json)")
+
+
+def lane_object(lane: LaneView, now: float) -> Json:
+    """A lane as scripts read it; ``now`` in unix seconds."""
+    return {
+        "lane": lane.lane,
+        **lane.scope._asdict(),
+        "pilot": lane.pilot,
+        "waiting": lane.waiting,
+        "unsettled": lane.unsettled,
+        "oldest_waiting_seconds": _waited(lane.oldest, now),
+        "state": lane.state,
+        "reason": why(lane.gate) if lane.gate else None,
+        "gate": gate_object(lane.gate) if lane.gate else None,
+    }
+
+
+def _largest(lane: LaneView) -> tuple[int, str]:
+    return -lane.waiting, lane.lane
+
+
+def _oldest(lane: LaneView) -> tuple[float, str]:
+    return lane.oldest.timestamp() if lane.oldest else float("inf"), lane.lane
+
+
+def _waited(oldest: datetime | None, now: float) -> float | None:
+    return None if oldest is None else round(max(0.0, now - oldest.timestamp()), 3)
+
+
+def _row(lane: LaneView, now: float) -> tuple[str, ...]:
+    waited = _waited(lane.oldest, now)
+    return (
+        lane.lane,
+        lane.scope.account,
+        shortened(lane.scope.space_token),
+        plain(lane.scope.campaign, 24) or "-",
+        plain(lane.pilot, 24),
+        f"{lane.waiting:,}",
+        "-" if waited is None else span(waited),
+        lane.state,
+        why(lane.gate) if lane.gate else "",
+    )
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    right = _HEADINGS.index("waiting")
+    return [
+        "  ".join(
+            cell.rjust(width) if place == right else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,207 @@
+"""`callspool dead`: documents that cannot be sent, and messages that no worker could read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from callspool.cli.connection import ledger_client
+from callspool.cli.exits import Exit
+from callspool.cli.gates import named, selector_object
+from callspool.cli.options import json_option, redis_option, state_dir_option
+from callspool.cli.selecting import completed, document_option, selector_options
+from callspool.cli.times import local
+from callspool.cli.wording import counted, plain, shortened
+from callspool.ledger.readings import Readings
+from callspool_worker.commands.steered import agreed, steering, yes_option
+from callspool_worker.commands.told import of_each, one_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from callspool.ledger.selector import Selector
+    from callspool.ledger.views import DeadView
+    from callspool_worker.steering import One, Steering
+
+_EXAMPLES = """\b
+Examples:
+  callspool dead list --campaign spring
+  callspool dead replay --document-id crm-17
+  callspool dead replay --space-token 8KZ…
+  callspool dead drop --all
+  callspool dead replay --messages
+"""
+_NOT_DEAD = {
+    "w": "waits to be sent",
+    "s": "is being sent",
+    "d": "is in doubt, not dead",
+    "c": "was created",
+    "X": "was given up before; enqueue it anew to have it sent",
+    "k": "was cancelled; enqueue it anew to have it sent",
+    "e": "expired; enqueue it anew to have it sent",
+}
+_messages_option = click.option(
+    "--messages", is_flag=True, help="The messages that no worker could read, instead."
+)
+
+
+@click.group("dead", epilog=_EXAMPLES)
+def dead() -> None:
+    """List, replay and drop what cannot be sent: documents, and unreadable messages."""
+
+
+@dead.command("list", epilog=_EXAMPLES)
+@selector_options(required=False)
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, metavar="N"
+)
+@redis_option
+@state_dir_option
+@json_option
+def list_(
+    selector: Selector, limit: int, redis_url: str | None, state_dir: str | None, as_json: bool
+) -> None:
+    """List documents that cannot be sent, in the API's own words, the newest first.
+
+    And the messages that no worker could read, which are kept whole.
+    """
+    with ledger_client(redis_url, state_dir) as client:
+        readings = Readings(client)
+        selector = completed(selector, readings)
+        documents, total = readings.dead(selector, limit)
+        messages = [] if selector.as_object() else readings.unreadable(limit)
+    if as_json:
+        found = {
+            "documents": [_as_object(each) for each in documents],
+            "total": total,
+            "more": total - len(documents),
+            "messages": messages,
+        }
+        click.echo(msgspec.json.encode(found))
+        return
+    lines = [_line(each) for each in documents]
+    if total > len(documents):
+        lines.append(f"and {counted(total - len(documents), 'document')} more (--limit)")
+    lines += [
+        f"{local(each.at)}  message {each.message} ({counted(each.bytes, 'byte')}), kept whole:"
+        f" {plain(each.reason)}"
+        for each in messages
+    ]
+    for line in lines or ["Nothing is dead here."]:
+        click.echo(line)
+
+
+def _as_object(each: DeadView) -> dict[str, object]:
+    return {
+        "document_id": each.document_id,
+        **each.scope._asdict(),
+        "lane": each.lane,
+        "reason": each.reason,
+        "at": each.at,
+    }
+
+
+def _line(each: DeadView) -> str:
+    campaign = f", campaign {plain(each.scope.campaign, 40)}" if each.scope.campaign else ""
+    return (
+        f"{local(each.at)}  {plain(each.document_id, 100)} (space"
+        f" {shortened(each.scope.space_token)}{campaign}): {plain(each.reason) or 'no reason'}"
+    )
+
+
+def _dead_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    decorated = command
+    for option in (
+        json_option,
+        state_dir_option,
+        redis_option,
+        yes_option,
+        selector_options(required=True),
+        _messages_option,
+        document_option,
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+@dead.command("replay", epilog=_EXAMPLES)
+@_dead_options
+def replay(**given: Any) -> int:
+    """Let dead documents wait again, with all their tries before them.
+
+    Under the same identity: nobody is called twice by it. A document that was enqueued anew
+    meanwhile is not replayed.
+    """
+    return _change("replay", "replayed", "waits again", **given)
+
+
+@dead.command("drop", epilog=_EXAMPLES)
+@_dead_options
+def drop(**given: Any) -> int:
+    """Give up dead documents for good, and free their memory. Asks first on a terminal.
+
+    They stay counted as dead. Enqueued anew, they are sent.
+    """
+    return _change("drop", "dropped", "is given up", **given)
+
+
+def _change(
+    verb: str,
+    done: str,
+    it: str,
+    *,
+    document_id: str | None,
+    messages: bool,
+    selector: Selector,
+    yes: bool,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> int:
+    if messages and (document_id is not None or selector.as_object()):
+        raise click.UsageError("--messages are of no document: leave the other flags out")
+    with steering(redis_url, state_dir) as steer:
+        selector = completed(selector, steer.readings)
+        if verb == "drop" and not _agreed_to_drop(steer, document_id, messages, selector, yes):
+            click.echo("Nothing was dropped.", err=True)
+            return Exit.INTERRUPTED
+        if document_id is not None:
+            one: list[One] = getattr(steer, f"{verb}_one")(document_id, selector)
+            return _tell_one(document_id, one, done, it, as_json)
+        number = (
+            getattr(steer, f"{verb}_messages")() if messages else getattr(steer, verb)(selector)
+        )
+    if as_json:
+        selected = {} if messages else {"selector": selector_object(selector)}
+        click.echo(msgspec.json.encode({done: number, "messages": messages, **selected}))
+        return Exit.DONE
+    what = counted(number, "message" if messages else "dead document")
+    click.echo(f"{what} {done}{'' if messages else f' ({named(selector)})'}.")
+    return Exit.DONE
+
+
+def _agreed_to_drop(
+    steer: Steering, document_id: str | None, messages: bool, selector: Selector, yes: bool
+) -> bool:
+    if yes:
+        return True
+    if messages:
+        what = counted(steer.readings.summary().unreadable, "unreadable message")
+    elif document_id is not None:
+        what = plain(document_id, 100)
+    else:
+        what = (
+            f"{counted(steer.readings.dead(selector, 1)[1], 'dead document')} ({named(selector)})"
+        )
+    return agreed(f"Give up {what} for good?", yes=False)
+
+
+def _tell_one(document_id: str, found: list[One], done: str, it: str, as_json: bool) -> int:
+    if as_json:
+        click.echo(msgspec.json.encode(one_object(document_id, done, found)))
+    for line in [] if as_json else of_each(document_id, found, it, _NOT_DEAD):
+        click.echo(line)
+    again = {"replayed": "w", "dropped": "X"}[done]
+    return Exit.DONE if any(one.done or one.letter == again for one in found) else Exit.NOT_ALL

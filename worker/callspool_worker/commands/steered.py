@@ -1,0 +1,56 @@
+"""What the commands share by which operators steer: the ledger, who asks, and the question."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from callspool.cli.connection import ledger_client
+from callspool.cli.progress import Progress, is_terminal
+from callspool.cli.wording import counted
+from callspool.settings import load_settings
+from callspool_worker.steering import Steering
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@contextmanager
+def steering(redis_url: str | None, state_dir: str | None) -> Iterator[Steering]:
+    """The ledger, for what an operator does to it; shows how far that is on a terminal.
+
+    Raises what `ledger_client` raises.
+    """
+    with ledger_client(redis_url, state_dir) as client, Progress(None, quiet=True) as progress:
+
+        def tell(documents: int) -> None:
+            progress.update(documents, lambda: counted(documents, "document"))
+
+        yield Steering(client, operator(), tell)
+
+
+def operator() -> str:
+    """Who asks: CALLSPOOL_OPERATOR, else the login name and the machine's."""
+    named = load_settings(os.environ).operator
+    if named:
+        return named
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):  # a user without a name, as in some containers
+        name = f"uid {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"
+
+
+def agreed(question: str, *, yes: bool) -> bool:
+    """Whether to go on: asks on a terminal, unless ``--yes`` was given."""
+    if yes or not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+        return True
+    return click.confirm(question, err=is_terminal(sys.stderr))

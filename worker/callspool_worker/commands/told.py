@@ -1,0 +1,44 @@
+"""What became of one document, told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from callspool.cli.wording import plain, shortened
+from callspool.ledger.entries import STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from callspool.identity import Scope
+    from callspool_worker.steering import One
+
+
+def of_each(
+    document_id: str, found: Sequence[One], done: str, else_it: Mapping[str, str]
+) -> list[str]:
+    """A line for each scope that knows the document; or that none does."""
+    name = plain(document_id, 100)
+    if not found:
+        unknown = "it is still in the queue (callspool status), was refused (callspool invalid)"
+        return [f"{name} is not known here: {unknown}, or was never enqueued."]
+    return [
+        f"{name} {done if one.done else else_it[one.letter]} ({_where(one.scope)})."
+        for one in found
+    ]
+
+
+def one_object(document_id: str, verb: str, found: Sequence[One]) -> dict[str, object]:
+    """The same for scripts: ``verb`` tells whether it was done, ``was`` the state before."""
+    return {
+        "document_id": document_id,
+        verb: sum(one.done for one in found),
+        "documents": [
+            {**one.scope._asdict(), verb: one.done, "was": STATES[one.letter]} for one in found
+        ],
+    }
+
+
+def _where(scope: Scope) -> str:
+    campaign = f", campaign {plain(scope.campaign, 80)}" if scope.campaign else ""
+    return f"account {scope.account}, space {shortened(scope.space_token)}{campaign}"

@@ -1,0 +1,127 @@
+"""One typed function for each script by which operators steer; as `calls`, apart for its length.
+
+``number`` is that of the journal's entry that a command adds to, 0 until it has one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from callspool import keys
+from callspool_worker.ledger import scripts
+from callspool_worker.ledger.calls import WAKE_UPS_AT_MOST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from callspool.ledger.selector import Selector
+    from callspool.ledger.views import GateView
+    from callspool.scripts import Argument, Call
+
+
+class Asked(NamedTuple):
+    """What an operator asks for, and who that is."""
+
+    by: str
+    selector: Selector
+    document_id: str | None = None
+
+    @property
+    def record(self) -> bytes:
+        """What is asked for, as scripts and the journal have it."""
+        asked = self.selector.as_object()
+        if self.document_id is not None:
+            asked["document_id"] = self.document_id
+        return msgspec.json.encode(asked)
+
+
+def _call(name: str, partition: int, *args: Argument) -> Call:
+    return scripts.load(name).call([keys.prefix(partition)], args)
+
+
+def pause(partition: int, asked: Asked) -> Call:
+    """Stops sending what belongs to a selector, now and later."""
+    return _call("pause", partition, asked.selector.name, asked.by, asked.record)
+
+
+def held(partition: int, number: int, documents: int) -> Call:
+    """Writes into the journal how many documents a pause or its end concerned."""
+    return _call("held", partition, number, documents)
+
+
+def resume(
+    partition: int, asked: Asked, number: int, gates: Sequence[GateView], lanes: int = 500
+) -> Call:
+    """Ends pauses and opens parked gates; ``lanes`` are free at once, the others bit by bit."""
+    names: list[Argument] = []
+    for gate in gates:
+        names += ["pauses" if gate.kind == "paused" else "gates", gate.name]
+    return _call(
+        "resume", partition, lanes, WAKE_UPS_AT_MOST, number, asked.by, asked.record, *names
+    )
+
+
+def cancel(
+    partition: int, asked: Asked, account: str, cursor: str, began_ms: str, number: int, piece: int
+) -> Call:
+    """Takes back waiting documents of an account that a selector means, a piece a call."""
+    return _call(
+        "cancel", partition, account, cursor, piece, began_ms, number, asked.by, asked.record
+    )
+
+
+def cancel_one(partition: int, asked: Asked, digest: bytes, number: int) -> Call:
+    """Takes back one waiting document."""
+    return _call("cancel_one", partition, digest, number, asked.by, asked.record)
+
+
+def replay(
+    partition: int, asked: Asked, cursor: str, began_ms: str, number: int, piece: int
+) -> Call:
+    """Lets dead documents of a selector wait again, a piece a call."""
+    return _call(
+        "replay",
+        partition,
+        cursor,
+        piece,
+        began_ms,
+        number,
+        asked.by,
+        asked.record,
+        WAKE_UPS_AT_MOST,
+    )
+
+
+def replay_one(partition: int, asked: Asked, digest: bytes, number: int) -> Call:
+    """Lets one dead document wait again."""
+    return _call("replay_one", partition, digest, number, asked.by, asked.record, WAKE_UPS_AT_MOST)
+
+
+def drop(partition: int, asked: Asked, cursor: str, began_ms: str, number: int, piece: int) -> Call:
+    """Gives up dead documents of a selector for good, a piece a call."""
+    return _call("drop", partition, cursor, piece, began_ms, number, asked.by, asked.record)
+
+
+def drop_one(partition: int, asked: Asked, digest: bytes, number: int) -> Call:
+    """Gives up one dead document for good."""
+    return _call("drop_one", partition, digest, number, asked.by, asked.record)
+
+
+def replay_messages(
+    partition: int, by: str, after: str, last: str, number: int, piece: int
+) -> Call:
+    """Hands unreadable messages to the workers again, a piece a call."""
+    stream, dead = keys.stream(keys.REQUESTS, partition), keys.dead_stream(keys.REQUESTS, partition)
+    return scripts.load("replay_messages").call(
+        [keys.prefix(partition), stream, dead], [after, last, piece, number, by]
+    )
+
+
+def drop_messages(partition: int, by: str, after: str, last: str, number: int, piece: int) -> Call:
+    """Gives up unreadable messages, a piece a call."""
+    dead = keys.dead_stream(keys.REQUESTS, partition)
+    return scripts.load("drop_messages").call(
+        [keys.prefix(partition), dead], [after, last, piece, number, by]
+    )
