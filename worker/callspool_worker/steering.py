@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from callspool.errors import QueueUnavailable
 from callspool.identity import digester
 from callspool.ledger.readings import Readings
+from callspool.ledger.views import GateView
 from callspool_worker.ledger import Ledger, LedgerUnavailable, Limits, operator_calls
 from callspool_worker.ledger.operator_calls import Asked
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 
     from callspool.identity import Scope
     from callspool.ledger.selector import Selector
-    from callspool.ledger.views import GateView
     from callspool.scripts import Call
 
 BATCHES = 100
@@ -72,15 +73,16 @@ class Steering:
         """Stops sending what a selector means, now and later; what is being sent finishes."""
         asked = Asked(self._by, selector)
         new, number = self._run(operator_calls.pause(self._ledger.partition, asked))
-        (gate,) = [
-            gate
-            for gate in self.readings.gates()
-            if gate.kind == "paused" and gate.selector == selector
-        ]
+        known = [gate for gate in self.readings.gates() if gate.name == selector.name]
         documents = self.waiting(selector)[0]
         if new:
             self._run_any(operator_calls.held(self._ledger.partition, _int(number), documents))
-        return Paused(gate, not new, documents)
+        return Paused(known[0] if known else self._ended(selector), not new, documents)
+
+    def _ended(self, selector: Selector) -> GateView:
+        """A pause that somebody ended in the moment since it was made."""
+        now = datetime.fromtimestamp(self.readings.now_ms() / 1000, UTC)
+        return GateView(selector.name, selector, "paused", "", "", now, self._by)
 
     def resume(self, selector: Selector) -> Resumed:
         """Ends every pause, and opens every parked gate, of what a selector means."""
