@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from callspool.ledger.selector import Selector
     from callspool.scripts import Call
 
-BATCHES = 100
+BATCHES = 50
 """What one call of a script changes at most, about: some milliseconds of Redis."""
 
 GATES = 500

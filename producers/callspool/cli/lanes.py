@@ -1,7 +1,7 @@
 """`callspool lanes`: what waits where, and why it is not sent."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import click
 import msgspec
@@ -56,14 +56,22 @@ def lanes(
         readings = Readings(client)
         selector = completed(selector, readings)
         found = [lane for lane in readings.lanes() if selector.covers(lane.scope, lane.lane)]
+        found.sort(key=lambda lane: (-lane.waiting, lane.lane))
+        asked = found if sort == "oldest" else found[:limit]
+        since = readings.oldest([lane.lane for lane in asked if lane.waiting])
         now = readings.now_ms() / 1000
-    found.sort(key=_largest if sort == "waiting" else _oldest)
+    if sort == "oldest":
+        latest = datetime.max.replace(tzinfo=UTC)
+        found.sort(key=lambda lane: since.get(lane.lane, latest))
     shown, more = found[:limit], max(0, len(found) - limit)
+    waits = {lane: max(0.0, now - oldest.timestamp()) for lane, oldest in since.items()}
     if as_json:
-        objects = [lane_object(lane, now) for lane in shown]
+        objects = [lane_object(lane, waits.get(lane.lane)) for lane in shown]
         click.echo(msgspec.json.encode({"lanes": objects, "total": len(found), "more": more}))
         return
-    for line in _table([_HEADINGS, *(_row(lane, now) for lane in shown)]) if shown else []:
+    for line in (
+        _table([_HEADINGS, *(_row(lane, waits.get(lane.lane)) for lane in shown)]) if shown else []
+    ):
         click.echo(line)
     if not shown:
         click.echo("No lane holds documents that are not settled.")
@@ -71,35 +79,22 @@ def lanes(
         click.echo(f"and {counted(more, 'lane')} more (--limit, --json)")
 
 
-def lane_object(lane: LaneView, now: float) -> Json:
-    """A lane as scripts read it; ``now`` in unix seconds."""
+def lane_object(lane: LaneView, waited: float | None) -> Json:
+    """A lane as scripts read it; ``waited`` in seconds."""
     return {
         "lane": lane.lane,
         **lane.scope._asdict(),
         "pilot": lane.pilot,
         "waiting": lane.waiting,
         "unsettled": lane.unsettled,
-        "oldest_waiting_seconds": _waited(lane.oldest, now),
+        "oldest_waiting_seconds": None if waited is None else round(waited, 3),
         "state": lane.state,
         "reason": why(lane.gate) if lane.gate else None,
         "gate": gate_object(lane.gate) if lane.gate else None,
     }
 
 
-def _largest(lane: LaneView) -> tuple[int, str]:
-    return -lane.waiting, lane.lane
-
-
-def _oldest(lane: LaneView) -> tuple[float, str]:
-    return lane.oldest.timestamp() if lane.oldest else float("inf"), lane.lane
-
-
-def _waited(oldest: datetime | None, now: float) -> float | None:
-    return None if oldest is None else round(max(0.0, now - oldest.timestamp()), 3)
-
-
-def _row(lane: LaneView, now: float) -> tuple[str, ...]:
-    waited = _waited(lane.oldest, now)
+def _row(lane: LaneView, waited: float | None) -> tuple[str, ...]:
     return (
         lane.lane,
         lane.scope.account,

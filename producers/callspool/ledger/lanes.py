@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
+from callspool import keys
 from callspool.identity import Scope
 from callspool.ledger.gates import read_gates
-from callspool.ledger.pieces import read_pieces
+from callspool.ledger.pieces import PIECE, read_pieces
 from callspool.ledger.views import LaneView
+from callspool.scripts import load
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from callspool.ledger.driving import Reading
     from callspool.ledger.views import GateView
 
@@ -23,7 +30,6 @@ class _Lane(NamedTuple):
     pilot: str
     waiting: int
     unsettled: int
-    oldest_ms: int
 
 
 class _Resting(NamedTuple):
@@ -55,38 +61,30 @@ def read_lanes(partition: int) -> Reading[list[LaneView]]:
     """The round trips that read every lane: those with unsettled documents."""
     before = GatesBefore((yield from read_gates(partition)))
     rows = yield from read_pieces(partition, "lanes", _Lane)
-    resting = yield from read_pieces(partition, "resting", _Resting)
-    oldest: dict[str, int] = {}
-    for lane, opened_ms in resting:
-        oldest[lane] = min(opened_ms, oldest.get(lane, opened_ms))
-    return [
-        _view(row, oldest.get(row.lane, 0), before) for row in {r.lane: r for r in rows}.values()
-    ]
+    found: dict[str, LaneView] = {}
+    for lane, account, space_token, campaign, pilot, waiting, unsettled in rows:
+        scope = Scope(account, space_token, campaign)
+        found[lane] = LaneView(lane, scope, pilot, waiting, unsettled, before.find(scope, lane))
+    return list(found.values())
 
 
 def read_lane_states(partition: int) -> Reading[dict[str, int]]:
     """The round trips that count the lanes by state."""
-    gates = yield from read_gates(partition)
-    before = GatesBefore(gates)
-    rows = yield from read_pieces(partition, "lanes", _Lane)
-    counts = {"open": 0, "paused": 0, "parked": 0}
-    for row in {r.lane: r for r in rows}.values():
-        gate = before.find(Scope(row.account, row.space_token, row.campaign), row.lane)
-        counts[gate.kind if gate else "open"] += 1
-    return counts
+    lanes = yield from read_lanes(partition)
+    return {"open": 0, "paused": 0, "parked": 0} | Counter(lane.state for lane in lanes)
 
 
-def _view(row: _Lane, resting_ms: int, before: GatesBefore) -> LaneView:
-    scope = Scope(row.account, row.space_token, row.campaign)
-    gate = before.find(scope, row.lane)
-    oldest_ms = min(filter(None, (row.oldest_ms, resting_ms)), default=0)
-    return LaneView(
-        lane=row.lane,
-        scope=scope,
-        pilot=row.pilot,
-        waiting=row.waiting,
-        unsettled=row.unsettled,
-        oldest=datetime.fromtimestamp(oldest_ms / 1000, UTC) if row.waiting and oldest_ms else None,
-        state=gate.kind if gate else "open",
-        gate=gate,
-    )
+def read_oldest(partition: int, lanes: Sequence[str]) -> Reading[dict[str, datetime]]:
+    """The round trips that tell when the batch was opened that waits longest in each lane."""
+    script, base = load("callspool.ledger", "oldest"), keys.prefix(partition)
+    oldest: dict[str, int] = {}
+    for at in range(0, len(lanes), PIECE):
+        piece = lanes[at : at + PIECE]
+        (reply,) = yield [script.call([base], [msgspec.json.encode(piece)])]
+        found = msgspec.json.decode(reply, type=list[int]) if isinstance(reply, bytes) else []
+        oldest |= {lane: ms for lane, ms in zip(piece, found, strict=True) if ms}
+    wanted = frozenset(lanes)
+    for lane, opened_ms in (yield from read_pieces(partition, "resting", _Resting)):
+        if lane in wanted:
+            oldest[lane] = min(opened_ms, oldest.get(lane, opened_ms))
+    return {lane: datetime.fromtimestamp(ms / 1000, UTC) for lane, ms in oldest.items()}

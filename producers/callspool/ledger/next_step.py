@@ -20,8 +20,11 @@ def next_step(document_id: str, letter: str, batch: BatchEntry, gate: GateView |
         return _waiting(batch, gate)
     return {
         "s": "It is being sent; the answer will be recorded.",
-        "d": "It may have been created, so it is not sent again; look into the space, or start"
-        " workers with CALLSPOOL_ON_DOUBT=resend, which may call somebody twice.",
+        "d": "It may have been created: workers read its space back, and send it again only if it"
+        " is proven missing.",
+        "h": "It may have been created, and reading its space back cannot prove it, so it is not"
+        " sent again; look into the space, or start workers with CALLSPOOL_ON_DOUBT=resend, which"
+        " may call somebody twice.",
         "c": "The API has it; the call itself is the API's business.",
         "x": "It is not sent again by itself: correct the document and enqueue it anew, or"
         f" `callspool dead replay --document-id {shlex.quote(document_id)}` sends it as it is.",

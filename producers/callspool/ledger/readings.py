@@ -15,7 +15,7 @@ from callspool.ledger.doubts import read_is_proving
 from callspool.ledger.driving import drive, drive_async, read_replies
 from callspool.ledger.gates import read_gates
 from callspool.ledger.journal import read_journal
-from callspool.ledger.lanes import read_lanes
+from callspool.ledger.lanes import read_lanes, read_oldest
 from callspool.ledger.lookup import (
     Place,
     read_batches,
@@ -30,6 +30,7 @@ from callspool.ledger.views import DocumentStatus, Story, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from callspool.call_request import CheckedEnvelope
     from callspool.ledger.driving import Reading
@@ -142,6 +143,10 @@ class Readings:
     def lanes(self) -> list[LaneView]:
         """Every lane with unsettled documents."""
         return self._run(read_lanes(self._partition))
+
+    def oldest(self, lanes: Sequence[str]) -> dict[str, datetime]:
+        """When the batch was opened that waits longest in each of these lanes, if one does."""
+        return self._run(read_oldest(self._partition, lanes))
 
     def dead(self, selector: Selector, most: int) -> tuple[list[DeadView], int]:
         """The newest dead documents that may be replayed; and how many there are."""

@@ -61,9 +61,11 @@ class Selector:
 
     def covers(self, scope: Scope, lane: str) -> bool:
         """Whether documents of this scope and lane are meant."""
-        own = (*scope, lane)
-        return all(
-            want is None or want == has for want, has in zip(self._parts(), own, strict=True)
+        return (
+            (self.account is None or self.account == scope.account)
+            and (self.space_token is None or self.space_token == scope.space_token)
+            and (self.campaign is None or self.campaign == scope.campaign)
+            and (self.lane is None or self.lane == lane)
         )
 
     def contains(self, other: Selector, lanes: ScopesOfLanes) -> bool:

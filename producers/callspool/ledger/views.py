@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -95,21 +95,20 @@ class JournalEntry:
     opened: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LaneView:
-    """A lane with unsettled documents. ``state``: open, paused or parked, by ``gate``.
-
-    ``oldest``: when the batch was opened that waits longest, None if nothing waits.
-    """
+class LaneView(NamedTuple):
+    """A lane with unsettled documents; ``gate`` is what keeps it from sending, if anything does."""
 
     lane: str
     scope: Scope
     pilot: str
     waiting: int
     unsettled: int
-    oldest: datetime | None
-    state: str
     gate: GateView | None
+
+    @property
+    def state(self) -> str:
+        """open, paused or parked."""
+        return self.gate.kind if self.gate else "open"
 
 
 @dataclass(frozen=True, slots=True)
