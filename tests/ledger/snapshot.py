@@ -23,6 +23,7 @@ _FIXED = {
         "sending",
         "throttled",
         "gates",
+        "read",
         "pauses",
         "journal",
         "looking",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import redis
 
 from callspool_sandbox.process import SandboxProcess
-from callspool_worker import body
+from callspool_worker import body, strays
 from callspool_worker.answers import Answer
 from callspool_worker.api import UnpodApi
 from callspool_worker.decisions import AttemptView, decide
@@ -48,18 +48,21 @@ class Stage:
         api: SandboxProcess,
         *,
         marked: bool = True,
+        durable_takes: bool = False,
         quiet: float = QUIET,
         quiet_answered: float = QUIET,
         resend_unproven: bool = False,
     ) -> None:
-        self.spool = LedgerUnderTest(client, linger_ms=0, mark_attempts=marked)
+        self.spool = LedgerUnderTest(
+            client, linger_ms=0, mark_attempts=marked, durable_takes=durable_takes
+        )
         self.ledger = self.spool.ledger
         self.sandbox = api
         self.api = UnpodApi({"default": _Account(api.url)}, request_timeout=1.0, max_connections=4)
         self._recorder = Recorder(self.ledger)
         self._takers = itertools.count(1)
         self.reads: list[tuple[str, ...]] = []
-        how = Proving(("default",), quiet, quiet_answered, MAX_ATTEMPTS, resend_unproven)
+        how = Proving(("default",), quiet, quiet_answered, MAX_ATTEMPTS, resend_unproven, 3600)
         self.prover = Prover(self.ledger, self._get, how)
 
     def _get(self, account: str, path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
@@ -82,12 +85,17 @@ class Stage:
         """Sends a batch, and records nothing."""
         word = None
         if self.ledger.limits.mark_attempts:
-            word = body.mark(self.ledger.id, taken.attempt, taken.lane_id)
+            word = body.mark(self.ledger.id, taken.attempt, taken.lane)
         return self.api.create("default", taken.lane.space_token, body.compose(taken, word))
 
     def record(self, taken: Taken, answer: Answer) -> None:
         view = AttemptView(taken.count, taken.tries, MAX_ATTEMPTS, taken.refused_alone)
         self.ledger.run(self._recorder.steps(taken, view, answer, decide(answer, view)))
+
+    def deliver(self, taken: Taken) -> None:
+        """What a worker does with a batch of a space with strays."""
+        found = strays.steps(self.ledger, taken)
+        self.ledger.run([self._recorder.give_back(taken), *found])
 
     def send(self) -> Taken:
         """Takes a batch, sends it and records what came of it."""

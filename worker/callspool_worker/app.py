@@ -172,6 +172,7 @@ def proving(settings: Settings) -> Proving:
         quiet_answered=settings.proof_quiet_answered,
         max_attempts=settings.max_attempts,
         resend_unproven=settings.on_doubt == "resend",
+        dedupe_window=settings.dedupe_window,
     )
 
 

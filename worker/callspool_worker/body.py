@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from callspool.identity import Scope, scope_tag
 from callspool_worker.ledger import SEPARATOR, LaneKey
 
 if TYPE_CHECKING:
     from callspool_worker.ledger import Taken
 
 MARK_FIELD = "callspool_attempt"
-LANE_DIGITS = 8
 BYTES_A_DOCUMENT = 64
 """What a document adds to a body at most besides itself: the mark and a comma."""
 
@@ -39,12 +39,30 @@ def empty_body_bytes(lane: LaneKey) -> int:
     return len(head(lane)) + len(_TAIL)
 
 
-def mark(ledger_id: str, attempt: int, lane_id: str) -> str:
+def attempt_word(ledger_id: str, attempt: int) -> str:
+    """What names an attempt among those of all ledgers."""
+    return f"{ledger_id}-{attempt:x}"
+
+
+def mark(ledger_id: str, attempt: int, lane: LaneKey) -> str:
     """The opaque word that every document of an attempt carries.
 
-    It names the ledger, the attempt, and the lane, in case the ledger forgot the attempt.
+    It names the ledger and the attempt, and tells the scope, in case the ledger forgot the attempt.
     """
-    return f"{ledger_id}-{attempt:x}-{lane_id[:LANE_DIGITS]}"
+    scope = Scope(lane.account, lane.space_token, lane.campaign)
+    return f"{attempt_word(ledger_id, attempt)}-{scope_tag(scope)}"
+
+
+class _Identified(msgspec.Struct):
+    document_id: str = ""
+
+
+_identify = msgspec.json.Decoder(_Identified).decode
+
+
+def document_ids(taken: Taken) -> list[str]:
+    """The ids of the documents to send, in their order."""
+    return [_identify(document).document_id for document in taken.documents.split(SEPARATOR)]
 
 
 def compose(taken: Taken, mark_word: str | None) -> bytes:

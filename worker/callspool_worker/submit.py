@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from callspool_worker import body
+from callspool_worker import body, strays
 from callspool_worker.decisions import AttemptView, decide
 from callspool_worker.persistence import GivenUp
 
@@ -108,9 +108,13 @@ class Submitter:
         """Sends a batch; the steps that record what came of it."""
         if self._persistence.stopping or self._api.clock() >= send_before:
             return [self._recorder.give_back(taken)]
+        if taken.strays:
+            recalled = self._persistence.until_answered(partial(strays.steps, self._ledger, taken))
+            if recalled:
+                return [self._recorder.give_back(taken), *recalled]
         word = None
         if self._ledger.limits.mark_attempts:
-            word = body.mark(self._ledger.id, taken.attempt, taken.lane_id)
+            word = body.mark(self._ledger.id, taken.attempt, taken.lane)
         content = body.compose(taken, word)
         lane = taken.lane
         answer = self._api.create(lane.account, lane.space_token, content, send_before)

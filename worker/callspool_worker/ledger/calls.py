@@ -14,7 +14,7 @@ from callspool_worker.ledger import scripts
 from callspool_worker.ledger.records import SEPARATOR, Delivery, Group, Look, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from callspool.scripts import Argument, Call
     from callspool_worker.ledger.limits import Limits
@@ -72,7 +72,8 @@ def accept(partition: int, limits: Limits, deliveries: Iterable[Delivery]) -> Ca
 def take(partition: int, limits: Limits, taker: str, accounts: Sequence[str]) -> Call:
     """Takes the next batch that may be sent for one of the accounts, the first first."""
     sizes = limits.batch_size, limits.batch_bytes
-    return _call("take", partition, taker, *sizes, int(limits.mark_attempts), *accounts)
+    flags = int(limits.mark_attempts), int(limits.durable_takes)
+    return _call("take", partition, taker, *sizes, *flags, *accounts)
 
 
 def created(partition: int, taken: Taken, run_id: str, ids: Sequence[str], code: str) -> Call:
@@ -187,6 +188,24 @@ def proven(
     """
     packed = task_ids.pack(ids)
     return _call("proven", partition, batch, attempt, seal, run_id, packed, places, int(claim))
+
+
+def recall(
+    partition: int, batch: int, attempt: int, *, run_id: str, ids: Sequence[str], places: str
+) -> Call:
+    """Records documents that the API has from an attempt which Redis forgot."""
+    return _call("recall", partition, batch, attempt, run_id, task_ids.pack(ids), places)
+
+
+def keep_strays(partition: int, space: str, strays: Mapping[str, str], window_ms: int) -> Call:
+    """Keeps documents that the API has and the ledger does not know, in case they come again."""
+    pairs = [part for pair in strays.items() for part in pair]
+    return _call("keep_strays", partition, space, window_ms, *pairs)
+
+
+def read_back(partition: int, space: str, epoch: int, lanes: int = 500) -> Call:
+    """Lets a space send again that was read back after Redis restarted."""
+    return _call("read_back", partition, space, epoch, lanes, WAKE_UPS_AT_MOST)
 
 
 def split(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
 import redis
 
 from callspool import keys
 from callspool.errors import LedgerMismatch
+from callspool.identity import Scope
 from callspool.ledger.entries import BatchEntry
 from callspool.scripts import Call, Command, Reply, run
 from callspool_worker.ledger import calls
@@ -25,6 +27,7 @@ from callspool_worker.ledger.records import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from callspool.ledger.driving import Reading
     from callspool_worker.ledger.limits import Limits
 
 FORMAT = 1
@@ -34,6 +37,8 @@ IDENTITY_RULES = 1
 """The rules by which documents are identified; a ledger keeps those it began with."""
 
 PARTITIONS = 1
+
+Found = TypeVar("Found")
 
 _AWAY = (
     redis.ConnectionError,
@@ -133,8 +138,8 @@ class Ledger:
             return None
         account, _, space_token = _text(reply[0]).partition("|")
         batches = [int(_bytes(number)) for number in _list(reply[2])]
-        failing_ms = int(_bytes(reply[3]))
-        return SpaceLook(account, space_token, int(_bytes(reply[1])), batches, failing_ms)
+        times = [int(_bytes(number)) for number in reply[3:6]]
+        return SpaceLook(account, space_token, int(_bytes(reply[1])), batches, *times)
 
     def batches(self, numbers: Sequence[int]) -> dict[int, tuple[BatchEntry, list[bytes]]]:
         """The records of batches, each with its raw documents, a place each."""
@@ -158,6 +163,36 @@ class Ledger:
         base = keys.prefix(self.partition)
         found = self.run_commands([("HGET", f"{base}:l{lane}", "space") for lane in lanes])
         return {lane: _text(space) for lane, space in zip(lanes, found, strict=True) if space}
+
+    def read(self, reading: Reading[Found]) -> Found:
+        """What one of the core's readings finds."""
+        try:
+            questions = next(reading)
+            while True:
+                questions = reading.send(self.run_commands(questions))
+        except StopIteration as done:
+            found: Found = done.value
+            return found
+
+    def scopes_of(self, account: str, space_token: str) -> list[Scope]:
+        """The scopes of a space that documents were ever accepted in."""
+        (found,) = self.run_commands([("SMEMBERS", f"{keys.prefix(self.partition)}:scopes")])
+        every = found if isinstance(found, set | list) else ()
+        scopes = (Scope(*msgspec.json.decode(_bytes(scope))) for scope in every)
+        return [one for one in scopes if one[:2] == (account, space_token)]
+
+    def strays(self, space: str, names: Sequence[str]) -> dict[str, str]:
+        """Documents that the API has of a time that Redis forgot, among these."""
+        key = f"{keys.prefix(self.partition)}:strays:{space}"
+        (found,) = self.run_commands([("HMGET", key, *names)])
+        return {name: _text(one) for name, one in zip(names, _list(found), strict=True) if one}
+
+    def new_attempt(self) -> int:
+        """A number that no attempt has, for one whose number nobody knows any more."""
+        (found,) = self.run_commands(
+            [("HINCRBY", f"{keys.prefix(self.partition)}:meta", "attempt", 1)]
+        )
+        return int(_bytes(found))
 
     def known_runs(self, space: str, since_ms: float) -> dict[str, float]:
         """The runs of a space that are known to be somebody's: id → when that was recorded, ms."""
@@ -255,4 +290,5 @@ def _taken(taker: str, reply: list[object]) -> Taken:
         at_ms=int(text[12]),
         seal=text[13],
         refused_alone=int(text[14]),
+        strays=text[15] == "1",
     )

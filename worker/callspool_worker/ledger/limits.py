@@ -16,6 +16,8 @@ class Limits:
     """What a document adds to a body besides itself: separator and marker."""
     mark_attempts: bool = True
     """Whether every document carries the mark of its attempt."""
+    durable_takes: bool = False
+    """Whether a take is on Redis' disk before anything of it is sent."""
     refusals_kept: int = 1000
     first_probe_ms: int = 30_000
     """How long a parked gate stays closed before one batch tries it; doubled each time."""

@@ -88,6 +88,8 @@ class Taken:
     """Made of the identities in the batch; tells it from another one with the same number."""
     refused_alone: int = 0
     """Documents of the lane that were refused alone, with none created since."""
+    strays: bool = False
+    """Whether the API has documents of the space that the ledger does not know."""
 
     @property
     def places(self) -> list[int]:
@@ -107,6 +109,8 @@ class SpaceLook:
     """A space that is to be read back: when the look began, and its oldest batches in doubt.
 
     ``failing_ms``: since when it could not be read, by Redis' clock; 0 if the last look could.
+    ``unread_ms``: from when on it is to be read back because Redis restarted, for the time that
+    ``epoch`` counts; 0 if it need not.
     """
 
     account: str
@@ -114,6 +118,8 @@ class SpaceLook:
     at_ms: int
     batches: list[int]
     failing_ms: int = 0
+    epoch: int = 0
+    unread_ms: int = 0
 
     @property
     def key(self) -> str:

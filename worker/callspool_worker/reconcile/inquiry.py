@@ -15,6 +15,7 @@ from callspool_worker.reconcile.elsewhere import sent_elsewhere
 from callspool_worker.reconcile.matching import OVERLAP, match
 from callspool_worker.reconcile.questions import question_of
 from callspool_worker.reconcile.reading import SpaceReader, Unreadable
+from callspool_worker.reconcile.recall import Recall
 from callspool_worker.reconcile.survey import Survey
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Proving:
 
     ``accounts``: those whose spaces it can read. ``quiet`` and ``quiet_answered``: seconds without
     change before a document counts as missing, the latter where the API itself answered.
-    ``resend_unproven``: what is decided where reading back is not possible.
+    ``resend_unproven``: what is decided where reading back is not possible. ``dedupe_window``:
+    seconds for which documents that Redis forgot are remembered.
     """
 
     accounts: tuple[str, ...]
@@ -55,6 +57,7 @@ class Proving:
     quiet_answered: float
     max_attempts: int
     resend_unproven: bool
+    dedupe_window: float
 
     def quiet_of(self, question: Question) -> float:
         return self.quiet_answered if question.answered else self.quiet
@@ -81,6 +84,12 @@ class Inquiry:
     def make(self) -> tuple[float, bool]:
         """Reads, concludes and records; seconds until the next look, and whether it could read."""
         questions = self._questions()
+        if self._space.unread_ms:
+            try:
+                self._recall()
+            except Unreadable as fault:
+                return self._without_reading(questions, fault), False
+            questions = self._questions()
         if not questions:
             return SHORTEST_PAUSE, True
         begin = min(question.sent_ms for question in questions)
@@ -104,6 +113,16 @@ class Inquiry:
             )
             pauses.append(self._conclude(question, finding, survey.clocks.offset))
         return max(SHORTEST_PAUSE, min(*pauses, LONGEST_PAUSE)), True
+
+    def _recall(self) -> None:
+        """Reads back what Redis forgot when it restarted, and lets the space send again."""
+        known = self._ledger.known_runs(self._space.key, self._space.unread_ms - 3_600_000)
+        recall = Recall(
+            self._ledger, self._space, self._reader, known, self._now, self._how.dedupe_window
+        )
+        recall.make(self._space.unread_ms)
+        step = calls.read_back(self._ledger.partition, self._space.key, self._space.epoch)
+        self._ledger.run([step])
 
     def _questions(self) -> list[Question]:
         found = self._ledger.batches(self._space.batches)

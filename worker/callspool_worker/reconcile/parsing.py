@@ -29,12 +29,9 @@ def task_seen(entry: object) -> TaskSeen | None:
         return None
     given = entry.get("input")
     document: Mapping[str, object] = given if isinstance(given, dict) else {}
-    mark = document.get(MARK_FIELD)
-    return TaskSeen(
-        entry["task_id"],
-        _word(entry.get("ref_id")) or _word(document.get("document_id")),
-        mark if isinstance(mark, str) and 0 < len(mark) <= LONGEST_MARK else None,
-    )
+    mark, tag = _mark(document.get(MARK_FIELD))
+    document_id = _word(entry.get("ref_id")) or _word(document.get("document_id"))
+    return TaskSeen(entry["task_id"], document_id, mark, tag)
 
 
 def moment(value: object) -> tuple[float | None, bool]:
@@ -50,6 +47,14 @@ def moment(value: object) -> tuple[float | None, bool]:
         return None, False
     zoned = found.tzinfo is not None
     return (found if zoned else found.replace(tzinfo=UTC)).timestamp(), zoned
+
+
+def _mark(value: object) -> tuple[str | None, str | None]:
+    """The attempt's name and the scope's tag; of a mark that is none of ours, the whole of it."""
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_MARK:
+        return None, None
+    parts = value.split("-")
+    return ("-".join(parts[:2]), parts[2]) if len(parts) == 3 else (value, None)
 
 
 def _word(value: object) -> str | None:

@@ -36,7 +36,7 @@ def question_of(
         lane_id=entry.lane,
         places=sent_places(entry, documents),
         open=frozenset(place for place, letter in enumerate(entry.states) if letter == "d"),
-        mark=body.mark(ledger_id, entry.attempt, entry.lane) if entry.is_marked else None,
+        mark=body.attempt_word(ledger_id, entry.attempt) if entry.is_marked else None,
         run_id=asked.get("run_id"),
         answered=bool(asked.get("answered")),
         sent_ms=entry.taken_ms,

@@ -26,11 +26,15 @@ class RunSeen:
 
 @dataclass(frozen=True, slots=True)
 class TaskSeen:
-    """A task: its id, the document that it was made from, and the mark of its attempt."""
+    """A task: its id, the document that it was made from, and whose it is.
+
+    ``mark`` names the ledger and the attempt, ``scope_tag`` the scope; None where nothing does.
+    """
 
     task_id: str
     document_id: str | None
     mark: str | None
+    scope_tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

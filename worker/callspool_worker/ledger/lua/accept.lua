@@ -11,7 +11,7 @@
 --     documents joined by \30;
 --   for each refused document: account, JSON record
 -- Reply: for each message {accepted, duplicate, refused}, or {} if it was accepted before.
--- include: base generations lanes batches
+-- include: base generations lanes batches epochs
 local group_name, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local linger, wake_limit, overhead = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local refused_kept = tonumber(ARGV[7])
@@ -32,6 +32,7 @@ local function register_lane(group)
     'waiting', 0, 'unsettled', 0)
   call('SADD', P .. ':accounts', group.account)
   call('SADD', P .. ':scopes', cjson.encode({ group.account, group.space, group.campaign }))
+  read_back_if_new(group.account, group.space)
 end
 
 local function begin_batch(group)

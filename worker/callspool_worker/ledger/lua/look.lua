@@ -4,7 +4,8 @@
 -- KEYS[1] prefix
 -- ARGV[1] looker   ARGV[2] ms that it may take   ARGV[3] batches at most   ARGV[4...] accounts
 -- Reply: {space, ms of this look, batches in doubt, the oldest first, ms since when it could not be
---   read or 0}; {} if none is due.
+--   read or 0, number of the last restart of Redis, ms from when on the space is to be read back
+--   because of it, or 0}; {} if none is due.
 -- include: base
 local SPACES = 50 -- looked through in one call, at most
 local mine = {}
@@ -20,7 +21,10 @@ for _, space in ipairs(due) do
       call('HSET', P .. ':looking', space, till .. ' ' .. ARGV[1])
       local batches = call('ZRANGE', P .. ':doubts:' .. space, 0, ARGV[3] - 1)
       local failing = call('HGET', P .. ':unreadable', space) or '0'
-      return { space, tostring(NOW), batches, failing }
+      local epoch = call('HGET', P .. ':meta', 'epoch') or '0'
+      local unread = call('HGET', P .. ':gates', 'unread:' .. space)
+      local from = unread and cjson.decode(unread).from or 0
+      return { space, tostring(NOW), batches, failing, epoch, string.format('%d', from) }
     end
   end
   -- Somebody looks already, or nobody here can: those behind it get their turn.

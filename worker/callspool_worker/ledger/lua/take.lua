@@ -4,13 +4,15 @@
 -- KEYS[1] prefix
 -- ARGV[1] taker   ARGV[2] documents a batch   ARGV[3] bytes of a body
 -- ARGV[4] 1 if the documents will carry their attempt's mark
--- ARGV[5...] accounts to send for, the first first
+-- ARGV[5] 1 if every take is durable before its POST
+-- ARGV[6...] accounts to send for, the first first
 -- Reply: {batch, attempt, tries, account, lane, space, campaign, pilot, context, schedule,
 --   states, payload pieces, gate it probes or '', ms of the take, seal, lone refusals of the
---   lane}; {} if nothing may be sent now; {'again'} if there was more to look through than one
+--   lane, 1 if the API has documents of its space that the ledger does not know}; {} if nothing may be sent now; {'again'} if there was more to look through than one
 --   call should.
--- include: base generations lanes batches parts
+-- include: base generations lanes batches parts epochs
 local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local epoch = current_epoch(ARGV[5] == '1')
 local STEPS = 200 -- expired batches and parked lanes passed over in one call, at most
 
 local function reply_for(batch, gate)
@@ -21,6 +23,7 @@ local function reply_for(batch, gate)
     lane[1], lane[2], lane[3], lane[4], lane[5], batch.s,
     call('LRANGE', payload_key(batch.id), 0, -1), gate, tostring(batch.taken), batch.seal,
     lane[6] or '0',
+    epoch > 0 and call('EXISTS', P .. ':strays:' .. batch.account .. '|' .. lane[1]) or 0,
   }
 end
 
@@ -128,6 +131,7 @@ local function try_batch(batch)
   end
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   call('HSET', P .. ':sending', taker, batch.id .. ':' .. batch.attempt)
+  call('HSET', P .. ':meta', 'taken', NOW)
   return 'taken'
 end
 
@@ -172,7 +176,7 @@ if held then
   return reply_for(batch, probe_of(batch))
 end
 local steps = STEPS
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   local throttled = tonumber(call('HGET', P .. ':throttled', ARGV[i]) or '0')
   if throttled <= NOW then
     local found

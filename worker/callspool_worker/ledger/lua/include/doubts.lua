@@ -14,10 +14,19 @@ local function begin_doubt(batch)
   call('ZADD', P .. ':proofs', 'LT', NOW, space)
 end
 
+-- Nothing is to be read back there any more.
+local function rest_space(space)
+  if call('EXISTS', P .. ':doubts:' .. space) == 1 then return false end
+  if call('HEXISTS', P .. ':gates', 'unread:' .. space) == 1 then return false end
+  call('ZREM', P .. ':proofs', space)
+  call('HDEL', P .. ':unreadable', space)
+  return true
+end
+
 -- To be called while the batch's lane is still known, that is before `close_if_settled`.
 local function end_doubt(batch)
   local space = space_of(batch)
   call('ZREM', P .. ':doubts:' .. space, batch.id)
   call('HDEL', batch_key(batch.id), 'seen', 'held', 'changed', 'doubted')
-  if call('EXISTS', P .. ':doubts:' .. space) == 0 then call('ZREM', P .. ':proofs', space) end
+  rest_space(space)
 end

@@ -14,9 +14,11 @@ local function join_ring(lane, account)
   end
 end
 
--- The gates that a worker may park before a lane, widest first.
+-- The gates that a worker may park before a lane, widest first; `unread` is closed after Redis
+-- restarted, until the space was read back (epochs.lua).
 local function gates_of(lane, account, space)
-  return { 'account:' .. account, 'space:' .. account .. '|' .. space, 'lane:' .. lane }
+  local named = account .. '|' .. space
+  return { 'account:' .. account, 'unread:' .. named, 'space:' .. named, 'lane:' .. lane }
 end
 
 -- What an operator may have paused before a lane, widest first: the names of selectors
@@ -66,6 +68,8 @@ end
 -- Opens a gate ('gates') or ends a pause ('pauses'): at most `limit` lanes are free at once, the
 -- sweep frees the others. Tells how many are left, and how many batches are ready.
 local function open_gate(kind, gate, limit)
+  local unread = string.match(gate, '^unread:(.*)$')
+  if unread then call('HSET', P .. ':read', unread, NOW) end
   call('HDEL', P .. ':' .. kind, gate)
   local ready, left = unpark(gate, limit), call('SCARD', P .. ':parked:' .. gate)
   if left > 0 then
