@@ -48,7 +48,7 @@ class Stage:
         api: SandboxProcess,
         *,
         marked: bool = True,
-        durable_takes: bool = False,
+        durable_takes: str = "off",
         quiet: float = QUIET,
         quiet_answered: float = QUIET,
         resend_unproven: bool = False,

@@ -93,9 +93,16 @@ def test_nothing_is_sent_while_the_space_cannot_be_read_back_unless_an_operator_
 
 
 def test_with_durable_takes_nothing_is_read_back(set_up: SetUp, client: redis.Redis):
-    stage: Stage = set_up(durable_takes=True)
-    stage.accept(IDS)
-    forget_since(client, everything(client))
-    stage.send()
-    assert stage.states(IDS) == "c" * 10
-    assert stage.reads == []
+    client.config_set("appendonly", "yes")
+    client.config_set("appendfsync", "always")
+    try:
+        stage: Stage = set_up(durable_takes="local")
+        stage.ledger.check_durability()
+        stage.accept(IDS)
+        forget_since(client, everything(client))
+        stage.send()
+        assert stage.states(IDS) == "c" * 10
+        assert stage.reads == []
+    finally:
+        client.config_set("appendfsync", "everysec")
+        client.config_set("appendonly", "no")

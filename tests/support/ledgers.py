@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import redis
 
@@ -47,7 +48,7 @@ def group(
 class LedgerUnderTest:
     """A ledger on a real server, with the little that a test needs to feed and to question it."""
 
-    def __init__(self, client: redis.Redis, **limits: int) -> None:
+    def __init__(self, client: redis.Redis, **limits: Any) -> None:
         self.client = client
         self.ledger = Ledger(client, Limits(**limits))
         self.ledger.open()

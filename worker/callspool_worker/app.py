@@ -6,7 +6,7 @@ import logging
 import os
 from contextlib import ExitStack, closing
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import dramatiq
 import redis
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from callspool.message import Envelope
     from callspool.settings import Settings
     from callspool_worker.answers import Answer
+    from callspool_worker.ledger.limits import Durability
 
 REDIS_TIMEOUT = 10.0
 """Seconds until a command counts as unanswered."""
@@ -63,6 +64,7 @@ def limits_of(settings: Settings) -> Limits:
         linger_ms=int(settings.linger * 1000),
         bytes_a_document=body.BYTES_A_DOCUMENT,
         mark_attempts=settings.mark_attempts,
+        durable_takes=cast("Durability", settings.durable_takes),
         first_probe_ms=int(FIRST_PROBE * 1000),
         last_probe_ms=int(LAST_PROBE * 1000),
     )
@@ -77,6 +79,7 @@ def open_ledger(settings: Settings, client: redis.Redis) -> Ledger:
     ledger = Ledger(client, limits_of(settings))
     try:
         ledger.open()
+        ledger.check_durability()
     except LedgerUnavailable as error:
         raise QueueUnavailable(f"{error}; check CALLSPOOL_REDIS_URL") from error
     return ledger

@@ -39,6 +39,7 @@ class Settings:
     proof_quiet_answered: float = DEFAULTS["proof_quiet_answered"]
     mark_attempts: bool = DEFAULTS["mark_attempts"]
     on_doubt: str = DEFAULTS["on_doubt"]
+    durable_takes: str = DEFAULTS["durable_takes"]
     region: str | None = DEFAULTS["region"]
     send_e164: bool = DEFAULTS["send_e164"]
     max_waiting: int = DEFAULTS["max_waiting"]

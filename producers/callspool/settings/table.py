@@ -121,6 +121,13 @@ SETTINGS = (
         "hold",
         "what becomes of documents in doubt where reading back is not possible",
     ),
+    Setting(
+        "durable_takes",
+        Choice(("off", "local", "replica")),
+        "off",
+        "whether a take has to be on Redis' disk, or a replica's too, before it is sent;"
+        " else spaces are read back after Redis restarted",
+    ),
     Setting("region", Region(), None, "region of phone numbers without a country code"),
     Setting("send_e164", Flag(), False, "send phone numbers normalised"),
     Setting(

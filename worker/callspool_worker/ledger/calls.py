@@ -72,7 +72,7 @@ def accept(partition: int, limits: Limits, deliveries: Iterable[Delivery]) -> Ca
 def take(partition: int, limits: Limits, taker: str, accounts: Sequence[str]) -> Call:
     """Takes the next batch that may be sent for one of the accounts, the first first."""
     sizes = limits.batch_size, limits.batch_bytes
-    flags = int(limits.mark_attempts), int(limits.durable_takes)
+    flags = int(limits.mark_attempts), int(limits.durable_takes != "off")
     return _call("take", partition, taker, *sizes, *flags, *accounts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ from callspool.identity import Scope
 from callspool.ledger.entries import BatchEntry
 from callspool.scripts import Call, Command, Reply, run
 from callspool_worker.ledger import calls
+from callspool_worker.ledger.disks import Disks
 from callspool_worker.ledger.errors import LedgerFull, LedgerUnavailable
 from callspool_worker.ledger.records import (
     SEPARATOR,
@@ -63,6 +65,7 @@ class Ledger:
         self.limits = limits
         self.partition = partition
         self.id = ""
+        self._disks = Disks(limits.durable_takes, f"{keys.prefix(partition)}:meta")
 
     def run(self, steps: Sequence[Call]) -> list[Reply]:
         """Runs calls in one round trip; raises the first error among their replies."""
@@ -104,8 +107,14 @@ class Ledger:
             take = calls.take(self.partition, self.limits, taker, accounts)
             reply = _list(self.run([*steps, take])[-1])
             if len(reply) != 1:
+                if reply and self.limits.durable_takes != "off":
+                    self._disks.confirm(self.run_commands)
                 return _taken(taker, reply) if reply else None
             steps = ()
+
+    def check_durability(self) -> None:
+        """Finds out how takes can be made durable; raises `SettingsError` if they cannot."""
+        self._disks.check(partial(run, self._client))
 
     def sending(self) -> dict[str, str]:
         """Takers and what they hold (``batch:attempt``): takes without a recorded outcome."""

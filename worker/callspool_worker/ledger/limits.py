@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Durability = Literal["off", "local", "replica"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +19,8 @@ class Limits:
     """What a document adds to a body besides itself: separator and marker."""
     mark_attempts: bool = True
     """Whether every document carries the mark of its attempt."""
-    durable_takes: bool = False
-    """Whether a take is on Redis' disk before anything of it is sent."""
+    durable_takes: Durability = "off"
+    """Where a take has to be on disk before anything of it is sent."""
     refusals_kept: int = 1000
     first_probe_ms: int = 30_000
     """How long a parked gate stays closed before one batch tries it; doubled each time."""

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from callspool import keys
 from callspool.errors import CallspoolError
 from callspool_worker.local.locks import POLL, FileLock, wait_until
-from callspool_worker.local.server import PATIENCE, EmbeddedServer
+from callspool_worker.local.server import PATIENCE, EmbeddedServer, client
 from callspool_worker.local.state import StateDir
 
 if TYPE_CHECKING:
@@ -59,9 +60,16 @@ class LocalLedger:
         self._lock()
         try:
             self.adopted = self._server.ensure()
+            if self._server.lost_nothing:
+                self._vouch_for_the_server()
         except BaseException:
             self.close()
             raise
+
+    def _vouch_for_the_server(self) -> None:
+        """Tells the ledger that this server is new, but knows all that the last one did."""
+        with client(self._server.socket) as connected:
+            connected.hdel(f"{keys.prefix()}:meta", "server")
 
     def _lock(self) -> None:
         wait_until(self._locked_or_hopeless, WAIT_FOR_LOOK[self._purpose])

@@ -63,6 +63,8 @@ class EmbeddedServer:
         self._patience = patience
         self._process: subprocess.Popen[bytes] | None = None
         self._reached = False
+        self.lost_nothing = False
+        """Whether the server before this one ended with everything on disk."""
 
     def ensure(self) -> bool:
         """Starts the server, or adopts one that is there already; says whether it adopted.
@@ -133,6 +135,8 @@ class EmbeddedServer:
     def _start(self, lock: FileLock) -> None:
         binary = embedded_binary() if self._binary is None else self._binary
         try:
+            # A server that is ended in order leaves no traces.
+            self.lost_nothing = not self.state.socket_record.exists()
             self.socket = configuration.place_for_socket(self.state)
             self.state.pid_file.unlink(missing_ok=True)
             for draft in self.state.path.glob("temp-rewriteaof-*.aof"):
