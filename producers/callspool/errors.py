@@ -43,9 +43,9 @@ class InvalidCallRequest(CallspoolError, ValueError):  # noqa: N818 - a promised
 
     def _sentence(self) -> str:
         if self.document is None:
-            return f"call request: {_shown(self.field)}: {self.reason}"
-        name = f" ({_shown(self.document_id)})" if self.document_id else ""
-        return f"document {self.document}{name}: {_shown(self.field)}: {self.reason}"
+            return f"call request: {shown_name(self.field)}: {self.reason}"
+        name = f" ({shown_name(self.document_id)})" if self.document_id else ""
+        return f"document {self.document}{name}: {shown_name(self.field)}: {self.reason}"
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuilt, (self.field, self.reason, self.document, self.document_id)
@@ -57,7 +57,7 @@ def _rebuilt(
     return InvalidCallRequest(field, reason, document=document, document_id=document_id)
 
 
-def _shown(name: str) -> str:
+def shown_name(name: str) -> str:
     """An id or a field's name for an error's text: one line, and never a whole phone number."""
     if _LIKE_A_NUMBER.fullmatch(name):
         return f"…{name[-3:]}"

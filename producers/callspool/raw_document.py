@@ -47,6 +47,14 @@ def trusted(raw: bytes) -> CheckedDocument | None:
 
 def checked(raw: bytes, rules: Rules) -> CheckedDocument:
     """A document from elsewhere, checked in full; raises `InvalidCallRequest`."""
+    return identified(*examined(raw), rules)[0]
+
+
+def examined(raw: bytes) -> tuple[Known, bytes]:
+    """The known fields of JSON from elsewhere, and the object without nulls among these.
+
+    Raises `InvalidCallRequest`.
+    """
     raw = raw.strip(_JSON_SPACE)
     known = _read(raw)
     fields = _fields(raw)
@@ -54,7 +62,7 @@ def checked(raw: bytes, rules: Rules) -> CheckedDocument:
         _refuse_repeated_fields(raw)
     if b"null" in raw:
         raw = _without_nulls(raw, fields)
-    return settled(known, raw, rules)
+    return known, raw
 
 
 def settled(known: Known, raw: bytes, rules: Rules) -> CheckedDocument:
@@ -62,13 +70,19 @@ def settled(known: Known, raw: bytes, rules: Rules) -> CheckedDocument:
 
     ``raw`` is the JSON object of ``known``. Raises `InvalidCallRequest`.
     """
+    return identified(known, raw, rules)[0]
+
+
+def identified(known: Known, raw: bytes, rules: Rules) -> tuple[CheckedDocument, str]:
+    """As `settled`, and the form that identifies the number, so that none is read twice."""
     number = _identified(known, rules)
     if rules.send_e164 and number != known.contact_number and is_e164(number):
         raw = _encode({**_fields(raw), "contact_number": number})
     if isinstance(known.document_id, str):
-        return CheckedDocument(known.document_id, raw)
+        return CheckedDocument(known.document_id, raw), number
     made = made_document_id(number)
-    return CheckedDocument(made, b'%b,"document_id":"%b"}' % (raw[:-1], made.encode()))
+    raw = b'%b,"document_id":"%b"}' % (raw[:-1], made.encode())
+    return CheckedDocument(made, raw), number
 
 
 def _identified(known: Known, rules: Rules) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from callspool.checks import Rules
 from callspool.intake import Intake, IntakeError, IntakeOptions, RejectsFile, Row
+from callspool.intake.earlier import Earlier, EarlierRows
 from callspool.intake.seen import Seen
 
 
@@ -197,14 +198,30 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     # Two sets of 65,536 shelves stand for most of it; the file has 14 MB.
-    assert peak < 11_000_000
+    assert peak < 13_000_000
 
 
 def test_what_was_seen_is_known_again_among_many() -> None:
     seen = Seen()
-    texts = [f"crm-{n}" for n in range(200_000)]
-    assert all(seen.add(text) for text in texts)
-    assert not any(seen.add(text) for text in texts[::1000])
-    assert seen.add("another")
+    references = {f"crm-{n}": n.to_bytes(5, "big") for n in range(200_000)}
+    assert {seen.add(*each) for each in references.items()} == {None}
+    for text in [*references][::1000]:
+        assert seen.add(text, b"other") == references[text]
+    assert seen.add("another", b"first") is None
     seen.forget_last("another")
-    assert seen.add("another")
+    assert seen.add("another", b"again") is None
+    assert seen.add("another", b"third") == b"again"
+
+
+def test_rows_are_remembered_by_file_line_and_id() -> None:
+    rows = EarlierRows()
+    kept = {}
+    for number in range(100_000):
+        file = f"{number // 30_000}.csv"
+        kept[rows.next] = Earlier(file, number, f"crm-{number}" if number % 3 else "")
+        rows.add(*kept[rows.next])
+    assert all(rows.at(reference) == earlier for reference, earlier in kept.items())
+    rows.add("x.csv", 1_000_000_000, "Ü" * 100)
+    far = rows.next
+    rows.add("x.csv", 1_000_000_001, "last")
+    assert rows.at(far) == ("x.csv", 1_000_000_001, "last")

@@ -53,7 +53,7 @@ def chunks_of_documents(
     fault: IntakeError | None = None
     try:
         for row in intake:
-            if not row.reason and not row.duplicate:
+            if row.good:
                 chunk.append(row.raw)
                 if len(chunk) == size:
                     yield chunk

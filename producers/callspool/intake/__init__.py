@@ -3,13 +3,14 @@
 from callspool.intake.errors import IntakeError
 from callspool.intake.intake import FileView, Intake, IntakeOptions
 from callspool.intake.rejects import RejectsFile
-from callspool.intake.row import Row, RowCounts
+from callspool.intake.row import Likeness, Row, RowCounts
 
 __all__ = [
     "FileView",
     "Intake",
     "IntakeError",
     "IntakeOptions",
+    "Likeness",
     "RejectsFile",
     "Row",
     "RowCounts",

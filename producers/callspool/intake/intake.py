@@ -12,7 +12,7 @@ from callspool.intake.errors import IntakeError
 from callspool.intake.formats import open_rows
 from callspool.intake.judge import Judge
 from callspool.intake.rejects import RejectsFile
-from callspool.intake.row import Row, RowCounts
+from callspool.intake.row import Likeness, Row, RowCounts
 from callspool.intake.source import STANDARD_INPUT, Source
 from callspool.intake.table_rows import TableRows
 
@@ -49,7 +49,7 @@ class FileView:
 class Intake:
     """Iterates over the rows of files, once, in memory that does not grow with the files.
 
-    (Except for 14 bytes for each contact: what it takes to know it again.) `inspect` first, so
+    (Except for some 50 bytes for each contact: what it takes to know it again.) `inspect` first, so
     that a file that cannot be read is known before the first row of another is sent.
     """
 
@@ -66,6 +66,9 @@ class Intake:
         self.faults: Counter[str] = Counter()
         """Reasons for refusing rows, with the number of rows."""
         self.first_faults: list[Row] = []
+        self.likenesses: Counter[Likeness] = Counter()
+        """Duplicates by what they have in common with an earlier row."""
+        self.first_duplicates: list[Row] = []
         self._options = options
         self._rejects = rejects
         self._stdin = stdin
@@ -119,8 +122,8 @@ class Intake:
                     counts.read += 1
                     if row.reason:
                         self._note(row)
-                    elif row.duplicate:
-                        counts.duplicate += 1
+                    elif row.duplicate is not None:
+                        self._note_duplicate(row, row.duplicate)
                     else:
                         counts.good += 1
                         counts.healed += row.healed
@@ -128,6 +131,14 @@ class Intake:
                     if counts.good == limit:
                         return
                 self._source, self._done = None, self._done + source.done
+
+    def _note_duplicate(self, row: Row, likeness: Likeness) -> None:
+        self.counts.duplicate += 1
+        self.likenesses[likeness] += 1
+        if len(self.first_duplicates) < FIRST_FAULTS:
+            self.first_duplicates.append(row)
+        if self._rejects is not None:
+            self._rejects.add(row)
 
     def _note(self, row: Row) -> None:
         self.counts.invalid += 1

@@ -1,16 +1,11 @@
 """Whether a document can be sent, and whether an earlier row was the same contact."""
 
-import msgspec
-
-from callspool.checks import Rules, check_raw_document
+from callspool.checks import Rules
 from callspool.errors import InvalidCallRequest
-from callspool.intake.row import Row
+from callspool.intake.earlier import LONGEST_ID, EarlierRows
+from callspool.intake.row import Likeness, Row
 from callspool.intake.seen import Seen
-from callspool.known import Known
-from callspool.phones import identify
-from callspool.raw_document import settled
-
-_known = msgspec.json.Decoder(Known).decode
+from callspool.raw_document import examined, identified
 
 
 class Judge:
@@ -21,6 +16,7 @@ class Judge:
 
     def __init__(self, rules: Rules, *, allow_shared_numbers: bool) -> None:
         self._rules = rules
+        self._rows = EarlierRows()
         self._ids = Seen()
         self._numbers = None if allow_shared_numbers else Seen()
 
@@ -31,28 +27,34 @@ class Judge:
         """
         if row.reason:
             return
-        rules = self._rules
         try:
-            if row.known is not None:
-                # Made of cells just now: no field twice, no null, no surprise of foreign JSON.
-                document = settled(row.known, row.raw, rules)
-                number = row.known.contact_number
-            else:
-                document = check_raw_document(row.raw, rules)
-                number = _known(document.raw).contact_number
+            # Made of cells just now: no field twice, no null, no surprise of foreign JSON.
+            known, raw = (row.known, row.raw) if row.known is not None else examined(row.raw)
+            document, number = identified(known, raw, self._rules)
         except InvalidCallRequest as fault:
             row.reason = f"{fault.field}: {fault.reason}"
-        else:
-            row.document_id, row.raw = document.document_id, document.raw
-            row.duplicate = self._seen_before(row.document_id, number)
+            return
+        row.document_id, row.raw = document.document_id, document.raw
+        given = known.document_id or ""
+        if not self._is_duplicate(row, number, given):
+            self._rows.add(row.file, row.line, given)
 
-    def _seen_before(self, document_id: str, number: str) -> str:
+    def _is_duplicate(self, row: Row, number: str, given: str) -> bool:
+        here = self._rows.next
+        if self._numbers is not None:
+            first = self._numbers.add(number, here)
+            if first is not None:
+                earlier = row.earlier = self._rows.at(first)
+                same = given[:LONGEST_ID] == earlier.document_id
+                row.duplicate = Likeness.CONTACT if same else Likeness.NUMBER
+                return True
+        first = self._ids.add(row.document_id, here)
+        if first is None:
+            return False
+        row.earlier = self._rows.at(first)
         if self._numbers is None:
-            return "" if self._ids.add(document_id) else "document_id"
-        identity = identify(number, self._rules.region)
-        if not self._numbers.add(identity):
-            return "contact_number"
-        if self._ids.add(document_id):
-            return ""
-        self._numbers.forget_last(identity)
-        return "document_id"
+            row.duplicate = Likeness.ID
+        else:
+            row.duplicate = Likeness.REUSED_ID
+            self._numbers.forget_last(number)
+        return True

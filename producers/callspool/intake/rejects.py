@@ -1,4 +1,4 @@
-"""The file in which refused rows are kept: where each stood, why it was refused, and its text."""
+"""The file of rows that do not go on: where each stood, why it was held back, and its text."""
 
 import csv
 import os
@@ -13,7 +13,7 @@ HEADER = ("file", "line", "reason", "row")
 
 
 class RejectsFile:
-    """Writes refused rows as CSV; readable by its owner alone, since the rows are people's data.
+    """Writes refused rows and duplicates as CSV; readable by its owner alone, since the rows are people's data.
 
     Replaces the file of an earlier run. Raises `IntakeError` if it cannot be written, or is one
     of the files to be read.
@@ -38,7 +38,7 @@ class RejectsFile:
     def add(self, row: Row) -> None:
         text = row.text.decode("utf-8", "backslashreplace").rstrip("\r\n")
         try:
-            self._write((row.file, row.line, row.reason, text))
+            self._write((row.file, row.line, row.verdict, text))
         except OSError as fault:
             raise self._unwritable(fault) from None
 

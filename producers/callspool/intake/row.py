@@ -1,10 +1,22 @@
 """What comes out of a file of contacts: one `Row` for each row, good or not."""
 
 from collections.abc import Sequence
+from enum import Enum
 
 import msgspec
 
+from callspool.errors import shown_name
+from callspool.intake.earlier import Earlier
 from callspool.known import Known
+
+
+class Likeness(Enum):
+    """What a row has in common with an earlier one, so that it is its duplicate."""
+
+    CONTACT = "the same contact again"
+    NUMBER = "the same number under another id"
+    ID = "the same id again"
+    REUSED_ID = "the same id with another number"
 
 
 class Row(msgspec.Struct, gc=False):
@@ -24,8 +36,10 @@ class Row(msgspec.Struct, gc=False):
     reason: str = ""
     """Why the row is refused; empty for a row that is not. Never holds a number or a name."""
     document_id: str = ""
-    duplicate: str = ""
-    """What an earlier row had already: ``document_id``, ``contact_number``, or empty."""
+    duplicate: Likeness | None = None
+    """What an earlier row had already; None for a row that is no duplicate."""
+    earlier: Earlier | None = None
+    """The row that a duplicate repeats."""
     healed: bool = False
     """Whether the number was written as a spreadsheet writes numbers, and has been put right."""
     known: Known | None = None
@@ -35,7 +49,26 @@ class Row(msgspec.Struct, gc=False):
 
     @property
     def good(self) -> bool:
-        return not self.reason and not self.duplicate
+        return not self.reason and self.duplicate is None
+
+    @property
+    def verdict(self) -> str:
+        """Why the row does not go on, empty for a good one: ``duplicate of line 12 (…)``."""
+        if self.duplicate is None or self.earlier is None:
+            return self.reason
+        file, line, document_id = self.earlier
+        where = f"line {line}" if file == self.file else f"{file}, line {line}"
+        return f"duplicate of {where} ({_likeness(self.duplicate, document_id)})"
+
+
+def _likeness(likeness: Likeness, earlier_id: str) -> str:
+    if likeness is Likeness.CONTACT:
+        return "same contact"
+    if likeness is Likeness.ID:
+        return "same id"
+    if likeness is Likeness.REUSED_ID:
+        return "same id, another number"
+    return f"same number as {shown_name(earlier_id)}" if earlier_id else "same number, without id"
 
 
 class RowCounts(msgspec.Struct):

@@ -1,42 +1,45 @@
-"""Which contacts the files have named already."""
+"""Which contacts the files have named already, and where."""
 
 from hashlib import blake2b
 
 _DIGEST = 10
+REFERENCE = 5
+_RECORD = _DIGEST + REFERENCE
 _SHELVES = 1 << 16
 
 
 class Seen:
-    """A set of texts that takes about 14 bytes for each.
+    """A map from texts to references of five bytes; it takes about 19 bytes for each.
 
     Texts are told apart by 12 bytes: among a billion, two are alike with a chance of 1 in 10^11.
-    Python's own hash chooses one of 65,536 shelves (two bytes); there, digests stand end to end.
+    Python's own hash chooses one of 65,536 shelves (two bytes); there, records of ten bytes of
+    digest and five of reference stand end to end.
     """
 
     def __init__(self) -> None:
         self._shelves: list[bytearray | None] = [None] * _SHELVES
         self._state = blake2b(digest_size=_DIGEST).copy
 
-    def add(self, text: str) -> bool:
-        """Adds a text; False when it was there."""
+    def add(self, text: str, reference: bytes) -> bytes | bytearray | None:
+        """Adds a text; returns the reference under which it was there, None if it was not."""
         state = self._state()
         state.update(text.encode())
         digest = state.digest()
         place = hash(text) % _SHELVES
         shelf = self._shelves[place]
         if shelf is None:
-            self._shelves[place] = bytearray(digest)
-            return True
+            self._shelves[place] = bytearray(digest + reference)
+            return None
         found = shelf.find(digest)
-        while found >= 0 and found % _DIGEST:  # across the border of two digests: not a digest
+        while found >= 0 and found % _RECORD:  # not where a digest begins
             found = shelf.find(digest, found + 1)
         if found >= 0:
-            return False
-        shelf += digest
-        return True
+            return shelf[found + _DIGEST : found + _RECORD]
+        shelf += digest + reference
+        return None
 
     def forget_last(self, text: str) -> None:
         """Takes back the text that was added last."""
         shelf = self._shelves[hash(text) % _SHELVES]
         assert shelf is not None
-        del shelf[-_DIGEST:]
+        del shelf[-_RECORD:]
