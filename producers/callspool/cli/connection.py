@@ -3,19 +3,23 @@
 import importlib
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from typing import Any
 
 import click
 import redis
 
-from callspool.errors import QueueUnavailable
+from callspool.errors import CallspoolError, QueueUnavailable
+from callspool.ledger.readings import Readings
 from callspool.settings import load_settings
 from callspool.spooling.options import server_of
 from callspool.spooling.outcomes import TRANSPORT_ERRORS, failure_of
 
 TIMEOUT = 5.0
 """Seconds for each step of a command of Redis."""
+
+LOOK_TIMEOUT = 2.0
+"""The same for a look that the command can do without."""
 
 _LOCAL = "callspool_worker.local"
 
@@ -34,9 +38,22 @@ def ledger_client(redis_url: str | None, state_dir: str | None) -> Iterator[redi
 
 
 @contextmanager
-def client_that_answers(url: str) -> Iterator[redis.Redis]:
+def ledger_for_a_look(
+    redis_url: str | None, state_dir: str | None = None
+) -> Iterator[Readings | None]:
+    """The ledger if it is there and answers soon, else None; arguments as of `ledger_client`."""
+    with ExitStack() as stack:
+        readings = None
+        with suppress(CallspoolError):
+            url = stack.enter_context(_url_of(redis_url, state_dir))
+            readings = Readings(stack.enter_context(client_that_answers(url, LOOK_TIMEOUT)))
+        yield readings
+
+
+@contextmanager
+def client_that_answers(url: str, timeout: float = TIMEOUT) -> Iterator[redis.Redis]:
     """A client of a Redis that has answered once; raises `QueueUnavailable` with the remedy."""
-    server = server_of(url, TIMEOUT)
+    server = server_of(url, timeout)
     with server.client() as client:
         try:
             client.ping()

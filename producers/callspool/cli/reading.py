@@ -1,13 +1,13 @@
 """Reading the files of a command, and looking at them before anything is sent."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from callspool.checks import Rules
 from callspool.cli.options import SendOptions
 from callspool.cli.progress import Progress
-from callspool.cli.wording import counted, plain
+from callspool.cli.wording import counted
 from callspool.intake import Intake, IntakeError, IntakeOptions, RejectsFile, Row
 
 CHUNK = 500
@@ -73,33 +73,18 @@ def rows_so_far(intake: Intake) -> str:
     return counted(intake.counts.read, "row")
 
 
-def examine(intake: Intake) -> Row | None:
-    """Reads to the end, with a progress bar; returns the first good row."""
+def examine(intake: Intake, see: Callable[[str], None] | None = None) -> Row | None:
+    """Reads to the end, with a progress bar; returns the first good row.
+
+    ``see`` is called with the ``document_id`` of every good row.
+    """
     first: Row | None = None
     with Progress(intake.bytes_total(), quiet=True) as progress:
         for row in intake:
-            if first is None and row.good:
-                first = row
+            if row.good:
+                first = first or row
+                if see is not None:
+                    see(row.document_id)
             if intake.counts.read % CHUNK == 0:
                 progress.update(intake.bytes_read, lambda: f"checking: {rows_so_far(intake)}")
     return first
-
-
-def refused_lines(intake: Intake, options: SendOptions) -> list[str]:
-    """The first rows that were refused, why, and where all of them are; nothing if none was."""
-    refused = intake.counts.invalid
-    if not refused:
-        return []
-    several = len(options.files) > 1
-    lines = [
-        f"  {plain(row.file) + ', ' if several else ''}line {row.line:,}: {row.reason}"
-        for row in intake.first_faults
-    ]
-    more = refused - len(lines)
-    if more:
-        lines.append(f"  and {more:,} more")
-    if options.rejects:
-        lines.append(f"  all of them, with their rows: {options.rejects}")
-    else:
-        lines.append("  (--rejects FILE keeps them with their rows)")
-    return lines

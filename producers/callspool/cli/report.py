@@ -33,10 +33,11 @@ class Report:
 
     ``documents``: `COUNTS`, of these files; what is absent is 0. ``submissions``: answers to
     create-calls by outcome. ``invalid_reasons``: refused rows by reason. ``duplicates_since``:
-    when the first of the contacts that the ledger knew already was accepted. ``gates``: all that
-    are closed; ``paused``: those among them by which an operator keeps these documents. ``where``:
-    the flags that lead other commands to the same ledger. ``again``: the command that goes on with
-    the rest.
+    when the first of the contacts that the ledger knew already was accepted. ``row_notes``: lines
+    about rows that do not go on. ``waiting_elsewhere``: documents that wait with the pilot, context
+    or schedule of an earlier request. ``gates``: all that are closed; ``paused``: those among them
+    by which an operator keeps these documents. ``where``: the flags that lead other commands to the
+    same ledger. ``again``: the command that goes on with the rest.
     """
 
     documents: Mapping[str, int]
@@ -48,6 +49,8 @@ class Report:
     gates: Sequence[GateView] = ()
     paused: Sequence[GateView] = ()
     duplicates_since: datetime | None = None
+    row_notes: Sequence[str] = ()
+    waiting_elsewhere: int = 0
     where: str = ""
     again: str = ""
 
@@ -82,6 +85,7 @@ class Report:
             *self._document_lines(),
             *self._reason_lines(),
             *gate_lines(self.gates, self.where),
+            *self._elsewhere_lines(),
             *self._next_lines(),
         ]
 
@@ -92,7 +96,7 @@ class Report:
             lines.append(f"  {self._about_duplicates()}")
         most = sorted(self.invalid_reasons.items(), key=lambda item: -item[1])
         lines += [f"  {n:,} invalid: {plain(reason)}" for reason, n in most[:MOST_REASONS]]
-        return lines
+        return [*lines, *self.row_notes]
 
     def _about_duplicates(self) -> str:
         if self.duplicates_since is None:
@@ -125,6 +129,15 @@ class Report:
         ]
         more = sum(each.documents for each in most[MOST_REASONS:])
         return lines + ([f"  {more:,} for other reasons"] if more else [])
+
+    def _elsewhere_lines(self) -> list[str]:
+        if not self.waiting_elsewhere:
+            return []
+        waiting = counted(self.waiting_elsewhere, "document waits", "documents wait")
+        return [
+            f"{waiting} with another pilot, context or schedule, from an earlier run:",
+            "  to send them with the new one, cancel them (callspool cancel) and run this again",
+        ]
 
     def _next_lines(self) -> list[str]:
         where = f" {self.where}" if self.where else ""

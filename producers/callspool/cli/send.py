@@ -6,23 +6,23 @@ import time
 import click
 import msgspec
 
-from callspool.cli.asking import agreed, offer
-from callspool.cli.connection import client_that_answers
+from callspool.cli.asking import agreed, look
+from callspool.cli.connection import client_that_answers, ledger_for_a_look
 from callspool.cli.exits import Exit, Interrupted
 from callspool.cli.options import SendOptions, sending_options
 from callspool.cli.progress import Progress
 from callspool.cli.reading import (
     chunks_of_documents,
-    examine,
     new_intake,
     open_intake,
-    refused_lines,
 )
+from callspool.cli.row_lines import held_back_json, held_back_lines
 from callspool.cli.spooling import Spooler
 from callspool.cli.target import Target, target_of
 from callspool.cli.wording import counted
 from callspool.errors import CallspoolError, QueueFull, QueueUnavailable
 from callspool.intake import Intake, IntakeError
+from callspool.ledger.readings import Readings
 from callspool.settings import Settings, load_settings
 
 _EXAMPLES = """\b
@@ -44,14 +44,14 @@ def send(options: SendOptions) -> int:
     settings = load_settings(os.environ, overrides={"redis_url": options.redis_url})
     target = target_of(options, settings)
     if options.dry_run:
-        return rehearse(options, target)
+        with ledger_for_a_look(settings.redis_url) as readings:
+            return rehearse(options, target, readings)
     # Better known before the question than after it.
     new_intake(options, target.rules).inspect()
-    with client_that_answers(settings.redis_url):
-        pass
-    if not agreed(options, target):
-        click.echo("Nothing was sent.", err=True)
-        return Exit.INTERRUPTED
+    with client_that_answers(settings.redis_url) as client:
+        if not agreed(options, target, Readings(client)):
+            click.echo("Nothing was sent.", err=True)
+            return Exit.INTERRUPTED
     with open_intake(options, target.rules) as intake:
         return _send(options, settings, target, intake)
 
@@ -85,16 +85,17 @@ def _put(intake: Intake, spooler: Spooler, progress: Progress) -> None:
     spooler.store()
 
 
-def rehearse(options: SendOptions, target: Target) -> int:
+def rehearse(options: SendOptions, target: Target, readings: Readings | None) -> int:
     """Checks the files and shows what would be sent; sends nothing."""
     started = time.monotonic()
     with open_intake(options, target.rules) as intake:
-        files = new_intake(options, target.rules).inspect()
-        first = examine(intake)
+        overview = look(intake, target, readings, even_once=True)
     if options.as_json:
-        _tell(options, intake, 0, time.monotonic() - started)
+        seconds = round(time.monotonic() - started, 3)
+        summary = {**overview.to_json(target.envelope), "seconds": seconds}
+        click.echo(msgspec.json.encode(summary))
     else:
-        for line in offer(files, intake, first, target.envelope, options):
+        for line in overview.lines(target.envelope, options):
             click.echo(line)
         click.echo("Nothing was sent (--dry-run).")
     return _code(options, intake)
@@ -118,17 +119,21 @@ def _tell(options: SendOptions, intake: Intake, enqueued: int, seconds: float) -
             "duplicate": counts.duplicate,
             "invalid": counts.invalid,
         }
-        summary = {"documents": documents, "seconds": round(seconds, 3)}
+        summary = {
+            "documents": documents,
+            "healed": counts.healed,
+            **held_back_json(intake),
+            "seconds": round(seconds, 3),
+        }
         click.echo(msgspec.json.encode(summary))
         return
     click.echo(
         f"{counted(counts.read, 'row')} read in {seconds:.1f} s: {enqueued:,} enqueued,"
         f" {counts.duplicate:,} duplicate (in the files), {counts.invalid:,} invalid"
     )
-    for line in refused_lines(intake, options):
+    for line in held_back_lines(intake, options):
         click.echo(line)
-    if enqueued:
-        click.echo("Next: callspool status")
+    click.echo("Next: callspool status" if enqueued else "Nothing was sent.")
 
 
 def _with_advice(fault: CallspoolError | KeyboardInterrupt, enqueued: int) -> CallspoolError:

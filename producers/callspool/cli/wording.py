@@ -36,12 +36,18 @@ def masked(number: str) -> str:
     return _DIGIT.sub("•", number, count=hidden) if hidden > 0 else number
 
 
-def document_lines(raw: bytes) -> list[str]:
-    """A document, a field a line, its phone numbers masked."""
+def masked_document(raw: bytes) -> dict[str, object]:
+    """The fields of a document, its phone numbers masked."""
     fields: dict[str, object] = msgspec.json.decode(raw)
     for name in _NUMBERS:
         if isinstance(number := fields.get(name), str):
             fields[name] = masked(number)
+    return fields
+
+
+def document_lines(raw: bytes) -> list[str]:
+    """A document, a field a line, its phone numbers masked."""
+    fields = masked_document(raw)
     width = max(map(len, fields))
     return [f"{name:<{width}}  {_on_one_line(value)}" for name, value in fields.items()]
 

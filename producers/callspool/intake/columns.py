@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from callspool.intake.errors import IntakeError
 from callspool.intake.naming import LEFT_OUT, Naming
-from callspool.intake.spellings import CONTACT_NUMBER, NAME
+from callspool.intake.spellings import CONTACT_NUMBER, FIELDS, NAME
 from callspool.text import is_unicode
 
 _MANY_DIGITS = re.compile(r"(?:\d[ ().-]*){7}")
@@ -30,6 +30,11 @@ class Columns:
         pairs = zip(self.headers, self.names, strict=True)
         changed = [(header, name or LEFT_OUT) for header, name in pairs if header != name]
         return changed + [(self.headers[place], NAME) for place in self.name_parts]
+
+    def extra(self) -> list[str]:
+        """Columns that become extra fields under their own name."""
+        pairs = zip(self.headers, self.names, strict=True)
+        return [header for header, name in pairs if header == name and name not in FIELDS]
 
 
 def map_columns(headers: Sequence[str], chosen: Mapping[str, str], file: str) -> Columns:

@@ -38,12 +38,14 @@ class IntakeOptions:
 class FileView:
     """A file before its rows are read: ``renamed`` lists header → field where they differ.
 
-    ``format``: for people, with the encoding if it is not UTF-8, such as ``CSV, Windows-1252``.
+    ``extra`` are the columns that travel along as extra fields. ``format``: for people, with the
+    encoding if it is not UTF-8, such as ``CSV, Windows-1252``.
     """
 
     name: str
     format: str
     renamed: Sequence[tuple[str, str]] = ()
+    extra: Sequence[str] = ()
 
 
 class Intake:
@@ -88,7 +90,8 @@ class Intake:
         with Source(name) as source:
             rows = open_rows(source, self._options.columns)
             if isinstance(rows, TableRows):
-                return FileView(name, _shown("CSV", source), rows.columns.renamed())
+                columns = rows.columns
+                return FileView(name, _shown("CSV", source), columns.renamed(), columns.extra())
             return FileView(name, _shown(rows.format, source))
 
     @property

@@ -14,11 +14,12 @@ import click
 import msgspec
 
 from callspool.cli.asking import agreed
-from callspool.cli.connection import ledger_client
+from callspool.cli.connection import client_that_answers, ledger_client, ledger_for_a_look
 from callspool.cli.exits import Exit
 from callspool.cli.options import SendOptions, sending_options
 from callspool.cli.progress import Progress
-from callspool.cli.reading import open_intake
+from callspool.cli.reading import new_intake, open_intake
+from callspool.cli.row_lines import held_back_in_short
 from callspool.cli.send import rehearse
 from callspool.cli.spooling import Spooler
 from callspool.cli.target import Target, target_of
@@ -75,14 +76,16 @@ def run(
     if sandbox and options.account not in (None, SANDBOX):
         raise click.UsageError(f"--sandbox sends as the account {SANDBOX}: leave --account out")
     target = target_of(options, settings, defaults=STAND_INS if sandbox else None)
+    place = state_dir or default_state_dir()
     if options.dry_run:
-        return rehearse(options, target)
+        kept_in = None if options.redis_url else str(place)
+        with ledger_for_a_look(options.redis_url, kept_in) as readings:
+            return rehearse(options, target, readings)
     if not sandbox:
         settings.account(target.envelope.account)
-    if not sandbox and not agreed(options, target):
-        click.echo("Nothing was sent.", err=True)
-        return Exit.INTERRUPTED
-    return _Run(options, settings, target, sandbox, state_dir or default_state_dir()).do()
+    # Better known before a server is started than after it.
+    new_intake(options, target.rules).inspect()
+    return _Run(options, settings, target, sandbox, place).do()
 
 
 def _do(job: Job, spooler: Spooler) -> tuple[End, CallspoolError | None]:
@@ -118,11 +121,19 @@ class _Run:
 
     def do(self) -> int:
         with ExitStack() as stack:
-            intake = stack.enter_context(open_intake(self._options, self._target.rules))
             stack.enter_context(_sigterm_is_an_interrupt())
             local = self._ledger(stack)
+            if not self._sandbox and not self._agreed():
+                self._say("Nothing was sent.")
+                return Exit.INTERRUPTED
+            intake = stack.enter_context(open_intake(self._options, self._target.rules))
             self._choose_api(stack)
             return self._work(stack, intake, local)
+
+    def _agreed(self) -> bool:
+        """Whether whoever started this wants it, knowing what the ledger knows already."""
+        with client_that_answers(self._settings.redis_url) as client:
+            return agreed(self._options, self._target, Readings(client))
 
     def _ledger(self, stack: ExitStack) -> LocalLedger | None:
         """The embedded server, unless another Redis was named."""
@@ -172,7 +183,8 @@ class _Run:
                 self._say("finishing what was sent; the rest is kept for the next run …")
             workforce.stop()
         if not isinstance(failure, QueueUnavailable):
-            report = report_of(job, spooler.enqueued, seconds, self._where(local), AGAIN)
+            notes = held_back_in_short(intake, self._options)
+            report = report_of(job, spooler.enqueued, seconds, self._where(local), AGAIN, notes)
             self._show(report)
         if failure is not None:
             raise failure

@@ -8,18 +8,27 @@ from typing import TYPE_CHECKING
 from callspool.cli.report import NotCreated, Report
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from callspool_worker.local.job import Job
 
 REFUSED_BY_WORKER = "refused by a worker (callspool invalid tells why)"
 
 
-def report_of(job: Job, enqueued: int, seconds: float, where: str, again: str) -> Report:
+def report_of(
+    job: Job,
+    enqueued: int,
+    seconds: float,
+    where: str,
+    again: str,
+    row_notes: Sequence[str] = (),
+) -> Report:
     """The report of a run that has ended, one way or another.
 
     ``enqueued``: documents that the queue certainly took. Raises `QueueUnavailable`.
     """
     readings, counts = job.readings, job.intake.counts
-    standing, after = job.tracker.standing(), readings.summary()
+    standing, after = job.tracker.standing(job.envelope.lane_id), readings.summary()
     # Rows that were read but not enqueued any more do not count: the next run reads them again.
     unknown = max(0, standing.unknown - (len(job.tracker) - enqueued))
     spooled = 0 if job.all_accepted else unknown
@@ -58,6 +67,8 @@ def report_of(job: Job, enqueued: int, seconds: float, where: str, again: str) -
         gates=gates,
         paused=[gate for gate in before_these if gate.kind == "paused"],
         duplicates_since=standing.known_since,
+        row_notes=row_notes,
+        waiting_elsewhere=standing.elsewhere,
         where=where,
         again=again,
     )

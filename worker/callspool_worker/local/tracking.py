@@ -31,13 +31,15 @@ class Standing:
 
     ``duplicate``: the API had them before this run began, the first since ``known_since``.
     ``unknown``: the ledger does not know them: still spooled, or refused by a worker.
-    ``reasons``: why documents are dead, in doubt or waiting, with how many.
+    ``elsewhere``: those that wait in another lane than the run's, with an earlier request's pilot,
+    context or schedule. ``reasons``: why documents are dead, in doubt or waiting, with how many.
     """
 
     states: Counter[str] = field(default_factory=Counter)
     duplicate: int = 0
     known_since: datetime | None = None
     unknown: int = 0
+    elsewhere: int = 0
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
@@ -96,8 +98,8 @@ class Tracker:
             found.update(place.letter if place else "" for place in places)
         return found
 
-    def standing(self) -> Standing:
-        """Where all documents are now."""
+    def standing(self, lane: str) -> Standing:
+        """Where all documents are now. ``lane``: the one to which the run sends."""
         standing = Standing()
         for digests in _slices(self._all):
             places = self._readings.places(digests)
@@ -109,6 +111,7 @@ class Tracker:
                     standing.unknown += 1
                 else:
                     self._count(standing, place, batch)
+                    standing.elsewhere += place.letter == "w" and batch.lane != lane
         return standing
 
     def _count(self, standing: Standing, place: Place, batch: BatchEntry) -> None:

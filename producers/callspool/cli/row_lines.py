@@ -1,0 +1,64 @@
+"""The rows of files that do not go on, as people and scripts are told of them."""
+
+from collections.abc import Sequence
+
+from callspool.cli.options import SendOptions
+from callspool.cli.wording import plain
+from callspool.intake import Intake, Likeness, Row
+
+_SHARED = "--allow-shared-numbers sends these, too"
+
+
+def held_back_lines(intake: Intake, options: SendOptions) -> list[str]:
+    """Duplicates and refused rows: why, the first of each, and where all are; nothing if none."""
+    duplicates = _first(intake.first_duplicates, intake.counts.duplicate, options)
+    refused = _first(intake.first_faults, intake.counts.invalid, options)
+    return [*_likeness_lines(intake), *duplicates, *refused, *_where_lines(intake, options)]
+
+
+def held_back_in_short(intake: Intake, options: SendOptions) -> list[str]:
+    """Kinds of duplicates, and where all rows are that do not go on."""
+    return [*_likeness_lines(intake), *_where_lines(intake, options)]
+
+
+def held_back_json(intake: Intake) -> dict[str, object]:
+    """The same for scripts."""
+    return {
+        "duplicates": {one.name.lower(): intake.likenesses[one] for one in Likeness},
+        "duplicate_rows": [_row_json(row) for row in intake.first_duplicates],
+        "invalid_reasons": dict(intake.faults.most_common()),
+        "invalid_rows": [_row_json(row) for row in intake.first_faults],
+    }
+
+
+def _likeness_lines(intake: Intake) -> list[str]:
+    return [
+        f"  {number:,} duplicate: {likeness.value}"
+        f"{f' ({_SHARED})' if likeness is Likeness.NUMBER else ''}"
+        for likeness, number in intake.likenesses.most_common()
+    ]
+
+
+def _where_lines(intake: Intake, options: SendOptions) -> list[str]:
+    if not intake.counts.duplicate + intake.counts.invalid:
+        return []
+    if options.rejects:
+        return [f"  all of them, with their rows: {options.rejects}"]
+    return ["  (--rejects FILE keeps them all, with line, reason and row)"]
+
+
+def _first(rows: Sequence[Row], number: int, options: SendOptions) -> list[str]:
+    several = len(options.files) > 1
+    lines = [
+        f"  {plain(row.file) + ', ' if several else ''}line {row.line:,}: {row.verdict}"
+        for row in rows
+    ]
+    more = number - len(lines)
+    return [*lines, f"  and {more:,} more"] if more else lines
+
+
+def _row_json(row: Row) -> dict[str, object]:
+    found: dict[str, object] = {"file": row.file, "line": row.line, "reason": row.verdict}
+    if row.earlier is not None:
+        found |= {"of_file": row.earlier.file, "of_line": row.earlier.line}
+    return found
