@@ -27,6 +27,7 @@ from callspool.receipts import (
     Tally,
     document_ids,
     error_of,
+    note_enqueued,
     portions,
     small_message,
 )
@@ -93,11 +94,7 @@ class AsyncCallQueue(Configured):
 
     async def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
         """As `CallQueue.enqueue`. When the task is cancelled, Redis may have the request or not."""
-        prepared = (
-            await self._prepare_in_a_thread(request)
-            if _is_large(request)
-            else prepare(request, self._rules)
-        )
+        prepared = await self._prepare(request)
         loop = asyncio.get_running_loop()
         here = self._here(loop)
         deadline = loop.time() + self._timeout
@@ -125,18 +122,19 @@ class AsyncCallQueue(Configured):
                 deadline = loop.time() + self._timeout
                 tally.add(messages, await here.wire.store_all(messages, deadline))
 
-        place = 0
-        async for request in _each(requests):
+        coming = _each(requests)
+        while True:
             try:
-                prepared = (
-                    await self._prepare_in_a_thread(request)
-                    if _is_large(request)
-                    else prepare(request, self._rules)
-                )
+                prepared = await self._prepare(await anext(coming))
+            except StopAsyncIteration:
+                break
             except InvalidCallRequest as fault:
                 await store()
-                raise InvalidRequestInMany(fault, place, tally.documents) from None
-            place += 1
+                raise InvalidRequestInMany(fault, tally.requests, tally.documents) from None
+            except Exception as error:
+                await store()
+                note_enqueued(error, tally.documents)
+                raise
             tally.requests += 1
             for message in encode(prepared):
                 if portion.add(message):
@@ -203,8 +201,10 @@ class AsyncCallQueue(Configured):
     ) -> None:
         await self.close()
 
-    async def _prepare_in_a_thread(self, request: CallRequest) -> PreparedRequest:
-        return await asyncio.to_thread(prepare, request, self._rules)
+    async def _prepare(self, request: CallRequest) -> PreparedRequest:
+        if _is_large(request):
+            return await asyncio.to_thread(prepare, request, self._rules)
+        return prepare(request, self._rules)
 
     def _here(self, loop: asyncio.AbstractEventLoop) -> _Loop:
         """The running event loop's own connections."""

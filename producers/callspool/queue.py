@@ -26,6 +26,7 @@ from callspool.receipts import (
     Tally,
     document_ids,
     error_of,
+    note_enqueued,
     portions,
     small_message,
 )
@@ -116,8 +117,9 @@ class CallQueue(Configured):
         """Hands over call requests from any iterable, in constant memory, many in a round trip.
 
         Raises as `enqueue`, and every error carries ``enqueued``. An invalid request is told
-        with its place (``request``), and what came before it is in the queue. The timeout is for
-        each round trip.
+        with its place (``request``). Where ``requests`` raises, its own error comes through, with
+        ``enqueued`` and a note that says the same. In either case all requests before are in the
+        queue. The timeout is for each round trip.
         """
         process = self._process()
         portion, tally = Portion(), Tally()
@@ -127,12 +129,19 @@ class CallQueue(Configured):
                 deadline = time.monotonic() + self._timeout
                 tally.add(messages, process.wire.store_all(messages, deadline))
 
-        for place, request in enumerate(requests):
+        coming = iter(requests)
+        while True:
             try:
-                prepared = prepare(request, self._rules)
+                prepared = prepare(next(coming), self._rules)
+            except StopIteration:
+                break
             except InvalidCallRequest as fault:
                 store()
-                raise InvalidRequestInMany(fault, place, tally.documents) from None
+                raise InvalidRequestInMany(fault, tally.requests, tally.documents) from None
+            except Exception as error:
+                store()
+                note_enqueued(error, tally.documents)
+                raise
             tally.requests += 1
             for message in encode(prepared):
                 if portion.add(message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -128,6 +129,13 @@ def error_of(outcome: Refused | Failed, enqueued: int) -> QueueFull | QueueUnava
     if isinstance(outcome, Refused):
         return QueueFull(outcome.reason, enqueued=enqueued)
     return QueueUnavailable(outcome.reason, enqueued=enqueued)
+
+
+def note_enqueued(error: Exception, enqueued: int) -> None:
+    """Adds to somebody else's error how much Redis has by now."""
+    with suppress(AttributeError):  # an error of a class with slots has no room for it
+        error.enqueued = enqueued  # type: ignore[attr-defined]
+    error.add_note(f"callspool: {enqueued} documents of this enqueue_many are in the queue")
 
 
 class Tally:

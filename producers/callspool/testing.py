@@ -11,10 +11,16 @@ import msgspec
 from callspool.aio import AsyncCallQueue
 from callspool.checks import prepare
 from callspool.configured import scope_of
-from callspool.errors import InvalidCallRequest
+from callspool.errors import CallspoolError, InvalidCallRequest
 from callspool.message import encode
 from callspool.queue import CallQueue
-from callspool.receipts import InvalidRequestInMany, Receipt, Summary, document_ids
+from callspool.receipts import (
+    InvalidRequestInMany,
+    Receipt,
+    Summary,
+    document_ids,
+    note_enqueued,
+)
 
 if TYPE_CHECKING:
     from callspool.call_request import CallRequest
@@ -95,8 +101,14 @@ class RecordingQueue(Recorder, CallQueue):
 
     def enqueue_many(self, requests: Iterable[CallRequest]) -> Summary:
         summary = Summary(0, 0)
-        for request in requests:
-            summary = self._record_one_of_many(request, summary)
+        try:
+            for request in requests:
+                summary = self._record_one_of_many(request, summary)
+        except CallspoolError:
+            raise
+        except Exception as error:
+            note_enqueued(error, summary.documents)
+            raise
         return summary
 
     def status_many(
@@ -125,12 +137,18 @@ class AsyncRecordingQueue(Recorder, AsyncCallQueue):
         self, requests: Iterable[CallRequest] | AsyncIterable[CallRequest]
     ) -> Summary:
         summary = Summary(0, 0)
-        if isinstance(requests, AsyncIterable):
-            async for request in requests:
-                summary = self._record_one_of_many(request, summary)
-        else:
-            for request in requests:
-                summary = self._record_one_of_many(request, summary)
+        try:
+            if isinstance(requests, AsyncIterable):
+                async for request in requests:
+                    summary = self._record_one_of_many(request, summary)
+            else:
+                for request in requests:
+                    summary = self._record_one_of_many(request, summary)
+        except CallspoolError:
+            raise
+        except Exception as error:
+            note_enqueued(error, summary.documents)
+            raise
         return summary
 
     async def status_many(

@@ -174,6 +174,29 @@ def test_enqueue_many_stops_at_an_invalid_request_and_says_what_redis_has(
     assert queued_ids(client) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("asynchronous", [True, False])
+def test_enqueue_many_keeps_what_came_before_its_source_failed(
+    redis_url: str, client: redis.Redis, asynchronous: bool
+) -> None:
+    def plain() -> Iterator[CallRequest]:
+        yield one_contact("a")
+        yield contacts(["b", "c"])
+        raise LookupError("row 3 is gone")
+
+    async def source() -> AsyncIterator[CallRequest]:
+        for request in plain():
+            yield request
+
+    async def scenario() -> None:
+        async with AsyncCallQueue(redis_url) as queue:
+            await queue.enqueue_many(source() if asynchronous else plain())
+
+    with pytest.raises(LookupError, match="row 3 is gone") as caught:
+        asyncio.run(scenario())
+    assert caught.value.enqueued == 3
+    assert queued_ids(client) == ["a", "b", "c"]
+
+
 def test_enqueue_many_that_fills_the_queue_says_what_redis_has(
     redis_url: str, client: redis.Redis
 ) -> None:

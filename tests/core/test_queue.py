@@ -297,6 +297,25 @@ def test_enqueue_many_stops_at_an_invalid_request_and_says_what_redis_has(
     assert (str(again), again.enqueued) == (str(caught.value), 3)
 
 
+def test_enqueue_many_keeps_what_came_before_its_source_failed(
+    queue: CallQueue, client: redis.Redis
+) -> None:
+    def source() -> Iterator[CallRequest]:
+        yield one_contact("a")
+        yield contacts(["b", "c"])
+        raise LookupError("row 3 is gone")
+
+    with pytest.raises(LookupError, match="row 3 is gone") as caught:
+        queue.enqueue_many(source())
+    assert caught.value.enqueued == 3
+    assert "3 documents of this enqueue_many are in the queue" in caught.value.__notes__[0]
+    assert queued_ids(client) == ["a", "b", "c"]
+    with pytest.raises(AttributeError) as wrong:
+        queue.enqueue_many([one_contact("d"), None])
+    assert wrong.value.enqueued == 1
+    assert queued_ids(client) == ["a", "b", "c", "d"]
+
+
 def test_enqueue_many_that_fills_the_queue_says_what_redis_has(
     redis_url: str, client: redis.Redis
 ) -> None:

@@ -112,6 +112,16 @@ def test_an_invalid_request_amid_many_says_what_was_recorded(queue: RecordingQue
     assert caught.value.enqueued == 1
 
 
+def test_a_source_that_fails_is_told_with_what_came_before(queue: RecordingQueue) -> None:
+    def source() -> Iterator[CallRequest]:
+        yield one_contact("a")
+        raise LookupError
+
+    with pytest.raises(LookupError) as caught:
+        queue.enqueue_many(source())
+    assert caught.value.enqueued == 1
+
+
 def test_a_full_queue_amid_many_is_raised(queue: RecordingQueue) -> None:
     queue.error = QueueFull("full", enqueued=0)
     with pytest.raises(QueueFull):

@@ -35,7 +35,7 @@ class Overview:
         return [
             *self._mapping_lines(),
             *self._count_lines(options),
-            *(self.known.lines() if self.known else []),
+            *self._known_lines(),
             *_target_lines(envelope),
             *self._first_lines(),
         ]
@@ -85,10 +85,12 @@ class Overview:
         lines = [f"{counted(counts.read, 'row')}: {', '.join(parts)}"]
         if counts.good == options.limit:
             lines.append(f"  not read any further (--limit {options.limit:,})")
-        if counts.healed:
-            healed = counted(counts.healed, "number")
-            lines.append(f"  {healed} written as a spreadsheet does (…210.0) put right")
         return lines + held_back_lines(self.intake, options)
+
+    def _known_lines(self) -> list[str]:
+        if self.known is not None:
+            return self.known.lines()
+        return ["No ledger answered that could know them."] if self.was_read else []
 
     def _first_lines(self) -> list[str]:
         if self.first is None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from callspool.cli.options import SendOptions
-from callspool.cli.wording import plain
+from callspool.cli.wording import counted, plain
 from callspool.intake import Intake, Likeness, Row
 
 _SHARED = "--allow-shared-numbers sends these, too"
@@ -13,12 +13,13 @@ def held_back_lines(intake: Intake, options: SendOptions) -> list[str]:
     """Duplicates and refused rows: why, the first of each, and where all are; nothing if none."""
     duplicates = _first(intake.first_duplicates, intake.counts.duplicate, options)
     refused = _first(intake.first_faults, intake.counts.invalid, options)
-    return [*_likeness_lines(intake), *duplicates, *refused, *_where_lines(intake, options)]
+    where = _where_lines(intake, options)
+    return [*_healed_lines(intake), *_likeness_lines(intake), *duplicates, *refused, *where]
 
 
 def held_back_in_short(intake: Intake, options: SendOptions) -> list[str]:
-    """Kinds of duplicates, and where all rows are that do not go on."""
-    return [*_likeness_lines(intake), *_where_lines(intake, options)]
+    """What was put right, kinds of duplicates, and where all rows are that do not go on."""
+    return [*_healed_lines(intake), *_likeness_lines(intake), *_where_lines(intake, options)]
 
 
 def held_back_json(intake: Intake) -> dict[str, object]:
@@ -29,6 +30,13 @@ def held_back_json(intake: Intake) -> dict[str, object]:
         "invalid_reasons": dict(intake.faults.most_common()),
         "invalid_rows": [_row_json(row) for row in intake.first_faults],
     }
+
+
+def _healed_lines(intake: Intake) -> list[str]:
+    healed = intake.counts.healed
+    if not healed:
+        return []
+    return [f"  {counted(healed, 'number')} written as a spreadsheet does (…210.0) put right"]
 
 
 def _likeness_lines(intake: Intake) -> list[str]:

@@ -15,9 +15,8 @@ HEADER = ("file", "line", "reason", "row")
 class RejectsFile:
     """Writes refused rows and duplicates as CSV.
 
-    Readable by its owner alone, since the rows are people's data.
-    Replaces the file of an earlier run. Raises `IntakeError` if it cannot be written, or is one
-    of the files to be read.
+    Readable by its owner alone, since the rows are people's data. Replaces the file of an earlier
+    run. Raises `IntakeError` if it cannot be written, or is one of the files to be read.
     """
 
     def __init__(self, path: str, inputs: Sequence[str] = ()) -> None:
