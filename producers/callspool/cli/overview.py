@@ -55,7 +55,12 @@ class Overview:
             "healed": counts.healed,
             **held_back_json(self.intake),
             "files": [
-                {"name": file.name, "format": file.format, "columns": dict(file.renamed)}
+                {
+                    "name": file.name,
+                    "format": file.format,
+                    "columns": dict(file.renamed),
+                    "extra": [*file.extra],
+                }
                 for file in self.files
             ],
             "target": _target(envelope),
@@ -70,7 +75,7 @@ class Overview:
             pairs = ", ".join(f"{plain(header, 60)} → {field}" for header, field in file.renamed)
             lines.append(f"{plain(file.name)} ({file.format}){': ' if pairs else ''}{pairs}")
             if file.extra:
-                lines.append(f"  passed on as they are: {_some(file.extra)}")
+                lines.append(f"  extra fields, as they are: {_some(file.extra)}")
         return lines
 
     def _count_lines(self, options: SendOptions) -> list[str]:

@@ -10,11 +10,11 @@ import click
 from callspool.errors import InvalidCallRequest
 from callspool.expiry import expiry
 from callspool.intake.naming import LEFT_OUT
-from callspool.intake.spellings import FIELDS
+from callspool.intake.spellings import FIELDS, NAME_PARTS
 from callspool.phones import is_region
 
-_SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800}
 
 
 def columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -> dict[str, str]:
@@ -24,8 +24,8 @@ def columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) 
         column, _, field = (part.strip() for part in pair.rpartition("="))
         if not column:
             raise click.BadParameter(f"{pair!r} is not COLUMN=FIELD, as in Handy=contact_number")
-        if field != LEFT_OUT and field not in FIELDS:
-            known = ", ".join(FIELDS)
+        if field not in (*FIELDS, *NAME_PARTS, LEFT_OUT):
+            known = ", ".join((*FIELDS, *NAME_PARTS))
             raise click.BadParameter(
                 f"{field!r} is no field: take one of {known}, or {LEFT_OUT} to leave the column out"
             )
@@ -42,13 +42,25 @@ def expires(_ctx: click.Context, _param: click.Parameter, given: str | None) -> 
     if found := _SPAN.fullmatch(given.strip()):
         return time.time() + float(found[1]) * _SECONDS[found[2]]
     try:
-        return expiry(datetime.fromisoformat(given.strip()))
-    except InvalidCallRequest as fault:
-        raise click.BadParameter(fault.reason) from None
+        moment = datetime.fromisoformat(given.strip())
     except ValueError:
         raise click.BadParameter(
             f"{given!r} is neither a span (90m, 2h, 1d) nor a time (2026-12-01T18:00+05:30)"
         ) from None
+    if moment.tzinfo is None:
+        raise click.BadParameter(f"{given!r} has no offset: write it as {_with_offset(moment)}")
+    try:
+        return expiry(moment)
+    except InvalidCallRequest as fault:
+        raise click.BadParameter(fault.reason) from None
+
+
+def _with_offset(moment: datetime) -> str:
+    """The moment as the user's clock would have it, to be copied."""
+    try:
+        return moment.astimezone().isoformat(timespec="minutes")
+    except (OverflowError, ValueError):
+        return "2026-12-01T18:00+05:30"
 
 
 def region(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:

@@ -39,13 +39,16 @@ class Progress:
         self._told = clock()
         self._drawn = False
 
-    def update(self, done: float, words: Callable[[], str]) -> None:
-        """Shows the state of things if it is time; ``words`` say it in numbers."""
+    def update(self, done: float | None, words: Callable[[], str]) -> None:
+        """Shows the state of things if it is time; ``words`` say it in numbers.
+
+        ``done`` is None for as long as nobody knows which share of the whole is done.
+        """
         now = self._clock()
         if self._silent or now - self._told < (BAR_SECONDS if self._bar else LINE_SECONDS):
             return
         self._told = now
-        share = min(1.0, done / self._total) if self._total else None
+        share = min(1.0, done / self._total) if self._total and done is not None else None
         if self._bar:
             self._draw(share, words())
         else:

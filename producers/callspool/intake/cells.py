@@ -2,13 +2,18 @@
 
 import re
 
-_AS_FLOAT = re.compile(r"(\+?\d+)\.0*").fullmatch
+_AS_FLOAT = re.compile(r"(\+?\d+)[.,]0*").fullmatch
+_WITH_DECIMALS = re.compile(r"\+?\d{7,}[.,]\d{1,2}").fullmatch
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+").fullmatch
 
-SCIENTIFIC = (
-    "contact_number: a spreadsheet has shortened it (as in 9.19877E+11) and its last digits are"
-    " gone: format the column as text and export again"
+_SHORTENED_ID = re.compile(r"\d(?:[.,]\d+)?E\+\d{2,}").fullmatch
+"""Narrower, since an id such as 12e5 may be meant."""
+
+SHORTENED = (
+    "a spreadsheet has shortened it (as in 9.19877E+11) and its last digits are gone: format the"
+    " column as text and export again"
 )
+DECIMALS = "has decimal places: format the column as text and export again"
 
 
 def healed_number(text: str) -> str:
@@ -17,12 +22,21 @@ def healed_number(text: str) -> str:
     Any other text is returned as it is. Raises `ValueError`, with the reason as its text, where
     digits are lost for good.
     """
-    if "." not in text and "e" not in text and "E" not in text:
+    if "." not in text and "," not in text and "e" not in text and "E" not in text:
         return text
     if _SCIENTIFIC(text):
-        raise ValueError(SCIENTIFIC)
-    number = _AS_FLOAT(text)
-    return number[1] if number else text
+        raise ValueError(f"contact_number: {SHORTENED}")
+    if number := _AS_FLOAT(text):
+        return number[1]
+    if _WITH_DECIMALS(text):
+        raise ValueError(f"contact_number: {DECIMALS}")
+    return text
+
+
+def refuse_shortened_id(text: str) -> None:
+    """Raises `ValueError` for an id of which a spreadsheet has left what many rows share."""
+    if "E+" in text and _SHORTENED_ID(text):
+        raise ValueError(f"document_id: {SHORTENED}")
 
 
 def split_labels(text: str) -> list[str]:

@@ -27,14 +27,26 @@ class Columns:
 
     def renamed(self) -> list[tuple[str, str]]:
         """Columns that reach the API under another name than their header: header → field."""
-        pairs = zip(self.headers, self.names, strict=True)
-        changed = [(header, name or LEFT_OUT) for header, name in pairs if header != name]
-        return changed + [(self.headers[place], NAME) for place in self.name_parts]
+        return renamed(self.headers, self.names, self.name_parts)
 
     def extra(self) -> list[str]:
         """Columns that become extra fields under their own name."""
-        pairs = zip(self.headers, self.names, strict=True)
-        return [header for header, name in pairs if header == name and name not in FIELDS]
+        return extra(self.headers, self.names)
+
+
+def renamed(
+    headers: Sequence[str], names: Sequence[str | None], name_parts: Sequence[int]
+) -> list[tuple[str, str]]:
+    """Headers with another name than their own, and that name; parts of the name last."""
+    pairs = zip(headers, names, strict=True)
+    changed = [(header, name or LEFT_OUT) for header, name in pairs if header != name]
+    return changed + [(headers[place], NAME) for place in name_parts]
+
+
+def extra(headers: Sequence[str], names: Sequence[str | None]) -> list[str]:
+    """Headers that are the names of extra fields."""
+    pairs = zip(headers, names, strict=True)
+    return [header for header, name in pairs if header == name and name not in FIELDS]
 
 
 def map_columns(headers: Sequence[str], chosen: Mapping[str, str], file: str) -> Columns:

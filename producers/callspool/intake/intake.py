@@ -2,15 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from callspool.checks import Rules
+from callspool.intake.array_rows import ArrayRows
 from callspool.intake.encodings import UTF8
 from callspool.intake.errors import IntakeError
 from callspool.intake.formats import open_rows
 from callspool.intake.judge import Judge
+from callspool.intake.object_rows import ObjectRows
+from callspool.intake.objects import fields_of
 from callspool.intake.rejects import RejectsFile
 from callspool.intake.row import Likeness, Row, RowCounts
 from callspool.intake.source import STANDARD_INPUT, Source
@@ -19,6 +23,9 @@ from callspool.intake.table_rows import TableRows
 FIRST_FAULTS = 5
 _KINDS_OF_FAULTS = 100
 _OTHER_FAULTS = "other reasons"
+
+
+Renamed = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +45,14 @@ class IntakeOptions:
 class FileView:
     """A file before its rows are read: ``renamed`` lists header → field where they differ.
 
-    ``extra`` are the columns that travel along as extra fields. ``format``: for people, with the
-    encoding if it is not UTF-8, such as ``CSV, Windows-1252``.
+    ``extra`` are the columns that travel along as extra fields. Of JSON, both are of the keys of
+    the first object. ``format``: for people, with the encoding if it is not UTF-8, such as
+    ``CSV, Windows-1252``.
     """
 
     name: str
     format: str
-    renamed: Sequence[tuple[str, str]] = ()
+    renamed: Renamed = ()
     extra: Sequence[str] = ()
 
 
@@ -92,7 +100,14 @@ class Intake:
             if isinstance(rows, TableRows):
                 columns = rows.columns
                 return FileView(name, _shown("CSV", source), columns.renamed(), columns.extra())
-            return FileView(name, _shown(rows.format, source))
+            return FileView(name, _shown(rows.format, source), *self._fields_of_first(rows))
+
+    def _fields_of_first(self, rows: ObjectRows | ArrayRows) -> tuple[Renamed, Sequence[str]]:
+        """How the keys of the first object are named; what is wrong with it is told later."""
+        with suppress(IntakeError):
+            for row in rows:
+                return fields_of(row.text, self._options.columns)
+        return (), ()
 
     @property
     def bytes_read(self) -> int:

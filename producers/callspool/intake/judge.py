@@ -2,10 +2,12 @@
 
 from callspool.checks import Rules
 from callspool.errors import InvalidCallRequest
+from callspool.intake.cells import healed_number, refuse_shortened_id
 from callspool.intake.earlier import LONGEST_ID, EarlierRows
 from callspool.intake.row import Likeness, Row
 from callspool.intake.seen import Seen
-from callspool.raw_document import examined, identified
+from callspool.known import Known
+from callspool.raw_document import examined, identified, with_number
 
 
 class Judge:
@@ -29,10 +31,13 @@ class Judge:
             return
         try:
             # Made of cells just now: no field twice, no null, no surprise of foreign JSON.
-            known, raw = (row.known, row.raw) if row.known is not None else examined(row.raw)
+            known, raw = (row.known, row.raw) if row.known is not None else _examined(row)
             document, number = identified(known, raw, self._rules)
         except InvalidCallRequest as fault:
             row.reason = f"{fault.field}: {fault.reason}"
+            return
+        except ValueError as lost:
+            row.reason = str(lost)
             return
         row.document_id, row.raw = document.document_id, document.raw
         given = known.document_id or ""
@@ -58,3 +63,13 @@ class Judge:
             row.duplicate = Likeness.REUSED_ID
             self._numbers.forget_last(number)
         return True
+
+
+def _examined(row: Row) -> tuple[Known, bytes]:
+    """A row of JSON, its number put right as one of a table is."""
+    known, raw = examined(row.raw)
+    number = known.contact_number
+    known.contact_number = healed_number(number)
+    row.healed = known.contact_number != number
+    refuse_shortened_id(known.document_id or "")
+    return known, with_number(raw, known.contact_number) if row.healed else raw

@@ -2,7 +2,14 @@
 
 from collections.abc import Sequence
 
-from callspool.intake.spellings import FIELDS, FIRST_NAMES, LAST_NAMES, SPELLINGS, squashed
+from callspool.intake.spellings import (
+    FIELDS,
+    FIRST_NAMES,
+    LAST_NAMES,
+    NAME_PARTS,
+    SPELLINGS,
+    squashed,
+)
 
 LEFT_OUT = "-"
 """The field of a column that is not sent at all."""
@@ -21,6 +28,7 @@ class Naming:
         self.names: list[str | None] = [None] * len(headers)
         self._spelled = [squashed(header) for header in headers]
         self._settled: set[int] = set()
+        self._parts: set[int] = set()
 
     def has(self, field: str) -> bool:
         return field in self.names
@@ -33,19 +41,25 @@ class Naming:
         return self._spelled.index(spelled) if spelled in self._spelled else None
 
     def choose(self, place: int, field: str) -> None:
+        if field in NAME_PARTS:
+            self._spelled[place] = squashed(field)
+            self._parts.add(place)
+            return
         self.names[place] = None if field == LEFT_OUT else field
         self._settled.add(place)
 
     def name_the_others(self) -> None:
         """Known fields by exact name, then by spelling; any other column is an extra field."""
         for field in FIELDS:
-            self._claim(field, [n for n, header in enumerate(self.headers) if header == field])
+            exact = [place for place, header in enumerate(self.headers) if header == field]
+            self._claim(field, [place for place in exact if place not in self._parts])
         for field, spellings in SPELLINGS.items():
             self._claim(field, self._places(spellings))
         taken = {name for name in self.names if name} | RESERVED
         for place, header in enumerate(self.headers):
             if place not in self._settled:
-                name = _new_name(f"{_OWN}{header}" if header in RESERVED else header, taken)
+                own = header in RESERVED or (place in self._parts and header in FIELDS)
+                name = _new_name(f"{_OWN}{header}" if own else header, taken)
                 taken.add(name)
                 self.choose(place, name)
 

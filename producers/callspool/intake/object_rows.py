@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping
 
 from callspool.intake.lines import blocks_of_lines
-from callspool.intake.objects import NOT_AN_OBJECT, Objects
+from callspool.intake.objects import BOM, NOT_AN_OBJECT, Objects
 from callspool.intake.row import Row
 from callspool.intake.source import Source
 
 NOT_ON_A_LINE = f"{NOT_AN_OBJECT} on a line of its own"
-_BOM = b"\xef\xbb\xbf"
 
 
 class ObjectRows:
@@ -26,6 +25,6 @@ class ObjectRows:
         for block in self._blocks:
             for line in block:
                 number += 1
-                bare = (line.removeprefix(_BOM) if number == 1 else line).strip()
+                bare = (line.removeprefix(BOM) if number == 1 else line).strip()
                 if bare:
                     yield row(number, line, bare)

@@ -1,19 +1,28 @@
 """JSON objects as rows: their keys named as columns are, their values passed on byte by byte."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
+from callspool.intake.columns import extra, renamed
 from callspool.intake.lines import MAX_LINE
 from callspool.intake.naming import Naming
 from callspool.intake.row import Row
+from callspool.intake.spellings import NAME
 from callspool.intake.table import TOO_LONG
 from callspool.intake.table_rows import NOT_UTF8
 
+BOM = b"\xef\xbb\xbf"
 NOT_AN_OBJECT = "is not a JSON object"
 _REMEMBERED = 1000
 
-Renames = list[bytes | None]
+
+class _Plan(NamedTuple):
+    """For each key its new name and a colon, in JSON (None: left out), and the name's parts."""
+
+    names: Sequence[bytes | None]
+    name_parts: tuple[int, ...]
 
 
 class Objects:
@@ -27,7 +36,7 @@ class Objects:
         self._reason = reason
         self._decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
         self._chosen = chosen
-        self._known: dict[tuple[str, ...], Renames | None] = {}
+        self._known: dict[tuple[str, ...], _Plan | None] = {}
 
     def row(self, number: int, text: bytes, bare: bytes) -> Row:
         """The row that starts on line ``number``; ``bare`` is its text without white space."""
@@ -50,22 +59,50 @@ class Objects:
         if keys not in self._known:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            self._known[keys] = _renames(keys, self._chosen)
-        names = self._known[keys]
-        if names is None:
+            self._known[keys] = _plan(keys, self._chosen)
+        plan = self._known[keys]
+        if plan is None:
             return bare
-        pairs = zip(names, fields.values(), strict=True)
-        return b"{" + b",".join(name + bytes(value) for name, value in pairs if name) + b"}"
+        values = [*fields.values()]
+        pairs = [
+            name + bytes(value) for name, value in zip(plan.names, values, strict=True) if name
+        ]
+        if plan.name_parts and (whole := _joined(values[place] for place in plan.name_parts)):
+            pairs.append(b'"name":' + msgspec.json.encode(whole))
+        return b"{" + b",".join(pairs) + b"}"
 
 
-def _renames(keys: Sequence[str], chosen: Mapping[str, str]) -> Renames | None:
-    """For each key its new name and a colon, in JSON (None: left out); None if none changes."""
+def _joined(parts: Iterable[msgspec.Raw]) -> str:
+    found = [msgspec.json.decode(part) for part in parts]
+    return " ".join([part.strip() for part in found if isinstance(part, str) and part.strip()])
+
+
+def fields_of(text: bytes, chosen: Mapping[str, str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """The keys of an object with another name than their own, and those of extra fields."""
+    try:
+        keys = [*msgspec.json.decode(text.removeprefix(BOM), type=dict[str, msgspec.Raw])]
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return [], []
+    naming = _naming(keys, chosen)
+    parts = () if naming.has(NAME) else naming.name_parts()
+    return renamed(keys, naming.names, parts), extra(keys, naming.names)
+
+
+def _naming(keys: Sequence[str], chosen: Mapping[str, str]) -> Naming:
     naming = Naming(keys)
     for column, field in chosen.items():
         place = naming.place_of(column)
         if place is not None:
             naming.choose(place, field)
     naming.name_the_others()
-    if naming.names == list(keys):
+    return naming
+
+
+def _plan(keys: Sequence[str], chosen: Mapping[str, str]) -> _Plan | None:
+    """What becomes of objects with these keys; None if nothing of them changes."""
+    naming = _naming(keys, chosen)
+    parts = () if naming.has(NAME) else naming.name_parts()
+    if naming.names == list(keys) and not parts:
         return None
-    return [None if name is None else msgspec.json.encode(name) + b":" for name in naming.names]
+    names = [None if name is None else msgspec.json.encode(name) + b":" for name in naming.names]
+    return _Plan(names, parts)

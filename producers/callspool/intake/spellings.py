@@ -6,6 +6,7 @@ column that stands first.
 """
 
 CONTACT_NUMBER = "contact_number"
+ALTERNATE = "alternate_number"
 NAME = "name"
 DOCUMENT_ID = "document_id"
 LABELS = "labels"
@@ -36,7 +37,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     ),
     NAME: ("name", "fullname", "contactname", "customername", "clientname", "leadname"),
     "email": ("email", "emailaddress", "emailid", "mail", "mailaddress"),
-    "alternate_number": (
+    ALTERNATE: (
         "alternatenumber",
         "alternateno",
         "alternatephone",
@@ -85,6 +86,9 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
 
 FIELDS = tuple(SPELLINGS)
 """The fields of a document that the API knows; every other one is an extra field."""
+
+NAME_PARTS = ("first_name", "last_name")
+"""What a column can be chosen as that holds a part of the name; it is an extra field besides."""
 
 FIRST_NAMES = ("firstname", "givenname", "forename")
 LAST_NAMES = ("lastname", "surname", "familyname")

@@ -1,13 +1,14 @@
 """Documents out of the cells of a table's rows."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
 
-from callspool.intake.cells import healed_number, split_labels
+from callspool.intake.cells import healed_number, refuse_shortened_id, split_labels
 from callspool.intake.columns import Columns
-from callspool.intake.spellings import CONTACT_NUMBER, DOCUMENT_ID, LABELS, NAME
+from callspool.intake.spellings import ALTERNATE, CONTACT_NUMBER, DOCUMENT_ID, LABELS, NAME
 from callspool.known import Known
 
 
@@ -28,6 +29,7 @@ class DocumentWriter:
         self._number = names.index(CONTACT_NUMBER)
         self._id = names.index(DOCUMENT_ID) if DOCUMENT_ID in names else None
         self._labels = names.index(LABELS) if LABELS in names else None
+        self._alternate = names.index(ALTERNATE) if ALTERNATE in names else None
         self._name = names.index(NAME) if NAME in names else None
         self._name_parts = columns.name_parts
         self._left_out = [place for place, name in enumerate(names) if name is None]
@@ -43,7 +45,11 @@ class DocumentWriter:
             values = values[: self._size] + [""] * (self._size - len(values))
         number = values[self._number]
         whole = values[self._number] = healed_number(number)
+        if self._alternate is not None:
+            with suppress(ValueError):  # a second number is no reason to refuse the contact
+                values[self._alternate] = healed_number(values[self._alternate])
         document_id = values[self._id] if self._id is not None else ""
+        refuse_shortened_id(document_id)
         if self._name is not None:
             name = values[self._name]
         else:

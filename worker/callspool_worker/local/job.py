@@ -220,15 +220,15 @@ class Job:
                 raise
             return
         self._answered_at = time.monotonic()
-        at_rest = len(self.tracker) - self.tracker.open
-        self._progress.update(at_rest / max(self._expected(), 1), self._words)
+        self._progress.update(self._share(), self._words)
 
-    def _expected(self) -> float:
-        """How many documents there will be, as far as the part of the files read so far tells."""
+    def _share(self) -> float | None:
+        """Which share of all documents is at rest, as far as the part read so far tells."""
+        at_rest, found = len(self.tracker) - self.tracker.open, max(len(self.tracker), 1)
+        if self._last_message is not None:
+            return at_rest / found
         size, read = self.intake.bytes_total(), self.intake.bytes_read
-        if not size or not read or read >= size:
-            return len(self.tracker)
-        return len(self.tracker) * size / read
+        return at_rest / found * read / size if size else None
 
     def _words(self) -> str:
         settled = self.tracker.settled
