@@ -1,8 +1,6 @@
 """`callspool send`: rows of files end up in the queue, once, checked."""
 
 import gzip
-import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +12,8 @@ import redis
 
 from callspool import keys
 from callspool.message import decode
-from tests.cli.conftest import Call, Result
+from tests.cli.conftest import Call
+from tests.support.terminal import on_a_terminal
 
 TARGET = ("--space-token", "8KZTOKEN", "--pilot", "space-agent-1", "--context", "Follow up")
 TWO = b"ID,Name,Phone,City\na-1,Ada,+14155550100,Paris\na-2,Bob,+14155550101,\n"
@@ -252,41 +251,16 @@ def test_a_phone_number_is_never_in_an_error(call: Call, tmp_path: Path, redis_u
     assert "5550100" not in chosen.err
 
 
-def on_a_terminal(arguments: list[str], answer: bytes) -> Result:
-    """Runs the command on a terminal of its own, where somebody answers."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "callspool", *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm"},
-    ) as process:
-        os.close(theirs)
-        os.write(ours, answer)
-        shown = b""
-        while True:
-            try:
-                block = os.read(ours, 65536)
-            except OSError:  # the terminal is gone with its last process
-                break
-            if not block:
-                break
-            shown += block
-    os.close(ours)
-    return Result(process.returncode, shown.decode(), "")
-
-
 def test_on_a_terminal_it_shows_what_will_be_sent_and_asks(
     two: Path, redis_url: str, client: redis.Redis
 ) -> None:
     arguments = ["send", str(two), *TARGET, "--redis", redis_url]
     refused = on_a_terminal(arguments, b"n\n")
     assert refused.code == 130
-    assert "2 rows: 2 documents" in refused.out
-    assert "8KZT…" in refused.out
-    assert "+•••••••0100" in refused.out
-    assert "+14155550100" not in refused.out
+    assert "2 rows: 2 documents" in refused.screen
+    assert "8KZT…" in refused.screen
+    assert "+•••••••0100" in refused.screen
+    assert "+14155550100" not in refused.screen
     assert client.xlen(keys.stream(keys.REQUESTS)) == 0
     assert on_a_terminal(arguments, b"y\n").code == 0
     assert len(documents_in(client)) == 2
@@ -295,7 +269,7 @@ def test_on_a_terminal_it_shows_what_will_be_sent_and_asks(
 def test_yes_answers_the_question(two: Path, redis_url: str, client: redis.Redis) -> None:
     result = on_a_terminal(["send", str(two), *TARGET, "--redis", redis_url, "--yes"], b"")
     assert result.code == 0
-    assert "Send them?" not in result.out
+    assert "Send them?" not in result.screen
     assert len(documents_in(client)) == 2
 
 

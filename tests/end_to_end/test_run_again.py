@@ -80,3 +80,11 @@ def test_a_fault_that_all_documents_share_parks_the_lane_after_few_questions(
     assert documents["dead"] <= 10
     assert documents["waiting"] >= 390
     assert len([line for line in api.log_lines() if line.get("status") == 422]) < 40
+    rehearsal = cli.call(
+        ["run", str(tmp_path / "contacts.csv"), "--pilot", "right", "--dry-run"], env, tmp_path
+    )
+    assert "30 of 30 documents known since" in rehearsal.stdout
+    assert "30 wait with another pilot, context or schedule (30 behind a closed gate)" in (
+        rehearsal.stdout
+    )
+    assert "cancel" in rehearsal.stdout
