@@ -80,6 +80,46 @@ NASTY_FILES = [
     Nasty("scientific notation", HEADER + b"Ada,1.41556E+10\n", 0, 0, 1, ("shortened it",), (2,)),
     Nasty("scientific, with a comma", b"name;Phone\nAda;1,4E+10\n", 0, 0, 1, ("shortened it",)),
     Nasty("a number with a decimal point", HEADER + b"Ada,14155550100.0\n", good=1),
+    Nasty("a decimal comma", b"name;Phone\nAda;14155550100,0\nBob;14155550101,\n", good=2),
+    Nasty(
+        "decimal places that are not nought",
+        HEADER + b"Ada,14155550100.5\n" + BOB,
+        1,
+        0,
+        1,
+        ("has decimal places",),
+        (2,),
+    ),
+    Nasty("dots between digits", HEADER + b"Ada,415.555.0100\n", good=1, region="US"),
+    Nasty(
+        "a second number that a spreadsheet has shortened",
+        b"name,Phone,Alt Phone\nAda,+14155550100,1.41556E+10\n",
+        good=1,
+    ),
+    Nasty(
+        "ids that a spreadsheet has shortened",
+        b"ID,name,Phone\n1.00E+05,Ada,+14155550100\n12e5,Bob,+14155550101\n",
+        1,
+        0,
+        1,
+        ("document_id: a spreadsheet has shortened it",),
+        (2,),
+    ),
+    Nasty(
+        "formulas are text", HEADER + b"=1+1,+14155550100\n@x,'+14155550101\n", good=1, invalid=1
+    ),
+    Nasty(
+        "numbers that were marked as text",
+        b'name,Phone\nAda,\'+14155550100\nBob,"=""+14155550101"""\nCy,+14155550100\n',
+        good=2,
+        duplicate=1,
+    ),
+    Nasty(
+        "numbers between invisible signs",
+        HEADER + "Ada,\u202a+14155550100\u202c\nBob,\ufeff\u200e+14155550101\n".encode() + BOB,
+        good=2,
+        duplicate=1,
+    ),
     Nasty("no country code, no region", HEADER + b"Ada,4155550100\n", good=1),
     Nasty("no country code, a region", HEADER + b"Ada,(415) 555-0100\n", good=1, region="US"),
     Nasty(
@@ -153,6 +193,19 @@ NASTY_FILES = [
     Nasty("id and document_id", b"id,document_id,name,Phone\n1,a,Ada,+14155550100\n", good=1),
     Nasty("a reserved column", b"callspool_attempt,name,Phone\n1,Ada,+14155550100\n", good=1),
     Nasty("first and last name", b"First Name,Surname,Cell\nAda,Lovelace,+14155550100\n", good=1),
+    Nasty(
+        "first and last name under other headers",
+        b"Vorname;Name;Telefon\nAda;Day;+14155550100\n",
+        1,
+        columns={"Vorname": "first_name", "Name": "last_name", "Telefon": "contact_number"},
+    ),
+    Nasty(
+        "a last name without a name",
+        b"name,First Name\n,Ada\n".replace(b"name,", b"phone,"),
+        0,
+        0,
+        1,
+    ),
     Nasty("only a last name in the row", b"First Name,Surname,Cell\n,Day,+14155550100\n", good=1),
     Nasty(
         "chosen columns",
@@ -204,6 +257,25 @@ NASTY_FILES = [
     ),
     jsonl("an id", b'{"id":"a-1","name":"Ada","contact_number":"+14155550100"}\n', good=1),
     jsonl("other spellings", b'{"Full Name":"Ada","Phone":"+14155550100"}\n', good=1),
+    jsonl(
+        "first and last name",
+        b'{"First Name":"Ada","last_name":"Day","Phone":"+14155550100"}\n'
+        b'{"First Name":null,"last_name":1,"Phone":"+14155550101"}\n',
+        good=1,
+        invalid=1,
+        reasons=("name: is missing",),
+    ),
+    jsonl(
+        "numbers as a spreadsheet writes them",
+        b'{"name":"Ada","contact_number":"14155550100.0"}\n'
+        b'{"name":"Bob","contact_number":"1.41556E+10"}\n'
+        b'{"name":"Cy","contact_number":"14155550100"}\n',
+        good=1,
+        duplicate=1,
+        invalid=1,
+        reasons=("shortened it",),
+        lines=(2,),
+    ),
     jsonl("nothing known", b'{"x":1}\n{}\n', invalid=2, reasons=("name", "name")),
     jsonl("nested too deep", b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"\n", invalid=1),
     jsonl(

@@ -1,8 +1,12 @@
 """Every row of every file is accounted for."""
 
+import csv
 import gzip
+import io
+import json
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callspool.checks import Rules
-from callspool.intake import Intake, IntakeError, IntakeOptions, Row
+from callspool.intake import Intake, IntakeError, IntakeOptions, RejectsFile, Row
+from tests.cli.conftest import Call
 from tests.cli.nasty_encodings import OTHER_FILES
 from tests.cli.nasty_files import NASTY_FILES, Nasty
 
@@ -200,3 +205,128 @@ def test_every_element_of_an_array_is_a_row(
     rows = list(Intake([str(path)], IntakeOptions()))
     assert [row.text for row in rows] == [part for part in parts if part]
     assert [row.line for row in rows] == [n for n, part in enumerate(parts, 1) if part]
+
+
+NAMES = st.sampled_from(["Ada", "Zoë Ô'Neill", "Ada, née Day", 'Ada "the first"', "A\nB", " ", ""])
+NUMBERS = st.integers(100, 199).map("+14155550{}".format) | st.sampled_from(
+    ["14155550100.0", "1.41556E+10", "(415) 555-0101", "x", ""]
+)
+IDS = st.integers(0, 5).map("crm-{}".format) | st.just("")
+CONTACTS = st.lists(st.tuples(IDS, NAMES, NUMBERS, st.sampled_from(["", "a;b|c", "x" * 300])))
+
+
+def as_table(contacts: list[tuple[str, ...]], delimiter: str) -> str:
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter).writerows(
+        [("ID", "Full Name", "Phone", "Tags"), *contacts]
+    )
+    return out.getvalue()
+
+
+def as_json(contacts: list[tuple[str, ...]], indent: int | None) -> str:
+    fields = ("document_id", "name", "contact_number", "note")
+    return json.dumps([dict(zip(fields, each, strict=True)) for each in contacts], indent=indent)
+
+
+def as_lines(contacts: list[tuple[str, ...]]) -> str:
+    return "\n".join(as_json([each], None)[1:-1] for each in contacts)
+
+
+@st.composite
+def well_made_files(draw: st.DrawFn) -> tuple[bytes, str, list[tuple[str, ...]]]:
+    contacts = draw(CONTACTS)
+    text, suffix = draw(
+        st.sampled_from(
+            [
+                *((as_table(contacts, delimiter), ".csv") for delimiter in ",;\t"),
+                *((as_json(contacts, indent), ".json") for indent in (None, 1)),
+                (as_lines(contacts), ".jsonl"),
+            ]
+        )
+    )
+    content = text.encode(draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16"])))
+    return (gzip.compress(content, 1) if draw(st.booleans()) else content), suffix, contacts
+
+
+def reading(content: bytes, suffix: str, directory: Path) -> tuple[Intake, list[Row], str]:
+    """What is read of a file up to its fault, and that fault; the rejects tell the same."""
+    path, rejected = directory / f"fuzzed{suffix}", directory / "rejects.csv"
+    path.write_bytes(content)
+    rows: list[Row] = []
+    fault = ""
+    with RejectsFile(str(rejected)) as rejects:
+        intake = Intake([str(path)], IntakeOptions(), rejects=rejects)
+        try:
+            rows.extend(intake)
+        except IntakeError as broken:
+            fault = str(broken)
+    counts = intake.counts
+    assert counts.read == len(rows) == counts.good + counts.duplicate + counts.invalid
+    assert counts.duplicate == intake.likenesses.total()
+    with rejected.open(newline="", encoding="utf-8") as file:
+        kept = [(int(row[1]), row[2]) for row in csv.reader(file) if row[1] != "line"]
+    assert kept == [(row.line, row.verdict) for row in rows if not row.good]
+    places = {row.line for row in rows if row.good}
+    for row in rows:
+        if row.earlier is not None:
+            assert row.earlier.line in places
+            assert row.earlier.line <= row.line
+    return intake, rows, fault
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(made=well_made_files())
+def test_every_contact_of_a_well_made_file_is_a_row(
+    made: tuple[bytes, str, list[tuple[str, ...]]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    content, suffix, contacts = made
+    intake, _, fault = reading(content, suffix, tmp_path_factory.getbasetemp())
+    if suffix == ".csv":
+        contacts = [each for each in contacts if any(map(str.strip, each))]
+    assert intake.counts.read == len(contacts)
+    assert (not fault) or (not contacts and "is empty" in fault)
+
+
+MUTATIONS = st.lists(
+    st.tuples(
+        st.floats(0, 1),
+        st.integers(0, 12),
+        st.sampled_from([b"", b'"', b"\n", b"\r", b",", b";", b"\0", b"\xe9", b"{", b"]", b"\\"])
+        | st.binary(max_size=3),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(made=well_made_files(), mutations=MUTATIONS)
+def test_a_file_that_was_damaged_is_accounted_for_up_to_its_fault(
+    made: tuple[bytes, str, list[tuple[str, ...]]],
+    mutations: list[tuple[float, int, bytes]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    content, suffix, _ = made
+    for share, removed, added in mutations:
+        at = int(share * len(content))
+        content = content[:at] + added + content[at + removed :]
+    _, _, fault = reading(content, suffix, tmp_path_factory.getbasetemp())
+    assert "\n" not in fault
+    assert "41555501" not in fault
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(content=st.one_of(FILES, ARRAYS, well_made_files().map(lambda made: made[0])))
+def test_the_command_never_fails_in_another_way_than_in_one_line(
+    call: Call, content: bytes
+) -> None:
+    Path("fuzzed.csv").write_bytes(content)
+    target = ("--space-token", "8KZTOKEN", "--pilot", "p", "--context", "c")
+    nowhere = ("--redis", "redis://127.0.0.1:1", "--dry-run", "--rejects", "rejects.csv", "--json")
+    result = call("send", "fuzzed.csv", *target, *nowhere)
+    if result.code == 2:
+        assert (result.out, result.err.count("\n")) == ("", 1)
+        return
+    assert (result.code, result.err) == (0, "")
+    counts: Any = result.json["documents"]
+    assert counts["read"] == counts["valid"] + counts["duplicate"] + counts["invalid"]

@@ -36,7 +36,7 @@ def _healed_lines(intake: Intake) -> list[str]:
     healed = intake.counts.healed
     if not healed:
         return []
-    return [f"  {counted(healed, 'number')} written as a spreadsheet does (…210.0) put right"]
+    return [f"  {counted(healed, 'number')} put right that a spreadsheet had changed (…210.0)"]
 
 
 def _likeness_lines(intake: Intake) -> list[str]:

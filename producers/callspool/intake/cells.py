@@ -4,6 +4,11 @@ import re
 
 _AS_FLOAT = re.compile(r"(\+?\d+)[.,]0*").fullmatch
 _WITH_DECIMALS = re.compile(r"\+?\d{7,}[.,]\d{1,2}").fullmatch
+_SUSPECT = re.compile(r"[.,eE'=]").search
+_AS_TEXT = re.compile(r"""'(.+)|="(.+)\"""").fullmatch
+_INVISIBLE = dict.fromkeys(
+    [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
+)
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+").fullmatch
 
 _SHORTENED_ID = re.compile(r"\d(?:[.,]\d+)?E\+\d{2,}").fullmatch
@@ -17,20 +22,27 @@ DECIMALS = "has decimal places: format the column as text and export again"
 
 
 def healed_number(text: str) -> str:
-    """The number that a spreadsheet meant: ``919876543210.0`` is ``919876543210``.
+    """The number that a spreadsheet or an address book meant by what it wrote.
 
-    Any other text is returned as it is. Raises `ValueError`, with the reason as its text, where
-    digits are lost for good.
+    ``919876543210.0``, ``'919876543210``, ``="919876543210"`` and the same between invisible signs
+    are ``919876543210``. Any other text is returned as it is. Raises `ValueError`, with the reason
+    as its text, where digits are lost for good.
     """
-    if "." not in text and "," not in text and "e" not in text and "E" not in text:
+    if text.isascii() and not _SUSPECT(text):
         return text
-    if _SCIENTIFIC(text):
+    bare = text.translate(_INVISIBLE)
+    if marked := _AS_TEXT(bare):
+        bare = marked[1] or marked[2]
+    bare = bare.strip()
+    if _SCIENTIFIC(bare):
         raise ValueError(f"contact_number: {SHORTENED}")
-    if number := _AS_FLOAT(text):
+    if bare.startswith("="):
+        raise ValueError("contact_number: is a formula: export the values of the column")
+    if number := _AS_FLOAT(bare):
         return number[1]
-    if _WITH_DECIMALS(text):
+    if _WITH_DECIMALS(bare):
         raise ValueError(f"contact_number: {DECIMALS}")
-    return text
+    return bare
 
 
 def refuse_shortened_id(text: str) -> None:
