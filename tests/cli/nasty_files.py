@@ -106,7 +106,7 @@ NASTY_FILES = [
         (2,),
     ),
     Nasty(
-        "formulas are text", HEADER + b"=1+1,+14155550100\n@x,'+14155550101\n", good=1, invalid=1
+        "formulas are text", HEADER + b"=1+1,+14155550100\n@x,=14155550101+0\n", good=1, invalid=1
     ),
     Nasty(
         "numbers that were marked as text",
