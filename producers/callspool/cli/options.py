@@ -76,7 +76,7 @@ _SENDING = (
         "expires_at",
         callback=parsing.expires,
         metavar="2h|TIME",
-        help="Not sent after that: a span (90m, 2h, 1d) or 2026-12-01T18:00+05:30.",
+        help="Not sent after that: a span (90m, 2h, 1d, 2w) or 2026-12-01T18:00+05:30.",
     ),
     click.option(
         "--map",
@@ -107,7 +107,7 @@ _SENDING = (
         "--rejects",
         type=click.Path(dir_okay=False),
         metavar="FILE",
-        help="Write bad rows there (CSV), with line number and reason.",
+        help="Write bad rows and duplicates there (CSV), with line number and reason.",
     ),
     click.option("--yes", is_flag=True, help="Do not ask before sending."),
     json_option,
