@@ -8,6 +8,7 @@ from typing import Any
 
 from callspool_sandbox.process import SandboxProcess
 from tests.support import cli
+from tests.support.terminal import on_a_terminal
 
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
 
@@ -39,6 +40,11 @@ def test_a_file_is_sent_once_however_often_it_is_run(
     assert second.returncode == 0
     assert "250 duplicate" in second.stdout
     assert "another --campaign calls them again" in second.stdout
+    asked = on_a_terminal(["run", str(file), "--campaign", "spring"], b"n\n", env=env)
+    assert asked.code == 130
+    assert "None of them is in the ledger yet." in asked.screen
+    asked = on_a_terminal(["run", str(file)], b"n\n", env=env)
+    assert "250 of 250 documents known since" in asked.screen
     assert Counter(sandbox.created()) == Counter(f"crm-{row}" for row in range(250))
 
 

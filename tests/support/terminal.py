@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +22,13 @@ class Seen:
     piped: str
 
 
-def on_a_terminal(arguments: list[str], answer: bytes, *, pipes: tuple[Stream, ...] = ()) -> Seen:
+def on_a_terminal(
+    arguments: list[str],
+    answer: bytes,
+    *,
+    pipes: tuple[Stream, ...] = (),
+    env: Mapping[str, str] = os.environ,
+) -> Seen:
     """Runs the command, all of its streams on the terminal but for ``pipes``."""
     ours, theirs = pty.openpty()
     streams = {name: theirs for name in ("stdin", "stdout", "stderr") if name not in pipes}
@@ -30,7 +37,7 @@ def on_a_terminal(arguments: list[str], answer: bytes, *, pipes: tuple[Stream, .
         stdin=streams.get("stdin", subprocess.DEVNULL),
         stdout=streams.get("stdout", subprocess.PIPE),
         stderr=streams.get("stderr", subprocess.PIPE),
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        env={**env, "TERM": "xterm", "COLUMNS": "100"},
     ) as process:
         os.close(theirs)
         os.write(ours, answer)
