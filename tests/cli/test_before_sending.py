@@ -200,20 +200,24 @@ def test_an_expiry_is_shown_in_the_users_time(call: Call, contacts: Path, given:
     assert "  expires   20" in result.out
 
 
-def test_rejects_name_every_row_that_does_not_go_on(
+def rows_in(path: Path) -> list[tuple[str, ...]]:
+    """Line, reason and text of the rows that were kept."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [(*row[1:3], row[3].rstrip("\n")) for row in csv.reader(file)][1:]
+
+
+def test_rejects_and_duplicates_name_every_row_that_does_not_go_on(
     call: Call, contacts: Path, tmp_path: Path, redis_url: str
 ) -> None:
     rejects = tmp_path / "rejects.csv"
     other = tmp_path / "other.csv"
     other.write_text("ID,Name,Phone\ncrm-1,Ada,+14155550199\n,Bob,+14155550101\n,Cy,+14155550107\n")
     arguments = ("send", contacts, other, *TARGET, "--redis", redis_url, "--rejects", rejects)
-    result = call(*arguments)
+    result = call(*arguments, "--duplicates", tmp_path / "twice.csv")
     assert result.code == 0
-    with rejects.open(newline="", encoding="utf-8") as file:
-        found = [(*row[1:3], row[3].rstrip("\n")) for row in csv.reader(file)][1:]
-    assert found == [
+    assert rows_in(rejects) == [("13", "name: must not be blank", ",,x")]
+    assert rows_in(tmp_path / "twice.csv") == [
         ("12", "duplicate of line 5 (same number as crm-3)", "crm-99,Eve,+14155550103"),
-        ("13", "name: must not be blank", ",,x"),
         (
             "2",
             f"duplicate of {contacts}, line 3 (same id, another number)",

@@ -250,12 +250,13 @@ def well_made_files(draw: st.DrawFn) -> tuple[bytes, str, list[tuple[str, ...]]]
 
 def reading(content: bytes, suffix: str, directory: Path) -> tuple[Intake, list[Row], str]:
     """What is read of a file up to its fault, and that fault; the rejects tell the same."""
-    path, rejected = directory / f"fuzzed{suffix}", directory / "rejects.csv"
+    path = directory / f"fuzzed{suffix}"
+    kept_in = [directory / "rejects.csv", directory / "duplicates.csv"]
     path.write_bytes(content)
     rows: list[Row] = []
     fault = ""
-    with RejectsFile(str(rejected)) as rejects:
-        intake = Intake([str(path)], IntakeOptions(), rejects=rejects)
+    with RejectsFile(str(kept_in[0])) as rejects, RejectsFile(str(kept_in[1])) as duplicates:
+        intake = Intake([str(path)], IntakeOptions(), rejects=rejects, duplicates=duplicates)
         try:
             rows.extend(intake)
         except IntakeError as broken:
@@ -263,9 +264,11 @@ def reading(content: bytes, suffix: str, directory: Path) -> tuple[Intake, list[
     counts = intake.counts
     assert counts.read == len(rows) == counts.good + counts.duplicate + counts.invalid
     assert counts.duplicate == intake.likenesses.total()
-    with rejected.open(newline="", encoding="utf-8") as file:
-        kept = [(int(row[1]), row[2]) for row in csv.reader(file) if row[1] != "line"]
-    assert kept == [(row.line, row.verdict) for row in rows if not row.good]
+    held_back = ([row for row in rows if row.reason], [row for row in rows if row.duplicate])
+    for place, expected in zip(kept_in, held_back, strict=True):
+        with place.open(newline="", encoding="utf-8") as file:
+            kept = [(int(row[1]), row[2]) for row in csv.reader(file) if row[1] != "line"]
+        assert kept == [(row.line, row.verdict) for row in expected]
     places = {row.line for row in rows if row.good}
     for row in rows:
         if row.earlier is not None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import redis
 
@@ -15,11 +16,16 @@ from callspool.errors import QueueUnavailable
 from callspool.identity import digester
 from callspool.ledger.readings import Readings
 
+if TYPE_CHECKING:
+    from callspool.ledger.views import GateView
+
 SLICE = 2000
 """Documents that are looked up together."""
 
 PATIENCE = 15.0
 """Seconds spent on looking up; the documents behind that are not looked up any more."""
+
+SHOWN_LANES = 3
 
 ANEW = ("dead", "cancelled", "expired")
 """States of documents that are accepted anew when they are sent again."""
@@ -30,9 +36,9 @@ class KnownAlready:
     """What the ledger says about documents that are about to be sent.
 
     ``asked`` of ``documents`` were looked up; ``since``: when the first of the known ones was
-    accepted. ``elsewhere``: those that wait with another pilot, context or schedule, ``parked`` of
-    them behind a closed gate. ``spooled``: documents that no worker has accepted yet, so that the
-    ledger cannot know them.
+    accepted. ``elsewhere``: those that wait with another pilot, context or schedule, in ``lanes``,
+    ``parked`` of them behind a closed gate. ``spooled``: documents that no worker has accepted yet,
+    so that the ledger cannot know them.
     """
 
     documents: int = 0
@@ -40,6 +46,7 @@ class KnownAlready:
     states: Counter[str] = field(default_factory=Counter)
     since: datetime | None = None
     elsewhere: int = 0
+    lanes: set[str] = field(default_factory=set)
     parked: int = 0
     spooled: int = 0
 
@@ -58,7 +65,7 @@ class KnownAlready:
         if self.anew:
             lines.append(f"  {self.anew:,} were dead, cancelled or expired: accepted anew")
         if self.elsewhere:
-            lines += elsewhere_lines(self.elsewhere, self.parked)
+            lines += self._elsewhere_lines()
         if self.asked < self.documents:
             lines.append(
                 f"  (only the first {self.asked:,} of {self.documents:,} were looked up in time)"
@@ -78,6 +85,15 @@ class KnownAlready:
             "  they are duplicates and not called again; another --campaign calls them again",
         ]
 
+    def _elsewhere_lines(self) -> list[str]:
+        gate = f" ({self.parked:,} behind a closed gate)" if self.parked else ""
+        verb = "waits" if self.elsewhere == 1 else "wait"
+        lanes = ", ".join(sorted(self.lanes)[:SHOWN_LANES])
+        return [
+            f"  {self.elsewhere:,} {verb} with another pilot, context or schedule{gate}:",
+            f"    cancel what waits there (callspool cancel --lane, of {lanes}) and send again",
+        ]
+
     def to_json(self) -> dict[str, object]:
         return {
             "looked_up": self.asked,
@@ -85,17 +101,10 @@ class KnownAlready:
             "states": dict(self.states),
             "since": None if self.since is None else self.since.isoformat(),
             "waiting_elsewhere": self.elsewhere,
+            "lanes_elsewhere": sorted(self.lanes),
             "waiting_elsewhere_behind_a_gate": self.parked,
             "not_accepted_yet": self.spooled,
         }
-
-
-def elsewhere_lines(elsewhere: int, parked: int) -> list[str]:
-    """What to do about documents that wait with another pilot, context or schedule."""
-    gate = f" ({parked:,} behind a closed gate)" if parked else ""
-    verb = "waits" if elsewhere == 1 else "wait"
-    advice = "    cancel these (callspool cancel) and send again, and the new ones count"
-    return [f"  {elsewhere:,} {verb} with another pilot, context or schedule{gate}:", advice]
 
 
 class LookingUp:
@@ -116,11 +125,8 @@ class LookingUp:
         self._clock = clock
         self._digests: list[bytes] = []
         self._found = KnownAlready()
-        self._closed: set[tuple[str, str]] = set()
-        self._above = {
-            ("account", envelope.account),
-            ("space", f"{envelope.account}|{envelope.space_token}"),
-        }
+        self._scope = envelope.scope
+        self._gates: list[GateView] = []
         self._ask(self._look_at_gates)
 
     def add(self, document_id: str) -> None:
@@ -148,9 +154,8 @@ class LookingUp:
         self._left -= self._clock() - started
 
     def _look_at_gates(self) -> None:
-        summary = self._readings.summary()
-        self._found.spooled = summary.spooled
-        self._closed = {(gate.level, gate.name) for gate in summary.gates}
+        self._found.spooled = self._readings.summary().spooled
+        self._gates = self._readings.gates()
 
     def _look(self) -> None:
         found = self._found
@@ -166,7 +171,10 @@ class LookingUp:
             first = min(first or accepted, accepted)
             if place.letter == "w" and batch.lane != self._lane:
                 found.elsewhere += 1
-                found.parked += not self._closed.isdisjoint({*self._above, ("lane", batch.lane)})
+                found.lanes.add(batch.lane)
+                found.parked += any(
+                    gate.selector.covers(self._scope, batch.lane) for gate in self._gates
+                )
         if first:
             since = datetime.fromtimestamp(first / 1000, UTC)
             found.since = min(found.since or since, since)

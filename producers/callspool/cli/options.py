@@ -35,6 +35,7 @@ class SendOptions:
     limit: int | None = None
     dry_run: bool = False
     rejects: str | None = None
+    duplicates: str | None = None
     yes: bool = False
     as_json: bool = False
     strict: bool = False
@@ -107,7 +108,13 @@ _SENDING = (
         "--rejects",
         type=click.Path(dir_okay=False),
         metavar="FILE",
-        help="Write bad rows and duplicates there (CSV), with line number and reason.",
+        help="Write bad rows there (CSV), with line number and reason.",
+    ),
+    click.option(
+        "--duplicates",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Write rows there that repeat an earlier one, with that one's line.",
     ),
     click.option("--yes", is_flag=True, help="Do not ask before sending."),
     json_option,

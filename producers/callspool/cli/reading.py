@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from callspool.checks import Rules
 from callspool.cli.options import SendOptions
@@ -16,17 +16,29 @@ CHUNK = 500
 
 @contextmanager
 def open_intake(options: SendOptions, rules: Rules) -> Iterator[Intake]:
-    """The rows of the command's files; refused ones go to ``--rejects``. Raises `IntakeError`."""
-    unread = new_intake(options, rules)
-    unread.inspect()
-    if options.rejects is None:
-        yield unread
-        return
-    with RejectsFile(options.rejects, options.files) as rejects:
-        yield new_intake(options, rules, rejects)
+    """The rows of the command's files; others go to ``--rejects`` and ``--duplicates``.
+
+    Raises `IntakeError`.
+    """
+    new_intake(options, rules).inspect()
+    with ExitStack() as stack:
+        kept: list[RejectsFile | None] = []
+        taken = options.files
+        for flag, path in (("--rejects", options.rejects), ("--duplicates", options.duplicates)):
+            if path is None:
+                kept.append(None)
+                continue
+            kept.append(stack.enter_context(RejectsFile(path, taken, flag)))
+            taken = (*taken, path)
+        yield new_intake(options, rules, *kept)
 
 
-def new_intake(options: SendOptions, rules: Rules, rejects: RejectsFile | None = None) -> Intake:
+def new_intake(
+    options: SendOptions,
+    rules: Rules,
+    rejects: RejectsFile | None = None,
+    duplicates: RejectsFile | None = None,
+) -> Intake:
     """The rows of the command's files, from their start."""
     return Intake(
         options.files,
@@ -37,6 +49,7 @@ def new_intake(options: SendOptions, rules: Rules, rejects: RejectsFile | None =
             limit=options.limit,
         ),
         rejects=rejects,
+        duplicates=duplicates,
         stdin=sys.stdin.buffer,
     )
 

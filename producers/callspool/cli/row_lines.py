@@ -13,13 +13,24 @@ def held_back_lines(intake: Intake, options: SendOptions) -> list[str]:
     """Duplicates and refused rows: why, the first of each, and where all are; nothing if none."""
     duplicates = _first(intake.first_duplicates, intake.counts.duplicate, options)
     refused = _first(intake.first_faults, intake.counts.invalid, options)
-    where = _where_lines(intake, options)
-    return [*_healed_lines(intake), *_likeness_lines(intake), *duplicates, *refused, *where]
+    return [
+        *_healed_lines(intake),
+        *_likeness_lines(intake),
+        *duplicates,
+        *_where(intake.counts.duplicate, "--duplicates", options.duplicates),
+        *refused,
+        *_where(intake.counts.invalid, "--rejects", options.rejects),
+    ]
 
 
 def held_back_in_short(intake: Intake, options: SendOptions) -> list[str]:
     """What was put right, kinds of duplicates, and where all rows are that do not go on."""
-    return [*_healed_lines(intake), *_likeness_lines(intake), *_where_lines(intake, options)]
+    return [
+        *_healed_lines(intake),
+        *_likeness_lines(intake),
+        *_where(intake.counts.duplicate, "--duplicates", options.duplicates),
+        *_where(intake.counts.invalid, "--rejects", options.rejects),
+    ]
 
 
 def held_back_json(intake: Intake) -> dict[str, object]:
@@ -47,12 +58,12 @@ def _likeness_lines(intake: Intake) -> list[str]:
     ]
 
 
-def _where_lines(intake: Intake, options: SendOptions) -> list[str]:
-    if not intake.counts.duplicate + intake.counts.invalid:
+def _where(rows: int, flag: str, path: str | None) -> list[str]:
+    if not rows:
         return []
-    if options.rejects:
-        return [f"  all of them, with their rows: {options.rejects}"]
-    return ["  (--rejects FILE keeps them all, with line, reason and row)"]
+    if path:
+        return [f"  {flag.removeprefix('--')}, with line, reason and row: {path}"]
+    return [f"  ({flag} FILE keeps them with line, reason and row)"]
 
 
 def _first(rows: Sequence[Row], number: int, options: SendOptions) -> list[str]:

@@ -69,6 +69,7 @@ class Intake:
         options: IntakeOptions,
         *,
         rejects: RejectsFile | None = None,
+        duplicates: RejectsFile | None = None,
         stdin: BinaryIO | None = None,
     ) -> None:
         self.files = files
@@ -81,6 +82,7 @@ class Intake:
         self.first_duplicates: list[Row] = []
         self._options = options
         self._rejects = rejects
+        self._duplicates = duplicates
         self._stdin = stdin
         self._source: Source | None = None
         self._done = 0
@@ -155,8 +157,8 @@ class Intake:
         self.likenesses[likeness] += 1
         if len(self.first_duplicates) < FIRST_FAULTS:
             self.first_duplicates.append(row)
-        if self._rejects is not None:
-            self._rejects.add(row)
+        if self._duplicates is not None:
+            self._duplicates.add(row)
 
     def _note(self, row: Row) -> None:
         self.counts.invalid += 1

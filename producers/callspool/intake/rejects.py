@@ -13,19 +13,18 @@ HEADER = ("file", "line", "reason", "row")
 
 
 class RejectsFile:
-    """Writes refused rows and duplicates as CSV.
+    """Writes rows as CSV, for ``flag``: those that were refused, or the duplicates.
 
     Readable by its owner alone, since the rows are people's data. Replaces the file of an earlier
     run. Raises `IntakeError` if it cannot be written, or is one of the files to be read.
     """
 
-    def __init__(self, path: str, inputs: Sequence[str] = ()) -> None:
+    def __init__(self, path: str, inputs: Sequence[str] = (), flag: str = "--rejects") -> None:
         self.path = path
+        self._flag = flag
         for name in inputs:
             if _same_file(path, name):
-                raise IntakeError(
-                    f"--rejects {path} would overwrite the contacts: use another name"
-                )
+                raise IntakeError(f"{flag} {path} would overwrite the contacts: use another name")
         try:
             self._stream = open(  # noqa: SIM115 - closed by `close`
                 path, "w", encoding="utf-8", errors="replace", newline="", opener=_for_the_owner
@@ -50,7 +49,7 @@ class RejectsFile:
             raise self._unwritable(fault) from None
 
     def _unwritable(self, fault: OSError) -> IntakeError:
-        return IntakeError(f"cannot write --rejects {self.path}: {fault.strerror}")
+        return IntakeError(f"cannot write {self._flag} {self.path}: {fault.strerror}")
 
     def __enter__(self) -> Self:
         return self
