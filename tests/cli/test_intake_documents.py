@@ -147,6 +147,17 @@ def test_rejects_can_be_corrected_and_read_again(tmp_path: Path) -> None:
     assert len(found) == 3
 
 
+def test_rejects_hold_a_lone_carriage_return_in_their_row(tmp_path: Path) -> None:
+    source, path = tmp_path / "c.jsonl", tmp_path / "rejects.csv"
+    source.write_bytes(b'[{"name":\r"Ada"}, {"name":\r\n"Bob"}]')
+    source = source.rename(tmp_path / "c.json")
+    with RejectsFile(str(path)) as rejects:
+        list(Intake([str(source)], IntakeOptions(), rejects=rejects))
+    with path.open(newline="", encoding="utf-8") as file:
+        found = [row[3] for row in csv.reader(file)]
+    assert found == ["row", '{"name":\r"Ada"}', '{"name":\r\n"Bob"}']
+
+
 def test_rejects_that_find_no_room_stop_the_reading_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

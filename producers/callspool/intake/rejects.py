@@ -4,12 +4,22 @@ import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TextIO
 
 from callspool.intake.errors import IntakeError
 from callspool.intake.row import Row
 
 HEADER = ("file", "line", "reason", "row")
+
+
+class _UnixLines:
+    """Ends rows with a line feed alone, yet has the writer quote carriage returns in cells."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, row: str) -> int:
+        return self._stream.write(row.removesuffix("\r\n") + "\n")
 
 
 class RejectsFile:
@@ -31,7 +41,7 @@ class RejectsFile:
             )
         except OSError as fault:
             raise self._unwritable(fault) from None
-        self._write = csv.writer(self._stream, lineterminator="\n").writerow
+        self._write = csv.writer(_UnixLines(self._stream), lineterminator="\r\n").writerow
         self._write(HEADER)
 
     def add(self, row: Row) -> None:
