@@ -38,6 +38,8 @@ def _waiting(batch: BatchEntry, gate: GateView | None) -> str:
     if gate is not None and gate.kind == "paused":
         by = f" by {gate.by}" if gate.by else ""
         return f"It is paused{by}; `callspool resume {gate.selector.flags}` lets it be sent."
+    if gate is not None and gate.passing:
+        return f"It waits: {gate.reason}."
     if gate is not None:
         return (
             f"Its {gate.selector.level} is parked (callspool status says why); it is tried again"
