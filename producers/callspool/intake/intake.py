@@ -10,7 +10,7 @@ from callspool.checks import Rules
 from callspool.intake.encodings import UTF8
 from callspool.intake.errors import IntakeError
 from callspool.intake.formats import open_rows
-from callspool.intake.judge import Judge
+from callspool.intake.judge import Judge, Memory
 from callspool.intake.rejects import RejectsFile
 from callspool.intake.row import Row, RowCounts
 from callspool.intake.source import STANDARD_INPUT, Source
@@ -25,13 +25,15 @@ _OTHER_FAULTS = "other reasons"
 class IntakeOptions:
     """``columns``: fields chosen for columns (header → field, ``-`` leaves one out).
 
-    ``limit``: good rows, at most; nothing is read beyond them.
+    ``limit``: good rows, at most; nothing is read beyond them. ``memory``: what duplicates are
+    to know of the row that came first.
     """
 
     rules: Rules = field(default_factory=Rules)
     columns: Mapping[str, str] = field(default_factory=dict)
     allow_shared_numbers: bool = False
     limit: int | None = None
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Intake:
     """Iterates over the rows of files, once, in memory that does not grow with the files.
 
     (Except for 14 bytes for each contact: what it takes to know it again.) `inspect` first, so
-    that a file that cannot be read is known before the first row of another is sent.
+    that a file that cannot be read is known before the first row of another is sent. ``streams``:
+    what to read in place of the files of these names.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Intake:
         *,
         rejects: RejectsFile | None = None,
         stdin: BinaryIO | None = None,
+        streams: Mapping[str, BinaryIO] | None = None,
     ) -> None:
         self.files = files
         self.counts = RowCounts()
@@ -68,7 +72,8 @@ class Intake:
         self.first_faults: list[Row] = []
         self._options = options
         self._rejects = rejects
-        self._stdin = stdin
+        given = {} if stdin is None else {STANDARD_INPUT: stdin}
+        self._streams = {**given, **(streams or {})}
         self._source: Source | None = None
         self._done = 0
 
@@ -109,10 +114,13 @@ class Intake:
 
         Raises `IntakeError` where a file cannot be read (on).
         """
-        judge = Judge(self._options.rules, allow_shared_numbers=self._options.allow_shared_numbers)
+        options = self._options
+        judge = Judge(
+            options.rules, allow_shared_numbers=options.allow_shared_numbers, memory=options.memory
+        )
         counts, limit = self.counts, self._options.limit
         for name in self.files:
-            with Source(name, self._stdin) as source:
+            with Source(name, self._streams.get(name)) as source:
                 self._source = source
                 for row in open_rows(source, self._options.columns):
                     judge.judge(row)

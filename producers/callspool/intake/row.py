@@ -26,6 +26,8 @@ class Row(msgspec.Struct, gc=False):
     document_id: str = ""
     duplicate: str = ""
     """What an earlier row had already: ``document_id``, ``contact_number``, or empty."""
+    first: bytes = b""
+    """What was remembered of that earlier row, where a `Memory` was asked for."""
     healed: bool = False
     """Whether the number was written as a spreadsheet writes numbers, and has been put right."""
     known: Known | None = None

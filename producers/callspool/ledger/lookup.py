@@ -72,7 +72,15 @@ def read_statuses(
 ) -> Reading[list[DocumentStatus | None]]:
     """The round trips that tell where documents of one scope are."""
     digest = digester(scope)
-    places = yield from read_places(partition, [digest(one) for one in document_ids])
+    digests = [digest(one) for one in document_ids]
+    return (yield from read_by_digest(partition, digests, document_ids))
+
+
+def read_by_digest(
+    partition: int, digests: Sequence[bytes], document_ids: Sequence[str]
+) -> Reading[list[DocumentStatus | None]]:
+    """The same for identities; ``document_ids`` are what the statuses are to be called."""
+    places = yield from read_places(partition, digests)
     numbers = sorted({place.batch for place in places if place})
     batches = yield from read_batches(partition, numbers)
     return [

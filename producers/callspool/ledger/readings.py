@@ -19,6 +19,7 @@ from callspool.ledger.lanes import read_lanes, read_oldest
 from callspool.ledger.lookup import (
     Place,
     read_batches,
+    read_by_digest,
     read_places,
     read_scopes,
     read_statuses,
@@ -74,6 +75,12 @@ class Readings:
     def documents(self, scope: Scope, document_ids: Sequence[str]) -> list[DocumentStatus | None]:
         """Where documents of one scope are, in the order asked for."""
         return self._run(read_statuses(self._partition, scope, document_ids))
+
+    def by_digest(
+        self, digests: Sequence[bytes], document_ids: Sequence[str]
+    ) -> list[DocumentStatus | None]:
+        """Where the documents with these identities are; their ids are told, not looked up."""
+        return self._run(read_by_digest(self._partition, digests, document_ids))
 
     def stories(
         self,
