@@ -53,6 +53,10 @@ COMMANDS = {
         "callspool.cli.show:show",
         "Tell the whole story of one document.",
     ),
+    "results": Entry(
+        "callspool.cli.results:results",
+        "Give a list back, each row with what became of it.",
+    ),
     "invalid": Entry(
         "callspool.cli.invalid:invalid",
         "List what workers refused, and why.",

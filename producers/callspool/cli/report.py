@@ -128,7 +128,8 @@ class Report:
 
     def _next_lines(self) -> list[str]:
         where = f" {self.where}" if self.where else ""
-        lines = [f"Next: callspool status{where}, callspool show DOCUMENT_ID{where}"]
+        commands = ("status", "show DOCUMENT_ID", "results FILE -o OUT.csv")
+        lines = [f"Next: {', '.join(f'callspool {each}{where}' for each in commands)}"]
         unfinished = self.count("waiting") + self.count("sending")
         if unfinished and self.paused:
             commands = ", ".join(f"callspool resume {gate.selector.flags}" for gate in self.paused)

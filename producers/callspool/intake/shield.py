@@ -8,6 +8,7 @@ apostrophe off again, so that a list that comes back holds the same ids and numb
 """
 
 import re
+from collections.abc import Sequence
 
 APOSTROPHE = "'"
 
@@ -18,6 +19,20 @@ _AT_START = re.compile(f"{_FORMULA}|{_NUMBER}").match
 # Where a spreadsheet takes ; for the delimiter, a new cell begins within this one.
 _WITHIN = re.compile(rf"([;\t\r\n]\s*)(?=[{_SIGNS}])")
 _SHIELD_WITHIN = re.compile(rf"([;\t\r\n]\s*)'(?=[{_SIGNS}])")
+
+
+_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+
+def shielded_row(cells: Sequence[str]) -> list[str]:
+    """The cells of a row, each `shielded`; what cannot need it is passed over quickly."""
+    whole = "".join(cells)
+    if ";" in whole or "\n" in whole or "\t" in whole or "\r" in whole:
+        return [*map(shielded, cells)]
+    return [
+        cell if not cell or cell[0] in _LETTERS or not _AT_START(cell) else APOSTROPHE + cell
+        for cell in cells
+    ]
 
 
 def shielded(cell: str) -> str:

@@ -149,8 +149,12 @@ def _status(document_id: str, place: Place, batch: BatchEntry) -> DocumentStatus
 
 def _attempts(place: Place, batch: BatchEntry) -> int:
     """How often the document was sent, or may have been; one that is under way included."""
-    sent = {line.attempt for line in batch.history if batch.was_sent(line.attempt, place.place)}
-    return len(sent) + (place.letter == "s")
+    history = batch.history
+    if len(history) == 1:
+        sent = int(batch.was_sent(history[0].attempt, place.place))
+    else:
+        sent = len({one.attempt for one in history if batch.was_sent(one.attempt, place.place)})
+    return sent + (place.letter == "s")
 
 
 def _story(
