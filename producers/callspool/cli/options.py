@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from callspool.cli import parsing
+from callspool.cli import completing, parsing
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,6 +71,7 @@ map_option = click.option(
 region_option = click.option(
     "--region",
     callback=parsing.region,
+    shell_complete=completing.regions,
     metavar="IN",
     help="Of numbers without a country code. [CALLSPOOL_REGION]",
 )
@@ -88,13 +89,19 @@ _SENDING = (
     click.option("--context", metavar="TEXT", help="What the call is about. [CALLSPOOL_CONTEXT]"),
     click.option(
         "--schedule",
+        shell_complete=completing.schedules,
         metavar="WHEN",
         help="now (default), auto (the agent's own hours), or 'custom:2026-12-01 10:30'.",
     ),
     click.option(
         "--campaign", metavar="NAME", help="The same contact may be called again in another one."
     ),
-    click.option("--account", metavar="NAME", help="Credentials of the worker. [default]"),
+    click.option(
+        "--account",
+        shell_complete=completing.accounts,
+        metavar="NAME",
+        help="Credentials of the worker. [default]",
+    ),
     click.option(
         "--expires",
         "expires_at",

@@ -10,6 +10,8 @@ import click
 import msgspec
 
 from callspool.checks import Rules
+from callspool.cli import completing
+from callspool.cli.colours import painted
 from callspool.cli.connection import ledger_client
 from callspool.cli.exits import Exit
 from callspool.cli.options import (
@@ -57,7 +59,12 @@ Examples:
 )
 @space_token_option
 @click.option("--campaign", metavar="NAME", help="The campaign it was sent in.  [default: none]")
-@click.option("--account", metavar="NAME", help="The account it was sent by.  [default: default]")
+@click.option(
+    "--account",
+    shell_complete=completing.accounts,
+    metavar="NAME",
+    help="The account it was sent by.  [default: default]",
+)
 @click.option("--sandbox", is_flag=True, help=f"It was a rehearsal: the account {SANDBOX}.")
 @map_option
 @region_option
@@ -204,7 +211,7 @@ def _tell(
         return
     err = output == "-"
     shown = {"created": counts["created"], **states, **beside}
-    click.echo(f"{counted(counts.total(), 'row')}: {listing(shown)}", err=err)
+    click.echo(painted(f"{counted(counts.total(), 'row')}: {listing(shown)}"), err=err)
     if counts["unknown"] and not any(states.values()):
         others = [each for each in readings.scopes() if each != scope]
         known = f"; known are {flags_of(others)}" if others else ""

@@ -48,7 +48,7 @@ def _waiting(batch: BatchEntry, gate: GateView | None) -> str:
         )
     if batch.phase == "resting":
         due = datetime.fromtimestamp(batch.due_ms / 1000, UTC).astimezone()
-        return f"It is sent again at {due:%Y-%m-%d %H:%M:%S %z}."
+        return f"It is sent again at {due.isoformat(sep=' ', timespec='seconds')}."
     if batch.phase == "open":
         return "Its batch leaves when it is full or has waited CALLSPOOL_LINGER."
     return "Its batch leaves as soon as a worker is free."

@@ -25,6 +25,7 @@ from callspool.ledger.lookup import (
     read_statuses,
     read_stories,
 )
+from callspool.ledger.reasons import read_reasons
 from callspool.ledger.refusals import read_refused, read_unreadable
 from callspool.ledger.summary import read_summary
 from callspool.ledger.views import DocumentStatus, Story, Summary
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         GateView,
         JournalEntry,
         LaneView,
+        Reason,
         Refused,
         Unreadable,
     )
@@ -67,6 +69,10 @@ class Readings:
     def summary(self) -> Summary:
         """How the whole installation stands."""
         return self._run(read_summary(self._partition))
+
+    def reasons(self) -> list[Reason]:
+        """The most frequent reasons why documents are dead or in doubt, of the last batches."""
+        return self._run(read_reasons(self._partition))
 
     def document(self, scope: Scope, document_id: str) -> DocumentStatus | None:
         """Where a document is; None if the ledger does not know it."""

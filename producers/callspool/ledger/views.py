@@ -125,6 +125,15 @@ class DeadView:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """Why documents are in a state, dead or in_doubt, and how many; of the last batches only."""
+
+    state: str
+    reason: str
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """How the whole installation stands. ``documents`` holds the states and, beside them,
     accepted, duplicate and invalid; ``spooled`` are documents that no worker has accepted yet,
