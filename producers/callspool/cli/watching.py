@@ -90,7 +90,7 @@ class Watch:
             return
         words = f"{rates[0]:,.0f} accepted and {rates[1]:,.0f} created a second"
         if self.live:
-            self._last = [f"{local(now)}  {words}", "", *standing.lines()]
+            self._last = [local(now), words, "", *standing.lines()]
             self._draw(self._last)
         else:
             click.echo(painted(f"{local(now)}  {standing.line()}; {words}"))
@@ -101,8 +101,8 @@ class Watch:
         if self._as_json:
             _echo_json({"at": now, "error": words})
         elif self.live:
-            since = f"{local(now)}  Redis is away since {local(self._away_since)}; trying again"
-            self._draw([since, f"({words})", "", *self._last[2:]])
+            away = f"Redis is away since {local(self._away_since)}; trying again ({words})"
+            self._draw([local(now), away, "", *self._last[3:]])
         else:
             click.echo(f"{local(now)}  {words}; trying again")
 

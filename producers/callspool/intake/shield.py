@@ -13,7 +13,7 @@ from collections.abc import Sequence
 APOSTROPHE = "'"
 
 _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"  # the wide forms start formulas in some languages
-_FORMULA = rf"\s*[{_SIGNS}]|[\t\r\n\0]"
+_FORMULA = rf"\s*[{_SIGNS}\t\r\n\0]"
 _NUMBER = r"(?:0\d+|\d{12,}|\d+[eE][+-]?\d+)\s*\Z"
 _AT_START = re.compile(f"{_FORMULA}|{_NUMBER}").match
 # Where a spreadsheet takes ; for the delimiter, a new cell begins within this one.
