@@ -128,8 +128,11 @@ class Report:
 
     def _next_lines(self) -> list[str]:
         where = f" {self.where}" if self.where else ""
-        commands = ("status", "show DOCUMENT_ID", "results FILE -o OUT.csv")
-        lines = [f"Next: {', '.join(f'callspool {each}{where}' for each in commands)}"]
+        lines = [
+            f"Next: callspool status{where}",
+            f"  one contact's story: callspool show DOCUMENT_ID{where}",
+            f"  the list with answers: callspool results FILE -o OUT.csv{where}",
+        ]
         unfinished = self.count("waiting") + self.count("sending")
         if unfinished and self.paused:
             commands = ", ".join(f"callspool resume {gate.selector.flags}" for gate in self.paused)
