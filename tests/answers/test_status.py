@@ -20,7 +20,7 @@ from callspool.ledger import reasons as ledger_reasons
 from callspool.ledger.readings import Readings
 from callspool_worker.ledger import calls
 from tests.cli.conftest import Call
-from tests.support.ledgers import LedgerUnderTest, group
+from tests.support.ledgers import LedgerUnderTest, P, group
 from tests.support.servers import RedisServer
 
 OFFSET = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+05:30")
@@ -59,6 +59,18 @@ def test_reasons_are_looked_up_in_the_last_batches_only(
     monkeypatch.setattr(ledger_reasons, "MOST_BATCHES", 3)
     found = [each for each in Readings(spool.client).reasons() if each.state == "dead"]
     assert sum(each.documents for each in found) == 3
+
+
+def test_a_story_in_doubt_says_whether_it_can_be_proven(
+    spool: LedgerUnderTest, call: Call, redis_url: str
+) -> None:
+    assert "read its space back" in call("show", "lost", "--redis", redis_url).out
+    batch = Readings(spool.client).stories("lost")[0].batch
+    spool.client.hset(f"{P}:b{batch}", "held", "the API refuses to be read")
+    shown = call("show", "lost", "--redis", redis_url).out
+    assert "(the API refuses to be read)" in shown
+    assert "CALLSPOOL_ON_DOUBT=resend" in shown
+    assert "1: the API refuses to be read" in call("status", "--redis", redis_url).out
 
 
 @pytest.mark.usefixtures("in_kolkata")

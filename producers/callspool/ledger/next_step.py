@@ -20,11 +20,8 @@ def next_step(document_id: str, letter: str, batch: BatchEntry, gate: GateView |
         return _waiting(batch, gate)
     return {
         "s": "It is being sent; the answer will be recorded.",
-        "d": "It may have been created: workers read its space back, and send it again only if it"
-        " is proven missing.",
-        "h": "It may have been created, and reading its space back cannot prove it, so it is not"
-        " sent again; look into the space, or start workers with CALLSPOOL_ON_DOUBT=resend, which"
-        " may call somebody twice.",
+        "d": _in_doubt(batch),
+        "h": _in_doubt(batch),
         "c": "The API has it; the call itself is the API's business.",
         "x": "It is not sent again by itself: correct the document and enqueue it anew, or"
         f" `callspool dead replay --document-id {shlex.quote(document_id)}` sends it as it is.",
@@ -32,6 +29,19 @@ def next_step(document_id: str, letter: str, batch: BatchEntry, gate: GateView |
         "k": "It was cancelled and will not be sent; enqueued anew, it is.",
         "e": "Its time was over before it could be sent; enqueue it anew with a later one.",
     }[letter]
+
+
+def _in_doubt(batch: BatchEntry) -> str:
+    if not batch.held:
+        return (
+            "It may have been created: workers read its space back, and send it again only when"
+            " it is proven that it was not."
+        )
+    return (
+        f"It may have been created, and nobody can prove whether ({batch.held}), so it is not"
+        " sent again; look into the space, or start workers with CALLSPOOL_ON_DOUBT=resend, which"
+        " may call somebody twice."
+    )
 
 
 def _waiting(batch: BatchEntry, gate: GateView | None) -> str:

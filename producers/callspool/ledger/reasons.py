@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from callspool import keys
 from callspool.ledger.entries import STATES
@@ -14,39 +14,41 @@ if TYPE_CHECKING:
     from callspool.scripts import Command
 
 MOST_BATCHES = 200
-"""Batches of each kind that are looked at: what a look costs does not grow with their number."""
+"""Batches of each state that are looked at: what a look costs does not grow with their number."""
+MOST_SPACES = 20
 MOST_REASONS = 5
-
-_WHERE = {"d": "doubts", "x": "dead"}
 
 
 def read_reasons(partition: int) -> Reading[list[Reason]]:
     """The round trips that find the most frequent reasons of the last batches."""
     base = keys.prefix(partition)
-    recent: list[Command] = [
-        ("ZREVRANGE", f"{base}:{key}", 0, MOST_BATCHES - 1) for key in _WHERE.values()
+    (spaces,) = yield [("ZREVRANGE", f"{base}:proofs", 0, MOST_SPACES - 1)]
+    names = [f"doubts:{space.decode()}" for space in _list(spaces)]
+    each = MOST_BATCHES // max(1, len(names))
+    recent: list[Command] = [("ZREVRANGE", f"{base}:dead", 0, MOST_BATCHES - 1)]
+    recent += [("ZREVRANGE", f"{base}:{name}", 0, each - 1) for name in names]
+    dead, *doubts = yield recent
+    batches = [("d", number) for found in doubts for number in _list(found)]
+    batches += [("x", number) for number in _list(dead)]
+    wanted: list[Command] = [
+        ("HMGET", f"{base}:b{number.decode()}", "s", "why", "held") for _, number in batches
     ]
-    found = yield recent
-    numbers = [
-        (letter, number.decode())
-        for letter, batches in zip(_WHERE, found, strict=True)
-        for number in (batches if isinstance(batches, list) else [])
-    ]
-    wanted: list[Command] = [("HMGET", f"{base}:b{number}", "s", "why") for _, number in numbers]
     records = (yield wanted) if wanted else []
-    counts: Counter[tuple[str, str]] = Counter()
-    for (letter, _), record in zip(numbers, records, strict=True):
-        if isinstance(record, list) and record[0]:
-            states, why = (part.decode(errors="replace") if part else "" for part in record)
-            counts[letter, why] += states.count(letter)
+    counts: dict[str, Counter[str]] = {"d": Counter(), "x": Counter()}
+    for (letter, _), record in zip(batches, records, strict=True):
+        states, why, held = (_text(part) for part in _list(record))
+        counts[letter][held or why] += states.count(letter)
     return [
-        Reason(STATES[letter], why, documents)
-        for wanted_letter in _WHERE
-        for (letter, why), documents in _most(counts, wanted_letter)
+        Reason(STATES[letter], reason, documents)
+        for letter, reasons in counts.items()
+        for reason, documents in reasons.most_common(MOST_REASONS)
         if documents
     ]
 
 
-def _most(counts: Counter[tuple[str, str]], letter: str) -> list[tuple[tuple[str, str], int]]:
-    of_state = Counter({key: number for key, number in counts.items() if key[0] == letter})
-    return of_state.most_common(MOST_REASONS)
+def _list(reply: object) -> list[Any]:
+    return reply if isinstance(reply, list) else []
+
+
+def _text(part: bytes | None) -> str:
+    return (part or b"").decode(errors="replace")
