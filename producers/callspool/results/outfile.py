@@ -46,7 +46,7 @@ class OutFile:
         )
         if marked:
             self._inner.write(codecs.BOM_UTF8)
-        self._rows = csv.writer(self._text, lineterminator="\n")
+        self._rows = csv.writer(_Lines(self._text))
 
     def _opened(self) -> IO[bytes]:
         if self._path == STANDARD_INPUT:
@@ -102,6 +102,17 @@ class OutFile:
                 self._bytes.close()
         if self._part is not None:
             self._part.unlink(missing_ok=True)
+
+
+class _Lines:
+    """Ends rows as scripts like it. The writer itself has to think of CR LF, else it would leave a
+    carriage return within a cell without quotes."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._write = text.write
+
+    def write(self, row: str) -> int:
+        return self._write(row[:-2] + "\n")
 
 
 def _refuse_an_input(path: str, inputs: Sequence[str]) -> None:
