@@ -24,6 +24,7 @@ _SPEEDS = (
     (re.compile(r'"documents_per_second":[\d.]+'), '"documents_per_second":2000.0'),
     (re.compile(r'"oldest_waiting_seconds":[\d.]+'), '"oldest_waiting_seconds":2.0'),
     (re.compile(r'"per_second":\{[^}]*\}'), '"per_second":{"accepted":230.0,"created":230.0}'),
+    (re.compile(r"\b\d+(?:\.\d)? s(?=  +(?:open|paused|parked))"), "2.0 s"),
     (re.compile(r"\b\d{13}-\d+\b"), "1796099400000-0"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:8900"),
 )

@@ -135,10 +135,10 @@ class Report:
         ]
         unfinished = self.count("waiting") + self.count("sending")
         if unfinished and self.paused:
-            commands = ", ".join(f"callspool resume {gate.selector.flags}" for gate in self.paused)
+            resume = ", ".join(f"callspool resume {gate.selector.flags}" for gate in self.paused)
             lines.append(
                 f"{counted(self.count('waiting'), 'document is', 'documents are')} paused by an"
-                f" operator and not sent until they are resumed: {commands}{where}"
+                f" operator and not sent until they are resumed: {resume}{where}"
             )
         if unfinished and self.again:
             then = ", after that" if self.paused else ""
