@@ -30,7 +30,15 @@ def seconds(value: str) -> float:
     return float(match[1]) / (1000 if match[2] == "ms" else 1)
 
 
-@click.command("sandbox")
+_EXAMPLES = """\b
+Examples:
+  callspool sandbox
+  callspool sandbox --port 8901 --latency 50ms --log requests.jsonl
+  callspool sandbox --faults faults.toml --seed 7
+"""
+
+
+@click.command("sandbox", epilog=_EXAMPLES)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),

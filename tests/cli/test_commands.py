@@ -40,7 +40,7 @@ def test_help_works_with_the_core_alone_and_says_what_a_command_needs() -> None:
         assert f"  {name} " in (worker if "worker" in entry.needs else core)
 
 
-@pytest.mark.parametrize("name", ["send", "status", "show"])
+@pytest.mark.parametrize("name", ["send", "status", "results", "completion"])
 def test_the_commands_of_the_core_need_no_extra(name: str) -> None:
     assert with_the_core_alone(name, "--help").returncode == 0
 

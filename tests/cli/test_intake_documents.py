@@ -235,4 +235,4 @@ def test_rows_are_remembered_by_file_line_and_id() -> None:
     rows.add("x.csv", 1_000_000_000, "Ü" * 100)
     far = rows.next
     rows.add("x.csv", 1_000_000_001, "last")
-    assert rows.at(far) == ("x.csv", 1_000_000_001, "last")
+    assert rows.at(far) == ("x.csv", 1_000_000_001, "last", b"")

@@ -24,6 +24,7 @@ _FIXED = {
         "throttled",
         "gates",
         "read",
+        "failing",
         "pauses",
         "journal",
         "looking",

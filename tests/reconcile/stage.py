@@ -59,7 +59,7 @@ class Stage:
         self.ledger = self.spool.ledger
         self.sandbox = api
         self.api = UnpodApi({"default": _Account(api.url)}, request_timeout=1.0, max_connections=4)
-        self._recorder = Recorder(self.ledger)
+        self.recorder = Recorder(self.ledger)
         self._takers = itertools.count(1)
         self.reads: list[tuple[str, ...]] = []
         how = Proving(("default",), quiet, quiet_answered, MAX_ATTEMPTS, resend_unproven, 3600)
@@ -90,12 +90,25 @@ class Stage:
 
     def record(self, taken: Taken, answer: Answer) -> None:
         view = AttemptView(taken.count, taken.tries, MAX_ATTEMPTS, taken.refused_alone)
-        self.ledger.run(self._recorder.steps(taken, view, answer, decide(answer, view)))
+        self.ledger.run(self.recorder.steps(taken, view, answer, decide(answer, view)))
 
     def deliver(self, taken: Taken) -> None:
         """What a worker does with a batch of a space with strays."""
         found = strays.steps(self.ledger, taken)
-        self.ledger.run([self._recorder.give_back(taken), *found])
+        self.ledger.run([self.recorder.give_back(taken), *found])
+
+    def sweep(self) -> None:
+        self.ledger.run([calls.sweep(0, self.ledger.limits)])
+
+    def deliver_probe(self, taken: Taken) -> str:
+        """What a worker does with a batch that probes a gate."""
+        path = ("spaces", taken.lane.space_token, "runs")
+        turned_away = self.recorder.after_reading(taken, self.api.get("default", path))
+        if turned_away is not None:
+            self.ledger.run(turned_away)
+            return "turned away by a read"
+        self.record(taken, self.post(taken))
+        return "sent"
 
     def send(self) -> Taken:
         """Takes a batch, sends it and records what came of it."""

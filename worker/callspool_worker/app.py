@@ -113,7 +113,7 @@ def run_worker(
         recorder = Recorder(ledger)
         submitter = Submitter(
             ledger,
-            Api(partial(_create, unpod), api.now),
+            Api(partial(_create, unpod), partial(_read, unpod), api.now),
             recorder,
             persistence,
             how=delivering(settings, incarnation, threads),
@@ -147,6 +147,11 @@ def _create(
     unpod: api.UnpodApi, account: str, space_token: str, content: bytes, before: float
 ) -> Answer:
     return unpod.create(account, space_token, content, send_before=before)
+
+
+def _read(unpod: api.UnpodApi, account: str, space_token: str) -> Answer:
+    """The newest run of a space: the least that shows whether the API answers."""
+    return unpod.get(account, ("spaces", space_token, "runs"), {"page": 1, "page_size": 1})
 
 
 def delivering(settings: Settings, incarnation: str, threads: int) -> Delivering:

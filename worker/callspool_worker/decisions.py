@@ -130,6 +130,12 @@ def after_missing(attempt: AttemptView, outcome: Outcome, detail: str) -> Retry 
     return Bury(detail) if attempt.documents == 1 else Isolate(detail)
 
 
+def is_failure(decision: Decision) -> bool:
+    """Whether the API did not carry out what it was asked, or nobody knows whether it did."""
+    outcomes = {"server_error", "no_answer", "not_sent"}
+    return isinstance(decision, InDoubt | Retry) and decision.outcome in outcomes
+
+
 def label(answer: Answer, decision: Decision) -> tuple[Outcome, str]:
     """The labels ``outcome`` and ``code`` of a submission; no code where no answer came."""
     code = code_of(answer) if isinstance(answer, Answered) else 0

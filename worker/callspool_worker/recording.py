@@ -18,9 +18,11 @@ from callspool_worker.decisions import (
     Park,
     Retry,
     Throttle,
+    is_failure,
     label,
 )
 from callspool_worker.ledger import calls
+from callspool_worker.probes import ProbeFailed, ProbeRefused, read_probe
 
 if TYPE_CHECKING:
     from callspool.scripts import Call
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from callspool_worker.decisions import AttemptView, Decision
     from callspool_worker.ledger import Ledger, Taken
 
-LONGEST_REST = 30.0
+LONGEST_REST = 5.0
 """Seconds that an account rests at most between two tries to reach its API."""
 
 _log = logging.getLogger(__name__)
@@ -116,7 +118,28 @@ class Recorder:
         if failures & (failures - 1) == 0:  # the 1st, 2nd, 4th, 8th …: an outage is no flood
             _log.warning("account %s: the API cannot be reached: %s", account, detail)
         seconds = min(backoff.delay(failures, decision.retry_after), LONGEST_REST)
-        return self._rest(taken, seconds, outcome, code, detail)
+        rest = self._rest(taken, seconds, outcome, code, detail)
+        return [*rest, self._fail(taken, detail, code)]
+
+    def _fail(self, taken: Taken, detail: str, code: str) -> Call:
+        reason = f"the API is down, and tried now and then: {detail}"
+        return calls.fail(self._partition, taken.lane.account, reason=reason, code=code)
+
+    def after_reading(self, taken: Taken, answer: Answer) -> list[Call] | None:
+        """What follows for a probe when a read went before it; None if the batch may be sent.
+
+        A token that is refused for a read is refused for a batch as well, and an API that is down
+        would only leave the batch in doubt. Anything else says nothing about create-calls.
+        """
+        match read_probe(answer):
+            case ProbeRefused(detail, code):
+                gate = taken.gate
+                step = calls.park(self._partition, self._limits, gate, reason=detail, code=code)
+            case ProbeFailed(detail, code):
+                step = self._fail(taken, detail, code)
+            case None:
+                return None
+        return [step, self.give_back(taken)]
 
     def _split(self, taken: Taken, view: AttemptView, outcome: str, code: str, detail: str) -> Call:
         tries = min(taken.tries, view.max_attempts - 1)
@@ -151,7 +174,9 @@ class Recorder:
             code,
             decision.detail,
         )
-        return [step]
+        if decision.outcome == "partial":
+            return [step]
+        return [step, self._fail(taken, decision.detail, code)]
 
     def _park(self, taken: Taken, level: str, code: str, detail: str) -> list[Call]:
         gate = _gate(level, taken)
@@ -163,8 +188,13 @@ class Recorder:
 
     def _reopen(self, taken: Taken, decision: Decision) -> list[Call]:
         """A probe that got past what had closed its gate opens it, whatever it met behind it."""
-        passed = isinstance(decision, Created | Isolate | Bury)
-        return [calls.open_gate(self._partition, taken.gate)] if taken.gate and passed else []
+        if not taken.gate:
+            return []
+        if isinstance(decision, Created | Isolate | Bury):
+            return [calls.open_gate(self._partition, taken.gate)]
+        if is_failure(decision):
+            return []
+        return [calls.open_gate(self._partition, taken.gate, if_down=True)]
 
 
 def _gate(level: str, taken: Taken) -> str:

@@ -49,6 +49,7 @@ class Api:
     """
 
     create: Callable[[str, str, bytes, float], Answer]
+    read: Callable[[str, str], Answer]
     clock: Callable[[], float]
 
 
@@ -112,6 +113,11 @@ class Submitter:
             recalled = self._persistence.until_answered(partial(strays.steps, self._ledger, taken))
             if recalled:
                 return [self._recorder.give_back(taken), *recalled]
+        if taken.gate:
+            read = self._api.read(taken.lane.account, taken.lane.space_token)
+            turned_away = self._recorder.after_reading(taken, read)
+            if turned_away is not None:
+                return turned_away
         word = None
         if self._ledger.limits.mark_attempts:
             word = body.mark(self._ledger.id, taken.attempt, taken.lane)

@@ -1,14 +1,16 @@
 """The group `callspool`: which commands there are, and what each of them needs."""
 
+import difflib
 import importlib
 import importlib.util
-import os
 from dataclasses import dataclass
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from callspool import __version__
+from callspool.cli.colours import wanted
 from callspool.cli.exits import Exit, OutputGone
 
 CORE = "callspool"
@@ -53,6 +55,10 @@ COMMANDS = {
         "callspool.cli.show:show",
         "Tell the whole story of one document.",
     ),
+    "results": Entry(
+        "callspool.cli.results:results",
+        "Give a list back, each row with what became of it.",
+    ),
     "invalid": Entry(
         "callspool.cli.invalid:invalid",
         "List what workers refused, and why.",
@@ -81,6 +87,10 @@ COMMANDS = {
         "callspool.cli.journal:journal",
         "List who changed what, and when.",
     ),
+    "completion": Entry(
+        "callspool.cli.completion:completion",
+        "Print what makes a shell complete callspool's commands.",
+    ),
 }
 
 
@@ -90,9 +100,33 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = COMMANDS.get(cmd_name)
-        return None if entry is None else _load(cmd_name, entry)
+        if entry is None:
+            return None
+        try:
+            return _load(cmd_name, entry)
+        except click.ClickException:
+            if ctx.resilient_parsing:  # completing: no place for an error
+                return None
+            raise
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not ctx.resilient_parsing:
+            raise _no_such(args[0], ctx)
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Completes commands without importing them."""
+        if incomplete[:1] == "-":
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(name, help=entry.help)
+            for name, entry in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -127,6 +161,12 @@ def _load(name: str, entry: Entry) -> click.Command:
     return command
 
 
+def _no_such(name: str, ctx: click.Context) -> click.UsageError:
+    close = difflib.get_close_matches(name, COMMANDS, n=2, cutoff=0.6)
+    hint = f": did you mean {' or '.join(close)}?" if close else ""
+    return click.UsageError(f"there is no command {name!r}{hint}", ctx)
+
+
 def _lacking(name: str) -> click.ClickException:
     return click.ClickException(
         f"callspool {name} needs the worker's packages: pip install '{WORKER}'"
@@ -145,8 +185,7 @@ def callspool(ctx: click.Context) -> None:
 
     Settings come from CALLSPOOL_… environment variables or callspool.toml; flags win over both.
     """
-    if os.environ.get("NO_COLOR"):
-        ctx.color = False
+    ctx.color = wanted()
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)
         ctx.exit(Exit.WRONG_USE)

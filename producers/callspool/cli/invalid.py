@@ -18,7 +18,14 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, metavar="N")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="The newest of each kind, at most.",
+)
 @redis_option
 @state_dir_option
 @json_option

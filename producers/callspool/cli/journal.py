@@ -22,7 +22,14 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.option("--limit", type=click.IntRange(1, KEPT), default=20, show_default=True, metavar="N")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, KEPT),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="The newest, at most.",
+)
 @redis_option
 @state_dir_option
 @json_option

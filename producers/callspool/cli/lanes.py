@@ -35,7 +35,12 @@ _HEADINGS = ("lane", "account", "space", "campaign", "pilot", "waiting", "oldest
     help="Which lanes come first: the largest, or those that wait longest.",
 )
 @click.option(
-    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, metavar="N"
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="So many of them, at most.",
 )
 @redis_option
 @state_dir_option

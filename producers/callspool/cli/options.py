@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from callspool.cli import parsing
+from callspool.cli import completing, parsing
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,20 +58,51 @@ state_dir_option = click.option(
     help="Look into the ledger that `callspool run` keeps in this directory.",
 )
 
-_FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...")
+files_argument = click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True)
+)
+map_option = click.option(
+    "--map",
+    "columns",
+    callback=parsing.columns,
+    multiple=True,
+    metavar="COLUMN=FIELD",
+    help="The field of a column (repeatable); COLUMN=- leaves it out.",
+)
+region_option = click.option(
+    "--region",
+    callback=parsing.region,
+    shell_complete=completing.regions,
+    metavar="IN",
+    help="Of numbers without a country code. [CALLSPOOL_REGION]",
+)
+shared_numbers_option = click.option(
+    "--allow-shared-numbers",
+    is_flag=True,
+    help="Else the second row with a number is a duplicate, whatever its id.",
+)
+space_token_option = click.option(
+    "--space-token", metavar="TOKEN", help="Space. [CALLSPOOL_SPACE_TOKEN]"
+)
 _SENDING = (
-    click.option("--space-token", metavar="TOKEN", help="Space. [CALLSPOOL_SPACE_TOKEN]"),
+    space_token_option,
     click.option("--pilot", metavar="HANDLE", help="Agent that calls. [CALLSPOOL_PILOT]"),
     click.option("--context", metavar="TEXT", help="What the call is about. [CALLSPOOL_CONTEXT]"),
     click.option(
         "--schedule",
+        shell_complete=completing.schedules,
         metavar="WHEN",
         help="now (default), auto (the agent's own hours), or 'custom:2026-12-01 10:30'.",
     ),
     click.option(
         "--campaign", metavar="NAME", help="The same contact may be called again in another one."
     ),
-    click.option("--account", metavar="NAME", help="Credentials of the worker. [default]"),
+    click.option(
+        "--account",
+        shell_complete=completing.accounts,
+        metavar="NAME",
+        help="Credentials of the worker. [default]",
+    ),
     click.option(
         "--expires",
         "expires_at",
@@ -79,25 +110,9 @@ _SENDING = (
         metavar="2h|TIME",
         help="Not sent after that: a span (90m, 2h, 1d, 2w) or 2026-12-01T18:00+05:30.",
     ),
-    click.option(
-        "--map",
-        "columns",
-        callback=parsing.columns,
-        multiple=True,
-        metavar="COLUMN=FIELD",
-        help="The field of a column (repeatable); COLUMN=- leaves it out.",
-    ),
-    click.option(
-        "--region",
-        callback=parsing.region,
-        metavar="IN",
-        help="Of numbers without a country code. [CALLSPOOL_REGION]",
-    ),
-    click.option(
-        "--allow-shared-numbers",
-        is_flag=True,
-        help="Else the second row with a number is a duplicate, whatever its id.",
-    ),
+    map_option,
+    region_option,
+    shared_numbers_option,
     click.option(
         "--limit", type=click.IntRange(min=1), metavar="N", help="Documents, at most; then stop."
     ),
@@ -138,4 +153,4 @@ def sending_options(command: Command) -> Command:
     decorated: Command = gathered
     for option in reversed(_SENDING):
         decorated = option(decorated)
-    return _FILES(decorated)
+    return files_argument(decorated)

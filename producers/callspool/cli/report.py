@@ -141,13 +141,17 @@ class Report:
 
     def _next_lines(self) -> list[str]:
         where = f" {self.where}" if self.where else ""
-        lines = [f"Next: callspool status{where}, callspool show DOCUMENT_ID{where}"]
+        lines = [
+            f"Next: callspool status{where}",
+            f"  one contact's story: callspool show DOCUMENT_ID{where}",
+            f"  the list with answers: callspool results FILE -o OUT.csv{where}",
+        ]
         unfinished = self.count("waiting") + self.count("sending")
         if unfinished and self.paused:
-            commands = ", ".join(f"callspool resume {gate.selector.flags}" for gate in self.paused)
+            resume = ", ".join(f"callspool resume {gate.selector.flags}" for gate in self.paused)
             lines.append(
                 f"{counted(self.count('waiting'), 'document is', 'documents are')} paused by an"
-                f" operator and not sent until they are resumed: {commands}{where}"
+                f" operator and not sent until they are resumed: {resume}{where}"
             )
         if unfinished and self.again:
             then = ", after that" if self.paused else ""

@@ -1,36 +1,58 @@
 """`callspool show`: one document's whole story."""
 
+import os
+
 import click
 import msgspec
 
+from callspool.cli import completing
+from callspool.cli.colours import painted
 from callspool.cli.connection import ledger_client
 from callspool.cli.exits import Exit
 from callspool.cli.journal import journal_lines, journal_object
-from callspool.cli.options import json_option, redis_option, state_dir_option
+from callspool.cli.options import json_option, redis_option, region_option, state_dir_option
 from callspool.cli.times import local, span
 from callspool.cli.wording import counted, plain, shortened
+from callspool.identity import made_document_id
 from callspool.ledger.readings import Readings
 from callspool.ledger.views import AttemptLine, Story
+from callspool.phones import NumberError, identify
+from callspool.settings import load_settings
 
 _EXAMPLES = """\b
 Examples:
   callspool show crm-17
   callspool show crm-17 --campaign spring --json
+  callspool show --number +14155550100
+  callspool show --number "98765 43210" --region IN
 """
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("document_id")
+@click.argument("document_id", required=False)
+@click.option(
+    "--number",
+    metavar="NUMBER",
+    help="Of a contact that was sent without an id: finds the id made from this phone number.",
+)
+@region_option
 @click.option("--space-token", metavar="TOKEN", help="Only in this space.")
 @click.option("--campaign", metavar="NAME", help="Only in this campaign ('' for none).")
-@click.option("--account", metavar="NAME", help="Only of this account.")
+@click.option(
+    "--account",
+    shell_complete=completing.accounts,
+    metavar="NAME",
+    help="Only of this account.",
+)
 @redis_option
 @state_dir_option
 @json_option
 @click.pass_context
 def show(
     ctx: click.Context,
-    document_id: str,
+    document_id: str | None,
+    number: str | None,
+    region: str | None,
     space_token: str | None,
     campaign: str | None,
     account: str | None,
@@ -40,15 +62,17 @@ def show(
 ) -> None:
     """Tell the whole story of one document, in every account, space and campaign that has it.
 
-    When it was accepted, every attempt and answer, its ids at the API, and what comes next.
+    When it was accepted, every attempt and answer, its ids at the API, and what comes next, or
+    the command that would change it. Exits with 1 where no such document is known.
     """
+    document_id = _wanted(document_id, number, region)
     with ledger_client(redis_url, state_dir) as client:
         stories = Readings(client).stories(document_id, account, space_token, campaign)
     if as_json:
         found = {"document_id": document_id, "stories": [_as_object(story) for story in stories]}
         click.echo(msgspec.json.encode(found))
     for story in [] if as_json else stories:
-        click.echo("\n".join(lines_of(story)))
+        click.echo("\n".join(map(painted, lines_of(story))))
     if not stories:
         click.echo(
             f"callspool: no document {plain(document_id, 100)} is known here: it is still in the"
@@ -57,6 +81,19 @@ def show(
             err=True,
         )
         ctx.exit(Exit.NOT_ALL)
+
+
+def _wanted(document_id: str | None, number: str | None, region: str | None) -> str:
+    """The id that was given, or the one that is made from a number."""
+    if document_id and number is None:
+        return document_id
+    if number is None or document_id:
+        raise click.UsageError("give a document's id, or --number for a contact without one")
+    region = region or load_settings(os.environ).region
+    try:
+        return made_document_id(identify(number.strip(), region))
+    except NumberError as fault:
+        raise click.UsageError(f"--number {fault}") from None
 
 
 def _as_object(story: Story) -> dict[str, object]:

@@ -1,45 +1,114 @@
 """`callspool status`: documents by state, submissions by outcome, lanes, oldest wait."""
 
+from collections.abc import Sequence
+
 import click
 import msgspec
 
+from callspool.cli.colours import painted
 from callspool.cli.connection import ledger_client
 from callspool.cli.gates import gate_lines, gate_object
 from callspool.cli.journal import journal_lines, journal_object
 from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.report import COUNTS, Json, submissions_in_order
 from callspool.cli.times import span
-from callspool.cli.wording import counted, listing
+from callspool.cli.watching import watch
+from callspool.cli.wording import counted, listing, plain
 from callspool.ledger.readings import Readings
-from callspool.ledger.views import Summary
+from callspool.ledger.views import Reason, Summary
 
 _EXAMPLES = """\b
 Examples:
   callspool status
+  callspool status --watch
+  callspool status --watch --interval 60 >> standing.log
   callspool status --json | jq .documents.created
 """
 _BESIDE = ("accepted", "duplicate", "invalid")
+_IN_A_LINE = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
 
 
 @click.command(epilog=_EXAMPLES)
+@click.option("--watch", "watching", is_flag=True, help="Look again and again, until Ctrl-C.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(0.1, 86400),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Between two looks.",
+)
+@click.option(
+    "--count", type=click.IntRange(min=1), metavar="N", help="End after N looks, with exit code 0."
+)
 @redis_option
 @state_dir_option
 @json_option
-def status(redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+def status(
+    watching: bool,
+    interval: float,
+    count: int | None,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> int | None:
     """Show how many documents are in which state, what the API answered, and what waits.
 
-    The counts are those of the installation's whole life.
+    The counts are those of the installation's whole life; the reasons are those of the last
+    batches with documents that are dead or in doubt.
+
+    With --watch: on a terminal a screen that is drawn again each second, with the documents
+    accepted and created a second; elsewhere a line for each look, and with --json a JSON object a
+    line. It goes on while Redis is away. Ctrl-C ends it, with exit code 130.
     """
     with ledger_client(redis_url, state_dir) as client:
-        summary = Readings(client).summary()
+        readings = Readings(client)
+        if watching:
+            return watch(
+                lambda: _Standing(readings.summary(), readings.reasons()),
+                interval=interval,
+                count=count,
+                as_json=as_json,
+            )
+        standing = _Standing(readings.summary(), readings.reasons())
     if as_json:
-        click.echo(msgspec.json.encode(as_object(summary)))
-        return
-    for line in lines_of(summary):
-        click.echo(line)
+        click.echo(msgspec.json.encode(standing.to_json()))
+        return None
+    for line in standing.lines():
+        click.echo(painted(line))
+    return None
 
 
-def as_object(summary: Summary) -> Json:
+class _Standing:
+    """How the installation stands at one moment."""
+
+    def __init__(self, summary: Summary, reasons: Sequence[Reason]) -> None:
+        self.summary = summary
+        self._reasons = reasons
+        self.accepted = summary.documents.get("accepted", 0)
+        self.created = summary.documents.get("created", 0)
+
+    def lines(self) -> list[str]:
+        return lines_of(self.summary, self._reasons)
+
+    def to_json(self) -> Json:
+        return as_object(self.summary, self._reasons)
+
+    def line(self) -> str:
+        """The same on one line, for a log."""
+        found = self.summary.documents
+        states = listing({name: found.get(name, 0) for name in _IN_A_LINE})
+        parts = [f"{self.accepted:,} accepted", *([states] if states else [])]
+        if self.summary.spooled:
+            parts.append(f"{self.summary.spooled:,} in the queue")
+        if self.summary.oldest_waiting_seconds is not None:
+            parts.append(f"oldest wait {span(self.summary.oldest_waiting_seconds)}")
+        if self.summary.gates:
+            parts.append(counted(len(self.summary.gates), "gate closed", "gates closed"))
+        return ", ".join(parts)
+
+
+def as_object(summary: Summary, reasons: Sequence[Reason] = ()) -> Json:
     """The status as scripts read it."""
     return {
         "documents": {name: summary.documents.get(name, 0) for name in COUNTS if name != "read"},
@@ -51,10 +120,11 @@ def as_object(summary: Summary) -> Json:
         "oldest_waiting_seconds": summary.oldest_waiting_seconds,
         "gates": [gate_object(gate) for gate in summary.gates],
         "journal": [journal_object(entry) for entry in summary.journal],
+        "reasons": list(reasons),
     }
 
 
-def lines_of(summary: Summary) -> list[str]:
+def lines_of(summary: Summary, reasons: Sequence[Reason] = ()) -> list[str]:
     """The status as people read it."""
     found = summary.documents
     if not any(found.values()) and not summary.spooled:
@@ -64,7 +134,10 @@ def lines_of(summary: Summary) -> list[str]:
     beside = {name: found.get(name, 0) for name in ("duplicate", "invalid")}
     width = len(f"{max(*states.values(), found.get('accepted', 0)):,}")
     lines = [f"{found.get('accepted', 0):>{width},} accepted"]
-    lines += [f"{n:>{width},}   {name.replace('_', ' ')}" for name, n in states.items() if n]
+    for name, number in states.items():
+        if number:
+            lines.append(f"{number:>{width},}   {name.replace('_', ' ')}")
+            lines += _reason_lines(reasons, name, width)
     if any(beside.values()):
         lines.append(f"not accepted: {listing(beside)}")
     if summary.spooled:
@@ -87,3 +160,11 @@ def _steering_lines(summary: Summary) -> list[str]:
         lines.append("last done by operators (callspool journal):")
         lines += [f"  {line}" for line in journal_lines(summary.journal)]
     return lines
+
+
+def _reason_lines(reasons: Sequence[Reason], state: str, width: int) -> list[str]:
+    return [
+        f"{'':{width}}     {each.documents:,}: {plain(each.reason, 200) or 'no reason'}"
+        for each in reasons
+        if each.state == state
+    ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from callspool.intake.errors import IntakeError
 from callspool.intake.naming import LEFT_OUT, Naming
+from callspool.intake.shield import unshielded
 from callspool.intake.spellings import CONTACT_NUMBER, FIELDS, NAME
 from callspool.text import is_unicode
 
@@ -54,7 +55,8 @@ def map_columns(headers: Sequence[str], chosen: Mapping[str, str], file: str) ->
 
     Raises `IntakeError` where a chosen column is not there, or no column holds number or name.
     """
-    shown = [header.strip() or f"column {place + 1}" for place, header in enumerate(headers)]
+    bare = [unshielded(header.strip()) for header in headers]
+    shown = [header or f"column {place + 1}" for place, header in enumerate(bare)]
     if not all(map(is_unicode, shown)):
         raise IntakeError(f"the first line of {file} is not valid UTF-8: save the file as UTF-8")
     naming = Naming(shown)

@@ -12,7 +12,7 @@ from callspool.intake.array_rows import ArrayRows
 from callspool.intake.encodings import UTF8
 from callspool.intake.errors import IntakeError
 from callspool.intake.formats import open_rows
-from callspool.intake.judge import Judge
+from callspool.intake.judge import Judge, Memory
 from callspool.intake.object_rows import ObjectRows
 from callspool.intake.objects import fields_of
 from callspool.intake.rejects import RejectsFile
@@ -32,13 +32,15 @@ Renamed = Sequence[tuple[str, str]]
 class IntakeOptions:
     """``columns``: fields chosen for columns (header → field, ``-`` leaves one out).
 
-    ``limit``: good rows, at most; nothing is read beyond them.
+    ``limit``: good rows, at most; nothing is read beyond them. ``memory``: what duplicates are
+    to know of the row that came first.
     """
 
     rules: Rules = field(default_factory=Rules)
     columns: Mapping[str, str] = field(default_factory=dict)
     allow_shared_numbers: bool = False
     limit: int | None = None
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Intake:
     """Iterates over the rows of files, once, in memory that does not grow with the files.
 
     (Except for some 50 bytes for each contact: what it takes to know it again.) `inspect` first, so
-    that a file that cannot be read is known before the first row of another is sent.
+    that a file that cannot be read is known before the first row of another is sent. ``streams``:
+    what to read in place of the files of these names.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Intake:
         rejects: RejectsFile | None = None,
         duplicates: RejectsFile | None = None,
         stdin: BinaryIO | None = None,
+        streams: Mapping[str, BinaryIO] | None = None,
     ) -> None:
         self.files = files
         self.counts = RowCounts()
@@ -83,7 +87,8 @@ class Intake:
         self._options = options
         self._rejects = rejects
         self._duplicates = duplicates
-        self._stdin = stdin
+        given = {} if stdin is None else {STANDARD_INPUT: stdin}
+        self._streams = {**given, **(streams or {})}
         self._source: Source | None = None
         self._done = 0
 
@@ -132,10 +137,13 @@ class Intake:
 
         Raises `IntakeError` where a file cannot be read (on).
         """
-        judge = Judge(self._options.rules, allow_shared_numbers=self._options.allow_shared_numbers)
+        options = self._options
+        judge = Judge(
+            options.rules, allow_shared_numbers=options.allow_shared_numbers, memory=options.memory
+        )
         counts, limit = self.counts, self._options.limit
         for name in self.files:
-            with Source(name, self._stdin) as source:
+            with Source(name, self._streams.get(name)) as source:
                 self._source = source
                 for row in open_rows(source, self._options.columns):
                     judge.judge(row)

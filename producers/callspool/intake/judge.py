@@ -1,5 +1,8 @@
 """Whether a document can be sent, and whether an earlier row was the same contact."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from callspool.checks import Rules
 from callspool.errors import InvalidCallRequest
 from callspool.intake.cells import healed_number, refuse_shortened_id
@@ -10,15 +13,29 @@ from callspool.known import Known
 from callspool.raw_document import examined, identified, with_number
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is to be remembered of each good row, for the rows that turn out to be its duplicates.
+
+    ``note`` makes it of a row with its ``document_id``; always ``size`` bytes.
+    """
+
+    size: int
+    note: Callable[[Row], bytes]
+
+
 class Judge:
     """Judges rows one after the other.
 
     Unless numbers may be shared, the second contact with a number is a duplicate, whatever its id.
     """
 
-    def __init__(self, rules: Rules, *, allow_shared_numbers: bool) -> None:
+    def __init__(
+        self, rules: Rules, *, allow_shared_numbers: bool, memory: Memory | None = None
+    ) -> None:
         self._rules = rules
-        self._rows = EarlierRows()
+        self._memory = memory
+        self._rows = EarlierRows(memory.size if memory else 0)
         self._ids = Seen()
         self._numbers = None if allow_shared_numbers else Seen()
 
@@ -42,7 +59,8 @@ class Judge:
         row.document_id, row.raw = document.document_id, document.raw
         given = known.document_id or ""
         if not self._is_duplicate(row, number, given):
-            self._rows.add(row.file, row.line, given)
+            noted = self._memory.note(row) if self._memory else b""
+            self._rows.add(row.file, row.line, given, noted)
 
     def _is_duplicate(self, row: Row, number: str, given: str) -> bool:
         here = self._rows.next

@@ -56,7 +56,7 @@ class Row(msgspec.Struct, gc=False):
         """Why the row does not go on, empty for a good one: ``duplicate of line 12 (…)``."""
         if self.duplicate is None or self.earlier is None:
             return self.reason
-        file, line, document_id = self.earlier
+        file, line, document_id, _ = self.earlier
         where = f"line {line}" if file == self.file else f"{file}, line {line}"
         return f"duplicate of {where} ({_likeness(self.duplicate, document_id)})"
 

@@ -1,5 +1,6 @@
 """A file of contacts as a stream of bytes that knows how far it has been read."""
 
+import codecs
 import os
 import stat
 import sys
@@ -33,16 +34,19 @@ class Source:
     """One input, unpacked and in UTF-8, read once from its start to its end, in blocks.
 
     ``size`` is None where the input has no size (a pipe); ``done`` counts the bytes taken of it.
-    ``encoding`` and ``packed`` are known when `head` has been called.
+    ``encoding``, ``marked`` (by a byte order mark) and ``packed`` are known when `head` has been
+    called. ``stream``: what to read in place of the file of that name; it is left open.
     """
 
-    def __init__(self, name: str, stdin: BinaryIO | None = None) -> None:
+    def __init__(self, name: str, stream: BinaryIO | None = None) -> None:
         self.name = name
         self.done = 0
         self.size: int | None = None
         self.encoding = UTF8
         self.packed = False
-        self._stream = (stdin or sys.stdin.buffer) if name == STANDARD_INPUT else self._opened()
+        self.marked = False
+        self._given = stream or (sys.stdin.buffer if name == STANDARD_INPUT else None)
+        self._stream = self._given or self._opened()
         self._block = BLOCK
         self._next: Read = self._read
         self._head = b""
@@ -89,9 +93,10 @@ class Source:
                 f"{self.shown} is a spreadsheet or an archive: export it as CSV (UTF-8)"
             )
         if codec := utf16_of(self._head):
-            self.encoding = UTF16
+            self.encoding, self.marked = UTF16, True
             self._next = from_utf16(self._once_more(), codec)
             self._fill(_HEAD)
+        self.marked = self.marked or self._head.startswith(codecs.BOM_UTF8)
         if not self._head.strip(_NOTHING):
             self._refuse_if_empty()
         if b"\0" in self._head[:4096]:
@@ -187,7 +192,7 @@ class Source:
         return block or b""
 
     def close(self) -> None:
-        if self.name != STANDARD_INPUT:
+        if self._given is None:
             self._stream.close()
 
     def __enter__(self) -> Self:

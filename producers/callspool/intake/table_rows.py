@@ -6,6 +6,7 @@ from callspool.intake.columns import map_columns
 from callspool.intake.header import read_header
 from callspool.intake.lines import blocks_of_lines
 from callspool.intake.row import Row
+from callspool.intake.shield import unshielded
 from callspool.intake.source import Source
 from callspool.intake.table import OPEN_QUOTE, Table
 from callspool.intake.writing import DocumentWriter
@@ -42,7 +43,8 @@ class TableRows:
                 if len(cells) != columns:
                     row.reason = self._fault_of_shape(row.line, cells)
                 if not row.reason:
-                    self._write_document(row, cells)
+                    bare = [*map(unshielded, cells)] if b"'" in text else cells
+                    self._write_document(row, bare)
                 if row.raw == _NOTHING and not any(map(str.strip, cells)):
                     continue
             yield row

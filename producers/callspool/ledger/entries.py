@@ -41,7 +41,7 @@ class HistoryLine:
 
 @dataclass(frozen=True)
 class BatchEntry:
-    """The record of a batch (`keys`: P:b<B>), read as a whole."""
+    """The record of a batch (`keys`: P:b<B>), read as a whole; it may be asked for each place."""
 
     fields: dict[str, bytes]
 
@@ -64,7 +64,7 @@ class BatchEntry:
         """open, queued, resting, sending, doubt, buried or done."""
         return self._text("phase")
 
-    @property
+    @cached_property
     def reason(self) -> str:
         """Why the documents are where they are, in the API's words where it said something."""
         return self._text("why")
@@ -119,12 +119,12 @@ class BatchEntry:
         found: dict[str, Any] = _decode(self.fields.get("proof") or b"{}")
         return found
 
-    @property
+    @cached_property
     def settled_ms(self) -> int:
         """When its last document was settled; 0 while one is not."""
         return self._number("settled")
 
-    @property
+    @cached_property
     def history(self) -> list[HistoryLine]:
         """What came of the attempts, oldest first; a late proof adds a line to its own."""
         lines = self._text("h").splitlines()
@@ -134,7 +134,8 @@ class BatchEntry:
         return self._text("s")[place : place + 1]
 
     def accepted_ms(self, place: int) -> int:
-        return self._number("o") + _run_value(self._text("a"), place)
+        opened, run = self._accepted
+        return opened + _run_value(run, place)
 
     def expires_ms(self, place: int) -> int:
         """When the document expires, 0 if never; known while the batch is not settled."""
@@ -153,7 +154,7 @@ class BatchEntry:
 
     def was_sent(self, attempt: int, place: int) -> bool:
         """Whether an attempt of this batch held the document at a place."""
-        sent = self._text(f"m{attempt}")
+        sent = self._sent[attempt] if attempt in self._sent else self._text(f"m{attempt}")
         return not sent or sent[place : place + 1] == "1"
 
     def created_ms(self, place: int) -> int:
@@ -166,6 +167,15 @@ class BatchEntry:
         return frozenset(
             self._text(f"r{name}") for number, name in self._proofs if number == attempt
         )
+
+    @cached_property
+    def _accepted(self) -> tuple[int, str]:
+        return self._number("o"), self._text("a")
+
+    @cached_property
+    def _sent(self) -> dict[int, str]:
+        """For each attempt that is over, which places it held; empty for all of them."""
+        return {line.attempt: self._text(f"m{line.attempt}") for line in self.history}
 
     @cached_property
     def _proofs(self) -> list[tuple[int, str]]:

@@ -18,10 +18,16 @@ if TYPE_CHECKING:
     from callspool.scripts import Command
 
 
+UNREAD = "unread:"
+"""Gates of spaces that are read back before they send, since Redis restarted."""
+
+
 class _Parked(msgspec.Struct):
     since: float
     reason: str = ""
     code: str = ""
+    down: bool = False
+    stuck: bool = False
 
 
 class _Paused(msgspec.Struct):
@@ -61,7 +67,10 @@ def _paused(name: str, record: bytes) -> GateView:
 def _parked(name: str, record: bytes) -> GateView:
     gate = msgspec.json.decode(record, type=_Parked)
     since = _moment(gate.since)
-    return GateView(name, Selector.of_gate(name), "parked", gate.reason, gate.code, since)
+    passing = gate.down or (name.startswith(UNREAD) and not gate.stuck)
+    return GateView(
+        name, Selector.of_gate(name), "parked", gate.reason, gate.code, since, passing=passing
+    )
 
 
 def _moment(ms: float) -> datetime:

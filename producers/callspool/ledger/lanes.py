@@ -10,7 +10,7 @@ import msgspec
 
 from callspool import keys
 from callspool.identity import Scope
-from callspool.ledger.gates import read_gates
+from callspool.ledger.gates import UNREAD, read_gates
 from callspool.ledger.pieces import PIECE, read_pieces
 from callspool.ledger.views import LaneView
 from callspool.scripts import load
@@ -51,7 +51,12 @@ class GatesBefore:
                 return gate
         if self._parked:
             account, space_token, _ = scope
-            for name in (f"account:{account}", f"space:{account}|{space_token}", f"lane:{lane}"):
+            for name in (
+                f"account:{account}",
+                f"{UNREAD}{account}|{space_token}",
+                f"space:{account}|{space_token}",
+                f"lane:{lane}",
+            ):
                 if name in self._parked:
                     return self._parked[name]
         return None

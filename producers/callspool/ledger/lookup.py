@@ -72,7 +72,15 @@ def read_statuses(
 ) -> Reading[list[DocumentStatus | None]]:
     """The round trips that tell where documents of one scope are."""
     digest = digester(scope)
-    places = yield from read_places(partition, [digest(one) for one in document_ids])
+    digests = [digest(one) for one in document_ids]
+    return (yield from read_by_digest(partition, digests, document_ids))
+
+
+def read_by_digest(
+    partition: int, digests: Sequence[bytes], document_ids: Sequence[str]
+) -> Reading[list[DocumentStatus | None]]:
+    """The same for identities; ``document_ids`` are what the statuses are to be called."""
+    places = yield from read_places(partition, digests)
     numbers = sorted({place.batch for place in places if place})
     batches = yield from read_batches(partition, numbers)
     return [
@@ -141,8 +149,12 @@ def _status(document_id: str, place: Place, batch: BatchEntry) -> DocumentStatus
 
 def _attempts(place: Place, batch: BatchEntry) -> int:
     """How often the document was sent, or may have been; one that is under way included."""
-    sent = {line.attempt for line in batch.history if batch.was_sent(line.attempt, place.place)}
-    return len(sent) + (place.letter == "s")
+    history = batch.history
+    if len(history) == 1:
+        sent = int(batch.was_sent(history[0].attempt, place.place))
+    else:
+        sent = len({one.attempt for one in history if batch.was_sent(one.attempt, place.place)})
+    return sent + (place.letter == "s")
 
 
 def _story(

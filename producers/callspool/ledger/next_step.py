@@ -20,11 +20,8 @@ def next_step(document_id: str, letter: str, batch: BatchEntry, gate: GateView |
         return _waiting(batch, gate)
     return {
         "s": "It is being sent; the answer will be recorded.",
-        "d": "It may have been created: workers read its space back, and send it again only if it"
-        " is proven missing.",
-        "h": "It may have been created, and reading its space back cannot prove it, so it is not"
-        " sent again; look into the space, or start workers with CALLSPOOL_ON_DOUBT=resend, which"
-        " may call somebody twice.",
+        "d": _in_doubt(batch),
+        "h": _in_doubt(batch),
         "c": "The API has it; the call itself is the API's business.",
         "x": "It is not sent again by itself: correct the document and enqueue it anew, or"
         f" `callspool dead replay --document-id {shlex.quote(document_id)}` sends it as it is.",
@@ -34,10 +31,25 @@ def next_step(document_id: str, letter: str, batch: BatchEntry, gate: GateView |
     }[letter]
 
 
+def _in_doubt(batch: BatchEntry) -> str:
+    if not batch.held:
+        return (
+            "It may have been created: workers read its space back, and send it again only when"
+            " it is proven that it was not."
+        )
+    return (
+        f"It may have been created, and nobody can prove whether ({batch.held}), so it is not"
+        " sent again; look into the space, or start workers with CALLSPOOL_ON_DOUBT=resend, which"
+        " may call somebody twice."
+    )
+
+
 def _waiting(batch: BatchEntry, gate: GateView | None) -> str:
     if gate is not None and gate.kind == "paused":
         by = f" by {gate.by}" if gate.by else ""
         return f"It is paused{by}; `callspool resume {gate.selector.flags}` lets it be sent."
+    if gate is not None and gate.passing:
+        return f"It waits: {gate.reason}."
     if gate is not None:
         return (
             f"Its {gate.selector.level} is parked (callspool status says why); it is tried again"
@@ -46,7 +58,7 @@ def _waiting(batch: BatchEntry, gate: GateView | None) -> str:
         )
     if batch.phase == "resting":
         due = datetime.fromtimestamp(batch.due_ms / 1000, UTC).astimezone()
-        return f"It is sent again at {due:%Y-%m-%d %H:%M:%S %z}."
+        return f"It is sent again at {due.isoformat(sep=' ', timespec='seconds')}."
     if batch.phase == "open":
         return "Its batch leaves when it is full or has waited CALLSPOOL_LINGER."
     return "Its batch leaves as soon as a worker is free."

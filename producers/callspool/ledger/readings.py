@@ -19,11 +19,13 @@ from callspool.ledger.lanes import read_lanes, read_oldest
 from callspool.ledger.lookup import (
     Place,
     read_batches,
+    read_by_digest,
     read_places,
     read_scopes,
     read_statuses,
     read_stories,
 )
+from callspool.ledger.reasons import read_reasons
 from callspool.ledger.refusals import read_refused, read_unreadable
 from callspool.ledger.summary import read_summary
 from callspool.ledger.views import DocumentStatus, Story, Summary
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
         GateView,
         JournalEntry,
         LaneView,
+        Reason,
         Refused,
         Unreadable,
     )
@@ -67,6 +70,10 @@ class Readings:
         """How the whole installation stands."""
         return self._run(read_summary(self._partition))
 
+    def reasons(self) -> list[Reason]:
+        """The most frequent reasons why documents are dead or in doubt, of the last batches."""
+        return self._run(read_reasons(self._partition))
+
     def document(self, scope: Scope, document_id: str) -> DocumentStatus | None:
         """Where a document is; None if the ledger does not know it."""
         return self.documents(scope, [document_id])[0]
@@ -74,6 +81,12 @@ class Readings:
     def documents(self, scope: Scope, document_ids: Sequence[str]) -> list[DocumentStatus | None]:
         """Where documents of one scope are, in the order asked for."""
         return self._run(read_statuses(self._partition, scope, document_ids))
+
+    def by_digest(
+        self, digests: Sequence[bytes], document_ids: Sequence[str]
+    ) -> list[DocumentStatus | None]:
+        """Where the documents with these identities are; their ids are told, not looked up."""
+        return self._run(read_by_digest(self._partition, digests, document_ids))
 
     def stories(
         self,

@@ -68,7 +68,8 @@ class Story:
 class GateView:
     """Why something is not sent: ``kind`` parked (by workers) or paused (``by`` an operator).
 
-    ``name`` is the ledger's own, ``selector`` tells what stands behind the gate.
+    ``name`` is the ledger's own, ``selector`` tells what stands behind the gate. ``passing``: it
+    opens by itself before long, as soon as the API answers again or the space was read back.
     """
 
     name: str
@@ -78,6 +79,7 @@ class GateView:
     code: str
     since: datetime
     by: str = ""
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,15 @@ class DeadView:
     lane: str
     reason: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why documents are in a state, dead or in_doubt, and how many; of the last batches only."""
+
+    state: str
+    reason: str
+    documents: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,12 @@ def dead() -> None:
 @dead.command("list", epilog=_EXAMPLES)
 @selector_options(required=False)
 @click.option(
-    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, metavar="N"
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="So many of them, at most.",
 )
 @redis_option
 @state_dir_option

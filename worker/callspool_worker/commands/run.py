@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from callspool.cli.asking import agreed
+from callspool.cli.colours import painted
 from callspool.cli.connection import client_that_answers, ledger_client, ledger_for_a_look
 from callspool.cli.exits import Exit
 from callspool.cli.options import SendOptions, sending_options
@@ -45,6 +46,8 @@ _EXAMPLES = """\b
 Examples:
   callspool run contacts.csv --sandbox
   callspool run contacts.csv --space-token 8KZ… --pilot space-agent-… --context "Follow up"
+  callspool run leads.csv.gz --map "Handy=contact_number" --region IN --rejects bad.csv --dry-run
+  callspool run contacts.csv --campaign spring --expires 2h --yes --json
 """
 
 
@@ -198,7 +201,7 @@ class _Run:
             click.echo(msgspec.json.encode(report.to_json()))
         else:
             for line in report.lines():
-                click.echo(line)
+                click.echo(painted(line))
 
     def _say_what_was_not_read(self, intake: Intake) -> None:
         if intake.bytes_read < (intake.bytes_total() or 0):

@@ -16,8 +16,14 @@ from callspool_worker.logs import log_to_stderr
 from callspool_worker.supervisor import Supervisor
 from callspool_worker.sweep import lapse_all
 
+_EXAMPLES = """\b
+Examples:
+  callspool worker
+  callspool worker --processes 4 --threads 8 --redis redis://queue.example:6379/0
+"""
 
-@click.command("worker")
+
+@click.command("worker", epilog=_EXAMPLES)
 @click.option(
     "--processes", type=int, metavar="N", help="Worker processes (2). [CALLSPOOL_PROCESSES]"
 )

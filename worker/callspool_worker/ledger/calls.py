@@ -30,6 +30,13 @@ LOOK_GOOD_MS = 30_000
 
 BATCHES_A_LOOK = 500
 
+FAILURES_IN_A_ROW = 5
+"""Requests of an account that fail in a row, over all workers, until its API counts as down."""
+
+DOWN_FIRST_PROBE_MS = 1_000
+DOWN_LAST_PROBE_MS = 15_000
+"""Milliseconds between two probes of an API that is down."""
+
 
 def _call(name: str, partition: int, *args: Argument) -> Call:
     return scripts.load(name).call([keys.prefix(partition)], args)
@@ -161,9 +168,14 @@ def look(partition: int, looker: str, accounts: Sequence[str]) -> Call:
     return _call("look", partition, looker, LOOK_LEASE_MS, BATCHES_A_LOOK, *accounts)
 
 
-def looked(partition: int, looker: str, space: str, delay_ms: int, *, read: bool) -> Call:
-    """Ends a look, at a space that could be ``read`` or not; it is looked at again after that."""
-    return _call("looked", partition, looker, space, delay_ms, int(read))
+def looked(
+    partition: int, looker: str, space: str, delay_ms: int, *, read: bool, stuck: str = ""
+) -> Call:
+    """Ends a look, at a space that could be ``read`` or not; it is looked at again after that.
+
+    ``stuck``: why it cannot be read for now.
+    """
+    return _call("looked", partition, looker, space, delay_ms, int(read), stuck)
 
 
 def observe(partition: int, batch: int, attempt: int, *, found: str, held: str) -> Call:
@@ -242,9 +254,18 @@ def park(partition: int, limits: Limits, gate: str, *, reason: str, code: str) -
     return _call("close_gate", partition, gate, reason, code, *probes)
 
 
-def open_gate(partition: int, gate: str, lanes: int = 500) -> Call:
-    """Lets lanes behind a gate send again: ``lanes`` of them at once, the others bit by bit."""
-    return _call("open_gate", partition, gate, lanes, WAKE_UPS_AT_MOST)
+def open_gate(partition: int, gate: str, lanes: int = 500, *, if_down: bool = False) -> Call:
+    """Lets lanes behind a parked gate send again: ``lanes`` of them at once, the others bit by bit.
+
+    With ``if_down`` only if it was closed because the API was down.
+    """
+    return _call("open_gate", partition, gate, lanes, WAKE_UPS_AT_MOST, int(if_down))
+
+
+def fail(partition: int, account: str, *, reason: str, code: str) -> Call:
+    """Counts that an account's API failed; several in a row close its gate for a while."""
+    pace = DOWN_FIRST_PROBE_MS, DOWN_LAST_PROBE_MS
+    return _call("fail", partition, account, FAILURES_IN_A_ROW, reason, code, *pace)
 
 
 def throttle(partition: int, account: str, delay_ms: int) -> Call:

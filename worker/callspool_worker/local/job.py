@@ -35,7 +35,9 @@ REDIS_PATIENCE = 60.0
 """Seconds without an answer of Redis after which the run gives up looking."""
 
 API_PATIENCE = 60.0
-"""Seconds without anything but unsent requests after which the API counts as unreachable."""
+"""Seconds without anything but failures after which the API counts as unreachable."""
+
+FAILURES = ("not_sent", "server_error", "no_answer")
 
 
 class End(Enum):
@@ -52,16 +54,18 @@ class _Movement:
 
     since: float = field(default_factory=time.monotonic)
     seen: tuple[int, ...] = ()
-    not_sent: int = 0
+    failed: int = 0
 
     def stands_still(self, summary: Summary, at_rest: int) -> bool:
-        """Whether requests could not be sent for so long that the API counts as unreachable."""
+        """Whether nothing but failures came for so long that the API counts as unreachable."""
         outcomes = dict(summary.submissions)
-        not_sent = outcomes.pop("not_sent", 0)
+        failed = sum(outcomes.pop(name, 0) for name in FAILURES)
+        is_down = any(gate.passing and gate.name.startswith("account:") for gate in summary.gates)
         seen = (at_rest, *outcomes.values())
-        if seen != self.seen or not_sent == 0:
-            self.seen, self.not_sent, self.since = seen, not_sent, time.monotonic()
-        return not_sent > self.not_sent and time.monotonic() - self.since > API_PATIENCE
+        if seen != self.seen or not failed:
+            self.seen, self.failed, self.since = seen, failed, time.monotonic()
+        stopped = failed > self.failed or is_down
+        return stopped and time.monotonic() - self.since > API_PATIENCE
 
 
 class Job:
@@ -198,11 +202,14 @@ class Job:
                 empty
                 and self.readings.is_quiet(accounts)
                 and not self.readings.is_proving(accounts)
+                and not any(gate.passing for gate in self.readings.gates())
             )
         if time.monotonic() < self._next_scan:
             return False
         self._next_scan = time.monotonic() + SCAN_SECONDS
         gates = self.readings.gates_before(self.envelope)
+        if any(gate.passing for gate in gates):
+            return False
         left = self.tracker.letters()
         return left["s"] + left["d"] + (0 if gates else left["w"]) == 0
 

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from callspool.errors import CallspoolError
+from callspool.ledger.gates import UNREAD
 from callspool.ledger.readings import Readings
 from callspool_worker import app
 from callspool_worker.child import configuration
@@ -58,7 +59,8 @@ class Workforce:
         """
         if self._local is not None:
             for gate in Readings(self.client).gates():
-                if gate.kind == "parked":
+                # What Redis may have forgotten is read back first, whoever begins anew.
+                if gate.kind == "parked" and not gate.name.startswith(UNREAD):
                     reopen(self._ledger, gate.name)
         self._running = True
         self._started_at = time.monotonic()

@@ -80,6 +80,8 @@ class Inquiry:
         self._marks = marks
         self._how = how
         self._begun = time.monotonic()
+        self.stuck = ""
+        """Why the space cannot be read for now, once that is clear."""
 
     def make(self) -> tuple[float, bool]:
         """Reads, concludes and records; seconds until the next look, and whether it could read."""
@@ -268,6 +270,8 @@ class Inquiry:
             _log.warning(
                 "a space of account %s cannot be read back: %s", self._space.account, fault
             )
+        if fault.refused or failing >= HELD_AFTER:
+            self.stuck = f"Redis restarted, and the space cannot be read back: {fault}"
         for question in questions:
             if self._how.resend_unproven:
                 if hopeless:

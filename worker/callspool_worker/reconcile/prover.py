@@ -51,7 +51,12 @@ class Prover:
             pause, was_read = inquiry.make()
         finally:
             looked = calls.looked(
-                self._ledger.partition, looker, space.key, math.ceil(pause * 1000), read=was_read
+                self._ledger.partition,
+                looker,
+                space.key,
+                math.ceil(pause * 1000),
+                read=was_read,
+                stuck=inquiry.stuck,
             )
             self._ledger.run([looked])
         return True

