@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
+import signal
 import sys
 import tempfile
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from benchmarks.duel.ours import Callspool
 from benchmarks.duel.picture import picture
 from benchmarks.duel.rivals.celery_rival import CeleryRival
 from benchmarks.duel.rivals.dramatiq_rival import DramatiqRival
-from benchmarks.duel.roll import call_the_roll
+from benchmarks.duel.roll import MOST, call_the_roll
 from benchmarks.duel.table import table
 
 if TYPE_CHECKING:
@@ -49,23 +50,38 @@ CONTESTANTS: dict[str, Contestant] = {
 def main() -> int:
     """Exit code 1 where callspool lost somebody, or called somebody twice; 2 for wrong use."""
     options = _parser().parse_args()
-    try:
-        roll = call_the_roll(options.contacts, options.seed)
-    except ValueError as error:
-        print(f"Error: {error}", file=sys.stderr)
+    chosen = list(dict.fromkeys(options.only or CONTESTANTS))
+    wrong = _wrong_use(options, chosen)
+    if wrong:
+        print(f"Error: {wrong}", file=sys.stderr)
         return 2
+    roll = call_the_roll(options.contacts, options.seed)
     rules = Rules(options.seed, options.kills, options.redis_away, options.limit)
     outcomes = []
-    for key in options.only or CONTESTANTS:
+    for key in chosen:
         with tempfile.TemporaryDirectory(prefix="callspool-duel-") as temporary:
-            home = (options.keep / key) if options.keep else Path(temporary)
-            home.mkdir(parents=True, exist_ok=True)
+            home = (options.keep.resolve() / key) if options.keep else Path(temporary)
+            home.mkdir(parents=True, exist_ok=options.keep is None)
             print(f"{key} …", file=sys.stderr)
             outcomes.append(play(CONTESTANTS[key], roll, rules, home, _tell))
     print(table(outcomes))
     _write(options, outcomes)
     ours = [outcome.verdict for outcome in outcomes if outcome.name == "callspool"]
     return int(any(verdict.lost or verdict.called_twice for verdict in ours))
+
+
+def _wrong_use(options: argparse.Namespace, chosen: list[str]) -> str | None:
+    """What would fail only after minutes, or count wrongly."""
+    if not 1 <= options.contacts <= MOST:
+        return f"--contacts can be 1 to {MOST}"
+    if "celery" in chosen and find_spec("celery_batches") is None:
+        return "celery-batches is not installed: say make duel"
+    for file in (options.json, options.picture):
+        if file and not file.parent.is_dir():
+            return f"there is no directory {file.parent}: make it, or name another"
+    if options.keep and any((options.keep / key).exists() for key in chosen):
+        return f"{options.keep} holds an earlier duel: name another directory"
+    return None
 
 
 def _tell(text: str) -> None:
@@ -105,6 +121,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)  # through every context manager, so that no process is left behind
+
+
 if __name__ == "__main__":
-    os.environ.pop("CALLSPOOL_CONFIG", None)
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, _end)
     sys.exit(main())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 STOPPING = 15.0
 """Seconds in which workers that are asked to end may finish."""
+
+REVIVAL = 0.5
+"""Seconds before a worker that ended by itself is started again."""
 
 
 class Crew:
@@ -50,6 +54,14 @@ class Crew:
         number %= len(self._living)
         _kill_tree(self._living[number])
         self._living[number] = self._start(number)
+
+    def revive(self) -> None:
+        """Starts again what has ended by itself, as a service manager does."""
+        for number, process in enumerate(self._living):
+            if process.poll() is not None:
+                _kill_tree(process)
+                time.sleep(REVIVAL)
+                self._living[number] = self._start(number)
 
     def close(self) -> None:
         """Asks all to end, and kills those that do not."""

@@ -100,6 +100,7 @@ class _Match:
         while time.monotonic() - started < self._rules.limit:
             self._truth.add(self._log.lines())
             self._strike()
+            self._crew.revive()
             found = self._standing() or standing
             now = time.monotonic()
             if found != standing or found[0]:

@@ -10,12 +10,16 @@ if TYPE_CHECKING:
 
     from benchmarks.duel.outcome import Outcome
 
-ROW, TOP, LEFT, WIDTH = 44, 92, 220, 820
+ROW, TOP, LEFT, WIDTH = 44, 116, 220, 820
 BARS = (("called twice", "twice"), ("lost", "lost"), ("in doubt", "doubt"))
 GAP = 16
 BAR = (WIDTH - LEFT - 20) // len(BARS) - GAP
 LABEL = 52
 """Room beside a full bar for its number."""
+
+WHAT = (
+    "Twice, lost: counted from the API's own log. In doubt: held back, and shown to the operator."
+)
 
 STYLE = """
   svg { font-family: system-ui, sans-serif; font-size: 15px }
@@ -44,7 +48,8 @@ def picture(outcomes: Sequence[Outcome]) -> str:
         f'<rect class="card" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8"/>',
         _text(20, 34, f"Of {contacts:,} contacts, under the same faults and kills", "text title"),
     ]
-    parts += [_text(_start(place), 70, name, "quiet") for place, (name, _) in enumerate(BARS)]
+    parts.append(_text(20, 60, WHAT, "quiet"))
+    parts += [_text(_start(place), 100, name, "text") for place, (name, _) in enumerate(BARS)]
     for number, outcome in enumerate(outcomes):
         parts += _row(outcome, TOP + ROW * number, _most(outcomes))
     return "\n".join([*parts, "</svg>", ""])
