@@ -65,13 +65,14 @@ class Crew:
 
     def close(self) -> None:
         """Asks all to end, and kills those that do not."""
+        families = [_descendants(process.pid) for process in self._living]
         for process in self._living:
-            with suppress(ProcessLookupError):
-                process.terminate()
-        for process in self._living:
+            process.terminate()
+        for process, family in zip(self._living, families, strict=True):
             with suppress(subprocess.TimeoutExpired):
                 process.wait(STOPPING)
             _kill_tree(process)
+            _kill(family)
         self._living.clear()
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
@@ -91,12 +92,16 @@ def _kill_tree(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         # Stopped first, so that it starts no child while its children are looked up.
         process.send_signal(signal.SIGSTOP)
-        for pid in [process.pid, *_descendants(process.pid)]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill([process.pid, *_descendants(process.pid)])
         process.wait()
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)  # what lost its parent but not its group
+
+
+def _kill(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _descendants(pid: int) -> list[int]:
