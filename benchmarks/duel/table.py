@@ -21,6 +21,7 @@ HEADINGS = (
     "refused rightly",
     "still open",
     "POSTs",
+    "reads",
     "seconds",
 )
 
@@ -69,6 +70,7 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
         f"{verdict.refused:,}",
         f"{verdict.open:,}",
         f"{verdict.posts:,}",
+        f"{verdict.reads:,}",
         f"{outcome.seconds:.0f}",
     )
 
@@ -78,7 +80,7 @@ def _with_part(whole: int, part: int) -> str:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = (cell for cell in cells)
+    first, *others = cells
     padded = [first.ljust(widths[0])]
     padded += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
     return f"| {' | '.join(padded)} |"

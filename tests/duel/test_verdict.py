@@ -106,7 +106,7 @@ def test_the_table_has_a_row_for_each_and_says_who_was_stopped():
         if line.startswith("|")
     ]
     assert rows[0][1:6] == ["called once", "called twice", "lost", "in doubt", "given up"]
-    assert rows[2] == ["rival", "3", "1 (1)", "2", "2 (2)", "0", "0", "0", "2", "61"]
+    assert rows[2] == ["rival", "3", "1 (1)", "2", "2 (2)", "0", "0", "0", "2", "0", "61"]
     assert rows[3][0] == "callspool"
     assert "- rival: as its docs advise." in printed
     assert "callspool was stopped before it was done" in printed
