@@ -35,7 +35,7 @@ $(VENV)/.duel: $(VENV)/.worker
 demo: $(VENV)/.worker
 	@$(BIN)/callspool run examples/contacts.csv --sandbox
 
-# A quarter of an hour; not part of the gate.
+# About ten minutes; not part of the gate.
 duel: $(VENV)/.duel
 	@mkdir -p build
 	@$(BIN)/python -m benchmarks.duel --json build/duel.json --picture build/duel.svg $(ARGS)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from benchmarks.duel.outcome import Outcome
 
-ROW, TOP, LEFT, WIDTH = 44, 116, 220, 820
+ROW, TOP, LEFT, WIDTH = 44, 116, 236, 820
 BARS = (("called twice", "twice"), ("lost", "lost"), ("in doubt", "doubt"))
 GAP = 16
 BAR = (WIDTH - LEFT - 20) // len(BARS) - GAP
