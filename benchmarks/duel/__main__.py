@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--redis-away", type=float, default=3.0, help="seconds without Redis, 0 for never (3)"
     )
-    parser.add_argument("--limit", type=float, default=360.0, help="seconds for each (360)")
+    parser.add_argument("--limit", type=float, default=480.0, help="seconds for each (480)")
     parser.add_argument("--only", action="append", choices=CONTESTANTS, help="repeatable")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--picture", type=Path, help="draw the outcome into this SVG file")
