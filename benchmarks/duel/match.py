@@ -28,8 +28,8 @@ POLL = 0.05
 REST = 5.0
 """Seconds without anything to do, or any change, after which a contestant is done."""
 
-DOUBTFUL_REST = 150.0
-"""The same while it has documents in doubt: a dead worker's look at the API is over after 120 s."""
+DOUBTFUL_REST = 60.0
+"""The same while it has documents in doubt: a dead worker's look at the API is over after 15 s."""
 
 
 @dataclass(frozen=True, slots=True)
