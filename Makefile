@@ -7,15 +7,17 @@ BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip --disable-pip-version-check --quiet
 TESTERS ?= 4
 DEV := hypothesis import-linter mypy pytest pytest-timeout pytest-xdist ruff
+RIVALS := 'celery[redis]' celery-batches
 
-.PHONY: help demo test lint types contracts pytest format clean
+.PHONY: help demo duel test lint types contracts pytest format clean
 
 help:
 	@echo 'make demo    send examples/contacts.csv through queue, workers and a local API'
 	@echo 'make test    the whole gate: format, lint, types, contracts, tests'
+	@echo 'make duel    callspool beside dramatiq and celery, under the same faults and kills'
 	@echo 'make format  put the code into shape'
 
-# Two stamps, so that the demo does not wait for the tools that only the tests need.
+# Stamps, so that the demo does not wait for the tools of the tests, nor the tests for the rivals.
 $(VENV)/.worker: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo 'callspool needs Python 3.11 or later: install it, or say make PYTHON=…' >&2; exit 1; }
 	@test -x $(BIN)/pip || { echo 'setting up $(VENV) …'; $(PYTHON) -m venv $(VENV); }
@@ -26,8 +28,17 @@ $(VENV)/.dev: $(VENV)/.worker
 	@$(PIP) install $(DEV)
 	@touch $@
 
+$(VENV)/.duel: $(VENV)/.worker
+	@$(PIP) install $(RIVALS)
+	@touch $@
+
 demo: $(VENV)/.worker
 	@$(BIN)/callspool run examples/contacts.csv --sandbox
+
+# About ten minutes; not part of the gate.
+duel: $(VENV)/.duel
+	@mkdir -p build
+	@$(BIN)/python -m benchmarks.duel --json build/duel.json --picture build/duel.svg $(ARGS)
 
 test: lint types contracts pytest
 

@@ -9,8 +9,8 @@ key                    type    content
 P:requests             stream  messages of call requests (format: docs/message-format.md)
 P:wakeups              stream  wake-ups for the actor ``submit``; losing one costs latency only
 P:<queue>:dead         stream  messages that no worker could read, kept whole
-P:meta                 hash    ledger id, format, rules; last batch and attempt numbers; the living
-                               generations; when ready batches were last announced again
+P:meta                 hash    ledger id, format, rules; last batch, attempt and journal numbers;
+                               the living generations; when ready batches were announced again
 P:counts               hash    ``spooled`` and ``waiting``; for each account ``account|name``:
                                documents by state, and events
 P:submissions          hash    ``account|outcome|code`` → answers counted
@@ -38,9 +38,13 @@ P:dead                 zset    batches with dead documents that may be replayed,
 P:due                  zset    what has to be looked at, by Redis time in milliseconds: ``L<LANE>``
                                linger, ``B<B>`` backoff, ``G<GATE>`` probe, ``T<ACCOUNT>`` throttle
 P:throttled            hash    account → Redis time, in milliseconds, until which it rests
-P:gates                hash    why something is not sent: gate → JSON; gates are
-                               ``account:<ACCOUNT>``, ``space:<ACCOUNT>|<SPACE>``, ``lane:<LANE>``
-P:parked:<GATE>        set     lanes that wait behind that gate
+P:gates                hash    what workers parked: gate → JSON; gates are ``account:<ACCOUNT>``,
+                               ``space:<ACCOUNT>|<SPACE>``, ``lane:<LANE>``
+P:pauses               hash    what operators paused: name of a selector → JSON; names are ``all``,
+                               or ``account=…``, ``space=…``, ``campaign=…`` joined by U+001F, or
+                               ``lane=…`` (``ledger/selector.py``)
+P:parked:<GATE>        set     lanes that wait behind that gate, or behind the pause of that name
+P:journal              hash    number → JSON: what operators did; the last 1,000
 P:invalid              list    the last documents that were refused, with the reason (bounded)
 =====================  ======  ===================================================================
 """

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from callspool.ledger import task_ids
+from callspool.ledger.readings import Readings
 from callspool.scripts import Call
 from callspool_worker.ledger import Limits, Taken, calls
 from tests.support.ledgers import LANE, LedgerUnderTest, P, document, group
@@ -243,3 +244,21 @@ def test_generations_are_forgotten_once_everything_in_them_is_settled(ten: Ledge
     assert ten.state("newest") == "w"
     assert ten.accept(group(["c1"])).accepted == 1
     assert ten.accept(group(["dead"])).accepted == 1
+
+
+def test_a_late_proof_finds_documents_that_left_their_batch_at_different_times(
+    spool: LedgerUnderTest,
+):
+    spool.accept(group([f"c{number}" for number in range(6)]))
+    taken = take(spool)
+    spool.ledger.run([doubt(taken)])
+    for places in ("001001", "100000"):
+        step = calls.resend(
+            0, taken.batch, taken.attempt, delay_ms=0, size=6, tries=1, places=places
+        )
+        assert spool.ledger.run([step]) == [places.count("1")]
+    assert spool.ledger.run([created(taken)]) == [[6, 0]]
+    readings = Readings(spool.client)
+    found = [readings.stories(f"c{number}")[0].task_id for number in range(6)]
+    assert found == TASKS[:6]
+    spool.check()

@@ -11,6 +11,7 @@ import redis
 from callspool_worker.commands import steered
 from tests.cli.conftest import Call, call  # noqa: F401 - a fixture
 from tests.support.ledgers import LANE, LedgerUnderTest, P, group
+from tests.support.servers import free_port
 
 SPRING = LANE._replace(space_token="8KZTOKEN", campaign="spring")
 
@@ -121,6 +122,17 @@ def test_wrong_use_is_one_line_with_exit_code_2(arguments: list[str], word: str,
     assert word in result.err
 
 
+@pytest.mark.parametrize("command", ["lanes", "pause", "resume", "cancel", "dead list", "journal"])
+def test_a_redis_that_is_not_there_is_told_with_exit_code_3(
+    command: str,
+    call: Call,  # noqa: F811
+):
+    selected = [] if command == "journal" else ["--all"]
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    result = call(*command.split(), *selected, "--redis", url)
+    assert (result.code, result.out, result.err.count("\n")) == (3, "", 1)
+
+
 def test_cancel_takes_back_what_waits_and_says_what_it_left(ask: Call, filled: LedgerUnderTest):
     filled.client.hset(f"{P}:counts", "spooled", 7)
     filled.ledger.take("me:1", ["default"])
@@ -152,6 +164,7 @@ def test_the_dead_are_listed_replayed_and_dropped(ask: Call, filled: LedgerUnder
     assert ask("dead", "list", "--campaign", "spring").out.endswith(
         "d2 (space 8KZT…, campaign spring): it is too large\n"
     )
+    assert ask("dead", "list", "--document-id", "d1", "--json").json["total"] == 1
     assert "callspool dead replay --document-id d1" in ask("show", "d1").out
     assert ask("dead", "replay", "--document-id", "d1").code == 0
     assert ask("dead", "replay", "--document-id", "d1").code == 0

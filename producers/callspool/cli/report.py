@@ -139,6 +139,21 @@ class Report:
             "  to send them with the new one, cancel them (callspool cancel) and run this again",
         ]
 
+    def paused_lines(self) -> list[str]:
+        """That an operator keeps documents from being sent, and the commands that let them go."""
+        if not self.paused or not self.count("waiting"):
+            return []
+        where = f" {self.where}" if self.where else ""
+        commands = " and ".join(
+            f"callspool resume {gate.selector.flags}{where}" for gate in self.paused
+        )
+        return [
+            (
+                f"{counted(self.count('waiting'), 'document is', 'documents are')} paused by an"
+                f" operator and not sent until they are resumed: {commands}"
+            )
+        ]
+
     def _next_lines(self) -> list[str]:
         where = f" {self.where}" if self.where else ""
         lines = [
@@ -147,12 +162,7 @@ class Report:
             f"  the list with answers: callspool results FILE -o OUT.csv{where}",
         ]
         unfinished = self.count("waiting") + self.count("sending")
-        if unfinished and self.paused:
-            resume = ", ".join(f"callspool resume {gate.selector.flags}" for gate in self.paused)
-            lines.append(
-                f"{counted(self.count('waiting'), 'document is', 'documents are')} paused by an"
-                f" operator and not sent until they are resumed: {resume}{where}"
-            )
+        lines += self.paused_lines()
         if unfinished and self.again:
             then = ", after that" if self.paused else ""
             lines.append(f"To go on with {counted(unfinished, 'document')}{then}: {self.again}")

@@ -49,7 +49,7 @@ def selector_options(*, required: bool) -> Callable[[Command], Command]:
             return command(*args, selector=selector, **given)
 
         decorated: Command = selected
-        for option in (*((_ALL,) if required else ()), *reversed(_FLAGS)):
+        for option in (_ALL, *reversed(_FLAGS)):
             decorated = option(decorated)
         return decorated
 

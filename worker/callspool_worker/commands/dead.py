@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,6 +54,7 @@ def dead() -> None:
 
 
 @dead.command("list", epilog=_EXAMPLES)
+@document_option
 @selector_options(required=False)
 @click.option(
     "--limit",
@@ -66,7 +68,12 @@ def dead() -> None:
 @state_dir_option
 @json_option
 def list_(
-    selector: Selector, limit: int, redis_url: str | None, state_dir: str | None, as_json: bool
+    document_id: str | None,
+    selector: Selector,
+    limit: int,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
 ) -> None:
     """List documents that cannot be sent, in the API's own words, the newest first.
 
@@ -75,8 +82,9 @@ def list_(
     with ledger_client(redis_url, state_dir) as client:
         readings = Readings(client)
         selector = completed(selector, readings)
-        documents, total = readings.dead(selector, limit)
-        messages = [] if selector.as_object() else readings.unreadable(limit)
+        documents, total = _documents(readings, document_id, selector, limit)
+        everything = document_id is None and not selector.as_object()
+        messages = readings.unreadable(limit) if everything else []
     if as_json:
         found = {
             "documents": [_as_object(each) for each in documents],
@@ -96,6 +104,17 @@ def list_(
     ]
     for line in lines or ["Nothing is dead here."]:
         click.echo(line)
+
+
+def _documents(
+    readings: Readings, document_id: str | None, selector: Selector, limit: int
+) -> tuple[list[DeadView], int]:
+    """The newest dead documents, and how many there are."""
+    if document_id is None:
+        return readings.dead(selector, limit)
+    every, _ = readings.dead(selector, sys.maxsize)
+    found = [each for each in every if each.document_id == document_id]
+    return found[:limit], len(found)
 
 
 def _as_object(each: DeadView) -> dict[str, object]:

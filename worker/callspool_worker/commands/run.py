@@ -199,6 +199,8 @@ class _Run:
     def _show(self, report: Report) -> None:
         if self._options.as_json:
             click.echo(msgspec.json.encode(report.to_json()))
+            for line in report.paused_lines():
+                self._say(line)
         else:
             for line in report.lines():
                 click.echo(painted(line))

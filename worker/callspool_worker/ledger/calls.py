@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 WAKE_UPS_AT_MOST = 256
 """Wake-ups that may lie in their stream: enough for every submitter of a large installation."""
 
-LOOK_LEASE_MS = 120_000
-"""Milliseconds that one looker has for a space before another may look at it."""
+LOOK_LEASE_MS = 15_000
+"""Milliseconds between two signs of life of a looker, before another may look at its space."""
 
 LOOK_GOOD_MS = 30_000
 """Milliseconds after its beginning in which a look may still say that documents are missing."""
@@ -166,6 +166,11 @@ def resend(
 def look(partition: int, looker: str, accounts: Sequence[str]) -> Call:
     """Gives the looker the space that is to be read back next."""
     return _call("look", partition, looker, LOOK_LEASE_MS, BATCHES_A_LOOK, *accounts)
+
+
+def keep_looking(partition: int, looker: str, space: str) -> Call:
+    """Tells that a look goes on."""
+    return _call("keep_looking", partition, looker, space, LOOK_LEASE_MS)
 
 
 def looked(

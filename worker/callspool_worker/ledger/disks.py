@@ -54,6 +54,15 @@ class Disks:
                     " appendfsync always"
                 )
 
+    def try_to_wait(self, run: Callable[[Sequence[Command]], list[Reply]]) -> bool:
+        """Waits until what was written is on Redis' own disk, if it can tell; whether it is."""
+        mark: Command = ("HSET", self._meta, "confirmed", 1)
+        try:
+            _, counts = run([mark, ("WAITAOF", 1, 0, PATIENCE_MS)])
+        except (redis.ConnectionError, redis.TimeoutError):
+            return False
+        return isinstance(counts, list) and bool(counts[0])
+
     def confirm(self, run: Callable[[Sequence[Command]], list[Reply]]) -> None:
         """Returns when all that was written before is on disk; raises `LedgerUnavailable`.
 

@@ -76,9 +76,8 @@ class Ledger:
 
         Raises `LedgerMismatch` if it was begun under other rules than this worker's.
         """
-        step = calls.open_ledger(
-            self.partition, secrets.token_hex(4), FORMAT, IDENTITY_RULES, PARTITIONS
-        )
+        new_id = secrets.token_hex(4)
+        step = calls.open_ledger(self.partition, new_id, FORMAT, IDENTITY_RULES, PARTITIONS)
         (reply,) = self.run([step])
         ledger_id, *rules = _list(reply)
         ours = [FORMAT, IDENTITY_RULES, PARTITIONS]
@@ -89,6 +88,10 @@ class Ledger:
                 f" worker has {ours}; run the release that wrote it, or use another Redis database"
             )
         self.id = _bytes(ledger_id).decode()
+        if self.id == new_id:
+            # Marks name the ledger: a new one's name must not be forgotten. Not every Redis can
+            # wait; then it is on disk within a second.
+            self._disks.try_to_wait(partial(run, self._client))
 
     def accept(self, deliveries: Sequence[Delivery]) -> list[Accepted]:
         """Accepts messages: all of their documents are in the ledger when this returns."""

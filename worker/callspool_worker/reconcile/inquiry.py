@@ -123,6 +123,10 @@ class Inquiry:
             self._ledger, self._space, self._reader, known, self._now, self._how.dedupe_window
         )
         recall.make(self._space.unread_ms)
+        self._let_send()
+
+    def _let_send(self) -> None:
+        """Lets a space send again that waited to be read back."""
         step = calls.read_back(self._ledger.partition, self._space.key, self._space.epoch)
         self._ledger.run([step])
 
@@ -272,6 +276,8 @@ class Inquiry:
             )
         if fault.refused or failing >= HELD_AFTER:
             self.stuck = f"Redis restarted, and the space cannot be read back: {fault}"
+        if self._space.unread_ms and hopeless and self._how.resend_unproven:
+            self._let_send()
         for question in questions:
             if self._how.resend_unproven:
                 if hopeless:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import partial
+import time
 from typing import TYPE_CHECKING
 
 from callspool_worker.ledger import calls
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from callspool_worker.answers import Answer
-    from callspool_worker.ledger import Ledger
+    from callspool_worker.ledger import Ledger, SpaceLook
     from callspool_worker.reconcile.inquiry import Proving
+    from callspool_worker.reconcile.reading import Get
+
+SIGN_OF_LIFE = 3.0
+"""Seconds between two signs that a look goes on."""
 
 
 class Prover:
@@ -36,6 +40,20 @@ class Prover:
         self._how = how
         self._marks = Marks()
 
+    def _reading(self, looker: str, space: SpaceLook) -> Get:
+        """Reads for one look, and shows now and then that it goes on."""
+        told_at = time.monotonic()
+
+        def get(path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
+            nonlocal told_at
+            answer = self._get(space.account, path, query)
+            if time.monotonic() - told_at > SIGN_OF_LIFE:
+                told_at = time.monotonic()
+                self._ledger.run([calls.keep_looking(self._ledger.partition, looker, space.key)])
+            return answer
+
+        return get
+
     def look(self, looker: str) -> bool:
         """Looks at the space that is due first, if one is; tells whether one was.
 
@@ -44,7 +62,7 @@ class Prover:
         space = self._ledger.look(looker, self._how.accounts)
         if space is None:
             return False
-        reader = SpaceReader(space.space_token, partial(self._get, space.account))
+        reader = SpaceReader(space.space_token, self._reading(looker, space))
         inquiry = Inquiry(self._ledger, space, reader, self._marks, self._how)
         pause, was_read = LONGEST_FAILING_PAUSE, False
         try:

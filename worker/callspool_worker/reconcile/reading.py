@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from callspool.errors import CallspoolError
 from callspool_worker.answers import Answered
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from callspool_worker.answers import Answer
     from callspool_worker.reconcile.sightings import RunSeen, TaskSeen
 
+    Get: TypeAlias = Callable[[tuple[str, ...], Mapping[str, str | int]], Answer]
+    """Reads a path of the API with its query."""
+
 PAGE_SIZE = 100
 MOST_PAGES = 500
 """Pages of one list that are read in one look, at most."""
-
-Get = "Callable[[tuple[str, ...], Mapping[str, str | int]], Answer]"
-"""Reads a path of the API with its query."""
 
 Entry = TypeVar("Entry")
 
@@ -49,9 +49,7 @@ class Page:
 class SpaceReader:
     """Reads the runs of one space and their tasks. Raises `Unreadable`."""
 
-    def __init__(
-        self, space_token: str, get: Callable[[tuple[str, ...], Mapping[str, str | int]], Answer]
-    ) -> None:
+    def __init__(self, space_token: str, get: Get) -> None:
         self._space = ("spaces", space_token, "runs")
         self._get = get
         self.server_date: float | None = None

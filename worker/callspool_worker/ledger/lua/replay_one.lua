@@ -19,7 +19,7 @@ end
 
 -- The dead documents before the place, at it and after it, a batch each; returns the one at it.
 local function set_apart(batch, place)
-  local groups, documents, to, wanted = { {}, { place }, {} }, documents_of(batch.id), '', nil
+  local groups, documents, moved, wanted = { {}, { place }, {} }, documents_of(batch.id), {}, nil
   for at = 1, batch.n do
     local group = groups[at < place and 1 or 3]
     if at ~= place and letter_at(batch, at) == 'x' then group[#group + 1] = at end
@@ -27,11 +27,11 @@ local function set_apart(batch, place)
   for i, places in ipairs(groups) do
     if #places > 0 then
       local part = part_off(batch, places, documents)
-      to = to .. part.id .. '*' .. #places .. ','
+      for _, at in ipairs(places) do moved[at] = part.id end
       if i == 2 then wanted = part end
     end
   end
-  leave_behind(batch, 'x', to)
+  leave_behind(batch, moved)
   call('ZREM', P .. ':dead', batch.id)
   return wanted
 end

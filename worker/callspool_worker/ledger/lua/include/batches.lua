@@ -17,8 +17,8 @@
 --                       prove it
 --   proved              places that a late answer proved created while another attempt sends them
 --   h why proof         attempts so far, the last reason, what a proof has to go by
---   to from             `batch*documents,` of the parts that its `-` places moved into; what it is
---                       a part of
+--   to from             the parts that its `-` places moved into, runs of `batch*documents,` in the
+--                       order of places; what it is a part of
 --   settled             when its last document was settled
 local function batch_key(id)
   return P .. ':b' .. id
@@ -41,6 +41,15 @@ local function load_batch(id)
     attempt = tonumber(f[7] or '0'), tries = tonumber(f[8] or '0'), o = f[9],
     taken = f[10] or '0', taker = f[11] or '', proved = f[12], seal = f[13],
   }
+end
+
+-- The parts that the `-` places of a batch moved into, one entry a place.
+local function parts_of(batch)
+  local parts = {}
+  for part, size in string.gmatch(call('HGET', batch_key(batch.id), 'to') or '', '(%d+)%*(%d+),') do
+    for _ = 1, tonumber(size) do parts[#parts + 1] = part end
+  end
+  return parts
 end
 
 local function seal_of(digests)

@@ -61,11 +61,31 @@ local function move_part(batch, places, documents, tries)
   return { id = id, lane = batch.lane, account = batch.account, g = batch.g }
 end
 
--- What is left of a batch whose documents moved away: places that hold nothing, and where they
--- went, so that a late proof finds them.
-local function leave_behind(batch, letter, to)
-  batch.s = string.gsub(batch.s, letter, '-')
-  call('HSET', batch_key(batch.id), 's', batch.s, 'to', to)
+-- What is left of a batch whose documents moved away: places that hold nothing, and where each of
+-- them went, so that a late proof finds it. `moved` maps places to their new batches; what moved
+-- away earlier keeps its own.
+local function leave_behind(batch, moved)
+  local earlier, known, letters, runs = parts_of(batch), 0, {}, {}
+  for place = 1, batch.n do
+    local letter, part = string.sub(batch.s, place, place), moved[place]
+    if letter == '-' then
+      known = known + 1
+      part = earlier[known]
+    elseif part then
+      letter = '-'
+    end
+    letters[place] = letter
+    local run = runs[#runs]
+    if part and run and run.part == tostring(part) then
+      run.size = run.size + 1
+    elseif part then
+      runs[#runs + 1] = { part = tostring(part), size = 1 }
+    end
+  end
+  local to = {}
+  for i, run in ipairs(runs) do to[i] = run.part .. '*' .. run.size .. ',' end
+  batch.s = table.concat(letters)
+  call('HSET', batch_key(batch.id), 's', batch.s, 'to', table.concat(to))
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   close_if_settled(batch)
 end
@@ -87,12 +107,12 @@ local function split_waiting(batch, letter, size, bytes, tries)
     end
   end
   if #part > 0 then parts[#parts + 1] = part end
-  local to = ''
+  local moved = {}
   for i = #parts, 1, -1 do
-    local moved = move_part(batch, parts[i], documents, tries)
-    enqueue(moved, true)
-    to = moved.id .. '*' .. #parts[i] .. ',' .. to
+    local new = move_part(batch, parts[i], documents, tries)
+    enqueue(new, true)
+    for _, place in ipairs(parts[i]) do moved[place] = new.id end
   end
-  leave_behind(batch, letter, to)
+  leave_behind(batch, moved)
   return #parts
 end

@@ -103,19 +103,24 @@ end
 
 -- Calls `each` for the parts that found places of the batch have moved into.
 local function follow(batch, found, tasks, each)
-  local place, at = 0, 0
-  for part, size in string.gmatch(call('HGET', batch_key(batch.id), 'to') or '', '(%d+)%*(%d+),') do
-    local mask, wanted = {}, {}
-    while #mask < tonumber(size) and place < batch.n do
-      place = place + 1
-      local is_found = string.sub(found, place, place)
-      at = at + is_found
-      if string.sub(batch.s, place, place) == '-' then
-        mask[#mask + 1] = is_found
-        if is_found == '1' then wanted[#wanted + 1] = at end
+  local owners, parts, order, moved, at = parts_of(batch), {}, {}, 0, 0
+  for place = 1, batch.n do
+    local is_found = string.sub(found, place, place)
+    at = at + is_found
+    if string.sub(batch.s, place, place) == '-' then
+      moved = moved + 1
+      local id = owners[moved]
+      if id and not parts[id] then
+        parts[id], order[#order + 1] = { mask = {}, wanted = {} }, id
       end
+      local part = parts[id or '']
+      if part then part.mask[#part.mask + 1] = is_found end
+      if part and is_found == '1' then part.wanted[#part.wanted + 1] = at end
     end
-    if #wanted > 0 then each(load_batch(part), table.concat(mask), pick(tasks, wanted)) end
+  end
+  for _, id in ipairs(order) do
+    local part = parts[id]
+    if #part.wanted > 0 then each(load_batch(id), table.concat(part.mask), pick(tasks, part.wanted)) end
   end
 end
 
