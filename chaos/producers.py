@@ -1,0 +1,109 @@
+"""Services that enqueue: several at once, again and again until the queue has it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from callspool import CallQueue
+from callspool.errors import CallspoolError, QueueFull, QueueUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chaos.contacts import Key, Portion
+
+TIMEOUT = 2.0
+PAUSE = 0.1
+MOST_AT_ONCE = 3
+
+_log = logging.getLogger(__name__)
+
+
+class Producers:
+    """Threads that share one `CallQueue` and send portions when their time has come.
+
+    ``acknowledged`` are the documents of requests for which `enqueue` returned. A portion is
+    repeated until that happened, or until `stop`.
+    """
+
+    def __init__(self, url: str, portions: Sequence[Portion], threads: int) -> None:
+        self._queue = CallQueue(url, timeout=TIMEOUT)
+        self._portions = portions
+        self._begun = 0.0
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self.acknowledged: dict[Key, None] = {}
+        self.counts: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self._threads = [
+            threading.Thread(target=self._work, args=(portions[place::threads],), daemon=True)
+            for place in range(threads)
+        ]
+
+    def start(self) -> None:
+        """Begins; the portions' times count from here."""
+        self._begun = time.monotonic()
+        for thread in self._threads:
+            thread.start()
+
+    def done(self) -> bool:
+        """Whether every portion was handed over."""
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def repeat_all(self) -> None:
+        """Enqueues everything once more: what a service does whose Redis lost what it had."""
+        for portion in self._portions:
+            self._enqueue([portion])
+
+    def stop(self) -> None:
+        """Gives up what is not enqueued yet."""
+        self._stopped.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+        self._queue.close()
+
+    def _work(self, portions: Sequence[Portion]) -> None:
+        left = list(reversed(portions))
+        try:
+            while left and not self._stopped.is_set():
+                due = self._take_due(left)
+                if due:
+                    self._enqueue(due)
+        except (CallspoolError, OSError, ValueError, TypeError) as error:
+            _log.exception("a producer failed")
+            with self._lock:
+                self.failures.append(f"{type(error).__name__}: {error}")
+
+    def _take_due(self, left: list[Portion]) -> list[Portion]:
+        """The next portions whose time has come; waits a little where none has."""
+        now = time.monotonic() - self._begun
+        due: list[Portion] = []
+        while left and left[-1].at <= now and len(due) < MOST_AT_ONCE:
+            due.append(left.pop())
+        if not due:
+            self._stopped.wait(min(left[-1].at - now, 0.5))
+        return due
+
+    def _enqueue(self, portions: Sequence[Portion]) -> None:
+        requests = [portion.request() for portion in portions]
+        while not self._stopped.is_set():
+            try:
+                if len(requests) == 1:
+                    self._queue.enqueue(requests[0])
+                else:
+                    self._queue.enqueue_many(requests)
+            except (QueueUnavailable, QueueFull) as error:
+                with self._lock:
+                    self.counts[type(error).__name__] += 1
+                self._stopped.wait(PAUSE)
+            else:
+                with self._lock:
+                    self.counts["requests"] += len(portions)
+                    for portion in portions:
+                        self.acknowledged |= dict.fromkeys(portion.members())
+                return

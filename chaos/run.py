@@ -1,0 +1,185 @@
+"""A whole run: faults, healing, settling, the verdict."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from callspool.ledger.readings import Readings
+from callspool_sandbox.log import read_log
+from chaos.acting import Acting
+from chaos.contacts import portions
+from chaos.judging import check_sums, creations, judge
+from chaos.producers import Producers
+from chaos.report import Report, api_faults, cases, settle_times
+from chaos.settling import read_found, wait_until_settled
+from chaos.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from callspool.ledger.views import Summary
+    from chaos.contacts import Key, Portion
+    from chaos.schedule import Schedule
+
+PATIENCE = 120.0
+"""Seconds without any change after which what is not settled never will be."""
+
+_TROUBLE = re.compile(
+    r"^(?:Traceback|\w*(?:Error|Exception)\b.*|.*\b(?:ERROR|CRITICAL)\b.*)$", re.MULTILINE
+)
+
+
+def run(
+    schedule: Schedule,
+    *,
+    keep: Path | None = None,
+    patience: float = PATIENCE,
+    say: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Plays a schedule to its end and says what came of it.
+
+    ``keep``: a directory for the logs of a run that broke a promise. ``say`` is told now and then
+    how it stands. Nothing else of the run is left when it returns.
+    """
+    with Stage(schedule.plan) as stage:
+        report = Performance(stage, schedule, say).perform(patience)
+        if keep is not None and not report.good:
+            for name in ("workers.log", "api.jsonl", "proxies.log"):
+                shutil.copy(stage.directory / name, keep / name)
+        return report
+
+
+class Performance:
+    """One run on its stage."""
+
+    def __init__(self, stage: Stage, schedule: Schedule, say: Callable[[str], None]) -> None:
+        self._stage = stage
+        self._schedule = schedule
+        self._portions = portions(schedule.plan)
+        self._say = say
+        self._acting = Acting(stage, schedule)
+        self._producers = Producers(stage.url, self._portions, schedule.plan.producers)
+        self._cuts: Counter[str] = Counter()
+
+    def perform(self, patience: float) -> Report:
+        """Faults, healing, settling, verdict."""
+        plan, begun = self._schedule.plan, time.monotonic()
+        self._producers.start()
+        try:
+            self._acting.play(plan.seconds, Now(self._say, plan.seconds))
+            self._heal()
+            healed = time.monotonic()
+            settled = self._settle(patience)
+        finally:
+            self._producers.stop()
+        settled_after = time.monotonic() - healed
+        # Nothing may change any more while the sums are made.
+        self._stage.close_workers()
+        report = Report(plan.seed, round(time.monotonic() - begun, 1), self._asked())
+        report.settled, report.settled_after = settled, round(settled_after, 1)
+        self._judge(report, patience)
+        return report
+
+    def _heal(self) -> None:
+        self._say("healing: no more faults")
+        stage = self._stage
+        self._cuts["redis_cut"] = stage.redis_link.heal()
+        self._cuts["api_cut"] = stage.api_link.heal()
+        stage.wait_until_api_is_sound()
+
+    def _settle(self, patience: float) -> bool:
+        plan = self._schedule.plan
+        if self._acting.happened["redis_forget"]:
+            self._producers.repeat_all()
+        with self._stage.redis.client() as client:
+            return wait_until_settled(
+                client,
+                lambda: not self._producers.done(),
+                patience=patience,
+                doubts_end=plan.reading_back,
+                on_tick=Now(self._say, None),
+            )
+
+    def _asked(self) -> int:
+        return len(all_keys(self._portions))
+
+    def _judge(self, report: Report, patience: float) -> None:
+        asked = all_keys(self._portions)
+        bad = {key for portion in self._portions for key in portion.bad_keys()}
+        log = self._stage.directory / "api.jsonl"
+        with self._stage.redis.client() as client:
+            found = read_found(client, asked)
+            summary = Readings(client).summary()
+            missed = asked.keys() - self._producers.acknowledged.keys()
+            verdict = judge(found, creations(read_log(log)), bad, missed)
+            sums = check_sums(verdict, summary.documents, summary.spooled, summary.unreadable)
+            allowed = not self._schedule.plan.reading_back
+            violations = verdict.violations(doubts_allowed=allowed)
+            report.violations = cases(violations, read_log(log), client)
+        report.lost, report.called_twice = len(verdict.lost), len(verdict.twice)
+        report.wrongly_recorded, report.wrongly_dead = len(verdict.wrong), len(verdict.buried)
+        report.not_settled, report.in_doubt = len(verdict.open), len(verdict.in_doubt)
+        report.in_doubt_but_created = verdict.in_doubt_but_created
+        report.states, report.counted = dict(verdict.states), summary.documents
+        report.submissions = summary.submissions
+        report.settle_median, report.settle_worst = settle_times(found.values())
+        self._add_faults(report, log)
+        report.problems += sums
+        if missed:
+            report.problems.append(f"{len(missed)} documents could not be enqueued")
+        if not report.settled:
+            report.problems.append(f"nothing changed for {patience:.0f} s before all was settled")
+
+    def _add_faults(self, report: Report, log: Path) -> None:
+        lines = list(read_log(log))
+        requests = [line for line in lines if line["event"] == "request"]
+        report.requests = sum(line.get("method") == "POST" for line in requests)
+        report.reads = len(requests) - report.requests
+        report.incomplete_requests = sum(line["event"] == "incomplete_request" for line in lines)
+        faults = self._acting.happened + self._cuts + api_faults(lines)
+        report.faults = dict(faults)
+        report.enqueued = dict(self._producers.counts)
+        report.supervisors_restarted = self._stage.workers.restarts
+        report.problems += self._acting.failures + self._producers.failures
+        report.problems += [text for text in faults if text.startswith("sandbox_violation")]
+        if self._stage.outlived:
+            report.problems.append(f"{len(self._stage.outlived)} workers outlived their parents")
+        troubles = _TROUBLE.findall(self._stage.worker_log.read_text(errors="replace"))
+        report.noted = dict(Counter(text[:200] for text in troubles).most_common(10))
+
+
+def all_keys(found: Sequence[Portion]) -> dict[Key, None]:
+    """Every document that is asked for, once."""
+    return {key: None for portion in found for key in portion.members()}
+
+
+class Now:
+    """Says every few seconds how far a run is."""
+
+    EVERY = 10.0
+
+    def __init__(self, say: Callable[[str], None], seconds: float | None) -> None:
+        self._say = say
+        self._seconds = seconds
+        self._next = 0.0
+
+    def __call__(self, what: float | Summary) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + self.EVERY
+        if isinstance(what, float):
+            self._say(f"{what:.0f} of {self._seconds or 0:.0f} s")
+        else:
+            states = ", ".join(f"{count} {name}" for name, count in what.documents.items() if count)
+            self._say(f"settling: {what.spooled} spooled, {states}")
+
+
+def to_stderr(text: str) -> None:
+    """How the command line says it."""
+    sys.stderr.write(f"chaos: {text}\n")

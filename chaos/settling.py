@@ -1,0 +1,99 @@
+"""After the faults: waiting until everything is settled, and reading where everything is."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from callspool.errors import QueueUnavailable
+from callspool.ledger.readings import Readings
+from chaos.judging import Found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import redis
+
+    from callspool.identity import Scope
+    from callspool.ledger.views import DocumentStatus, Story, Summary
+    from chaos.contacts import Key
+
+LOOK = 0.25
+DOUBTS_REST = 5.0
+"""Seconds after which documents in doubt are final where nothing can be proven."""
+
+_AT_ONCE = 5000
+
+
+def wait_until_settled(
+    client: redis.Redis,
+    still_sending: Callable[[], bool],
+    *,
+    patience: float,
+    doubts_end: bool,
+    on_tick: Callable[[Summary], None],
+) -> bool:
+    """True once nothing waits, is sent, or (with ``doubts_end``) is in doubt.
+
+    False when nothing changed for ``patience`` seconds. Without ``doubts_end`` what is in doubt
+    stays so.
+    """
+    readings = Readings(client)
+    changed = time.monotonic()
+    before: Summary | None = None
+    while time.monotonic() - changed < patience:
+        try:
+            summary = readings.summary()
+        except QueueUnavailable:
+            time.sleep(LOOK)
+            continue
+        on_tick(summary)
+        if before is None or _figures(summary) != _figures(before):
+            before, changed = summary, time.monotonic()
+        quiet_for = time.monotonic() - changed
+        if not still_sending() and _is_settled(summary, quiet_for, doubts_end=doubts_end):
+            return True
+        time.sleep(LOOK)
+    return False
+
+
+def _figures(summary: Summary) -> tuple[object, ...]:
+    return summary.documents, summary.submissions, summary.spooled
+
+
+def _is_settled(summary: Summary, quiet_for: float, *, doubts_end: bool) -> bool:
+    documents = summary.documents
+    if summary.spooled or documents["waiting"] or documents["sending"]:
+        return False
+    if not documents["in_doubt"]:
+        return True
+    return not doubts_end and quiet_for >= DOUBTS_REST
+
+
+def read_found(client: redis.Redis, keys: Iterable[Key]) -> dict[Key, Found | None]:
+    """Where every document is, from the ledger; None for those that it does not know."""
+    readings = Readings(client)
+    in_scope: dict[Scope, list[Key]] = defaultdict(list)
+    for key in keys:
+        in_scope[key.scope].append(key)
+    found: dict[Key, Found | None] = {}
+    for scope, members in in_scope.items():
+        for start in range(0, len(members), _AT_ONCE):
+            some = members[start : start + _AT_ONCE]
+            statuses = readings.documents(scope, [key.document_id for key in some])
+            found |= dict(zip(some, map(_found, statuses), strict=True))
+    return found
+
+
+def _found(status: DocumentStatus | None) -> Found | None:
+    if status is None:
+        return None
+    settled = status.settled_at
+    seconds = (settled - status.accepted_at).total_seconds() if settled else None
+    return Found(status.state, status.run_id, seconds)
+
+
+def read_stories(client: redis.Redis, key: Key) -> Sequence[Story]:
+    """What `callspool show` knows of a document."""
+    return Readings(client).stories(key.document_id, *key.scope)

@@ -1,0 +1,142 @@
+"""The stage: a Redis with AOF, the local API, a cutting proxy before each, and workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from callspool_sandbox.process import SandboxProcess
+from chaos.api_faults import fault_file
+from chaos.link import LinkProcess
+from chaos.mix import PROOF_QUIET, PROOF_QUIET_ANSWERED, REQUEST_TIMEOUT
+from chaos.supervisors import Supervisors
+from tests.support.servers import RedisServer
+
+if TYPE_CHECKING:
+    import signal
+
+    from chaos.schedule import Plan
+
+SET_UP = 3.0
+"""Seconds that the API's faults go on beyond the others: what setting up the stage may take."""
+
+
+class Stage:
+    """Everything that runs; a context manager that ends and removes all of it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._stack = ExitStack()
+        self.directory = Path(tempfile.mkdtemp(prefix="callspool-chaos-"))
+        self._api_heals_at = 0.0
+        self.outlived: list[int] = []
+
+    @property
+    def worker_log(self) -> Path:
+        """What the workers wrote to stderr."""
+        return self.directory / "workers.log"
+
+    def open(self) -> None:
+        """Starts everything."""
+        plan, enter = self.plan, self._stack.enter_context
+        faults = self.directory / "faults.json"
+        until = plan.seconds + SET_UP
+        faults.write_text(json.dumps(fault_file(plan.mix, until, reading_back=plan.reading_back)))
+        self.redis = enter(RedisServer("--appendfsync", plan.fsync, append_only=True))
+        self.api = enter(
+            SandboxProcess(
+                log=self.directory / "api.jsonl", faults=faults, seed=plan.seed, latency=0.02
+            )
+        )
+        self._api_heals_at = time.monotonic() + until
+        proxies = enter((self.directory / "proxies.log").open("ab"))
+        self.redis_link = enter(LinkProcess(self.redis.port, proxies))
+        self.api_link = enter(LinkProcess(int(self.api.url.rpartition(":")[2]), proxies))
+        log = enter(self.worker_log.open("ab"))
+        self.workers = Supervisors(plan.supervisors, self._settings(), self.directory, log)
+        self._stack.callback(self.close_workers)
+
+    def close_workers(self) -> None:
+        """Ends the workers; what outlived its parent is noted."""
+        self.outlived += self.workers.close()
+
+    @property
+    def url(self) -> str:
+        """Redis, by way of its proxy."""
+        return f"redis://127.0.0.1:{self.redis_link.port}/0"
+
+    def wait_until_api_is_sound(self) -> None:
+        """Returns when the API's own faults are over."""
+        time.sleep(max(0.0, self._api_heals_at - time.monotonic()))
+
+    def signal_api(self, number: signal.Signals) -> bool:
+        """Signals the API's process."""
+        if self.api.pid is None:
+            return False
+        os.kill(self.api.pid, number)
+        return True
+
+    def restart_redis(self, seconds: float, *, crash: bool) -> bool:
+        """Ends Redis and starts it again, on the same files, after that many seconds."""
+        if crash:
+            self.redis.kill()
+        else:
+            self.redis.stop()
+        time.sleep(seconds)
+        self.redis.start()
+        return True
+
+    def make_redis_forget(self, most: int, seconds: float) -> bool:
+        """A crash of the whole machine: what was written last is not in the file."""
+        self.redis.kill()
+        files = sorted(self.redis.directory.glob("appendonlydir/*.incr.aof"), key=_modified)
+        if files:
+            size = files[-1].stat().st_size
+            os.truncate(files[-1], max(0, size - most))
+        time.sleep(seconds)
+        self.redis.start()
+        return True
+
+    def __enter__(self) -> Stage:
+        try:
+            self.open()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends every process, and removes every file."""
+        self._stack.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _settings(self) -> dict[str, str]:
+        plan = self.plan
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("CALLSPOOL")}
+        return kept | {
+            "CALLSPOOL_REDIS_URL": self.url,
+            "CALLSPOOL_API_URL": f"http://127.0.0.1:{self.api_link.port}",
+            "CALLSPOOL_API_TOKEN": "tok-of-nobody",
+            "CALLSPOOL_ORG_HANDLE": "chaos.example",
+            "CALLSPOOL_REQUEST_TIMEOUT": str(REQUEST_TIMEOUT),
+            "CALLSPOOL_PROOF_QUIET": str(PROOF_QUIET),
+            "CALLSPOOL_PROOF_QUIET_ANSWERED": str(PROOF_QUIET_ANSWERED),
+            "CALLSPOOL_ON_DOUBT": "hold",
+            "CALLSPOOL_BATCH_SIZE": str(plan.batch_size),
+            "CALLSPOOL_LINGER": "0.5",
+            "CALLSPOOL_PROCESSES": str(plan.processes),
+            "CALLSPOOL_THREADS": str(plan.threads),
+        }
+
+
+def _modified(path: Path) -> float:
+    return path.stat().st_mtime
