@@ -24,8 +24,9 @@ _log = logging.getLogger(__name__)
 class Acting:
     """One thread for each part of the stage, so that its faults follow each other.
 
-    ``happened`` counts what came to pass; cuts are counted by the proxies. ``failures``: what the
-    harness itself could not do.
+    ``happened`` counts what came to pass; cuts are counted by the proxies. ``timeline`` tells when
+    each began and was over, in seconds of the monotonic clock. ``failures``: what the harness
+    itself could not do.
     """
 
     def __init__(self, stage: Stage, schedule: Schedule) -> None:
@@ -35,6 +36,7 @@ class Acting:
         self._lock = threading.Lock()
         self.happened: Counter[str] = Counter()
         self.failures: list[str] = []
+        self.timeline: list[tuple[float, float, str]] = []
         self._acts = acts(stage)
         parts = {kind.what for kind in EVENTS.values()}
         self._queues: dict[str, queue.SimpleQueue[Event | None]] = {
@@ -73,6 +75,7 @@ class Acting:
         while (event := orders.get()) is not None:
             if self._ending.is_set():
                 continue
+            begun = time.monotonic()
             try:
                 happened = self._acts[event.kind](event)
             except (OSError, RuntimeError, ValueError) as error:
@@ -81,6 +84,7 @@ class Acting:
                 continue
             with self._lock:
                 self.happened[event.kind] += happened
+                self.timeline.append((begun, time.monotonic(), event.kind))
 
 
 def acts(stage: Stage) -> Mapping[str, Callable[[Event], bool]]:

@@ -26,8 +26,8 @@ _log = logging.getLogger(__name__)
 class Producers:
     """Threads that share one `CallQueue` and send portions when their time has come.
 
-    ``acknowledged`` are the documents of requests for which `enqueue` returned. A portion is
-    repeated until that happened, or until `stop`.
+    ``acknowledged`` are the documents of requests for which `enqueue` returned, and when it first
+    did (monotonic clock). A portion is repeated until that happened, or until `stop`.
     """
 
     def __init__(self, url: str, portions: Sequence[Portion], threads: int) -> None:
@@ -36,7 +36,7 @@ class Producers:
         self._begun = 0.0
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self.acknowledged: dict[Key, None] = {}
+        self.acknowledged: dict[Key, float] = {}
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
         self._threads = [
@@ -102,8 +102,10 @@ class Producers:
                     self.counts[type(error).__name__] += 1
                 self._stopped.wait(PAUSE)
             else:
+                now = time.monotonic()
                 with self._lock:
                     self.counts["requests"] += len(portions)
                     for portion in portions:
-                        self.acknowledged |= dict.fromkeys(portion.members())
+                        for key in portion.members():
+                            self.acknowledged.setdefault(key, now)
                 return

@@ -52,6 +52,9 @@ class Report:
     settle_median: float | None = None
     settle_worst: float | None = None
     supervisors_restarted: int = 0
+    timeline: list[tuple[float, float, str]] = field(default_factory=list)
+    """When each fault of processes and connections began and ended, in seconds of the run."""
+
     problems: list[str] = field(default_factory=list)
     noted: dict[str, int] = field(default_factory=dict)
     violations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -100,9 +103,15 @@ def settle_times(found: Iterable[Found | None]) -> tuple[float | None, float | N
 
 
 def cases(
-    violations: Mapping[str, list[Key]], log: Iterable[Mapping[str, Any]], client: redis.Redis
+    violations: Mapping[str, list[Key]],
+    log: Iterable[Mapping[str, Any]],
+    client: redis.Redis,
+    acknowledged: Mapping[Key, float],
 ) -> dict[str, list[dict[str, Any]]]:
-    """Every violation's documents, the first ones with their log lines and their stories."""
+    """Every violation's documents, the first ones with their log lines and their stories.
+
+    ``acknowledged``: when `enqueue` first returned, in seconds of the run.
+    """
     shown = {key for keys in violations.values() for key in keys[:DEBUGGED]}
     wanted = {key.document_id for key in shown}
     lines: dict[str, list[object]] = {document_id: [] for document_id in wanted}
@@ -113,7 +122,11 @@ def cases(
             lines[document_id].append({**line, **others})
     return {
         name: [
-            {"document_id": key.document_id, "scope": list(key.scope)}
+            {
+                "document_id": key.document_id,
+                "scope": list(key.scope),
+                "acknowledged": acknowledged.get(key),
+            }
             | (
                 {"log": lines[key.document_id], "story": _story(client, key)}
                 if key in shown

@@ -52,6 +52,7 @@ def run(
         if keep is not None and not report.good:
             for name in ("workers.log", "api.jsonl", "proxies.log"):
                 shutil.copy(stage.directory / name, keep / name)
+            shutil.copy(stage.redis.directory / "server.log", keep / "redis.log")
         return report
 
 
@@ -66,10 +67,12 @@ class Performance:
         self._acting = Acting(stage, schedule)
         self._producers = Producers(stage.url, self._portions, schedule.plan.producers)
         self._cuts: Counter[str] = Counter()
+        self._begun = 0.0
 
     def perform(self, patience: float) -> Report:
         """Faults, healing, settling, verdict."""
-        plan, begun = self._schedule.plan, time.monotonic()
+        plan = self._schedule.plan
+        begun = self._begun = time.monotonic()
         self._producers.start()
         try:
             self._acting.play(plan.seconds, Now(self._say, plan.seconds))
@@ -85,6 +88,9 @@ class Performance:
         report.settled, report.settled_after = settled, round(settled_after, 1)
         self._judge(report, patience)
         return report
+
+    def _since(self, moment: float) -> float:
+        return round(moment - self._begun, 3)
 
     def _heal(self) -> None:
         self._say("healing: no more faults")
@@ -121,7 +127,8 @@ class Performance:
             sums = check_sums(verdict, summary.documents, summary.spooled, summary.unreadable)
             allowed = not self._schedule.plan.reading_back
             violations = verdict.violations(doubts_allowed=allowed)
-            report.violations = cases(violations, read_log(log), client)
+            told = {key: self._since(at) for key, at in self._producers.acknowledged.items()}
+            report.violations = cases(violations, read_log(log), client, told)
         report.lost, report.called_twice = len(verdict.lost), len(verdict.twice)
         report.wrongly_recorded, report.wrongly_dead = len(verdict.wrong), len(verdict.buried)
         report.not_settled, report.in_doubt = len(verdict.open), len(verdict.in_doubt)
@@ -144,6 +151,10 @@ class Performance:
         report.incomplete_requests = sum(line["event"] == "incomplete_request" for line in lines)
         faults = self._acting.happened + self._cuts + api_faults(lines)
         report.faults = dict(faults)
+        report.timeline = sorted(
+            (self._since(begun), self._since(over), kind)
+            for begun, over, kind in self._acting.timeline
+        )
         report.enqueued = dict(self._producers.counts)
         report.supervisors_restarted = self._stage.workers.restarts
         report.problems += self._acting.failures + self._producers.failures

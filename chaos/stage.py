@@ -61,6 +61,7 @@ class Stage:
         log = enter(self.worker_log.open("ab"))
         self.workers = Supervisors(plan.supervisors, self._settings(), self.directory, log)
         self._stack.callback(self.close_workers)
+        self.workers.wait_until_begun()
 
     def close_workers(self) -> None:
         """Ends the workers; what outlived its parent is noted."""

@@ -42,6 +42,14 @@ class Supervisors:
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self._keeper.start()
 
+    def wait_until_begun(self, timeout: float = 20.0) -> None:
+        """Returns when every supervisor has a worker process, or after ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline and not all(
+            children_of(process.pid) for process in self._slots
+        ):
+            time.sleep(LOOK)
+
     def kill(self, pick: float, seconds: float) -> bool:
         """SIGKILL to a supervisor, and a new one after that many seconds."""
         return self._end(pick, signal.SIGKILL, seconds)

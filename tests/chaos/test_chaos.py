@@ -1,0 +1,59 @@
+"""A short run of the whole harness; `make chaos` makes long ones."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from chaos import mix
+from chaos.run import run
+from chaos.schedule import Event, Plan, Schedule, draw
+
+SECONDS = 16.0
+MIX = "none,kill_child=10,redis_cut=60,api_cut=60"
+ANSWERS = {kind: 2 * share for kind, share in {**mix.ANSWERS, **mix.READS}.items() if kind != "403"}
+
+
+def short(seed: int, *, reading_back: bool) -> Schedule:
+    """Every kind of fault once, one after the other, and more of some from the seed."""
+    plan = Plan(
+        seed=seed,
+        seconds=SECONDS,
+        documents=4000,
+        mix=mix.parse_mix(MIX) | ANSWERS,
+        reading_back=reading_back,
+        batch_size=20,
+    )
+    kinds = sorted(
+        (kind for kind, what in mix.EVENTS.items() if what.rate),
+        key=lambda kind: -mix.EVENTS[kind].lasts[0],  # the one that lasts longest comes first
+    )
+    once = [
+        Event(
+            at=0.5 + 0.8 * place, kind=kind, seconds=max(mix.EVENTS[kind].lasts[0], 0.7), pick=0.3
+        )
+        for place, kind in enumerate(kinds)
+        if not kind.endswith("_cut")
+    ]
+    drawn = draw(plan).events
+    return Schedule(plan, sorted([*once, *drawn], key=lambda event: event.at))
+
+
+def test_where_nothing_can_be_read_back_nothing_is_lost_and_what_is_doubtful_is_in_doubt(
+    tmp_path: Path,
+):
+    report = run(short(7, reading_back=False), keep=tmp_path)
+    report.save(tmp_path / "report.json")
+    assert report.good, "\n".join(report.lines())
+    assert (report.lost, report.called_twice, report.wrongly_recorded) == (0, 0, 0)
+    assert report.counted["accepted"] == sum(report.states.values()) == report.documents == 4000
+    assert report.states["created"] > 2000
+    assert 0 < report.in_doubt_but_created < report.in_doubt
+    kinds = {kind for kind, what in mix.EVENTS.items() if what.rate}
+    assert {kind for kind in kinds if not report.faults.get(kind)} == set()
+    assert not _left_over(), "the run left processes behind"
+
+
+def _left_over() -> list[str]:
+    listed = subprocess.run(["ps", "-A", "-o", "args="], capture_output=True, text=True, check=True)
+    return [line for line in listed.stdout.splitlines() if "callspool-chaos-" in line]
