@@ -20,6 +20,13 @@ TIMEOUT = 2.0
 PAUSE = 0.1
 MOST_AT_ONCE = 3
 
+FORGOTTEN = 3.0
+"""Seconds that a Redis with ``appendfsync everysec`` may lose: it syncs each second, and holds
+writes back, at most two, while that takes."""
+
+AFTER_A_CRASH = 0.5
+"""Seconds by which a crash may be noted earlier than a reply that came before it."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -36,6 +43,7 @@ class Producers:
         self._begun = 0.0
         self._stopped = threading.Event()
         self._lock = threading.Lock()
+        self._confirmed: list[tuple[float, Portion]] = []
         self.acknowledged: dict[Key, float] = {}
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -54,10 +62,19 @@ class Producers:
         """Whether every portion was handed over."""
         return not any(thread.is_alive() for thread in self._threads)
 
-    def repeat_all(self) -> None:
-        """Enqueues everything once more: what a service does whose Redis lost what it had."""
-        for portion in self._portions:
+    def repeat_after_crashes(self, crashes: Sequence[float]) -> None:
+        """Enqueues once more what Redis had confirmed shortly before it crashed (monotonic times).
+
+        Without ``appendfsync always`` a crash may take that with it, whatever we do.
+        """
+        endangered = [
+            portion
+            for at, portion in self._confirmed
+            if any(at - AFTER_A_CRASH <= crash <= at + FORGOTTEN for crash in crashes)
+        ]
+        for portion in endangered:
             self._enqueue([portion])
+        self.counts["repeated after a crash of Redis"] += len(endangered)
 
     def stop(self) -> None:
         """Gives up what is not enqueued yet."""
@@ -105,6 +122,7 @@ class Producers:
                 now = time.monotonic()
                 with self._lock:
                     self.counts["requests"] += len(portions)
+                    self._confirmed += [(now, portion) for portion in portions]
                     for portion in portions:
                         for key in portion.members():
                             self.acknowledged.setdefault(key, now)

@@ -78,6 +78,7 @@ class Report:
             ("reads", self.reads),
             *((f"  {name}", count) for name, count in sorted(self.faults.items())),
             ("faults that happened", sum(self.faults.values())),
+            *((f"  {name}", count) for name, count in sorted(self.enqueued.items())),
             ("lost", self.lost),
             ("called twice", self.called_twice),
             ("wrongly recorded", self.wrongly_recorded),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 PATIENCE = 120.0
 """Seconds without any change after which what is not settled never will be."""
 
+CRASHES = {"redis_kill", "redis_forget"}
+
 _TROUBLE = re.compile(
     r"^(?:Traceback|\w*(?:Error|Exception)\b.*|.*\b(?:ERROR|CRITICAL)\b.*)$", re.MULTILINE
 )
@@ -100,9 +102,10 @@ class Performance:
         stage.wait_until_api_is_sound()
 
     def _settle(self, patience: float) -> bool:
-        plan = self._schedule.plan
-        if self._acting.happened["redis_forget"]:
-            self._producers.repeat_all()
+        plan, timeline = self._schedule.plan, self._acting.timeline
+        if plan.fsync != "always" or self._acting.happened["redis_forget"]:
+            crashes = [begun for begun, _, kind in timeline if kind in CRASHES]
+            self._producers.repeat_after_crashes(crashes)
         with self._stage.redis.client() as client:
             return wait_until_settled(
                 client,
