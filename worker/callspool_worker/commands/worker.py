@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from contextlib import closing
 
 import click
 
 from callspool.cli.connection import ledger_client
 from callspool.cli.options import redis_option
+from callspool.errors import QueueUnavailable
 from callspool.settings import Settings, load_settings
 from callspool_worker.child import configuration
-from callspool_worker.leases import longest_stop
+from callspool_worker.leases import MARGIN, longest_stop
+from callspool_worker.ledger import LedgerUnavailable
 from callspool_worker.logs import log_to_stderr
 from callspool_worker.supervisor import Supervisor
 from callspool_worker.sweep import lapse_all
@@ -21,6 +25,10 @@ Examples:
   callspool worker
   callspool worker --processes 4 --threads 8 --redis redis://queue.example:6379/0
 """
+PAUSE = 0.5
+"""Seconds between two tries to tell the ledger of a dead worker."""
+
+_log = logging.getLogger(__name__)
 
 
 @click.command("worker", epilog=_EXAMPLES)
@@ -62,9 +70,22 @@ def refuse_what_cannot_work(settings: Settings) -> None:
 
 
 def put_in_doubt(settings: Settings, incarnation: str) -> None:
-    """Puts in doubt what a dead worker had taken, at once and not when its lease is over."""
+    """Puts in doubt what a dead worker had taken, at once and not when its lease is over.
+
+    Tries until Redis answers, or until the lease is over: then other workers have seen it.
+    """
     from callspool_worker import app  # noqa: PLC0415 - much to load for what seldom happens
 
-    with closing(app.connect(settings.redis_url)) as client:
-        ledger = app.open_ledger(settings, client)
-        lapse_all(ledger, "the worker was killed while it held this batch", incarnation)
+    give_up_at = time.monotonic() + settings.request_timeout + MARGIN
+    while True:
+        try:
+            with closing(app.connect(settings.redis_url)) as client:
+                ledger = app.open_ledger(settings, client)
+                lapse_all(ledger, "the worker was killed while it held this batch", incarnation)
+        except (LedgerUnavailable, QueueUnavailable) as error:
+            if time.monotonic() >= give_up_at:
+                _log.warning("what a dead worker held waits for its lease: %s", error)
+                return
+            time.sleep(PAUSE)
+        else:
+            return
