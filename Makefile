@@ -9,12 +9,13 @@ TESTERS ?= 4
 DEV := hypothesis import-linter mypy pytest pytest-timeout pytest-xdist ruff
 RIVALS := 'celery[redis]' celery-batches
 
-.PHONY: help demo duel test lint types contracts pytest format clean
+.PHONY: help demo chaos duel test lint types contracts pytest format clean
 
 help:
 	@echo 'make demo    send examples/contacts.csv through queue, workers and a local API'
 	@echo 'make test    the whole gate: format, lint, types, contracts, tests'
 	@echo 'make duel    callspool beside dramatiq and celery, under the same faults and kills'
+	@echo 'make chaos   break everything at random, then count: MINUTES=10 SEED=7 DOCUMENTS=200000 MIX=…'
 	@echo 'make format  put the code into shape'
 
 # Stamps, so that the demo does not wait for the tools of the tests, nor the tests for the rivals.
@@ -39,6 +40,14 @@ demo: $(VENV)/.worker
 duel: $(VENV)/.duel
 	@mkdir -p build
 	@$(BIN)/python -m benchmarks.duel --json build/duel.json --picture build/duel.svg $(ARGS)
+
+MINUTES ?= 1
+SEED ?= 1
+DOCUMENTS ?= 20000
+
+chaos: $(VENV)/.worker
+	@$(BIN)/python -m chaos --minutes $(MINUTES) --seed $(SEED) --documents $(DOCUMENTS) \
+		$(if $(MIX),--mix '$(MIX)') $(ARGS)
 
 test: lint types contracts pytest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -86,6 +87,8 @@ def chaos(
     to_stderr(f"{len(schedule.events)} events are in {out / 'schedule.json'}")
     if dry_run:
         return
+    # So that what was started is ended, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     report = run(schedule, keep=out, say=to_stderr)
     report.save(out / "report.json")
     click.echo("\n".join(report.lines()))

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from chaos.contacts import Key, Portion
     from chaos.schedule import Schedule
 
-PATIENCE = 120.0
-"""Seconds without any change after which what is not settled never will be."""
+PATIENCE = 180.0
+"""Seconds without any change after which what is not settled never will be: longer than a look at a
+space may take, which nobody repeats before."""
 
 CRASHES = {"redis_kill", "redis_forget"}
 
