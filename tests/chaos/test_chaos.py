@@ -31,6 +31,7 @@ def short(seed: int, *, reading_back: bool) -> Schedule:
         mix=mix.parse_mix(MIX) | ANSWERS,
         reading_back=reading_back,
         batch_size=20,
+        fsync="always",
     )
     kinds = sorted(
         wanted(),

@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from callspool.errors import QueueUnavailable, SettingsError
-from callspool_worker.commands.worker import worker
+from callspool.ledger.readings import Readings
+from callspool.settings import load_settings
+from callspool_worker.commands.worker import put_in_doubt, worker
 from callspool_worker.local.locks import wait_until
 from callspool_worker.supervisor import without_settings
 from tests.supervisor.conftest import all_gone, is_alive
+from tests.support.ledgers import LedgerUnderTest, group
 from tests.support.servers import RedisServer, free_port
 
 ACCOUNT = {"CALLSPOOL_API_TOKEN": "a-secret-token", "CALLSPOOL_ORG_HANDLE": "example"}
@@ -131,3 +134,31 @@ def test_the_workers_end_when_their_parent_is_killed(start_command: Callable[[in
     assert wait_until(lambda: len(log.ready()) == 1, 30)
     log.process.kill()
     assert all_gone(log.ready(), 5)
+
+
+def test_what_a_dead_worker_held_is_in_doubt_as_soon_as_redis_is_there_again() -> None:
+    with RedisServer(append_only=True) as server:
+        with server.client() as client:
+            ledger = LedgerUnderTest(client, linger_ms=0)
+            ledger.accept(group(["crm-1", "crm-2"]))
+            assert ledger.ledger.take("gone:1", ["default"])
+        server.stop()
+        settings = load_settings({**ACCOUNT, "CALLSPOOL_REDIS_URL": server.url})
+        report = threading.Thread(target=put_in_doubt, args=(settings, "gone"))
+        report.start()
+        report.join(0.7)
+        assert report.is_alive()
+        server.start()
+        report.join(20)
+        with server.client() as client:
+            assert Readings(client).summary().documents["in_doubt"] == 2
+
+
+def test_a_dead_worker_is_left_to_its_lease_where_redis_stays_away(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callspool_worker.commands.worker.MARGIN", 0.0)
+    nowhere = f"redis://127.0.0.1:{free_port()}/0"
+    timeout = {"CALLSPOOL_REQUEST_TIMEOUT": "0.2"}
+    put_in_doubt(load_settings({**ACCOUNT, **timeout, "CALLSPOOL_REDIS_URL": nowhere}), "gone")
+    assert "waits for its lease" in caplog.text
