@@ -89,7 +89,7 @@ class Report:
             ("time to settle", _times(self)),
             ("settled after healing", f"{self.settled_after:.1f} s" if self.settled else "never"),
         ]
-        lines = [f"{name:<28}{_number(value)}" for name, value in rows]
+        lines = [f"{name:<34}{_number(value)}" for name, value in rows]
         lines += [f"problem: {problem}" for problem in self.problems]
         lines += [f"noted {count} times: {text}" for text, count in self.noted.items()]
         for name, cases in self.violations.items():
