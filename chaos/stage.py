@@ -132,6 +132,9 @@ class Stage:
             "CALLSPOOL_PROOF_QUIET": str(PROOF_QUIET),
             "CALLSPOOL_PROOF_QUIET_ANSWERED": str(PROOF_QUIET_ANSWERED),
             "CALLSPOOL_ON_DOUBT": "hold",
+            # Where nothing can be read back, takes must not be forgotten: else no space would send
+            # again after Redis restarted.
+            "CALLSPOOL_DURABLE_TAKES": "off" if plan.reading_back else "local",
             "CALLSPOOL_BATCH_SIZE": str(plan.batch_size),
             "CALLSPOOL_LINGER": "0.5",
             "CALLSPOOL_PROCESSES": str(plan.processes),
