@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -53,7 +54,8 @@ class LedgerUnderTest:
         self.ledger = Ledger(client, Limits(**limits))
         self.ledger.open()
         stream = keys.stream(keys.REQUESTS)
-        client.xgroup_create(stream, keys.GROUP, "0", mkstream=True)
+        with contextlib.suppress(redis.ResponseError):  # it is there already
+            client.xgroup_create(stream, keys.GROUP, "0", mkstream=True)
 
     def deliver(
         self, groups: Iterable[Group], refusals: Iterable[Refusal] = (), spooled: int = 0

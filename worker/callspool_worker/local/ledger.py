@@ -69,7 +69,10 @@ class LocalLedger:
     def _vouch_for_the_server(self) -> None:
         """Tells the ledger that this server is new, but knows all that the last one did."""
         with client(self._server.socket) as connected:
-            connected.hdel(f"{keys.prefix()}:meta", "server")
+            run_id = connected.info("server")["run_id"]
+            meta = f"{keys.prefix()}:meta"
+            if connected.hexists(meta, "server"):
+                connected.hset(meta, "server", run_id)
 
     def _lock(self) -> None:
         wait_until(self._locked_or_hopeless, WAIT_FOR_LOOK[self._purpose])

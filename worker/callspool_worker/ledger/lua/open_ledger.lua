@@ -3,10 +3,11 @@
 -- KEYS[1] prefix
 -- ARGV[1] id for a new ledger   ARGV[2] format   ARGV[3] rules of identity   ARGV[4] partitions
 -- Reply: {id, format, rules of identity, partitions}
--- include: base generations
+-- include: base generations lanes epochs
 local meta = P .. ':meta'
 if call('HEXISTS', meta, 'id') == 0 then
   call('HSET', meta, 'id', ARGV[1], 'format', ARGV[2], 'identity', ARGV[3], 'partitions', ARGV[4])
 end
 generations()
+call('HSETNX', meta, 'server', this_server())
 return call('HMGET', meta, 'id', 'format', 'identity', 'partitions')

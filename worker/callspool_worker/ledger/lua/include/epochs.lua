@@ -31,13 +31,17 @@ local function begin_epoch(last_take)
   return epoch
 end
 
+local function this_server()
+  return string.match(call('INFO', 'server'), 'run_id:(%x+)') or ''
+end
+
 -- The epoch of the server that runs this script. With `durable` takes none is ever forgotten.
 local function current_epoch(durable)
-  local server = string.match(call('INFO', 'server'), 'run_id:(%x+)') or ''
+  local server = this_server()
   local f = call('HMGET', P .. ':meta', 'server', 'epoch', 'taken')
   if f[1] == server then return tonumber(f[2] or '0') end
   call('HSET', P .. ':meta', 'server', server)
-  if not f[1] or durable then return tonumber(f[2] or '0') end
+  if durable then return tonumber(f[2] or '0') end
   return begin_epoch(f[3])
 end
 
