@@ -3,6 +3,7 @@
 The format is documented for other languages in docs/message-format.md.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 from callspool.call_request import CheckedEnvelope, PreparedRequest
-from callspool.errors import MessageUnreadable
+from callspool.errors import MessageUnreadable, shown_name
 from callspool.identity import DEFAULT_ACCOUNT
 
 VERSION = 1
@@ -19,6 +20,14 @@ MAX_DOCUMENTS = 500
 """Documents in one of our messages, at most."""
 MAX_BYTES = 512 * 1024
 """Bytes of one of our messages, at most; a single larger document goes alone."""
+
+MOST_DOCUMENTS_READ = 50_000
+MOST_BYTES_READ = 64 * 1024 * 1024
+MOST_VALUES_READ = 4_000_000
+"""Of a message from elsewhere: one that holds more would keep Redis or a worker busy for long.
+
+The last is a bound of the values in its JSON; each takes some 80 bytes of memory while it is read.
+"""
 
 LONGEST_TRACE = 256
 
@@ -57,6 +66,9 @@ class Envelope(msgspec.Struct, frozen=True):
     trace: str | None
 
 
+_QUOTED = re.compile(r"unknown field `(.*)`(?= - at `)", re.DOTALL)
+_MISSPELT = re.compile(r"[A-Za-z_-]{1,40}")
+
 _encode = msgspec.json.Encoder().encode
 _requests = msgspec.json.Decoder(list[RequestEnvelope]).decode
 
@@ -94,10 +106,12 @@ def decode(fields: Mapping[bytes, bytes]) -> Envelope:
     version = fields.get(b"v")
     if version != b"%d" % VERSION:
         raise MessageUnreadable(_unknown(version))
+    requests = _read(fields.get(b"requests"))
     return Envelope(
-        requests=_read(fields.get(b"requests")),
+        requests=requests,
         checked=fields.get(b"checked") == b"1",
-        counted=_count(fields.get(b"n", b"0")),
+        # Who claims to have counted more would make room in a full queue.
+        counted=min(_count(fields.get(b"n", b"0")), sum(len(each.documents) for each in requests)),
         trace=_trace(fields.get(b"trace")),
     )
 
@@ -144,15 +158,31 @@ def _joined(messages: list[Message]) -> Message:
 def _read(requests: bytes | None) -> list[RequestEnvelope]:
     if requests is None:
         raise MessageUnreadable("the message has no field requests")
+    if len(requests) > MOST_BYTES_READ or requests.count(b",") > MOST_VALUES_READ:
+        raise MessageUnreadable("the message's field requests: is too large, send it in parts")
     try:
         envelopes = _requests(requests)
     except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
-        raise MessageUnreadable(f"the message's field requests: {fault}") from None
+        raise MessageUnreadable(f"the message's field requests: {_told(fault)}") from None
     except RecursionError:
         raise MessageUnreadable("the message's field requests: is nested too deeply") from None
     if not envelopes:
         raise MessageUnreadable("the message's field requests: holds no call request")
+    if sum(len(each.documents) or 1 for each in envelopes) > MOST_DOCUMENTS_READ:
+        raise MessageUnreadable(
+            f"the message's field requests: holds more than {MOST_DOCUMENTS_READ:,} documents,"
+            " send it in parts"
+        )
     return envelopes
+
+
+def _told(fault: Exception) -> str:
+    """The fault without the name that it quotes, unless that looks like a misspelt one of ours."""
+
+    def quoted(found: re.Match[str]) -> str:
+        return found[0] if _MISSPELT.fullmatch(found[1]) else "unknown field"
+
+    return _QUOTED.sub(quoted, str(fault), count=1)
 
 
 def _count(number: bytes) -> int:
@@ -170,5 +200,5 @@ def _trace(trace: bytes | None) -> str | None:
 def _unknown(version: bytes | None) -> str:
     if version is None:
         return "the message has no field v"
-    shown = version[:20].decode("ascii", "replace")
-    return f"the message's version {shown!r} is not known here: a newer callspool may have sent it"
+    name = shown_name(version[:20].decode("ascii", "replace").strip())
+    return f"the message's version '{name}' is not known here: a newer callspool may have sent it"

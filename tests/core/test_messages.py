@@ -114,8 +114,8 @@ def test_the_other_fields_of_a_message_are_read() -> None:
     (message,) = encode(prepared())
     plain = read(message)
     assert (plain.checked, plain.counted, plain.trace) == (False, 0, None)
-    full = read(message, checked=b"1", n=b"12", trace=b"00-abc-def-01", other=b"\xff")
-    assert (full.checked, full.counted, full.trace) == (True, 12, "00-abc-def-01")
+    full = read(message, checked=b"1", n=b"1", trace=b"00-abc-def-01", other=b"\xff")
+    assert (full.checked, full.counted, full.trace) == (True, 1, "00-abc-def-01")
 
 
 @pytest.mark.parametrize("trace", [b"", b"\xff", b"x" * 257])

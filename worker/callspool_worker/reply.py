@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 LONGEST_ID = 200
 """Characters of a run's or task's id; the known ones have 33 (S)."""
 
+_DOTS = frozenset({".", ".."})
+"""Steps of a path that lead elsewhere, however they are encoded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -72,12 +75,16 @@ def _stated_code(body: dict[object, object]) -> int | None:
     code = body.get("status_code")
     if isinstance(code, str) and len(code) == 3 and code.isdecimal():
         return int(code)
-    return code if isinstance(code, int) and not isinstance(code, bool) else None
+    if isinstance(code, bool) or not isinstance(code, int):
+        return None
+    return code if 0 <= code <= 999 else 0  # no code at all, with up to 4,300 digits
 
 
 def is_id(value: object) -> TypeGuard[str]:
-    """Whether a value can serve as the id of a run or task."""
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isprintable()
+    """Whether a value can serve as the id of a run or task, also as a step of a path."""
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID:
+        return False
+    return value.isprintable() and value not in _DOTS
 
 
 def ids_of_all(task_ids: object, documents: int) -> tuple[str, ...] | None:

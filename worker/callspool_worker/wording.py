@@ -17,6 +17,10 @@ LONGEST = 500
 _READ = 8 * LONGEST
 _MOST_FAULTS = 20
 _DEEPEST = 6
+_MOST_VALUES = 1000
+"""Values of an answer that are looked at in search of words."""
+
+_LONGEST_PATH = 100
 
 _SEPARATORS = r"[\s().\-/\u2010-\u2015\u2212]"
 _NUMBER = re.compile(
@@ -49,24 +53,33 @@ def _last_two_digits(number: re.Match[str]) -> str:
 
 def _said(body: dict[object, object]) -> Iterator[str]:
     for name in ("message", "error", "detail", "errors"):
-        yield from islice(_leaves(body.get(name), "", _DEEPEST), _MOST_FAULTS)
+        leaves = islice(_leaves(body.get(name), "", _DEEPEST), _MOST_VALUES)
+        yield from islice((text[:_READ] for text in leaves if text), _MOST_FAULTS)
 
 
 def _leaves(value: object, path: str, deepest: int) -> Iterator[str]:
-    """The texts inside of nested errors, each with the path that leads to it."""
+    """The texts inside of nested errors, each with the path that leads to it; "" for the rest."""
     if isinstance(value, dict) and isinstance(value.get("loc"), list):
         # An inner service names the path itself: {"loc": ["body", "pilot"], "msg": "…"} (O).
-        steps = [str(step) for step in value["loc"] if isinstance(step, str | int)]
+        steps = [_step(step) for step in value["loc"][:_DEEPEST] if isinstance(step, str | int)]
         yield from _leaves(value.get("msg"), ".".join(steps), 0)
-    elif isinstance(value, dict) and deepest:
+    elif isinstance(value, dict) and deepest and value:
         for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else str(key), deepest - 1)
-    elif isinstance(value, list) and deepest:
+            nested = f"{path}.{_step(key)}" if path else _step(key)
+            yield from _leaves(inner, nested, deepest - 1)
+    elif isinstance(value, list) and deepest and value:
         for place, inner in enumerate(value):
             nested = f"{path}[{place}]" if isinstance(inner, dict | list) else path
             yield from _leaves(inner, nested, deepest - 1)
     elif isinstance(value, str) and value.strip():
-        yield f"{path}: {value}" if path else value
+        text = value[:_READ]
+        yield f"{path}: {text}" if path else text
+    else:
+        yield ""
+
+
+def _step(name: object) -> str:
+    return str(name)[:_LONGEST_PATH]
 
 
 def _excerpt(body: bytes) -> str:

@@ -6,7 +6,7 @@ import msgspec
 from callspool.cli.connection import ledger_client
 from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.times import local
-from callspool.cli.wording import counted, plain
+from callspool.cli.wording import counted, json_line, plain
 from callspool.ledger.readings import Readings
 from callspool.ledger.views import Refused, Unreadable
 
@@ -41,27 +41,30 @@ def invalid(limit: int, redis_url: str | None, state_dir: str | None, as_json: b
     if as_json:
         for found in (*documents, *messages):
             kind = "document" if isinstance(found, Refused) else "message"
-            click.echo(msgspec.json.encode({"kind": kind, **msgspec.to_builtins(found)}))
+            click.echo(json_line({"kind": kind, **msgspec.to_builtins(found)}))
         return
     if not documents and not messages:
         click.echo("No document and no message was refused here.")
     for document in documents:
-        click.echo(_document_line(document))
+        click.echo(document_line(document))
     for message in messages:
-        click.echo(_message_line(message))
+        click.echo(message_line(message))
 
 
-def _document_line(refused: Refused) -> str:
+def document_line(refused: Refused) -> str:
+    """A refused document as people read it."""
     name = plain(refused.document_id or "", 100)
     place = "request" if refused.place is None else f"document {refused.place}"
     who = f"{place} ({name})" if name else place
     return (
-        f"{local(refused.at)}  message {refused.message}, {who}: {refused.field}:"
+        f"{local(refused.at)}  message {refused.message}, {who}:"
+        f" {plain(refused.field, 60)}:"
         f" {plain(refused.reason)}"
     )
 
 
-def _message_line(unreadable: Unreadable) -> str:
+def message_line(unreadable: Unreadable) -> str:
+    """An unreadable message as people read it."""
     size = counted(unreadable.bytes, "byte")
     return (
         f"{local(unreadable.at)}  message {unreadable.message} ({size}), kept whole:"

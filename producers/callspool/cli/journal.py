@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 import click
-import msgspec
 
 from callspool.cli.connection import ledger_client
 from callspool.cli.gates import Json, named, selector_object
 from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.times import local
-from callspool.cli.wording import counted, plain, shortened
+from callspool.cli.wording import counted, json_line, plain, shortened
 from callspool.ledger.journal import KEPT
 from callspool.ledger.readings import Readings
 from callspool.ledger.views import JournalEntry
@@ -41,7 +40,7 @@ def journal(limit: int, redis_url: str | None, state_dir: str | None, as_json: b
     with ledger_client(redis_url, state_dir) as client:
         entries = Readings(client).journal(limit)
     if as_json:
-        click.echo(msgspec.json.encode({"journal": [journal_object(each) for each in entries]}))
+        click.echo(json_line({"journal": [journal_object(each) for each in entries]}))
         return
     for line in journal_lines(entries) or ["No operator has changed anything here yet."]:
         click.echo(line)

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
-import msgspec
 
 from callspool.cli.connection import ledger_client
 from callspool.cli.gates import Json, gate_object, why
 from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.selecting import completed, selector_options
 from callspool.cli.times import span
-from callspool.cli.wording import counted, plain, shortened
+from callspool.cli.wording import counted, json_line, plain, shortened
 from callspool.ledger.readings import Readings
 from callspool.ledger.selector import Selector
 from callspool.ledger.views import LaneView
@@ -72,7 +71,7 @@ def lanes(
     waits = {lane: max(0.0, now - oldest.timestamp()) for lane, oldest in since.items()}
     if as_json:
         objects = [lane_object(lane, waits.get(lane.lane)) for lane in shown]
-        click.echo(msgspec.json.encode({"lanes": objects, "total": len(found), "more": more}))
+        click.echo(json_line({"lanes": objects, "total": len(found), "more": more}))
         return
     for line in (
         _table([_HEADINGS, *(_row(lane, waits.get(lane.lane)) for lane in shown)]) if shown else []

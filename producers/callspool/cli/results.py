@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import islice
 
 import click
-import msgspec
 
 from callspool.checks import Rules
 from callspool.cli import completing
@@ -27,7 +26,7 @@ from callspool.cli.options import (
 from callspool.cli.progress import Progress
 from callspool.cli.report import STATES
 from callspool.cli.scope import SANDBOX, flags_of, sandbox_space, scope_of, words_of
-from callspool.cli.wording import counted, listing, plain
+from callspool.cli.wording import counted, json_line, listing, plain
 from callspool.identity import Scope
 from callspool.intake import Intake, IntakeOptions, Row
 from callspool.ledger.readings import Readings
@@ -207,7 +206,7 @@ def _tell(
     if as_json:
         documents = {"read": counts.total(), "accepted": sum(states.values()), **beside, **states}
         found = {**scope._asdict(), "documents": documents, "output": output}
-        click.echo(msgspec.json.encode(found))
+        click.echo(json_line(found))
         return
     err = output == "-"
     shown = {"created": counts["created"], **states, **beside}

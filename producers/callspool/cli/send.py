@@ -4,7 +4,6 @@ import os
 import time
 
 import click
-import msgspec
 
 from callspool.cli.asking import agreed, look
 from callspool.cli.connection import client_that_answers, ledger_for_a_look
@@ -19,7 +18,7 @@ from callspool.cli.reading import (
 from callspool.cli.row_lines import held_back_json, held_back_lines
 from callspool.cli.spooling import Spooler
 from callspool.cli.target import Target, target_of
-from callspool.cli.wording import counted
+from callspool.cli.wording import counted, json_line
 from callspool.errors import CallspoolError, QueueFull, QueueUnavailable
 from callspool.intake import Intake, IntakeError
 from callspool.ledger.readings import Readings
@@ -93,7 +92,7 @@ def rehearse(options: SendOptions, target: Target, readings: Readings | None) ->
     if options.as_json:
         seconds = round(time.monotonic() - started, 3)
         summary = {**overview.to_json(target.envelope), "seconds": seconds}
-        click.echo(msgspec.json.encode(summary))
+        click.echo(json_line(summary))
     else:
         for line in overview.lines(target.envelope, options):
             click.echo(line)
@@ -125,7 +124,7 @@ def _tell(options: SendOptions, intake: Intake, enqueued: int, seconds: float) -
             **held_back_json(intake),
             "seconds": round(seconds, 3),
         }
-        click.echo(msgspec.json.encode(summary))
+        click.echo(json_line(summary))
         return
     click.echo(
         f"{counted(counts.read, 'row')} read in {seconds:.1f} s: {enqueued:,} enqueued,"

@@ -3,7 +3,6 @@
 import os
 
 import click
-import msgspec
 
 from callspool.cli import completing
 from callspool.cli.colours import painted
@@ -12,7 +11,7 @@ from callspool.cli.exits import Exit
 from callspool.cli.journal import journal_lines, journal_object
 from callspool.cli.options import json_option, redis_option, region_option, state_dir_option
 from callspool.cli.times import local, span
-from callspool.cli.wording import counted, plain, shortened
+from callspool.cli.wording import counted, json_line, plain, shortened
 from callspool.identity import made_document_id
 from callspool.ledger.readings import Readings
 from callspool.ledger.views import AttemptLine, Story
@@ -70,7 +69,7 @@ def show(
         stories = Readings(client).stories(document_id, account, space_token, campaign)
     if as_json:
         found = {"document_id": document_id, "stories": [_as_object(story) for story in stories]}
-        click.echo(msgspec.json.encode(found))
+        click.echo(json_line(found))
     for story in [] if as_json else stories:
         click.echo("\n".join(map(painted, lines_of(story))))
     if not stories:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import click
-import msgspec
 
 from callspool.cli.colours import painted
 from callspool.cli.connection import ledger_client
@@ -13,7 +12,7 @@ from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.report import COUNTS, Json, submissions_in_order
 from callspool.cli.times import span
 from callspool.cli.watching import watch
-from callspool.cli.wording import counted, listing, plain
+from callspool.cli.wording import counted, json_line, listing, plain
 from callspool.ledger.readings import Readings
 from callspool.ledger.views import Reason, Summary
 
@@ -72,7 +71,7 @@ def status(
             )
         standing = _Standing(readings.summary(), readings.reasons())
     if as_json:
-        click.echo(msgspec.json.encode(standing.to_json()))
+        click.echo(json_line(standing.to_json()))
         return None
     for line in standing.lines():
         click.echo(painted(line))

@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import click
-import msgspec
 
 from callspool.cli.colours import painted, wanted
 from callspool.cli.exits import Exit
 from callspool.cli.progress import is_terminal
 from callspool.cli.times import local
-from callspool.cli.wording import plain
+from callspool.cli.wording import json_line, plain
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.spooling.outcomes import TRANSPORT_ERRORS
 
@@ -155,4 +154,4 @@ def watch(
 
 
 def _echo_json(found: dict[str, object]) -> None:
-    click.echo(msgspec.json.encode(found))
+    click.echo(json_line(found))

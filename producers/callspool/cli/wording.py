@@ -13,6 +13,9 @@ _DIGIT = re.compile(r"\d")
 _NUMBERS = ("contact_number", "alternate_number")
 SHOWN_DIGITS = 4
 
+# What JSON leaves as it is: DEL and C1, line separators, and what turns the direction of writing.
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
 
 def counted(number: int, one: str, many: str = "") -> str:
     """``1 row``, ``12,000 rows``."""
@@ -48,8 +51,19 @@ def masked_document(raw: bytes) -> dict[str, object]:
 def document_lines(raw: bytes) -> list[str]:
     """A document, a field a line, its phone numbers masked."""
     fields = masked_document(raw)
-    width = max(map(len, fields))
-    return [f"{name:<{width}}  {_on_one_line(value)}" for name, value in fields.items()]
+    shown = {name: plain(name, 60) for name in fields}
+    width = max(map(len, shown.values()))
+    return [f"{shown[name]:<{width}}  {_on_one_line(value)}" for name, value in fields.items()]
+
+
+def json_line(value: object) -> str:
+    """A value as JSON on one line, with nothing in it that steers a terminal."""
+    text = msgspec.json.encode(value).decode()
+    return text if text.isascii() and "\x7f" not in text else _STEERING.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def _on_one_line(value: object) -> str:

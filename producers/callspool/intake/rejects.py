@@ -8,6 +8,7 @@ from typing import Self, TextIO
 
 from callspool.intake.errors import IntakeError
 from callspool.intake.row import Row
+from callspool.intake.shield import shielded_row
 
 HEADER = ("file", "line", "reason", "row")
 
@@ -47,7 +48,7 @@ class RejectsFile:
     def add(self, row: Row) -> None:
         text = row.text.decode("utf-8", "backslashreplace").rstrip("\r\n")
         try:
-            self._write((row.file, row.line, row.verdict, text))
+            self._write(shielded_row((row.file, str(row.line), row.verdict, text)))
         except OSError as fault:
             raise self._unwritable(fault) from None
 

@@ -192,6 +192,8 @@ class Readings:
             return drive(self._client, trips)
         except _TRANSPORT as error:
             raise _unavailable(error) from error
+        except redis.ResponseError as error:
+            raise _refused(error) from error
 
 
 class AsyncReadings:
@@ -214,6 +216,18 @@ class AsyncReadings:
             return await drive_async(self._client, trips)
         except _TRANSPORT as error:
             raise _unavailable(error) from error
+        except redis.ResponseError as error:
+            raise _refused(error) from error
+
+
+def _refused(error: redis.ResponseError) -> QueueUnavailable:
+    if isinstance(error, redis.exceptions.NoPermissionError):
+        return QueueUnavailable(
+            "Redis does not let this user read the ledger: docs/security.md says what it needs"
+        )
+    return QueueUnavailable(
+        f"Redis refuses to answer ({str(error).partition(' ')[0]}): see its log"
+    )
 
 
 def _unavailable(error: Exception) -> QueueUnavailable:

@@ -62,7 +62,7 @@ class Access:
         self, path: tuple[str, ...], params: Mapping[str, str | int] | None = None
     ) -> httpx.URL:
         """The address of an endpoint; every step of the path is percent-encoded."""
-        steps = "".join(f"{quote(step, safe='')}/" for step in path)
+        steps = "".join(f"{_step(step)}/" for step in path)
         query = f"?{urlencode(params)}" if params else ""
         root = self._base.raw_path.decode().rstrip("/")
         return self._base.copy_with(raw_path=f"{root}{PLATFORM}/{steps}{query}".encode())
@@ -73,6 +73,12 @@ class Access:
         if body is not None:
             headers.append((b"Content-Length", b"%d" % len(body)))
         return headers
+
+
+def _step(step: str) -> str:
+    encoded = quote(step, safe="")
+    # No step may lead upwards: RFC 3986 leaves dots as they are.
+    return encoded.replace(".", "%2E") if step in {".", ".."} else encoded
 
 
 def _base_url(name: str, api_url: str) -> httpx.URL:

@@ -30,6 +30,12 @@ class TooLarge(Exception):  # noqa: N818 - an event of its own
 _DEEPEST = 12
 """Levels of nested errors that are kept; nobody reads deeper."""
 
+_MOST_VALUES = 1_000_000
+"""Values of a JSON answer that are parsed: an empty object takes 3 bytes there and 80 in memory."""
+
+_UNMISTAKABLE = 12
+"""Characters from which a token is no word that a field could be called by chance."""
+
 _WORDS = frozenset({"message", "error", "detail", "errors"})
 """Fields of an answer that hold words, which a ledger keeps and an operator reads."""
 
@@ -76,6 +82,9 @@ def _decoded(raw: bytes, encoding: str, most: int) -> bytes:
 
 
 def _parsed(body: bytes) -> object:
+    # Each value but the first follows one of these; those inside of texts do no harm.
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > _MOST_VALUES:
+        return None
     try:
         return msgspec.json.decode(body)
     except (ValueError, RecursionError):
@@ -102,8 +111,16 @@ def _masked(value: object, token: str, deepest: int) -> object:
     if isinstance(value, list):
         return [_masked(inner, token, deepest - 1) for inner in value]
     if isinstance(value, dict):
-        return {name: _masked(inner, token, deepest - 1) for name, inner in value.items()}
+        return {
+            _masked_name(name, token): _masked(inner, token, deepest - 1)
+            for name, inner in value.items()
+        }
     return value
+
+
+def _masked_name(name: str, token: str) -> str:
+    """A field's name without our token, which the path to an error would tell."""
+    return name.replace(token, "[token]") if len(token) >= _UNMISTAKABLE else name
 
 
 def _wait_asked_for(headers: httpx.Headers, answer: Answered) -> float | None:

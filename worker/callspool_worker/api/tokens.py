@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import stat
 import threading
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ class Token:
                 status = file.stat()
                 seen = (status.st_mtime_ns, status.st_ino, status.st_size)
                 if seen != self._seen:
+                    self._warn_if_open(status.st_mode)
                     self._take(file.read_text(encoding="utf-8").strip())
                     self._seen = seen
             except (OSError, UnicodeDecodeError) as unreadable:
@@ -58,6 +60,13 @@ class Token:
                     self._account,
                     type(unreadable).__name__,
                 )
+
+    def _warn_if_open(self, mode: int) -> None:
+        if mode & stat.S_IROTH:
+            logger.warning(
+                "account %s: every user of this machine may read the token file; chmod o-r ends it",
+                self._account,
+            )
 
     def _take(self, text: str) -> None:
         if not can_be_sent(text):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from callspool.cli.exits import Exit
 from callspool.cli.gates import named, selector_object
 from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.selecting import completed, document_option, selector_options
-from callspool.cli.wording import counted, plain
+from callspool.cli.wording import counted, json_line, plain
 from callspool_worker.commands.steered import agreed, steering, yes_option
 from callspool_worker.commands.told import of_each, one_object
 
@@ -80,7 +79,7 @@ def _cancel_all(steer: Steering, selector: Selector, yes: bool, as_json: bool) -
             "not_touched": others,
             "spooled": spooled,
         }
-        click.echo(msgspec.json.encode(found))
+        click.echo(json_line(found))
         return Exit.DONE
     click.echo(f"{counted(done, 'document')} cancelled ({named(selector)}).")
     if others:
@@ -106,7 +105,7 @@ def _cancel_one(
         return Exit.INTERRUPTED
     found = steer.cancel_one(document_id, selector)
     if as_json:
-        click.echo(msgspec.json.encode(one_object(document_id, "cancelled", found)))
+        click.echo(json_line(one_object(document_id, "cancelled", found)))
     for line in [] if as_json else of_each(document_id, found, "is cancelled", _TOO_LATE):
         click.echo(line)
     return Exit.DONE if any(one.done or one.letter == "k" for one in found) else Exit.NOT_ALL

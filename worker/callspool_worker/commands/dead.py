@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from callspool.cli.connection import ledger_client
 from callspool.cli.exits import Exit
@@ -14,7 +13,7 @@ from callspool.cli.gates import named, selector_object
 from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.selecting import completed, document_option, selector_options
 from callspool.cli.times import local
-from callspool.cli.wording import counted, plain, shortened
+from callspool.cli.wording import counted, json_line, plain, shortened
 from callspool.ledger.readings import Readings
 from callspool_worker.commands.steered import agreed, steering, yes_option
 from callspool_worker.commands.told import of_each, one_object
@@ -92,7 +91,7 @@ def list_(
             "more": total - len(documents),
             "messages": messages,
         }
-        click.echo(msgspec.json.encode(found))
+        click.echo(json_line(found))
         return
     lines = [_line(each) for each in documents]
     if total > len(documents):
@@ -199,7 +198,7 @@ def _change(
         )
     if as_json:
         selected = {} if messages else {"selector": selector_object(selector)}
-        click.echo(msgspec.json.encode({done: number, "messages": messages, **selected}))
+        click.echo(json_line({done: number, "messages": messages, **selected}))
         return Exit.DONE
     what = counted(number, "message" if messages else "dead document")
     click.echo(f"{what} {done}{'' if messages else f' ({named(selector)})'}.")
@@ -224,7 +223,7 @@ def _agreed_to_drop(
 
 def _tell_one(document_id: str, found: list[One], done: str, it: str, as_json: bool) -> int:
     if as_json:
-        click.echo(msgspec.json.encode(one_object(document_id, done, found)))
+        click.echo(json_line(one_object(document_id, done, found)))
     for line in [] if as_json else of_each(document_id, found, it, _NOT_DEAD):
         click.echo(line)
     again = {"replayed": "w", "dropped": "X"}[done]

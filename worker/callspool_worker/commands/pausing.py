@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from callspool.cli.gates import gate_object, named, selector_object, why
 from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.selecting import completed, is_known, selector_options
 from callspool.cli.times import local
-from callspool.cli.wording import counted
+from callspool.cli.wording import counted, json_line
 from callspool_worker.commands.steered import steering
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def pause(selector: Selector, redis_url: str | None, state_dir: str | None, as_j
         known = is_known(selector, steer.readings)
     if as_json:
         click.echo(
-            msgspec.json.encode(
+            json_line(
                 {
                     "already": done.already,
                     "documents": done.documents,
@@ -96,7 +95,7 @@ def resume(selector: Selector, redis_url: str | None, state_dir: str | None, as_
             "still_closed": [gate_object(gate) for gate in done.still],
             "documents": done.documents,
         }
-        click.echo(msgspec.json.encode(found))
+        click.echo(json_line(found))
         return
     for line in _resumed_lines(selector, done):
         click.echo(line)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from callspool.cli.asking import agreed
 from callspool.cli.colours import painted
@@ -24,6 +23,7 @@ from callspool.cli.row_lines import held_back_in_short
 from callspool.cli.send import rehearse
 from callspool.cli.spooling import Spooler
 from callspool.cli.target import Target, target_of
+from callspool.cli.wording import json_line
 from callspool.errors import ApiUnreachable, CallspoolError, QueueUnavailable
 from callspool.ledger.readings import Readings
 from callspool.settings import Settings, load_settings
@@ -198,7 +198,7 @@ class _Run:
 
     def _show(self, report: Report) -> None:
         if self._options.as_json:
-            click.echo(msgspec.json.encode(report.to_json()))
+            click.echo(json_line(report.to_json()))
             for line in report.paused_lines():
                 self._say(line)
         else:

@@ -225,6 +225,8 @@ class Ledger:
             replies = run(self._client, commands)
         except (redis.ConnectionError, redis.TimeoutError) as error:
             raise LedgerUnavailable(f"Redis does not answer: {type(error).__name__}") from error
+        except redis.ResponseError as error:  # to what redis-py says when it connects
+            raise _translated(error) from error
         for reply in replies:
             if isinstance(reply, redis.RedisError):
                 raise _translated(reply) from reply
@@ -237,6 +239,10 @@ def _translated(error: redis.RedisError) -> Exception:
         return LedgerFull("Redis is out of memory: raise maxmemory, or let workers send first")
     if isinstance(error, _AWAY):
         return LedgerUnavailable(f"Redis does not answer: {type(error).__name__}")
+    if isinstance(error, redis.exceptions.NoPermissionError):
+        return LedgerUnavailable(
+            "Redis does not let this user do a worker's work: docs/security.md says what it needs"
+        )
     word = text.partition(" ")[0]
     if word in _REFUSING:
         return LedgerUnavailable(f"Redis refuses every write, its log says why: {word}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from callspool.text import MAX_WORD_BYTES
 from callspool_worker.body import MARK_FIELD
 from callspool_worker.reconcile.sightings import RunSeen, TaskSeen
 from callspool_worker.reply import is_id
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LONGEST_MARK = 100
+
+LONGEST_NAME = MAX_WORD_BYTES + 1
+"""Characters of a document's name that are kept: one more than any of ours has."""
+
+
+_LONGEST_TIME = 64
 
 
 def run_seen(entry: object) -> RunSeen | None:
@@ -42,7 +49,7 @@ def moment(value: object) -> tuple[float | None, bool]:
     if not isinstance(value, str):
         return None, False
     try:
-        found = datetime.fromisoformat(value.strip())
+        found = datetime.fromisoformat(value[:_LONGEST_TIME].strip())
     except ValueError:
         return None, False
     zoned = found.tzinfo is not None
@@ -60,9 +67,11 @@ def _mark(value: object) -> tuple[str | None, str | None]:
 def _word(value: object) -> str | None:
     """An id, which other systems may have written as a number."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value if isinstance(value, str) and value else None
+        return str(value)[:LONGEST_NAME]
+    return value[:LONGEST_NAME] if isinstance(value, str) and value else None
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value < 1 << 63 else None

@@ -24,6 +24,9 @@ PAGE_SIZE = 100
 MOST_PAGES = 500
 """Pages of one list that are read in one look, at most."""
 
+MOST_ENTRIES = MOST_PAGES * PAGE_SIZE
+"""Entries of one list, whatever size its pages have."""
+
 Entry = TypeVar("Entry")
 
 _REFUSED = frozenset({403, 404})
@@ -84,6 +87,8 @@ class SpaceReader:
             if page is None or not page.entries:
                 return
             read += len(page.entries)
+            if read > MOST_ENTRIES:
+                raise Unreadable(f"the list has more than {MOST_ENTRIES:,} entries")
             yield page.entries
             if page.count is not None and read >= page.count:
                 return
@@ -103,4 +108,6 @@ class SpaceReader:
             return Page(body["data"], count if known else None, answer.server_date)
         if number > 1 and code == 404:
             return None
-        raise Unreadable(f"{code}: {words_of(answer)}", refused=code in _REFUSED)
+        # A page of people that is broken must not be quoted, only what refuses it.
+        words = "no list that can be read" if code == 200 else words_of(answer)
+        raise Unreadable(f"{code}: {words}", refused=code in _REFUSED)

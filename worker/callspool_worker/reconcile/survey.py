@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from callspool_worker.reconcile.reading import Unreadable
 from callspool_worker.reconcile.sightings import RunRead, RunSeen
 from callspool_worker.reconcile.timeframe import Clocks, clocks
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from callspool_worker.reconcile.sightings import Question, TaskSeen
 
 MARKS_KEPT = 20_000
+
+MOST_TASKS = 500_000
+"""Tasks that are kept of all runs in one look: some 300 bytes each."""
 
 
 class Marks:
@@ -59,6 +63,7 @@ class Survey:
         self._quiet_of = quiet_of
         self._wanted_marks = {question.mark for question in questions if question.mark}
         self._wanted_ids = {one for question in questions for one in question.places}
+        self._tasks_kept = 0
         self.clocks = Clocks(0.0)
 
     def read(self) -> list[RunRead]:
@@ -76,6 +81,9 @@ class Survey:
 
     def _run_with_tasks(self, run: RunSeen) -> RunRead:
         tasks = self._reader.tasks(run.run_id, whole=self._concerns)
+        self._tasks_kept += len(tasks)
+        if self._tasks_kept > MOST_TASKS:
+            raise Unreadable(f"the runs in question have more than {MOST_TASKS:,} tasks")
         self._marks.learn(run.run_id, tasks)
         return RunRead(run, tuple(tasks))
 
