@@ -136,7 +136,7 @@ def test_nothing_that_workers_write_under_faults_holds_a_secret(
                 env=env, cwd=tmp_path, stdout=written, stderr=written, start_new_session=True,
             )  # fmt: skip
         try:
-            until(lambda: api.answers >= 8)
+            until(lambda: api.answers >= 8 and log.read_bytes().count(b"in doubt") >= 3)
             children = children_of(worker.pid)
             seen = b"".join(told_by_proc(child) for child in children)
             seen += subprocess.check_output(["ps", "-eo", "args"])
