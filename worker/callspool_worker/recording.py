@@ -165,14 +165,14 @@ class Recorder:
             detail=decision.detail,
             proof=_encode(proof),
         )
+        # Without the API's words, which may name a person: those are for `callspool show`.
         _log.warning(
-            "batch %d, attempt %d: %d documents are in doubt: %s %s: %s",
+            "batch %d, attempt %d: %d documents are in doubt: %s %s",
             taken.batch,
             taken.attempt,
             taken.count,
             decision.outcome,
             code,
-            decision.detail,
         )
         if decision.outcome == "partial":
             return [step]
@@ -180,7 +180,7 @@ class Recorder:
 
     def _park(self, taken: Taken, level: str, code: str, detail: str) -> list[Call]:
         gate = _gate(level, taken)
-        _log.warning("batch %d: its %s is parked: %s %s", taken.batch, level, code, detail)
+        _log.warning("batch %d: its %s is parked: %s", taken.batch, level, code)
         return [
             calls.park(self._partition, self._limits, gate, reason=detail, code=code),
             self._back(taken, 0, 0.0, "rejected", code, detail),
