@@ -109,7 +109,8 @@ def created_answer(
     return Answer(status, body)
 
 
-def page_answer(count: int, rows: list[dict[str, object]]) -> Answer:
+def page_answer(count: int | None, rows: list[dict[str, object]]) -> Answer:
     """A page of a listing (D, O)."""
-    body = {"count": count, "status_code": 200, "message": "Data fetched", "data": rows}
+    counted = {} if count is None else {"count": count}
+    body = {**counted, "status_code": 200, "message": "Data fetched", "data": rows}
     return Answer(200, msgspec.json.encode(body))

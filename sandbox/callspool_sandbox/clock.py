@@ -11,10 +11,12 @@ class Clock:
     """Wall-clock time with a constant skew in seconds, as the API's own answers show it.
 
     ``zone`` is what ends an ISO 8601 time: "Z", "+00:00" or nothing (D: both occur).
+    ``shift``: seconds that such times are ahead, as those of a server that tells its local time.
     """
 
-    def __init__(self, skew: float = 0.0, zone: str = "Z") -> None:
+    def __init__(self, skew: float = 0.0, zone: str = "Z", shift: float = 0.0) -> None:
         self._skew = skew
+        self._shift = shift
         self._zone = zone
         self._second = -1
         self._date = ""
@@ -30,7 +32,7 @@ class Clock:
 
     def iso(self, moment: float) -> str:
         """A time as the API writes `created`."""
-        plain = datetime.fromtimestamp(moment, UTC).replace(tzinfo=None)
+        plain = datetime.fromtimestamp(moment + self._shift, UTC).replace(tzinfo=None)
         return plain.isoformat(timespec="microseconds") + self._zone
 
     def date(self) -> str:

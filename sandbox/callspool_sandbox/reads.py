@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 Row = dict[str, object]
 
+DOCUMENT_FIELDS = (
+    *("name", "contact_number", "email", "alternate_number", "occupation", "company_name"),
+    *("address", "about", "context", "labels", "title", "description", "document_id"),
+)
+"""The fields of a document that the API names (S)."""
+
 
 class Reads:
     """Answers reads from the store."""
@@ -30,23 +36,31 @@ class Reads:
         """The page that a read asks for; a failed read is a 206 whose `data` is an object (O)."""
         if route.endpoint == "agents":
             rows: list[Row] = [{"handle": PILOT, "name": "Sandbox agent", "type": "Voice"}]
-            return page_answer(len(rows), rows)
-        start, size = self._window(route)
+            return self._page(len(rows), rows)
+        runs: Sequence[Run] = self._store.runs_of(route.space)
         if route.endpoint == "runs":
-            runs = self._store.runs_of(route.space)
-            return page_answer(len(runs), [self._run_row(run) for run in _page(runs, start, size)])
+            start, size = self._window(route, len(runs))
+            return self._page(len(runs), [self._run_row(run) for run in _page(runs, start, size)])
         if route.endpoint == "tasks":
             run = self._store.find_run(route.space, route.run_id)
             if run is None:
                 return api_answer(206, message="Invalid Run")
-            return page_answer(run.tasks, list(self._task_rows([run], start, size)))
-        runs = self._store.runs_of(route.space)
+            runs = [run]
         count = sum(run.tasks for run in runs)
-        return page_answer(count, list(self._task_rows(runs, start, size)))
+        start, size = self._window(route, count)
+        return self._page(count, list(self._task_rows(runs, start, size)))
 
-    def _window(self, route: Route) -> tuple[int, int]:
+    def _page(self, count: int, rows: list[Row]) -> Answer:
+        return page_answer(count if self._server.counts else None, rows)
+
+    def _window(self, route: Route, count: int) -> tuple[int, int]:
         size = min(route.page_size or self._server.page_size, self._server.max_page_size)
-        return (max(route.page or 1, 1) - 1) * size, size
+        page = max(route.page or 1, 1)
+        if self._server.pages == "ignored":
+            page = 1
+        elif self._server.pages == "clamped":
+            page = min(page, max(-(-count // size), 1))
+        return (page - 1) * size, size
 
     def _run_row(self, run: Run) -> Row:
         return {
@@ -79,14 +93,22 @@ class Reads:
             yield {
                 "task_id": self._store.task_id(run, place),
                 "run_id": run_id,
-                "ref_id": document.get("id", document.get("document_id")),
-                "input": document,
+                **self._shown(document),
                 "output": {},
                 "assignee": request.pilot,
                 "status": "pending",
                 "created": created,
                 "modified": created,
             }
+
+    def _shown(self, document: dict[str, Any]) -> Row:
+        """What a task shows of the document that it was made from."""
+        if self._server.input == "none":
+            return {"input": {}}
+        ref_id = document.get("id", document.get("document_id"))
+        if self._server.input == "known":
+            document = {name: document[name] for name in DOCUMENT_FIELDS if name in document}
+        return {"ref_id": ref_id, "input": document}
 
 
 def _page(runs: Sequence[Run], start: int, size: int) -> Iterable[Run]:

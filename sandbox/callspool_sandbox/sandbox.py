@@ -31,7 +31,7 @@ class Sandbox:
         server = options.faults.server
         self.options = options
         self.log = log
-        self.clock = Clock(server.clock_skew, server.created_zone)
+        self.clock = Clock(server.clock_skew, server.created_zone, server.created_shift)
         self.store = Store(options.seed)
         self._chooser = Chooser(options.faults.faults, options.seed)
         self._reads = Reads(self.store, self.clock, server)

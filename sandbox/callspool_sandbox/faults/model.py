@@ -109,9 +109,13 @@ class Server(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=Tr
     """How the server is, all the time."""
 
     clock_skew: float = 0.0
+    created_shift: float = 0.0
     created_zone: Literal["Z", "+00:00", ""] = "Z"
     page_size: Ordinal = 50
     max_page_size: Ordinal = 1000
+    pages: Literal["honoured", "ignored", "clamped"] = "honoured"
+    counts: bool = True
+    input: Literal["whole", "known", "none"] = "whole"
     data_status: Literal["string", "object"] = "string"
     keep_alive: Seconds | None = None
 

@@ -245,12 +245,14 @@ def split(
 
 def bury(partition: int, taken: Taken, *, outcome: str, code: str, detail: str) -> Call:
     """Declares the documents of an attempt dead, with the reason."""
-    return _call("bury", partition, taken.batch, taken.attempt, taken.taker, outcome, code, detail)
+    held = taken.batch, taken.attempt, taken.taker
+    return _call("bury", partition, *held, outcome, code, detail, "", "", "")
 
 
-def bury_missing(partition: int, batch: int, attempt: int, detail: str) -> Call:
+def bury_missing(partition: int, batch: int, attempt: int, look: Look, detail: str) -> Call:
     """Declares documents in doubt dead: they are missing once more, and their tries are used up."""
-    return _call("bury", partition, batch, attempt, "", "", "", detail)
+    proof = look.at_ms, look.found, LOOK_GOOD_MS
+    return _call("bury", partition, batch, attempt, "", "", "", detail, *proof)
 
 
 def park(partition: int, limits: Limits, gate: str, *, reason: str, code: str) -> Call:

@@ -153,6 +153,12 @@ class Ledger:
         times = [int(_bytes(number)) for number in reply[3:6]]
         return SpaceLook(account, space_token, int(_bytes(reply[1])), batches, *times)
 
+    def in_doubt(self, space: str) -> list[int]:
+        """All batches of a space with documents in doubt."""
+        key = f"{keys.prefix(self.partition)}:doubts:{space}"
+        (found,) = self.run_commands([("ZRANGE", key, "0", "-1")])
+        return [int(_bytes(number)) for number in _list(found)]
+
     def batches(self, numbers: Sequence[int]) -> dict[int, tuple[BatchEntry, list[bytes]]]:
         """The records of batches, each with its raw documents, a place each."""
         if not numbers:

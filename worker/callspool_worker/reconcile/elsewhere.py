@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callspool_worker.ledger.calls import BATCHES_A_LOOK
 from callspool_worker.reconcile.questions import sent_places
 
 if TYPE_CHECKING:
@@ -13,38 +12,50 @@ if TYPE_CHECKING:
     from callspool_worker.ledger import Ledger, SpaceLook
     from callspool_worker.reconcile.sightings import Question, RunRead
 
+BATCHES_AT_ONCE = 100
+
 
 def sent_elsewhere(
     ledger: Ledger, space: SpaceLook, questions: Sequence[Question], runs: Sequence[RunRead]
 ) -> Mapping[int, frozenset[str]]:
-    """For each question's batch, the documents that attempts of other batches sent.
+    """For each question's batch, the documents in unmarked runs that other batches sent, too.
 
-    Those in doubt and those under way count; of a space that holds more in doubt than one look
-    takes in, all documents do.
+    Those in doubt and those under way count, as they are after the runs were read: whoever made
+    one of these runs is among them, or has told the ledger that it is its own.
     """
-    unmarked = [run for run in runs if run.tasks and all(task.mark is None for task in run.tasks)]
-    if not unmarked:
+    shown = frozenset(
+        name
+        for run in runs
+        if all(task.mark is None for task in run.tasks)
+        for task in run.tasks
+        for name in task.names
+    )
+    if not shown:
         return {question.batch: frozenset() for question in questions}
-    if len(space.batches) >= BATCHES_A_LOOK:
-        everything = frozenset(task.document_id or "" for run in unmarked for task in run.tasks)
-        return {question.batch: everything for question in questions}
-    sent = {question.batch: frozenset(question.places) for question in questions}
-    sent |= _under_way(ledger, space)
+    senders: dict[str, set[int]] = {}
+    for number, ids in _open(ledger, space, shown):
+        for one in ids:
+            senders.setdefault(one, set()).add(number)
     return {
-        question.batch: frozenset().union(
-            *(ids for batch, ids in sent.items() if batch != question.batch)
-        )
+        question.batch: frozenset(one for one, who in senders.items() if who - {question.batch})
         for question in questions
     }
 
 
-def _under_way(ledger: Ledger, space: SpaceLook) -> dict[int, frozenset[str]]:
-    numbers = [int(held.partition(":")[0]) for held in ledger.sending().values()]
-    found = ledger.batches(numbers)
-    spaces = ledger.spaces_of({entry.lane for entry, _ in found.values()})
-    return {
-        number: frozenset(sent_places(entry, documents))
-        for number, (entry, documents) in found.items()
-        if f"{entry.account}|{spaces.get(entry.lane, '')}" == space.key
-        and len(documents) == len(entry.states)
-    }
+def _open(
+    ledger: Ledger, space: SpaceLook, shown: frozenset[str]
+) -> list[tuple[int, frozenset[str]]]:
+    """The batches that are under way or in doubt, each with those of the documents that it sent."""
+    under_way = [int(held.partition(":")[0]) for held in ledger.sending().values()]
+    numbers = list(dict.fromkeys([*under_way, *ledger.in_doubt(space.key)]))
+    sent = []
+    for at in range(0, len(numbers), BATCHES_AT_ONCE):
+        found = ledger.batches(numbers[at : at + BATCHES_AT_ONCE])
+        spaces = ledger.spaces_of({entry.lane for entry, _ in found.values()})
+        sent += [
+            (number, shown & sent_places(entry, documents).keys())
+            for number, (entry, documents) in found.items()
+            if f"{entry.account}|{spaces.get(entry.lane, '')}" == space.key
+            and len(documents) == len(entry.states)
+        ]
+    return sent

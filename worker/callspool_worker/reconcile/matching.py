@@ -2,12 +2,14 @@
 
 With marks the question is answered task by task. Without them a run counts as an attempt's if all
 of its tasks are documents of that attempt, no other open attempt holds one of these, and no other
-run fits as well; it is then claimed, atomically, by the ledger.
+run fits as well; it is then claimed, atomically, by the ledger. What might be the attempt's and
+cannot be told is never counted as missing: it blocks, with the reason.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from callspool_worker.reconcile.sightings import Finding, Found
@@ -23,6 +25,19 @@ NOTHING = "nothing"
 OVERLAP = "another open attempt sent the same documents, and the API does not say whose task it is"
 SEVERAL = "several runs hold these documents, and the API does not say which one is this attempt's"
 NAMELESS = "the run's tasks do not say which documents they are"
+SIZE = "a run holds these documents, but its batch_count is not the number that was sent"
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """Runs by what they may be to one attempt."""
+
+    mine: list[RunRead] = field(default_factory=list)
+    likely: list[RunRead] = field(default_factory=list)
+    empty: list[RunRead] = field(default_factory=list)
+    unread: list[RunRead] = field(default_factory=list)
+    nameless: list[RunRead] = field(default_factory=list)
+    odd: list[RunRead] = field(default_factory=list)
 
 
 def match(
@@ -38,50 +53,74 @@ def match(
     known to give marks back, so that a task without one is not of an attempt that marked its
     documents. ``sent_elsewhere``: ids of documents in other attempts that are open.
     """
-    mine: list[RunRead] = []
-    likely: list[RunRead] = []
-    empty: list[RunRead] = []
-    for run in runs:
-        if run.seen.run_id == question.run_id or run.seen.run_id in question.own_runs:
-            mine.append(run)
-        elif not run.tasks:
-            if run.seen.batch_count in (None, len(question.places)):
-                empty.append(run)
-        elif any(task.mark is not None for task in run.tasks):
-            if question.mark and any(task.mark == question.mark for task in run.tasks):
-                mine.append(run)
-        elif _fits(question, run) and not (question.mark and marks_kept):
-            likely.append(run)
-    blocked = _why_blocked(question, mine, likely, sent_elsewhere)
-    claimed = likely if len(likely) == 1 and not blocked and not mine else []
+    those = _sort(question, runs, by_mark_alone=marks_kept and question.mark is not None)
+    blocked = _why_blocked(question, those, sent_elsewhere)
+    likely = those.likely
+    claimed = likely if len(likely) == 1 and not blocked and not those.mine else []
     found, twice = _found(
-        question, [*((run, False) for run in mine), *((run, True) for run in claimed)]
+        question, [*((run, False) for run in those.mine), *((run, True) for run in claimed)]
     )
-    return Finding(found, _observation([*mine, *likely]), blocked, twice, _newest(empty))
+    return Finding(
+        found,
+        _observation([*those.mine, *likely, *those.nameless, *those.odd]),
+        blocked,
+        bool(those.unread),
+        twice,
+        _newest(those.empty),
+    )
 
 
-def _fits(question: Question, run: RunRead) -> bool:
-    """Whether an unmarked run may be the attempt's: its size, and nothing but its documents."""
-    if run.seen.batch_count not in (None, len(question.places)):
-        return False
-    return all(task.document_id in question.places for task in run.tasks)
+def _sort(question: Question, runs: Iterable[RunRead], *, by_mark_alone: bool) -> _Sorted:
+    those = _Sorted()
+    for run in runs:
+        counted = run.seen.batch_count in (None, 0, len(question.places))
+        if run.fault and (question.owns(run) or counted):
+            those.unread.append(run)
+        elif question.owns(run):
+            those.mine.append(run)
+        elif not run.tasks:
+            those.empty += [run] * counted
+        elif by_mark_alone or any(task.mark is not None for task in run.tasks):
+            continue
+        elif all(place_of(question, task) is not None for task in run.tasks):
+            (those.likely if counted else those.odd).append(run)
+        elif counted and all(_may_be(question, task) for task in run.tasks):
+            those.nameless.append(run)
+    return those
 
 
-def _why_blocked(
-    question: Question,
-    mine: Sequence[RunRead],
-    likely: Sequence[RunRead],
-    sent_elsewhere: frozenset[str],
-) -> str:
-    named = [run for run in mine if run.seen.run_id == question.run_id]
-    if any(run.tasks and all(task.document_id is None for task in run.tasks) for run in named):
+def place_of(question: Question, task: TaskSeen) -> int | None:
+    """The place of the document that a task was made from; None if it is none of the attempt's."""
+    places = (question.places.get(name) for name in task.names)
+    return next((place for place in places if place is not None), None)
+
+
+def _may_be(question: Question, task: TaskSeen) -> bool:
+    return not task.names or place_of(question, task) is not None
+
+
+def _is_strange(question: Question, task: TaskSeen) -> bool:
+    """Whether a task in a run of the attempt's own belongs to none of its documents."""
+    if question.mark is not None and task.mark is not None and task.mark != question.mark:
+        return True
+    return place_of(question, task) is None
+
+
+def _why_blocked(question: Question, those: _Sorted, sent_elsewhere: frozenset[str]) -> str:
+    if those.unread:
+        run = those.unread[0]
+        return f"run {run.seen.run_id} cannot be read: {run.fault}"
+    if those.nameless or any(_is_strange(question, t) for run in those.mine for t in run.tasks):
         return NAMELESS
-    if mine or not likely:
+    if those.mine:
         return ""
-    if len(likely) > 1:
+    if those.odd:
+        return SIZE
+    if len(those.likely) > 1:
         return SEVERAL
-    (run,) = likely
-    overlapping = any(task.document_id in sent_elsewhere for task in run.tasks)
+    overlapping = any(
+        name in sent_elsewhere for run in those.likely for task in run.tasks for name in task.names
+    )
     return OVERLAP if overlapping else ""
 
 
@@ -108,7 +147,7 @@ def _own_tasks(question: Question, tasks: Iterable[TaskSeen]) -> Iterable[tuple[
     for task in tasks:
         if task.mark is not None and question.mark is not None and task.mark != question.mark:
             continue
-        place = question.places.get(task.document_id or "")
+        place = place_of(question, task)
         if place is not None:
             yield place, task.task_id
 

@@ -37,8 +37,9 @@ def task_seen(entry: object) -> TaskSeen | None:
     given = entry.get("input")
     document: Mapping[str, object] = given if isinstance(given, dict) else {}
     mark, tag = _mark(document.get(MARK_FIELD))
-    document_id = _word(entry.get("ref_id")) or _word(document.get("document_id"))
-    return TaskSeen(entry["task_id"], document_id, mark, tag)
+    names = [_word(document.get("document_id")), _word(entry.get("ref_id"))]
+    first, second, *_ = [*dict.fromkeys(name for name in names if name), None, None]
+    return TaskSeen(entry["task_id"], first, mark, tag, second)
 
 
 def moment(value: object) -> tuple[float | None, bool]:

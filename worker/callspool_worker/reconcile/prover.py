@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from callspool_worker.ledger import calls
 from callspool_worker.reconcile.inquiry import LONGEST_FAILING_PAUSE, Inquiry
 from callspool_worker.reconcile.reading import SpaceReader
-from callspool_worker.reconcile.survey import Marks
+from callspool_worker.reconcile.survey import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from callspool_worker.answers import Answer
     from callspool_worker.ledger import Ledger, SpaceLook
-    from callspool_worker.reconcile.inquiry import Proving
+    from callspool_worker.reconcile.proving import Proving
     from callspool_worker.reconcile.reading import Get
 
 SIGN_OF_LIFE = 3.0
@@ -38,7 +38,7 @@ class Prover:
         self._ledger = ledger
         self._get = get
         self._how = how
-        self._marks = Marks()
+        self._memory = Memory()
 
     def _reading(self, looker: str, space: SpaceLook) -> Get:
         """Reads for one look, and shows now and then that it goes on."""
@@ -63,7 +63,7 @@ class Prover:
         if space is None:
             return False
         reader = SpaceReader(space.space_token, self._reading(looker, space))
-        inquiry = Inquiry(self._ledger, space, reader, self._marks, self._how)
+        inquiry = Inquiry(self._ledger, space, reader, self._memory, self._how)
         pause, was_read = LONGEST_FAILING_PAUSE, False
         try:
             pause, was_read = inquiry.make()

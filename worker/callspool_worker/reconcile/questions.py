@@ -44,6 +44,7 @@ def question_of(
         tries=entry.tries,
         size=len(entry.states),
         own_runs=entry.runs_of(entry.attempt),
+        held=entry.held,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from callspool.errors import CallspoolError
 from callspool_worker.answers import Answered
 from callspool_worker.reconcile.parsing import run_seen, task_seen
+from callspool_worker.reconcile.sightings import RunSeen, TaskSeen
 from callspool_worker.reply import code_of
 from callspool_worker.wording import words_of
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from callspool_worker.answers import Answer
-    from callspool_worker.reconcile.sightings import RunSeen, TaskSeen
 
     Get: TypeAlias = Callable[[tuple[str, ...], Mapping[str, str | int]], Answer]
     """Reads a path of the API with its query."""
@@ -27,16 +27,24 @@ MOST_PAGES = 500
 MOST_ENTRIES = MOST_PAGES * PAGE_SIZE
 """Entries of one list, whatever size its pages have."""
 
-Entry = TypeVar("Entry")
+STALE_PAGES = 4
+"""Pages without anything new after which a list does not go on: while others create runs, pages
+shift, and the next one may show what the last one showed."""
+
+Entry = TypeVar("Entry", RunSeen, TaskSeen)
 
 _REFUSED = frozenset({403, 404})
 
 
 class Unreadable(CallspoolError):  # noqa: N818 - says what is the matter
-    """A list could not be read. ``refused``: the API says that this account may not, or cannot."""
+    """A list could not be read. ``refused``: the API says that this account may not, or cannot.
 
-    def __init__(self, reason: str, *, refused: bool = False) -> None:
+    ``passing``: it gave no answer, or none of its own; another try may do.
+    """
+
+    def __init__(self, reason: str, *, refused: bool = False, passing: bool = False) -> None:
         self.refused = refused
+        self.passing = passing
         super().__init__(reason)
 
 
@@ -47,6 +55,50 @@ class Page:
     entries: list[object]
     count: int | None
     server_date: float | None
+
+
+@dataclass(slots=True)
+class _List(Generic[Entry]):
+    """What was seen of a list so far, and whether that is all of it.
+
+    New entries only push the others on, so whoever has seen as many as there were at the first
+    page has seen all of those.
+    """
+
+    parse: Callable[[object], Entry | None]
+    seen: dict[str, Entry] = field(default_factory=dict)
+    counts: list[int] = field(default_factory=list)
+    stale: int = 0
+
+    def add(self, page: Page) -> list[Entry]:
+        """The entries of a page that were not seen before."""
+        if page.count is not None:
+            self.counts.append(page.count)
+        read = {}
+        for entry in page.entries:
+            known = self.parse(entry)
+            if known is None:
+                raise Unreadable("it lists what cannot be told by an id")
+            read[_id_of(known)] = known
+        fresh = [entry for name, entry in read.items() if name not in self.seen]
+        self.seen.update(read)
+        self.stale = 0 if fresh else self.stale + 1
+        if self.stale >= STALE_PAGES:
+            raise Unreadable("whatever page is asked for, it shows nothing new")
+        return fresh
+
+    @property
+    def is_whole(self) -> bool:
+        return bool(self.counts) and len(self.seen) >= self.counts[0]
+
+    def end(self) -> None:
+        """No further page: nothing that was counted may be left out."""
+        if self.counts and len(self.seen) < min(self.counts):
+            raise Unreadable(f"it ends after {len(self.seen)} of {min(self.counts)} entries")
+
+
+def _id_of(entry: RunSeen | TaskSeen) -> str:
+    return entry.run_id if isinstance(entry, RunSeen) else entry.task_id
 
 
 class SpaceReader:
@@ -60,45 +112,38 @@ class SpaceReader:
 
     def runs(self) -> Iterator[list[RunSeen]]:
         """The space's runs, a page at a time, the newest first."""
-        seen: set[str] = set()
-        for entries in self._pages(self._space):
-            page = [run for run in map(run_seen, entries) if run and run.run_id not in seen]
-            seen.update(run.run_id for run in page)
-            if not page:
-                return  # the same page again: there are no others
-            yield page
+        yield from self._pages(self._space, _List(run_seen))
 
     def tasks(self, run_id: str, *, whole: Callable[[list[TaskSeen]], bool]) -> list[TaskSeen]:
         """The tasks of a run; only its first page unless ``whole``, asked about that, says so."""
-        found: dict[str, TaskSeen] = {}
-        for entries in self._pages((*self._space, run_id, "tasks")):
-            page = [task for task in map(task_seen, entries) if task]
-            is_first = not found
-            before = len(found)
-            found.update((task.task_id, task) for task in page)
-            if len(found) == before or (is_first and not whole(page)):
+        found: _List[TaskSeen] = _List(task_seen)
+        for number, page in enumerate(self._pages((*self._space, run_id, "tasks"), found)):
+            if number == 0 and not whole(page):
                 break
-        return list(found.values())
+        return list(found.seen.values())
 
-    def _pages(self, path: tuple[str, ...]) -> Iterator[list[object]]:
+    def _pages(self, path: tuple[str, ...], found: _List[Entry]) -> Iterator[list[Entry]]:
         read = 0
         for number in range(1, MOST_PAGES + 1):
             page = self._page(path, number)
             if page is None or not page.entries:
+                found.end()
                 return
             read += len(page.entries)
             if read > MOST_ENTRIES:
-                raise Unreadable(f"the list has more than {MOST_ENTRIES:,} entries")
-            yield page.entries
-            if page.count is not None and read >= page.count:
+                raise Unreadable(f"it has more than {MOST_ENTRIES:,} entries")
+            fresh = found.add(page)
+            if fresh:
+                yield fresh
+            if found.is_whole:
                 return
-        raise Unreadable(f"the list has more than {MOST_PAGES} pages")
+        raise Unreadable(f"it has more than {MOST_PAGES} pages")
 
     def _page(self, path: tuple[str, ...], number: int) -> Page | None:
         """A page; None where the API says that there is none of that number."""
         answer = self._get(path, {"page": number, "page_size": PAGE_SIZE})
         if not isinstance(answer, Answered):
-            raise Unreadable(f"no answer: {answer.reason}")
+            raise Unreadable(f"no answer: {answer.reason}", passing=True)
         self.server_date = answer.server_date or self.server_date
         code = code_of(answer)
         body = answer.json if isinstance(answer.json, dict) else {}
@@ -108,6 +153,7 @@ class SpaceReader:
             return Page(body["data"], count if known else None, answer.server_date)
         if number > 1 and code == 404:
             return None
+        passing = not body or code == 401 or code >= 429
         # A page of people that is broken must not be quoted, only what refuses it.
         words = "no list that can be read" if code == 200 else words_of(answer)
-        raise Unreadable(f"{code}: {words}", refused=code in _REFUSED)
+        raise Unreadable(f"{code}: {words}", refused=code in _REFUSED, passing=passing)

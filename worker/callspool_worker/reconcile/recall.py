@@ -62,7 +62,7 @@ class Recall:
 
     def _runs(self, since_ms: int) -> list[RunSeen]:
         found: dict[str, RunSeen] = {}
-        known = Clocks(0.0)
+        known = Clocks(0.0, 0.0)
         for page in self._reader.runs():
             found.update((run.run_id, run) for run in page)
             known = clocks(self._reader.server_date, self._now(), found.values(), self._known)

@@ -28,21 +28,32 @@ class RunSeen:
 class TaskSeen:
     """A task: its id, the document that it was made from, and whose it is.
 
-    ``mark`` names the ledger and the attempt, ``scope_tag`` the scope; None where nothing does.
+    ``mark`` names the ledger and the attempt, ``scope_tag`` the scope; None where nothing does. ``ref_id``:
+    what the API calls the document elsewhere, if that is another word.
     """
 
     task_id: str
     document_id: str | None
     mark: str | None
     scope_tag: str | None = None
+    ref_id: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The words that may be the document's id, the likelier one first."""
+        return tuple(name for name in (self.document_id, self.ref_id) if name is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class RunRead:
-    """A run with the tasks that were there when it was read."""
+    """A run with the tasks that were there when it was read.
+
+    ``fault``: why these could not be read, or "".
+    """
 
     seen: RunSeen
     tasks: tuple[TaskSeen, ...]
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,15 @@ class Question:
     size: int
     own_runs: frozenset[str] = frozenset()
     """Runs that were proven to be this attempt's before: more may have appeared in them."""
+    held: str = ""
+    """Why the last look could not prove it, or ""."""
+
+    def owns(self, run: RunRead) -> bool:
+        """Whether a run is certainly this attempt's, whatever any clock says."""
+        run_id = run.seen.run_id
+        if run_id == self.run_id or run_id in self.own_runs:
+            return True
+        return self.mark is not None and any(task.mark == self.mark for task in run.tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +109,14 @@ class Finding:
     """What reading back tells of an attempt.
 
     ``observation`` changes whenever something that may be the attempt's does. ``blocked``: why
-    nothing may be concluded from what is missing, or "". ``twice``: documents with more than one
-    task. ``newest_empty``: when the newest run began (server's clock) that has no task yet and may
-    become the attempt's.
+    nothing may be concluded from what is missing, or "". ``unread``: because a run could not be
+    read, which may heal. ``twice``: documents with more than one task. ``newest_empty``: when the
+    newest run began (server's clock) that has no task yet and may become the attempt's.
     """
 
     found: tuple[Found, ...]
     observation: str
     blocked: str = ""
+    unread: bool = False
     twice: int = 0
     newest_empty: float | None = None

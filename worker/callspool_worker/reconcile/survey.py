@@ -10,40 +10,52 @@ from callspool_worker.reconcile.sightings import RunRead, RunSeen
 from callspool_worker.reconcile.timeframe import Clocks, clocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence, Set
 
     from callspool_worker.reconcile.reading import SpaceReader
     from callspool_worker.reconcile.sightings import Question, TaskSeen
 
-MARKS_KEPT = 20_000
+RUNS_REMEMBERED = 20_000
+
+MOST_FAULTS = 3
+"""Runs that may fail to be read in one look; after that the API does."""
 
 MOST_TASKS = 500_000
 """Tasks that are kept of all runs in one look: some 300 bytes each."""
 
 
-class Marks:
-    """Which mark the tasks of a run carry, as far as it was seen: it never changes."""
+class Memory:
+    """What never changes of runs that were read: the mark of their tasks, or one document of them.
+
+    A run that holds anything but an attempt's documents is not that attempt's.
+    """
 
     def __init__(self) -> None:
-        self._of: OrderedDict[str, str] = OrderedDict()
+        self._of: OrderedDict[str, tuple[str | None, tuple[str, ...]]] = OrderedDict()
 
     def learn(self, run_id: str, tasks: Sequence[TaskSeen]) -> None:
         mark = next((task.mark for task in tasks if task.mark), None)
-        if mark is None:
+        names = next((task.names for task in tasks if task.names), ())
+        if mark is None and not names:
             return
-        self._of[run_id] = mark
-        if len(self._of) > MARKS_KEPT:
+        self._of[run_id] = mark, names
+        if len(self._of) > RUNS_REMEMBERED:
             self._of.popitem(last=False)
 
-    def of(self, run_id: str) -> str | None:
-        return self._of.get(run_id)
+    def is_strange(self, run_id: str, marks: Set[str], ids: Set[str]) -> bool:
+        """Whether a run is known to have neither one of these marks nor one of these documents."""
+        mark, names = self._of.get(run_id, (None, ()))
+        if mark is not None:
+            return mark not in marks
+        return bool(names) and ids.isdisjoint(names)
 
 
 class Survey:
     """Reads what some questions need, each page once for all of them. Raises `Unreadable`.
 
-    ``known``: runs that the ledger knows to be somebody's, and when that was recorded. ``now``
-    tells Redis' time in seconds, ``quiet_of`` for how long nothing has to change.
+    ``known``: runs that the ledger knows to be somebody's, and when their attempt began. ``now``
+    tells Redis' time in seconds, ``quiet_of`` for how long nothing has to change. ``patient``: a
+    run that gives no answer does not end the look.
     """
 
     def __init__(
@@ -51,20 +63,24 @@ class Survey:
         reader: SpaceReader,
         questions: Sequence[Question],
         known: Mapping[str, float],
-        marks: Marks,
+        memory: Memory,
         now: Callable[[], float],
         quiet_of: Callable[[Question], float],
+        *,
+        patient: bool = False,
     ) -> None:
         self._reader = reader
         self._questions = questions
         self._known = known
-        self._marks = marks
+        self._memory = memory
         self._now = now
         self._quiet_of = quiet_of
+        self._patient = patient
         self._wanted_marks = {question.mark for question in questions if question.mark}
         self._wanted_ids = {one for question in questions for one in question.places}
         self._tasks_kept = 0
-        self.clocks = Clocks(0.0)
+        self.clocks = Clocks(0.0, 0.0)
+        self.faults = 0
 
     def read(self) -> list[RunRead]:
         """The runs that may matter, with their tasks."""
@@ -80,11 +96,17 @@ class Survey:
         ]
 
     def _run_with_tasks(self, run: RunSeen) -> RunRead:
-        tasks = self._reader.tasks(run.run_id, whole=self._concerns)
+        try:
+            tasks = self._reader.tasks(run.run_id, whole=self._concerns)
+        except Unreadable as fault:
+            self.faults += 1
+            if (fault.passing and not self._patient) or self.faults > MOST_FAULTS:
+                raise
+            return RunRead(run, (), str(fault))
         self._tasks_kept += len(tasks)
         if self._tasks_kept > MOST_TASKS:
             raise Unreadable(f"the runs in question have more than {MOST_TASKS:,} tasks")
-        self._marks.learn(run.run_id, tasks)
+        self._memory.learn(run.run_id, tasks)
         return RunRead(run, tuple(tasks))
 
     def _runs(self) -> dict[str, RunSeen]:
@@ -94,7 +116,8 @@ class Survey:
         for page in self._reader.runs():
             found.update((run.run_id, run) for run in page)
             self.clocks = clocks(self._reader.server_date, self._now(), found.values(), self._known)
-            if all(self.clocks.is_before(run, begin) for run in page):
+            newest_first = (page[0].created or 0.0) >= (page[-1].created or 0.0)
+            if newest_first and all(self.clocks.is_before(run, begin) for run in page):
                 break
         return {
             run_id: run for run_id, run in found.items() if not self.clocks.is_before(run, begin)
@@ -107,14 +130,12 @@ class Survey:
             self.clocks.may_be_of(run, each, self._quiet_of(each)) for each in self._questions
         ):
             return False
-        mark = self._marks.of(run.run_id)
-        return mark is None or mark in self._wanted_marks
+        return not self._memory.is_strange(run.run_id, self._wanted_marks, self._wanted_ids)
 
     def _concerns(self, first_page: list[TaskSeen]) -> bool:
         """Whether the other pages of a run's tasks are needed, too."""
         marks = {task.mark for task in first_page if task.mark}
         if marks:
             return bool(marks & self._wanted_marks)
-        return any(task.document_id in self._wanted_ids for task in first_page) or all(
-            task.document_id is None for task in first_page
-        )
+        names = {name for task in first_page for name in task.names}
+        return not names or not self._wanted_ids.isdisjoint(names)

@@ -3,17 +3,23 @@
 -- KEYS[1] prefix
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] outcome   ARGV[5] code
 -- ARGV[6] detail
--- Reply: documents buried; -1 if the batch is not this attempt's any more.
+-- ARGV[7] '', or for documents in doubt the ms at which the look began that found them missing
+-- ARGV[8] what that look found   ARGV[9] ms that a look stays good
+-- Reply: documents buried; -1 if the batch is not this attempt's any more, or if the look is too old
+--   or something has changed since.
 -- include: base lanes batches doubts
 local batch = load_batch(ARGV[1])
 local attempt = tonumber(ARGV[2])
-local in_doubt = batch and batch.phase == 'doubt' and batch.attempt == attempt
-if not in_doubt and not is_current(batch, attempt, ARGV[3]) then return -1 end
+local looked = tonumber(ARGV[7])
 local n
-if in_doubt then
+if looked then
+  if not batch or batch.attempt ~= attempt or batch.phase ~= 'doubt' then return -1 end
+  if not is_fresh(batch, looked, ARGV[8], ARGV[9]) then return -1 end
   n = turn(batch, 'd', 'x')
+  record(batch, n, 'missing', '', ARGV[6])
   end_doubt(batch)
 else
+  if not is_current(batch, attempt, ARGV[3]) then return -1 end
   n = leave_sending(batch, 'x')
   call('HDEL', P .. ':sending', ARGV[3])
   record(batch, n, ARGV[4], ARGV[5], ARGV[6])

@@ -15,7 +15,7 @@ if seal ~= ARGV[8] then return { 0, 0 } end
 if call('HGET', P .. ':sending', taker) == batch.id .. ':' .. attempt then
   call('HDEL', P .. ':sending', taker)
 end
-know_run(batch, run)
+know_run(batch, attempt, run)
 call('HDEL', lane_key(batch.lane), 'refused')
 local is_known = is_proven(batch, attempt, '')
 local now_created, twice

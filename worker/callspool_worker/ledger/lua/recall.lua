@@ -15,7 +15,7 @@ end
 if not string.find(call('HGET', batch_key(batch.id), 'h') or '', '[' .. attempt .. ',', 1, true) then
   call('HSETNX', batch_key(batch.id), 'm' .. attempt, found)
 end
-know_run(batch, ARGV[3])
+know_run(batch, attempt, ARGV[3])
 local is_known = is_proven(batch, attempt, '')
 local created, twice, new = prove(batch, attempt, found, ARGV[3], ARGV[4], 'recalled')
 if new > 0 then

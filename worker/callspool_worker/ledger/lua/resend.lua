@@ -15,10 +15,7 @@ local batch = load_batch(ARGV[1])
 if not batch or batch.attempt ~= tonumber(ARGV[2]) or batch.phase ~= 'doubt' then return -1 end
 local delay, size, looked, places = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[7]), ARGV[10]
 
-if looked then
-  if NOW - looked > tonumber(ARGV[9]) then return -1 end
-  if call('HGET', batch_key(batch.id), 'seen') ~= ARGV[8] then return -1 end
-end
+if looked and not is_fresh(batch, looked, ARGV[8], ARGV[9]) then return -1 end
 
 -- Only some places: the others keep a letter aside, until these have moved out.
 local kept = ''

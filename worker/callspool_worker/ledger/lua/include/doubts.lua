@@ -1,6 +1,8 @@
 -- Documents in doubt, by space, since a space is read back as a whole. P:doubts:<SPACE> holds its
 -- batches by the time they came there, P:proofs when each such space is looked at next; <SPACE> is
 -- `account|space token`. Needs: lanes batches
+local RUNS_KNOWN_MS = 3600000
+
 local function space_of(batch)
   -- Of a batch that was settled long ago the lane may be gone: nothing of it is in doubt.
   return batch.account .. '|' .. (call('HGET', lane_key(batch.lane), 'space') or '')
@@ -12,11 +14,18 @@ local function begin_doubt(batch)
   call('HSET', batch_key(batch.id), 'phase', 'doubt', 'doubted', NOW, 'changed', NOW)
   call('ZADD', P .. ':doubts:' .. space, NOW, batch.id)
   call('ZADD', P .. ':proofs', 'LT', NOW, space)
+  call('PERSIST', P .. ':runs:' .. space)
+end
+
+-- May a look still say what is missing? Not once it is old, or if something has changed since.
+local function is_fresh(batch, looked, found, good_for)
+  return NOW - looked <= tonumber(good_for) and call('HGET', batch_key(batch.id), 'seen') == found
 end
 
 -- Nothing is to be read back there any more.
 local function rest_space(space)
   if call('EXISTS', P .. ':doubts:' .. space) == 1 then return false end
+  call('PEXPIRE', P .. ':runs:' .. space, RUNS_KNOWN_MS)
   if call('HEXISTS', P .. ':gates', 'unread:' .. space) == 1 then return false end
   call('ZREM', P .. ':proofs', space)
   call('HDEL', P .. ':unreadable', space)

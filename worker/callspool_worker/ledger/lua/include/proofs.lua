@@ -2,20 +2,11 @@
 -- parts too that their batch was split into meanwhile; what is being sent again is settled when that
 -- attempt ends. An attempt may be proven bit by bit: t<A>, then t<A>.2, and so on.
 -- Needs: lanes batches doubts
-local RUNS_KNOWN, RUNS_KNOWN_MS = 20000, 3600000
+local RUNS_KNOWN, RUNS_KNOWN_IN_DOUBT = 20000, 200000
 
 local function ones(mask)
   local _, n = string.gsub(mask, '1', '1')
   return n
-end
-
--- Remembers for a while whose a run is, so that no other attempt takes it for its own.
-local function know_run(batch, run)
-  if run == '' then return end
-  local key = P .. ':runs:' .. space_of(batch)
-  call('ZADD', key, NOW, run)
-  call('ZREMRANGEBYRANK', key, 0, -RUNS_KNOWN - 1)
-  call('PEXPIRE', key, RUNS_KNOWN_MS)
 end
 
 local function is_proven(batch, attempt, nth)
@@ -99,6 +90,18 @@ local function began(batch, attempt)
   if batch.attempt == tonumber(attempt) then return batch.taken end
   local history = call('HGET', batch_key(batch.id), 'h') or ''
   return string.match('\n' .. history, '\n%[' .. attempt .. ',(%d+),') or NOW
+end
+
+-- Remembers for a while whose a run is, so that no other attempt takes it for its own: with the
+-- time of its attempt, which the server's clock can be compared with however late the proof came.
+-- While something of the space is in doubt nothing is forgotten that could be taken for its run.
+local function know_run(batch, attempt, run)
+  if run == '' then return end
+  local space = space_of(batch)
+  local key, in_doubt = P .. ':runs:' .. space, call('EXISTS', P .. ':doubts:' .. space) == 1
+  call('ZADD', key, began(batch, attempt), run)
+  call('ZREMRANGEBYRANK', key, 0, -(in_doubt and RUNS_KNOWN_IN_DOUBT or RUNS_KNOWN) - 1)
+  if not in_doubt then call('PEXPIRE', key, RUNS_KNOWN_MS) end
 end
 
 -- Calls `each` for the parts that found places of the batch have moved into.
