@@ -77,6 +77,7 @@ _OUTCOMES = {
     "put_back 60000": 2,
     "split": 5,
     "bury": 2,
+    "bury_missing": 2,
     "proven 0": 3,
     "proven 1": 3,
     "resend 2": 2,

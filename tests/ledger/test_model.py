@@ -21,7 +21,16 @@ from callspool.identity import Scope
 from callspool.ledger.readings import Readings
 from callspool.ledger.selector import Selector
 from callspool.scripts import Call
-from callspool_worker.ledger import Delivery, Group, LaneKey, Limits, Taken, calls, operator_calls
+from callspool_worker.ledger import (
+    Delivery,
+    Group,
+    LaneKey,
+    Limits,
+    Look,
+    Taken,
+    calls,
+    operator_calls,
+)
 from callspool_worker.ledger.operator_calls import Asked
 from tests.ledger.model import UNSETTLED, Attempt, Document, Model
 from tests.ledger.snapshot import Snapshot
@@ -154,7 +163,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def report(self, what: str, which: int) -> None:
         """Of one of the attempts that it may concern, or else of one that it does not."""
         name, *details = what.split()
-        wanted = {"created_late": "over", "resend": "doubt", "proven": "doubt"}.get(name, "sending")
+        in_doubt = name in {"resend", "proven", "bury_missing"}
+        wanted = "over" if name == "created_late" else "doubt" if in_doubt else "sending"
         attempts = [one for one in self.model.attempts if one.state == wanted and not one.is_proven]
         for attempt in (attempts or self.model.attempts)[-1 - which :][:1]:
             getattr(self, name)(attempt, *map(int, details))
@@ -207,8 +217,15 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def bury(self, attempt: Attempt) -> None:
         call = calls.bury(0, attempt.taken, outcome="rejected", code="400", detail="no")
-        end = self.model.end_doubt if attempt.state == "doubt" else self.model.end
-        assert self.run(call) == end(attempt, "x")
+        assert self.run(call) == self.model.end(attempt, "x")
+
+    def bury_missing(self, attempt: Attempt) -> None:
+        batch, number = attempt.taken.batch, attempt.number
+        self.run(calls.observe(0, batch, number, found="nothing", held=""))
+        stale, fresh = Look(0, "nothing"), Look(2**42, "nothing")
+        assert self.run(calls.bury_missing(0, batch, number, stale, "no")) == -1
+        call = calls.bury_missing(0, batch, number, fresh, "no")
+        assert self.run(call) == self.model.end_doubt(attempt, "x")
 
     def resend(self, attempt: Attempt, size: int) -> None:
         batch, number = attempt.taken.batch, attempt.number

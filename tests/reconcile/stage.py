@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+import msgspec
 import redis
 
 from callspool_sandbox.process import SandboxProcess
 from callspool_worker import body, strays
-from callspool_worker.answers import Answer
+from callspool_worker.answers import Answer, Answered
 from callspool_worker.api import UnpodApi
 from callspool_worker.decisions import AttemptView, decide
 from callspool_worker.ledger import LaneKey, Taken, calls
 from callspool_worker.reconcile import Prover, Proving
 from callspool_worker.recording import Recorder
-from tests.support.ledgers import LANE, LedgerUnderTest, group
+from tests.support.ledgers import LANE, LedgerUnderTest, P, group
 
 QUIET = 0.6
 """Seconds of quiet in these tests."""
@@ -62,16 +63,21 @@ class Stage:
         self.recorder = Recorder(self.ledger)
         self._takers = itertools.count(1)
         self.reads: list[tuple[str, ...]] = []
+        self.after_reading: list[Callable[[], None]] = []
         how = Proving(("default",), quiet, quiet_answered, MAX_ATTEMPTS, resend_unproven, 3600)
         self.prover = Prover(self.ledger, self._get, how)
 
     def _get(self, account: str, path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
         self.reads.append(path)
-        return self.api.get(account, path, query)
+        answer = self.api.get(account, path, query)
+        while self.after_reading:
+            self.after_reading.pop()()
+        return answer
 
     def accept(self, ids: list[str], lane: LaneKey = LANE) -> None:
         documents = [
-            f'{{"name":"Ada","contact_number":"+14155550100","document_id":"{one}"}}'.encode()
+            b'{"name":"Ada","contact_number":"+14155550100","document_id":%b}'
+            % msgspec.json.encode(one)
             for one in ids
         ]
         self.spool.accept(replace(group(ids, lane), documents=documents))
@@ -128,7 +134,8 @@ class Stage:
     def end_rest(self) -> None:
         """Whatever rests may be taken now."""
         due = self.spool.client.zrange("callspool:{0}:due", 0, -1)
-        self.spool.client.zadd("callspool:{0}:due", dict.fromkeys(due, 0))
+        if due:
+            self.spool.client.zadd("callspool:{0}:due", dict.fromkeys(due, 0))
         self.ledger.run([calls.sweep(0, self.ledger.limits)])
 
     def states(self, ids: list[str], lane: LaneKey = LANE) -> str:
@@ -137,6 +144,26 @@ class Stage:
     def made(self) -> Counter[str]:
         """How often each document was created."""
         return Counter(self.sandbox.created())
+
+    def taken_again(self) -> bool:
+        """Whether anything would be sent now."""
+        return self.ledger.take("nobody:1", ["default"]) is not None
+
+    def held(self, taken: Taken) -> str:
+        """Why a batch cannot be proven, as the operator sees it; "" while it can."""
+        return (self.spool.client.hget(f"{P}:b{taken.batch}", "held") or b"").decode()
+
+    def be_called_by_others(self, *ids: str, space: str = "SPACE", **fields: object) -> str:
+        """Another system creates a run in the same space."""
+        documents = [
+            {"name": "Bob", "contact_number": "+14155550101", "document_id": one, **fields}
+            for one in ids
+        ]
+        content = msgspec.json.encode({"pilot": "p", "context": "c", "documents": documents})
+        answer = self.api.create("default", space, content)
+        assert isinstance(answer, Answered), answer
+        assert isinstance(answer.json, dict)
+        return str(answer.json["data"]["run_id"])
 
     def close(self) -> None:
         self.api.close()

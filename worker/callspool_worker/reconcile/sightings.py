@@ -28,8 +28,8 @@ class RunSeen:
 class TaskSeen:
     """A task: its id, the document that it was made from, and whose it is.
 
-    ``mark`` names the ledger and the attempt, ``scope_tag`` the scope; None where nothing does. ``ref_id``:
-    what the API calls the document elsewhere, if that is another word.
+    ``mark`` names the ledger and the attempt, ``scope_tag`` the scope; None where nothing does.
+    ``ref_id``: what the API calls the document elsewhere, if that is another word.
     """
 
     task_id: str
