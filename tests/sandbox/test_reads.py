@@ -127,3 +127,34 @@ def test_a_skewed_server_is_skewed_in_its_date_header_and_its_times(odd: Client)
 def test_the_status_of_a_create_answer_can_be_an_object(odd: Client) -> None:
     data = odd.create("a", "b").json()["data"]
     assert data["status"] == dict.fromkeys(data["task_ids"], "pending")
+
+
+def test_lists_can_be_those_of_a_server_that_pages_and_counts_in_its_own_way(
+    start: StartSandbox,
+) -> None:
+    ignoring = start(faults='[server]\npages = "ignored"\ncounts = false\nmax_page_size = 2\n')
+    clamping = start(faults='[server]\npages = "clamped"\nmax_page_size = 2\n')
+    for client in (ignoring, clamping):
+        for identity in "abc":
+            client.create(identity, space="WAYS")
+    first, second = (ignoring.read("spaces/WAYS/runs/", page=page).json() for page in (1, 2))
+    assert first == second
+    assert "count" not in first
+    assert len(clamping.runs("WAYS", page=2)) == 1
+    assert clamping.runs("WAYS", page=2) == clamping.runs("WAYS", page=9)
+
+
+def test_tasks_can_show_less_of_their_documents_and_runs_another_clock(start: StartSandbox) -> None:
+    known = start(faults='[server]\ninput = "known"\ncreated_shift = 19800\ncreated_zone = ""\n')
+    nothing = start(faults='[server]\ninput = "none"\n')
+    for client in (known, nothing):
+        client.create("a", space="LESS")
+    (task,) = known.tasks("LESS")
+    assert task["ref_id"] == "a"
+    assert "callspool_attempt" not in task["input"]
+    assert task["input"]["document_id"] == "a"
+    (run,) = known.runs("LESS")
+    ahead = datetime.fromisoformat(run["created"]).replace(tzinfo=UTC).timestamp() - time.time()
+    assert abs(ahead - 19800) < 60
+    (bare,) = nothing.tasks("LESS")
+    assert (bare["input"], "ref_id" in bare) == ({}, False)

@@ -61,8 +61,8 @@ class Page:
 class _List(Generic[Entry]):
     """What was seen of a list so far, and whether that is all of it.
 
-    New entries only push the others on, so whoever has seen as many as there were at the first
-    page has seen all of those.
+    New entries only push the others on, so whoever reads to the end has seen all that were there
+    at the first page.
     """
 
     parse: Callable[[object], Entry | None]
@@ -89,7 +89,7 @@ class _List(Generic[Entry]):
 
     @property
     def is_whole(self) -> bool:
-        return bool(self.counts) and len(self.seen) >= self.counts[0]
+        return bool(self.counts) and len(self.seen) >= self.counts[-1]
 
     def end(self) -> None:
         """No further page: nothing that was counted may be left out."""
