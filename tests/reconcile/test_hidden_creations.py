@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from callspool_worker.ledger import calls
+from callspool_worker.ledger import Look, calls
 from tests.reconcile.conftest import SetUp
 from tests.reconcile.faults import fault, server
 from tests.reconcile.stage import QUIET, Stage
@@ -195,3 +195,63 @@ def test_a_late_answer_after_documents_were_sent_again_keeps_both_and_is_counted
     assert len(entry.runs_of(old.attempt)) == len(entry.runs_of(new.attempt)) == 1
     assert stage.spool.counts()["created_twice"] == 10
     stage.spool.check()
+
+
+def test_what_an_earlier_attempt_created_after_all_is_not_sent_a_third_time(set_up: SetUp):
+    stage = set_up(fault("before", times=3))
+    stage.accept(IDS)
+    old = stage.send()
+    time.sleep(QUIET)
+    stage.look()
+    stage.end_rest()
+    stage.send()
+    assert stage.states(IDS) == "d" * 10
+    stage.post(old)  # the third fault
+    stage.post(old)  # the first attempt's request arrives after all
+    stage.look()
+    assert stage.states(IDS) == "c" * 10
+    entry = stage.ledger.batches([old.batch])[old.batch][0]
+    assert {proof[2] for place in range(10) if (proof := entry.proof(place))} == {old.attempt}
+    assert not stage.taken_again()
+
+
+def test_what_a_batch_created_late_is_found_for_its_parts(set_up: SetUp):
+    stage = set_up(fault("before", times=3))
+    stage.accept(IDS)
+    old = stage.send()
+    stage.ledger.run([calls.resend(0, old.batch, old.attempt, delay_ms=0, size=5, tries=1)])
+    stage.send()
+    stage.send()
+    assert stage.states(IDS) == "d" * 10
+    stage.post(old)
+    stage.look()
+    assert stage.states(IDS) == "c" * 10
+    stage.spool.check()
+    assert not stage.taken_again()
+
+
+def test_the_run_that_an_answer_named_counts_whatever_its_date(set_up: SetUp):
+    ways = server(created_shift=-3600.0)
+    stage = set_up(ways + fault("after", name="partial", created=3) + fault("before"))
+    stage.accept(IDS)
+    stage.send()
+    stage.accept(["other-1"])
+    stage.send()
+    time.sleep(QUIET)
+    stage.look()
+    assert stage.states(IDS) == "c" * 10
+
+
+def test_a_look_that_saw_something_else_than_the_last_one_says_nothing(set_up: SetUp):
+    stage = set_up(fault("before"))
+    stage.accept(IDS)
+    taken = stage.send()
+    begun = stage.spool.client.time()[0] * 1000
+    held = taken.batch, taken.attempt
+    stage.ledger.run([calls.observe(0, *held, found="a run", held="")])
+    for look in (Look(begun, "nothing"), Look(begun - 31_000, "a run")):
+        again = calls.resend(0, *held, delay_ms=0, size=10, tries=1, look=look)
+        bury = calls.bury_missing(0, *held, look, "missing")
+        assert stage.ledger.run([again, bury]) == [-1, -1]
+    again = calls.resend(0, *held, delay_ms=0, size=10, tries=1, look=Look(begun, "a run"))
+    assert stage.ledger.run([again]) == [10]

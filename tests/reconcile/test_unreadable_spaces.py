@@ -141,6 +141,17 @@ def test_a_run_that_never_answers_ends_the_look_at_first_and_spoils_no_other_dou
     assert stage.states(["bad-1", *IDS]) == "d" + "c" * 10
 
 
+def test_a_run_that_cannot_be_read_for_now_is_not_sent_again_where_the_policy_is_to(
+    set_up: SetUp,
+):
+    denied = on_reads(status=206, on="tasks", times=None)
+    stage = set_up(fault("after") + denied, resend_unproven=True, quiet=0, quiet_answered=0)
+    stage.accept(IDS)
+    taken = stage.send()
+    stage.look(2)
+    assert (stage.states(IDS), "cannot be read" in stage.held(taken)) == ("d" * 10, True)
+
+
 @pytest.mark.parametrize(
     "strange",
     [

@@ -105,7 +105,7 @@ class Conclusion:
         step = calls.proven(
             self._partition,
             question.batch,
-            question.attempt,
+            found.attempt,
             question.seal,
             run_id=found.run_id,
             ids=list(tasks.values()),
@@ -119,7 +119,7 @@ class Conclusion:
             _log.info(
                 "batch %d, attempt %d: %d documents in doubt are proven to be created, in run %s",
                 question.batch,
-                question.attempt,
+                found.attempt,
                 reply[0],
                 found.run_id,
             )

@@ -67,7 +67,7 @@ class Inquiry:
             questions = self._questions()
         if not questions:
             return 1.0, True
-        begin = min(question.sent_ms for question in questions)
+        begin = min(question.begin_ms for question in questions)
         known = self._ledger.known_runs(self._space.key, begin - KNOWN_BEFORE_MS)
         survey = Survey(
             self._reader,

@@ -101,6 +101,8 @@ def _may_be(question: Question, task: TaskSeen) -> bool:
 
 def _is_strange(question: Question, task: TaskSeen) -> bool:
     """Whether a task in a run of the attempt's own belongs to none of its documents."""
+    if task.mark in question.earlier:
+        return False  # that attempt may have held others, too
     if question.mark is not None and task.mark is not None and task.mark != question.mark:
         return True
     return place_of(question, task) is None
@@ -139,13 +141,25 @@ def _found(
                 continue
             placed[place] = tasks[place] = task_id
         if tasks:
-            found.append(Found(run.seen.run_id, dict(sorted(tasks.items())), claimed))
+            found.append(
+                Found(
+                    run.seen.run_id,
+                    dict(sorted(tasks.items())),
+                    claimed,
+                    _attempt_of(question, run),
+                )
+            )
     return tuple(found), twice
+
+
+def _attempt_of(question: Question, run: RunRead) -> int:
+    marks = (task.mark for task in run.tasks if task.mark is not None)
+    return question.earlier.get(next(marks, ""), question.attempt)
 
 
 def _own_tasks(question: Question, tasks: Iterable[TaskSeen]) -> Iterable[tuple[int, str]]:
     for task in tasks:
-        if task.mark is not None and question.mark is not None and task.mark != question.mark:
+        if task.mark is not None and question.mark is not None and task.mark not in question.marks:
             continue
         place = place_of(question, task)
         if place is not None:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from callspool.ledger.entries import BatchEntry
 
 
+EARLIER_MS = 600_000
+"""Milliseconds before an attempt in which earlier ones may have begun that are asked about, too."""
+
+
 class _Identified(msgspec.Struct):
     document_id: str = ""
 
@@ -29,6 +33,12 @@ def question_of(
     if entry.phase != "doubt" or len(documents) != len(entry.states):
         return None
     asked = entry.question
+    before = [
+        line
+        for line in entry.history
+        if line.attempt != entry.attempt and line.taken_ms >= entry.taken_ms - EARLIER_MS
+    ]
+    marked = entry.is_marked and bool(before)
     return Question(
         batch=number,
         attempt=entry.attempt,
@@ -45,6 +55,10 @@ def question_of(
         size=len(entry.states),
         own_runs=entry.runs_of(entry.attempt),
         held=entry.held,
+        earlier={body.attempt_word(ledger_id, line.attempt): line.attempt for line in before}
+        if marked
+        else {},
+        first_ms=min(line.taken_ms for line in before) if marked else None,
     )
 
 

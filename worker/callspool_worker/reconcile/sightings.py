@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -83,25 +83,41 @@ class Question:
     """Runs that were proven to be this attempt's before: more may have appeared in them."""
     held: str = ""
     """Why the last look could not prove it, or ""."""
+    earlier: Mapping[str, int] = field(default_factory=dict)
+    """Marks of earlier attempts of the same documents: what these created late counts as well."""
+    first_ms: int | None = None
+    """When the first of them began, by Redis' clock; None if there was none."""
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """The marks that speak for these documents."""
+        return frozenset(self.earlier) | ({self.mark} if self.mark else set())
+
+    @property
+    def begin_ms(self) -> int:
+        """No run that is asked about began before, by Redis' clock."""
+        return self.sent_ms if self.first_ms is None else self.first_ms
 
     def owns(self, run: RunRead) -> bool:
-        """Whether a run is certainly this attempt's, whatever any clock says."""
+        """Whether a run is certainly of these documents, whatever any clock says."""
         run_id = run.seen.run_id
         if run_id == self.run_id or run_id in self.own_runs:
             return True
-        return self.mark is not None and any(task.mark == self.mark for task in run.tasks)
+        return any(task.mark in self.marks for task in run.tasks)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """Documents of an attempt that were created in one run: place → task id.
 
-    ``claimed``: only the documents tell that the run is this attempt's.
+    ``claimed``: only the documents tell that the run is this attempt's. ``attempt``: the one that
+    created them.
     """
 
     run_id: str
     tasks: Mapping[int, str]
-    claimed: bool = False
+    claimed: bool
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)

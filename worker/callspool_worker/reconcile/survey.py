@@ -76,7 +76,7 @@ class Survey:
         self._now = now
         self._quiet_of = quiet_of
         self._patient = patient
-        self._wanted_marks = {question.mark for question in questions if question.mark}
+        self._wanted_marks = {mark for question in questions for mark in question.marks}
         self._wanted_ids = {one for question in questions for one in question.places}
         self._tasks_kept = 0
         self.clocks = Clocks(0.0, 0.0)
@@ -111,7 +111,7 @@ class Survey:
 
     def _runs(self) -> dict[str, RunSeen]:
         """The runs back to the oldest attempt, and not much further."""
-        begin = min(each.sent_ms for each in self._questions if not each.run_id)
+        begin = min(each.begin_ms for each in self._questions if not each.run_id)
         found: dict[str, RunSeen] = {}
         for page in self._reader.runs():
             found.update((run.run_id, run) for run in page)

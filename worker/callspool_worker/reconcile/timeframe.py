@@ -46,7 +46,7 @@ class Clocks:
             return True
         until = question.since_ms / 1000 + quiet
         latest, earliest = run.created - self.low, run.created - self.high
-        return question.sent_ms / 1000 - self.slack <= latest and earliest <= until + self.slack
+        return question.begin_ms / 1000 - self.slack <= latest and earliest <= until + self.slack
 
     def is_before(self, run: RunSeen, moment_ms: float) -> bool:
         """Whether a run certainly began before a moment of Redis' clock."""
