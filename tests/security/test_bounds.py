@@ -13,7 +13,7 @@ from callspool_worker.api.accounts import Access
 from callspool_worker.reconcile.parsing import LONGEST_NAME, run_seen, task_seen
 from callspool_worker.reconcile.reading import MOST_ENTRIES, SpaceReader, Unreadable
 from callspool_worker.reconcile.sightings import Question, RunSeen
-from callspool_worker.reconcile.survey import Marks, Survey
+from callspool_worker.reconcile.survey import Memory, Survey
 from callspool_worker.reply import code_of, is_id
 from callspool_worker.wording import words_of
 from tests.api.conftest import TOKEN, FakeAccount, Hidden
@@ -73,7 +73,7 @@ def test_runs_without_end_of_tasks_are_unreadable() -> None:
         batch=1, attempt=1, seal="", lane_id="", places={"crm-2": 0}, open=frozenset({0}),
         mark=None, run_id=None, answered=True, sent_ms=0, since_ms=0, tries=1, size=1,
     )  # fmt: skip
-    survey = Survey(reader, [question], {}, Marks(), lambda: 0.0, lambda _: 0.0)
+    survey = Survey(reader, [question], {}, Memory(), lambda: 0.0, lambda _: 0.0)
     with pytest.raises(Unreadable, match="500,000 tasks"):
         survey.read()
 
