@@ -165,7 +165,7 @@ def test_nothing_that_workers_write_under_faults_holds_a_secret(
         assert PASSWORD.encode() not in written_somewhere
     for outside_of_redis in (seen, logs):
         assert not secrets_in(outside_of_redis)
-    # An operator who asks reads the API's own words, whoever they name; numbers are masked there too.
+    # An operator who asks reads the API's own words, whoever they name; numbers are masked.
     assert not {*secrets_in(output)} - {NAME, "Quackenbush"}
     # In Redis people are where documents are, and nowhere else.
     of_documents = tuple(
