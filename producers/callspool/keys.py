@@ -34,6 +34,8 @@ P:proofs               zset    spaces with documents in doubt by when they are r
 P:looking              hash    space → until when, and who reads it back
 P:unreadable           hash    space → since when it could not be read back
 P:runs:<SPACE>         zset    runs whose documents are known, by when that was recorded (bounded)
+P:vouched              hash    space → when an operator confirmed documents last without naming the
+                               run, and no mark told whose it is
 P:dead                 zset    batches with dead documents that may be replayed, by that time
 P:due                  zset    what has to be looked at, by Redis time in milliseconds: ``L<LANE>``
                                linger, ``B<B>`` backoff, ``G<GATE>`` probe, ``T<ACCOUNT>`` throttle

@@ -83,6 +83,11 @@ COMMANDS = {
         "callspool_worker.commands.dead:dead",
         "List, replay and drop what cannot be sent.",
     ),
+    "doubts": Entry(
+        "callspool_worker.commands.doubts:doubts",
+        "List, confirm and resend what nobody could prove.",
+        WORKER,
+    ),
     "journal": Entry(
         "callspool.cli.journal:journal",
         "List who changed what, and when.",

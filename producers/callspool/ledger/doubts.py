@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from callspool import keys
+from callspool.ledger.selector import Selector
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +27,21 @@ def read_is_proving(partition: int, accounts: Sequence[str]) -> Reading[bool]:
     return any(phase == b"doubt" and not held for phase, held in replies)
 
 
+def doubtful_spaces(partition: int, selector: Selector) -> Reading[list[str]]:
+    """The round trip that lists the spaces with documents in doubt that a selector may mean."""
+    (spaces,) = yield [("ZRANGE", f"{keys.prefix(partition)}:proofs", 0, -1)]
+    names = [space.decode() for space in spaces] if isinstance(spaces, list) else []
+    return [name for name in names if _may_mean(selector, *name.split("|", 1))]
+
+
+def _may_mean(selector: Selector, account: str, space_token: str = "") -> bool:
+    return selector.account in {None, account} and selector.space_token in {None, space_token}
+
+
 def read_doubtful(partition: int, accounts: Sequence[str]) -> Reading[list[int]]:
     """The round trips that list the batches in doubt of these accounts, space by space."""
     base = keys.prefix(partition)
-    (spaces,) = yield [("ZRANGE", f"{base}:proofs", 0, -1)]
-    names = [space.decode() for space in spaces] if isinstance(spaces, list) else []
+    names = yield from doubtful_spaces(partition, Selector())
     wanted = [name for name in names if name.partition("|")[0] in accounts]
     asked: list[Command] = [("ZRANGE", f"{base}:doubts:{name}", 0, BATCHES - 1) for name in wanted]
     replies: list[Any] = (yield asked) if asked else []

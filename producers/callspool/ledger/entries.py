@@ -23,6 +23,9 @@ STATES = {
 }
 """The letters of documents, and the states they stand for; `h`: in doubt, and not provable now."""
 
+NOTHING = "nothing"
+"""What a look at the API found of an attempt (`seen`) where nothing is there."""
+
 _decode = msgspec.json.Decoder().decode
 
 
@@ -37,6 +40,18 @@ class HistoryLine:
     outcome: str
     code: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """An operator's word that documents of an attempt were created; ``places`` is a mask."""
+
+    attempt: int
+    places: str
+    run_id: str
+    task_id: str
+    at_ms: float
+    by: str
 
 
 @dataclass(frozen=True)
@@ -99,6 +114,17 @@ class BatchEntry:
         return self._number("doubted")
 
     @property
+    def changed_ms(self) -> int:
+        """Since when looks at the API find the same of documents in doubt."""
+        return self._number("changed")
+
+    @property
+    def has_found(self) -> bool | None:
+        """Whether the last look found something that may be theirs; None before the first."""
+        seen = self._text("seen")
+        return seen != NOTHING if seen else None
+
+    @property
     def states(self) -> str:
         """A letter (`STATES`) for each place."""
         return self._text("s")
@@ -141,8 +167,11 @@ class BatchEntry:
         """When the document expires, 0 if never; known while the batch is not settled."""
         return _run_value(self._text("x"), place)
 
-    def proof(self, place: int) -> tuple[str, str | None, int] | None:
-        """Run id, task id and attempt that created the document at a place, if one did."""
+    def proof(self, place: int) -> tuple[str | None, str | None, int] | None:
+        """Run id, task id and attempt that created the document at a place, if one did.
+
+        The ids are None where an operator confirmed it without them.
+        """
         for attempt, name in self._proofs:
             covered = self._text(f"p{name}") or self._text(f"m{attempt}")
             if covered and covered[place : place + 1] != "1":
@@ -150,7 +179,12 @@ class BatchEntry:
             at = covered[:place].count("1") if covered else place
             task_id = task_ids.unpack_one(self.fields[f"t{name}"], at)
             return self._text(f"r{name}"), task_id, attempt
-        return None
+        word = self.word(place)
+        return (word.run_id or None, word.task_id or None, word.attempt) if word else None
+
+    def word(self, place: int) -> Word | None:
+        """What an operator said of the document at a place, if one confirmed it."""
+        return next((word for word in self._said if word.places[place : place + 1] == "1"), None)
 
     def was_sent(self, attempt: int, place: int) -> bool:
         """Whether an attempt of this batch held the document at a place."""
@@ -160,13 +194,20 @@ class BatchEntry:
     def created_ms(self, place: int) -> int:
         """When the creation of the document at a place was recorded; 0 if it was not."""
         found = self.proof(place)
-        return self._ended_ms.get(found[2], 0) if found else 0
+        if found is None:
+            return 0
+        word = self.word(place)
+        return self._ended_ms.get(found[2], int(word.at_ms) if word else 0)
 
     def runs_of(self, attempt: int) -> frozenset[str]:
         """The runs in which documents of an attempt were found to be created."""
         return frozenset(
             self._text(f"r{name}") for number, name in self._proofs if number == attempt
         )
+
+    @cached_property
+    def _said(self) -> list[Word]:
+        return [Word(*_decode(line)) for line in self._text("said").splitlines()]
 
     @cached_property
     def _accepted(self) -> tuple[int, str]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from callspool.ledger.driving import Reading
+    from callspool.ledger.entries import HistoryLine
     from callspool.ledger.views import JournalEntry
     from callspool.scripts import Command
 
@@ -157,6 +158,12 @@ def _attempts(place: Place, batch: BatchEntry) -> int:
     return sent + (place.letter == "s")
 
 
+def _concerns(line: HistoryLine, place: Place, batch: BatchEntry) -> bool:
+    if line.outcome == "confirmed" and batch.word(place.place) is None:
+        return False
+    return batch.was_sent(line.attempt, place.place)
+
+
 def _story(
     scope: Scope,
     document_id: str,
@@ -177,7 +184,7 @@ def _story(
             seconds=(line.ended_ms - line.taken_ms) / 1000,
         )
         for line in batch.history
-        if batch.was_sent(line.attempt, place.place)
+        if _concerns(line, place, batch)
     ]
     return Story(
         scope=scope,

@@ -20,8 +20,8 @@ def next_step(document_id: str, letter: str, batch: BatchEntry, gate: GateView |
         return _waiting(batch, gate)
     return {
         "s": "It is being sent; the answer will be recorded.",
-        "d": _in_doubt(batch),
-        "h": _in_doubt(batch),
+        "d": _in_doubt(document_id, batch),
+        "h": _in_doubt(document_id, batch),
         "c": "The API has it; the call itself is the API's business.",
         "x": "It is not sent again by itself: correct the document and enqueue it anew, or"
         f" `callspool dead replay --document-id {shlex.quote(document_id)}` sends it as it is.",
@@ -31,16 +31,18 @@ def next_step(document_id: str, letter: str, batch: BatchEntry, gate: GateView |
     }[letter]
 
 
-def _in_doubt(batch: BatchEntry) -> str:
+def _in_doubt(document_id: str, batch: BatchEntry) -> str:
     if not batch.held:
         return (
             "It may have been created: workers read its space back, and send it again only when"
-            " it is proven that it was not."
+            " it is proven that it was not (callspool doubts list tells how that stands)."
         )
+    one = f"--document-id {shlex.quote(document_id)}"
     return (
-        f"It may have been created, and nobody can prove whether ({batch.held}), so it is not"
-        " sent again; look into the space, or start workers with CALLSPOOL_ON_DOUBT=resend, which"
-        " may call somebody twice."
+        f"It may have been created, and no look at the API can prove whether ({batch.held}), so it"
+        f" is not sent again by itself: look into the space, then `callspool doubts confirm {one}`"
+        f" if it is there; `callspool doubts resend {one}` sends it again and may call somebody"
+        " twice."
     )
 
 

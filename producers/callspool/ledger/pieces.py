@@ -11,6 +11,7 @@ from callspool.scripts import load
 
 if TYPE_CHECKING:
     from callspool.ledger.driving import Reading
+    from callspool.scripts import Argument
 
 Row = TypeVar("Row")
 
@@ -18,12 +19,13 @@ PIECE = 1000
 """What one call looks at: a few milliseconds of Redis."""
 
 
-def read_pieces(partition: int, script: str, row: type[Row]) -> Reading[list[Row]]:
+def read_pieces(partition: int, script: str, row: type[Row], *more: Argument) -> Reading[list[Row]]:
     """All rows of a script that scans. What moves meanwhile may come twice."""
     found: list[Row] = []
     cursor: bytes | str = "0"
     while True:
-        call = load("callspool.ledger", script).call([keys.prefix(partition)], [cursor, PIECE])
+        args = [cursor, PIECE, *more]
+        call = load("callspool.ledger", script).call([keys.prefix(partition)], args)
         (reply,) = yield [call]
         if not isinstance(reply, list):
             raise TypeError(f"{script} answered {type(reply).__name__}, not a list")

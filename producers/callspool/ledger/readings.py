@@ -11,7 +11,7 @@ from callspool import keys
 from callspool.errors import QueueUnavailable
 from callspool.identity import Scope
 from callspool.ledger.dead import read_dead
-from callspool.ledger.doubts import read_is_proving
+from callspool.ledger.doubts import doubtful_spaces, read_is_proving
 from callspool.ledger.driving import drive, drive_async, read_replies
 from callspool.ledger.gates import read_gates
 from callspool.ledger.journal import read_journal
@@ -25,6 +25,7 @@ from callspool.ledger.lookup import (
     read_statuses,
     read_stories,
 )
+from callspool.ledger.open_doubts import read_doubt, read_doubts
 from callspool.ledger.reasons import read_reasons
 from callspool.ledger.refusals import read_refused, read_unreadable
 from callspool.ledger.summary import read_summary
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from callspool.ledger.selector import Selector
     from callspool.ledger.views import (
         DeadView,
+        DoubtView,
         GateView,
         JournalEntry,
         LaneView,
@@ -164,6 +166,25 @@ class Readings:
     def dead(self, selector: Selector, most: int) -> tuple[list[DeadView], int]:
         """The newest dead documents that may be replayed; and how many there are."""
         return self._run(read_dead(self._partition, selector, most))
+
+    def doubts(
+        self, selector: Selector, most: int, *, only_held: bool = False
+    ) -> tuple[list[DoubtView], int]:
+        """The documents that are in doubt for the longest time; and how many are in doubt.
+
+        ``only_held``: of those that no look at the API can prove.
+        """
+        return self._run(read_doubts(self._partition, selector, most, only_held=only_held))
+
+    def doubt(
+        self, document_id: str, selector: Selector, *, only_held: bool = False
+    ) -> list[DoubtView]:
+        """One document, in each scope of the selector where it is in doubt."""
+        return self._run(read_doubt(self._partition, document_id, selector, only_held=only_held))
+
+    def doubtful_spaces(self, selector: Selector) -> list[str]:
+        """The spaces with documents in doubt that a selector may mean, as the ledger names them."""
+        return self._run(doubtful_spaces(self._partition, selector))
 
     def journal(self, most: int) -> list[JournalEntry]:
         """What operators did last, the newest first."""

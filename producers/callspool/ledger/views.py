@@ -125,6 +125,30 @@ class DeadView:
 
 
 @dataclass(frozen=True, slots=True)
+class DoubtView:
+    """A document in doubt: since when and why, and how its proof stands.
+
+    ``held``: why no look at the API can prove it, or "". ``answered``: the API itself answered.
+    ``found``: whether the last look found something that may be its, None before the first;
+    ``changed_at``: since when that is so. ``next_look_at``: None while its space is being read.
+    ``unreadable_since``: since when its space could not be read back, if it cannot.
+    """
+
+    document_id: str
+    scope: Scope
+    lane: str
+    attempt: int
+    reason: str
+    since: datetime
+    held: str
+    answered: bool
+    found: bool | None
+    changed_at: datetime
+    next_look_at: datetime | None
+    unreadable_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """Why documents are in a state, dead or in_doubt, and how many; of the last batches only."""
 

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -15,10 +15,12 @@ from callspool.cli.connection import ledger_client
 from callspool.cli.progress import Progress, is_terminal
 from callspool.cli.wording import counted
 from callspool.settings import load_settings
-from callspool_worker.steering import Steering
+from callspool_worker.steering import Doubts, Steering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+Kind = TypeVar("Kind", Steering, Doubts)
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -29,12 +31,25 @@ def steering(redis_url: str | None, state_dir: str | None) -> Iterator[Steering]
 
     Raises what `ledger_client` raises.
     """
+    with _steps(Steering, redis_url, state_dir) as steer:
+        yield steer
+
+
+@contextmanager
+def doubting(redis_url: str | None, state_dir: str | None) -> Iterator[Doubts]:
+    """The same for what an operator decides about documents in doubt."""
+    with _steps(Doubts, redis_url, state_dir) as steer:
+        yield steer
+
+
+@contextmanager
+def _steps(kind: type[Kind], redis_url: str | None, state_dir: str | None) -> Iterator[Kind]:
     with ledger_client(redis_url, state_dir) as client, Progress(None, quiet=True) as progress:
 
         def tell(documents: int) -> None:
             progress.update(documents, lambda: counted(documents, "document"))
 
-        yield Steering(client, operator(), tell)
+        yield kind(client, operator(), tell)
 
 
 def operator() -> str:

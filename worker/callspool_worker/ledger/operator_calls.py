@@ -125,3 +125,50 @@ def drop_messages(partition: int, by: str, after: str, last: str, number: int, p
     return scripts.load("drop_messages").call(
         [keys.prefix(partition), dead], [after, last, piece, number, by]
     )
+
+
+def confirm(
+    partition: int,
+    asked: Asked,
+    space: str,
+    cursor: str,
+    *,
+    till_ms: int,
+    only_held: bool,
+    number: int,
+    piece: int,
+    run_id: str,
+) -> Call:
+    """Counts documents in doubt of a space and a selector as created, a piece a call."""
+    which = (space, cursor, piece, till_ms, int(only_held))
+    return _call("confirm", partition, *which, number, asked.by, asked.record, run_id)
+
+
+def confirm_one(
+    partition: int, asked: Asked, digest: bytes, number: int, *, run_id: str, task_id: str
+) -> Call:
+    """Counts one document in doubt as created."""
+    said = (run_id, task_id)
+    return _call("confirm_one", partition, digest, number, asked.by, asked.record, *said)
+
+
+def resend_unproven(
+    partition: int,
+    asked: Asked,
+    space: str,
+    cursor: str,
+    *,
+    till_ms: int,
+    only_held: bool,
+    number: int,
+    piece: int,
+) -> Call:
+    """Lets documents in doubt of a space and a selector wait again, a piece a call."""
+    which = (space, cursor, piece, till_ms, int(only_held))
+    by = (number, asked.by, asked.record)
+    return _call("resend_unproven", partition, *which, *by, WAKE_UPS_AT_MOST)
+
+
+def resend_one(partition: int, asked: Asked, digest: bytes, number: int) -> Call:
+    """Lets one document in doubt wait again."""
+    return _call("resend_one", partition, digest, number, asked.by, asked.record, WAKE_UPS_AT_MOST)

@@ -99,7 +99,8 @@ class Conclusion:
 
     def _record_found(self, question: Question, found: Found) -> bool:
         """Settles documents that were found; False if the run belongs to another attempt."""
-        tasks = {place: one for place, one in found.tasks.items() if place in question.open}
+        wanted = question.open | question.decided
+        tasks = {place: one for place, one in found.tasks.items() if place in wanted}
         if not tasks:
             return True
         step = calls.proven(

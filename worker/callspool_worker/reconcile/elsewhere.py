@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from callspool import keys
+from callspool.ledger.driving import read_replies
 from callspool_worker.reconcile.questions import sent_places
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ def sent_elsewhere(
     """For each question's batch, the documents in unmarked runs that other batches sent, too.
 
     Those in doubt and those under way count, as they are after the runs were read: whoever made
-    one of these runs is among them, or has told the ledger that it is its own.
+    one of these runs is among them, or has told the ledger that it is its own. Where an operator
+    confirmed documents of the space without naming their run, any run may be that one for attempts
+    that began before.
     """
     shown = frozenset(
         name
@@ -32,14 +36,24 @@ def sent_elsewhere(
     )
     if not shown:
         return {question.batch: frozenset() for question in questions}
+    vouched_ms = _vouched(ledger, space)
     senders: dict[str, set[int]] = {}
     for number, ids in _open(ledger, space, shown):
         for one in ids:
             senders.setdefault(one, set()).add(number)
     return {
-        question.batch: frozenset(one for one, who in senders.items() if who - {question.batch})
+        question.batch: shown
+        if question.sent_ms < vouched_ms
+        else frozenset(one for one, who in senders.items() if who - {question.batch})
         for question in questions
     }
+
+
+def _vouched(ledger: Ledger, space: SpaceLook) -> int:
+    """When an operator confirmed documents of the space without naming their run; 0 if never."""
+    name = f"{keys.prefix(ledger.partition)}:vouched"
+    (found,) = ledger.read(read_replies([("HGET", name, space.key)]))
+    return int(found) if isinstance(found, bytes) else 0
 
 
 def _open(

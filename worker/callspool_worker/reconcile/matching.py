@@ -12,15 +12,13 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from callspool.ledger.entries import NOTHING
 from callspool_worker.reconcile.sightings import Finding, Found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from callspool_worker.reconcile.sightings import Question, RunRead, TaskSeen
-
-NOTHING = "nothing"
-"""The observation of an attempt of which nothing is there."""
 
 OVERLAP = "another open attempt sent the same documents, and the API does not say whose task it is"
 SEVERAL = "several runs hold these documents, and the API does not say which one is this attempt's"

@@ -54,6 +54,11 @@ def question_of(
         tries=entry.tries,
         size=len(entry.states),
         own_runs=entry.runs_of(entry.attempt),
+        decided=frozenset(
+            place
+            for place, letter in enumerate(entry.states)
+            if letter == "-" or (letter == "c" and entry.word(place))
+        ),
         held=entry.held,
         earlier={body.attempt_word(ledger_id, line.attempt): line.attempt for line in before}
         if marked

@@ -81,6 +81,8 @@ class Question:
     size: int
     own_runs: frozenset[str] = frozenset()
     """Runs that were proven to be this attempt's before: more may have appeared in them."""
+    decided: frozenset[int] = frozenset()
+    """Places that an operator decided about meanwhile: what is found of them counts, too."""
     held: str = ""
     """Why the last look could not prove it, or ""."""
     earlier: Mapping[str, int] = field(default_factory=dict)

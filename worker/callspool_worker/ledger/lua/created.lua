@@ -5,7 +5,7 @@
 -- ARGV[5] packed task ids (callspool/ledger/task_ids.py)   ARGV[6] code
 -- ARGV[7] states that the take handed out   ARGV[8] seal of the batch
 -- Reply: {documents created now, documents that another attempt had created already}
--- include: base lanes batches doubts proofs
+-- include: base lanes batches doubts words proofs
 local attempt, taker, run, tasks, code = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
 local batch = load_batch(ARGV[1])

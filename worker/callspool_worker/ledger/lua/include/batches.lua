@@ -15,6 +15,7 @@
 --   doubted             in doubt: since when
 --   seen changed held   and what the last look found, since when that is so, and why no look can
 --                       prove it
+--   said                what operators confirmed (words.lua)
 --   proved              places that a late answer proved created while another attempt sends them
 --   h why proof         attempts so far, the last reason, what a proof has to go by
 --   to from             the parts that its `-` places moved into, runs of `batch*documents,` in the

@@ -1,7 +1,7 @@
 -- Proof of creation. It is never thrown away: it settles documents whatever their state, in the
 -- parts too that their batch was split into meanwhile; what is being sent again is settled when that
 -- attempt ends. An attempt may be proven bit by bit: t<A>, then t<A>.2, and so on.
--- Needs: lanes batches doubts
+-- Needs: lanes batches doubts words
 local RUNS_KNOWN, RUNS_KNOWN_IN_DOUBT = 20000, 200000
 
 local function ones(mask)
@@ -30,14 +30,14 @@ local function proven_by(batch, attempt)
 end
 
 -- Settles the places in `found`; returns the documents created now and those created already.
-local function settle_found(batch, found)
+local function settle_found(batch, found, said)
   local letters, proved, moved, created, twice = {}, {}, {}, 0, 0
   for place = 1, batch.n do
     local letter = string.sub(batch.s, place, place)
     local is_proved = string.sub(batch.proved or '', place, place) == '1'
     if string.sub(found, place, place) == '1' then
       if letter == 'c' or is_proved then
-        twice = twice + 1
+        twice = twice + (said[place] and 0 or 1)
       elseif letter == 's' then
         is_proved = true
       elseif letter ~= '-' then
@@ -136,7 +136,7 @@ local function prove(batch, attempt, found, run, tasks, code)
   found, tasks = without(found, tasks, known)
   if ones(found) == 0 then return 0, 0, 0 end
   local was_in_doubt = string.find(batch.s, 'd')
-  local created, twice = settle_found(batch, found)
+  local created, twice = settle_found(batch, found, said_of(batch, attempt, run))
   if ones(found) < batch.n then call('HSET', batch_key(batch.id), 'p' .. attempt .. nth, found) end
   call('HSET', batch_key(batch.id), 's', batch.s, 'r' .. attempt .. nth, run, 't' .. attempt .. nth, tasks)
   if was_in_doubt and not string.find(batch.s, 'd') then end_doubt(batch) end

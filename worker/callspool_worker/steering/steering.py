@@ -1,29 +1,21 @@
-"""What operators do to the ledger: each as many bounded steps as it takes."""
+"""What operators do to lanes, to documents that wait, and to what is dead."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from callspool.errors import QueueUnavailable
-from callspool.identity import digester
-from callspool.ledger.readings import Readings
 from callspool.ledger.views import GateView
-from callspool_worker.ledger import Ledger, LedgerUnavailable, Limits, operator_calls
+from callspool_worker.ledger import operator_calls
 from callspool_worker.ledger.operator_calls import Asked
+from callspool_worker.steering.steps import BATCHES, Steps, answering, number_of, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    import redis
-
-    from callspool.identity import Scope
     from callspool.ledger.selector import Selector
     from callspool.scripts import Call
-
-BATCHES = 50
-"""What one call of a script changes at most, about: some milliseconds of Redis."""
+    from callspool_worker.steering.steps import One
 
 GATES = 500
 MESSAGES = 10
@@ -45,29 +37,8 @@ class Resumed(NamedTuple):
     documents: int
 
 
-class One(NamedTuple):
-    """A document by its id in one scope: the letter it had, and whether it was changed."""
-
-    scope: Scope
-    letter: str
-    done: bool
-
-
-class Steering:
-    """The steps of one operator. Raises `QueueUnavailable` when Redis does not answer.
-
-    ``tell`` is called with how many documents are done, now and then.
-    """
-
-    def __init__(
-        self, client: redis.Redis, by: str, tell: Callable[[int], None] = lambda _: None
-    ) -> None:
-        self._ledger = Ledger(client, Limits())
-        self._by = by
-        self._tell = tell
-        self.readings = Readings(client)
-        with _answering():
-            self._ledger.open()
+class Steering(Steps):
+    """What one operator does to lanes, to what waits and to what is dead."""
 
     def pause(self, selector: Selector) -> Paused:
         """Stops sending what a selector means, now and later; what is being sent finishes."""
@@ -76,7 +47,7 @@ class Steering:
         known = [gate for gate in self.readings.gates() if gate.name == selector.name]
         documents = self.waiting(selector)[0]
         if new:
-            self._run_any(operator_calls.held(self._ledger.partition, _int(number), documents))
+            self._run_any(operator_calls.held(self._ledger.partition, number_of(number), documents))
         return Paused(known[0] if known else self._ended(selector), not new, documents)
 
     def _ended(self, selector: Selector) -> GateView:
@@ -100,7 +71,7 @@ class Steering:
             piece = inside[at : at + GATES]
             asked = Asked(self._by, selector)
             step = operator_calls.resume(self._ledger.partition, asked, number, piece)
-            number, *were_closed = map(_int, self._run(step))
+            number, *were_closed = map(number_of, self._run(step))
             opened += [gate for gate, was in zip(piece, were_closed, strict=True) if was]
         if number:
             self._run_any(operator_calls.held(self._ledger.partition, number, documents))
@@ -176,19 +147,6 @@ class Steering:
             if cursor == "0":
                 return done
 
-    def _one(self, verb: Callable[..., Call], document_id: str, selector: Selector) -> list[One]:
-        asked, number = Asked(self._by, selector, document_id), 0
-        found: list[One] = []
-        for scope in self.readings.scopes():
-            if not selector.covers(scope, ""):
-                continue
-            digest = digester(scope)(document_id)
-            letter, done, entry = self._run(verb(self._ledger.partition, asked, digest, number))
-            number = _int(entry)
-            if letter:
-                found.append(One(scope, _text(letter), bool(done)))
-        return found
-
     def _all_messages(self, verb: Callable[..., Call]) -> int:
         newest = self.readings.unreadable(1)
         after, number, done = "0", 0, 0
@@ -197,8 +155,8 @@ class Steering:
                 self._ledger.partition, self._by, after, newest[0].message, number, MESSAGES
             )
             last, changed, entry = self._run(step)
-            after, number = _text(last), _int(entry)
-            done += _int(changed)
+            after, number = text_of(last), number_of(entry)
+            done += number_of(changed)
         return done
 
     def _accounts(self, selector: Selector) -> list[str]:
@@ -206,37 +164,5 @@ class Steering:
             return [selector.account]
         if selector.lane is not None:
             return [scope.account for scope in self.readings.scopes_of([selector.lane]).values()]
-        with _answering():
+        with answering():
             return sorted(self._ledger.accounts())
-
-    def _piece(self, step: Call) -> tuple[str, int, str, int]:
-        cursor, changed, began_ms, number = self._run(step)
-        return _text(cursor), _int(changed), _text(began_ms), _int(number)
-
-    def _run(self, step: Call) -> list[object]:
-        reply = self._run_any(step)
-        if not isinstance(reply, list):
-            raise TypeError(f"{step.script.name} answered {type(reply).__name__}, not a list")
-        return reply
-
-    def _run_any(self, step: Call) -> object:
-        with _answering():
-            return self._ledger.run([step])[0]
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    try:
-        yield
-    except LedgerUnavailable as fault:
-        raise QueueUnavailable(
-            f"{fault}; asking for the same again is safe and goes on with the rest"
-        ) from fault
-
-
-def _int(value: object) -> int:
-    return int(value) if isinstance(value, int | bytes) else 0
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
