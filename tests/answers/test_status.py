@@ -69,7 +69,8 @@ def test_a_story_in_doubt_says_whether_it_can_be_proven(
     spool.client.hset(f"{P}:b{batch}", "held", "the API refuses to be read")
     shown = call("show", "lost", "--redis", redis_url).out
     assert "(the API refuses to be read)" in shown
-    assert "CALLSPOOL_ON_DOUBT=resend" in shown
+    assert "callspool doubts confirm --document-id lost" in shown
+    assert "callspool doubts resend --document-id lost" in shown
     assert "1: the API refuses to be read" in call("status", "--redis", redis_url).out
 
 

@@ -33,7 +33,7 @@ Examples:
 @state_dir_option
 @json_option
 def journal(limit: int, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
-    """List what operators paused, resumed, cancelled, replayed and dropped, the newest first.
+    """List what operators paused, cancelled, replayed, confirmed and so on, the newest first.
 
     The ledger keeps the last 1,000 entries.
     """
