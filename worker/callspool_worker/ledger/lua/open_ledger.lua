@@ -8,6 +8,8 @@ local meta = P .. ':meta'
 if call('HEXISTS', meta, 'id') == 0 then
   call('HSET', meta, 'id', ARGV[1], 'format', ARGV[2], 'identity', ARGV[3], 'partitions', ARGV[4])
 end
+call('HSETNX', meta, 'server', this_server())
+call('HSETNX', meta, 'taken', NOW) -- no take that may ever be forgotten was before
 generations()
 call('HSETNX', meta, 'server', this_server())
 return call('HMGET', meta, 'id', 'format', 'identity', 'partitions')

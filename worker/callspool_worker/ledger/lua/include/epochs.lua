@@ -1,6 +1,7 @@
 -- After Redis restarted or failed over, its last writes may be gone: takes among them, so that what was
 -- sent looks as if it waited. P:meta `server` is the server that answered last, `epoch` counts those
--- that came after the first, `restarted` when the last one was noticed. Every space that held
+-- that came after the first, `restarted` when the last one was noticed. The first one is known from
+-- the ledger's beginning: the very first take may be forgotten, too. Every space that held
 -- documents then waits behind a gate `unread` until it was read back; P:read holds those that were.
 -- Needs: lanes
 local FORGOTTEN_MS = 60000 -- how long before the last known take a forgotten one may have been
