@@ -1,0 +1,125 @@
+"""One worker process, made of the same parts as a real one, whose threads take turns."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from typing import Any
+
+import dramatiq
+import redis
+
+from callspool import keys
+from callspool.broker import StreamsBroker
+from callspool.broker.channel import Patience
+from callspool.broker.connections import own_client
+from callspool.broker.consumer import StreamsConsumer
+from callspool.broker.keeper import Keeper
+from callspool.settings import Settings
+from callspool_worker import app
+from callspool_worker.api import now
+from callspool_worker.ledger import LedgerUnavailable
+from callspool_worker.persistence import Persistence
+from callspool_worker.queues import CODECS, SUBMIT
+from callspool_worker.reconcile import Prover
+from callspool_worker.recording import Recorder
+from callspool_worker.submit import Api, Submitter
+from callspool_worker.sweep import Sweeper, lapse_all
+from tests.crashpoints.knife import Knife
+
+CLAIM_AFTER = 0.0
+"""Seconds after which a dead worker's messages are claimed: it is dead already."""
+
+LEASE = 0.0
+"""Seconds: when it looks at leases, a process of one thread has nothing under way."""
+
+Request = Callable[..., Any]
+
+
+class WorkerProcess:
+    """A worker, from its start on. Every I/O step of it goes by the knife.
+
+    ``create`` and ``get`` are the API's. ``dead``: incarnations that its supervisor saw die; of
+    others the leases end.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        incarnation: str,
+        knife: Knife,
+        *,
+        create: Request,
+        get: Request,
+        dead: Sequence[str],
+    ) -> None:
+        client = knife.client(settings.redis_url)
+        self._ledger = app.open_ledger(settings, client)
+        self._knife = knife
+        for one in dead:
+            lapse_all(self._ledger, "the worker was killed while it held this batch", one)
+        persistence = Persistence(threading.Event(), give_up_after=settings.request_timeout)
+
+        def watched_get(account: str, path: tuple[str, ...], query: Any) -> Any:
+            return knife.request(f"GET {path[-1]}", lambda: get(account, path, query))
+
+        submitter = Submitter(
+            self._ledger,
+            Api(
+                lambda *args: knife.request("POST create", lambda: create(*args)),
+                lambda account, space: watched_get(account, ("spaces", space, "runs"), {}),
+                now,
+            ),
+            Recorder(self._ledger),
+            persistence,
+            how=app.delivering(settings, incarnation, threads=2),
+        )
+        self._broker = StreamsBroker(
+            client,
+            codecs=CODECS,
+            recorded_elsewhere=(keys.REQUESTS,),
+            patience=Patience(claim_after=CLAIM_AFTER),
+        )
+        app.declare_accept(self._broker, self._ledger, settings, persistence, submitter)
+        dramatiq.actor(broker=self._broker, queue_name=keys.WAKEUPS, actor_name=SUBMIT)(
+            submitter.run
+        )
+        self._keeper = Keeper(lambda: list(self._broker.queues.values()), renew_every=60.0)
+        self._consumers = [
+            StreamsConsumer(
+                self._broker.queues[queue],
+                own_client(client, timeout=10.0),
+                self._keeper,
+                prefetch=8,
+                timeout=1,
+            )
+            for queue in (keys.REQUESTS, keys.WAKEUPS)
+        ]
+        self._sweeper = Sweeper(self._ledger, LEASE, 3600.0, accounts=settings.accounts)
+        self._prover = Prover(self._ledger, watched_get, app.proving(settings))
+        self._looker = f"{incarnation}:0"
+
+    def round(self) -> None:
+        """What all of its threads have to do now, one after the other."""
+        for consumer in self._consumers:
+            self._consume(consumer)
+        with _as_its_thread():
+            self._keeper.acknowledge()
+        with _as_its_thread():
+            self._sweeper._sweep()
+            self._sweeper._next_patrol = 0.0
+            self._sweeper._patrol()
+        with _as_its_thread():
+            self._prover.look(self._looker)
+
+    def _consume(self, consumer: StreamsConsumer) -> None:
+        """As dramatiq's worker does."""
+        while (message := next(consumer)) is not None:
+            self._broker.get_actor(message.actor_name)(*message.args, **message.kwargs)
+            consumer.ack(message)
+
+
+def _as_its_thread() -> AbstractContextManager[None]:
+    """While Redis is away these threads pause, and go on."""
+    return suppress(LedgerUnavailable, redis.ConnectionError, redis.TimeoutError)

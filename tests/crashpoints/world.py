@@ -1,0 +1,338 @@
+"""Everything around the worker processes: producers, Redis, the API, supervisors, and time."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from callspool import CallQueue, CallRequest, Document, keys
+from callspool.errors import QueueUnavailable
+from callspool.identity import Scope
+from callspool.ledger.readings import Readings
+from callspool.settings import Settings
+from callspool.settings.account import Account
+from callspool.settings.secret import Secret
+from callspool_sandbox.process import SandboxProcess
+from callspool_worker.answers import Answer, Answered, NotSent
+from callspool_worker.api import UnpodApi
+from callspool_worker.ledger import LedgerUnavailable
+from tests.crashpoints.knife import Cut, Knife, Point, Step, all_scripts
+from tests.crashpoints.process import WorkerProcess
+from tests.crashpoints.scenarios import Request, Scenario
+from tests.ledger.snapshot import Snapshot
+from tests.support.ledgers import P
+
+QUIET = 0.0
+"""Seconds of quiet before something counts as missing: nothing is created late here."""
+
+MOST_ROUNDS = 30
+SPACES = 250
+"""Spaces for which one sandbox has the faults of a scenario: one for each play."""
+
+
+class PlayError(AssertionError):
+    """Something is not as it has to be; says what, and how it came to it."""
+
+
+class World:
+    """Plays one scenario again and again, each time in a space of its own."""
+
+    def __init__(
+        self, scenario: Scenario, redis_url: str, client: redis.Redis, folder: Path
+    ) -> None:
+        self.scenario = scenario
+        self.plays = 0
+        self.ssl_context = ssl.create_default_context()
+        self._url, self._client, self._folder = redis_url, client, folder
+        self._sandboxes: list[SandboxProcess] = []
+        for script in all_scripts():
+            client.script_load(script.source)
+
+    def play(self, points: Sequence[Point] = (), *, seen_dying: bool = True) -> list[list[Step]]:
+        """From an empty ledger to the end; the steps of each worker that there was.
+
+        The first worker dies at the first point, the next one, which takes over, at the second.
+        ``seen_dying``: a supervisor sees it; otherwise leases end. Raises `PlayError`.
+        """
+        with closing(Play(self, seen_dying=seen_dying)) as play:
+            play.enqueue()
+            return play.work(points)
+
+    def play_producer(self, point: Point | None = None) -> list[Step]:
+        """The same for a producer that dies, and enqueues everything again; its steps."""
+        with closing(Play(self, seen_dying=True)) as play:
+            knife = Knife(point, lambda _: None)
+            try:
+                play.enqueue(knife)
+            except Cut:
+                play.enqueue()
+            finally:
+                knife.close()
+            if point is not None and not knife.has_cut:
+                raise NotReachedError(f"{point} was never reached")
+            play.work(())
+            return knife.steps
+
+    def next_sandbox(self) -> tuple[SandboxProcess, str]:
+        """A sandbox that has the scenario's faults for a space that was never used."""
+        if self.plays % SPACES == 0:
+            names = [f"S{number:05}" for number in range(self.plays, self.plays + SPACES)]
+            faults = "".join(self.scenario.faults.replace("{space}", name) for name in names)
+            log = self._folder / f"{self.plays}.jsonl"
+            self._sandboxes.append(SandboxProcess(log=log, faults=faults).start())
+        self.plays += 1
+        return self._sandboxes[-1], f"S{self.plays - 1:05}"
+
+    def check_logs(self) -> None:
+        """The API's own logs: nothing was created twice, and no request was one of a bug."""
+        for sandbox in self._sandboxes:
+            twice = [one for one, times in Counter(sandbox.created()).items() if times > 1]
+            assert not twice, f"created more than once: {twice[:5]}"
+            assert not [line for line in sandbox.log_lines() if "sandbox_violation" in line]
+
+    def close(self) -> None:
+        for sandbox in self._sandboxes:
+            sandbox.stop()
+
+    @property
+    def redis_url(self) -> str:
+        return self._url
+
+    @property
+    def client(self) -> redis.Redis:
+        """A client that nobody cuts."""
+        return self._client
+
+
+class NotReachedError(PlayError):
+    """The worker came to its end without that step: it depends on time."""
+
+
+class Play:
+    """One run through a scenario."""
+
+    def __init__(self, world: World, *, seen_dying: bool) -> None:
+        self._scenario, self._client = world.scenario, world.client
+        self._client.flushall()
+        self._enqueued = 0
+        self._seen_dying = seen_dying
+        self._sandbox, self._space = world.next_sandbox()
+        account = Account(
+            name="default",
+            api_token=Secret("tok-0123456789"),
+            org_handle="unpod.tv",
+            api_url=self._sandbox.url,
+        )
+        options: dict[str, Any] = {"request_timeout": 20.0, "batch_size": 4}
+        self._settings = Settings(
+            redis_url=world.redis_url,
+            accounts={"default": account},
+            linger=0.0,
+            proof_quiet=QUIET,
+            proof_quiet_answered=QUIET,
+            **options | self._scenario.settings,
+        )
+        self._api = UnpodApi(
+            self._settings.accounts,
+            request_timeout=self._settings.request_timeout,
+            max_connections=4,
+            ssl_context=world.ssl_context,
+        )
+        self._unreachable = self._scenario.unreachable
+        self._kept: dict[bytes, bytes] | None = None
+        self._forgets = bool(self._scenario.forget)
+        self._is_about_to_forget = False
+
+    def close(self) -> None:
+        self._api.close()
+
+    def work(self, points: Sequence[Point]) -> list[list[Step]]:
+        steps: list[list[Step]] = []
+        dead: list[str] = []
+        while len(steps) < 6:
+            knife = Knife(points[len(dead)] if len(dead) < len(points) else None, self._on_step)
+            steps.append(knife.steps)
+            incarnation = f"worker-{len(steps)}"
+            try:
+                self._live(knife, incarnation, dead)
+            except Cut:
+                dead.append(incarnation)
+                continue
+            except (LedgerUnavailable, QueueUnavailable):
+                continue  # it began while Redis was away: its seat starts another one
+            finally:
+                knife.close()
+            break
+        if len(dead) < len(points):
+            raise NotReachedError(f"{points[len(dead)]} was never reached")
+        self._judge()
+        return steps
+
+    def _live(self, knife: Knife, incarnation: str, dead: Sequence[str]) -> None:
+        worker = WorkerProcess(
+            self._settings,
+            incarnation,
+            knife,
+            create=self._create,
+            get=self._api.get,
+            dead=dead if self._seen_dying else (),
+        )
+        for _ in range(MOST_ROUNDS):
+            worker.round()
+            was_over = self._is_over()
+            self._let_time_pass()
+            if was_over:
+                worker.round()  # nothing may come of that any more
+                return
+        raise PlayError(f"nothing moves after {MOST_ROUNDS} rounds: {self._counts()}")
+
+    # The world's own doings
+
+    def enqueue(self, knife: Knife | None = None) -> None:
+        """Enqueues the first request alone, and all others together."""
+        self._enqueued += 1
+        client = knife.client(self._settings.redis_url) if knife else self._client
+        first, *others = map(self._call_request, self._scenario.requests)
+        with CallQueue(client) as queue:
+            queue.enqueue(first)
+            queue.enqueue_many(others)
+
+    def _call_request(self, request: Request) -> CallRequest:
+        documents = [
+            Document(
+                name="Ada Example",
+                contact_number="+14155550123",
+                document_id=self._id(one),
+                extra={"sandbox": "reject"} if one in request.bad else None,
+            )
+            for one in request.ids
+        ]
+        return CallRequest(
+            space_token=self._space, pilot="pilot-a", context=request.context, documents=documents
+        )
+
+    def _id(self, one: str) -> str:
+        return f"{self._space}-{one}"
+
+    def _create(self, account: str, space: str, body: bytes, send_before: float) -> Answer:
+        if self._unreachable:
+            self._unreachable -= 1
+            return NotSent("connection refused", "connect")
+        return self._api.create(account, space, body, send_before)
+
+    def _on_step(self, name: str) -> None:
+        """A step of some process begins."""
+        if self._is_about_to_forget:
+            self._is_about_to_forget = self._forgets = False
+            self._forget()
+        if not self._forgets:
+            return
+        if self._kept is None:
+            if self._scenario.remember in name:
+                self._kept = {key: self._client.dump(key) for key in self._client.keys("*")}
+        elif self._scenario.forget in name:
+            self._is_about_to_forget = True
+
+    def _forget(self) -> None:
+        """Redis crashes and restarts without its last moments."""
+        assert self._kept is not None
+        self._client.flushall()
+        for key, value in self._kept.items():
+            self._client.restore(key, 0, value)
+        if self._client.hexists(f"{P}:meta", "server"):
+            self._client.hset(f"{P}:meta", "server", "another")
+        self._client.client_kill_filter(_type="normal", skipme=True)
+
+    def _is_over(self) -> bool:
+        counts = self._counts()
+        unsettled = sum(counts[state] for state in ("waiting", "sending", "in_doubt"))
+        return not unsettled and not self._client.xlen(keys.stream(keys.REQUESTS))
+
+    def _let_time_pass(self) -> None:
+        """As much of it as is needed for whatever is due some time."""
+        client = self._client
+        if client.exists(f"{P}:proofs"):
+            time.sleep(0.002)  # Redis counts milliseconds
+        for name in ("due", "proofs"):
+            if found := client.zrange(f"{P}:{name}", 0, -1):
+                client.zadd(f"{P}:{name}", dict.fromkeys(found, 0))
+        for space, look in client.hgetall(f"{P}:looking").items():
+            client.hset(f"{P}:looking", space, b"1 " + look.partition(b" ")[2])
+        client.delete(f"{P}:throttled")
+        client.hdel(f"{P}:meta", "announced")
+
+    def _counts(self) -> Counter[str]:
+        found = self._client.hgetall(f"{P}:counts")
+        return Counter(
+            {
+                name.decode().partition("|")[2]: int(number)
+                for name, number in found.items()
+                if name.startswith(b"default|")
+            }
+        )
+
+    # What has to be true in the end
+
+    def _judge(self) -> None:
+        ids = {one for request in self._scenario.requests for one in request.ids}
+        bad = {one for request in self._scenario.requests for one in request.bad}
+        self._check_documents(sorted(ids), bad)
+        self._check_counts(len(ids), len(bad))
+        for queue in (keys.REQUESTS, keys.WAKEUPS):
+            _require(not self._client.exists(keys.dead_stream(queue)), f"dead letters of {queue}")
+        Snapshot(self._client).check()
+
+    def _check_documents(self, ids: Sequence[str], bad: set[str]) -> None:
+        tasks = self._tasks()
+        named = [self._id(one) for one in ids]
+        scope = Scope("default", self._space, "")
+        found = Readings(self._client).documents(scope, named)
+        for one, name, status in zip(ids, named, found, strict=True):
+            own = tasks.get(name, [])
+            state = status.state if status else "unknown"
+            if one in bad:
+                _require(state == "dead" and not own, f"{one} is {state}, with tasks {own}")
+                continue
+            _require(len(own) == 1, f"{one} was created {len(own)} times, and is {state}")
+            _require(state == "created", f"{one} was created, and is {state}")
+            assert status is not None
+            recorded = status.run_id, status.task_id
+            _require(recorded == own[0], f"{one} is {own[0]} at the API, but {recorded} here")
+
+    def _tasks(self) -> dict[str, list[tuple[str, str]]]:
+        """Run and task of each document, as the API has them."""
+        answer = self._api.get("default", ("spaces", self._space, "tasks"), {"page_size": 1000})
+        assert isinstance(answer, Answered)
+        assert isinstance(answer.json, dict)
+        found: dict[str, list[tuple[str, str]]] = {}
+        for task in answer.json["data"]:
+            found.setdefault(task["ref_id"], []).append((task["run_id"], task["task_id"]))
+        return found
+
+    def _check_counts(self, documents: int, bad: int) -> None:
+        counts = self._counts()
+        expected = {
+            "accepted": documents,
+            "created": documents - bad,
+            "dead": bad,
+            "created_twice": 0,
+            "sending": 0,
+            "in_doubt": 0,
+            "waiting": 0,
+        }
+        if self._enqueued == 1:  # else some were enqueued twice, some not
+            expected["duplicate"] = self._scenario.duplicates
+        for name, number in expected.items():
+            _require(counts[name] == number, f"{name} is {counts[name]} instead of {number}")
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise PlayError(what)
