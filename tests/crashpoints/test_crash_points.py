@@ -6,8 +6,10 @@ each point, and another worker takes over. In the end every document has to be c
 at the API and recorded with its run and task, or be dead where that is the right end; all counts
 have to add up, nothing may be left in doubt or under way, and the ledger has to be whole.
 
-The gate tries one of two points where the world is the same at both (after a step, before the
-next), and fewer where time-outs take their time. CALLSPOOL_CRASH_POINTS=all tries each of them.
+The gate tries one of several points between which the world does not change (after a step and
+before the next, before a read and after it), and not all of those of scenarios that differ little
+from another or take their time. CALLSPOOL_CRASH_POINTS=all tries each of them, and more second
+crashes.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ Record = Callable[[str, object], None]
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.id)
 def test_a_worker_that_dies_anywhere_loses_nothing_and_has_nothing_created_twice(
     scenario: Scenario, quick_server: RedisServer, tmp_path: Path, record_property: Record
 ):

@@ -14,19 +14,17 @@ import redis
 
 from callspool import CallQueue, CallRequest, Document, keys
 from callspool.errors import QueueUnavailable
-from callspool.identity import Scope
-from callspool.ledger.readings import Readings
 from callspool.settings import Settings
 from callspool.settings.account import Account
 from callspool.settings.secret import Secret
 from callspool_sandbox.process import SandboxProcess
-from callspool_worker.answers import Answer, Answered, NotSent
+from callspool_worker.answers import Answer, NotSent
 from callspool_worker.api import UnpodApi
 from callspool_worker.ledger import LedgerUnavailable
 from tests.crashpoints.knife import Cut, Knife, Point, Step, all_scripts
 from tests.crashpoints.process import WorkerProcess
 from tests.crashpoints.scenarios import Request, Scenario
-from tests.ledger.snapshot import Snapshot
+from tests.crashpoints.verdict import READ_ALL, PlayError, Verdict, counts_of
 from tests.support.ledgers import P
 
 QUIET = 0.0
@@ -35,10 +33,6 @@ QUIET = 0.0
 MOST_ROUNDS = 30
 SPACES = 250
 """Spaces for which one sandbox has the faults of a scenario: one for each play."""
-
-
-class PlayError(AssertionError):
-    """Something is not as it has to be; says what, and how it came to it."""
 
 
 class World:
@@ -175,6 +169,18 @@ class Play:
         self._judge()
         return steps
 
+    def _judge(self) -> None:
+        requests = self._scenario.requests
+        verdict = Verdict(
+            self._client,
+            self._space,
+            documents={self._id(one): "created" for request in requests for one in request.ids}
+            | {self._id(one): "dead" for request in requests for one in request.bad},
+            # Of what was enqueued twice nobody knows how much arrived the first time.
+            duplicates=self._scenario.duplicates if self._enqueued == 1 else None,
+        )
+        verdict.check(self._api.get("default", ("spaces", self._space, "tasks"), READ_ALL))
+
     def _live(self, knife: Knife, incarnation: str, dead: Sequence[str]) -> None:
         worker = WorkerProcess(
             self._settings,
@@ -191,7 +197,7 @@ class Play:
             if was_over:
                 worker.round()  # nothing may come of that any more
                 return
-        raise PlayError(f"nothing moves after {MOST_ROUNDS} rounds: {self._counts()}")
+        raise PlayError(f"nothing moves after {MOST_ROUNDS} rounds: {counts_of(self._client)}")
 
     # The world's own doings
 
@@ -251,7 +257,7 @@ class Play:
         self._client.client_kill_filter(_type="normal", skipme=True)
 
     def _is_over(self) -> bool:
-        counts = self._counts()
+        counts = counts_of(self._client)
         unsettled = sum(counts[state] for state in ("waiting", "sending", "in_doubt"))
         return not unsettled and not self._client.xlen(keys.stream(keys.REQUESTS))
 
@@ -267,72 +273,3 @@ class Play:
             client.hset(f"{P}:looking", space, b"1 " + look.partition(b" ")[2])
         client.delete(f"{P}:throttled")
         client.hdel(f"{P}:meta", "announced")
-
-    def _counts(self) -> Counter[str]:
-        found = self._client.hgetall(f"{P}:counts")
-        return Counter(
-            {
-                name.decode().partition("|")[2]: int(number)
-                for name, number in found.items()
-                if name.startswith(b"default|")
-            }
-        )
-
-    # What has to be true in the end
-
-    def _judge(self) -> None:
-        ids = {one for request in self._scenario.requests for one in request.ids}
-        bad = {one for request in self._scenario.requests for one in request.bad}
-        self._check_documents(sorted(ids), bad)
-        self._check_counts(len(ids), len(bad))
-        for queue in (keys.REQUESTS, keys.WAKEUPS):
-            _require(not self._client.exists(keys.dead_stream(queue)), f"dead letters of {queue}")
-        Snapshot(self._client).check()
-
-    def _check_documents(self, ids: Sequence[str], bad: set[str]) -> None:
-        tasks = self._tasks()
-        named = [self._id(one) for one in ids]
-        scope = Scope("default", self._space, "")
-        found = Readings(self._client).documents(scope, named)
-        for one, name, status in zip(ids, named, found, strict=True):
-            own = tasks.get(name, [])
-            state = status.state if status else "unknown"
-            if one in bad:
-                _require(state == "dead" and not own, f"{one} is {state}, with tasks {own}")
-                continue
-            _require(len(own) == 1, f"{one} was created {len(own)} times, and is {state}")
-            _require(state == "created", f"{one} was created, and is {state}")
-            assert status is not None
-            recorded = status.run_id, status.task_id
-            _require(recorded == own[0], f"{one} is {own[0]} at the API, but {recorded} here")
-
-    def _tasks(self) -> dict[str, list[tuple[str, str]]]:
-        """Run and task of each document, as the API has them."""
-        answer = self._api.get("default", ("spaces", self._space, "tasks"), {"page_size": 1000})
-        assert isinstance(answer, Answered)
-        assert isinstance(answer.json, dict)
-        found: dict[str, list[tuple[str, str]]] = {}
-        for task in answer.json["data"]:
-            found.setdefault(task["ref_id"], []).append((task["run_id"], task["task_id"]))
-        return found
-
-    def _check_counts(self, documents: int, bad: int) -> None:
-        counts = self._counts()
-        expected = {
-            "accepted": documents,
-            "created": documents - bad,
-            "dead": bad,
-            "created_twice": 0,
-            "sending": 0,
-            "in_doubt": 0,
-            "waiting": 0,
-        }
-        if self._enqueued == 1:  # else some were enqueued twice, some not
-            expected["duplicate"] = self._scenario.duplicates
-        for name, number in expected.items():
-            _require(counts[name] == number, f"{name} is {counts[name]} instead of {number}")
-
-
-def _require(holds: bool, what: str) -> None:
-    if not holds:
-        raise PlayError(what)
