@@ -9,11 +9,12 @@ TESTERS ?= 4
 DEV := hypothesis import-linter mypy pytest pytest-timeout pytest-xdist ruff
 RIVALS := 'celery[redis]' celery-batches
 
-.PHONY: help demo chaos duel test lint types contracts pytest format clean
+.PHONY: help demo chaos crashpoints duel test lint types contracts pytest format clean
 
 help:
 	@echo 'make demo    send examples/contacts.csv through queue, workers and a local API'
 	@echo 'make test    the whole gate: format, lint, types, contracts, tests'
+	@echo 'make crashpoints  cut workers and producers at every I/O step, each by itself'
 	@echo 'make duel    callspool beside dramatiq and celery, under the same faults and kills'
 	@echo 'make chaos   break everything at random, then count: MINUTES=10 SEED=7 DOCUMENTS=200000 MIX=…'
 	@echo 'make format  put the code into shape'
@@ -48,6 +49,10 @@ DOCUMENTS ?= 20000
 chaos: $(VENV)/.worker
 	@$(BIN)/python -m chaos --minutes $(MINUTES) --seed $(SEED) --documents $(DOCUMENTS) \
 		$(if $(MIX),--mix '$(MIX)') $(ARGS)
+
+# Ten minutes or so; the gate tries every third or fourth of these points.
+crashpoints: $(VENV)/.dev
+	CALLSPOOL_CRASH_POINTS=all $(BIN)/pytest tests/crashpoints -n $(TESTERS) --dist worksteal $(ARGS)
 
 test: lint types contracts pytest
 
