@@ -40,7 +40,7 @@ def test_a_worker_that_dies_anywhere_loses_nothing_and_has_nothing_created_twice
         (steps,) = world.play()
         trials = first_crashes(steps, scenario.one_in)
         failures = [trial.failure(world) for trial in trials]
-        failures += [trial.failure(world) for trial in second_crashes(world, trials)]
+        failures += [trial.failure(world) for trial in second_crashes(scenario, trials)]
         told = [failure for failure in failures if failure]
         assert not told, "\n".join([f"{len(told)} of {len(failures)} points fail", *told])
         world.check_logs()

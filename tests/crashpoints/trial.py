@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from tests.crashpoints.knife import Point, Step
+from tests.crashpoints.scenarios import Scenario
 from tests.crashpoints.world import NotReachedError, World
 
 WANTED = "CALLSPOOL_CRASH_POINTS"
@@ -20,22 +21,23 @@ TURNS = 3
 """Plays until a point counts as one that is never reached: how often is looked depends on time."""
 
 SECOND_CRASHES = 5
-SECOND_CRASHES_OF_ALL = 100
+SECOND_CRASHES_OF_ALL = 50
 """Plays of a scenario in which whoever takes over dies as well."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trial:
-    """One play with its crashes."""
+    """One play with its crashes. ``recovery``: the steps of the last worker, once it was played."""
 
     points: tuple[Point, ...]
     seen_dying: bool
+    recovery: list[Step] = field(default_factory=list)
 
     def failure(self, world: World) -> str | None:
         """Plays it; what was wrong in the end, if anything."""
         for turn in range(TURNS):
             try:
-                world.play(self.points, seen_dying=self.seen_dying)
+                self.recovery = world.play(self.points, seen_dying=self.seen_dying)[-1]
             except NotReachedError as fault:
                 if turn == TURNS - 1:
                     return self._told(world, str(fault))
@@ -61,7 +63,7 @@ def first_crashes(steps: Iterable[Step], one_in: int) -> list[Trial]:
     if wanted not in ("", "all"):
         points = tuple(map(Point.parse, wanted.split(" > ")))
         return [Trial(points, seen_dying) for seen_dying in (True, False)]
-    found = [point for step in steps for point in step.points()]
+    found = _points_of(steps)
     if wanted != "all":
         found = [found[0], *(point for point in found if changes_the_world(point))][::one_in]
     return [Trial((point,), bool(place % 2)) for place, point in enumerate(found)]
@@ -76,14 +78,19 @@ def changes_the_world(point: Point) -> bool:
     return point.done > 0 and last.partition(" ")[0] not in READS
 
 
-def second_crashes(world: World, trials: Sequence[Trial]) -> Iterator[Trial]:
+def second_crashes(scenario: Scenario, played: Sequence[Trial]) -> list[Trial]:
     """Some trials in which the worker that takes over dies as well, anywhere."""
     wanted = os.environ.get(WANTED, "")
-    if wanted not in ("", "all"):
-        return
-    dice = random.Random(f"{SEED} {world.scenario.name}")
-    for _ in range(SECOND_CRASHES_OF_ALL if wanted else SECOND_CRASHES):
-        first = dice.choice(trials)
-        recovery = world.play(first.points, seen_dying=first.seen_dying)[-1]
-        second = dice.choice([point for step in recovery for point in step.points()])
-        yield Trial((*first.points, second), first.seen_dying)
+    recovered = [trial for trial in played if trial.recovery]
+    if wanted not in ("", "all") or not recovered:
+        return []
+    dice = random.Random(f"{SEED} {scenario.name}")
+    chosen = dice.choices(recovered, k=SECOND_CRASHES_OF_ALL if wanted else SECOND_CRASHES)
+    return [
+        Trial((*first.points, dice.choice(_points_of(first.recovery))), first.seen_dying)
+        for first in chosen
+    ]
+
+
+def _points_of(steps: Iterable[Step]) -> list[Point]:
+    return [point for step in steps for point in step.points()]
