@@ -11,5 +11,4 @@ end
 call('HSETNX', meta, 'server', this_server())
 call('HSETNX', meta, 'taken', NOW) -- no take that may ever be forgotten was before
 generations()
-call('HSETNX', meta, 'server', this_server())
 return call('HMGET', meta, 'id', 'format', 'identity', 'partitions')
