@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
+from callspool.cli import person
 from callspool_worker.commands import steered
 from tests.cli.conftest import Call, call  # noqa: F401 - a fixture
 from tests.support.ledgers import LANE, LedgerUnderTest, P, group
 from tests.support.servers import free_port
+from tests.support.terminal import on_a_terminal
 
 SPRING = LANE._replace(space_token="8KZTOKEN", campaign="spring")
 
@@ -136,27 +141,27 @@ def test_a_redis_that_is_not_there_is_told_with_exit_code_3(
 def test_cancel_takes_back_what_waits_and_says_what_it_left(ask: Call, filled: LedgerUnderTest):
     filled.client.hset(f"{P}:counts", "spooled", 7)
     filled.ledger.take("me:1", ["default"])
-    result = ask("cancel", "--all")
+    result = ask("cancel", "--all", "--yes")
     assert "37 documents cancelled (everything)." in result.out
     assert "12 documents are being sent, in doubt or dead" in result.out
     assert "7 documents lie in the queue" in result.out
-    again = ask("cancel", "--all", "--json").json
+    again = ask("cancel", "--all", "--yes", "--json").json
     assert (again["cancelled"], again["waiting"], again["spooled"]) == (0, 0, 7)
     filled.check()
 
 
 def test_one_document_is_cancelled_and_a_script_learns_what_it_was_before(ask: Call):
-    assert ask("cancel", "--document-id", "c3", "--campaign", "spring").code == 0
-    found = ask("cancel", "--document-id", "c3", "--json").json
+    assert ask("cancel", "--yes", "--document-id", "c3", "--campaign", "spring").code == 0
+    found = ask("cancel", "--yes", "--document-id", "c3", "--json").json
     assert found["cancelled"] == 1
     assert {one["campaign"]: one["was"] for one in found["documents"]} == {
         "": "waiting",
         "spring": "cancelled",
     }
-    assert ask("cancel", "--document-id", "c3").code == 0
-    unknown = ask("cancel", "--document-id", "nobody")
-    assert (unknown.code, "not known" in unknown.out) == (1, True)
-    assert ask("cancel", "--document-id", "d1").code == 1
+    assert ask("cancel", "--yes", "--document-id", "c3").code == 0
+    unknown = ask("cancel", "--yes", "--document-id", "nobody")
+    assert (unknown.code, unknown.out, "not known" in unknown.err) == (1, "", True)
+    assert ask("cancel", "--yes", "--document-id", "d1").code == 1
     assert "cancel document c3" in ask("show", "c3").out
 
 
@@ -169,9 +174,9 @@ def test_the_dead_are_listed_replayed_and_dropped(ask: Call, filled: LedgerUnder
     assert ask("dead", "replay", "--document-id", "d1").code == 0
     assert ask("dead", "replay", "--document-id", "d1").code == 0
     assert ask("dead", "replay", "--document-id", "c1").code == 0
-    assert ask("dead", "drop", "--document-id", "c1").code == 1
-    assert "1 dead document dropped" in ask("dead", "drop", "--all").out
-    assert ask("dead", "drop", "--document-id", "d2").code == 0
+    assert ask("dead", "drop", "--yes", "--document-id", "c1").code == 1
+    assert "1 dead document dropped" in ask("dead", "drop", "--yes", "--all").out
+    assert ask("dead", "drop", "--yes", "--document-id", "d2").code == 0
     assert "given up" in ask("show", "d2").out
     assert ask("dead", "list", "--json").json == {
         "documents": [],
@@ -186,7 +191,7 @@ def test_the_dead_are_listed_replayed_and_dropped(ask: Call, filled: LedgerUnder
 def test_the_journal_tells_who_did_what_without_whole_space_tokens(ask: Call):
     assert "No operator" in ask("journal").out
     ask("pause", "--space-token", "8KZTOKEN")
-    ask("cancel", "--space-token", "8KZTOKEN", "--campaign", "spring")
+    ask("cancel", "--yes", "--space-token", "8KZTOKEN", "--campaign", "spring")
     ask("dead", "replay", "--document-id", "d1")
     lines = ask("journal").out.splitlines()
     assert [line.partition("  ")[2] for line in lines] == [
@@ -219,13 +224,13 @@ def test_on_a_terminal_it_asks_first_and_no_means_no(
     asked: list[str] = []
     before = filled.counts()
 
-    def refuse(text: str, err: bool) -> bool:
+    def refuse(text: str) -> bool:
         asked.append(text)
         return False
 
     with monkeypatch.context() as patched:
-        patched.setattr(steered, "is_terminal", lambda stream: True)
-        patched.setattr(steered.click, "confirm", refuse)
+        patched.setattr(person, "is_there", lambda: True)
+        patched.setattr(person, "agrees", refuse)
         result = ask(*arguments)
         assert (result.code, result.out) == (130, "")
         assert question in asked[0]
@@ -233,6 +238,48 @@ def test_on_a_terminal_it_asks_first_and_no_means_no(
         assert ask(*arguments, "--yes").code == 0
     assert len(asked) == 1
     assert filled.counts() != before
+
+
+@pytest.mark.parametrize(
+    "arguments", [["cancel", "--all"], ["cancel", "--document-id", "c1"], ["dead", "drop", "--all"]]
+)
+def test_where_nobody_can_be_asked_what_cannot_be_undone_wants_yes(
+    arguments: list[str], ask: Call, filled: LedgerUnderTest
+):
+    before = filled.counts()
+    result = ask(*arguments)
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert "--yes" in result.err
+    assert filled.counts() == before
+
+
+def test_a_script_may_pipe_the_answer_to_the_question(
+    filled: LedgerUnderTest, redis_url: str, tmp_path: Path
+):
+    def answered(answer: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "callspool", "cancel", "--all", "--redis", redis_url]
+        result = subprocess.run(
+            command, input=answer, capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+        return result.returncode, result.stdout
+
+    before = filled.counts()
+    assert answered("crm-17\n") == (2, "")
+    assert answered("n\n") == (130, "")
+    assert filled.counts() == before
+    assert answered("y\n")[0] == 0
+    assert filled.counts()["waiting"] == 0
+
+
+def test_a_question_is_asked_where_only_stdout_goes_elsewhere(
+    filled: LedgerUnderTest, redis_url: str
+):
+    before = filled.counts()
+    arguments = ["cancel", "--all", "--redis", redis_url]
+    seen = on_a_terminal(arguments, b"n\n", pipes=("stdout",))
+    assert (seen.code, seen.piped) == (130, "")
+    assert "Cancel 47 documents" in seen.screen
+    assert filled.counts() == before
 
 
 def test_without_a_name_the_login_and_the_machine_are_told(

@@ -4,10 +4,10 @@ import sys
 
 import click
 
+from callspool.cli import person
 from callspool.cli.looking_up import LookingUp
 from callspool.cli.options import SendOptions
 from callspool.cli.overview import Overview
-from callspool.cli.progress import is_terminal
 from callspool.cli.reading import examine, new_intake
 from callspool.cli.target import Target
 from callspool.intake import Intake
@@ -20,16 +20,15 @@ def agreed(options: SendOptions, target: Target, readings: Readings) -> bool:
     What the files hold is read first, where they can be read twice. What is said goes to stderr
     if a person sees that, since stdout may be for scripts.
     """
-    err = is_terminal(sys.stderr)
-    if options.yes or not is_terminal(sys.stdin) or not (err or is_terminal(sys.stdout)):
+    if options.yes or not person.is_there():
         return True
     intake = new_intake(options, target.rules)
     overview = look(intake, target, readings)
     for line in overview.lines(target.envelope, options):
-        click.echo(line, err=err)
+        click.echo(line, err=sys.stderr.isatty())
     if overview.was_read and not intake.counts.good:
         return True
-    return click.confirm("Send them?", err=err)
+    return person.agrees("Send them?")
 
 
 def look(

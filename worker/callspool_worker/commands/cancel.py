@@ -9,10 +9,10 @@ import click
 from callspool.cli.exits import Exit
 from callspool.cli.gates import named, selector_object
 from callspool.cli.options import json_option, redis_option, state_dir_option
-from callspool.cli.selecting import completed, document_option, selector_options
+from callspool.cli.selecting import completed, document_option, is_known, selector_options
 from callspool.cli.wording import counted, json_line, plain
 from callspool_worker.commands.steered import agreed, steering, yes_option
-from callspool_worker.commands.told import of_each, one_object
+from callspool_worker.commands.told import tell_each
 
 if TYPE_CHECKING:
     from callspool.ledger.selector import Selector
@@ -50,7 +50,7 @@ def cancel(
     state_dir: str | None,
     as_json: bool,
 ) -> int:
-    """Take back documents that wait: they are not sent. Asks first on a terminal.
+    """Take back documents that wait: they are not sent. Asks first; a script says --yes.
 
     What is being sent, in doubt or created is left as it is, and so is what comes later. A
     cancelled document that is enqueued anew is sent.
@@ -82,6 +82,8 @@ def _cancel_all(steer: Steering, selector: Selector, yes: bool, as_json: bool) -
         click.echo(json_line(found))
         return Exit.DONE
     click.echo(f"{counted(done, 'document')} cancelled ({named(selector)}).")
+    if not (done or others or spooled or is_known(selector, steer.readings)):
+        click.echo("No document of it came yet: check the name.")
     if others:
         are = counted(others, "document is", "documents are")
         click.echo(f"{are} being sent, in doubt or dead, and left so.")
@@ -104,8 +106,5 @@ def _cancel_one(
         click.echo("Nothing was cancelled.", err=True)
         return Exit.INTERRUPTED
     found = steer.cancel_one(document_id, selector)
-    if as_json:
-        click.echo(json_line(one_object(document_id, "cancelled", found)))
-    for line in [] if as_json else of_each(document_id, found, "is cancelled", _TOO_LATE):
-        click.echo(line)
+    tell_each(document_id, found, "cancelled", "is cancelled", _TOO_LATE, as_json=as_json)
     return Exit.DONE if any(one.done or one.letter == "k" for one in found) else Exit.NOT_ALL

@@ -16,7 +16,7 @@ from callspool.cli.times import local
 from callspool.cli.wording import counted, json_line, plain, shortened
 from callspool.ledger.readings import Readings
 from callspool_worker.commands.steered import agreed, steering, yes_option
-from callspool_worker.commands.told import of_each, one_object
+from callspool_worker.commands.told import tell_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +29,24 @@ _EXAMPLES = """\b
 Examples:
   callspool dead list --campaign spring
   callspool dead replay --document-id crm-17
-  callspool dead replay --space-token 8KZ…
   callspool dead drop --all
+"""
+_LIST_EXAMPLES = """\b
+Examples:
+  callspool dead list
+  callspool dead list --campaign spring --limit 1000
+  callspool dead list --json | jq -r '.documents[] | [.document_id, .reason] | @tsv'
+"""
+_REPLAY_EXAMPLES = """\b
+Examples:
+  callspool dead replay --document-id crm-17
+  callspool dead replay --space-token 8KZ… --campaign spring
   callspool dead replay --messages
+"""
+_DROP_EXAMPLES = """\b
+Examples:
+  callspool dead drop --document-id crm-17
+  callspool dead drop --all --yes --json
 """
 _NOT_DEAD = {
     "w": "waits to be sent",
@@ -42,6 +57,7 @@ _NOT_DEAD = {
     "k": "was cancelled; enqueue it anew to have it sent",
     "e": "expired; enqueue it anew to have it sent",
 }
+_no_question_option = click.option("--yes", is_flag=True, hidden=True)
 _messages_option = click.option(
     "--messages", is_flag=True, help="The messages that no worker could read, instead."
 )
@@ -52,7 +68,7 @@ def dead() -> None:
     """List, replay and drop what cannot be sent: documents, and unreadable messages."""
 
 
-@dead.command("list", epilog=_EXAMPLES)
+@dead.command("list", epilog=_LIST_EXAMPLES)
 @document_option
 @selector_options(required=False)
 @click.option(
@@ -74,9 +90,9 @@ def list_(
     state_dir: str | None,
     as_json: bool,
 ) -> None:
-    """List documents that cannot be sent, in the API's own words, the newest first.
+    """List what cannot be sent, in the API's own words.
 
-    And the messages that no worker could read, which are kept whole.
+    The newest first. And the messages that no worker could read, which are kept whole.
     """
     with ledger_client(redis_url, state_dir) as client:
         readings = Readings(client)
@@ -140,7 +156,6 @@ def _dead_options(command: Callable[..., Any]) -> Callable[..., Any]:
         json_option,
         state_dir_option,
         redis_option,
-        yes_option,
         selector_options(required=True),
         _messages_option,
         document_option,
@@ -149,21 +164,23 @@ def _dead_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
-@dead.command("replay", epilog=_EXAMPLES)
+@dead.command("replay", epilog=_REPLAY_EXAMPLES)
 @_dead_options
-def replay(**given: Any) -> int:
+@_no_question_option
+def replay(yes: bool, **given: Any) -> int:  # noqa: ARG001 - it asks nothing
     """Let dead documents wait again, with all their tries before them.
 
     Under the same identity: nobody is called twice by it. A document that was enqueued anew
     meanwhile is not replayed.
     """
-    return _change("replay", "replayed", "waits again", **given)
+    return _change("replay", "replayed", "waits again", yes=True, **given)
 
 
-@dead.command("drop", epilog=_EXAMPLES)
+@dead.command("drop", epilog=_DROP_EXAMPLES)
 @_dead_options
+@yes_option
 def drop(**given: Any) -> int:
-    """Give up dead documents for good, and free their memory. Asks first on a terminal.
+    """Give up dead documents for good, and free their memory. Asks first; a script says --yes.
 
     They stay counted as dead. Enqueued anew, they are sent.
     """
@@ -211,20 +228,17 @@ def _agreed_to_drop(
     if yes:
         return True
     if messages:
-        what = counted(steer.readings.summary().unreadable, "unreadable message")
+        many = steer.readings.summary().unreadable
+        what = counted(many, "unreadable message")
     elif document_id is not None:
-        what = plain(document_id, 100)
+        many, what = 1, plain(document_id, 100)
     else:
-        what = (
-            f"{counted(steer.readings.dead(selector, 1)[1], 'dead document')} ({named(selector)})"
-        )
-    return agreed(f"Give up {what} for good?", yes=False)
+        many = steer.readings.dead(selector, 1)[1]
+        what = f"{counted(many, 'dead document')} ({named(selector)})"
+    return not many or agreed(f"Give up {what} for good?", yes=False)
 
 
 def _tell_one(document_id: str, found: list[One], done: str, it: str, as_json: bool) -> int:
-    if as_json:
-        click.echo(json_line(one_object(document_id, done, found)))
-    for line in [] if as_json else of_each(document_id, found, it, _NOT_DEAD):
-        click.echo(line)
+    tell_each(document_id, found, done, it, _NOT_DEAD, as_json=as_json)
     again = {"replayed": "w", "dropped": "X"}[done]
     return Exit.DONE if any(one.done or one.letter == again for one in found) else Exit.NOT_ALL

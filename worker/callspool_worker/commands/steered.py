@@ -5,14 +5,14 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from callspool.cli import person
 from callspool.cli.connection import ledger_client
-from callspool.cli.progress import Progress, is_terminal
+from callspool.cli.progress import Progress
 from callspool.cli.wording import counted
 from callspool.settings import load_settings
 from callspool_worker.steering import Doubts, Steering
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 Kind = TypeVar("Kind", Steering, Doubts)
 
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+yes_option = click.option(
+    "--yes", is_flag=True, help="Do not ask; needed where there is no terminal."
+)
 
 
 @contextmanager
@@ -65,7 +67,15 @@ def operator() -> str:
 
 
 def agreed(question: str, *, yes: bool) -> bool:
-    """Whether to go on: asks on a terminal, unless ``--yes`` was given."""
-    if yes or not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+    """Whether to go on with what cannot be undone: asks, unless ``--yes`` was given.
+
+    Raises `click.UsageError` where nobody is there and stdin holds no answer either.
+    """
+    if yes:
         return True
-    return click.confirm(question, err=is_terminal(sys.stderr))
+    if person.is_there():
+        return person.agrees(question)
+    answer = person.piped_answer()
+    if answer is None:
+        raise click.UsageError(f"{question} There is nobody to ask: add --yes to go on")
+    return answer

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callspool.cli.wording import plain, shortened
+import click
+
+from callspool.cli.wording import json_line, plain, shortened
 from callspool.ledger.entries import STATES
 
 if TYPE_CHECKING:
@@ -21,11 +23,28 @@ def of_each(
     name = plain(document_id, 100)
     if not found:
         unknown = "it is still in the queue (callspool status), was refused (callspool invalid)"
-        return [f"{name} is not known here: {unknown}, or was never enqueued."]
+        return [f"callspool: {name} is not known here: {unknown}, or was never enqueued"]
     return [
         f"{name} {done if one.done else else_it[one.letter]} ({_where(one.scope)})."
         for one in found
     ]
+
+
+def tell_each(
+    document_id: str,
+    found: Sequence[One],
+    verb: str,
+    done: str,
+    else_it: Mapping[str, str],
+    *,
+    as_json: bool,
+) -> None:
+    """Says it for people or scripts; that nobody knows the document always goes to stderr."""
+    if as_json:
+        click.echo(json_line(one_object(document_id, verb, found)))
+    if not found or not as_json:
+        for line in of_each(document_id, found, done, else_it):
+            click.echo(line, err=not found)
 
 
 def one_object(document_id: str, verb: str, found: Sequence[One]) -> dict[str, object]:
