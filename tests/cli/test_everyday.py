@@ -164,3 +164,28 @@ def test_other_shells_get_their_script(call: Call, shell: str, sign: str) -> Non
 def test_every_command_can_be_completed_without_the_workers_packages(call: Call) -> None:
     items = callspool.shell_complete(click.Context(callspool), "")
     assert [each.value for each in items] == list(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["results", "list.csv", "--account", "no such"], "lower-case"),
+        (["results", "list.csv", "-o", "answers.xlsx"], ".csv"),
+        (["show", "crm-1", "--account", "no such"], "lower-case"),
+        (["show", "crm-1", "--number", "+14155550100"], "not both"),
+        (["status", "--count", "2"], "--watch"),
+        (["status", "--interval", "2"], "--watch"),
+    ],
+)
+def test_flags_that_would_do_nothing_or_harm_are_refused(
+    arguments: list[str], word: str, call: Call
+):
+    result = call(*arguments)
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert word in result.err
+
+
+def test_a_group_without_its_command_shows_its_help(call: Call):
+    result = call("dead")
+    assert (result.code, result.out) == (2, "")
+    assert "\n  replay " in result.err

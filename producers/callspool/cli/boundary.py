@@ -50,6 +50,9 @@ def _run(arguments: Sequence[str]) -> int:
         result = callspool.main(list(arguments), prog_name=_NAME, standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
         return _tell("interrupted", Exit.INTERRUPTED)
+    except click.exceptions.NoArgsIsHelpError as fault:
+        fault.show()
+        return Exit.WRONG_USE
     except click.ClickException as fault:
         return _tell(_sentence(fault), Exit.WRONG_USE)
     except CallspoolError as fault:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import click
 
 from callspool.cli.connection import ledger_client
-from callspool.cli.gates import Json, gate_object, why
+from callspool.cli.gates import Json, gate_object, named, why
 from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.selecting import completed, selector_options
 from callspool.cli.times import span
@@ -78,7 +78,8 @@ def lanes(
     ):
         click.echo(line)
     if not shown:
-        click.echo("No lane holds documents that are not settled.")
+        of = f" ({named(selector)})" if selector.as_object() else ""
+        click.echo(f"No lane holds documents that are not settled{of}.")
     if more:
         click.echo(f"and {counted(more, 'lane')} more (--limit, --json)")
 

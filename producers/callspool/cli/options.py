@@ -74,12 +74,12 @@ region_option = click.option(
     callback=parsing.region,
     shell_complete=completing.regions,
     metavar="IN",
-    help="Of numbers without a country code. [CALLSPOOL_REGION]",
+    help="The country of numbers without a country code. [CALLSPOOL_REGION]",
 )
 shared_numbers_option = click.option(
     "--allow-shared-numbers",
     is_flag=True,
-    help="Else the second row with a number is a duplicate, whatever its id.",
+    help="Take a number again under another id; else such a row is a duplicate.",
 )
 space_token_option = click.option(
     "--space-token", metavar="TOKEN", help="Space. [CALLSPOOL_SPACE_TOKEN]"

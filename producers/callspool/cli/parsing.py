@@ -9,6 +9,7 @@ import click
 
 from callspool.errors import InvalidCallRequest
 from callspool.expiry import expiry
+from callspool.identity import is_account_name
 from callspool.intake.naming import LEFT_OUT
 from callspool.intake.spellings import FIELDS, NAME_PARTS
 from callspool.phones import is_region
@@ -71,3 +72,12 @@ def region(_ctx: click.Context, _param: click.Parameter, given: str | None) -> s
     if not is_region(code):
         raise click.BadParameter(f"{given!r} is not a region such as IN, US or GB")
     return code
+
+
+def account(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:
+    """The name of an account."""
+    if given is not None and not is_account_name(given):
+        raise click.BadParameter(
+            f"{given!r} must be a name of 1 to 32 lower-case letters, digits, _ and -"
+        )
+    return given

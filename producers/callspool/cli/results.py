@@ -9,7 +9,7 @@ from itertools import islice
 import click
 
 from callspool.checks import Rules
-from callspool.cli import completing
+from callspool.cli import completing, parsing
 from callspool.cli.colours import painted
 from callspool.cli.connection import ledger_client
 from callspool.cli.exits import Exit
@@ -60,6 +60,7 @@ Examples:
 @click.option("--campaign", metavar="NAME", help="The campaign it was sent in.  [default: none]")
 @click.option(
     "--account",
+    callback=parsing.account,
     shell_complete=completing.accounts,
     metavar="NAME",
     help="The account it was sent by.  [default: default]",
@@ -117,6 +118,10 @@ def results(
     """
     if as_json and output == "-":
         raise click.UsageError("--json prints a summary on stdout: name a file for the rows (-o)")
+    if output.lower().endswith((".xlsx", ".xls", ".ods")):
+        raise click.UsageError(
+            f"-o {plain(output)}: answers are CSV, which every spreadsheet opens: name it .csv"
+        )
     if sandbox and account not in (None, SANDBOX):
         raise click.UsageError(f"--sandbox means the account {SANDBOX}: leave --account out")
     settings = load_settings(os.environ, overrides={"redis_url": redis_url})

@@ -4,16 +4,18 @@ import os
 
 import click
 
-from callspool.cli import completing
+from callspool.cli import completing, parsing
 from callspool.cli.colours import painted
 from callspool.cli.connection import ledger_client
 from callspool.cli.exits import Exit
 from callspool.cli.journal import journal_lines, journal_object
 from callspool.cli.options import json_option, redis_option, region_option, state_dir_option
+from callspool.cli.selecting import completed
 from callspool.cli.times import local, span
 from callspool.cli.wording import counted, json_line, plain, shortened
 from callspool.identity import made_document_id
 from callspool.ledger.readings import Readings
+from callspool.ledger.selector import Selector
 from callspool.ledger.views import AttemptLine, Story
 from callspool.phones import NumberError, identify
 from callspool.settings import load_settings
@@ -35,10 +37,15 @@ Examples:
     help="Of a contact that was sent without an id: finds the id made from this phone number.",
 )
 @region_option
-@click.option("--space-token", metavar="TOKEN", help="Only in this space.")
+@click.option(
+    "--space-token",
+    metavar="TOKEN",
+    help="Only in this space; its shown beginning (8KZ1…) will do.",
+)
 @click.option("--campaign", metavar="NAME", help="Only in this campaign ('' for none).")
 @click.option(
     "--account",
+    callback=parsing.account,
     shell_complete=completing.accounts,
     metavar="NAME",
     help="Only of this account.",
@@ -66,7 +73,9 @@ def show(
     """
     document_id = _wanted(document_id, number, region)
     with ledger_client(redis_url, state_dir) as client:
-        stories = Readings(client).stories(document_id, account, space_token, campaign)
+        readings = Readings(client)
+        only = completed(Selector(None, space_token, campaign, account), readings)
+        stories = readings.stories(document_id, account, only.space_token, campaign)
     if as_json:
         found = {"document_id": document_id, "stories": [_as_object(story) for story in stories]}
         click.echo(json_line(found))
@@ -87,7 +96,8 @@ def _wanted(document_id: str | None, number: str | None, region: str | None) -> 
     if document_id and number is None:
         return document_id
     if number is None or document_id:
-        raise click.UsageError("give a document's id, or --number for a contact without one")
+        both = "not both: " if document_id and number is not None else ""
+        raise click.UsageError(f"{both}give a document's id, or --number for a contact without one")
     region = region or load_settings(os.environ).region
     try:
         return made_document_id(identify(number.strip(), region))

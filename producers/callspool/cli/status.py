@@ -32,20 +32,21 @@ _IN_A_LINE = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", 
 @click.option(
     "--interval",
     type=click.FloatRange(0.1, 86400),
-    default=1.0,
-    show_default=True,
     metavar="SECONDS",
-    help="Between two looks.",
+    help="Between two looks, with --watch.  [default: 1]",
 )
 @click.option(
-    "--count", type=click.IntRange(min=1), metavar="N", help="End after N looks, with exit code 0."
+    "--count",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --watch: end after N looks, with exit code 0.",
 )
 @redis_option
 @state_dir_option
 @json_option
 def status(
     watching: bool,
-    interval: float,
+    interval: float | None,
     count: int | None,
     redis_url: str | None,
     state_dir: str | None,
@@ -60,12 +61,14 @@ def status(
     accepted and created a second; elsewhere a line for each look, and with --json a JSON object a
     line. It goes on while Redis is away. Ctrl-C ends it, with exit code 130.
     """
+    if not watching and (count is not None or interval is not None):
+        raise click.UsageError("--interval and --count go with --watch: add it")
     with ledger_client(redis_url, state_dir) as client:
         readings = Readings(client)
         if watching:
             return watch(
                 lambda: _Standing(readings.summary(), readings.reasons()),
-                interval=interval,
+                interval=interval or 1.0,
                 count=count,
                 as_json=as_json,
             )
