@@ -1,5 +1,6 @@
 """`status` and `show`: what the ledger says, for scripts and for people."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -101,3 +102,12 @@ def test_an_unknown_document_is_told_with_exit_code_1(call: Call, redis_url: str
         "document_id": "crm-17",
         "stories": [],
     }
+
+
+def test_commands_that_a_story_names_lead_to_the_ledger_it_was_read_from():
+    paused = replace(
+        STORY, next_step="`callspool resume --all` lets it be sent, or `callspool run`."
+    )
+    text = "\n".join(show.lines_of(paused, "/srv/my list"))
+    assert "`callspool resume --all --state-dir '/srv/my list'` lets it be sent" in text
+    assert text.endswith("or `callspool run`.")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import redis
 
+from callspool.cli import person
 from callspool.identity import Scope
 from callspool.ledger.selector import Selector
-from callspool_worker.commands import steered
 from callspool_worker.ledger import LaneKey, Taken, calls
 from callspool_worker.steering import Doubts
 from tests.cli.conftest import Call, call  # noqa: F401 - a fixture
@@ -446,23 +446,25 @@ def test_doubts_are_listed_confirmed_and_sent_again_as_typed(ask: Call, spool: L
     for word in ("confirm", "resend"):
         assert f"callspool doubts {word} --document-id h1" in ask("show", "h1").out
     assert "callspool doubts list" in ask("show", "c0").out
-    one = ask("doubts", "confirm", "--document-id", "h1", "--run-id", "R1", "--task-id", "T1")
+    one = ask(
+        "doubts", "confirm", "--yes", "--document-id", "h1", "--run-id", "R1", "--task-id", "T1"
+    )
     assert (one.code, one.out) == (
         0,
         "h1 counts as created (account default, space 8KZT…, campaign spring).\n",
     )
-    assert ask("doubts", "confirm", "--document-id", "h1").code == 0
-    assert ask("doubts", "resend", "--document-id", "h1").code == 1
-    assert ask("doubts", "resend", "--document-id", "nobody").code == 1
+    assert ask("doubts", "confirm", "--yes", "--document-id", "h1").code == 0
+    assert ask("doubts", "resend", "--yes", "--document-id", "h1").code == 1
+    assert ask("doubts", "resend", "--yes", "--document-id", "nobody").code == 1
     shown = ask("show", "h1").out
     assert "confirmed" in shown
     assert "ann: doubts confirm document h1: 1 document" in shown
-    both = ask("doubts", "resend", "--document-id", "c1", "--json").json
+    both = ask("doubts", "resend", "--yes", "--document-id", "c1", "--json").json
     assert (both["resent"], [one["was"] for one in both["documents"]]) == (2, ["in_doubt"] * 2)
-    result = ask("doubts", "confirm", "--all", "--json").json
+    result = ask("doubts", "confirm", "--yes", "--all", "--json").json
     assert (result["confirmed"], result["in_doubt"]) == (4, 0)
     assert ask("doubts", "list").out == "Nothing is in doubt here.\n"
-    assert "0 documents resent (everything)." in ask("doubts", "resend", "--all").out
+    assert "0 documents resent (everything)." in ask("doubts", "resend", "--yes", "--all").out
     assert json.loads(ask("doubts", "list", "--json").out)["documents"] == []
     spool.check()
 
@@ -477,6 +479,8 @@ def test_doubts_are_listed_confirmed_and_sent_again_as_typed(ask: Call, spool: L
         (["confirm", "--all", "--run-id", ""], "--run-id"),
         (["confirm", "--all", "--run-id", "R\x1b"], "--run-id"),
         (["resend", "--document-id", "c1", "--held"], "--held"),
+        (["resend", "--all"], "--yes"),
+        (["confirm", "--document-id", "c1"], "--yes"),
     ],
 )
 def test_wrong_use_is_one_line_and_changes_nothing(
@@ -493,13 +497,13 @@ def refusals(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """On a terminal, somebody who answers no; what was asked."""
     asked: list[str] = []
 
-    def refuse(text: str, err: bool) -> bool:
+    def refuse(text: str) -> bool:
         asked.append(text)
         return False
 
     with monkeypatch.context() as patched:
-        patched.setattr(steered, "is_terminal", lambda stream: True)
-        patched.setattr(steered.click, "confirm", refuse)
+        patched.setattr(person, "is_there", lambda: True)
+        patched.setattr(person, "agrees", refuse)
         yield asked
 
 

@@ -1,6 +1,7 @@
 """`callspool show`: one document's whole story."""
 
 import os
+import re
 
 import click
 
@@ -12,7 +13,7 @@ from callspool.cli.journal import journal_lines, journal_object
 from callspool.cli.options import json_option, redis_option, region_option, state_dir_option
 from callspool.cli.selecting import completed
 from callspool.cli.times import local, span
-from callspool.cli.wording import counted, json_line, plain, shortened
+from callspool.cli.wording import counted, json_line, led_to, plain, shortened
 from callspool.identity import made_document_id
 from callspool.ledger.readings import Readings
 from callspool.ledger.selector import Selector
@@ -27,6 +28,7 @@ Examples:
   callspool show --number +14155550100
   callspool show --number "98765 43210" --region IN
 """
+_COMMAND = re.compile(r"(`callspool (?!run)[^`]+)(?=`)")
 
 
 @click.command(epilog=_EXAMPLES)
@@ -80,7 +82,7 @@ def show(
         found = {"document_id": document_id, "stories": [_as_object(story) for story in stories]}
         click.echo(json_line(found))
     for story in [] if as_json else stories:
-        click.echo("\n".join(map(painted, lines_of(story))))
+        click.echo("\n".join(map(painted, lines_of(story, state_dir))))
     if not stories:
         click.echo(
             f"callspool: no document {plain(document_id, 100)} is known here: it is still in the"
@@ -111,8 +113,8 @@ def _as_object(story: Story) -> dict[str, object]:
     return {**fields.pop("scope")._asdict(), **fields}
 
 
-def lines_of(story: Story) -> list[str]:
-    """The story as people read it."""
+def lines_of(story: Story, state_dir: str | None = None) -> list[str]:
+    """The story as people read it; commands it names lead to the ledger in ``state_dir``."""
     account, space_token, campaign = story.scope
     rows = [
         ("account", plain(account)),
@@ -132,7 +134,7 @@ def lines_of(story: Story) -> list[str]:
         *(f"  {name:<8}  {value}" for name, value in rows if value),
         *(f"  {_attempt(each)}" for each in story.attempts),
         *(f"  {line}" for line in journal_lines(story.journal)),
-        f"  next: {story.next_step}",
+        f"  next: {_COMMAND.sub(lambda found: found[1] + led_to(state_dir), story.next_step)}",
     ]
 
 

@@ -1,6 +1,7 @@
 """Small pieces of text that several commands print."""
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -76,3 +77,8 @@ def plain(text: str, most: int = 500) -> str:
     if not flat.isprintable():
         flat = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in flat)
     return flat if len(flat) <= most else f"{flat[: most - 1]}…"
+
+
+def led_to(state_dir: str | None) -> str:
+    """What a command needs behind it to look into the ledger of a run, where that is meant."""
+    return f" --state-dir {shlex.quote(state_dir)}" if state_dir else ""

@@ -10,7 +10,7 @@ from callspool.cli.gates import gate_object, named, selector_object, why
 from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.selecting import completed, is_known, selector_options
 from callspool.cli.times import local
-from callspool.cli.wording import counted, json_line
+from callspool.cli.wording import counted, json_line, led_to
 from callspool_worker.commands.steered import steering
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ def pause(selector: Selector, redis_url: str | None, state_dir: str | None, as_j
             )
         )
         return
-    for line in _paused_lines(done, known):
+    for line in _paused_lines(done, known, led_to(state_dir)):
         click.echo(line)
 
 
-def _paused_lines(done: Paused, known: bool) -> list[str]:
+def _paused_lines(done: Paused, known: bool, where: str) -> list[str]:
     selector, gate = done.gate.selector, done.gate
     wait = counted(done.documents, "document waits", "documents wait")
     if done.already:
@@ -71,7 +71,7 @@ def _paused_lines(done: Paused, known: bool) -> list[str]:
     if not known and selector.as_object():
         what = "No document of it waits now" if selector.lane else "No document of it came yet"
         lines.append(f"{what}: check the name. What comes later waits.")
-    return [*lines, f"Next: callspool resume {selector.flags}"]
+    return [*lines, f"Next: callspool resume {selector.flags}{where}"]
 
 
 @click.command("resume", epilog=_RESUME_EXAMPLES)
@@ -97,11 +97,11 @@ def resume(selector: Selector, redis_url: str | None, state_dir: str | None, as_
         }
         click.echo(json_line(found))
         return
-    for line in _resumed_lines(selector, done):
+    for line in _resumed_lines(selector, done, led_to(state_dir)):
         click.echo(line)
 
 
-def _resumed_lines(selector: Selector, done: Resumed) -> list[str]:
+def _resumed_lines(selector: Selector, done: Resumed, where: str) -> list[str]:
     if done.opened:
         waiting = counted(done.documents, "document waits", "documents wait")
         lines = [f"Opened; {waiting} there:"]
@@ -115,7 +115,7 @@ def _resumed_lines(selector: Selector, done: Resumed) -> list[str]:
     ]
     lines += [
         f"Still {gate.kind}: {named(gate.selector)}, {why(gate)}; open it with"
-        f" callspool resume {gate.selector.flags}"
+        f" callspool resume {gate.selector.flags}{where}"
         for gate in done.still
     ]
     return lines
