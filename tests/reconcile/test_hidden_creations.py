@@ -91,7 +91,9 @@ def test_nothing_is_sent_again_while_the_api_goes_on_creating(set_up: SetUp, mar
 
 
 def test_a_run_without_any_task_yet_is_waited_for(set_up: SetUp):
-    stage = set_up(fault("late", delay=QUIET * 1.2, created=0))
+    # It began, by its own word, later than the doubt.
+    later = "\n[server]\ncreated_shift = 2\n"
+    stage = set_up(fault("late", delay=60, created=0) + later)
     stage.accept(IDS)
     stage.send()
     stage.look()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WAKE_UPS_AT_MOST = 256
 """Wake-ups that may lie in their stream: enough for every submitter of a large installation."""
 
-LOOK_LEASE_MS = 15_000
+LOOK_LEASE_MS = 10_000
 """Milliseconds between two signs of life of a looker, before another may look at its space."""
 
 LOOK_GOOD_MS = 30_000

@@ -157,7 +157,9 @@ class Inquiry:
         hopeless = fault.refused or failing >= RESENT_AFTER
         if not self._space.failing_ms:
             _log.warning(
-                "a space of account %s cannot be read back: %s", self._space.account, fault
+                "a space of account %s cannot be read back (callspool doubts list, or status,"
+                " tells why)",
+                self._space.account,
             )
         if fault.refused or failing >= HELD_AFTER:
             self.stuck = f"Redis restarted, and the space cannot be read back: {fault}"
@@ -168,4 +170,6 @@ class Inquiry:
                 self._conclusion.hold(question, f"its space cannot be read back: {fault}")
             if hopeless:
                 self._conclusion.send_unproven(question, len(question.open))
-        return min(LONGEST_FAILING_PAUSE, max(1.0, failing / 2))
+        # While a space is unread nothing of it is sent.
+        longest = LONGEST_FAILING_PAUSE if fault.refused or not self._space.unread_ms else 3.0
+        return min(longest, max(1.0, failing / 2))

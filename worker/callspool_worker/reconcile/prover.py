@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from callspool_worker.ledger import calls
-from callspool_worker.reconcile.inquiry import LONGEST_FAILING_PAUSE, Inquiry
+from callspool_worker.reconcile.inquiry import Inquiry
 from callspool_worker.reconcile.reading import SpaceReader
 from callspool_worker.reconcile.survey import Memory
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from callspool_worker.reconcile.proving import Proving
     from callspool_worker.reconcile.reading import Get
 
-SIGN_OF_LIFE = 3.0
+BROKEN_OFF_PAUSE = 1.0
+"""Seconds until a look that was broken off is made again."""
+
+SIGN_OF_LIFE = 2.0
 """Seconds between two signs that a look goes on."""
 
 
@@ -64,7 +67,8 @@ class Prover:
             return False
         reader = SpaceReader(space.space_token, self._reading(looker, space))
         inquiry = Inquiry(self._ledger, space, reader, self._memory, self._how)
-        pause, was_read = LONGEST_FAILING_PAUSE, False
+        # A look that this process or Redis breaks off says nothing about the API.
+        pause, was_read = BROKEN_OFF_PAUSE, True
         try:
             pause, was_read = inquiry.make()
         finally:

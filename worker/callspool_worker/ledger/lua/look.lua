@@ -11,6 +11,15 @@ local SPACES = 50 -- looked through in one call, at most
 local mine = {}
 for i = 4, #ARGV do mine[ARGV[i]] = true end
 
+-- What this looker looked at before it lost its connection, say, it may look at again at once.
+local looking = call('HGETALL', P .. ':looking')
+for i = 1, #looking, 2 do
+  if string.match(looking[i + 1], '^%d+ (.*)$') == ARGV[1] then
+    call('HDEL', P .. ':looking', looking[i])
+    call('ZADD', P .. ':proofs', 'XX', NOW, looking[i])
+  end
+end
+
 local due = call('ZRANGEBYSCORE', P .. ':proofs', '-inf', NOW, 'LIMIT', 0, SPACES)
 for _, space in ipairs(due) do
   if mine[string.match(space, '^([^|]*)|')] then

@@ -24,7 +24,7 @@ local function begin_epoch(last_take)
   local from = tonumber(last_take or NOW) - FORGOTTEN_MS
   call('HSET', P .. ':meta', 'restarted', NOW, 'from', from)
   call('HINCRBY', P .. ':meta', 'attempt', ATTEMPTS_SKIPPED)
-  call('UNLINK', P .. ':read')
+  call('UNLINK', P .. ':read', P .. ':looking') -- a look that Redis broke off holds up nobody
   for _, lane in ipairs(call('SMEMBERS', P .. ':lanes')) do
     local f = call('HMGET', lane_key(lane), 'account', 'space')
     close_until_read(f[1] .. '|' .. f[2], from)
