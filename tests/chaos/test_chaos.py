@@ -13,7 +13,7 @@ from chaos.run import run
 from chaos.schedule import Event, Plan, Schedule, draw
 
 SECONDS = 16.0
-LUCKY = {"api_drop", "redis_drop", "kill_child", "stop_child"}
+LUCKY = {"api_cut", "api_drop", "redis_drop", "kill_child", "stop_child"}
 """What may find nothing to do at its moment: no open connection, no living process."""
 
 MIX = "none,kill_child=10,redis_cut=60,api_cut=60"
