@@ -49,6 +49,20 @@ def test_a_take_that_no_replica_confirms_is_not_handed_out(
             spool.ledger.take("me:1", ["default"])
 
 
+def test_a_redis_that_may_forget_is_told_with_the_remedy(client: redis.Redis):
+    ledger = LedgerUnderTest(client).ledger
+    assert [each.partition(":")[0] for each in ledger.weaknesses()] == [
+        "Redis keeps no append-only file"
+    ]
+    client.config_set("maxmemory", "1gb")
+    client.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        assert any("noeviction" in each for each in ledger.weaknesses())
+    finally:
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", "0")
+
+
 def test_a_redis_without_a_log_is_refused(client: redis.Redis):
     spool = LedgerUnderTest(client, linger_ms=0, durable_takes="local")
     with pytest.raises(SettingsError, match="appendonly yes"):

@@ -100,6 +100,8 @@ def run_worker(
     with ExitStack() as stack:
         client = stack.enter_context(closing(connect(settings.redis_url)))
         ledger = open_ledger(settings, client)
+        for weakness in ledger.weaknesses():
+            _log.warning("%s", weakness)
         unpod = stack.enter_context(
             closing(
                 api.UnpodApi(

@@ -10,7 +10,7 @@ from callspool.errors import SettingsError
 from callspool_worker.ledger.errors import LedgerUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from callspool.scripts import Command, Reply
     from callspool_worker.ledger.limits import Durability
@@ -75,6 +75,20 @@ class Disks:
         local, replicas = counts if isinstance(counts, list) else (0, 0)
         if not local or replicas < self._replicas:
             raise LedgerUnavailable("Redis did not confirm in time that a take is on disk")
+
+
+def weaknesses(info: Mapping[str, object]) -> list[str]:
+    """What in this Redis endangers the ledger, each with its remedy; ``info`` as INFO tells it."""
+    found = []
+    if str(info.get("aof_enabled")) == "0":
+        found.append("Redis keeps no append-only file: set appendonly yes, or a restart forgets")
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction" and str(info.get("maxmemory")) != "0":
+        found.append(
+            f"Redis may drop keys (maxmemory-policy {policy}): set noeviction, or somebody may be"
+            " called again"
+        )
+    return found
 
 
 def _pairs(reply: object) -> dict[str, str]:

@@ -15,7 +15,7 @@ from callspool.identity import Scope
 from callspool.ledger.entries import BatchEntry
 from callspool.scripts import Call, Command, Reply, run
 from callspool_worker.ledger import calls
-from callspool_worker.ledger.disks import Disks
+from callspool_worker.ledger.disks import Disks, weaknesses
 from callspool_worker.ledger.errors import LedgerFull, LedgerUnavailable
 from callspool_worker.ledger.records import (
     SEPARATOR,
@@ -114,6 +114,15 @@ class Ledger:
                     self._disks.confirm(self.run_commands)
                 return _taken(taker, reply) if reply else None
             steps = ()
+
+    def weaknesses(self) -> list[str]:
+        """What in the configuration of Redis endangers the ledger, a sentence each."""
+        try:
+            return weaknesses(self._client.info("everything"))
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise LedgerUnavailable(f"Redis does not answer: {type(error).__name__}") from error
+        except redis.ResponseError:
+            return []  # this user may not ask: the scripts say so where it matters
 
     def check_durability(self) -> None:
         """Finds out how takes can be made durable; raises `SettingsError` if they cannot."""
