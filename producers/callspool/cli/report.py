@@ -161,6 +161,10 @@ class Report:
             f"  one contact's story: callspool show DOCUMENT_ID{where}",
             f"  the list with answers: callspool results FILE -o OUT.csv{where}",
         ]
+        if self.count("in_doubt"):
+            lines.append(f"  what is in doubt, and what to do: callspool doubts list{where}")
+        if self.count("dead"):
+            lines.append(f"  what cannot be sent, and why: callspool dead list{where}")
         unfinished = self.count("waiting") + self.count("sending")
         lines += self.paused_lines()
         if unfinished and self.again:
