@@ -4,7 +4,7 @@ import click
 import msgspec
 
 from callspool.cli.connection import ledger_client
-from callspool.cli.options import json_option, redis_option, state_dir_option
+from callspool.cli.options import json_option, limit_option, redis_option, state_dir_option
 from callspool.cli.times import local
 from callspool.cli.wording import counted, json_line, plain
 from callspool.ledger.readings import Readings
@@ -18,14 +18,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 10_000),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="The newest of each kind, at most.",
-)
+@limit_option(20, 10_000, "The newest of each kind, at most.")
 @redis_option
 @state_dir_option
 @json_option

@@ -6,7 +6,7 @@ import click
 
 from callspool.cli.connection import ledger_client
 from callspool.cli.gates import Json, named, selector_object
-from callspool.cli.options import json_option, redis_option, state_dir_option
+from callspool.cli.options import json_option, limit_option, redis_option, state_dir_option
 from callspool.cli.times import local
 from callspool.cli.wording import counted, json_line, plain, shortened
 from callspool.ledger.journal import KEPT
@@ -21,14 +21,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@click.option(
-    "--limit",
-    type=click.IntRange(1, KEPT),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="The newest, at most.",
-)
+@limit_option(20, KEPT, "The newest, at most.")
 @redis_option
 @state_dir_option
 @json_option

@@ -7,7 +7,7 @@ import click
 
 from callspool.cli.connection import ledger_client
 from callspool.cli.gates import Json, gate_object, named, why
-from callspool.cli.options import json_option, redis_option, state_dir_option
+from callspool.cli.options import json_option, limit_option, redis_option, state_dir_option
 from callspool.cli.selecting import completed, selector_options
 from callspool.cli.times import span
 from callspool.cli.wording import counted, json_line, plain, shortened
@@ -33,14 +33,7 @@ _HEADINGS = ("lane", "account", "space", "campaign", "pilot", "waiting", "oldest
     show_default=True,
     help="Which lanes come first: the largest, or those that wait longest.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 100_000),
-    default=50,
-    show_default=True,
-    metavar="N",
-    help="So many of them, at most.",
-)
+@limit_option(50, 100_000, "So many of them, at most.")
 @redis_option
 @state_dir_option
 @json_option

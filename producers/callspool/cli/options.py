@@ -48,6 +48,20 @@ redis_option = click.option(
     metavar="URL",
     help="Where Redis is (redis://, rediss:// or unix://). [CALLSPOOL_REDIS_URL]",
 )
+
+
+def limit_option(default: int, most: int, words: str) -> Callable[[Command], Command]:
+    """``--limit``: how many entries a listing shows; ``most`` is the largest it takes."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(1, most),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help=words,
+    )
+
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else."
 )

@@ -10,7 +10,7 @@ import click
 from callspool.cli.connection import ledger_client
 from callspool.cli.exits import Exit
 from callspool.cli.gates import named, selector_object
-from callspool.cli.options import json_option, redis_option, state_dir_option
+from callspool.cli.options import json_option, limit_option, redis_option, state_dir_option
 from callspool.cli.selecting import completed, document_option, selector_options
 from callspool.cli.times import local
 from callspool.cli.wording import counted, json_line, plain, shortened
@@ -71,14 +71,7 @@ def dead() -> None:
 @dead.command("list", epilog=_LIST_EXAMPLES)
 @document_option
 @selector_options(required=False)
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 100_000),
-    default=50,
-    show_default=True,
-    metavar="N",
-    help="So many of them, at most.",
-)
+@limit_option(50, 100_000, "So many of them, at most.")
 @redis_option
 @state_dir_option
 @json_option

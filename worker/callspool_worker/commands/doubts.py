@@ -11,7 +11,7 @@ import msgspec
 from callspool.cli.connection import ledger_client
 from callspool.cli.exits import Exit
 from callspool.cli.gates import named, selector_object
-from callspool.cli.options import json_option, redis_option, state_dir_option
+from callspool.cli.options import json_option, limit_option, redis_option, state_dir_option
 from callspool.cli.selecting import completed, document_option, selector_options
 from callspool.cli.wording import counted, plain
 from callspool.ledger.readings import Readings
@@ -58,14 +58,7 @@ def doubts() -> None:
 @document_option
 @selector_options(required=False)
 @_held_option
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 100_000),
-    default=50,
-    show_default=True,
-    metavar="N",
-    help="So many of them, at most.",
-)
+@limit_option(50, 100_000, "So many of them, at most.")
 @redis_option
 @state_dir_option
 @json_option
