@@ -47,11 +47,19 @@ class Conclusion:
                 left -= found.tasks.keys()
             elif left & found.tasks.keys():
                 blocked = blocked or OVERLAP
+        if finding.twice and len(left) < len(question.open):
+            _log.error(
+                "batch %d, attempt %d: %d documents have two tasks: something on the way to the API"
+                " repeated the request",
+                question.batch,
+                question.attempt,
+                finding.twice,
+            )
         changed = self._observe(question, finding.observation, blocked)
         if not left or changed is None:
             return LONGEST_PAUSE
         if blocked:
-            self._tell_once(question, blocked)
+            self._tell_blocked(question, blocked)
             may_heal = finding.unread and self._moment.failing() < RESENT_AFTER
             return LONGEST_PAUSE if may_heal else self.send_unproven(question, len(left))
         if finding.newest_empty is not None:
@@ -159,7 +167,7 @@ class Conclusion:
             look=look,
         )
 
-    def _tell_once(self, question: Question, blocked: str) -> None:
+    def _tell_blocked(self, question: Question, blocked: str) -> None:
         if blocked != question.held:
             _log.warning(
                 "batch %d, attempt %d cannot be proven: %s",
