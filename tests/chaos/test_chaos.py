@@ -13,7 +13,7 @@ from chaos.run import run
 from chaos.schedule import Event, Plan, Schedule, draw
 
 SECONDS = 16.0
-LUCKY = {"api_cut", "api_drop", "redis_drop", "kill_child", "stop_child"}
+LUCKY = {"api_drop", "redis_drop", "kill_child", "stop_child"}
 """What may find nothing to do at its moment: no open connection, no living process."""
 
 MIX = "none,kill_child=10,redis_cut=60,api_cut=60"
@@ -51,12 +51,12 @@ def short(seed: int, *, reading_back: bool) -> Schedule:
     return Schedule(plan, sorted([*once, *drawn], key=lambda event: event.at))
 
 
-def check(report: Report) -> None:
+def check(report: Report, lucky: frozenset[str] = frozenset()) -> None:
     """Every kind of fault came to pass, and no promise was broken."""
     assert report.good, "\n".join(report.lines())
     assert (report.lost, report.called_twice, report.wrongly_recorded) == (0, 0, 0)
     assert report.counted["accepted"] == sum(report.states.values()) == report.documents == 4000
-    assert {kind for kind in wanted() if not report.faults.get(kind)} <= LUCKY
+    assert {kind for kind in wanted() if not report.faults.get(kind)} <= LUCKY | lucky
     assert not _left_over(), "the run left processes behind"
 
 
@@ -75,7 +75,8 @@ def test_where_nothing_can_be_read_back_nothing_is_lost_and_what_is_doubtful_is_
 ):
     report = run(short(8, reading_back=False), keep=tmp_path)
     report.save(tmp_path / "report.json")
-    check(report)
+    # While what is doubtful piles up there is little on its way to the API that could be cut.
+    check(report, frozenset({"api_cut"}))
     assert report.states["created"] > 2000
     assert 0 < report.in_doubt_but_created < report.in_doubt
 
