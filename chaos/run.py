@@ -78,6 +78,8 @@ class Performance:
         begun = self._begun = time.monotonic()
         self._producers.start()
         try:
+            # Faults before the first call would find nothing to break.
+            self._stage.wait_until_calls_go_out()
             self._acting.play(plan.seconds, Now(self._say, plan.seconds))
             self._heal()
             healed = time.monotonic()

@@ -54,7 +54,6 @@ class Stage:
                 log=self.directory / "api.jsonl", faults=faults, seed=plan.seed, latency=0.02
             )
         )
-        self._api_heals_at = time.monotonic() + until
         proxies = enter((self.directory / "proxies.log").open("ab"))
         self.redis_link = enter(LinkProcess(self.redis.port, proxies))
         self.api_link = enter(LinkProcess(int(self.api.url.rpartition(":")[2]), proxies))
@@ -62,6 +61,10 @@ class Stage:
         self.workers = Supervisors(plan.supervisors, self._settings(), self.directory, log)
         self._stack.callback(self.close_workers)
         self.workers.wait_until_begun()
+        # Its faults last a time that counts from its start; workers may be slow to come up.
+        self.api.stop()
+        self._api_heals_at = time.monotonic() + until
+        self.api.start()
 
     def close_workers(self) -> None:
         """Ends the workers; what outlived its parent is noted."""
@@ -71,6 +74,13 @@ class Stage:
     def url(self) -> str:
         """Redis, by way of its proxy."""
         return f"redis://127.0.0.1:{self.redis_link.port}/0"
+
+    def wait_until_calls_go_out(self, timeout: float = 30.0) -> None:
+        """Returns when the API was asked for the first time, or after ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        log = self.directory / "api.jsonl"
+        while time.monotonic() < deadline and not (log.exists() and log.stat().st_size):
+            time.sleep(0.05)
 
     def wait_until_api_is_sound(self) -> None:
         """Returns when the API's own faults are over."""
