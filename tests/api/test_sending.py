@@ -11,7 +11,7 @@ import pytest
 import callspool
 from callspool.errors import SettingsError
 from callspool_worker.answers import Answered, NotSent
-from callspool_worker.api import UnknownAccount, UnpodApi, ticket
+from callspool_worker.api import UnknownAccount, UnpodApi, pool
 from tests.api.conftest import TOKEN, FakeAccount, Hidden
 from tests.api.peer import always, created, once, response
 
@@ -173,7 +173,7 @@ def test_when_every_connection_is_busy_a_request_is_not_sent(
     connect: Callable[..., UnpodApi],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ticket, "POOL_SECONDS", 0.1)
+    monkeypatch.setattr(pool, "POOL_SECONDS", 0.1)
     received, go_on = threading.Event(), threading.Event()
 
     def slow(peer: Peer) -> None:

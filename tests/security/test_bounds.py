@@ -91,7 +91,7 @@ def test_a_broken_page_of_people_is_not_quoted() -> None:
 )
 def test_no_step_of_a_path_leads_elsewhere(step: str) -> None:
     access = Access("default", FakeAccount("https://unpod.test"))
-    raw = access.url(("spaces", step, "runs")).raw_path.decode()
+    raw = access.target(("spaces", step, "runs")).path.decode()
     head, tail = "/api/v2/platform/spaces/", "/runs/"
     assert raw.startswith(head)
     assert raw.endswith(tail)
@@ -126,5 +126,5 @@ def test_a_token_or_org_handle_cannot_add_a_header() -> None:
             Access("default", FakeAccount("https://unpod.test", api_token=Hidden(text)))
         with pytest.raises(Exception, match="set it again"):
             Access("default", FakeAccount("https://unpod.test", org_handle=text))
-    headers = Access("default", FakeAccount("https://unpod.test")).headers(TOKEN, b"{}")
-    assert all(b"\n" not in part and b"\r" not in part for pair in headers for part in pair)
+    headers = Access("default", FakeAccount("https://unpod.test")).headers(TOKEN)
+    assert all(b"\n" not in line and b"\r" not in line for line in headers)

@@ -91,6 +91,12 @@ def ids_of_all(task_ids: object, documents: int) -> tuple[str, ...] | None:
     """The ids as a tuple if they are exactly one proper id for each document, else None."""
     if not isinstance(task_ids, list) or len(task_ids) != documents or documents < 1:
         return None
-    if not all(map(is_id, task_ids)) or len(set(task_ids)) != documents:
+    if set(map(type, task_ids)) != {str}:
+        return None
+    # As `is_id` for each, in a few passes over all of them.
+    distinct, lengths = set(task_ids), set(map(len, task_ids))
+    if len(distinct) != documents or min(lengths) == 0 or max(lengths) > LONGEST_ID:
+        return None
+    if not "".join(task_ids).isprintable() or not distinct.isdisjoint(_DOTS):
         return None
     return tuple(task_ids)

@@ -15,7 +15,7 @@ from callspool.cli.exits import Exit, OutputGone
 
 CORE = "callspool"
 WORKER = "callspool[worker]"
-OF_THE_WORKER = ("h11", "httpcore", "httpx", "tenacity")
+OF_THE_WORKER = ("h11", "httptools", "httpx", "tenacity")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_USUAL = re.compile(r"T[0-9a-f]{32}")
+_ALL_USUAL = re.compile(r"T[0-9a-f]{32}(?:\nT[0-9a-f]{32})*").fullmatch
 _HEX = b"\x01"
 _LINES = b"\x00"
 _BYTES = 16
@@ -19,9 +19,10 @@ _BYTES = 16
 
 def pack(ids: Sequence[str]) -> bytes:
     """Packs the ids of an attempt's documents, in their order."""
-    if all(_USUAL.fullmatch(task_id) for task_id in ids):
-        return _HEX + bytes.fromhex("".join(task_id[1:] for task_id in ids))
-    return _LINES + "\n".join(ids).encode()
+    lines = "\n".join(ids)
+    if not ids or _ALL_USUAL(lines):
+        return _HEX + bytes.fromhex(lines[1:].replace("\nT", ""))
+    return _LINES + lines.encode()
 
 
 def unpack_one(packed: bytes, place: int) -> str | None:

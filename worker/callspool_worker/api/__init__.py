@@ -1,4 +1,4 @@
-"""The Unpod API over HTTP: the only part that knows httpx and httpcore."""
+"""The Unpod API over HTTP: the only part that knows httpx and httptools."""
 
 from __future__ import annotations
 

@@ -9,6 +9,8 @@ import httpx
 
 import callspool
 from callspool.errors import CallspoolError, SettingsError
+from callspool_worker.api.connection import Origin
+from callspool_worker.api.outgoing import Target
 from callspool_worker.api.tokens import Token, can_be_sent
 
 if TYPE_CHECKING:
@@ -52,27 +54,29 @@ class Access:
     def __init__(self, name: str, credentials: Credentials) -> None:
         self.token = Token(name, credentials.api_token.reveal(), credentials.api_token_file)
         self._base = _base_url(name, credentials.api_url)
+        self._origin = _origin(self._base)
         self._fixed = _fixed_headers(name, self._base, credentials.org_handle)
         if not can_be_sent(self.token.text()):
             raise SettingsError(
                 f"account {name!r}: the API token is empty or not one word; set it again"
             )
 
-    def url(
+    def target(
         self, path: tuple[str, ...], params: Mapping[str, str | int] | None = None
-    ) -> httpx.URL:
-        """The address of an endpoint; every step of the path is percent-encoded."""
+    ) -> Target:
+        """Where an endpoint is; every step of the path is percent-encoded."""
         steps = "".join(f"{_step(step)}/" for step in path)
         query = f"?{urlencode(params)}" if params else ""
         root = self._base.raw_path.decode().rstrip("/")
-        return self._base.copy_with(raw_path=f"{root}{PLATFORM}/{steps}{query}".encode())
+        return Target(
+            self._origin,
+            self._base.netloc.decode(),
+            f"{root}{PLATFORM}/{steps}{query}".encode("ascii"),
+        )
 
-    def headers(self, token: str, body: bytes | None) -> list[tuple[bytes, bytes]]:
-        """The headers as the API asks for them (S), and what HTTP needs."""
-        headers = [*self._fixed, (b"Authorization", f"Token {token}".encode())]
-        if body is not None:
-            headers.append((b"Content-Length", b"%d" % len(body)))
-        return headers
+    def headers(self, token: str) -> list[bytes]:
+        """The lines of a request's head as the API asks for them (S), but for its length."""
+        return [*self._fixed, f"Authorization: Token {token}".encode()]
 
 
 def _step(step: str) -> str:
@@ -91,16 +95,21 @@ def _base_url(name: str, api_url: str) -> httpx.URL:
     return base
 
 
-def _fixed_headers(name: str, base: httpx.URL, org_handle: str) -> list[tuple[bytes, bytes]]:
+def _origin(base: httpx.URL) -> Origin:
+    default = 443 if base.scheme == "https" else 80
+    return Origin(base.scheme, base.raw_host.decode(), base.port or default)
+
+
+def _fixed_headers(name: str, base: httpx.URL, org_handle: str) -> list[bytes]:
     if not can_be_sent(org_handle):
         raise SettingsError(
             f"account {name!r}: the org handle is empty or not one word; set it again"
         )
     return [
-        (b"Host", base.netloc),
-        (b"Org-Handle", org_handle.encode()),
-        (b"Content-Type", b"application/json"),
-        (b"Accept", b"application/json"),
-        (b"Accept-Encoding", b"identity"),
-        (b"User-Agent", f"callspool/{callspool.__version__}".encode()),
+        b"Host: " + base.netloc,
+        b"Org-Handle: " + org_handle.encode(),
+        b"Content-Type: application/json",
+        b"Accept: application/json",
+        b"Accept-Encoding: identity",
+        b"User-Agent: " + f"callspool/{callspool.__version__}".encode(),
     ]

@@ -11,8 +11,10 @@ import httpx
 from callspool_worker.answers import Answer, Answered, NotSent
 from callspool_worker.api.accounts import Access, UnknownAccount
 from callspool_worker.api.clock import now
-from callspool_worker.api.exchange import Outgoing, exchange
-from callspool_worker.api.transport import TicketTransport
+from callspool_worker.api.exchange import exchange
+from callspool_worker.api.network import Network
+from callspool_worker.api.outgoing import Outgoing
+from callspool_worker.api.pool import Pool
 from callspool_worker.backoff import promptly
 from callspool_worker.reply import code_of
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from callspool_worker.api.accounts import Credentials
+    from callspool_worker.api.outgoing import Target
 
 MOST_OF_A_CREATION = 4 * 1024 * 1024
 MOST_OF_A_READ = 32 * 1024 * 1024
@@ -29,7 +32,7 @@ MOST_OF_A_READ = 32 * 1024 * 1024
 PROMPT_SECONDS = 1.0
 """After that, what was not sent is left to the ledger's backoff."""
 
-_URLS_KEPT = 1024
+_TARGETS_KEPT = 1024
 
 
 class UnpodApi:
@@ -53,12 +56,10 @@ class UnpodApi:
     ) -> None:
         self._accesses = {name: Access(name, account) for name, account in accounts.items()}
         self._request_timeout = request_timeout
-        self._transport = TicketTransport(
-            ssl_context or httpx.create_ssl_context(),
-            max_connections=max_connections,
-            unacknowledged=request_timeout,
+        self._pool = Pool(
+            ssl_context or httpx.create_ssl_context(), Network(request_timeout), max_connections
         )
-        self._url_of_creation = lru_cache(maxsize=_URLS_KEPT)(_url_of_creation)
+        self._target_of_creation = lru_cache(maxsize=_TARGETS_KEPT)(_target_of_creation)
 
     def create(
         self, account: str, space_token: str, body: bytes, send_before: float = math.inf
@@ -70,8 +71,8 @@ class UnpodApi:
         file holds a new token. Raises UnknownAccount.
         """
         access = self._access(account)
-        url = self._url_of_creation(access, space_token)
-        return self._send(access, Outgoing("POST", url, body, send_before, MOST_OF_A_CREATION))
+        target = self._target_of_creation(access, space_token)
+        return self._send(access, Outgoing(b"POST", target, body, send_before, MOST_OF_A_CREATION))
 
     def get(
         self,
@@ -84,12 +85,12 @@ class UnpodApi:
         Raises UnknownAccount.
         """
         access = self._access(account)
-        url = access.url(path, params)
-        return self._send(access, Outgoing("GET", url, None, math.inf, MOST_OF_A_READ))
+        target = access.target(path, params)
+        return self._send(access, Outgoing(b"GET", target, None, math.inf, MOST_OF_A_READ))
 
     def close(self) -> None:
         """Closes the connections, those in use as soon as their requests are over."""
-        self._transport.close()
+        self._pool.close()
 
     def __enter__(self) -> UnpodApi:
         return self
@@ -112,17 +113,17 @@ class UnpodApi:
             return isinstance(answer, NotSent) and answer.kind != "withheld" and now() < give_up
 
         token = access.token.text()
-        once = partial(exchange, self._transport, access, token, outgoing, until)
+        once = partial(exchange, self._pool, access, token, outgoing, until)
         answer = once()
         if unfinished(answer):
             answer = promptly(answer, once, unfinished)
         if _refuses_the_token(answer) and access.token.differs_from(token):
-            answer = exchange(self._transport, access, access.token.text(), outgoing, until)
+            answer = exchange(self._pool, access, access.token.text(), outgoing, until)
         return answer
 
 
-def _url_of_creation(access: Access, space_token: str) -> httpx.URL:
-    return access.url(("spaces", space_token, "tasks", "create"))
+def _target_of_creation(access: Access, space_token: str) -> Target:
+    return access.target(("spaces", space_token, "tasks", "create"))
 
 
 def _refuses_the_token(answer: Answer) -> bool:

@@ -2,66 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
 
 from callspool_worker.api.failures import no_answer, not_sent
 from callspool_worker.api.reading import TooLarge, answered, read_body
-from callspool_worker.api.ticket import Ticket, Withheld, WithheldBody
+from callspool_worker.api.ticket import Ticket, Withheld
 
 if TYPE_CHECKING:
     from callspool_worker.answers import Answer
     from callspool_worker.api.accounts import Access
-    from callspool_worker.api.transport import TicketTransport
+    from callspool_worker.api.outgoing import Outgoing
+    from callspool_worker.api.pool import Pool
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """What is to be sent, when its last byte may be, and how much of the answer is read."""
-
-    method: str
-    url: httpx.URL
-    body: bytes | None
-    send_before: float
-    most: int
-
-
-def exchange(
-    transport: TicketTransport, access: Access, token: str, outgoing: Outgoing, until: float
-) -> Answer:
+def exchange(pool: Pool, access: Access, token: str, outgoing: Outgoing, until: float) -> Answer:
     """Sends a request and reads its answer, both before ``until``."""
     ticket = Ticket(until, outgoing.send_before)
-    request = _request(access, token, outgoing, ticket)
-    host = outgoing.url.netloc.decode()
+    head, body = _request(access, token, outgoing)
+    host = outgoing.target.host
     begun = False
     try:
-        response = transport.handle_request(request)
+        loan = pool.lend(outgoing.target.origin, ticket)
         try:
+            incoming = loan.send(head, body)
             begun = True
-            raw = read_body(response, outgoing.most)
+            raw = read_body(loan, outgoing.most)
             ticket.answered = True
         finally:
-            response.close()
+            loan.close()
     except Withheld as withheld:
         return not_sent("withheld", host, withheld)
     except (httpx.TransportError, TooLarge) as error:
         if not ticket.complete:
             return not_sent(ticket.stage, host, error)
         return no_answer(host, error, begun=begun)
-    return answered(response, raw, token=token, ticket=ticket, most=outgoing.most)
+    return answered(incoming, raw, token=token, ticket=ticket, most=outgoing.most)
 
 
-def _request(access: Access, token: str, outgoing: Outgoing, ticket: Ticket) -> httpx.Request:
-    body = outgoing.body
-    stream: httpx.SyncByteStream = (
-        httpx.ByteStream(b"") if body is None else WithheldBody(body, ticket)
-    )
-    return httpx.Request(
-        outgoing.method,
-        outgoing.url,
-        headers=access.headers(token, body),
-        stream=stream,
-        extensions=ticket.extensions(),
-    )
+def _request(access: Access, token: str, outgoing: Outgoing) -> tuple[bytes, bytes]:
+    """The head of the request, and its body."""
+    method, target, body = outgoing.method, outgoing.target, outgoing.body
+    lines = [b"%b %b HTTP/1.1" % (method, target.path), *access.headers(token)]
+    if body is not None:
+        if len(body) < 2:
+            raise ValueError("a request body is a JSON object, which has two bytes at least")
+        lines.append(b"Content-Length: %d" % len(body))
+    return b"\r\n".join([*lines, b"", b""]), body or b""

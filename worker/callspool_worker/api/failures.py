@@ -44,13 +44,11 @@ def _kind(error: Exception, *, begun: bool) -> NoAnswerKind:
         return "timeout"
     if begun:
         return "cut_off"
-    # httpcore calls the end of a connection a breach of protocol, and says this of it.
-    ended = "without sending a response" in str(error)
-    return "reset" if ended or isinstance(error, httpx.NetworkError) else "unreadable"
+    return "reset" if isinstance(error, httpx.NetworkError) else "unreadable"
 
 
 def _sentence(host: str, what: str, error: Exception) -> str:
-    # h11 quotes what it cannot take: our headers, or a server's echo of our request.
+    # A parser may quote what it cannot take: a server's echo of our request.
     quotes = isinstance(error, httpx.ProtocolError)
     cause = "" if quotes else " ".join(str(error).split())
     return f"{host}: {what}: {cause}"[:_LONGEST] if cause else f"{host}: {what}"

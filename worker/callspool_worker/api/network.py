@@ -1,4 +1,4 @@
-"""The network under httpcore: every step bounded by a ticket, the last byte sent knowingly."""
+"""Connections: every step bounded by a ticket, the last byte sent knowingly."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import ssl
 import struct
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import httpcore
+import httpx
 
 from callspool_worker.api.clock import now
 from callspool_worker.api.resolving import connected, look_up
-from callspool_worker.api.ticket import Ticket, Withheld
+from callspool_worker.api.ticket import Withheld
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from callspool_worker.api.resolving import SocketOption
+    from callspool_worker.api.ticket import Ticket
 
 CONNECT_SECONDS = 10.0
 """Looking up the name, connecting and TLS, each, at most."""
@@ -28,8 +29,8 @@ _PEEK = 64 * 1024
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class TicketBackend(httpcore.NetworkBackend):
-    """Opens connections whose timeouts are tickets.
+class Network:
+    """Opens connections.
 
     ``unacknowledged`` is for how many seconds the kernel goes on to offer bytes that nobody
     acknowledges, so that a request cannot arrive long after this process has gone (Linux).
@@ -38,29 +39,21 @@ class TicketBackend(httpcore.NetworkBackend):
     def __init__(self, unacknowledged: float) -> None:
         self._unacknowledged = unacknowledged
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        ticket = _ticket(timeout)
+    def connect(self, host: str, port: int, ticket: Ticket) -> Stream:
+        """A connection; raises httpx.ConnectTimeout or httpx.ConnectError."""
         try:
             ticket.stage = "dns"
             addresses = look_up(host, port, ticket.left(CONNECT_SECONDS))
             ticket.stage = "connect"
-            options = [*self._options(), *(socket_options or ())]
-            sock = connected(addresses, ticket.left(CONNECT_SECONDS), local_address, options)
+            sock = connected(addresses, ticket.left(CONNECT_SECONDS), self._options())
         except TimeoutError as late:
-            raise httpcore.ConnectTimeout(str(late)) from late
+            raise httpx.ConnectTimeout(str(late)) from late
         except (OSError, UnicodeError) as failed:
-            raise httpcore.ConnectError(str(failed)) from failed
-        return TicketStream(sock)
+            raise httpx.ConnectError(str(failed)) from failed
+        return Stream(sock)
 
-    def _options(self) -> list[httpcore.SOCKET_OPTION]:
-        options: list[httpcore.SOCKET_OPTION] = [
+    def _options(self) -> list[SocketOption]:
+        options: list[SocketOption] = [
             (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
             # Closing, the kernel's own closing after SIGKILL too, discards what is not sent yet.
             (socket.SOL_SOCKET, socket.SO_LINGER, _ABORT),
@@ -71,59 +64,68 @@ class TicketBackend(httpcore.NetworkBackend):
         return options
 
 
-class TicketStream(httpcore.NetworkStream):
-    """One connection; reading and writing stop when the ticket of the request says so."""
+class Stream:
+    """One connection; reading and writing stop when the ticket of the request says so.
+
+    Raises httpx's exceptions of reading and writing.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         # Linux keeps a last, short packet back until more comes: here, the last byte.
         self._more = 0 if isinstance(sock, ssl.SSLSocket) else getattr(socket, "MSG_MORE", 0)
-        self._head = b""
         self._early = b""
         self._ticket: Ticket | None = None
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    def read(self, most: int, ticket: Ticket) -> bytes:
+        """What has come in, as soon as anything has; nothing at the end of the connection."""
         if self._early:
-            data, self._early = self._early[:max_bytes], self._early[max_bytes:]
+            data, self._early = self._early[:most], self._early[most:]
             return data
         try:
-            self._sock.settimeout(_ticket(timeout).left())
-            return self._sock.recv(max_bytes)
+            self._sock.settimeout(ticket.left())
+            return self._sock.recv(most)
         except TimeoutError as late:
-            raise httpcore.ReadTimeout(str(late)) from late
+            raise httpx.ReadTimeout(str(late)) from late
         except OSError as broken:
-            raise httpcore.ReadError(str(broken)) from broken
+            raise httpx.ReadError(str(broken)) from broken
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        if not buffer:
-            return
-        ticket = self._ticket = _ticket(timeout)
+    def send(self, head: bytes, body: bytes, ticket: Ticket) -> None:
+        """Sends a request, the last byte of its body by itself: see `complete`."""
+        if not body:
+            ticket.complete = True
+        self.begin(head + body[:-1], ticket)
+        if body:
+            self.complete(body[-1:], ticket)
+
+    def begin(self, buffer: bytes, ticket: Ticket) -> None:
+        """Sends what is not the last byte of a body."""
+        self._ticket = ticket
         ticket.stage = "incomplete"
-        if ticket.part == "head":
-            # Head and body leave together: one packet less, and one awakening of the server.
-            self._head = buffer
-            return
-        try:
-            if ticket.part == "last byte":
-                self._complete(buffer, ticket)
-            else:
-                self._send(self._head + buffer, ticket)
-                self._head = b""
-        except TimeoutError as late:
-            raise httpcore.WriteTimeout(str(late)) from late
-        except OSError as broken:
-            raise httpcore.WriteError(str(broken)) from broken
-
-    def _send(self, buffer: bytes, ticket: Ticket) -> None:
-        ticket.complete = ticket.part == "all"
         more = 0 if ticket.complete else self._more
         waiting = memoryview(buffer)
-        while waiting:
-            self._sock.settimeout(ticket.left())
-            waiting = waiting[self._sock.send(waiting, more) :]
+        try:
+            while waiting:
+                self._sock.settimeout(ticket.left())
+                waiting = waiting[self._sock.send(waiting, more) :]
+        except TimeoutError as late:
+            raise httpx.WriteTimeout(str(late)) from late
+        except OSError as broken:
+            raise httpx.WriteError(str(broken)) from broken
+
+    def complete(self, last_byte: bytes, ticket: Ticket) -> None:
+        """Sends the last byte, if the server has not turned the request down and it is in time.
+
+        Raises `Withheld` where it is not.
+        """
+        try:
+            self._complete(last_byte, ticket)
+        except TimeoutError as late:
+            raise httpx.WriteTimeout(str(late)) from late
+        except OSError as broken:
+            raise httpx.WriteError(str(broken)) from broken
 
     def _complete(self, last_byte: bytes, ticket: Ticket) -> None:
-        """Sends the last byte, if the server has not turned the request down and it is in time."""
         self._sock.settimeout(0.0)
         self._listen()
         while True:
@@ -142,7 +144,7 @@ class TicketStream(httpcore.NetworkStream):
     def _listen(self) -> None:
         """Raises WriteError if a final answer, or the end, came before the request was complete.
 
-        httpcore goes on to read after that error, so the early answer is not lost.
+        The early answer is not lost: it is what is read next.
         """
         try:
             heard = self._sock.recv(_PEEK)
@@ -151,7 +153,7 @@ class TicketStream(httpcore.NetworkStream):
         self._early = heard
         informational = heard.startswith(b"HTTP/1.") and heard[9:10] == b"1"
         if not informational:
-            raise httpcore.WriteError("the server ended the exchange before the request")
+            raise httpx.WriteError("the server ended the exchange before the request")
 
     def _wait_for(self, event: int, ticket: Ticket) -> None:
         waiting = select.poll()
@@ -167,41 +169,24 @@ class TicketStream(httpcore.NetworkStream):
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ORDERLY)
         self._sock.close()
 
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.NetworkStream:
-        ticket = _ticket(timeout)
+    def secured(self, ssl_context: ssl.SSLContext, host: str, ticket: Ticket) -> Stream:
+        """The same connection under TLS; raises httpx.ConnectTimeout or httpx.ConnectError."""
         ticket.stage = "tls"
         try:
             self._sock.settimeout(ticket.left(CONNECT_SECONDS))
-            secured = ssl_context.wrap_socket(self._sock, server_hostname=server_hostname)
+            secured = ssl_context.wrap_socket(self._sock, server_hostname=host)
         except TimeoutError as late:
             self.close()
-            raise httpcore.ConnectTimeout(str(late)) from late
+            raise httpx.ConnectTimeout(str(late)) from late
         except (OSError, ValueError) as failed:
             self.close()
-            raise httpcore.ConnectError(str(failed)) from failed
-        return TicketStream(secured)
+            raise httpx.ConnectError(str(failed)) from failed
+        return Stream(secured)
 
-    def get_extra_info(self, info: str) -> Any:
-        if info == "ssl_object":
-            return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
-        if info == "is_readable":
-            return bool(self._early) or self._readable()
-        return self._sock if info == "socket" else None
-
-    def _readable(self) -> bool:
-        if self._sock.fileno() < 0:
+    def is_readable(self) -> bool:
+        """Whether anything has come in, the end of the connection for example."""
+        if self._early or self._sock.fileno() < 0:
             return True
         listening = select.poll()
         listening.register(self._sock, select.POLLIN)
         return bool(listening.poll(0))
-
-
-def _ticket(timeout: float | None) -> Ticket:
-    if not isinstance(timeout, Ticket):
-        raise TypeError("a request through this network needs a Ticket as its timeouts")
-    return timeout

@@ -1,8 +1,8 @@
 """Keep-alive connections, each in the hands of one thread at a time.
 
-httpcore's own pool looks at a connection while another thread takes it into use, and may close
-it under a request that was already sent (seen with more threads than connections): a doubt that
-we would have made ourselves. Here a connection is taken out of the pool, or it is not in use.
+A pool that looks at a connection while another thread takes it into use may close it under a
+request that was already sent (seen of httpcore's, with more threads than connections): a doubt
+that we would have made ourselves. Here a connection is out of the pool, or it is not in use.
 """
 
 from __future__ import annotations
@@ -11,56 +11,59 @@ import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-import httpcore
+import httpx
+
+from callspool_worker.api.clock import now
+from callspool_worker.api.connection import Connection
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
-KEEP_ALIVE_SECONDS = 4.0
-"""Below the idle limit of common servers (5 s and more), so that we end a connection first."""
+    from callspool_worker.api.connection import Origin
+    from callspool_worker.api.incoming import Incoming
+    from callspool_worker.api.network import Network
+    from callspool_worker.api.ticket import Ticket
+
+POOL_SECONDS = 5.0
+"""The wait for a free connection, at most."""
 
 
 class Pool:
     """Connections over HTTP/1.1 to any number of hosts; ``max_connections`` in use at a time."""
 
-    def __init__(
-        self, ssl_context: ssl.SSLContext, network: httpcore.NetworkBackend, max_connections: int
-    ) -> None:
+    def __init__(self, ssl_context: ssl.SSLContext, network: Network, max_connections: int) -> None:
+        ssl_context.set_alpn_protocols(["http/1.1"])
         self._ssl_context = ssl_context
         self._network = network
         self._permits = threading.BoundedSemaphore(max_connections)
-        self._idle: dict[str, list[httpcore.HTTPConnection]] = defaultdict(list)
+        self._idle: dict[Origin, list[Connection]] = defaultdict(list)
         self._lock = threading.Lock()
         self._closed = False
 
-    def lend(self, origin: httpcore.Origin, patience: float) -> Loan:
-        """A connection for one request; raises PoolTimeout if ``patience`` seconds bring none."""
+    def lend(self, origin: Origin, ticket: Ticket) -> Loan:
+        """A connection for one request; raises httpx.PoolTimeout if none is free in time."""
+        patience = min(max(ticket.until - now(), 0.0), POOL_SECONDS)
         if not self._permits.acquire(timeout=patience):
-            raise httpcore.PoolTimeout(f"waited {patience:.1f} s")
-        return Loan(self, origin)
+            raise httpx.PoolTimeout(f"waited {patience:.1f} s")
+        return Loan(self, origin, ticket)
 
-    def take(self, origin: httpcore.Origin) -> httpcore.HTTPConnection:
+    def take(self, origin: Origin) -> Connection:
         """The connection used last among those that still live, else a new one."""
         with self._lock:
-            idle = self._idle[str(origin)]
+            idle = self._idle[origin]
             while idle:
                 connection = idle.pop()
                 if not connection.has_expired():
                     return connection
                 connection.close()
-        return httpcore.HTTPConnection(
-            origin,
-            ssl_context=self._ssl_context,
-            keepalive_expiry=KEEP_ALIVE_SECONDS,
-            network_backend=self._network,
-        )
+        return Connection(origin, self._network, self._ssl_context)
 
-    def give_back(self, origin: httpcore.Origin, connection: httpcore.HTTPConnection) -> None:
+    def give_back(self, origin: Origin, connection: Connection, ticket: Ticket) -> None:
         """Keeps a connection that can be used again, and closes any other."""
         with self._lock:
-            idle = self._idle[str(origin)]
-            if connection.is_available() and not self._closed:
+            idle = self._idle[origin]
+            if connection.rest(ticket) and not self._closed:
                 idle.append(connection)
             else:
                 connection.close()
@@ -80,26 +83,22 @@ class Pool:
 class Loan:
     """A connection in use; iterating gives the body of its answer, closing gives it back."""
 
-    def __init__(self, pool: Pool, origin: httpcore.Origin) -> None:
+    def __init__(self, pool: Pool, origin: Origin, ticket: Ticket) -> None:
         self._pool = pool
         self._origin = origin
+        self._ticket = ticket
         self._connection = pool.take(origin)
-        self._answer: httpcore.Response | None = None
         self._closed = False
 
-    def send(self, request: httpcore.Request) -> httpcore.Response:
+    def send(self, head: bytes, body: bytes) -> Incoming:
         """Sends the request and reads the head of the answer."""
-        self._answer = self._connection.handle_request(request)
-        return self._answer
+        return self._connection.send(head, body, self._ticket)
 
     def __iter__(self) -> Iterator[bytes]:
-        assert self._answer is not None
-        return self._answer.iter_stream()
+        return self._connection.body(self._ticket)
 
     def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        if self._answer is not None:
-            self._answer.close()
-        self._pool.give_back(self._origin, self._connection)
+        self._pool.give_back(self._origin, self._connection, self._ticket)

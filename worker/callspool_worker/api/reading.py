@@ -17,6 +17,9 @@ from callspool_worker.answers import BODY_KEPT, Answered
 from callspool_worker.reply import code_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from callspool_worker.api.incoming import Incoming
     from callspool_worker.api.ticket import Ticket
 
 _COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
@@ -40,12 +43,11 @@ _WORDS = frozenset({"message", "error", "detail", "errors"})
 """Fields of an answer that hold words, which a ledger keeps and an operator reads."""
 
 
-def read_body(response: httpx.Response, most: int) -> bytes:
+def read_body(arriving: Iterable[bytes], most: int) -> bytes:
     """The whole body as it was sent; raises TooLarge beyond ``most`` bytes."""
-    assert isinstance(response.stream, httpx.SyncByteStream)
     parts: list[bytes] = []
     size = 0
-    for part in response.stream:
+    for part in arriving:
         size += len(part)
         if size > most:
             raise TooLarge
@@ -53,14 +55,12 @@ def read_body(response: httpx.Response, most: int) -> bytes:
     return b"".join(parts)
 
 
-def answered(
-    response: httpx.Response, raw: bytes, *, token: str, ticket: Ticket, most: int
-) -> Answered:
+def answered(incoming: Incoming, raw: bytes, *, token: str, ticket: Ticket, most: int) -> Answered:
     """The answer as a value; should the server quote our token, it is taken out."""
-    headers = response.headers
+    headers = httpx.Headers(incoming.headers)
     body = _decoded(raw, headers.get("content-encoding", ""), most)
     answer = Answered(
-        status=response.status_code,
+        status=incoming.status,
         body=body[:BODY_KEPT].replace(token.encode(), b"[token]"),
         json=_without_token(_parsed(body), token),
         server_date=_moment(headers.get("date", "")),

@@ -12,8 +12,7 @@ from callspool_worker.api.clock import now
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import httpcore
-
+SocketOption = tuple[int, int, int] | tuple[int, int, bytes]
 Address = tuple[
     socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 ]
@@ -43,8 +42,7 @@ def look_up(host: str, port: int, seconds: float) -> list[Address]:
 def connected(
     addresses: list[Address],
     seconds: float,
-    local_address: str | None,
-    options: Iterable[httpcore.SOCKET_OPTION],
+    options: Iterable[SocketOption],
 ) -> socket.socket:
     """A connection to the first address that takes one; they share the time.
 
@@ -57,8 +55,6 @@ def connected(
         try:
             for option in options:
                 sock.setsockopt(*option)
-            if local_address is not None:
-                sock.bind((local_address, 0))
             sock.settimeout(max(0.05, (until - now()) / (len(addresses) - place)))
             sock.connect(address)
         except OSError as failed:
