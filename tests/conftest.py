@@ -9,6 +9,7 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
+from tests.support import prometheus
 from tests.support.servers import RedisServer
 
 # The gate tries the same examples each time, and how fast a machine makes them up is no test.
@@ -40,8 +41,22 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
         yield connected
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what needs Prometheus' programs where nobody installed them."""
+    if not prometheus.are_left_out():
+        return
+    left_out = [item for item in items if item.get_closest_marker("prometheus")]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tells how many crash points were tried, wherever the tests ran."""
+    """Tells how many crash points were tried, wherever the tests ran, and what was left out."""
+    if prometheus.are_left_out():
+        absent = " and ".join(prometheus.missing())
+        terminalreporter.write_line(
+            f"left out: the tests that need {absent}; to run them, {prometheus.REMEDY}"
+        )
     tried = [
         int(str(value))
         for report in terminalreporter.getreports("passed")
