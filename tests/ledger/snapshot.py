@@ -29,6 +29,8 @@ _FIXED = {
         "journal",
         "looking",
         "unreadable",
+        "timings",
+        "scopelanes",
     ],
     "set": ["accounts", "scopes", "lanes"],
     "zset": ["proofs", "dead", "due"],
@@ -130,6 +132,7 @@ class Snapshot:
         assert set(self.one("lanes")) == set(self.all("l"))
         self._check_indexes()
         self._check_counters()
+        self._check_what_is_measured()
         self._check_turns()
 
     def _check_batch(self, number: int, batch: dict[str, str]) -> None:
@@ -202,6 +205,28 @@ class Snapshot:
         for generation, fields in self.all("g").items():
             own = "".join(b["s"] for _, b in self.all_batches() if b["g"] == generation)
             assert int(fields["unsettled"]) == sum(own.count(letter) for letter in UNSETTLED)
+
+    def _check_what_is_measured(self) -> None:
+        """Histograms hold what the counters count, and lanes are counted by scope."""
+        timings, counts = self.one("timings"), self.one("counts")
+        held: Counter[str] = Counter()
+        for name, number in timings.items():
+            owner, _, bucket = name.rpartition("|")
+            if bucket != "sum":
+                held[owner] += int(number)
+        answers: Counter[str] = Counter()
+        for name, number in (self.one("submissions") or {}).items():
+            account, outcome, _ = name.split("|")
+            answers[f"{account}|submission|{outcome}"] += int(number)
+        assert {name: n for name, n in held.items() if "|submission|" in name} == answers
+        for account in self.one("accounts"):
+            created = int(counts.get(f"{account}|created", 0))
+            assert held[f"{account}|delivery"] == created
+        scopes = Counter(
+            "\x1f".join((one["account"], one["space"], one["campaign"]))
+            for one in self.all("l").values()
+        )
+        assert {scope: int(n) for scope, n in (self.one("scopelanes") or {}).items()} == scopes
 
     def _check_turns(self) -> None:
         for account, lanes in self.all("ring").items():

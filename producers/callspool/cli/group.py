@@ -15,7 +15,7 @@ from callspool.cli.exits import Exit, OutputGone
 
 CORE = "callspool"
 WORKER = "callspool[worker]"
-OF_THE_WORKER = ("h11", "httptools", "httpx", "tenacity")
+OF_THE_WORKER = ("h11", "httptools", "httpx", "prometheus_client", "tenacity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,11 @@ COMMANDS = {
     "worker": Entry(
         "callspool_worker.commands.worker:worker",
         "Run the workers that send what is in the queue.",
+        WORKER,
+    ),
+    "exporter": Entry(
+        "callspool_worker.commands.exporter:exporter",
+        "Serve the metrics of the whole installation.",
         WORKER,
     ),
     "sandbox": Entry(

@@ -25,6 +25,7 @@ from callspool.ledger.lookup import (
     read_statuses,
     read_stories,
 )
+from callspool.ledger.metrics import read_metrics
 from callspool.ledger.open_doubts import read_doubt, read_doubts
 from callspool.ledger.reasons import read_reasons
 from callspool.ledger.refusals import read_refused, read_unreadable
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from callspool.call_request import CheckedEnvelope
     from callspool.ledger.driving import Reading
     from callspool.ledger.entries import BatchEntry
+    from callspool.ledger.metrics import Snapshot
     from callspool.ledger.selector import Selector
     from callspool.ledger.views import (
         DeadView,
@@ -71,6 +73,10 @@ class Readings:
     def summary(self) -> Summary:
         """How the whole installation stands."""
         return self._run(read_summary(self._partition))
+
+    def metrics(self) -> Snapshot:
+        """What the ledger counts, at one moment."""
+        return self._run(read_metrics(self._partition))
 
     def reasons(self) -> list[Reason]:
         """The most frequent reasons why documents are dead or in doubt, of the last batches."""

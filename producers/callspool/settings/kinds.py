@@ -202,6 +202,19 @@ class ApiUrl:
 
 
 @dataclass(frozen=True)
+class Address:
+    """Where a server listens."""
+
+    allowed = "the name or address of a host, as 127.0.0.1, 0.0.0.0 or ::1"
+    shown = True
+
+    def read(self, value: object) -> str:
+        if not isinstance(value, str) or not _HOST.fullmatch(value.strip()):
+            raise RefusedValue
+        return value.strip()
+
+
+@dataclass(frozen=True)
 class Hosts:
     """Names of hosts, with commas between them (or a list)."""
 

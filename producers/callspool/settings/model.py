@@ -49,6 +49,10 @@ class Settings:
     operator: str | None = DEFAULTS["operator"]
     processes: int = DEFAULTS["processes"]
     threads: int = DEFAULTS["threads"]
+    exporter_port: int = DEFAULTS["exporter_port"]
+    exporter_host: str = DEFAULTS["exporter_host"]
+    metrics_port: int = DEFAULTS["metrics_port"]
+    metrics_host: str = DEFAULTS["metrics_host"]
     config: Path | None = None
     accounts: Mapping[str, Account] = field(default_factory=dict)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from callspool.settings.kinds import (
+    Address,
     ApiUrl,
     Choice,
     Flag,
@@ -148,6 +149,17 @@ SETTINGS = (
     ),
     Setting("processes", Whole(1, 64), 2, "worker processes", "processes"),
     Setting("threads", Whole(1, 256), 8, "threads of each worker process", "threads"),
+    Setting(
+        "exporter_port", Whole(0, 65_535), 9191, "port of callspool exporter; 0 takes a free one"
+    ),
+    Setting("exporter_host", Address(), "127.0.0.1", "address that callspool exporter listens on"),
+    Setting(
+        "metrics_port",
+        Whole(0, 65_535),
+        0,
+        "port on which callspool worker serves its own metrics and probes; 0 serves none",
+    ),
+    Setting("metrics_host", Address(), "127.0.0.1", "address for that port"),
 )
 
 BY_KEY = {setting.key: setting for setting in SETTINGS}

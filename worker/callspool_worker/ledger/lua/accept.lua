@@ -30,7 +30,10 @@ local function register_lane(group)
     'campaign', group.campaign, 'pilot', group.pilot, 'context', group.context,
     'schedule', group.schedule, 'head', group.head, 'each', overhead, 'open', '', 'ring', '0',
     'waiting', 0, 'unsettled', 0)
-  call('SADD', P .. ':accounts', group.account)
+  count_lanes(group.account, group.space, group.campaign, 1)
+  if call('SADD', P .. ':accounts', group.account) == 1 then
+    call('HSETNX', P .. ':counts', group.account .. '|since', NOW)
+  end
   call('SADD', P .. ':scopes', cjson.encode({ group.account, group.space, group.campaign }))
   read_back_if_new(group.account, group.space)
 end
@@ -218,6 +221,7 @@ local function bury_each(group, n)
       store(batch)
       call('HSET', batch_key(batch.id), 'why', group.reason)
       call('ZADD', P .. ':dead', NOW, batch.id)
+      count(batch.account, 'died|too_large', 1)
       accepted = accepted + 1
     end
   end
@@ -248,8 +252,14 @@ local function read_group(i)
   }
 end
 
+-- Names that nobody has documents for are counted as one: messages may hold any.
+local function owner_of(account)
+  if account == 'default' or call('SISMEMBER', P .. ':accounts', account) == 1 then return account end
+  return 'other'
+end
+
 local function refuse(account, document)
-  count(account, 'invalid', 1)
+  count(owner_of(account), 'invalid', 1)
   call('LPUSH', P .. ':invalid', document)
   call('LTRIM', P .. ':invalid', 0, refused_kept - 1)
 end

@@ -7,7 +7,7 @@
 -- ARGV[8] what that look found   ARGV[9] ms that a look stays good
 -- Reply: documents buried; -1 if the batch is not this attempt's any more, or if the look is too old
 --   or something has changed since.
--- include: base lanes batches doubts
+-- include: base lanes batches outcomes doubts
 local batch = load_batch(ARGV[1])
 local attempt = tonumber(ARGV[2])
 local looked = tonumber(ARGV[7])
@@ -23,10 +23,11 @@ else
   n = leave_sending(batch, 'x')
   call('HDEL', P .. ':sending', ARGV[3])
   record(batch, n, ARGV[4], ARGV[5], ARGV[6])
-  tally(batch.account, ARGV[4], ARGV[5])
+  tally(batch, batch.taken, n, ARGV[4], ARGV[5])
   -- Several in a row, and none created between: then it is not the documents' fault.
   if ARGV[4] == 'rejected' and n == 1 then call('HINCRBY', lane_key(batch.lane), 'refused', 1) end
 end
+count(batch.account, 'died|' .. (looked and 'missing' or ARGV[5]), n)
 call('HSET', batch_key(batch.id), 's', batch.s, 'phase', 'buried', 'why', ARGV[6])
 if not close_if_settled(batch) then call('ZADD', P .. ':dead', NOW, batch.id) end
 return n

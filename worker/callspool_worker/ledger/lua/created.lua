@@ -5,7 +5,7 @@
 -- ARGV[5] packed task ids (callspool/ledger/task_ids.py)   ARGV[6] code
 -- ARGV[7] states that the take handed out   ARGV[8] seal of the batch
 -- Reply: {documents created now, documents that another attempt had created already}
--- include: base lanes batches doubts words proofs
+-- include: base lanes batches outcomes doubts words proofs
 local attempt, taker, run, tasks, code = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
 local batch = load_batch(ARGV[1])
@@ -18,20 +18,23 @@ end
 know_run(batch, attempt, run)
 call('HDEL', lane_key(batch.lane), 'refused')
 local is_known = is_proven(batch, attempt, '')
-local now_created, twice
+local now_created, twice, sent, before
 if is_current(batch, attempt, taker) then
-  twice = ones(batch.proved or '')
+  twice, before = ones(batch.proved or ''), batch.s
   now_created = turn(batch, 's', 'c')
+  delivered(batch, before)
+  sent = now_created
   call('HSET', batch_key(batch.id), 's', batch.s, 'r' .. attempt, run, 't' .. attempt, tasks)
   record(batch, now_created, 'created', code, '')
   close_if_settled(batch)
 else
-  local sent = string.gsub(string.gsub(ARGV[7], '[^s]', '0'), 's', '1')
+  local places = string.gsub(string.gsub(ARGV[7], '[^s]', '0'), 's', '1')
+  sent = ones(places)
   local new
-  now_created, twice, new = prove(batch, attempt, sent, run, tasks, code)
+  now_created, twice, new = prove(batch, attempt, places, run, tasks, code)
   if new == 0 then return { 0, 0 } end -- told before
 end
-tally(batch.account, 'created', code)
+tally(batch, began(batch, attempt), sent, 'created', code)
 if not is_known then count(batch.account, 'runs', 1) end
 count(batch.account, 'created_twice', twice)
 return { now_created, twice }

@@ -4,7 +4,7 @@
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] outcome   ARGV[5] code
 -- ARGV[6] detail   ARGV[7] what a proof has to go by (JSON)
 -- Reply: documents in doubt; -1 if the batch is not this attempt's any more.
--- include: base lanes batches doubts
+-- include: base lanes batches outcomes doubts
 local batch = load_batch(ARGV[1])
 if not is_current(batch, ARGV[2], ARGV[3]) then return -1 end
 local n = leave_sending(batch, 'd')
@@ -12,6 +12,6 @@ call('HDEL', P .. ':sending', ARGV[3])
 call('HSET', batch_key(batch.id), 's', batch.s, 'tries', batch.tries + 1, 'why', ARGV[6],
   'proof', ARGV[7])
 record(batch, n, ARGV[4], ARGV[5], ARGV[6])
-tally(batch.account, ARGV[4], ARGV[5])
+tally(batch, batch.taken, n, ARGV[4], ARGV[5])
 if not close_if_settled(batch) then begin_doubt(batch) end
 return n

@@ -3,7 +3,7 @@
 -- KEYS[1] prefix
 -- ARGV[1] taker   ARGV[2] batch:attempt that it was seen to hold   ARGV[3] detail
 -- Reply: documents in doubt; -1 if the taker does not hold that any more.
--- include: base lanes batches doubts
+-- include: base lanes batches outcomes doubts
 if call('HGET', P .. ':sending', ARGV[1]) ~= ARGV[2] then return -1 end
 call('HDEL', P .. ':sending', ARGV[1])
 local id, attempt = string.match(ARGV[2], '^(%d+):(%d+)$')
@@ -13,6 +13,6 @@ local n = leave_sending(batch, 'd')
 call('HSET', batch_key(batch.id), 's', batch.s, 'tries', batch.tries + 1, 'why', ARGV[3],
   'proof', cjson.encode({ answered = false }))
 record(batch, n, 'no_answer', '', ARGV[3])
-tally(batch.account, 'no_answer', '')
+tally(batch, batch.taken, n, 'no_answer', '')
 if not close_if_settled(batch) then begin_doubt(batch) end
 return n

@@ -11,4 +11,17 @@ end
 call('HSETNX', meta, 'server', this_server())
 call('HSETNX', meta, 'taken', NOW) -- no take that may ever be forgotten was before
 generations()
+-- A release that did not count lanes by scope may have written here.
+local lanes, counted = call('SCARD', P .. ':lanes'), 0
+for _, n in ipairs(call('HVALS', P .. ':scopelanes')) do counted = counted + n end
+if counted ~= lanes then
+  call('DEL', P .. ':scopelanes')
+  for _, account in ipairs(call('SMEMBERS', P .. ':accounts')) do
+    call('HDEL', P .. ':counts', account .. '|lanes')
+  end
+  for _, lane in ipairs(call('SMEMBERS', P .. ':lanes')) do
+    local f = call('HMGET', lane_key(lane), 'account', 'space', 'campaign')
+    if f[1] then count_lanes(f[1], f[2], f[3], 1) end
+  end
+end
 return call('HMGET', meta, 'id', 'format', 'identity', 'partitions')

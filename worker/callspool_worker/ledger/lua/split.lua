@@ -5,14 +5,14 @@
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] tries of the parts   ARGV[5] outcome
 -- ARGV[6] code   ARGV[7] detail   ARGV[8] wake-ups at most
 -- Reply: documents that wait in the parts; -1 if the batch is not this attempt's any more.
--- include: base generations lanes batches parts
+-- include: base generations lanes batches outcomes parts
 local batch = load_batch(ARGV[1])
 if not is_current(batch, ARGV[2], ARGV[3]) then return -1 end
 local n = leave_sending(batch, 'w')
 call('HDEL', P .. ':sending', ARGV[3])
 call('HSET', batch_key(batch.id), 's', batch.s, 'why', ARGV[7])
 record(batch, n, ARGV[5], ARGV[6], ARGV[7])
-tally(batch.account, ARGV[5], ARGV[6])
+tally(batch, batch.taken, n, ARGV[5], ARGV[6])
 if n == 0 then
   close_if_settled(batch)
   return 0

@@ -16,15 +16,6 @@ local function count(account, what, by)
   if by ~= 0 then call('HINCRBY', P .. ':counts', account .. '|' .. what, by) end
 end
 
-local FAILED = { server_error = true, no_answer = true, not_sent = true }
-
--- Counts an answer to a create-call; one that shows the API at work ends a row of failures.
-local function tally(account, outcome, code)
-  if outcome == '' then return end
-  call('HINCRBY', P .. ':submissions', account .. '|' .. outcome .. '|' .. code, 1)
-  if not FAILED[outcome] then call('HDEL', P .. ':failing', account) end
-end
-
 -- Wakes up to `n` submitters, unless enough wake-ups lie there already.
 local function wake(n, limit)
   local stream = P .. ':wakeups'

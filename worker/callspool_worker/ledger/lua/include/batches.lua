@@ -35,12 +35,12 @@ end
 
 local function load_batch(id)
   local f = call('HMGET', batch_key(id), 'lane', 'account', 'g', 'n', 's', 'phase', 'attempt',
-    'tries', 'o', 'taken', 'taker', 'proved', 'seal')
+    'tries', 'o', 'taken', 'taker', 'proved', 'seal', 'a')
   if not f[1] then return nil end
   return {
     id = id, lane = f[1], account = f[2], g = f[3], n = tonumber(f[4]), s = f[5], phase = f[6],
     attempt = tonumber(f[7] or '0'), tries = tonumber(f[8] or '0'), o = f[9],
-    taken = f[10] or '0', taker = f[11] or '', proved = f[12], seal = f[13],
+    taken = f[10] or '0', taker = f[11] or '', proved = f[12], seal = f[13], a = f[14],
   }
 end
 
@@ -57,11 +57,15 @@ local function seal_of(digests)
   return string.sub(redis.sha1hex(digests), 1, 8)
 end
 
+local LEFT = { x = 'dead_left', k = 'cancelled_left', e = 'expired_left' }
+
 -- Counts `n` documents of the batch out of one state and into another, in the same step.
 local function move(batch, from, to, n)
   if n == 0 then return end
   count(batch.account, STATE[from], -n)
   count(batch.account, STATE[to], n)
+  -- Proven after all: that it once was dead, cancelled or expired stays counted.
+  if to == 'c' and LEFT[from] then count(batch.account, LEFT[from], n) end
   local waiting = (to == 'w' and n or 0) - (from == 'w' and n or 0)
   if waiting ~= 0 then
     call('HINCRBY', P .. ':counts', 'waiting', waiting)
@@ -80,26 +84,6 @@ local function turn(batch, from, to)
   batch.s = states
   move(batch, from, to, n)
   return n
-end
-
--- Documents leave `sending`, except those that a late answer proved created meanwhile.
-local function leave_sending(batch, to)
-  if batch.proved then
-    local letters = {}
-    local n = 0
-    for place = 1, batch.n do
-      local letter = string.sub(batch.s, place, place)
-      if letter == 's' and string.sub(batch.proved, place, place) == '1' then
-        letter = 'c'
-        n = n + 1
-      end
-      letters[place] = letter
-    end
-    batch.s = table.concat(letters)
-    move(batch, 's', 'c', n)
-    call('HDEL', batch_key(batch.id), 'proved')
-  end
-  return turn(batch, 's', to)
 end
 
 -- Adds one line to the batch's history: attempt, taken, now, documents, outcome, code, detail.

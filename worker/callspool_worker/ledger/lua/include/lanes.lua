@@ -29,6 +29,15 @@ local function pauses_of(lane, account, space, campaign)
   return { 'all', a, s, c, a_s, a_c, s_c, a_s .. '\31' .. c, 'lane=' .. lane }
 end
 
+-- How many lanes an account and a scope have; P:scopelanes joins the parts of a scope by U+001F.
+local function count_lanes(account, space, campaign, by)
+  local scope = account .. '\31' .. space .. '\31' .. campaign
+  count(account, 'lanes', by)
+  if call('HINCRBY', P .. ':scopelanes', scope, by) <= 0 then
+    call('HDEL', P .. ':scopelanes', scope)
+  end
+end
+
 -- A lane that holds nothing any more leaves no trace.
 local function forget_empty_lane(lane)
   local f = call('HMGET', lane_key(lane), 'unsettled', 'open', 'ring', 'gated', 'account', 'space',
@@ -36,6 +45,7 @@ local function forget_empty_lane(lane)
   if not f[1] or tonumber(f[1]) > 0 or f[2] ~= '' then return end
   call('UNLINK', lane_key(lane), queue_key(lane))
   call('SREM', P .. ':lanes', lane)
+  count_lanes(f[5], f[6], f[7], -1)
   if f[3] == '1' then call('LREM', P .. ':ring:' .. f[5], 1, lane) end
   if f[4] then
     for _, gate in ipairs(gates_of(lane, f[5], f[6])) do call('SREM', P .. ':parked:' .. gate, lane) end

@@ -1,7 +1,7 @@
 -- Proof of creation. It is never thrown away: it settles documents whatever their state, in the
 -- parts too that their batch was split into meanwhile; what is being sent again is settled when that
 -- attempt ends. An attempt may be proven bit by bit: t<A>, then t<A>.2, and so on.
--- Needs: lanes batches doubts words
+-- Needs: lanes batches outcomes doubts words
 local RUNS_KNOWN, RUNS_KNOWN_IN_DOUBT = 20000, 200000
 
 local function ones(mask)
@@ -31,7 +31,7 @@ end
 
 -- Settles the places in `found`; returns the documents created now and those created already.
 local function settle_found(batch, found, said)
-  local letters, proved, moved, created, twice = {}, {}, {}, 0, 0
+  local letters, proved, moved, created, twice, before = {}, {}, {}, 0, 0, batch.s
   for place = 1, batch.n do
     local letter = string.sub(batch.s, place, place)
     local is_proved = string.sub(batch.proved or '', place, place) == '1'
@@ -51,6 +51,7 @@ local function settle_found(batch, found, said)
     move(batch, letter, 'c', n)
     created = created + n
   end
+  if created > 0 then delivered(batch, before) end
   if batch.phase == 'sending' then
     call('HSET', batch_key(batch.id), 'proved', table.concat(proved))
   end

@@ -1,0 +1,186 @@
+#!lua flags=no-writes
+-- metrics: what the ledger counts, and how old what waits is, at one moment. What it looks at grows
+-- with accounts, scopes, spaces in doubt, batches being sent and closed gates; never with documents.
+-- KEYS[1] prefix
+-- ARGV[1] spaces in doubt to look at, at most   ARGV[2] ms without a sign of life after which a
+-- worker counts as gone
+-- Reply: {ms now, P:counts, P:submissions, P:timings, JSON of the rest (snapshot.py: `_Rest`)}
+local P = KEYS[1]
+local call = redis.call
+local TIME = call('TIME')
+local NOW = TIME[1] * 1000 + math.floor(TIME[2] / 1000)
+local MOST_SPACES, SILENT_MS = tonumber(ARGV[1]), tonumber(ARGV[2])
+local DOUBTS_A_SPACE = 5 -- the oldest; those that no look can prove take turns, so not the first alone
+
+local function pairs_of(flat)
+  local at = -1
+  return function()
+    at = at + 2
+    return flat[at], flat[at + 1]
+  end
+end
+
+local function oldest_first(ages, account, ms)
+  if ms and (not ages[account] or ms < ages[account]) then ages[account] = ms end
+end
+
+local function waiting_since()
+  local ages = {}
+  for _, account in ipairs(call('SMEMBERS', P .. ':accounts')) do
+    oldest_first(ages, account, tonumber(call('ZRANGE', P .. ':waiting:' .. account, 0, 0, 'WITHSCORES')[2]))
+  end
+  return ages
+end
+
+local function in_doubt_since()
+  local ages = {}
+  for _, space in ipairs(call('ZRANGE', P .. ':proofs', 0, MOST_SPACES - 1)) do
+    local account = string.match(space, '^[^|]*')
+    for _, batch in ipairs(call('ZRANGE', P .. ':doubts:' .. space, 0, DOUBTS_A_SPACE - 1)) do
+      oldest_first(ages, account, tonumber(call('HGET', P .. ':b' .. batch, 'doubted')))
+    end
+  end
+  return ages
+end
+
+local function sending_since()
+  local ages = {}
+  for _, held in ipairs(call('HVALS', P .. ':sending')) do
+    local f = call('HMGET', P .. ':b' .. string.match(held, '^%d+'), 'account', 'taken')
+    if f[1] then oldest_first(ages, f[1], tonumber(f[2])) end
+  end
+  return ages
+end
+
+local function throttled_till()
+  local found = {}
+  for account, till in pairs_of(call('HGETALL', P .. ':throttled')) do
+    if tonumber(till) > NOW then found[account] = tonumber(till) end
+  end
+  return found
+end
+
+local function scope_of(lane)
+  local f = call('HMGET', P .. ':l' .. lane, 'account', 'space', 'campaign')
+  return f[1] and f[1] .. '\31' .. f[2] .. '\31' .. f[3], f[1]
+end
+
+local gates, pauses = call('HGETALL', P .. ':gates'), call('HKEYS', P .. ':pauses')
+
+-- Closed gates, counted by `level|code|account`.
+local function parked()
+  local found = {}
+  for gate, state in pairs_of(gates) do
+    local level, name = string.match(gate, '^(%l+):(.*)$')
+    local code, account = string.match(state, '"code":"(%d*)"') or '', string.match(name, '^[^|]*')
+    if level == 'unread' then level, code = 'space', 'unread' end
+    if level == 'lane' then account = call('HGET', P .. ':l' .. name, 'account') end
+    if account then
+      local key = level .. '|' .. code .. '|' .. account
+      found[key] = (found[key] or 0) + 1
+    end
+  end
+  return found
+end
+
+-- The state of every scope's lanes; then the lanes that have a gate or a pause of their own.
+local function lane_states()
+  local found, is_closed, is_paused, states = {}, {}, {}, {}
+  local function add(account, state, n)
+    local key = account .. '|' .. state
+    found[key] = (found[key] or 0) + n
+  end
+  for gate in pairs_of(gates) do is_closed[gate] = true end
+  for _, pause in ipairs(pauses) do is_paused[pause] = true end
+
+  local function paused(account, space, campaign)
+    local a, s, c = 'account=' .. account, 'space=' .. space, 'campaign=' .. campaign
+    return is_paused.all or is_paused[a] or is_paused[s] or is_paused[c] or is_paused[a .. '\31' .. s]
+      or is_paused[a .. '\31' .. c] or is_paused[s .. '\31' .. c]
+      or is_paused[a .. '\31' .. s .. '\31' .. c]
+  end
+
+  local function closed(account, space)
+    local named = account .. '|' .. space
+    return is_closed['account:' .. account] or is_closed['unread:' .. named]
+      or is_closed['space:' .. named]
+  end
+
+  for scope, n in pairs_of(call('HGETALL', P .. ':scopelanes')) do
+    local account, space, campaign = string.match(scope, '^([^\31]*)\31([^\31]*)\31(.*)$')
+    local state = #pauses > 0 and paused(account, space, campaign) and 'paused'
+      or closed(account, space) and 'parked' or 'open'
+    states[scope] = state
+    add(account, state, tonumber(n))
+  end
+
+  local function turn(lane, from, to)
+    local scope, account = scope_of(lane)
+    if not scope or states[scope] == to or not from[states[scope]] then return end
+    add(account, is_closed['lane:' .. lane] and to == 'paused' and 'parked' or states[scope], -1)
+    add(account, to, 1)
+  end
+  for gate in pairs(is_closed) do
+    local lane = string.match(gate, '^lane:(.*)$')
+    if lane then turn(lane, { open = true }, 'parked') end
+  end
+  for _, pause in ipairs(pauses) do
+    local lane = string.match(pause, '^lane=(.*)$')
+    if lane then turn(lane, { open = true, parked = true }, 'paused') end
+  end
+  return found
+end
+
+-- Without a gate or a pause every lane is open, and each account's number is counted already.
+local function lanes(counts)
+  if #gates > 0 or #pauses > 0 then return lane_states() end
+  local found = {}
+  for name, n in pairs_of(counts) do
+    local account = string.match(name, '^([^|]*)|lanes$')
+    if account then found[account .. '|open'] = tonumber(n) end
+  end
+  return found
+end
+
+local function ms_of(id)
+  return id and tonumber(string.match(id, '^%d+')) or 0
+end
+
+-- Accepted messages are gone. What was handed out comes first: its id is known without its content.
+local function oldest_spooled()
+  local stream = P .. ':requests'
+  if call('XLEN', stream) == 0 then return 0 end
+  local pending = redis.pcall('XPENDING', stream, 'workers')
+  if not pending.err and pending[2] then return ms_of(pending[2]) end
+  local first = call('XRANGE', stream, '-', '+', 'COUNT', 1)
+  return first[1] and ms_of(first[1][1]) or 0
+end
+
+local function workers()
+  local seen, names = {}, {}
+  for _, queue in ipairs({ ':requests', ':wakeups' }) do
+    local consumers = redis.pcall('XINFO', 'CONSUMERS', P .. queue, 'workers')
+    for _, consumer in ipairs(consumers.err and {} or consumers) do
+      local fields = {}
+      for name, value in pairs_of(consumer) do fields[name] = value end
+      if fields.idle <= SILENT_MS and not seen[fields.name] then
+        seen[fields.name], names[#names + 1] = true, fields.name
+      end
+    end
+  end
+  return names
+end
+
+local counts = call('HGETALL', P .. ':counts')
+local due = call('ZRANGE', P .. ':due', 0, 0, 'WITHSCORES')
+local alive = workers()
+return {
+  tostring(NOW), counts, call('HGETALL', P .. ':submissions'), call('HGETALL', P .. ':timings'),
+  cjson.encode({
+    waiting = waiting_since(), in_doubt = in_doubt_since(), sending = sending_since(),
+    throttled = throttled_till(), lanes = lanes(counts), parked = parked(),
+    pauses = #pauses > 0 and pauses or nil, workers = #alive > 0 and alive or nil,
+    spooled = call('XLEN', P .. ':requests'), oldest_spooled = oldest_spooled(),
+    unreadable = call('XLEN', P .. ':requests:dead'), due = tonumber(due[2] or 0),
+  }),
+}

@@ -1,0 +1,44 @@
+"""What the exporter serves, read in one round trip whatever the number of documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from callspool import keys
+from callspool.ledger.metrics.snapshot import Server, Snapshot, snapshot_of
+from callspool.scripts import load
+
+if TYPE_CHECKING:
+    from callspool.ledger.driving import Reading
+    from callspool.scripts import Call, Command
+
+MOST_SPACES = 200
+"""Spaces in doubt whose oldest batches are looked at, those that are read back next first."""
+
+SILENT_MS = 12_000
+"""Milliseconds: a worker that lives asks for messages, or renews what it has, every 5 s at most."""
+
+_INFO: Command = ("INFO", "server", "clients", "memory", "persistence")
+
+
+def read_metrics(partition: int) -> Reading[Snapshot]:
+    """The round trip that reads a partition; snapshots of several may be merged."""
+    args = (MOST_SPACES, SILENT_MS)
+    questions: list[Call | Command] = [
+        load("callspool.ledger", "metrics").call([keys.prefix(partition)], args),
+        _INFO,
+    ]
+    reply, info = yield questions
+    return snapshot_of(reply, _server_of(info))
+
+
+def _server_of(info: object) -> Server | None:
+    if not isinstance(info, dict):
+        return None
+    return Server(
+        memory=int(info.get("used_memory", 0)),
+        memory_limit=int(info.get("maxmemory", 0)),
+        clients=int(info.get("connected_clients", 0)),
+        uptime=int(info.get("uptime_in_seconds", 0)),
+        is_persistent=bool(info.get("aof_enabled")) and info.get("aof_last_write_status") == "ok",
+    )

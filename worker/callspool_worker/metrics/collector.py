@@ -1,0 +1,77 @@
+"""From the ledger at one moment to the families that Prometheus reads."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from callspool.errors import QueueUnavailable
+from callspool_worker.metrics.families import BY_NAME, DEFINITIONS, Definition
+from callspool_worker.metrics.samples import Bars, samples_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from callspool.ledger.metrics import Snapshot
+
+
+class LedgerCollector(Collector):
+    """Reads the ledger at each scrape. ``read`` raises `QueueUnavailable` while Redis is away.
+
+    ``max_waiting``: the setting, in documents.
+    """
+
+    def __init__(self, read: Callable[[], Snapshot], max_waiting: int) -> None:
+        self._read = read
+        self._max_waiting = max_waiting
+
+    def collect(self) -> Iterator[Metric]:
+        """The families; of the ledger's only those that Redis could be asked for."""
+        begun = time.perf_counter()
+        try:
+            snapshot = self._read()
+        except QueueUnavailable:
+            snapshot = None
+        yield _gauge("callspool_up", 1)
+        yield _gauge("callspool_redis_up", 0 if snapshot is None else 1)
+        yield _gauge("callspool_scrape_seconds", time.perf_counter() - begun)
+        if snapshot is None:
+            return
+        samples = samples_of(snapshot, self._max_waiting)
+        for definition in DEFINITIONS:
+            if definition.name in samples:
+                yield _family(definition, samples[definition.name])
+
+    def describe(self) -> Iterator[Metric]:
+        """The families without values, so that nothing is read when the collector is registered."""
+        for definition in DEFINITIONS:
+            yield _family(definition, {})
+
+
+def _gauge(name: str, value: float) -> Metric:
+    return _family(BY_NAME[name], {(): value})
+
+
+def _family(definition: Definition, samples: dict[tuple[str, ...], float | Bars]) -> Metric:
+    name, kind, labels, text = definition
+    if kind == "histogram":
+        family = HistogramMetricFamily(name, text, labels=labels)
+        for values, bars in samples.items():
+            assert isinstance(bars, Bars)
+            family.add_metric(values, bars.buckets, bars.sum)
+        return family
+    simple = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(
+        name, text, labels=labels
+    )
+    for values, number in samples.items():
+        assert not isinstance(number, Bars)
+        simple.add_metric(values, number)
+    return simple

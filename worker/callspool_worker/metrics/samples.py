@@ -1,0 +1,192 @@
+"""From a snapshot of the ledger to samples, accounts beyond the bound added up. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from callspool.ledger.entries import STATES
+from callspool.ledger.metrics.histograms import (
+    BATCH_DOCUMENTS,
+    DELIVERY_MS,
+    SUBMISSION_MS,
+    Histogram,
+)
+from callspool.ledger.summary import OUTCOMES
+from callspool_worker.metrics.families import EVENTS, LANE_STATES, PAUSE_LEVELS
+from callspool_worker.metrics.labels import OTHER, Accounts, code_label
+
+if TYPE_CHECKING:
+    from callspool.ledger.metrics import Server, Snapshot
+
+
+class Bars(NamedTuple):
+    """A histogram as Prometheus has it: cumulated, the last bound is +Inf."""
+
+    buckets: list[tuple[str, float]]
+    sum: float
+
+
+Values: TypeAlias = dict[tuple[str, ...], "float | Bars"]
+
+_STATES = tuple(dict.fromkeys(STATES.values()))
+
+# Documents leave these states, so their events are counted with those that left.
+_LEFT = {
+    "dead": ("replayed", "dead_left"),
+    "cancelled": ("cancelled_left",),
+    "expired": ("expired_left",),
+}
+
+
+def samples_of(snapshot: Snapshot, max_waiting: int) -> dict[str, Values]:
+    """The samples of each family by its name; ``max_waiting`` in documents."""
+    accounts = _accounts_of(snapshot)
+    counts = _by_account(snapshot, accounts)
+    samples: dict[str, Values] = {
+        "callspool_submissions_total": _submissions(snapshot, accounts),
+        "callspool_dead_documents_total": _dead(snapshot, accounts),
+        "callspool_lanes": _lanes(snapshot, accounts, counts),
+        "callspool_parked": _parked(snapshot, accounts),
+        "callspool_paused": {(level,): snapshot.paused[level] for level in PAUSE_LEVELS},
+        "callspool_workers": {(): len(snapshot.workers)},
+        "callspool_spooled_messages": {(): snapshot.spooled_messages},
+        "callspool_oldest_spooled_seconds": {(): snapshot.oldest_spooled},
+        "callspool_unreadable_messages": {(): snapshot.unreadable_messages},
+        "callspool_sweep_lag_seconds": {(): snapshot.sweep_lag},
+        "callspool_max_waiting_documents": {(): max_waiting},
+    }
+    samples |= _documents(counts)
+    samples |= _ages(snapshot, accounts, list(counts))
+    samples |= _histograms(snapshot, accounts, list(counts))
+    if snapshot.server is not None:
+        samples |= _redis(snapshot.server)
+    return samples
+
+
+def _accounts_of(snapshot: Snapshot) -> Accounts:
+    names = {account for account, name in snapshot.counts if name == "accepted"} | {"default"}
+    return Accounts(names, snapshot.known_since)
+
+
+def _by_account(snapshot: Snapshot, accounts: Accounts) -> dict[str, Counter[str]]:
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for (account, name), number in snapshot.counts.items():
+        found[accounts.label(account)][name] += number
+    return dict(found) or {"default": Counter()}
+
+
+def _documents(counts: dict[str, Counter[str]]) -> dict[str, Values]:
+    events: Values = {}
+    states: Values = {}
+    unaccounted: Values = {}
+    single: dict[str, Values] = {
+        "callspool_unproven_resends_total": {},
+        "callspool_created_twice_total": {},
+        "callspool_proven_documents_total": {},
+        "callspool_runs_total": {},
+    }
+    for account, of in counts.items():
+        for event in EVENTS:
+            events[event, account] = of[event] + sum(of[left] for left in _LEFT.get(event, ()))
+        for state in _STATES:
+            states[state, account] = of[state]
+        unaccounted[account,] = of["accepted"] - sum(of[state] for state in _STATES)
+        single["callspool_unproven_resends_total"][account,] = of["unproven"]
+        single["callspool_created_twice_total"][account,] = of["created_twice"]
+        single["callspool_proven_documents_total"][account,] = of["proven"] + of["recalled"]
+        single["callspool_runs_total"][account,] = of["runs"]
+    return {
+        "callspool_document_events_total": events,
+        "callspool_documents": states,
+        "callspool_unaccounted_documents": unaccounted,
+        **single,
+    }
+
+
+def _submissions(snapshot: Snapshot, accounts: Accounts) -> Values:
+    found: Counter[tuple[str, ...]] = Counter()
+    for (account, outcome, code), number in snapshot.submissions.items():
+        known = outcome if outcome in OUTCOMES else OTHER
+        found[known, code_label(code), accounts.label(account)] += number
+    return dict(found)
+
+
+def _dead(snapshot: Snapshot, accounts: Accounts) -> Values:
+    found: Counter[tuple[str, ...]] = Counter()
+    for (account, code), number in snapshot.died.items():
+        found[code_label(code), accounts.label(account)] += number
+    return dict(found)
+
+
+def _lanes(snapshot: Snapshot, accounts: Accounts, shown: dict[str, Counter[str]]) -> Values:
+    found: Counter[tuple[str, ...]] = Counter()
+    found.update({(state, account): 0 for account in shown for state in LANE_STATES})
+    for (account, state), number in snapshot.lanes.items():
+        found[state, accounts.label(account)] += number
+    return dict(found)
+
+
+def _parked(snapshot: Snapshot, accounts: Accounts) -> Values:
+    found: Counter[tuple[str, ...]] = Counter()
+    for (level, code, account), number in snapshot.parked.items():
+        found[level, code_label(code), accounts.label(account)] += number
+    return dict(found)
+
+
+def _ages(snapshot: Snapshot, accounts: Accounts, shown: list[str]) -> dict[str, Values]:
+    found: dict[str, Values] = {}
+    for what in ("waiting", "in_doubt", "sending"):
+        ages = {account: age for (of, account), age in snapshot.oldest.items() if of == what}
+        found[f"callspool_oldest_{what}_seconds"] = _longest(ages, accounts, shown)
+    found["callspool_throttled_seconds"] = _longest(snapshot.throttled, accounts, shown)
+    return found
+
+
+def _longest(seconds: dict[str, float], accounts: Accounts, shown: list[str]) -> Values:
+    found = dict.fromkeys(shown, 0.0)
+    for account, each in seconds.items():
+        label = accounts.label(account)
+        found[label] = max(each, found.get(label, 0.0))
+    return {(account,): each for account, each in found.items()}
+
+
+def _histograms(snapshot: Snapshot, accounts: Accounts, shown: list[str]) -> dict[str, Values]:
+    found: defaultdict[tuple[str, str], Histogram] = defaultdict(Histogram)
+    for account in shown:
+        for kind in ("submission|created", "delivery", "batch"):
+            found[account, kind] = Histogram()
+    for (account, kind), histogram in snapshot.timings.items():
+        found[accounts.label(account), kind].merge(histogram)
+    submissions: Values = {}
+    deliveries: Values = {}
+    batches: Values = {}
+    for (account, kind), histogram in found.items():
+        name, _, outcome = kind.partition("|")
+        if name == "submission":
+            submissions[outcome, account] = _bars(histogram, SUBMISSION_MS, 1000)
+        elif name == "delivery":
+            deliveries[account,] = _bars(histogram, DELIVERY_MS, 1000)
+        else:
+            batches[account,] = _bars(histogram, BATCH_DOCUMENTS, 1)
+    return {
+        "callspool_submission_seconds": submissions,
+        "callspool_delivery_seconds": deliveries,
+        "callspool_batch_documents": batches,
+    }
+
+
+def _bars(histogram: Histogram, bounds: tuple[int, ...], unit: int) -> Bars:
+    names = [*(str(float(bound / unit)) for bound in bounds), "+Inf"]
+    numbers = histogram.cumulated(bounds)
+    return Bars([*zip(names, map(float, numbers), strict=True)], histogram.sum / unit)
+
+
+def _redis(server: Server) -> dict[str, Values]:
+    return {
+        "callspool_redis_memory_bytes": {(): server.memory},
+        "callspool_redis_memory_limit_bytes": {(): server.memory_limit},
+        "callspool_redis_connected_clients": {(): server.clients},
+        "callspool_redis_uptime_seconds": {(): server.uptime},
+        "callspool_redis_persistence_ok": {(): int(server.is_persistent)},
+    }
