@@ -21,6 +21,7 @@ from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
 from callspool_worker.leases import MARGIN
 from callspool_worker.ledger import Ledger, LedgerUnavailable, Limits
 from callspool_worker.persistence import GivenUp, Persistence
+from callspool_worker.pulse import Pulse, Reporter
 from callspool_worker.queues import ACCEPT, CODECS, SUBMIT
 from callspool_worker.reconcile import LOOKERS, Prover, Proving, Reconciler
 from callspool_worker.recording import Recorder
@@ -92,11 +93,14 @@ def run_worker(
     incarnation: str,
     stop: threading.Event,
     ready: Callable[[], None],
+    report: Callable[[bytes], None] | None = None,
 ) -> None:
     """Runs one worker process until ``stop``; what was sent is finished, the rest given back.
 
-    ``incarnation`` names this process among all that ever were. Raises `CallspoolError`.
+    ``incarnation`` names this process among all that ever were; ``report`` is told its vital signs.
+    Raises `CallspoolError`.
     """
+    pulse = Pulse(threads)
     with ExitStack() as stack:
         client = stack.enter_context(closing(connect(settings.redis_url)))
         ledger = open_ledger(settings, client)
@@ -115,16 +119,18 @@ def run_worker(
         recorder = Recorder(ledger)
         submitter = Submitter(
             ledger,
-            Api(partial(_create, unpod), partial(_read, unpod), api.now),
+            Api(
+                pulse.asking(partial(_create, unpod)), pulse.asking(partial(_read, unpod)), api.now
+            ),
             recorder,
             persistence,
             how=delivering(settings, incarnation, threads),
         )
         broker = StreamsBroker(client, codecs=CODECS, recorded_elsewhere=(keys.REQUESTS,))
         stack.callback(broker.close)
-        declare_accept(broker, ledger, settings, persistence, submitter)
+        declare_accept(broker, ledger, settings, persistence, submitter, pulse)
         dramatiq.actor(broker=broker, queue_name=keys.WAKEUPS, actor_name=SUBMIT, priority=10)(
-            submitter.run
+            pulse.working(submitter.run)
         )
         sweeper = Sweeper(
             ledger,
@@ -134,13 +140,19 @@ def run_worker(
         )
         sweeper.start()
         stack.callback(sweeper.stop)
-        reconciler = Reconciler(Prover(ledger, unpod.get, proving(settings)), incarnation)
+        reconciler = Reconciler(
+            Prover(ledger, pulse.asking(unpod.get), proving(settings)), incarnation
+        )
         reconciler.start()
         stack.callback(reconciler.stop, timeout=settings.request_timeout + MARGIN)
         worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=IDLE_LOOK_MS)
         worker.start()
         _log.info("worker %s of process %d is ready", incarnation, os.getpid())
         ready()
+        if report is not None:
+            reporter = Reporter(partial(pulse.take, sweeper, unpod), report)
+            reporter.start()
+            stack.callback(reporter.stop)
         stop.wait()
         worker.stop(timeout=int((2 * settings.request_timeout + MARGIN) * 1000))
 
@@ -192,6 +204,7 @@ def declare_accept(
     settings: Settings,
     persistence: Persistence,
     submitter: Submitter,
+    pulse: Pulse,
 ) -> None:
     """Declares the actor that accepts call requests. Until the ledger has them, it goes on.
 
@@ -210,6 +223,7 @@ def declare_accept(
             _log.warning("message %s is left for another worker: %s", entry_id, reason)
             return
         broker.mark_recorded(keys.REQUESTS, entry_id)
+        pulse.accepted()
         if accepted.refused:
             _log.warning(
                 "message %s: %d documents were refused (callspool invalid tells why)",
@@ -217,4 +231,6 @@ def declare_accept(
                 accepted.refused,
             )
 
-    dramatiq.actor(broker=broker, queue_name=keys.REQUESTS, actor_name=ACCEPT, priority=0)(accept)
+    dramatiq.actor(broker=broker, queue_name=keys.REQUESTS, actor_name=ACCEPT, priority=0)(
+        pulse.working(accept)
+    )

@@ -21,7 +21,7 @@ import msgspec
 
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.settings import Settings
-from callspool_worker.child_process import FAILED, READY
+from callspool_worker.child_process import FAILED, READY, VITALS
 from callspool_worker.logs import log_to_stderr
 
 if TYPE_CHECKING:
@@ -39,15 +39,20 @@ class Orders(msgspec.Struct):
     incarnation: str
     stop_timeout: float
     log_level: str = "INFO"
+    vitals: bool = False
     target: str = "callspool_worker.app:run_worker"
 
 
-def configuration(settings: Settings, *, log_level: str = "INFO") -> bytes:
-    """What a supervisor hands to its children (its ``config``). It holds secrets."""
+def configuration(settings: Settings, *, log_level: str = "INFO", vitals: bool = False) -> bytes:
+    """What a supervisor hands to its children (its ``config``). It holds secrets.
+
+    ``vitals``: they tell it their vital signs every second.
+    """
     orders = {
         "settings": msgspec.Raw(settings.to_json()),
         "threads": settings.threads,
         "log_level": log_level,
+        "vitals": vitals,
     }
     return msgspec.json.encode(orders)
 
@@ -70,6 +75,7 @@ def main() -> int:
             incarnation=orders.incarnation,
             stop=stop,
             ready=parent.ready,
+            **({"report": parent.report} if orders.vitals else {}),
         )
     except CallspoolError as error:
         parent.failed(str(error))
@@ -126,10 +132,15 @@ class Parent:
 
     def __init__(self) -> None:
         self._knows_it_works = False
+        self._telling = threading.Lock()
 
     def ready(self) -> None:
         self._knows_it_works = True
         self._tell(READY)
+
+    def report(self, vitals: bytes) -> None:
+        """Tells the vital signs; waits for as long as nobody reads them."""
+        self._tell(VITALS + vitals)
 
     def failed(self, reason: str) -> None:
         """Before the work began the parent speaks for all children at once; later, this one."""
@@ -139,7 +150,7 @@ class Parent:
             self._tell(FAILED + reason.encode())
 
     def _tell(self, line: bytes) -> None:
-        with suppress(BrokenPipeError):
+        with suppress(BrokenPipeError), self._telling:
             os.write(STDOUT, line + b"\n")
 
 

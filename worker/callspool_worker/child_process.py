@@ -19,6 +19,9 @@ READY = b"ready"
 FAILED = b"failed "
 """What a child's last line starts with when it cannot start at all; the reason follows."""
 
+VITALS = b"vitals "
+"""What a line on a child's stdout starts with that holds a report of `callspool_worker.vitals`."""
+
 POLL = 0.02
 """Seconds between two looks at a child that has closed its stdout and is about to end."""
 
@@ -71,7 +74,9 @@ class ChildProcess:
         """Seconds since it was started."""
         return time.monotonic() - self._started
 
-    def watch(self, on_ready: Callable[[], None]) -> int:
+    def watch(
+        self, on_ready: Callable[[], None], on_report: Callable[[bytes], None] | None = None
+    ) -> int:
         """Follows it until it has ended; returns its exit code (negative: the signal's number)."""
         assert isinstance(self._process.stdout, io.FileIO)
         with io.BufferedReader(self._process.stdout) as lines, self._stdin:
@@ -79,6 +84,8 @@ class ChildProcess:
                 if line.rstrip() == READY and not self.was_ready:
                     self.was_ready = True
                     on_ready()
+                elif line.startswith(VITALS) and on_report is not None:
+                    on_report(line.removeprefix(VITALS))
                 elif line.startswith(FAILED):
                     self.reason = line.removeprefix(FAILED).decode(errors="replace").strip()
             while (code := self._reap()) is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class Events(Protocol):
 
     def on_ready(self) -> None:
         """The child works."""
+
+    def on_report(self, child: ChildProcess, vitals: bytes) -> None:
+        """The child told its vital signs."""
 
     def on_end(self, child: ChildProcess, code: int) -> None:
         """The child is certainly gone."""
@@ -91,7 +95,7 @@ class Seat:
             except OSError as error:
                 self._log.error("a worker process cannot be started: %s", error)
                 return 0.0
-        code = child.watch(self._on_ready)
+        code = child.watch(self._on_ready, partial(self._events.on_report, child))
         with self._changing:
             self._child = None
         # One that was told to stop before it could listen to signals ends by the signal itself.

@@ -13,7 +13,7 @@ import time
 import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool_worker.child_process import ChildProcess
@@ -36,6 +36,16 @@ UNREACHABLE = 3
 """Exit codes of a child for which starting it again would not help."""
 
 
+class Witness(Protocol):
+    """Who is told how children do. Called from several threads."""
+
+    def on_report(self, incarnation: str, vitals: bytes) -> None:
+        """A child told its vital signs."""
+
+    def on_end(self, incarnation: str) -> None:
+        """A child is gone; its last word."""
+
+
 class Supervisor:
     """A number of worker processes with one configuration.
 
@@ -44,7 +54,8 @@ class Supervisor:
     child inherits; ``env`` is its environment (default: this process's without the settings of
     callspool, which may hold secrets). ``stop_timeout``: seconds in which a child that was asked
     to end may finish what it sent. ``on_child_death`` is told the incarnation of a child that is
-    certainly gone and did not end in good order; it is called from a thread of its own.
+    certainly gone and did not end in good order; it is called from a thread of its own. ``witness``
+    is told what children report.
 
     `run` does everything up to the exit code; `start` and `stop` are for a process with work and
     signals of its own. Only children of this supervisor are ever signalled.
@@ -61,6 +72,7 @@ class Supervisor:
         stop_timeout: float = 60.0,
         log: logging.Logger = LOG,
         on_child_death: Callable[[str], None] | None = None,
+        witness: Witness | None = None,
     ) -> None:
         self.failure: CallspoolError | None = None
         """Why no child could start; nothing is supervised any more then."""
@@ -71,6 +83,7 @@ class Supervisor:
         self._stop_timeout = stop_timeout
         self._log = log
         self._on_child_death = on_child_death
+        self._witness = witness
         self._change = threading.Condition()
         # Apart from the seats: a report that takes long must not delay the next child.
         self._reporter = ThreadPoolExecutor(1, "deaths")
@@ -195,7 +208,13 @@ class Supervisor:
         with self._change:
             self._change.notify_all()
 
+    def on_report(self, child: ChildProcess, vitals: bytes) -> None:
+        if self._witness is not None:
+            self._witness.on_report(child.incarnation, vitals)
+
     def on_end(self, child: ChildProcess, code: int) -> None:
+        if self._witness is not None:
+            self._witness.on_end(child.incarnation)
         if not child.was_ready and code in {MISCONFIGURED, UNREACHABLE}:
             self._on_refusal(child, code)
         elif code != 0 and self._on_child_death is not None:

@@ -42,6 +42,13 @@ class Sweeper(threading.Thread):
         self._window_ms = int(dedupe_window * 1000)
         self._stopped = threading.Event()
         self._next_patrol = 0.0
+        self._finished_at = self._well_at = time.monotonic()
+
+    def ages(self) -> tuple[float, float]:
+        """Seconds since the last finished sweep; and since the last one that ended in good order,
+        or because Redis did not answer."""
+        now = time.monotonic()
+        return now - self._finished_at, now - self._well_at
 
     def stop(self) -> None:
         """Ends the thread after what it is doing."""
@@ -55,8 +62,10 @@ class Sweeper(threading.Thread):
             try:
                 pause = self._sweep()
                 self._patrol()
+                self._finished_at = self._well_at = time.monotonic()
             except LedgerUnavailable:
                 pause = LONGEST_PAUSE * 5
+                self._well_at = time.monotonic()
                 self._watch.look_away()
             except Exception:  # noqa: BLE001 - every wait ends here, so this thread must not
                 _log.exception("the sweep failed; it goes on in %s s", PATROL)

@@ -88,6 +88,10 @@ class UnpodApi:
         target = access.target(path, params)
         return self._send(access, Outgoing(b"GET", target, None, math.inf, MOST_OF_A_READ))
 
+    def connections(self) -> tuple[int, int]:
+        """How many connections are idle, and how many in use."""
+        return self._pool.count()
+
     def close(self) -> None:
         """Closes the connections, those in use as soon as their requests are over."""
         self._pool.close()

@@ -40,6 +40,7 @@ class Pool:
         self._idle: dict[Origin, list[Connection]] = defaultdict(list)
         self._lock = threading.Lock()
         self._closed = False
+        self._lent = 0
 
     def lend(self, origin: Origin, ticket: Ticket) -> Loan:
         """A connection for one request; raises httpx.PoolTimeout if none is free in time."""
@@ -51,6 +52,7 @@ class Pool:
     def take(self, origin: Origin) -> Connection:
         """The connection used last among those that still live, else a new one."""
         with self._lock:
+            self._lent += 1
             idle = self._idle[origin]
             while idle:
                 connection = idle.pop()
@@ -62,6 +64,7 @@ class Pool:
     def give_back(self, origin: Origin, connection: Connection, ticket: Ticket) -> None:
         """Keeps a connection that can be used again, and closes any other."""
         with self._lock:
+            self._lent -= 1
             idle = self._idle[origin]
             if connection.rest(ticket) and not self._closed:
                 idle.append(connection)
@@ -70,6 +73,11 @@ class Pool:
             while idle and idle[0].has_expired():
                 idle.pop(0).close()
         self._permits.release()
+
+    def count(self) -> tuple[int, int]:
+        """How many connections are idle, and how many in use."""
+        with self._lock:
+            return sum(map(len, self._idle.values())), self._lent
 
     def close(self) -> None:
         """Closes what is idle at once, and what is in use when it is given back."""

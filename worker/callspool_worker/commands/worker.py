@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 import click
 
@@ -17,6 +17,8 @@ from callspool_worker.child import configuration
 from callspool_worker.leases import MARGIN, longest_stop
 from callspool_worker.ledger import LedgerUnavailable
 from callspool_worker.logs import log_to_stderr
+from callspool_worker.metrics.crew import Crew
+from callspool_worker.metrics.workers import serving
 from callspool_worker.supervisor import Supervisor
 from callspool_worker.sweep import lapse_all
 
@@ -38,24 +40,41 @@ _log = logging.getLogger(__name__)
 @click.option(
     "--threads", type=int, metavar="N", help="Threads of each process (8). [CALLSPOOL_THREADS]"
 )
+@click.option(
+    "--metrics-port",
+    type=int,
+    metavar="N",
+    help="Serve these processes' metrics and probes there (0: no). [CALLSPOOL_METRICS_PORT]",
+)
 @redis_option
-def worker(processes: int | None, threads: int | None, redis_url: str | None) -> int:
+def worker(
+    processes: int | None, threads: int | None, metrics_port: int | None, redis_url: str | None
+) -> int:
     """Run the workers that send what is in the queue.
 
     SIGTERM or Ctrl-C: finishes what was sent and gives the rest back. A second Ctrl-C ends at
     once; what was being sent then counts as in doubt.
     """
-    flags = {"processes": processes, "threads": threads, "redis_url": redis_url}
+    flags = {
+        "processes": processes,
+        "threads": threads,
+        "metrics_port": metrics_port,
+        "redis_url": redis_url,
+    }
     settings = load_settings(os.environ, overrides=flags)
     refuse_what_cannot_work(settings)
     log_to_stderr()
+    is_watched = settings.metrics_port > 0
+    crew = Crew()
     supervisor = Supervisor(
-        config=configuration(settings),
+        config=configuration(settings, vitals=is_watched),
         processes=settings.processes,
         stop_timeout=longest_stop(settings.request_timeout),
         on_child_death=lambda incarnation: put_in_doubt(settings, incarnation),
+        witness=crew,
     )
-    code = supervisor.run()
+    with serving(settings, crew, supervisor.alive) if is_watched else nullcontext():
+        code = supervisor.run()
     if supervisor.failure is not None:
         raise supervisor.failure
     return code

@@ -5,20 +5,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
 from prometheus_client.registry import Collector
 
 from callspool.errors import QueueUnavailable
-from callspool_worker.metrics.families import BY_NAME, DEFINITIONS, Definition
-from callspool_worker.metrics.samples import Bars, samples_of
+from callspool_worker.metrics.definitions import BY_NAME, DEFINITIONS
+from callspool_worker.metrics.families import family_of
+from callspool_worker.metrics.samples import samples_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from prometheus_client.core import Metric
 
     from callspool.ledger.metrics import Snapshot
 
@@ -48,30 +45,13 @@ class LedgerCollector(Collector):
         samples = samples_of(snapshot, self._max_waiting)
         for definition in DEFINITIONS:
             if definition.name in samples:
-                yield _family(definition, samples[definition.name])
+                yield family_of(definition, samples[definition.name])
 
     def describe(self) -> Iterator[Metric]:
         """The families without values, so that nothing is read when the collector is registered."""
         for definition in DEFINITIONS:
-            yield _family(definition, {})
+            yield family_of(definition, {})
 
 
 def _gauge(name: str, value: float) -> Metric:
-    return _family(BY_NAME[name], {(): value})
-
-
-def _family(definition: Definition, samples: dict[tuple[str, ...], float | Bars]) -> Metric:
-    name, kind, labels, text = definition
-    if kind == "histogram":
-        family = HistogramMetricFamily(name, text, labels=labels)
-        for values, bars in samples.items():
-            assert isinstance(bars, Bars)
-            family.add_metric(values, bars.buckets, bars.sum)
-        return family
-    simple = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(
-        name, text, labels=labels
-    )
-    for values, number in samples.items():
-        assert not isinstance(number, Bars)
-        simple.add_metric(values, number)
-    return simple
+    return family_of(BY_NAME[name], {(): value})

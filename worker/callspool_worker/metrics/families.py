@@ -1,8 +1,17 @@
-"""Every metric that `callspool exporter` serves: its name, type, labels and help."""
+"""A family of metrics: what is said of it once, and its samples."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 
@@ -16,177 +25,30 @@ class Definition(NamedTuple):
     help: str
 
 
-_ACCOUNT = ("account",)
+class Bars(NamedTuple):
+    """A histogram as Prometheus has it: cumulated, the last bound is +Inf."""
 
-DEFINITIONS = (
-    Definition("callspool_up", "gauge", (), "1 while the exporter answers."),
-    Definition("callspool_redis_up", "gauge", (), "1 if Redis answered this scrape, else 0."),
-    Definition(
-        "callspool_scrape_seconds", "gauge", (), "How long reading the ledger took this scrape."
-    ),
-    Definition(
-        "callspool_document_events_total",
-        "counter",
-        ("event", "account"),
-        "What happened to documents: accepted, duplicate, invalid, created, dead, resent,"
-        " cancelled, expired.",
-    ),
-    Definition(
-        "callspool_documents",
-        "gauge",
-        ("state", "account"),
-        "Documents now in the state; all states together are those ever accepted.",
-    ),
-    Definition(
-        "callspool_unaccounted_documents",
-        "gauge",
-        _ACCOUNT,
-        "Accepted documents less those in any state; other than 0 is a possible loss.",
-    ),
-    Definition(
-        "callspool_submissions_total",
-        "counter",
-        ("outcome", "code", "account"),
-        "Create-calls by outcome and HTTP code; code none where no answer came.",
-    ),
-    Definition(
-        "callspool_submission_seconds",
-        "histogram",
-        ("outcome", "account"),
-        "From taking a batch to recording what came of its create-call.",
-    ),
-    Definition(
-        "callspool_delivery_seconds",
-        "histogram",
-        _ACCOUNT,
-        "From a document's acceptance to the record that the API created its task.",
-    ),
-    Definition(
-        "callspool_batch_documents",
-        "histogram",
-        _ACCOUNT,
-        "Documents in a create-call that was, or may have been, sent.",
-    ),
-    Definition(
-        "callspool_oldest_waiting_seconds",
-        "gauge",
-        _ACCOUNT,
-        "Age of the batch that waits longest, 0 if none does.",
-    ),
-    Definition(
-        "callspool_oldest_in_doubt_seconds",
-        "gauge",
-        _ACCOUNT,
-        "How long documents have been in doubt at most, 0 if none are.",
-    ),
-    Definition(
-        "callspool_oldest_sending_seconds",
-        "gauge",
-        _ACCOUNT,
-        "Age of the oldest take whose outcome is not recorded, 0 if there is none.",
-    ),
-    Definition(
-        "callspool_lanes",
-        "gauge",
-        ("state", "account"),
-        "Lanes with unsettled documents by state: open, paused, parked.",
-    ),
-    Definition(
-        "callspool_parked",
-        "gauge",
-        ("level", "reason", "account"),
-        "Gates that workers closed, by level (account, space, lane) and reason: the code of the"
-        " answer, unread, or none.",
-    ),
-    Definition(
-        "callspool_paused",
-        "gauge",
-        ("level",),
-        "Pauses of operators in force, by level: all, account, space, campaign, lane.",
-    ),
-    Definition(
-        "callspool_throttled_seconds",
-        "gauge",
-        _ACCOUNT,
-        "How long the account still rests because its API asked for it or cannot be reached.",
-    ),
-    Definition(
-        "callspool_unproven_resends_total",
-        "counter",
-        _ACCOUNT,
-        "Documents sent again without proof that they were not created.",
-    ),
-    Definition(
-        "callspool_created_twice_total",
-        "counter",
-        _ACCOUNT,
-        "Documents that two attempts created.",
-    ),
-    Definition(
-        "callspool_proven_documents_total",
-        "counter",
-        _ACCOUNT,
-        "Documents that reading back proved created.",
-    ),
-    Definition("callspool_runs_total", "counter", _ACCOUNT, "Runs that the API began."),
-    Definition(
-        "callspool_dead_documents_total",
-        "counter",
-        ("code", "account"),
-        "Documents that became dead, by the code of the answer, or missing, too_large, none.",
-    ),
-    Definition(
-        "callspool_workers",
-        "gauge",
-        (),
-        "Worker processes that gave a sign of life in the last 12 seconds.",
-    ),
-    Definition(
-        "callspool_spooled_messages",
-        "gauge",
-        (),
-        "Messages of producers that no worker accepted yet.",
-    ),
-    Definition(
-        "callspool_oldest_spooled_seconds",
-        "gauge",
-        (),
-        "Age of the oldest of those messages, 0 if there is none.",
-    ),
-    Definition(
-        "callspool_unreadable_messages",
-        "gauge",
-        (),
-        "Messages that no worker could read, kept whole.",
-    ),
-    Definition(
-        "callspool_sweep_lag_seconds",
-        "gauge",
-        (),
-        "How long the most overdue entry has been due; about 0 while sweeps work.",
-    ),
-    Definition(
-        "callspool_max_waiting_documents",
-        "gauge",
-        (),
-        "The limit CALLSPOOL_MAX_WAITING of the exporter's own settings.",
-    ),
-    Definition("callspool_redis_memory_bytes", "gauge", (), "Memory that Redis uses."),
-    Definition(
-        "callspool_redis_memory_limit_bytes", "gauge", (), "maxmemory of Redis, 0 if none is set."
-    ),
-    Definition("callspool_redis_connected_clients", "gauge", (), "Connections to Redis."),
-    Definition("callspool_redis_uptime_seconds", "gauge", (), "Since when Redis runs."),
-    Definition(
-        "callspool_redis_persistence_ok",
-        "gauge",
-        (),
-        "1 if the append-only file is on and its last write went well, else 0.",
-    ),
-)
+    buckets: list[tuple[str, float]]
+    sum: float
 
-BY_NAME = {definition.name: definition for definition in DEFINITIONS}
-WITHOUT_REDIS = ("callspool_up", "callspool_redis_up", "callspool_scrape_seconds")
-EVENTS = ("accepted", "duplicate", "invalid", "created", "dead", "resent", "cancelled", "expired")
-LANE_STATES = ("open", "paused", "parked")
-PAUSE_LEVELS = ("all", "account", "space", "campaign", "lane")
+
+Values: TypeAlias = dict[tuple[str, ...], float | Bars]
+"""Samples by the values of their labels, in the definition's order."""
+
+
+def family_of(definition: Definition, samples: Values) -> Metric:
+    """The family as prometheus_client writes it."""
+    name, kind, labels, text = definition
+    if kind == "histogram":
+        family = HistogramMetricFamily(name, text, labels=labels)
+        for values, bars in samples.items():
+            assert isinstance(bars, Bars)
+            family.add_metric(values, bars.buckets, bars.sum)
+        return family
+    simple = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(
+        name, text, labels=labels
+    )
+    for values, number in samples.items():
+        assert not isinstance(number, Bars)
+        simple.add_metric(values, number)
+    return simple

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 
 from callspool.ledger.entries import STATES
 from callspool.ledger.metrics.histograms import (
@@ -13,21 +13,14 @@ from callspool.ledger.metrics.histograms import (
     Histogram,
 )
 from callspool.ledger.summary import OUTCOMES
-from callspool_worker.metrics.families import EVENTS, LANE_STATES, PAUSE_LEVELS
+from callspool_worker.metrics.definitions import EVENTS, LANE_STATES, PAUSE_LEVELS
+from callspool_worker.metrics.families import Bars
 from callspool_worker.metrics.labels import OTHER, Accounts, code_label
 
 if TYPE_CHECKING:
     from callspool.ledger.metrics import Server, Snapshot
+    from callspool_worker.metrics.families import Values
 
-
-class Bars(NamedTuple):
-    """A histogram as Prometheus has it: cumulated, the last bound is +Inf."""
-
-    buckets: list[tuple[str, float]]
-    sum: float
-
-
-Values: TypeAlias = dict[tuple[str, ...], "float | Bars"]
 
 _STATES = tuple(dict.fromkeys(STATES.values()))
 

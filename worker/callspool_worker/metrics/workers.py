@@ -1,0 +1,188 @@
+"""What `callspool worker` serves of its own processes, with its probes."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from prometheus_client.registry import Collector
+
+from callspool.errors import QueueUnavailable
+from callspool.ledger.readings import Readings
+from callspool.spooling.options import server_of
+from callspool_worker.metrics.exporter import TIMEOUT
+from callspool_worker.metrics.families import Definition, family_of
+from callspool_worker.metrics.serving import MetricsServer, Page, Pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prometheus_client.core import Metric
+
+    from callspool.settings import Settings
+    from callspool_worker.metrics.crew import Crew
+    from callspool_worker.metrics.families import Values
+
+DESERTED = 15.0
+"""Seconds without any process after which this supervisor counts as dead: longer than a restart."""
+
+DEFINITIONS = (
+    Definition(
+        "callspool_worker_requests_in_flight",
+        "gauge",
+        ("account",),
+        "Requests to the API on their way, reads included.",
+    ),
+    Definition("callspool_worker_threads", "gauge", (), "Threads that accept and submit."),
+    Definition("callspool_worker_busy_threads", "gauge", (), "Those of them that do so now."),
+    Definition("callspool_worker_connections", "gauge", ("state",), "API connections: idle, busy."),
+    Definition(
+        "callspool_worker_limit",
+        "gauge",
+        ("account",),
+        "Requests that the account may have in flight, as this worker last saw it.",
+    ),
+    Definition(
+        "callspool_worker_sweep_lag_seconds",
+        "gauge",
+        (),
+        "Age of the last finished sweep, of the process where it is oldest.",
+    ),
+    Definition(
+        "callspool_worker_messages_accepted_total",
+        "counter",
+        (),
+        "Messages of producers accepted by these processes.",
+    ),
+    Definition(
+        "callspool_worker_restarts_total",
+        "counter",
+        (),
+        "Processes that ended and were started again.",
+    ),
+    Definition(
+        "callspool_worker_log_lines_dropped_total",
+        "counter",
+        (),
+        "Lines of the log that its rate limit left out.",
+    ),
+    Definition("callspool_worker_processes", "gauge", (), "Worker processes alive."),
+    Definition(
+        "callspool_worker_process_cpu_seconds_total",
+        "counter",
+        (),
+        "User and system time of these processes, those that are gone included.",
+    ),
+    Definition(
+        "callspool_worker_process_resident_memory_bytes",
+        "gauge",
+        (),
+        "Resident memory of these processes together.",
+    ),
+    Definition(
+        "callspool_worker_process_open_fds",
+        "gauge",
+        (),
+        "Open file descriptors of these processes together.",
+    ),
+)
+
+
+class CrewCollector(Collector):
+    """The processes' reports as metrics; ``alive`` tells how many processes there are."""
+
+    def __init__(self, crew: Crew, alive: Callable[[], int]) -> None:
+        self._crew = crew
+        self._alive = alive
+
+    def collect(self) -> Iterator[Metric]:
+        """The families, as the processes reported last."""
+        samples = self._samples()
+        for definition in DEFINITIONS:
+            yield family_of(definition, samples[definition.name])
+
+    def _samples(self) -> dict[str, Values]:
+        vitals, restarts = self._crew.totals()
+        found: dict[str, float] = {
+            "threads": vitals.threads,
+            "busy_threads": vitals.busy_threads,
+            "sweep_lag_seconds": vitals.sweep_age,
+            "messages_accepted_total": vitals.messages_accepted,
+            "restarts_total": restarts,
+            "log_lines_dropped_total": vitals.log_lines_dropped,
+            "processes": self._alive(),
+            "process_cpu_seconds_total": vitals.cpu_seconds,
+            "process_resident_memory_bytes": vitals.memory_bytes,
+            "process_open_fds": vitals.open_fds,
+        }
+        return {
+            **{f"callspool_worker_{name}": {(): number} for name, number in found.items()},
+            "callspool_worker_requests_in_flight": {
+                (account,): number for account, number in vitals.in_flight.items()
+            },
+            "callspool_worker_limit": {
+                (account,): limit for account, limit in vitals.limits.items()
+            },
+            "callspool_worker_connections": {
+                ("idle",): vitals.connections_idle,
+                ("busy",): vitals.connections_busy,
+            },
+        }
+
+
+class Probes:
+    """Whether a supervisor's processes live, and whether they can work. ``ping`` asks Redis."""
+
+    def __init__(
+        self,
+        crew: Crew,
+        alive: Callable[[], int],
+        ping: Callable[[], object],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._crew = crew
+        self._alive = alive
+        self._ping = ping
+        self._clock = clock
+        self._seen_alive_at = clock()
+
+    def healthz(self) -> Page:
+        """No where a restart may help: no process for a while, or a sweep that hangs."""
+        if self._alive():
+            self._seen_alive_at = self._clock()
+        elif self._clock() - self._seen_alive_at > DESERTED:
+            return Page(is_well=False, text="no worker process lives: see the log")
+        wedged = self._crew.wedged()
+        if wedged:
+            return Page(is_well=False, text=f"a process has not swept for {wedged:.0f} s")
+        return Page(is_well=True, text="ok")
+
+    def readyz(self) -> Page:
+        """No while nothing can be sent from here: Redis is away, or no process works yet."""
+        try:
+            self._ping()
+        except QueueUnavailable as reason:
+            return Page(is_well=False, text=str(reason))
+        if not self._crew.ready():
+            return Page(is_well=False, text="no worker process is ready")
+        return Page(is_well=True, text="ok")
+
+
+@contextmanager
+def serving(settings: Settings, crew: Crew, alive: Callable[[], int]) -> Iterator[None]:
+    """Serves metrics and probes of a supervisor's processes while the context lasts.
+
+    Raises `SettingsError` where the address cannot be listened on.
+    """
+    with server_of(settings.redis_url, TIMEOUT).client() as client:
+        probes = Probes(crew, alive, Readings(client).now_ms)
+        pages = Pages(CrewCollector(crew, alive), probes.healthz, probes.readyz)
+        server = MetricsServer(
+            settings.metrics_host, settings.metrics_port, pages, setting="--metrics-port"
+        )
+        server.start()
+        try:
+            yield
+        finally:
+            server.close()
