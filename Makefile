@@ -9,13 +9,14 @@ TESTERS ?= 4
 DEV := hypothesis import-linter mypy pytest pytest-timeout pytest-xdist ruff
 RIVALS := 'celery[redis]' celery-batches
 
-.PHONY: help demo chaos crashpoints duel test lint types contracts pytest format clean
+.PHONY: help demo bench chaos crashpoints duel test lint types contracts pytest format clean
 
 help:
 	@echo 'make demo    send examples/contacts.csv through queue, workers and a local API'
 	@echo 'make test    the whole gate: format, lint, types, contracts, tests'
 	@echo 'make crashpoints  cut workers and producers at every I/O step, each by itself'
 	@echo 'make duel    callspool beside dramatiq and celery, under the same faults and kills'
+	@echo 'make bench   how fast callspool is, beside dramatiq, celery and the floor: PART=… SIZE=…'
 	@echo 'make chaos   break everything at random, then count: MINUTES=10 SEED=7 DOCUMENTS=200000 MIX=…'
 	@echo 'make format  put the code into shape'
 
@@ -41,6 +42,16 @@ demo: $(VENV)/.worker
 duel: $(VENV)/.duel
 	@mkdir -p build
 	@$(BIN)/python -m benchmarks.duel --json build/duel.json --picture build/duel.svg $(ARGS)
+
+PART ?=
+SIZE ?= quick
+ROUNDS ?= 3
+
+# A minute a part with SIZE=quick, some ten with SIZE=normal; not part of the gate.
+bench: $(VENV)/.duel
+	@mkdir -p build
+	@$(BIN)/python -m benchmarks.speed --size $(SIZE) --rounds $(ROUNDS) --json build/bench.json \
+		--picture build/bench.svg $(foreach part,$(PART),--part $(part)) $(ARGS)
 
 MINUTES ?= 1
 SEED ?= 1

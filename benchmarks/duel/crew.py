@@ -49,6 +49,11 @@ class Crew:
     ) -> None:
         self.close()
 
+    @property
+    def pids(self) -> list[int]:
+        """The workers' own processes, without their children."""
+        return [process.pid for process in self._living]
+
     def kill_and_restart(self, number: int) -> None:
         """SIGKILL to worker ``number`` and all its children at once, then another in its place."""
         number %= len(self._living)

@@ -1,0 +1,111 @@
+"""`make bench`, or `python -m benchmarks.speed --help`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from benchmarks.speed.contenders import AFTERNOON, CELERY, DRAMATIQ, FLOOR
+from benchmarks.speed.machine import describe, disturbance
+from benchmarks.speed.outcome import SIZES, Options, Outcome
+from benchmarks.speed.parts import batches, intake, lanes, latency, memory, reads, single
+from benchmarks.speed.picture import picture
+from benchmarks.speed.report import document, machine_line, markdown
+from benchmarks.speed.trial import Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.speed.outcome import Tell
+
+PARTS: dict[str, Callable[[Options, Tell], Outcome]] = {
+    "batches": batches.run,
+    "single": single.run,
+    "threads": single.run_concurrent,
+    "latency": latency.run,
+    "lanes": lanes.run,
+    "waiting": lanes.run_waiting,
+    "beside": lanes.run_beside,
+    "memory": memory.run,
+    "flat": memory.run_flat,
+    "reads": reads.run,
+    "intake": intake.run,
+}
+NAMES = {each.key: each.name for each in (DRAMATIQ, AFTERNOON, CELERY, FLOOR)}
+NAMES["callspool"] = "callspool"
+
+
+def main() -> int:
+    """Exit code 1 where a target was missed and ``--strict`` asks for that; 2 for wrong use."""
+    given = _parser().parse_args()
+    for file in (given.json, given.picture):
+        if file and not file.parent.is_dir():
+            print(f"Error: there is no directory {file.parent}: make it, or name another")
+            return 2
+    options = Options(given.size, given.rounds, dict(given.set or ()))
+    machine, warning = describe(), disturbance()
+    print(f"{machine_line(machine)}\n")
+    if warning:
+        print(f"Warning: {warning}.\n")
+    outcomes = []
+    for name in given.part or PARTS:
+        print(f"{name} …", file=sys.stderr)
+        outcomes.append(PARTS[name](options, _tell))
+        print(markdown(outcomes[-1]), flush=True)
+        if given.json:  # after each part, since the next one may take an hour
+            given.json.write_bytes(document(machine, warning, options, outcomes))
+        if given.picture and name == "batches":
+            given.picture.write_text(_picture(outcomes[-1]), encoding="utf-8")
+    missed = [one for outcome in outcomes for one in outcome.findings if not one.met]
+    print(f"{len(missed)} targets were missed." if missed else "Every target was met.")
+    return int(bool(missed) and given.strict)
+
+
+def _picture(outcome: Outcome) -> str:
+    trials = msgspec.convert(outcome.figures["trials"], dict[str, list[Trial]])
+    return picture(NAMES, trials, f"{outcome.title}. Callspool with its full ledger; AOF.")
+
+
+def _tell(text: str) -> None:
+    print(f"  {text}", file=sys.stderr)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.startswith("CALLSPOOL_"):
+        raise argparse.ArgumentTypeError("say CALLSPOOL_NAME=value")
+    return name, value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed",
+        description="How fast callspool is, beside other ways of doing the same.",
+        epilog="quick takes a minute a part, normal some ten, full up to an hour.",
+    )
+    parser.add_argument("--part", action="append", choices=PARTS, help="repeatable (all)")
+    parser.add_argument("--size", choices=SIZES, default="quick", help="how much work (quick)")
+    parser.add_argument("--rounds", type=int, default=3, help="the median of so many (3)")
+    parser.add_argument(
+        "--set", action="append", type=_setting, metavar="CALLSPOOL_NAME=value",
+        help="a setting of callspool's workers, repeatable",
+    )  # fmt: skip
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--picture", type=Path, help="draw the part batches into this SVG file")
+    parser.add_argument("--strict", action="store_true", help="exit code 1 if a target is missed")
+    return parser
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)  # through every context manager, so that no process is left behind
+
+
+if __name__ == "__main__":
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, _end)
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Whom to call: fictional people, 436 bytes of JSON each, and what is said of all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SPACE = "8KZSPEEDSPACE"
+PILOT = "space-agent-speed"
+CONTEXT = "Follow up on the proposal, and ask whether Thursday suits"
+SCHEDULE = {"type": "now"}
+BATCH = 100
+"""Contacts in a create-call, for everybody who makes batches."""
+
+BYTES = 436
+"""Of each contact as JSON."""
+
+Document = dict[str, str]
+
+_ABOUT = "Asked for a quotation in spring, and for a call in the afternoon. "
+_COMMON = {
+    "email": "person@example.org",
+    "occupation": "purchasing manager",
+    "company_name": "Example Trading Ltd",
+    "address": "12 Example Street, Springfield",
+    "about": (_ABOUT * 3)[:193],
+}
+
+
+def person(number: int) -> Document:
+    """Numbers come again after 80,000 people; ids never do."""
+    area, line = 200 + number // 100 % 800, number % 100
+    return {
+        "document_id": f"crm-{number:09}",
+        "name": f"Person {number:09}",
+        "contact_number": f"+1{area}55501{line:02}",
+        **_COMMON,
+    }
+
+
+def people(first: int, count: int) -> list[Document]:
+    """``count`` people from number ``first`` on."""
+    return [person(number) for number in range(first, first + count)]
+
+
+def requests(first: int, count: int, size: int) -> Iterator[list[Document]]:
+    """``count`` people from number ``first`` on, ``size`` in each request but the last."""
+    for start in range(first, first + count, size):
+        yield people(start, min(size, first + count - start))

@@ -1,0 +1,76 @@
+"""What a part of the benchmark has found: figures, and targets reached or missed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+Tell = Callable[[str], None]
+"""Says how far the work has come."""
+
+SIZES = ("tiny", "quick", "normal", "full")
+
+
+@dataclass(frozen=True)
+class Options:
+    """``size``: one of `SIZES`; ``rounds``: the median of so many; ``settings`` of callspool."""
+
+    size: str = "quick"
+    rounds: int = 3
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def pick(self, *by_size: int) -> int:
+        """The number for this size, of one for each in `SIZES`."""
+        return by_size[SIZES.index(self.size)]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One target, and what was reached."""
+
+    what: str
+    target: str
+    reached: str
+    met: bool
+
+    @property
+    def verdict(self) -> str:
+        return "met" if self.met else "not met"
+
+
+@dataclass
+class Outcome:
+    """``rows`` is a table, its first row the headings; ``figures`` is what goes into the JSON."""
+
+    part: str
+    title: str
+    rows: Sequence[tuple[str, ...]]
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+def at_least(what: str, reached: float, target: float, form: str = "{:,.1f}") -> Finding:
+    """A finding about something that should be large."""
+    return Finding(what, f"≥ {form.format(target)}", form.format(reached), reached >= target)
+
+
+def at_most(what: str, reached: float, target: float, form: str = "{:,.1f}") -> Finding:
+    """A finding about something that should be small."""
+    return Finding(what, f"≤ {form.format(target)}", form.format(reached), reached <= target)
+
+
+def spread(values: Sequence[float], form: str = "{:,.0f}") -> str:
+    """The median, and between which two all of them lie."""
+    middle = form.format(median(values))
+    if len(values) == 1:
+        return middle
+    return f"{middle} ({form.format(min(values))} to {form.format(max(values))})"
+
+
+def quantile(values: Sequence[float], part: float) -> float:
+    """The least value that at least ``part`` of all do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, -int(-part * len(ordered) // 1) - 1))]

@@ -1,0 +1,100 @@
+"""Requests of 500 contacts, a fast API: callspool, the other ways, and the floor."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+from typing import TYPE_CHECKING
+
+from benchmarks.speed.api import Api
+from benchmarks.speed.compare import Comparison, cpu, rate
+from benchmarks.speed.contacts import BATCH, people
+from benchmarks.speed.contenders import AFTERNOON, CELERY, DRAMATIQ, FLOOR, callspool
+from benchmarks.speed.outcome import Finding, Options, Outcome, Tell, at_least, at_most
+from benchmarks.speed.rivals.floor import Poster, body_of
+
+if TYPE_CHECKING:
+    from benchmarks.speed.contenders import Contender
+
+REQUEST = 500
+MOST_OF_THE_API = 0.5
+"""Part of its own capacity that the stub may be used at before it counts as in the way."""
+
+
+def run(options: Options, tell: Tell) -> Outcome:
+    """Everybody in turn; slow ones get fewer documents, since rates are compared."""
+    field = _present(_field(options), tell)
+    comparison = Comparison(field, REQUEST)
+    comparison.run(options.rounds, tell)
+    capacity, busy = capacity_of_the_api(options.pick(20, 300, 2_000, 5_000))
+    fastest = max(comparison.median(contender.key, rate) for contender, _ in field)
+    return Outcome(
+        part="batches",
+        title=f"Requests of {REQUEST} contacts, an API that answers at once",
+        rows=comparison.rows(),
+        findings=[
+            *_ratios(comparison),
+            at_most("CPU s of producer and workers per 100,000",
+                    comparison.median("callspool", cpu), 3.0),
+            at_most("the API: share of its capacity that the fastest used",
+                    fastest / (capacity / busy), MOST_OF_THE_API, "{:.2f}"),
+        ],
+        notes=[
+            *comparison.notes(),
+            (
+                "the stub of the API alone, posted to by one of the floor's clients:"
+                f" {capacity:,.0f} documents/s at {busy:.0%} of one core,"
+                f" so {capacity / busy:,.0f} on a whole one"
+            ),
+        ],
+        figures={
+            "trials": comparison.figures(),
+            "api": {"documents_per_second": capacity, "busy": busy},
+        },
+    )  # fmt: skip
+
+
+def capacity_of_the_api(posts: int) -> tuple[float, float]:
+    """Documents per second that one client posts, and the part of a core that the stub needs."""
+    body = body_of(people(0, BATCH))
+    with Api() as api:
+        poster = Poster(api.url)
+        poster.post(body)
+        began, used = time.monotonic(), api.cpu()
+        for _ in range(posts):
+            poster.post(body)
+        seconds = time.monotonic() - began
+        return posts * BATCH / seconds, max(api.cpu() - used, 0.01) / seconds
+
+
+def _field(options: Options) -> list[tuple[Contender, int]]:
+    return [
+        (callspool(**options.settings), options.pick(1_000, 20_000, 150_000, 600_000)),
+        (DRAMATIQ, options.pick(50, 1_000, 5_000, 20_000)),
+        (AFTERNOON, options.pick(500, 10_000, 80_000, 300_000)),
+        (CELERY, options.pick(100, 1_000, 5_000, 20_000)),
+        (FLOOR, options.pick(1_000, 30_000, 250_000, 1_000_000)),
+    ]
+
+
+def _present(field: list[tuple[Contender, int]], tell: Tell) -> list[tuple[Contender, int]]:
+    for contender, _ in field:
+        if contender.missing():
+            tell(f"{contender.name} does not take part: it is not installed (say make bench)")
+    return [each for each in field if not each[0].missing()]
+
+
+def _ratios(comparison: Comparison) -> list[Finding]:
+    found = []
+    for key, name, target in (
+        ("dramatiq", "plain dramatiq", 40.0),
+        ("celery", "celery-batches", 40.0),
+        ("afternoon", "the afternoon version", 1.5),
+        ("floor", "the floor", 0.4),
+    ):
+        if key in comparison.trials:
+            ratio = median(comparison.ratio("callspool", key, rate))
+            what = f"documents/s, times those of {name}"
+            found.append(at_least(what, ratio, target, "{:,.2f}"))
+    share = 1 / median(comparison.ratio("callspool", "dramatiq", cpu))
+    return [*found, at_least("plain dramatiq's CPU, times callspool's", share, 50.0)]

@@ -1,0 +1,143 @@
+"""Many lanes, much that waits, and a small lane beside a large one."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+from typing import TYPE_CHECKING
+
+from benchmarks.speed.contacts import BATCH, people
+from benchmarks.speed.contenders import callspool
+from benchmarks.speed.outcome import Finding, Options, Outcome, Tell, at_most, spread
+from benchmarks.speed.parts.backlog import fill, operate, wait_until_accepted
+from benchmarks.speed.rig import Rig
+from benchmarks.speed.senders import BACKLOG, FIRST_OF_BACKLOG, LANES, request
+from benchmarks.speed.trial import WARM_UP, in_rig
+from callspool import CallQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchmarks.speed.contenders import Contender
+
+APART = 0.25
+"""How far from the best a rate may be."""
+
+SMALL, LIMIT = 20, 5.0
+"""Documents of the small lane, and the seconds until they are created."""
+
+SMALL_SPACE = "8KZSMALLSPACE"
+PATIENCE = 600.0
+
+
+def run(options: Options, tell: Tell) -> Outcome:
+    """The same number of documents in one lane, in ten, in thousands; all batches full."""
+    most = options.pick(10, 100, 1_000, 20_000)
+    counts = sorted({1, 10, min(1_000, most), most})
+    documents = max(options.pick(1_000, 20_000, 200_000, 2_000_000), most * BATCH)
+    rates: dict[str, list[float]] = {f"{count:,}": [] for count in counts}
+    for _ in range(options.rounds):
+        for count in counts:
+            with Rig(_in_lanes(options.settings, count)) as rig:
+                rig.warm_up(WARM_UP, BATCH)
+                rates[f"{count:,}"].append(in_rig(rig, documents, BATCH).rate)
+            tell(f"{count:,} lanes: {rates[f'{count:,}'][-1]:,.0f} documents/s")
+    return _outcome("lanes", "Lanes with full batches", "lanes", rates, documents)
+
+
+def run_waiting(options: Options, tell: Tell) -> Outcome:
+    """New documents pass while others, of a paused campaign, wait in the same ledger."""
+    most = options.pick(500, 50_000, 1_000_000, 5_000_000)
+    documents = options.pick(500, 20_000, 100_000, 300_000)
+    rates: dict[str, list[float]] = {}
+    for waiting in (0, most // 5, most):
+        with Rig(_in_lanes(options.settings, 1)) as rig:
+            rig.warm_up(WARM_UP, BATCH)
+            operate(rig, "pause", "--campaign", BACKLOG)
+            fill(rig, FIRST_OF_BACKLOG, waiting, BATCH * 5)
+            for number in range(options.rounds):
+                _wait_until_it_rests(rig, waiting)
+                trial = in_rig(rig, documents, BATCH * 5, number * documents, waiting)
+                rates.setdefault(f"{waiting:,}", []).append(trial.rate)
+                tell(f"{waiting:,} waiting: {trial.rate:,.0f} documents/s")
+    return _outcome("waiting", "Documents pass others that wait", "waiting", rates, documents)
+
+
+def run_beside(options: Options, tell: Tell) -> Outcome:
+    """A small lane, enqueued last: behind a large one in the ledger, and in the stream."""
+    large = options.pick(1_000, 50_000, 1_000_000, 1_000_000)
+    found = {
+        "accepted": beside_accepted(options.settings, large),
+        "spooled": beside_spooled(options.settings, large),
+    }
+    tell(", ".join(f"{case}: {seconds:.1f} s" for case, seconds in found.items()))
+    words = {"accepted": "waits in the ledger", "spooled": "was enqueued just before"}
+    return Outcome(
+        part="beside",
+        title=f"A lane of {SMALL} documents beside one of {large:,}",
+        rows=[
+            ("the large lane", "seconds until the small one is created"),
+            *((words[case], f"{seconds:.1f}") for case, seconds in found.items()),
+        ],
+        findings=[
+            at_most(f"{SMALL} documents beside {large:,}, which {words[case]}: s", seconds, LIMIT)
+            for case, seconds in found.items()
+        ],
+        figures={"seconds": found, "large": large},
+    )
+
+
+def beside_accepted(settings: Mapping[str, str], large: int) -> float:
+    """Seconds of the small lane while the large one, accepted long ago, is being sent."""
+    with Rig(callspool(**settings)) as rig:
+        rig.warm_up(WARM_UP, BATCH)
+        operate(rig, "pause", "--all")
+        fill(rig, 0, large, BATCH * 5)
+        operate(rig, "resume", "--all")
+        return _small_lane(rig)
+
+
+def beside_spooled(settings: Mapping[str, str], large: int) -> float:
+    """Seconds of the small lane when most of the large one is not even accepted."""
+    with Rig(callspool(**settings)) as rig:
+        rig.warm_up(WARM_UP, BATCH)
+        rig.producer.send(0, large, BATCH * 5)
+        return _small_lane(rig)
+
+
+def _small_lane(rig: Rig) -> float:
+    with CallQueue(rig.place.redis_url) as queue:
+        began = time.monotonic()
+        queue.enqueue(request(people(1_900_000_000, SMALL), SMALL_SPACE))
+    while time.monotonic() - began < PATIENCE:
+        found = rig.api.counted(spaces=True).spaces.get(SMALL_SPACE)
+        if found and found[0] >= SMALL:
+            return found[2] - began
+        time.sleep(0.05)
+    raise RuntimeError(f"the small lane was not created in {PATIENCE} s\n{rig.logs()}")
+
+
+def _in_lanes(settings: Mapping[str, str], lanes: int) -> Contender:
+    note = f"{lanes} lanes"
+    return callspool("callspool-lanes", note, **{**settings, LANES: str(lanes)})
+
+
+def _wait_until_it_rests(rig: Rig, waiting: int) -> None:
+    wait_until_accepted(rig)
+    rig.settle(waiting=waiting)
+
+
+def _outcome(
+    part: str, title: str, column: str, rates: dict[str, list[float]], documents: int
+) -> Outcome:
+    best = max(median(found) for found in rates.values())
+    findings = []
+    for name, found in rates.items():
+        share = median(found) / best
+        findings.append(
+            Finding(f"{name} {column}: share of the best rate", f"≥ {1 - APART:.0%}",
+                    f"{share:.0%}", share >= 1 - APART)
+        )  # fmt: skip
+    rows = [(column, "documents/s"), *((name, spread(found)) for name, found in rates.items())]
+    figures = {"rates": rates, "documents": documents}
+    return Outcome(part, title, rows, findings, [f"{documents:,} documents each time"], figures)

@@ -1,0 +1,148 @@
+"""Redis' memory for each document, and whether anything grows as work goes on."""
+
+from __future__ import annotations
+
+import time
+from statistics import mean
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmarks.speed.contacts import BATCH, BYTES
+from benchmarks.speed.contenders import callspool
+from benchmarks.speed.outcome import Options, Outcome, Tell, at_most
+from benchmarks.speed.parts.backlog import fill, operate, wait_until_accepted
+from benchmarks.speed.rig import Rig
+from benchmarks.speed.trial import LIMIT, WARM_UP
+from callspool import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MEGABYTE = 1_000_000
+BESIDES = 80
+"""Bytes that a settled document may take, and a waiting one besides its JSON."""
+
+WINDOW = 10
+"""Seconds that settled documents are remembered while it is seen whether memory grows."""
+
+SAMPLES = 10
+MOST_GROWTH = 1.10
+"""How much larger the last third of the samples may be than the third before it."""
+
+
+def run(options: Options, tell: Tell) -> Outcome:
+    """Documents that were created, with state, run and task id; and documents that wait."""
+    documents = options.pick(1_000, 100_000, 1_000_000, 5_000_000)
+    settled = settled_bytes(options, documents)
+    waiting = waiting_bytes(options, documents)
+    tell(f"settled {settled:.1f} bytes, waiting {waiting:.1f} bytes")
+    enough = documents >= 500_000
+    return Outcome(
+        part="memory",
+        title=f"Redis' memory with {documents:,} documents",
+        rows=[
+            ("", "bytes a document"),
+            ("settled, with state, run and task id", f"{settled:.1f}"),
+            ("waiting", f"{waiting:.1f}"),
+            ("of it JSON", f"{BYTES}"),
+        ],
+        findings=[
+            at_most("bytes of a settled document", settled, BESIDES),
+            at_most("bytes of a waiting document besides its JSON", waiting - BYTES, BESIDES),
+        ],
+        notes=[] if enough else ["too few documents: what is there once weighs too much"],
+        figures={"documents": documents, "settled": settled, "waiting": waiting},
+    )
+
+
+def settled_bytes(options: Options, documents: int) -> float:
+    """Bytes of each document when all are created."""
+    with Rig(callspool(**options.settings)) as rig:
+        rig.warm_up(WARM_UP, BATCH)
+        before = rig.redis_memory()
+        rig.producer.send(0, documents, BATCH * 5)
+        rig.api.wait_for(WARM_UP + documents, LIMIT)
+        rig.settle()
+        return _when_it_rests(rig, before) / documents
+
+
+def waiting_bytes(options: Options, documents: int) -> float:
+    """Bytes of each document when all are accepted, and none is sent."""
+    with Rig(callspool(**options.settings)) as rig:
+        rig.warm_up(WARM_UP, BATCH)
+        operate(rig, "pause", "--all")
+        before = rig.redis_memory()
+        fill(rig, 0, documents, BATCH * 5)
+        wait_until_accepted(rig)
+        return _when_it_rests(rig, before) / documents
+
+
+class Sample(NamedTuple):
+    """Bytes: of the workers, of the producer, of the server's data and its process, of streams."""
+
+    workers: int
+    producer: int
+    data: int
+    server: int
+    streams: int
+
+
+def run_flat(options: Options, tell: Tell) -> Outcome:
+    """Documents pass in portions; whatever is remembered is forgotten after a short window."""
+    documents = options.pick(1_000, 200_000, 2_000_000, 5_000_000)
+    settings = {**options.settings, "CALLSPOOL_DEDUPE_WINDOW": str(WINDOW)}
+    samples: list[Sample] = []
+    with Rig(callspool(**settings)) as rig:
+        rig.warm_up(WARM_UP, BATCH)
+        for number in range(SAMPLES):
+            portion = documents // SAMPLES
+            rig.producer.send(number * portion, portion, BATCH * 5)
+            rig.api.wait_for(WARM_UP + (number + 1) * portion, LIMIT)
+            rig.settle()
+            samples.append(_sample(rig))
+            tell(", ".join(f"{name} {value / MEGABYTE:.1f} MB"
+                           for name, value in samples[-1]._asdict().items()))  # fmt: skip
+    enough = documents >= 1_000_000
+    return Outcome(
+        part="flat",
+        title=f"Memory over {documents:,} documents, forgotten after {WINDOW} s",
+        rows=[
+            ("after documents", *(f"{name}, MB" for name in Sample._fields)),
+            *(
+                (f"{(number + 1) * (documents // SAMPLES):,}",
+                 *(f"{value / MEGABYTE:.1f}" for value in sample))
+                for number, sample in enumerate(samples)
+            ),
+        ],
+        findings=[
+            at_most(f"{name}: last third of the samples, times the one before",
+                    _growth([getattr(sample, name) for sample in samples]), MOST_GROWTH, "{:.2f}")
+            for name in ("workers", "producer", "data", "server")
+        ],
+        notes=[] if enough else ["too few documents to tell a plateau from a start"],
+        figures={"documents": documents, "samples": [sample._asdict() for sample in samples]},
+    )  # fmt: skip
+
+
+def _growth(values: Sequence[int]) -> float:
+    third = len(values) // 3
+    return mean(values[-third:]) / max(1.0, mean(values[-2 * third : -third]))
+
+
+def _sample(rig: Rig) -> Sample:
+    streams = (keys.stream(keys.REQUESTS), keys.stream(keys.WAKEUPS))
+    return Sample(
+        workers=rig.worker_memory(),
+        producer=rig.producer.memory(),
+        data=rig.redis_memory(),
+        server=int(rig.client.info("memory")["used_memory_rss"]),
+        streams=sum(int(rig.client.memory_usage(key) or 0) for key in streams),
+    )
+
+
+def _when_it_rests(rig: Rig, before: int) -> int:
+    """Bytes more than before, once nothing is freed in the background any more."""
+    last = -1
+    while (found := rig.redis_memory()) != last and abs(found - last) > MEGABYTE // 10:
+        last = found
+        time.sleep(0.5)
+    return found - before

@@ -1,0 +1,58 @@
+"""How long operators wait for an answer while a lot is in the ledger."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+from benchmarks.speed.contenders import callspool
+from benchmarks.speed.outcome import Options, Outcome, Tell, at_most, spread
+from benchmarks.speed.parts.backlog import fill, operate
+from benchmarks.speed.rig import Rig
+from benchmarks.speed.senders import LANES
+from benchmarks.speed.trial import WARM_UP
+
+LONGEST = 300.0
+"""Milliseconds, the start of the command included."""
+
+COMMANDS = (
+    ("status", "--json"),
+    ("show", "crm-000000007", "--json"),
+    ("lanes", "--json"),
+    ("lanes",),
+)
+REPEATED = 5
+
+
+def run(options: Options, tell: Tell) -> Outcome:
+    """The commands, typed again and again beside many documents that wait in many lanes."""
+    documents = options.pick(1_000, 50_000, 1_000_000, 5_000_000)
+    lanes = options.pick(10, 1_000, 20_000, 20_000)
+    each = documents // lanes
+    settings = {**options.settings, LANES: str(lanes)}
+    taken: dict[str, list[float]] = {}
+    with Rig(callspool("callspool-lanes", **settings)) as rig:
+        rig.warm_up(WARM_UP, each)
+        operate(rig, "pause", "--all")
+        fill(rig, 0, documents, each)
+        for command in COMMANDS:
+            taken[" ".join(command)] = [_milliseconds(rig, command) for _ in range(REPEATED)]
+        idle = [_milliseconds(rig, ("--version",)) for _ in range(REPEATED)]
+    tell(", ".join(f"{name}: {median(found):.0f} ms" for name, found in taken.items()))
+    return Outcome(
+        part="reads",
+        title=f"Commands beside {documents:,} documents in {lanes:,} lanes",
+        rows=[("command", "ms"), *((name, spread(found)) for name, found in taken.items())],
+        findings=[
+            at_most(f"callspool {name}: ms", median(found), LONGEST, "{:.0f}")
+            for name, found in taken.items()
+        ],
+        notes=[f"of it {median(idle):.0f} ms are Python's start: callspool --version"],
+        figures={"milliseconds": taken, "documents": documents, "lanes": lanes},
+    )
+
+
+def _milliseconds(rig: Rig, command: tuple[str, ...]) -> float:
+    began = time.monotonic()
+    operate(rig, *command)
+    return (time.monotonic() - began) * 1000

@@ -1,0 +1,134 @@
+"""One contender at work: a server with AOF, an API, a producer and workers."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.duel.crew import Crew
+from benchmarks.speed.api import Api
+from benchmarks.speed.contenders import Contender, Place
+from benchmarks.speed.processes import cpu_seconds, family, memory_bytes, peak_bytes
+from benchmarks.speed.producing import Producer
+from callspool.ledger.readings import Readings
+from tests.support.servers import RedisServer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+WARM = 1_000_000_000
+"""Number of the first person who is called only to warm up."""
+
+STARTING = 60.0
+SETTLING = 60.0
+POLL = 0.05
+
+
+class Rig:
+    """Everything that one contender needs, started; nothing is left of it afterwards.
+
+    ``latency``: seconds that the API takes. ``with_workers`` False: they are started later.
+    """
+
+    def __init__(
+        self, contender: Contender, *, latency: float = 0.0, with_workers: bool = True
+    ) -> None:
+        self.contender = contender
+        self._latency = latency
+        self._with_workers = with_workers
+        self._stack = ExitStack()
+        self._crew: Crew | None = None
+
+    def __enter__(self) -> Rig:
+        with ExitStack() as stack:
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callspool-speed-")))
+            self.server = stack.enter_context(
+                RedisServer("--appendfsync", "everysec", append_only=True)
+            )
+            self.client = self.server.client()
+            stack.callback(self.client.close)
+            self.api = stack.enter_context(Api(self._latency))
+            self.place = Place(self.server.url, self.api.url, home)
+            self.producer = stack.enter_context(Producer(self.contender, self.place))
+            self._stack = stack.pop_all()
+        if self._with_workers:
+            self.start_workers()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
+
+    def start_workers(self) -> None:
+        """Starts the workers; `warm_up` waits until they work."""
+        commands = [list(command) for command in self.contender.commands]
+        environment = self.contender.environment(self.place)
+        self._crew = self._stack.enter_context(Crew(commands, environment, self.place.home))
+
+    def warm_up(self, people: int, size: int) -> None:
+        """Lets a few people be called, so that connections are open and scripts are known."""
+        self.producer.send(WARM, people, size)
+        try:
+            self.api.wait_for(people, STARTING)
+        except TimeoutError as error:
+            raise RuntimeError(f"{self.contender.name}: {error}\n{self.logs()}") from error
+        self.settle()
+        time.sleep(0.5)  # until every process has started
+
+    def settle(self, waiting: int = 0, limit: float = SETTLING) -> None:
+        """Waits until the ledger, if there is one, has recorded all but those kept ``waiting``."""
+        if not self.contender.is_ours:
+            return
+        deadline = time.monotonic() + limit
+        while True:
+            summary = self.summary()
+            states = summary.documents
+            open_ones = states["waiting"] + states["sending"] + states["in_doubt"]
+            if summary.spooled + open_ones <= waiting:
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not settled after {limit} s: {states}\n{self.logs()}")
+            time.sleep(POLL)
+
+    def summary(self) -> Any:
+        """What the ledger counts."""
+        return Readings(self.client).summary()
+
+    def worker_pids(self) -> list[int]:
+        """All processes of all workers."""
+        return family(self._crew.pids) if self._crew else []
+
+    def worker_cpu(self) -> float:
+        """CPU seconds of all workers so far."""
+        return cpu_seconds(self.worker_pids())
+
+    def worker_memory(self) -> int:
+        """Bytes of all workers that are resident now."""
+        return memory_bytes(self.worker_pids())
+
+    def worker_peak(self) -> int:
+        """The most that was resident of all workers."""
+        return peak_bytes(self.worker_pids())
+
+    def redis_cpu(self) -> float:
+        """CPU seconds of the server so far, its children included."""
+        found = self.client.info("cpu")
+        names = ("used_cpu_user", "used_cpu_sys", "used_cpu_user_children", "used_cpu_sys_children")
+        return sum(float(found[name]) for name in names)
+
+    def redis_memory(self) -> int:
+        """Bytes that the server has allocated for its data, without its clients' buffers."""
+        found = self.client.info("memory")
+        return int(found["used_memory"]) - int(found.get("mem_clients_normal", 0))
+
+    def logs(self) -> str:
+        """The ends of the workers' logs."""
+        logs = sorted(self.place.home.glob("worker-*.log"))
+        return "\n".join(log.read_text(errors="replace")[-2000:] for log in logs)
