@@ -47,7 +47,8 @@ def main() -> int:
         if file and not file.parent.is_dir():
             print(f"Error: there is no directory {file.parent}: make it, or name another")
             return 2
-    options = Options(given.size, given.rounds, dict(given.set or ()))
+    only = tuple(given.only or ())
+    options = Options(given.size, given.rounds, dict(given.set or ()), only)
     machine, warning = describe(), disturbance()
     print(f"{machine_line(machine)}\n")
     if warning:
@@ -95,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         "--set", action="append", type=_setting, metavar="CALLSPOOL_NAME=value",
         help="a setting of callspool's workers, repeatable",
     )  # fmt: skip
+    parser.add_argument("--only", action="append", help="a contender's key, repeatable (all)")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--picture", type=Path, help="draw the part batches into this SVG file")
     parser.add_argument("--strict", action="store_true", help="exit code 1 if a target is missed")

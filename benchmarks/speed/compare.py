@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from benchmarks.speed.contenders import Contender
-    from benchmarks.speed.outcome import Tell
+    from benchmarks.speed.outcome import Options, Tell
 
 HEADINGS = (
     "",
@@ -35,23 +35,25 @@ class Comparison:
     def __init__(self, field: Sequence[tuple[Contender, int]], size: int) -> None:
         self._field = list(field)
         self._size = size
-        self.trials: dict[str, list[Trial]] = {contender.key: [] for contender, _ in field}
+        self.trials: dict[str, list[Trial]] = {}
 
-    def run(self, rounds: int, tell: Tell) -> None:
-        """Plays all rounds."""
-        for number in range(rounds):
+    def run(self, options: Options, tell: Tell) -> None:
+        """Plays all rounds with those that are wanted and installed."""
+        self._field = [each for each in self._field if _takes_part(each[0], options, tell)]
+        self.trials = {contender.key: [] for contender, _ in self._field}
+        for number in range(options.rounds):
             for contender, documents in self._field:
-                trial = measure(contender, documents, self._size)
+                trial = measure(contender, documents, self._size, options.rig)
                 self.trials[contender.key].append(trial)
                 tell(
                     f"round {number + 1}: {contender.name}: {trial.rate:,.0f} documents/s,"
                     f" {trial.cpu:.1f} CPU s per 100,000"
                 )
 
-    def ratio(self, one: str, other: str, of: Callable[[Trial], float]) -> list[float]:
-        """How many times as much of something one has as the other, round by round."""
-        pairs = zip(self.trials[one], self.trials[other], strict=True)
-        return [of(ours) / of(theirs) for ours, theirs in pairs]
+    def ratio(self, one: str, other: str, of: Callable[[Trial], float]) -> float | None:
+        """How many times as much of something one has as the other: the median of all rounds."""
+        pairs = zip(self.trials.get(one, ()), self.trials.get(other, ()), strict=False)
+        return median([of(ours) / of(theirs) for ours, theirs in pairs] or [0.0]) or None
 
     def median(self, one: str, of: Callable[[Trial], float]) -> float:
         return median(map(of, self.trials[one]))
@@ -81,6 +83,15 @@ class Comparison:
 
     def figures(self) -> dict[str, object]:
         return {key: msgspec.to_builtins(trials) for key, trials in self.trials.items()}
+
+
+def _takes_part(contender: Contender, options: Options, tell: Tell) -> bool:
+    if options.only and contender.key not in options.only:
+        return False
+    if contender.missing():
+        tell(f"{contender.name} does not take part: it is not installed (say make bench)")
+        return False
+    return True
 
 
 def rate(trial: Trial) -> float:

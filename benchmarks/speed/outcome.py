@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.speed.rig import Rig
+
+if TYPE_CHECKING:
+    from benchmarks.speed.contenders import Contender
 
 Tell = Callable[[str], None]
 """Says how far the work has come."""
@@ -15,11 +20,17 @@ SIZES = ("tiny", "quick", "normal", "full")
 
 @dataclass(frozen=True)
 class Options:
-    """``size``: one of `SIZES`; ``rounds``: the median of so many; ``settings`` of callspool."""
+    """What was asked for.
+
+    ``size``: one of `SIZES`; ``rounds``: the median of so many; ``settings`` of callspool;
+    ``only``: contenders that take part, all if empty; ``rig``: what sets one to work.
+    """
 
     size: str = "quick"
     rounds: int = 3
     settings: Mapping[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
+    rig: Callable[[Contender], Rig] = Rig
 
     def pick(self, *by_size: int) -> int:
         """The number for this size, of one for each in `SIZES`."""

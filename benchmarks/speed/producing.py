@@ -61,20 +61,12 @@ class Producer:
             self._process.kill()
         self._process.communicate()
 
-    def begin(self, first: int, count: int, size: int) -> None:
-        """Has it enqueue ``count`` people, ``size`` in a request; returns at once."""
+    def send(self, first: int, count: int, size: int) -> Produced:
+        """Has it enqueue ``count`` people, ``size`` in a request, and waits until that is done."""
         assert self._process.stdin is not None
         self._process.stdin.write(msgspec.json.encode([first, count, size]) + b"\n")
         self._process.stdin.flush()
-
-    def finish(self) -> Produced:
-        """Waits until all of them are enqueued."""
         return msgspec.json.decode(self._answer(), type=Produced)
-
-    def send(self, first: int, count: int, size: int) -> Produced:
-        """Enqueues, and waits until that is done."""
-        self.begin(first, count, size)
-        return self.finish()
 
     def memory(self) -> int:
         """Bytes that are resident now."""
@@ -94,13 +86,13 @@ class Producer:
 
 def main() -> None:
     name, url = sys.argv[1:]
-    send = SENDERS[name](url)
-    print("{}", flush=True)
-    for line in sys.stdin:
-        began, cpu = time.monotonic(), time.process_time()
-        send(*msgspec.json.decode(line))
-        produced = Produced(began, time.monotonic(), time.process_time() - cpu)
-        print(msgspec.json.encode(produced).decode(), flush=True)
+    with SENDERS[name](url) as send:
+        print("{}", flush=True)
+        for line in sys.stdin:
+            began, cpu = time.monotonic(), time.process_time()
+            send(*msgspec.json.decode(line))
+            produced = Produced(began, time.monotonic(), time.process_time() - cpu)
+            print(msgspec.json.encode(produced).decode(), flush=True)
 
 
 if __name__ == "__main__":

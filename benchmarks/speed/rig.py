@@ -19,9 +19,6 @@ from tests.support.servers import RedisServer
 if TYPE_CHECKING:
     from types import TracebackType
 
-WARM = 1_000_000_000
-"""Number of the first person who is called only to warm up."""
-
 STARTING = 60.0
 SETTLING = 60.0
 POLL = 0.05
@@ -40,6 +37,7 @@ class Rig:
         self._latency = latency
         self._with_workers = with_workers
         self._stack = ExitStack()
+        self._next = 0
         self._crew: Crew | None = None
 
     def __enter__(self) -> Rig:
@@ -74,13 +72,24 @@ class Rig:
 
     def warm_up(self, people: int, size: int) -> None:
         """Lets a few people be called, so that connections are open and scripts are known."""
-        self.producer.send(WARM, people, size)
         try:
-            self.api.wait_for(people, STARTING)
+            self.call(people, size, STARTING)
         except TimeoutError as error:
             raise RuntimeError(f"{self.contender.name}: {error}\n{self.logs()}") from error
         self.settle()
         time.sleep(0.5)  # until every process has started
+
+    def strangers(self, count: int) -> int:
+        """The number of the first of ``count`` people whom nobody has called yet."""
+        first = self._next
+        self._next += count
+        return first
+
+    def call(self, count: int, size: int, limit: float) -> None:
+        """Has strangers enqueued, and waits until the API has them all."""
+        called = self.api.counted().documents
+        self.producer.send(self.strangers(count), count, size)
+        self.api.wait_for(called + count, limit)
 
     def settle(self, waiting: int = 0, limit: float = SETTLING) -> None:
         """Waits until the ledger, if there is one, has recorded all but those kept ``waiting``."""

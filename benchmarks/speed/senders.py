@@ -1,4 +1,4 @@
-"""How each contender's producer enqueues: by name, a function of (redis URL) → (send).
+"""How each contender's producer enqueues: by name, what opens (redis URL) → (send).
 
 ``send`` takes the number of the first person, how many, and how many in a request.
 """
@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import os
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -18,8 +19,9 @@ from callspool import AsyncCallQueue, CallQueue, CallRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
-    Send = Callable[[int, int, int], None]
+    Send = Callable[[int, int, int], object]
 
 CONCURRENT = 50
 """Threads, or tasks, that call ``enqueue`` at once."""
@@ -42,87 +44,90 @@ def request(
     )
 
 
-def callspool(url: str) -> Send:
+@contextmanager
+def callspool(url: str) -> Iterator[Send]:
     """`enqueue_many`."""
-    queue = CallQueue(url)
-
-    def send(first: int, count: int, size: int) -> None:
-        queue.enqueue_many(map(request, requests(first, count, size)))
-
-    return send
+    with CallQueue(url) as queue:
+        yield lambda *portion: queue.enqueue_many(map(request, requests(*portion)))
 
 
-def callspool_single(url: str) -> Send:
+@contextmanager
+def callspool_single(url: str) -> Iterator[Send]:
     """`enqueue`, one by one."""
-    queue = CallQueue(url)
+    with CallQueue(url) as queue:
 
-    def send(first: int, count: int, size: int) -> None:
-        for documents in requests(first, count, size):
-            queue.enqueue(request(documents))
+        def send(*portion: int) -> None:
+            for documents in requests(*portion):
+                queue.enqueue(request(documents))
 
-    return send
+        yield send
 
 
-def callspool_threads(url: str) -> Send:
+@contextmanager
+def callspool_threads(url: str) -> Iterator[Send]:
     """`enqueue` from many threads, each waiting until it is stored."""
-    queue = CallQueue(url)
-
-    def send(first: int, count: int, size: int) -> None:
-        _in_threads(lambda documents: queue.enqueue(request(documents)), first, count, size)
-
-    return send
+    with CallQueue(url) as queue:
+        enqueue = lambda documents: queue.enqueue(request(documents))  # noqa: E731 - said in short
+        yield lambda *portion: _in_threads(enqueue, requests(*portion))
 
 
-def callspool_tasks(url: str) -> Send:
+@contextmanager
+def callspool_tasks(url: str) -> Iterator[Send]:
     """`enqueue` from many tasks of one event loop."""
-    loop = asyncio.new_event_loop()
     queue = AsyncCallQueue(url)
 
-    async def many(first: int, count: int, size: int) -> None:
-        coming = requests(first, count, size)
-
+    async def many(coming: Iterator[list[Document]]) -> None:
         async def one_after_another() -> None:
             for documents in coming:
                 await queue.enqueue(request(documents))
 
         await asyncio.gather(*(one_after_another() for _ in range(CONCURRENT)))
 
-    return lambda first, count, size: loop.run_until_complete(many(first, count, size))
+    with asyncio.Runner() as runner:
+        yield lambda *portion: runner.run(many(requests(*portion)))
+        runner.run(queue.close())
 
 
-def callspool_lanes(url: str) -> Send:
+@contextmanager
+def callspool_lanes(url: str) -> Iterator[Send]:
     """`enqueue_many`, each request for the next one of many lanes."""
-    queue, lanes = CallQueue(url), int(os.environ[LANES])
+    lanes = int(os.environ[LANES])
 
-    def send(first: int, count: int, size: int) -> None:
-        coming = enumerate(requests(first, count, size))
-        if first >= FIRST_OF_BACKLOG:
-            queue.enqueue_many(request(each, campaign=BACKLOG) for _, each in coming)
-        else:
+    def campaign(first: int, number: int) -> str:
+        return BACKLOG if first >= FIRST_OF_BACKLOG else f"lane-{number % lanes}"
+
+    with CallQueue(url) as queue:
+
+        def send(first: int, count: int, size: int) -> None:
             queue.enqueue_many(
-                request(each, campaign=f"lane-{number % lanes}") for number, each in coming
+                request(each, campaign=campaign(first, number))
+                for number, each in enumerate(requests(first, count, size))
             )
 
-    return send
+        yield send
 
 
-def dramatiq(url: str) -> Send:
+@contextmanager
+def dramatiq(url: str) -> Iterator[Send]:
     """A message for each contact."""
-    return _dramatiq(url, 1)
+    yield _dramatiq(url, 1)
 
 
-def dramatiq_threads(url: str) -> Send:
+@contextmanager
+def dramatiq_threads(url: str) -> Iterator[Send]:
     """A message for each contact, from many threads."""
     actor = _actor(url)
-    return lambda first, count, _size: _in_threads(actor.send, first, count, 1)
+    yield lambda first, count, _size: _in_threads(actor.send, requests(first, count, 1))
 
 
-def afternoon(url: str) -> Send:
+@contextmanager
+def afternoon(url: str) -> Iterator[Send]:
     """A message for a hundred contacts."""
-    return _dramatiq(url, BATCH)
+    yield _dramatiq(url, BATCH)
 
 
-def celery(url: str) -> Send:
+@contextmanager
+def celery(url: str) -> Iterator[Send]:
     """A task for each contact, over one connection."""
     os.environ["SPEED_REDIS_URL"] = url
     app = importlib.import_module("benchmarks.speed.rivals.celery_app").app
@@ -132,18 +137,19 @@ def celery(url: str) -> Send:
             for (document,) in requests(first, count, 1):
                 app.send_task("call", args=[document], producer=producer, ignore_result=True)
 
-    return send
+    yield send
 
 
-def floor(url: str) -> Send:
+@contextmanager
+def floor(url: str) -> Iterator[Send]:
     """Ready bodies."""
     rival = importlib.import_module("benchmarks.speed.rivals.floor")
-    client = redis.Redis.from_url(url)
-    rival.prepare(client)
-    return lambda first, count, size: rival.enqueue(client, requests(first, count, size))
+    with redis.Redis.from_url(url) as client:
+        rival.prepare(client)
+        yield lambda *portion: rival.enqueue(client, requests(*portion))
 
 
-SENDERS: dict[str, Callable[[str], Send]] = {
+SENDERS: dict[str, Callable[[str], AbstractContextManager[Send]]] = {
     "callspool": callspool,
     "callspool-single": callspool_single,
     "callspool-threads": callspool_threads,
@@ -173,22 +179,18 @@ def _dramatiq(url: str, size: int) -> Send:
 
 
 def _in_threads(
-    enqueue: Callable[[list[Document]], object], first: int, count: int, size: int
+    enqueue: Callable[[list[Document]], object], coming: Iterator[list[Document]]
 ) -> None:
-    coming, lock = requests(first, count, size), threading.Lock()
+    lock = threading.Lock()
     failures: list[BaseException] = []
 
-    def following() -> Iterator[list[Document]]:
-        while True:
-            with lock:
-                found = next(coming, None)
-            if found is None:
-                return
-            yield found
+    def following() -> list[Document] | None:
+        with lock:
+            return next(coming, None)
 
     def work() -> None:
         try:
-            for documents in following():
+            while (documents := following()) is not None:
                 enqueue(documents)
         except Exception as error:  # noqa: BLE001 - told to whoever waits for the threads
             failures.append(error)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from benchmarks.speed.rig import Rig
-
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from benchmarks.speed.contenders import Contender
+    from benchmarks.speed.rig import Rig
 
 LIMIT = 900.0
 WARM_UP = 400
@@ -60,21 +61,22 @@ class Trial(msgspec.Struct):
         return self.api_cpu / self.seconds
 
 
-def measure(contender: Contender, documents: int, size: int, *, latency: float = 0.0) -> Trial:
+def measure(
+    contender: Contender, documents: int, size: int, make: Callable[[Contender], Rig]
+) -> Trial:
     """Runs one trial with ``size`` contacts in a request; workers and connections are warm."""
-    with Rig(contender, latency=latency) as rig:
+    with make(contender) as rig:
         rig.warm_up(WARM_UP, size)
         return in_rig(rig, documents, size)
 
 
-def in_rig(rig: Rig, documents: int, size: int, first: int = 0, waiting: int = 0) -> Trial:
+def in_rig(rig: Rig, documents: int, size: int, waiting: int = 0) -> Trial:
     """As `measure`, on what has been started already and keeps so many documents ``waiting``."""
     rig.client.config_resetstat()
     before = rig.api.counted()
     memory, redis_cpu, api_cpu = rig.redis_memory(), rig.redis_cpu(), rig.api.cpu()
     worker_cpu = rig.worker_cpu()
-    rig.producer.begin(first, documents, size)
-    produced = rig.producer.finish()
+    produced = rig.producer.send(rig.strangers(documents), documents, size)
     try:
         counted = rig.api.wait_for(before.documents + documents, LIMIT)
     except TimeoutError as error:

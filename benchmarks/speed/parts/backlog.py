@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from benchmarks.speed.senders import FIRST_OF_BACKLOG
+
 if TYPE_CHECKING:
     from benchmarks.speed.rig import Rig
 
@@ -28,12 +30,17 @@ def operate(rig: Rig, *arguments: str) -> str:
     ).stdout
 
 
-def fill(rig: Rig, first: int, count: int, size: int) -> None:
-    """Enqueues in pieces, so that the stream never holds much, and waits until all is accepted."""
+def fill(rig: Rig, count: int, size: int, *, apart: bool = False) -> int:
+    """Enqueues strangers in pieces, and waits until all are accepted; the first one's number.
+
+    ``apart``: in the campaign `BACKLOG`, by the sender `callspool_lanes`.
+    """
+    first = rig.strangers(count) + (FIRST_OF_BACKLOG if apart else 0)
     for start in range(first, first + count, ENQUEUED_AT_ONCE):
         piece = min(ENQUEUED_AT_ONCE, first + count - start)
         rig.producer.send(start, piece, size)
         wait_until_accepted(rig)
+    return first
 
 
 def wait_until_accepted(rig: Rig) -> None:

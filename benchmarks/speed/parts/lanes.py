@@ -10,8 +10,7 @@ from benchmarks.speed.contacts import BATCH, people
 from benchmarks.speed.contenders import callspool
 from benchmarks.speed.outcome import Finding, Options, Outcome, Tell, at_most, spread
 from benchmarks.speed.parts.backlog import fill, operate, wait_until_accepted
-from benchmarks.speed.rig import Rig
-from benchmarks.speed.senders import BACKLOG, FIRST_OF_BACKLOG, LANES, request
+from benchmarks.speed.senders import BACKLOG, LANES, request
 from benchmarks.speed.trial import WARM_UP, in_rig
 from callspool import CallQueue
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from benchmarks.speed.contenders import Contender
+    from benchmarks.speed.rig import Rig
 
 APART = 0.25
 """How far from the best a rate may be."""
@@ -26,7 +26,6 @@ APART = 0.25
 SMALL, LIMIT = 20, 5.0
 """Documents of the small lane, and the seconds until they are created."""
 
-SMALL_SPACE = "8KZSMALLSPACE"
 PATIENCE = 600.0
 
 
@@ -38,7 +37,7 @@ def run(options: Options, tell: Tell) -> Outcome:
     rates: dict[str, list[float]] = {f"{count:,}": [] for count in counts}
     for _ in range(options.rounds):
         for count in counts:
-            with Rig(_in_lanes(options.settings, count)) as rig:
+            with options.rig(_in_lanes(options.settings, count)) as rig:
                 rig.warm_up(WARM_UP, BATCH)
                 rates[f"{count:,}"].append(in_rig(rig, documents, BATCH).rate)
             tell(f"{count:,} lanes: {rates[f'{count:,}'][-1]:,.0f} documents/s")
@@ -51,13 +50,13 @@ def run_waiting(options: Options, tell: Tell) -> Outcome:
     documents = options.pick(500, 20_000, 100_000, 300_000)
     rates: dict[str, list[float]] = {}
     for waiting in (0, most // 5, most):
-        with Rig(_in_lanes(options.settings, 1)) as rig:
+        with options.rig(_in_lanes(options.settings, 1)) as rig:
             rig.warm_up(WARM_UP, BATCH)
             operate(rig, "pause", "--campaign", BACKLOG)
-            fill(rig, FIRST_OF_BACKLOG, waiting, BATCH * 5)
-            for number in range(options.rounds):
+            fill(rig, waiting, BATCH * 5, apart=True)
+            for _ in range(options.rounds):
                 _wait_until_it_rests(rig, waiting)
-                trial = in_rig(rig, documents, BATCH * 5, number * documents, waiting)
+                trial = in_rig(rig, documents, BATCH * 5, waiting)
                 rates.setdefault(f"{waiting:,}", []).append(trial.rate)
                 tell(f"{waiting:,} waiting: {trial.rate:,.0f} documents/s")
     return _outcome("waiting", "Documents pass others that wait", "waiting", rates, documents)
@@ -67,8 +66,8 @@ def run_beside(options: Options, tell: Tell) -> Outcome:
     """A small lane, enqueued last: behind a large one in the ledger, and in the stream."""
     large = options.pick(1_000, 50_000, 1_000_000, 1_000_000)
     found = {
-        "accepted": beside_accepted(options.settings, large),
-        "spooled": beside_spooled(options.settings, large),
+        "accepted": beside_accepted(options, large),
+        "spooled": beside_spooled(options, large),
     }
     tell(", ".join(f"{case}: {seconds:.1f} s" for case, seconds in found.items()))
     words = {"accepted": "waits in the ledger", "spooled": "was enqueued just before"}
@@ -87,30 +86,32 @@ def run_beside(options: Options, tell: Tell) -> Outcome:
     )
 
 
-def beside_accepted(settings: Mapping[str, str], large: int) -> float:
+def beside_accepted(options: Options, large: int) -> float:
     """Seconds of the small lane while the large one, accepted long ago, is being sent."""
-    with Rig(callspool(**settings)) as rig:
+    with options.rig(callspool(**options.settings)) as rig:
         rig.warm_up(WARM_UP, BATCH)
         operate(rig, "pause", "--all")
-        fill(rig, 0, large, BATCH * 5)
+        fill(rig, large, BATCH * 5)
         operate(rig, "resume", "--all")
         return _small_lane(rig)
 
 
-def beside_spooled(settings: Mapping[str, str], large: int) -> float:
+def beside_spooled(options: Options, large: int) -> float:
     """Seconds of the small lane when most of the large one is not even accepted."""
-    with Rig(callspool(**settings)) as rig:
+    with options.rig(callspool(**options.settings)) as rig:
         rig.warm_up(WARM_UP, BATCH)
-        rig.producer.send(0, large, BATCH * 5)
+        rig.producer.send(rig.strangers(large), large, BATCH * 5)
         return _small_lane(rig)
 
 
 def _small_lane(rig: Rig) -> float:
+    first = rig.strangers(SMALL)
+    space = f"8KZSMALLSPACE{first}"
     with CallQueue(rig.place.redis_url) as queue:
         began = time.monotonic()
-        queue.enqueue(request(people(1_900_000_000, SMALL), SMALL_SPACE))
+        queue.enqueue(request(people(first, SMALL), space))
     while time.monotonic() - began < PATIENCE:
-        found = rig.api.counted(spaces=True).spaces.get(SMALL_SPACE)
+        found = rig.api.counted(spaces=True).spaces.get(space)
         if found and found[0] >= SMALL:
             return found[2] - began
         time.sleep(0.05)

@@ -8,7 +8,6 @@ import time
 from benchmarks.speed.contacts import people
 from benchmarks.speed.contenders import callspool
 from benchmarks.speed.outcome import Options, Outcome, Tell, at_most, quantile
-from benchmarks.speed.rig import Rig
 from benchmarks.speed.senders import request
 from callspool import CallQueue
 
@@ -23,7 +22,7 @@ def run(options: Options, tell: Tell) -> Outcome:
     findings, figures = [], {}
     for linger, target in CASES:
         count = options.pick(2, 20, 120, 600) if linger != "0" else options.pick(3, 60, 400, 2_000)
-        found = measure(linger, count, dict(options.settings))
+        found = measure(options, linger, count)
         p50, p99 = quantile(found, 0.5), quantile(found, 0.99)
         rows.append((linger, f"{p50:.1f}", f"{p99:.1f}", f"{max(found):.1f}", str(count)))
         findings.append(at_most(f"LINGER {linger}: p99 from enqueue to POST, ms", p99, target))
@@ -39,20 +38,20 @@ def run(options: Options, tell: Tell) -> Outcome:
     )
 
 
-def measure(linger: str, count: int, settings: dict[str, str]) -> list[float]:
+def measure(options: Options, linger: str, count: int) -> list[float]:
     """Milliseconds of each contact."""
     pause = random.Random(7)
     found = []
     with (
-        Rig(callspool(**{**settings, "CALLSPOOL_LINGER": linger})) as rig,
+        options.rig(callspool(**{**options.settings, "CALLSPOOL_LINGER": linger})) as rig,
         CallQueue(rig.place.redis_url) as queue,
     ):
         rig.warm_up(200, 100)
-        called = rig.api.counted().documents
+        called, first = rig.api.counted().documents, rig.strangers(count)
         for number in range(count):
             time.sleep(pause.uniform(0.1, 0.3))  # in no step with what looks now and then
             began = time.monotonic()
-            queue.enqueue(request(people(number, 1)))
+            queue.enqueue(request(people(first + number, 1)))
             called += 1
             found.append((rig.api.wait_for(called, LIMIT).last - began) * 1000)
     return found

@@ -10,12 +10,13 @@ from benchmarks.speed.contacts import BATCH, BYTES
 from benchmarks.speed.contenders import callspool
 from benchmarks.speed.outcome import Options, Outcome, Tell, at_most
 from benchmarks.speed.parts.backlog import fill, operate, wait_until_accepted
-from benchmarks.speed.rig import Rig
 from benchmarks.speed.trial import LIMIT, WARM_UP
 from callspool import keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from benchmarks.speed.rig import Rig
 
 MEGABYTE = 1_000_000
 BESIDES = 80
@@ -56,22 +57,21 @@ def run(options: Options, tell: Tell) -> Outcome:
 
 def settled_bytes(options: Options, documents: int) -> float:
     """Bytes of each document when all are created."""
-    with Rig(callspool(**options.settings)) as rig:
+    with options.rig(callspool(**options.settings)) as rig:
         rig.warm_up(WARM_UP, BATCH)
         before = rig.redis_memory()
-        rig.producer.send(0, documents, BATCH * 5)
-        rig.api.wait_for(WARM_UP + documents, LIMIT)
+        rig.call(documents, BATCH * 5, LIMIT)
         rig.settle()
         return _when_it_rests(rig, before) / documents
 
 
 def waiting_bytes(options: Options, documents: int) -> float:
     """Bytes of each document when all are accepted, and none is sent."""
-    with Rig(callspool(**options.settings)) as rig:
+    with options.rig(callspool(**options.settings)) as rig:
         rig.warm_up(WARM_UP, BATCH)
         operate(rig, "pause", "--all")
         before = rig.redis_memory()
-        fill(rig, 0, documents, BATCH * 5)
+        fill(rig, documents, BATCH * 5)
         wait_until_accepted(rig)
         return _when_it_rests(rig, before) / documents
 
@@ -91,12 +91,10 @@ def run_flat(options: Options, tell: Tell) -> Outcome:
     documents = options.pick(1_000, 200_000, 2_000_000, 5_000_000)
     settings = {**options.settings, "CALLSPOOL_DEDUPE_WINDOW": str(WINDOW)}
     samples: list[Sample] = []
-    with Rig(callspool(**settings)) as rig:
+    with options.rig(callspool(**settings)) as rig:
         rig.warm_up(WARM_UP, BATCH)
-        for number in range(SAMPLES):
-            portion = documents // SAMPLES
-            rig.producer.send(number * portion, portion, BATCH * 5)
-            rig.api.wait_for(WARM_UP + (number + 1) * portion, LIMIT)
+        for _ in range(SAMPLES):
+            rig.call(documents // SAMPLES, BATCH * 5, LIMIT)
             rig.settle()
             samples.append(_sample(rig))
             tell(", ".join(f"{name} {value / MEGABYTE:.1f} MB"

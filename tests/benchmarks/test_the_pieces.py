@@ -1,0 +1,103 @@
+"""What the benchmark is made of, piece by piece."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import xml.etree.ElementTree as ET
+
+import msgspec
+import pytest
+import redis
+
+from benchmarks.speed.__main__ import NAMES
+from benchmarks.speed.api import Api
+from benchmarks.speed.contacts import BYTES, people, person, requests
+from benchmarks.speed.outcome import at_least, at_most, quantile, spread
+from benchmarks.speed.picture import picture
+from benchmarks.speed.rivals.floor import body_of
+from benchmarks.speed.senders import SENDERS
+from benchmarks.speed.trial import Trial
+from callspool import keys
+
+OURS = [name for name in SENDERS if name.startswith("callspool")]
+
+
+def trial(documents: int, seconds: float) -> Trial:
+    return Trial("callspool", documents, seconds, seconds / 2, 1.0, 2.0, 0.5, 0.1, 10, 9, 8.0, {})
+
+
+def test_people_differ_and_take_the_bytes_that_are_told():
+    assert len({each["document_id"] for each in people(0, 500)}) == 500
+    assert len({each["contact_number"] for each in people(0, 500)}) == 500
+    assert {len(msgspec.json.encode(person(number))) for number in (0, 7, 2_900_000_000)} == {BYTES}
+
+
+def test_requests_hold_everybody_once():
+    found = list(requests(40, 25, 10))
+    assert [len(each) for each in found] == [10, 10, 5]
+    assert [one for each in found for one in each] == people(40, 25)
+
+
+def test_the_api_counts_documents_by_space_however_their_bytes_arrive():
+    body = body_of(people(0, 30))
+    with Api() as api, socket.create_connection(("127.0.0.1", api.port), 10) as client:
+        for space in ("ONE", "TWO", "ONE"):
+            head = f"POST /api/v2/platform/spaces/{space}/tasks/create/ HTTP/1.1\r\n"
+            head += f"content-length: {len(body)}\r\n\r\n"
+            whole = head.encode() + body
+            for start, end in ((0, 9), (9, 2000), (2000, -1), (-1, None)):
+                client.sendall(whole[start:end])
+            answer = http.client.HTTPResponse(client)
+            answer.begin()
+            data = json.loads(answer.read())["data"]
+            assert len(set(data["task_ids"])) == 30
+            assert all(len(task) == 33 for task in data["task_ids"])
+        found = api.counted(spaces=True)
+        assert (found.documents, found.requests) == (90, 3)
+        assert {space: each[0] for space, each in found.spaces.items()} == {"ONE": 60, "TWO": 30}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_way_to_enqueue_stores_everybody(
+    name: str, redis_url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SPEED_LANES", "3")
+    with SENDERS[name](redis_url) as send:
+        send(100, 60, 7)
+    stored = client.xrange(keys.stream(keys.REQUESTS))
+    found = [
+        document["document_id"]
+        for _, fields in stored
+        for one in json.loads(fields[b"requests"])
+        for document in one["documents"]
+    ]
+    assert sorted(found) == sorted(each["document_id"] for each in people(100, 60))
+
+
+def test_figures_are_quoted_with_their_spread():
+    assert spread([3.0, 1.0, 2.0]) == "2 (1 to 3)"
+    assert spread([1234.4]) == "1,234"
+    values = [float(number) for number in range(1, 101)]
+    assert (quantile(values, 0.5), quantile(values, 0.99), quantile([4.0], 0.99)) == (50, 99, 4)
+
+
+def test_targets_are_met_on_their_own_side():
+    assert at_least("rate", 40.0, 40.0).met
+    assert not at_least("rate", 39.9, 40.0).met
+    assert at_most("bytes", 80.0, 80.0).met
+    assert not at_most("bytes", 80.1, 80.0).met
+
+
+def test_costs_are_told_for_a_hundred_thousand():
+    found = trial(50_000, 2.0)
+    assert (found.rate, found.enqueue_rate, found.cpu) == (25_000, 50_000, 6.0)
+    assert (found.redis_cpu_each, found.api_share) == (1.0, 0.05)
+
+
+def test_the_picture_shows_everybody_who_took_part():
+    trials = {"callspool": [trial(50_000, 2.0)], "floor": [trial(50_000, 1.0)]}
+    drawn = picture(NAMES, trials, "Requests of 500 contacts & more")
+    texts = [element.text for element in ET.fromstring(drawn).iter() if element.text]
+    assert {"callspool", "the floor", "25,000", "50,000", "6.0"} <= set(texts)
