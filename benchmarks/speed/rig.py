@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 STARTING = 60.0
 SETTLING = 60.0
 POLL = 0.05
+STARTED = 0.5
+"""Seconds after the first call in which the other processes have started, too."""
 
 
 class Rig:
@@ -38,6 +40,7 @@ class Rig:
         self._with_workers = with_workers
         self._stack = ExitStack()
         self._next = 0
+        self._is_warm = False
         self._crew: Crew | None = None
 
     def __enter__(self) -> Rig:
@@ -77,7 +80,9 @@ class Rig:
         except TimeoutError as error:
             raise RuntimeError(f"{self.contender.name}: {error}\n{self.logs()}") from error
         self.settle()
-        time.sleep(0.5)  # until every process has started
+        if not self._is_warm:
+            time.sleep(STARTED)
+            self._is_warm = True
 
     def strangers(self, count: int) -> int:
         """The number of the first of ``count`` people whom nobody has called yet."""

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from benchmarks.speed.__main__ import PARTS
-from benchmarks.speed.contenders import FLOOR, Contender, callspool
-from benchmarks.speed.machine import describe
+from benchmarks.speed.contenders import Contender, callspool
 from benchmarks.speed.outcome import Options
 from benchmarks.speed.parts.backlog import operate
 from benchmarks.speed.report import document, markdown
@@ -36,7 +35,8 @@ def options(working: Rig) -> Options:
                 yield rig
             return
         yield working
-        operate(working, "resume", "--all")
+        if working.summary().gates:
+            operate(working, "resume", "--all")
         working.settle()
 
     keys = ("callspool", "callspool-single", "callspool-threads", "callspool-tasks", "floor")
@@ -57,12 +57,5 @@ def test_each_part_says_what_it_found(part: str, options: Options):
         assert outcome.findings
     text = markdown(outcome)
     assert all(finding.what in text for finding in outcome.findings)
-    report = json.loads(document(describe(), "", options, [outcome]))
+    report = json.loads(document({"cores": "2"}, "", options, [outcome]))
     assert report["parts"][part]["figures"]
-
-
-def test_the_floor_calls_everybody_once():
-    with Rig(FLOOR) as rig:
-        rig.call(250, 100, 30)
-        rig.call(250, 100, 30)
-        assert rig.api.counted().documents == 500

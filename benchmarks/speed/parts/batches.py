@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from benchmarks.speed.api import Api
@@ -60,8 +61,7 @@ def run(options: Options, tell: Tell) -> Outcome:
 def capacity_of_the_api(posts: int) -> tuple[float, float]:
     """Documents per second that one client posts, and the part of a core that the stub needs."""
     body = body_of(people(0, BATCH))
-    with Api() as api:
-        poster = Poster(api.url)
+    with Api() as api, closing(Poster(api.url)) as poster:
         poster.post(body)
         began, used = time.monotonic(), api.cpu()
         for _ in range(posts):

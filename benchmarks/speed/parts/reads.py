@@ -26,14 +26,13 @@ COMMANDS = (
     ("lanes", "--json"),
     ("lanes",),
 )
-REPEATED = 5
 
 
 def run(options: Options, tell: Tell) -> Outcome:
     """The commands, typed again and again beside many documents that wait in many lanes."""
     documents = options.pick(1_000, 50_000, 1_000_000, 5_000_000)
     lanes = options.pick(10, 1_000, 20_000, 20_000)
-    each = documents // lanes
+    each, times = documents // lanes, options.pick(1, 5, 5, 5)
     settings = {**options.settings, LANES: str(lanes)}
     taken: dict[str, list[float]] = {}
     with options.rig(callspool("callspool-lanes", **settings)) as rig:
@@ -42,8 +41,8 @@ def run(options: Options, tell: Tell) -> Outcome:
         somebody = person(fill(rig, documents, each))["document_id"]
         for command in COMMANDS:
             words = tuple(somebody if word == SOMEBODY else word for word in command)
-            taken[" ".join(command)] = [_milliseconds(rig, words) for _ in range(REPEATED)]
-        idle = [_milliseconds(rig, ("--version",)) for _ in range(REPEATED)]
+            taken[" ".join(command)] = [_milliseconds(rig, words) for _ in range(times)]
+        idle = [_milliseconds(rig, ("--version",)) for _ in range(times)]
     tell(", ".join(f"{name}: {median(found):.0f} ms" for name, found in taken.items()))
     return Outcome(
         part="reads",

@@ -74,6 +74,9 @@ class Poster:
         finally:
             response.close()
 
+    def close(self) -> None:
+        self._transport.close()
+
 
 class Worker:
     """Claims a batch and fetches the next ones in one round trip, then posts the first."""
