@@ -11,7 +11,7 @@ import pytest
 from benchmarks.speed.__main__ import PARTS
 from benchmarks.speed.contenders import Contender, callspool
 from benchmarks.speed.outcome import Options
-from benchmarks.speed.parts.backlog import operate
+from benchmarks.speed.parts.backlog import resume
 from benchmarks.speed.report import document, markdown
 from benchmarks.speed.rig import Rig
 from benchmarks.speed.senders import LANES
@@ -36,7 +36,7 @@ def options(working: Rig) -> Options:
             return
         yield working
         if working.summary().gates:
-            operate(working, "resume", "--all")
+            resume(working)
         working.settle()
 
     keys = ("callspool", "callspool-single", "callspool-threads", "callspool-tasks", "floor")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
 from benchmarks.speed.senders import FIRST_OF_BACKLOG
+from callspool.ledger.selector import Selector
+from callspool_worker.steering import Steering
 
 if TYPE_CHECKING:
     from benchmarks.speed.rig import Rig
@@ -17,17 +17,14 @@ LIMIT = 1_800.0
 ENQUEUED_AT_ONCE = 200_000
 
 
-def operate(rig: Rig, *arguments: str) -> str:
-    """One of callspool's commands, as an operator types it."""
-    return subprocess.run(
-        [sys.executable, "-m", "callspool", *arguments],
-        env=rig.contender.environment(rig.place),
-        cwd=rig.place.home,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    ).stdout
+def pause(rig: Rig, campaign: str | None = None) -> None:
+    """Nothing of the campaign, or nothing at all, is sent from now on."""
+    Steering(rig.client, "benchmark").pause(Selector(campaign=campaign))
+
+
+def resume(rig: Rig) -> None:
+    """Everything may be sent again."""
+    Steering(rig.client, "benchmark").resume(Selector())
 
 
 def fill(rig: Rig, count: int, size: int, *, apart: bool = False) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.speed.contacts import BATCH, people
 from benchmarks.speed.contenders import callspool
 from benchmarks.speed.outcome import Finding, Options, Outcome, Tell, at_most, spread
-from benchmarks.speed.parts.backlog import fill, operate, wait_until_accepted
+from benchmarks.speed.parts.backlog import fill, pause, resume, wait_until_accepted
 from benchmarks.speed.senders import BACKLOG, LANES, request
 from benchmarks.speed.trial import WARM_UP, in_rig
 from callspool import CallQueue
@@ -52,7 +52,7 @@ def run_waiting(options: Options, tell: Tell) -> Outcome:
     for waiting in (0, most // 5, most):
         with options.rig(_in_lanes(options.settings, 1)) as rig:
             rig.warm_up(WARM_UP, BATCH)
-            operate(rig, "pause", "--campaign", BACKLOG)
+            pause(rig, BACKLOG)
             fill(rig, waiting, BATCH * 5, apart=True)
             for _ in range(options.rounds):
                 _wait_until_it_rests(rig, waiting)
@@ -90,9 +90,9 @@ def beside_accepted(options: Options, large: int) -> float:
     """Seconds of the small lane while the large one, accepted long ago, is being sent."""
     with options.rig(callspool(**options.settings)) as rig:
         rig.warm_up(WARM_UP, BATCH)
-        operate(rig, "pause", "--all")
+        pause(rig)
         fill(rig, large, BATCH * 5)
-        operate(rig, "resume", "--all")
+        resume(rig)
         return _small_lane(rig)
 
 

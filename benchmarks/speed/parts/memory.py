@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from benchmarks.speed.contacts import BATCH, BYTES
 from benchmarks.speed.contenders import callspool
 from benchmarks.speed.outcome import Options, Outcome, Tell, at_most
-from benchmarks.speed.parts.backlog import fill, operate, wait_until_accepted
+from benchmarks.speed.parts.backlog import fill, pause, wait_until_accepted
 from benchmarks.speed.trial import LIMIT, WARM_UP
 from callspool import keys
 
@@ -69,7 +69,7 @@ def waiting_bytes(options: Options, documents: int) -> float:
     """Bytes of each document when all are accepted, and none is sent."""
     with options.rig(callspool(**options.settings)) as rig:
         rig.warm_up(WARM_UP, BATCH)
-        operate(rig, "pause", "--all")
+        pause(rig)
         before = rig.redis_memory()
         fill(rig, documents, BATCH * 5)
         wait_until_accepted(rig)
@@ -88,7 +88,7 @@ class Sample(NamedTuple):
 
 def run_flat(options: Options, tell: Tell) -> Outcome:
     """Documents pass in portions; whatever is remembered is forgotten after a short window."""
-    documents = options.pick(1_000, 200_000, 2_000_000, 5_000_000)
+    documents = options.pick(1_000, 200_000, 3_000_000, 6_000_000)
     settings = {**options.settings, "CALLSPOOL_DEDUPE_WINDOW": str(WINDOW)}
     samples: list[Sample] = []
     with options.rig(callspool(**settings)) as rig:
@@ -99,7 +99,7 @@ def run_flat(options: Options, tell: Tell) -> Outcome:
             samples.append(_sample(rig))
             tell(", ".join(f"{name} {value / MEGABYTE:.1f} MB"
                            for name, value in samples[-1]._asdict().items()))  # fmt: skip
-    enough = documents >= 1_000_000
+    enough = documents >= 3_000_000
     return Outcome(
         part="flat",
         title=f"Memory over {documents:,} documents, forgotten after {WINDOW} s",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from statistics import median
 from typing import TYPE_CHECKING
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING
 from benchmarks.speed.contacts import person
 from benchmarks.speed.contenders import callspool
 from benchmarks.speed.outcome import Options, Outcome, Tell, at_most, spread
-from benchmarks.speed.parts.backlog import fill, operate
+from benchmarks.speed.parts.backlog import fill, pause
 from benchmarks.speed.senders import LANES
 from benchmarks.speed.trial import WARM_UP
 
@@ -37,7 +39,7 @@ def run(options: Options, tell: Tell) -> Outcome:
     taken: dict[str, list[float]] = {}
     with options.rig(callspool("callspool-lanes", **settings)) as rig:
         rig.warm_up(WARM_UP, each)
-        operate(rig, "pause", "--all")
+        pause(rig)
         somebody = person(fill(rig, documents, each))["document_id"]
         for command in COMMANDS:
             words = tuple(somebody if word == SOMEBODY else word for word in command)
@@ -59,5 +61,12 @@ def run(options: Options, tell: Tell) -> Outcome:
 
 def _milliseconds(rig: Rig, command: tuple[str, ...]) -> float:
     began = time.monotonic()
-    operate(rig, *command)
+    subprocess.run(
+        [sys.executable, "-m", "callspool", *command],
+        env=rig.contender.environment(rig.place),
+        cwd=rig.place.home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
     return (time.monotonic() - began) * 1000
