@@ -13,7 +13,16 @@ import msgspec
 from benchmarks.speed.contenders import AFTERNOON, CELERY, DRAMATIQ, FLOOR
 from benchmarks.speed.machine import describe, disturbance
 from benchmarks.speed.outcome import SIZES, Options, Outcome
-from benchmarks.speed.parts import batches, intake, lanes, latency, memory, reads, single
+from benchmarks.speed.parts import (
+    batches,
+    intake,
+    lanes,
+    latency,
+    memory,
+    reads,
+    single,
+    steps,
+)
 from benchmarks.speed.picture import picture
 from benchmarks.speed.report import document, machine_line, markdown
 from benchmarks.speed.trial import Trial
@@ -35,6 +44,7 @@ PARTS: dict[str, Callable[[Options, Tell], Outcome]] = {
     "flat": memory.run_flat,
     "reads": reads.run,
     "intake": intake.run,
+    "steps": steps.run,
 }
 NAMES = {each.key: each.name for each in (DRAMATIQ, AFTERNOON, CELERY, FLOOR)}
 NAMES["callspool"] = "callspool"

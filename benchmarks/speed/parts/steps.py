@@ -1,0 +1,173 @@
+"""Where the time goes: CPU of each step of a document's way, in one thread, nothing beside it."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import defaultdict
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.speed.api import Api
+from benchmarks.speed.contacts import people
+from benchmarks.speed.outcome import Options, Outcome, Tell
+from benchmarks.speed.senders import request
+from callspool import CallQueue, keys
+from callspool.message import decode
+from callspool.rules import Rules
+from callspool.settings import load_settings
+from callspool_worker import api, body
+from callspool_worker.accept import Reader
+from callspool_worker.app import connect, open_ledger
+from callspool_worker.decisions import AttemptView, decide
+from callspool_worker.recording import Recorder
+from tests.support.servers import RedisServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import redis
+
+    from callspool.scripts import Call
+    from callspool.settings import Settings
+    from callspool_worker.ledger import Ledger
+
+REQUEST = 500
+TRIES = 8
+READ_AHEAD = 10
+SECONDS = 60.0
+
+
+class Meter:
+    """CPU seconds of this thread and of Redis, by the name of a step."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self.ours: defaultdict[str, float] = defaultdict(float)
+        self.redis: defaultdict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Adds up what happens inside; Redis counts in steps of a hundredth of a second or so."""
+        redis_cpu, cpu = self._redis(), time.thread_time()
+        with self.part(name, cpu):
+            yield
+        self.redis[name] += self._redis() - redis_cpu
+
+    @contextmanager
+    def part(self, name: str, began: float | None = None) -> Iterator[None]:
+        """As `step`, too short to ask Redis about."""
+        cpu = time.thread_time() if began is None else began
+        yield
+        self.ours[name] += time.thread_time() - cpu
+
+    def _redis(self) -> float:
+        found = self._client.info("cpu")
+        return float(found["used_cpu_user_main_thread"]) + float(found["used_cpu_sys_main_thread"])
+
+
+def run(options: Options, tell: Tell) -> Outcome:
+    """Every document takes every step; what threads and processes cost comes on top."""
+    documents = options.pick(500, 50_000, 200_000, 1_000_000)
+    with ExitStack() as stack:
+        server = stack.enter_context(
+            RedisServer("--appendfsync", "everysec", append_only=True),
+        )
+        stub = stack.enter_context(Api())
+        meter = Meter(stack.enter_context(server.client()))
+        settings = _settings(server.url, stub.url, options)
+        _walk(settings, meter, documents)
+        called = stub.counted().documents
+    if called != documents:
+        raise RuntimeError(f"{called:,} of {documents:,} documents were called")
+    share = 100_000 / documents
+    ours = {name: seconds * share for name, seconds in meter.ours.items()}
+    redis_cpu = {name: seconds * share for name, seconds in meter.redis.items()}
+    tell(f"{sum(ours.values()):.2f} CPU s per 100,000, Redis {sum(redis_cpu.values()):.2f}")
+    return Outcome(
+        part="steps",
+        title=f"CPU of each step, requests of {REQUEST}, one thread",
+        rows=[
+            ("seconds per 100,000", "Python", "Redis"),
+            *(
+                (name, f"{ours[name]:.2f}", f"{redis_cpu[name]:.2f}" if name in redis_cpu else "")
+                for name in ours
+            ),
+            ("in all", f"{sum(ours.values()):.2f}", f"{sum(redis_cpu.values()):.2f}"),
+        ],
+        notes=["Redis' share of taking, posting and recording stands at the last of them"],
+        figures={"documents": documents, "python": ours, "redis": redis_cpu},
+    )
+
+
+def _settings(redis_url: str, api_url: str, options: Options) -> Settings:
+    return load_settings(
+        {
+            "CALLSPOOL_REDIS_URL": redis_url,
+            "CALLSPOOL_API_URL": api_url,
+            "CALLSPOOL_API_TOKEN": "rehearsal",
+            "CALLSPOOL_ORG_HANDLE": "acme.example",
+            "CALLSPOOL_LINGER": "0",
+            **options.settings,
+        }
+    )
+
+
+def _walk(settings: Settings, meter: Meter, documents: int) -> None:
+    requests = [
+        request(people(first, min(REQUEST, documents - first)))
+        for first in range(0, documents, REQUEST)
+    ]
+    with closing(connect(settings.redis_url)) as client, CallQueue(settings.redis_url) as queue:
+        ledger = open_ledger(settings, client)
+        stream = keys.stream(keys.REQUESTS)
+        client.xgroup_create(stream, keys.GROUP, "0", mkstream=True)
+        with meter.step("enqueue_many: check, encode, store"):
+            queue.enqueue_many(requests)
+        with meter.step("read the stream"):
+            entries = list(_entries(client, stream))
+        reader = Reader(Rules(None, False, None), ledger.limits)
+        with meter.step("read the messages: decode, check, digest"):
+            deliveries = [reader.read(name, decode(fields)) for name, fields in entries]
+        with meter.step("accept"):
+            for delivery in deliveries:
+                ledger.accept([delivery])
+        _submit(settings, ledger, meter)
+
+
+def _submit(settings: Settings, ledger: Ledger, meter: Meter) -> None:
+    recorder = Recorder(ledger)
+    turns = itertools.count(1)
+    steps: list[Call] = []
+    unpod = api.UnpodApi(settings.accounts, request_timeout=SECONDS, max_connections=1)
+    with closing(unpod), meter.step("other"):
+        while True:
+            with meter.part("record the last batch, take the next"):
+                taken = ledger.record_and_take(
+                    steps, f"benchmark:{next(turns)}", tuple(settings.accounts)
+                )
+            if taken is None:
+                break
+            with meter.part("compose the body"):
+                content = body.compose(taken, body.mark(ledger.id, taken.attempt, taken.lane))
+            with meter.part("POST"):
+                lane = taken.lane
+                before = api.now() + SECONDS
+                answer = unpod.create(lane.account, lane.space_token, content, before)
+            with meter.part("decide"):
+                view = AttemptView(taken.count, taken.tries, TRIES, taken.refused_alone)
+                decision = decide(answer, view)
+            with meter.part("say what to record"):
+                steps = recorder.steps(taken, view, answer, decision)
+    within = sum(meter.ours[name] for name in list(meter.ours)[4:] if name != "other")
+    meter.ours["other"] -= within
+
+
+def _entries(client: redis.Redis, stream: str) -> Iterator[tuple[str, dict[bytes, bytes]]]:
+    while True:
+        reply: Any = client.xreadgroup(keys.GROUP, "benchmark", {stream: ">"}, count=READ_AHEAD)
+        if not reply:
+            return
+        found = next(iter(reply.values()))[0] if isinstance(reply, dict) else reply[0][1]
+        for name, fields in found:
+            yield name.decode(), fields
