@@ -10,7 +10,7 @@ from benchmarks.intake import FORMS, measure, write_contacts
 from benchmarks.speed.outcome import Options, Outcome, Tell, at_least, at_most, spread
 
 TARGETS = {"plus": 50_000.0, "parsed": 15_000.0}
-"""Rows a second of CPU: one core, whatever else the machine does."""
+"""Rows a second: one process, so one core for it, and another for the server."""
 
 MEGABYTES = 150.0
 WORDS = {"plus": "numbers in + form", "parsed": "each number has to be read"}

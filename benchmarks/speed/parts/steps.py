@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 REQUEST = 500
 TRIES = 8
 READ_AHEAD = 10
+LOOP = "the loop around them"
 SECONDS = 60.0
 
 
@@ -140,7 +141,7 @@ def _submit(settings: Settings, ledger: Ledger, meter: Meter) -> None:
     turns = itertools.count(1)
     steps: list[Call] = []
     unpod = api.UnpodApi(settings.accounts, request_timeout=SECONDS, max_connections=1)
-    with closing(unpod), meter.step("other"):
+    with closing(unpod), meter.step(LOOP):
         while True:
             with meter.part("record the last batch, take the next"):
                 taken = ledger.record_and_take(
@@ -159,8 +160,8 @@ def _submit(settings: Settings, ledger: Ledger, meter: Meter) -> None:
                 decision = decide(answer, view)
             with meter.part("say what to record"):
                 steps = recorder.steps(taken, view, answer, decision)
-    within = sum(meter.ours[name] for name in list(meter.ours)[4:] if name != "other")
-    meter.ours["other"] -= within
+    within = sum(meter.ours[name] for name in list(meter.ours)[4:] if name != LOOP)
+    meter.ours[LOOP] -= within
 
 
 def _entries(client: redis.Redis, stream: str) -> Iterator[tuple[str, dict[bytes, bytes]]]:
