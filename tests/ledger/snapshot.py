@@ -30,6 +30,7 @@ _FIXED = {
         "looking",
         "unreadable",
         "timings",
+        "shut",
         "scopelanes",
     ],
     "set": ["accounts", "scopes", "lanes"],
@@ -227,6 +228,15 @@ class Snapshot:
             for one in self.all("l").values()
         )
         assert {scope: int(n) for scope, n in (self.one("scopelanes") or {}).items()} == scopes
+        gates = Counter(
+            gate.partition(":")[0]
+            for gate in self.one("gates") or {}
+            if not gate.startswith("lane:") or gate.removeprefix("lane:") in self.all("l")
+        )
+        shut: Counter[str] = Counter()
+        for where, number in (self.one("shut") or {}).items():
+            shut[where.partition("|")[0]] += int(number)
+        assert shut == gates
 
     def _check_turns(self) -> None:
         for account, lanes in self.all("ring").items():

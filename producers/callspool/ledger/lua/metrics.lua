@@ -60,84 +60,88 @@ local function throttled_till()
   return found
 end
 
-local function scope_of(lane)
-  local f = call('HMGET', P .. ':l' .. lane, 'account', 'space', 'campaign')
-  return f[1] and f[1] .. '\31' .. f[2] .. '\31' .. f[3], f[1]
-end
+local pauses, is_paused = call('HKEYS', P .. ':pauses'), {}
+for _, pause in ipairs(pauses) do is_paused[pause] = true end
 
-local gates, pauses = call('HGETALL', P .. ':gates'), call('HKEYS', P .. ':pauses')
-
--- Closed gates, counted by `level|code|account`.
-local function parked()
-  local found = {}
-  for gate, state in pairs_of(gates) do
-    local level, name = string.match(gate, '^(%l+):(.*)$')
-    local code, account = string.match(state, '"code":"(%d*)"') or '', string.match(name, '^[^|]*')
-    if level == 'unread' then level, code = 'space', 'unread' end
-    if level == 'lane' then account = call('HGET', P .. ':l' .. name, 'account') end
-    if account then
-      local key = level .. '|' .. code .. '|' .. account
-      found[key] = (found[key] or 0) + 1
+-- Closed gates: counted by `level|code|account`; the accounts and spaces behind them; and how many
+-- lanes of each scope have one of their own.
+local function gates()
+  local parked, is_closed, lanes_of, has_spaces = {}, {}, {}, false
+  for where, n in pairs_of(call('HGETALL', P .. ':shut')) do
+    local level, code, name = string.match(where, '^(%l+)|(%d*)|(.*)$')
+    local account = string.match(name, '^[^\31]*')
+    if level == 'lane' then
+      lanes_of[name] = (lanes_of[name] or 0) + n
+    else
+      is_closed[name] = true
+      has_spaces = has_spaces or level ~= 'account'
     end
+    if level == 'unread' then level, code = 'space', 'unread' end
+    local key = level .. '|' .. code .. '|' .. account
+    parked[key] = (parked[key] or 0) + n
   end
-  return found
+  return parked, is_closed, lanes_of, has_spaces
 end
 
--- The state of every scope's lanes; then the lanes that have a gate or a pause of their own.
-local function lane_states()
-  local found, is_closed, is_paused, states = {}, {}, {}, {}
+local parked, is_closed, lanes_of, has_spaces = gates()
+
+local function state_of(account, space, campaign)
+  local a, s, c = 'account=' .. account, 'space=' .. space, 'campaign=' .. campaign
+  if #pauses > 0 and (is_paused.all or is_paused[a] or is_paused[s] or is_paused[c]
+    or is_paused[a .. '\31' .. s] or is_paused[a .. '\31' .. c] or is_paused[s .. '\31' .. c]
+    or is_paused[a .. '\31' .. s .. '\31' .. c]) then
+    return 'paused'
+  end
+  return (is_closed[account] or is_closed[account .. '\31' .. space]) and 'parked' or 'open'
+end
+
+local function parts_of(scope)
+  return string.match(scope, '^([^\31]*)\31([^\31]*)\31(.*)$')
+end
+
+-- Lanes by state: scope by scope where that may matter, else account by account; then those that
+-- have a gate or a pause of their own.
+local function lanes(counts)
+  local found, of_lanes, is_scoped = {}, {}, has_spaces
   local function add(account, state, n)
     local key = account .. '|' .. state
     found[key] = (found[key] or 0) + n
   end
-  for gate in pairs_of(gates) do is_closed[gate] = true end
-  for _, pause in ipairs(pauses) do is_paused[pause] = true end
 
-  local function paused(account, space, campaign)
-    local a, s, c = 'account=' .. account, 'space=' .. space, 'campaign=' .. campaign
-    return is_paused.all or is_paused[a] or is_paused[s] or is_paused[c] or is_paused[a .. '\31' .. s]
-      or is_paused[a .. '\31' .. c] or is_paused[s .. '\31' .. c]
-      or is_paused[a .. '\31' .. s .. '\31' .. c]
-  end
-
-  local function closed(account, space)
-    local named = account .. '|' .. space
-    return is_closed['account:' .. account] or is_closed['unread:' .. named]
-      or is_closed['space:' .. named]
-  end
-
-  for scope, n in pairs_of(call('HGETALL', P .. ':scopelanes')) do
-    local account, space, campaign = string.match(scope, '^([^\31]*)\31([^\31]*)\31(.*)$')
-    local state = #pauses > 0 and paused(account, space, campaign) and 'paused'
-      or closed(account, space) and 'parked' or 'open'
-    states[scope] = state
-    add(account, state, tonumber(n))
-  end
-
-  local function turn(lane, from, to)
-    local scope, account = scope_of(lane)
-    if not scope or states[scope] == to or not from[states[scope]] then return end
-    add(account, is_closed['lane:' .. lane] and to == 'paused' and 'parked' or states[scope], -1)
-    add(account, to, 1)
-  end
-  for gate in pairs(is_closed) do
-    local lane = string.match(gate, '^lane:(.*)$')
-    if lane then turn(lane, { open = true }, 'parked') end
-  end
   for _, pause in ipairs(pauses) do
     local lane = string.match(pause, '^lane=(.*)$')
-    if lane then turn(lane, { open = true, parked = true }, 'paused') end
+    if lane then
+      of_lanes[#of_lanes + 1] = lane
+    elseif pause ~= 'all' and not string.match(pause, '^account=[^\31]*$') then
+      is_scoped = true
+    end
   end
-  return found
-end
-
--- Without a gate or a pause every lane is open, and each account's number is counted already.
-local function lanes(counts)
-  if #gates > 0 or #pauses > 0 then return lane_states() end
-  local found = {}
-  for name, n in pairs_of(counts) do
-    local account = string.match(name, '^([^|]*)|lanes$')
-    if account then found[account .. '|open'] = tonumber(n) end
+  if is_scoped then
+    for scope, n in pairs_of(call('HGETALL', P .. ':scopelanes')) do
+      local account, space, campaign = parts_of(scope)
+      add(account, state_of(account, space, campaign), tonumber(n))
+    end
+  else
+    for name, n in pairs_of(counts) do
+      local account = string.match(name, '^([^|]*)|lanes$')
+      if account then add(account, state_of(account, '', ''), tonumber(n)) end
+    end
+  end
+  for scope, n in pairs(lanes_of) do
+    local account, space, campaign = parts_of(scope)
+    if state_of(account, space, campaign) == 'open' then
+      add(account, 'open', -n)
+      add(account, 'parked', n)
+    end
+  end
+  for _, lane in ipairs(of_lanes) do
+    local f = call('HMGET', P .. ':l' .. lane, 'account', 'space', 'campaign')
+    local state = f[1] and state_of(f[1], f[2], f[3])
+    if state == 'open' and call('HEXISTS', P .. ':gates', 'lane:' .. lane) == 1 then state = 'parked' end
+    if state and state ~= 'paused' then
+      add(f[1], state, -1)
+      add(f[1], 'paused', 1)
+    end
   end
   return found
 end
@@ -178,7 +182,7 @@ return {
   tostring(NOW), counts, call('HGETALL', P .. ':submissions'), call('HGETALL', P .. ':timings'),
   cjson.encode({
     waiting = waiting_since(), in_doubt = in_doubt_since(), sending = sending_since(),
-    throttled = throttled_till(), lanes = lanes(counts), parked = parked(),
+    throttled = throttled_till(), lanes = lanes(counts), parked = parked,
     pauses = #pauses > 0 and pauses or nil, workers = #alive > 0 and alive or nil,
     spooled = call('XLEN', P .. ':requests'), oldest_spooled = oldest_spooled(),
     unreadable = call('XLEN', P .. ':requests:dead'), due = tonumber(due[2] or 0),

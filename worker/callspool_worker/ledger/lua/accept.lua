@@ -31,6 +31,7 @@ local function register_lane(group)
     'schedule', group.schedule, 'head', group.head, 'each', overhead, 'open', '', 'ring', '0',
     'waiting', 0, 'unsettled', 0)
   count_lanes(group.account, group.space, group.campaign, 1)
+  recount_gate_of(group.lane)
   if call('SADD', P .. ':accounts', group.account) == 1 then
     call('HSETNX', P .. ':counts', group.account .. '|since', NOW)
   end

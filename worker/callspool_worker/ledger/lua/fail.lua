@@ -5,7 +5,7 @@
 -- ARGV[1] account   ARGV[2] failures in a row that close its gate   ARGV[3] reason   ARGV[4] code
 -- ARGV[5] ms until the first probe, doubled each time it fails   ARGV[6] ms until a probe at most
 -- Reply: failures in a row.
--- include: base
+-- include: base lanes
 local failures = call('HINCRBY', P .. ':failing', ARGV[1], 1)
 local gate = 'account:' .. ARGV[1]
 local known = call('HGET', P .. ':gates', gate)
@@ -16,7 +16,7 @@ if not state.down or state.probe == 'none' then return failures end
 state.reason, state.code, state.probe = ARGV[3], ARGV[4], 'none'
 state.first, state.last = tonumber(ARGV[5]), tonumber(ARGV[6])
 state.refusals = state.refusals + 1
-call('HSET', P .. ':gates', gate, cjson.encode(state))
+set_gate(gate, state)
 local delay = math.min(state.first * 2 ^ math.min(state.refusals - 1, 20), state.last)
 call('ZADD', P .. ':due', NOW + delay, 'G' .. gate)
 return failures

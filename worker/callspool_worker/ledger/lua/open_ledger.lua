@@ -11,7 +11,7 @@ end
 call('HSETNX', meta, 'server', this_server())
 call('HSETNX', meta, 'taken', NOW) -- no take that may ever be forgotten was before
 generations()
--- A release that did not count lanes by scope may have written here.
+-- A release that did not count lanes by scope and closed gates may have written here.
 local lanes, counted = call('SCARD', P .. ':lanes'), 0
 for _, n in ipairs(call('HVALS', P .. ':scopelanes')) do counted = counted + n end
 if counted ~= lanes then
@@ -22,6 +22,16 @@ if counted ~= lanes then
   for _, lane in ipairs(call('SMEMBERS', P .. ':lanes')) do
     local f = call('HMGET', lane_key(lane), 'account', 'space', 'campaign')
     if f[1] then count_lanes(f[1], f[2], f[3], 1) end
+  end
+end
+local gates, shut = call('HGETALL', P .. ':gates'), 0
+for _, n in ipairs(call('HVALS', P .. ':shut')) do shut = shut + n end
+if shut * 2 ~= #gates then
+  call('DEL', P .. ':shut')
+  for i = 1, #gates, 2 do
+    local state = cjson.decode(gates[i + 1])
+    state.counted = nil
+    set_gate(gates[i], state)
   end
 end
 return call('HMGET', meta, 'id', 'format', 'identity', 'partitions')

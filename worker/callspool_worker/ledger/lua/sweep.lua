@@ -47,7 +47,7 @@ local function probe(gate)
   local is_deserted = call('SCARD', P .. ':parked:' .. gate) == 0
   -- Its lanes may wait behind a pause meanwhile.
   if is_deserted and call('EXISTS', P .. ':pauses') == 0 then
-    call('HDEL', P .. ':gates', gate)
+    remove_gate(gate)
     return
   end
   local state = cjson.decode(known)

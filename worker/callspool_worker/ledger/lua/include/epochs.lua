@@ -12,10 +12,10 @@ local ATTEMPTS_SKIPPED = 1000000 -- numbers that forgotten takes may have used
 local function close_until_read(space, from)
   local gate = 'unread:' .. space
   if call('HEXISTS', P .. ':gates', gate) == 1 then return end
-  call('HSET', P .. ':gates', gate, cjson.encode({
+  set_gate(gate, {
     since = NOW, refusals = 0, probe = 'none', code = '', from = from,
     reason = 'Redis restarted: what was sent just before is read back first',
-  }))
+  })
   call('ZADD', P .. ':proofs', 'LT', NOW, space)
 end
 

@@ -38,6 +38,48 @@ local function count_lanes(account, space, campaign, by)
   end
 end
 
+-- P:shut counts closed gates by `level|code|account`, then by U+001F the space of a `space` or an
+-- `unread`, and space and campaign of a `lane`. A gate's state says where it is `counted`, which
+-- that of a lane is only while there is such a lane.
+local function count_gate(counted, by)
+  if counted and call('HINCRBY', P .. ':shut', counted, by) <= 0 then call('HDEL', P .. ':shut', counted) end
+end
+
+local function where_counted(gate, code)
+  local level, name = string.match(gate, '^(%l+):(.*)$')
+  if level == 'lane' then
+    local f = call('HMGET', lane_key(name), 'account', 'space', 'campaign')
+    if not f[1] then return nil end
+    name = f[1] .. '\31' .. f[2] .. '\31' .. f[3]
+  else
+    name = string.gsub(name, '|', '\31', 1)
+  end
+  return level .. '|' .. code .. '|' .. name
+end
+
+local function set_gate(gate, state)
+  local counted = where_counted(gate, state.code or '')
+  if state.counted ~= counted then
+    count_gate(state.counted, -1)
+    count_gate(counted, 1)
+    state.counted = counted
+  end
+  call('HSET', P .. ':gates', gate, cjson.encode(state))
+end
+
+local function remove_gate(gate)
+  local known = call('HGET', P .. ':gates', gate)
+  if not known then return end
+  count_gate(cjson.decode(known).counted, -1)
+  call('HDEL', P .. ':gates', gate)
+end
+
+-- A lane has come, or is gone, and its own gate may be closed.
+local function recount_gate_of(lane)
+  local known = call('HGET', P .. ':gates', 'lane:' .. lane)
+  if known then set_gate('lane:' .. lane, cjson.decode(known)) end
+end
+
 -- A lane that holds nothing any more leaves no trace.
 local function forget_empty_lane(lane)
   local f = call('HMGET', lane_key(lane), 'unsettled', 'open', 'ring', 'gated', 'account', 'space',
@@ -46,6 +88,7 @@ local function forget_empty_lane(lane)
   call('UNLINK', lane_key(lane), queue_key(lane))
   call('SREM', P .. ':lanes', lane)
   count_lanes(f[5], f[6], f[7], -1)
+  recount_gate_of(lane)
   if f[3] == '1' then call('LREM', P .. ':ring:' .. f[5], 1, lane) end
   if f[4] then
     for _, gate in ipairs(gates_of(lane, f[5], f[6])) do call('SREM', P .. ':parked:' .. gate, lane) end
@@ -80,7 +123,7 @@ end
 local function open_gate(kind, gate, limit)
   local unread = string.match(gate, '^unread:(.*)$')
   if unread then call('HSET', P .. ':read', unread, NOW) end
-  call('HDEL', P .. ':' .. kind, gate)
+  if kind == 'gates' then remove_gate(gate) else call('HDEL', P .. ':' .. kind, gate) end
   local ready, left = unpark(gate, limit), call('SCARD', P .. ':parked:' .. gate)
   if left > 0 then
     call('ZADD', P .. ':due', NOW, 'G' .. gate)
