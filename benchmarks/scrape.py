@@ -153,9 +153,10 @@ def measure(what: str, client: redis.Redis, address: str, scrapes: int) -> None:
     inside = sum(
         n for name, n in asked.items() if name not in ("evalsha", "info", "config|resetstat")
     )
+    redis_ms, in_one_trip = script_ms(client), on_the_wire / scrapes
     print(
         f"{what:36} {median(took):6.1f} ms ({min(took):.1f}-{max(took):.1f});"
-        f" Redis {script_ms(client):.1f} ms, {on_the_wire / scrapes:.0f} commands in one round trip,"
+        f" Redis {redis_ms:.1f} ms, {in_one_trip:.0f} commands in one round trip,"
         f" {inside / scrapes:.0f} in the script",
         flush=True,
     )

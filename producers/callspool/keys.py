@@ -12,8 +12,11 @@ P:<queue>:dead         stream  messages that no worker could read, kept whole
 P:meta                 hash    ledger id, format, rules; last batch, attempt and journal numbers;
                                the living generations; when ready batches were announced again
 P:counts               hash    ``spooled`` and ``waiting``; for each account ``account|name``:
-                               documents by state, and events
+                               documents by state, events, ``lanes``, ``died|<code>``; ``since``:
+                               when its first document was accepted
 P:submissions          hash    ``account|outcome|code`` → answers counted
+P:timings              hash    histograms: ``account|name|<bucket>`` → how many, and
+                               ``account|name|sum`` (``ledger/metrics/histograms.py``)
 P:accounts             set     every account that ever had documents
 P:scopes               set     JSON ``[account, space_token, campaign]`` of every scope seen
 P:g<G>                 hash    generation G: its first batch, when it began, its last settling,
@@ -25,6 +28,8 @@ P:p<B>                 list    raw documents of batch B while one of them is uns
 P:l<LANE>              hash    a lane: scope, pilot, context, schedule, its open batch, counts
 P:q<LANE>              list    closed batches of the lane, first in first out
 P:lanes                set     ids of the lanes that hold unsettled documents
+P:scopelanes           hash    account, space and campaign, joined by U+001F → how many of these
+                               lanes the scope has
 P:ring:<ACCOUNT>       list    lanes with a closed batch, in turn
 P:waiting:<ACCOUNT>    zset    batches with waiting documents by the time they were opened
 P:sending              hash    taker → ``batch:attempt``: takes whose outcome is not recorded yet
@@ -42,6 +47,8 @@ P:due                  zset    what has to be looked at, by Redis time in millis
 P:throttled            hash    account → Redis time, in milliseconds, until which it rests
 P:gates                hash    what workers parked: gate → JSON; gates are ``account:<ACCOUNT>``,
                                ``space:<ACCOUNT>|<SPACE>``, ``lane:<LANE>``
+P:shut                 hash    ``level|code|account``, and by U+001F what else names the gate → how
+                               many are closed; a lane's only while there is such a lane
 P:pauses               hash    what operators paused: name of a selector → JSON; names are ``all``,
                                or ``account=…``, ``space=…``, ``campaign=…`` joined by U+001F, or
                                ``lane=…`` (``ledger/selector.py``)

@@ -205,6 +205,21 @@ def test_ages_are_those_of_the_oldest(under: LedgerUnderTest, readings: Readings
     )
 
 
+def test_limits_of_accounts_are_served_where_workers_keep_them(
+    under: LedgerUnderTest, readings: Readings
+):
+    under.accept(group(["crm-1"]))
+    assert total(of_ledger(readings), "callspool_account_limit") == 0
+    now, shared = readings.now_ms(), "callspool:{account-default}"
+    under.client.hset(f"{shared}:limit", mapping={"in_force": 12, "rest": now + 30_000})
+    alive, gone = f"6 4 9 {now + 60_000}", f"6 5 9 {now - 1}"
+    under.client.hset(f"{shared}:holders", mapping={"a": alive, "b": alive, "c": gone})
+    samples = of_ledger(readings)
+    assert value(samples, "callspool_account_limit", account="default") == 12
+    assert value(samples, "callspool_account_in_flight", account="default") == 8
+    assert value(samples, "callspool_throttled_seconds", account="default") == pytest.approx(30, 2)
+
+
 LANES = [
     LaneKey(account, space, campaign, "pilot", context, "{}")
     for account, space, campaign, context in itertools.product(

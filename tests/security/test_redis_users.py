@@ -12,6 +12,7 @@ import redis
 
 from callspool import keys
 from callspool_sandbox.process import SandboxProcess
+from tests.metrics.scraped import exporter, get, samples_in, value
 from tests.support import cli
 from tests.support.servers import RedisServer
 
@@ -137,6 +138,11 @@ def test_every_command_works_with_its_user_and_says_so_where_it_does_not(
         assert "NoPermission" not in log
         assert "30   created" in call("exporter", "status")[1]
         assert "crm-1: created" in call("exporter", "show", "crm-1")[1]
+        with exporter({**settings, "CALLSPOOL_REDIS_URL": url("exporter")}, tmp_path) as page:
+            samples = samples_in(get(f"{page}/metrics")[2])
+            assert get(f"{page}/readyz")[0] == 200
+        assert value(samples, "callspool_documents", state="created", account="default") == 30
+        assert value(samples, "callspool_redis_memory_bytes") > 0
         assert call("operator", "invalid")[0] == 0
         refused = {
             "send": call("exporter", "send", str(contacts)),

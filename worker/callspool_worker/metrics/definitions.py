@@ -99,6 +99,18 @@ DEFINITIONS = (
         "How long the account still rests because its API asked for it or cannot be reached.",
     ),
     Definition(
+        "callspool_account_limit",
+        "gauge",
+        _ACCOUNT,
+        "Requests that the account may have in flight now, over all workers.",
+    ),
+    Definition(
+        "callspool_account_in_flight",
+        "gauge",
+        _ACCOUNT,
+        "Requests that the account has in flight, over all workers.",
+    ),
+    Definition(
         "callspool_unproven_resends_total",
         "counter",
         _ACCOUNT,

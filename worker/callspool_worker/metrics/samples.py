@@ -50,6 +50,7 @@ def samples_of(snapshot: Snapshot, max_waiting: int) -> dict[str, Values]:
         "callspool_max_waiting_documents": {(): max_waiting},
     }
     samples |= _documents(counts)
+    samples |= _limits(snapshot, accounts)
     samples |= _ages(snapshot, accounts, list(counts))
     samples |= _histograms(snapshot, accounts, list(counts))
     if snapshot.server is not None:
@@ -125,6 +126,18 @@ def _parked(snapshot: Snapshot, accounts: Accounts) -> Values:
     for (level, code, account), number in snapshot.parked.items():
         found[level, code_label(code), accounts.label(account)] += number
     return dict(found)
+
+
+def _limits(snapshot: Snapshot, accounts: Accounts) -> dict[str, Values]:
+    limits: Counter[tuple[str, ...]] = Counter()
+    in_flight: Counter[tuple[str, ...]] = Counter()
+    for account, of in snapshot.limits.items():
+        limits[accounts.label(account),] += of.limit
+        in_flight[accounts.label(account),] += of.in_flight
+    return {
+        "callspool_account_limit": dict(limits),
+        "callspool_account_in_flight": dict(in_flight),
+    }
 
 
 def _ages(snapshot: Snapshot, accounts: Accounts, shown: list[str]) -> dict[str, Values]:

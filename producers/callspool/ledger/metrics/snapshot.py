@@ -26,6 +26,13 @@ class Server(NamedTuple):
     """The append-only file is on, and its last write went well."""
 
 
+class AccountLimit(NamedTuple):
+    """Requests that an account may have in flight, and has."""
+
+    limit: int
+    in_flight: int
+
+
 class _Rest(msgspec.Struct):
     """What the script tells besides hashes. Times are ms of Redis' clock; 0 or absent: none."""
 
@@ -47,6 +54,8 @@ class _Rest(msgspec.Struct):
 class Snapshot:
     """One moment of a ledger, or of several partitions of it; ages and rests in seconds."""
 
+    now_ms: int = 0
+    """Redis' time."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Account and name → number: the fields of P:counts (`keys`)."""
     died: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -69,6 +78,8 @@ class Snapshot:
     """``waiting``, ``in_doubt`` or ``sending``, and account → age of the oldest."""
     throttled: dict[str, float] = field(default_factory=dict)
     """Account → how long it still rests."""
+    limits: dict[str, AccountLimit] = field(default_factory=dict)
+    """By account, for those that sent something within a day."""
     workers: set[str] = field(default_factory=set)
     spooled_messages: int = 0
     oldest_spooled: float = 0.0
@@ -92,6 +103,7 @@ class Snapshot:
             self.oldest[key] = max(age, self.oldest.get(key, 0.0))
         for account, rest in other.throttled.items():
             self.throttled[account] = max(rest, self.throttled.get(account, 0.0))
+        self.limits |= other.limits
         self.workers |= other.workers
         self.spooled_messages += other.spooled_messages
         self.unreadable_messages += other.unreadable_messages
@@ -106,7 +118,8 @@ def snapshot_of(reply: object, server: Server | None) -> Snapshot:
         raise TypeError(f"metrics answered {type(reply).__name__}, not a list of five")
     now, counts, submissions, timings, text = reply
     rest = msgspec.json.decode(text, type=_Rest)
-    found, now_ms = Snapshot(server=server), int(now)
+    now_ms = int(now)
+    found = Snapshot(server=server, now_ms=now_ms)
     for name, number in _fields(counts):
         _add_count(found, name, number)
     for name, number in _fields(submissions):
