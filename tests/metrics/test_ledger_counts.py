@@ -270,7 +270,8 @@ def test_lanes_are_counted_by_state_as_if_each_was_looked_at(
 def test_a_ledger_of_a_release_that_counted_less_goes_on_and_its_lanes_are_counted(
     under: LedgerUnderTest, readings: Readings, client: redis.Redis
 ):
-    under.accept(group(["crm-1", "crm-2"]), group(["crm-3"], LANE._replace(campaign="may")))
+    under.accept(group(["crm-1", "crm-2"]))
+    under.accept(group(["crm-3"], LANE._replace(campaign="may")))
     create(under, take(under))
     client.delete(f"{P}:timings", f"{P}:scopelanes")
     client.hdel(f"{P}:counts", "default|lanes", "default|since")

@@ -33,7 +33,9 @@ def read_metrics(partition: int) -> Reading[Snapshot]:
     ]
     reply, info = yield questions
     found = snapshot_of(reply, _server_of(info))
-    accounts = sorted(found.known_since)[:MOST_ACCOUNTS]
+    accounts = sorted(account for account, name in found.counts if name == "accepted")[
+        :MOST_ACCOUNTS
+    ]
     if accounts:
         replies = yield [command for name in accounts for command in _limit_commands(name)]
         _add_limits(found, accounts, replies)
