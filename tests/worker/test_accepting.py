@@ -82,3 +82,36 @@ def test_an_expiry_reaches_the_ledger_in_milliseconds_even_if_it_is_past():
 
 def test_a_request_without_documents_is_counted_as_refused():
     assert len(read(request()).refusals) == 1
+
+
+def numbered(number: int) -> dict[str, object]:
+    return {**GOOD, "document_id": f"c{number}"}
+
+
+def test_neighbouring_requests_of_one_lane_become_one_group():
+    other = {"context": "Something else"}
+    delivery = read(
+        *(request(numbered(number)) for number in range(5)),
+        request(numbered(5), **other),
+        request(numbered(6)),
+        request(numbered(7), expires_at=1.5),
+    )
+    assert [len(group.documents) for group in delivery.groups] == [5, 1, 1, 1]
+    assert [group.expires_ms for group in delivery.groups] == [0, 0, 0, 1500]
+    assert delivery.groups[0].lane_id == delivery.groups[2].lane_id
+
+
+def test_a_head_that_was_seen_before_does_not_vouch_for_one_that_only_looks_alike():
+    fields = {b"v": b"1"}
+    reader = Reader(Rules(), Limits(), now=lambda: 5.0)
+
+    def refused(**changed: object) -> list[str]:
+        fields[b"requests"] = json.dumps([request(GOOD, **changed)]).encode()
+        return [field for field, _ in reasons(reader.read("1-0", decode(fields)))]
+
+    assert refused(expires_at=1) == []
+    assert refused(expires_at=True) == ["expires_at"]
+    assert refused(expires_at=1) == []
+    assert refused(schedule={"type": "now"}) == []
+    assert refused(schedule={"type": ["now"]}) == ["schedule.type"]
+    assert refused(pilot=["agent"]) == ["pilot"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -17,13 +17,17 @@ from callspool_worker.ledger import Delivery, Group, LaneKey, Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from callspool.call_request import CheckedEnvelope
+    from callspool.identity import Scope
     from callspool.message import Envelope, RequestEnvelope
     from callspool.rules import Rules
     from callspool_worker.ledger import Limits
 
 RAW_KEPT = 4096
 """Bytes of a refused document that are kept for the operator."""
+
+_HEADS_KEPT = 256
+_LONGEST_CONTEXT = 4096
+"""Heads of requests that are remembered, and characters of the longest context among them."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -41,68 +45,102 @@ class RefusedDocument(msgspec.Struct, omit_defaults=True):
     document: str = ""
 
 
-@dataclass(slots=True)
-class _Checked:
-    """Documents of one request that passed, and those that did not."""
+class _Lane(NamedTuple):
+    """What the head of a request says, once it is checked."""
 
+    scope: Scope
+    key: LaneKey
+    lane_id: str
+    empty_body_bytes: int
+    expires_ms: int
+
+
+@dataclass(slots=True)
+class _Run:
+    """Documents for one lane, from requests that follow each other, that passed."""
+
+    lane: _Lane
     ids: list[str] = field(default_factory=list)
     documents: list[bytes] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
 
 
 class Reader:
-    """Checks what a message holds and sorts it into lanes; a bad document never harms another."""
+    """Checks what a message holds and sorts it into lanes; a bad document never harms another.
+
+    Threads may share it.
+    """
 
     def __init__(self, rules: Rules, limits: Limits, now: Callable[[], float] = time.time) -> None:
         self._rules = rules
         self._limits = limits
         self._now = now
+        self._lanes: dict[tuple[object, ...], _Lane] = {}
 
     def read(self, entry_id: str, envelope: Envelope) -> Delivery:
         """The delivery that a message is; never raises for what it holds."""
         delivery = Delivery(entry_id, envelope.counted)
+        runs: list[_Run] = []
         for request in envelope.requests:
             try:
-                checked = check_envelope(request, self._rules)
+                lane = self._lane_of(request)
             except InvalidCallRequest as fault:
                 delivery.refusals.extend(self._refuse_all(entry_id, request, fault))
                 continue
-            documents = self._check_documents(entry_id, request, checked, envelope.checked)
-            delivery.refusals.extend(documents.refusals)
-            delivery.groups.extend(self._groups(checked, documents))
+            # Only neighbours are joined: of two documents with one id the first one counts.
+            if not runs or runs[-1].lane != lane:
+                runs.append(_Run(lane))
+            delivery.refusals.extend(
+                self._check_documents(entry_id, request, envelope.checked, runs[-1])
+            )
+        for run in runs:
+            delivery.groups.extend(self._groups(run))
         return delivery
 
+    def _lane_of(self, request: RequestEnvelope) -> _Lane:
+        """The checked head of a request; one that came before is not checked again."""
+        head = _head(request)
+        if head is None:
+            return self._checked_lane(request)
+        lane = self._lanes.get(head)
+        if lane is None:
+            lane = self._checked_lane(request)
+            if len(self._lanes) >= _HEADS_KEPT:
+                self._lanes = {}
+            self._lanes[head] = lane
+        return lane
+
+    def _checked_lane(self, request: RequestEnvelope) -> _Lane:
+        envelope = check_envelope(request, self._rules)
+        schedule = _encode(envelope.schedule).decode()
+        key = LaneKey(*envelope.scope, envelope.pilot, envelope.context, schedule)
+        expires = envelope.expires_at
+        expires_ms = 0 if expires is None else max(1, int(expires * 1000))
+        return _Lane(envelope.scope, key, envelope.lane_id, empty_body_bytes(key), expires_ms)
+
     def _check_documents(
-        self, entry_id: str, request: RequestEnvelope, envelope: CheckedEnvelope, trusted: bool
-    ) -> _Checked:
-        found = _Checked()
+        self, entry_id: str, request: RequestEnvelope, trusted: bool, run: _Run
+    ) -> Iterator[Refusal]:
         for place, raw in enumerate(request.documents):
             try:
                 document = check_raw_document(bytes(raw), self._rules, trusted, place)
             except InvalidCallRequest as fault:
-                found.refusals.append(self._refusal(entry_id, envelope.account, fault, raw))
+                yield self._refusal(entry_id, run.lane.key.account, fault, raw)
             else:
-                found.ids.append(document.document_id)
-                found.documents.append(document.raw)
-        return found
+                run.ids.append(document.document_id)
+                run.documents.append(document.raw)
 
-    def _groups(self, envelope: CheckedEnvelope, checked: _Checked) -> Iterator[Group]:
-        if not checked.documents:
-            return
-        schedule = _encode(envelope.schedule).decode()
-        lane = LaneKey(*envelope.scope, envelope.pilot, envelope.context, schedule)
-        empty, lane_id = empty_body_bytes(lane), envelope.lane_id
-        expires_ms = 0 if envelope.expires_at is None else max(1, int(envelope.expires_at * 1000))
-        digests = [*map(digester(envelope.scope), checked.ids)]
-        room = self._limits.batch_bytes - empty - self._limits.bytes_a_document
-        for piece, oversize in _pieces(checked.documents, room, self._limits.batch_size):
+    def _groups(self, run: _Run) -> Iterator[Group]:
+        lane = run.lane
+        digests = [*map(digester(lane.scope), run.ids)]
+        room = self._limits.batch_bytes - lane.empty_body_bytes - self._limits.bytes_a_document
+        for piece, oversize in _pieces(run.documents, room, self._limits.batch_size):
             yield Group(
-                lane_id=lane_id,
-                lane=lane,
-                empty_body_bytes=empty,
+                lane_id=lane.lane_id,
+                lane=lane.key,
+                empty_body_bytes=lane.empty_body_bytes,
                 digests=digests[piece],
-                documents=checked.documents[piece],
-                expires_ms=expires_ms,
+                documents=run.documents[piece],
+                expires_ms=lane.expires_ms,
                 reason=self._too_large() if oversize else "",
             )
 
@@ -133,6 +171,30 @@ class Reader:
             document=bytes(raw)[:RAW_KEPT].decode(errors="replace"),
         )
         return Refusal(account, _encode(record))
+
+
+def _head(request: RequestEnvelope) -> tuple[object, ...] | None:
+    """What tells the heads of requests apart; None where it is not worth remembering."""
+    schedule, context = request.schedule, request.context
+    if not request.documents or (isinstance(context, str) and len(context) > _LONGEST_CONTEXT):
+        return None
+    if isinstance(schedule, dict):
+        schedule = tuple(schedule.items())
+    head = (
+        request.space_token,
+        request.pilot,
+        context,
+        schedule,
+        request.campaign,
+        request.account,
+        request.expires_at,
+        type(request.expires_at),  # true is not 1
+    )
+    try:
+        hash(head)
+    except TypeError:  # an array or an object where a word should be
+        return None
+    return head
 
 
 def _pieces(documents: list[bytes], room: int, size: int) -> Iterator[tuple[slice, bool]]:

@@ -23,6 +23,7 @@ local newest = living[#living]
 local generation_start = tonumber(call('HGET', P .. ':g' .. newest, 'first'))
 local closed = 0
 local touched = {}
+local at_hand, lanes_at_hand = {}, {} -- open batches that this call has filled and not stored yet
 
 local function register_lane(group)
   if call('SADD', P .. ':lanes', group.lane) == 0 then return end
@@ -49,6 +50,12 @@ end
 
 -- The lane's open batch; one of an older generation is closed, since new identities go elsewhere.
 local function open_batch(group)
+  local batch = at_hand[group.lane]
+  if batch then
+    batch.group = group
+    return batch
+  end
+  lanes_at_hand[#lanes_at_hand + 1] = group.lane
   local id = call('HGET', lane_key(group.lane), 'open')
   if not id or id == '' then return begin_batch(group) end
   if tonumber(id) < generation_start then
@@ -240,8 +247,15 @@ local function append(group)
   else
     accepted, batch = append_each(batch, group, n)
   end
-  if batch.n >= batch_size then close(batch) else leave_open(batch) end
+  at_hand[group.lane] = batch
   return accepted, n - accepted
+end
+
+local function put_down()
+  for _, lane in ipairs(lanes_at_hand) do
+    local batch = at_hand[lane]
+    if batch.n >= batch_size then close(batch) else leave_open(batch) end
+  end
 end
 
 local function read_group(i)
@@ -297,6 +311,7 @@ while ARGV[i] do
   end
   i = i + groups * GROUP_ARGUMENTS + refused * REFUSED_ARGUMENTS
 end
+put_down()
 if linger == 0 then
   for lane, batch in pairs(touched) do
     if call('HGET', lane_key(lane), 'open') == tostring(batch.id) then
