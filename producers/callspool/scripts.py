@@ -8,7 +8,7 @@ pipeline. Callers see one typed function per script; `Script` is what they are m
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -41,10 +41,14 @@ class Script(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One call of one script; ``command`` is what goes over the wire."""
+    """One call of one script; ``command`` is what goes over the wire.
+
+    ``told``: whom the worker's ledger tells of the reply, once all of the round trip went well.
+    """
 
     script: Script
     command: Command
+    told: Callable[[Reply], object] | None = None
 
 
 @cache

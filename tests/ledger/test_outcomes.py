@@ -63,7 +63,7 @@ def test_created_documents_keep_their_run_and_task_ids_and_give_their_memory_bac
 def test_a_lost_reply_to_created_changes_nothing_when_it_is_asked_again(ten: LedgerUnderTest):
     taken = take(ten)
     ten.ledger.run([created(taken)])
-    assert ten.ledger.run([created(taken)]) == [[0, 0]]
+    assert ten.ledger.run([created(taken)]) == [[-1, 0]]
     assert ten.counts()["runs"] == 1
     ten.check()
 
@@ -99,7 +99,8 @@ def test_only_the_attempt_that_holds_a_batch_may_put_it_back_or_bury_it(ten: Led
 def test_a_late_proof_of_creation_settles_what_waits_again(ten: LedgerUnderTest):
     old = take(ten)
     held = f"{old.batch}:{old.attempt}"
-    assert ten.ledger.run([calls.lapse(0, "me:1", held, "the worker is gone")]) == [10]
+    (reply,) = ten.ledger.run([calls.lapse(0, "me:1", held, "the worker is gone")])
+    assert reply[:3] == [10, 0, b"default"]
     assert ten.counts()["in_doubt"] == 10
     step = calls.resend(0, old.batch, old.attempt, delay_ms=1, size=10, tries=1)
     assert ten.ledger.run([step]) == [10]
@@ -216,7 +217,9 @@ def test_what_a_dead_taker_held_is_in_doubt_and_only_once(ten: LedgerUnderTest):
     held = f"{taken.batch}:{taken.attempt}"
     assert ten.ledger.sending() == {"me:1": held}
     steps = [calls.lapse(0, "me:1", held, "gone"), calls.lapse(0, "me:1", held, "gone")]
-    assert ten.ledger.run(steps) == [10, -1]
+    first, second = ten.ledger.run(steps)
+    assert first == [10, 0, b"default", taken.lane_id.encode()]
+    assert second == []
     assert ten.counts()["in_doubt"] == 10
     ten.check()
 

@@ -75,7 +75,7 @@ def test_a_hook_that_fails_does_not_stop_the_replacement(
 
     supervise("die", on_child_death=fail)
     journal.wait_for_starts(2)
-    assert wait_until(lambda: "could not be recorded" in caplog.text, 5)
+    assert wait_until(lambda: "recording the death of a worker failed" in caplog.text, 5)
 
 
 @pytest.mark.parametrize(("code", "kind"), [(2, CallspoolError), (3, QueueUnavailable)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,8 +12,10 @@ import msgspec
 from callspool.checks import check_envelope, check_raw_document
 from callspool.errors import InvalidCallRequest
 from callspool.identity import DEFAULT_ACCOUNT, digester
+from callspool_worker import events
 from callspool_worker.body import empty_body_bytes
 from callspool_worker.ledger import Delivery, Group, LaneKey, Refusal
+from callspool_worker.telling import account_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +23,11 @@ if TYPE_CHECKING:
     from callspool.identity import Scope
     from callspool.message import Envelope, RequestEnvelope
     from callspool.rules import Rules
-    from callspool_worker.ledger import Limits
+    from callspool_worker.events import Event
+    from callspool_worker.ledger import Accepted, Limits
+
+BATCHES_TOLD = 50
+"""Batches that an event of acceptance names, at most."""
 
 RAW_KEPT = 4096
 """Bytes of a refused document that are kept for the operator."""
@@ -78,7 +85,7 @@ class Reader:
 
     def read(self, entry_id: str, envelope: Envelope) -> Delivery:
         """The delivery that a message is; never raises for what it holds."""
-        delivery = Delivery(entry_id, envelope.counted)
+        delivery = Delivery(entry_id, envelope.counted, trace=envelope.trace or "")
         runs: list[_Run] = []
         for request in envelope.requests:
             try:
@@ -195,6 +202,31 @@ def _head(request: RequestEnvelope) -> tuple[object, ...] | None:
     except TypeError:  # an array or an object where a word should be
         return None
     return head
+
+
+def told(delivery: Delivery, accepted: Accepted) -> Iterator[Event]:
+    """What became of a message, an event for each of its accounts; none for one known before."""
+    if accepted.known:
+        return
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for group, (new, known) in zip(delivery.groups, accepted.by_group, strict=True):
+        counts = found[group.lane.account]
+        counts["documents"] += new
+        counts["duplicate"] += known
+        counts["dead"] += new if group.reason else 0
+    for refusal in delivery.refusals:
+        found[refusal.account]["invalid"] += 1
+    for account, counts in found.items():
+        yield events.Accepted(
+            message=delivery.entry_id,
+            account=account_shown(account),
+            documents=counts["documents"],
+            duplicate=counts["duplicate"],
+            invalid=counts["invalid"],
+            dead=counts["dead"],
+            batches=tuple(dict.fromkeys(accepted.batches))[:BATCHES_TOLD],
+            trace=delivery.trace,
+        )
 
 
 def _pieces(documents: list[bytes], room: int, size: int) -> Iterator[tuple[slice, bool]]:

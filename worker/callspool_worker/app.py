@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import ExitStack, closing
 from functools import partial
@@ -15,8 +14,8 @@ from callspool import keys
 from callspool.broker import StreamsBroker
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.rules import Rules
-from callspool_worker import api, body
-from callspool_worker.accept import Reader
+from callspool_worker import api, body, events
+from callspool_worker.accept import Reader, told
 from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
 from callspool_worker.leases import MARGIN
 from callspool_worker.ledger import Ledger, LedgerUnavailable, Limits
@@ -27,6 +26,7 @@ from callspool_worker.reconcile import LOOKERS, Prover, Proving, Reconciler
 from callspool_worker.recording import Recorder
 from callspool_worker.submit import Api, Delivering, Submitter
 from callspool_worker.sweep import Sweeper
+from callspool_worker.telling import tell
 
 if TYPE_CHECKING:
     import threading
@@ -42,8 +42,6 @@ REDIS_TIMEOUT = 10.0
 
 IDLE_LOOK_MS = 200
 """Milliseconds that an idle consumer waits in Redis before it looks whether it shall stop."""
-
-_log = logging.getLogger(__name__)
 
 
 def connect(url: str) -> redis.Redis:
@@ -105,7 +103,7 @@ def run_worker(
         client = stack.enter_context(closing(connect(settings.redis_url)))
         ledger = open_ledger(settings, client)
         for weakness in ledger.weaknesses():
-            _log.warning("%s", weakness)
+            tell(events.Weakness(why=weakness))
         unpod = stack.enter_context(
             closing(
                 api.UnpodApi(
@@ -147,7 +145,7 @@ def run_worker(
         stack.callback(reconciler.stop, timeout=settings.request_timeout + MARGIN)
         worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=IDLE_LOOK_MS)
         worker.start()
-        _log.info("worker %s of process %d is ready", incarnation, os.getpid())
+        tell(events.Ready(incarnation=incarnation, process=os.getpid()))
         ready()
         if report is not None:
             reporter = Reporter(partial(pulse.take, sweeper, unpod), report)
@@ -220,16 +218,12 @@ def declare_accept(
                 lambda: ledger.accept([delivery]), when_full=submitter.run
             )
         except GivenUp as reason:
-            _log.warning("message %s is left for another worker: %s", entry_id, reason)
+            tell(events.Left(message=entry_id, why=str(reason)))
             return
         broker.mark_recorded(keys.REQUESTS, entry_id)
         pulse.accepted()
-        if accepted.refused:
-            _log.warning(
-                "message %s: %d documents were refused (callspool invalid tells why)",
-                entry_id,
-                accepted.refused,
-            )
+        for event in told(delivery, accepted):
+            tell(event)
 
     dramatiq.actor(broker=broker, queue_name=keys.REQUESTS, actor_name=ACCEPT, priority=0)(
         pulse.working(accept)

@@ -38,20 +38,29 @@ class Orders(msgspec.Struct):
     threads: int
     incarnation: str
     stop_timeout: float
-    log_level: str = "INFO"
+    log_level: str = "info"
+    log_format: str = "auto"
     vitals: bool = False
     target: str = "callspool_worker.app:run_worker"
 
 
-def configuration(settings: Settings, *, log_level: str = "INFO", vitals: bool = False) -> bytes:
+def configuration(
+    settings: Settings,
+    *,
+    log_level: str | None = None,
+    log_format: str | None = None,
+    vitals: bool = False,
+) -> bytes:
     """What a supervisor hands to its children (its ``config``). It holds secrets.
 
-    ``vitals``: they tell it their vital signs every second.
+    ``log_level``, ``log_format``: instead of the settings'. ``vitals``: they tell it their vital
+    signs every second.
     """
     orders = {
         "settings": msgspec.Raw(settings.to_json()),
         "threads": settings.threads,
-        "log_level": log_level,
+        "log_level": log_level or settings.log_level,
+        "log_format": log_format or settings.log_format,
         "vitals": vitals,
     }
     return msgspec.json.encode(orders)
@@ -64,7 +73,7 @@ def main() -> int:
     if not line:
         return 0  # the parent was gone before it said what to do
     orders = msgspec.json.decode(line, type=Orders)
-    log_to_stderr(orders.log_level)
+    log_to_stderr(orders.log_level, orders.log_format, orders.incarnation)
     parent = Parent()
     stop = threading.Event()
     _stop_on_signal_or_alone(stop, orders.stop_timeout)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, TypeVar
 
 from callspool.errors import CallspoolError
+from callspool_worker import events
 from callspool_worker.ledger import LedgerFull, LedgerUnavailable
+from callspool_worker.telling import tell
 
 if TYPE_CHECKING:
     import threading
@@ -19,8 +20,6 @@ REMINDER = 60.0
 """Seconds after which it is said again that the ledger does not answer."""
 
 Result = TypeVar("Result")
-
-_log = logging.getLogger(__name__)
 
 
 class GivenUp(CallspoolError):  # noqa: N818 - says what the worker did
@@ -51,20 +50,25 @@ class Persistence:
 
         ``when_full`` is called between tries while Redis is out of memory: it may make room.
         """
-        pause, told_at = FIRST_PAUSE, -REMINDER
+        pause, told_at, began = FIRST_PAUSE, -REMINDER, 0.0
         while True:
             try:
-                return step()
+                found = step()
             except LedgerUnavailable as error:
                 if self._is_over():
                     raise GivenUp(f"stopped before the ledger answered: {error}") from error
                 if time.monotonic() - told_at >= REMINDER:
-                    _log.warning("the ledger does not answer, trying until it does: %s", error)
                     told_at = time.monotonic()
+                    began = began or told_at
+                    tell(events.LedgerAway(why=str(error), seconds=round(told_at - began, 1)))
                 if when_full is not None and isinstance(error, LedgerFull):
                     when_full()
                 time.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                if began:
+                    tell(events.LedgerBack(seconds=round(time.monotonic() - began, 1)))
+                return found
 
     def _is_over(self) -> bool:
         if not self._stop.is_set():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from callspool_worker import backoff
+from callspool_worker import backoff, ending
 from callspool_worker.answers import Answered, NotSent
 from callspool_worker.decisions import (
     Bury,
@@ -21,8 +21,10 @@ from callspool_worker.decisions import (
     is_failure,
     label,
 )
+from callspool_worker.ending import Ending
 from callspool_worker.ledger import calls
 from callspool_worker.probes import ProbeFailed, ProbeRefused, read_probe
+from callspool_worker.telling import after
 
 if TYPE_CHECKING:
     from callspool.scripts import Call
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 LONGEST_REST = 5.0
 """Seconds that an account rests at most between two tries to reach its API."""
 
-_log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -55,75 +56,83 @@ class Recorder:
         self._unreachable: dict[str, int] = {}
 
     def steps(
-        self, taken: Taken, view: AttemptView, answer: Answer, decision: Decision
+        self,
+        taken: Taken,
+        view: AttemptView,
+        answer: Answer,
+        decision: Decision,
+        seconds: float = 0.0,
     ) -> list[Call]:
-        """The steps that record the end of an attempt, in their order."""
+        """The steps that record the end of an attempt, in their order; each tells what it did.
+
+        ``seconds``: how long the request took.
+        """
         if not isinstance(answer, NotSent):
             self._unreachable.pop(taken.lane.account, None)
         if isinstance(answer, NotSent) and answer.kind == "withheld":
             return [self.give_back(taken)]
         outcome, code = label(answer, decision)
+        over = Ending(taken, outcome, code, seconds)
         match decision:
             case Created(run_id, task_ids):
-                steps = [calls.created(self._partition, taken, run_id, task_ids, code)]
+                step = calls.created(self._partition, taken, run_id, task_ids, code)
+                steps = [over.recorded_by(step, "created", run_id=run_id)]
             case InDoubt():
-                steps = self._doubt(taken, answer, decision, code)
+                steps = self._doubt(over, answer, decision)
             case Retry():
-                steps = self._retry(taken, decision, code)
+                steps = self._retry(over, decision)
             case Isolate(detail):
-                steps = [self._split(taken, view, outcome, code, detail)]
+                step = self._split(taken, view, outcome, code, detail)
+                steps = [over.recorded_by(step, "parted")]
             case Bury(detail):
-                steps = [self._bury(taken, outcome, code, detail)]
+                step = self._bury(taken, outcome, code, detail)
+                steps = [over.recorded_by(step, "dead")]
             case Park(level, detail):
-                steps = self._park(taken, level, code, detail)
+                steps = self._park(over, level, detail)
             case Throttle(retry_after):
-                seconds = backoff.delay(taken.tries + 1, retry_after)
-                steps = self._rest(taken, seconds, outcome, code, "the API asked to slow down")
+                rests = backoff.delay(taken.tries + 1, retry_after)
+                steps = self._rest(over, rests, "throttled", "the API asked to slow down")
         return [*steps, *self._reopen(taken, decision)]
 
     def give_back(self, taken: Taken) -> Call:
         """The step that returns a batch of which nothing was sent."""
         return calls.put_back(self._partition, taken, tries=0, delay_ms=0)
 
-    def _rest(
-        self, taken: Taken, seconds: float, outcome: str, code: str, detail: str
-    ) -> list[Call]:
+    def _rest(self, over: Ending, seconds: float, decision: str, detail: str) -> list[Call]:
         """The whole account waits; the batch is the first to go when it goes on."""
         return [
-            calls.throttle(self._partition, taken.lane.account, _ms(seconds)),
-            self._back(taken, 0, 0.0, outcome, code, detail),
+            calls.throttle(self._partition, over.taken.lane.account, _ms(seconds)),
+            over.recorded_by(self._back(over, 0, 0.0, detail), decision, rests=seconds),
         ]
 
-    def _back(
-        self, taken: Taken, tries: int, seconds: float, outcome: str, code: str, detail: str
-    ) -> Call:
+    def _back(self, over: Ending, tries: int, seconds: float, detail: str) -> Call:
         return calls.put_back(
             self._partition,
-            taken,
+            over.taken,
             tries=tries,
             delay_ms=_ms(seconds),
-            outcome=outcome,
-            code=code,
+            outcome=over.outcome,
+            code=over.code,
             detail=detail,
         )
 
-    def _retry(self, taken: Taken, decision: Retry, code: str) -> list[Call]:
-        outcome, detail = decision.outcome, decision.detail
+    def _retry(self, over: Ending, decision: Retry) -> list[Call]:
         if decision.costs_try:
-            seconds = backoff.delay(taken.tries + 1, decision.retry_after)
-            return [self._back(taken, 1, seconds, outcome, code, detail)]
+            seconds = backoff.delay(over.taken.tries + 1, decision.retry_after)
+            step = self._back(over, 1, seconds, decision.detail)
+            return [over.recorded_by(step, "again", rests=seconds)]
         # What could not be sent would not be sent for another batch either: the account rests.
-        account = taken.lane.account
+        account = over.taken.lane.account
         failures = self._unreachable[account] = self._unreachable.get(account, 0) + 1
-        if failures & (failures - 1) == 0:  # the 1st, 2nd, 4th, 8th …: an outage is no flood
-            _log.warning("account %s: the API cannot be reached: %s", account, detail)
         seconds = min(backoff.delay(failures, decision.retry_after), LONGEST_REST)
-        rest = self._rest(taken, seconds, outcome, code, detail)
-        return [*rest, self._fail(taken, detail, code)]
+        rest = self._rest(over, seconds, "again", decision.detail)
+        return [*rest, self._fail(over.taken, decision.detail, over.code)]
 
     def _fail(self, taken: Taken, detail: str, code: str) -> Call:
+        account = taken.lane.account
         reason = f"the API is down, and tried now and then: {detail}"
-        return calls.fail(self._partition, taken.lane.account, reason=reason, code=code)
+        step = calls.fail(self._partition, account, reason=reason, code=code)
+        return after(step, partial(ending.down, account, code, calls.FAILURES_IN_A_ROW))
 
     def after_reading(self, taken: Taken, answer: Answer) -> list[Call] | None:
         """What follows for a probe when a read went before it; None if the batch may be sent.
@@ -135,6 +144,7 @@ class Recorder:
             case ProbeRefused(detail, code):
                 gate = taken.gate
                 step = calls.park(self._partition, self._limits, gate, reason=detail, code=code)
+                step = after(step, partial(ending.parked, taken, gate, code))
             case ProbeFailed(detail, code):
                 step = self._fail(taken, detail, code)
             case None:
@@ -150,7 +160,8 @@ class Recorder:
     def _bury(self, taken: Taken, outcome: str, code: str, detail: str) -> Call:
         return calls.bury(self._partition, taken, outcome=outcome, code=code, detail=detail)
 
-    def _doubt(self, taken: Taken, answer: Answer, decision: InDoubt, code: str) -> list[Call]:
+    def _doubt(self, over: Ending, answer: Answer, decision: InDoubt) -> list[Call]:
+        taken = over.taken
         proof = Proof(
             answered=decision.answered,
             sent_at=taken.at_ms / 1000,
@@ -161,40 +172,33 @@ class Recorder:
             self._partition,
             taken,
             outcome=decision.outcome,
-            code=code,
+            code=over.code,
             detail=decision.detail,
             proof=_encode(proof),
         )
         # Without the API's words, which may name a person: those are for `callspool show`.
-        _log.warning(
-            "batch %d, attempt %d: %d documents are in doubt: %s %s",
-            taken.batch,
-            taken.attempt,
-            taken.count,
-            decision.outcome,
-            code,
-        )
+        step = over.recorded_by(step, "in_doubt", run_id=decision.run_id)
         if decision.outcome == "partial":
             return [step]
-        return [step, self._fail(taken, decision.detail, code)]
+        return [step, self._fail(taken, decision.detail, over.code)]
 
-    def _park(self, taken: Taken, level: str, code: str, detail: str) -> list[Call]:
-        gate = _gate(level, taken)
-        _log.warning("batch %d: its %s is parked: %s", taken.batch, level, code)
+    def _park(self, over: Ending, level: str, detail: str) -> list[Call]:
+        gate = _gate(level, over.taken)
+        park = calls.park(self._partition, self._limits, gate, reason=detail, code=over.code)
         return [
-            calls.park(self._partition, self._limits, gate, reason=detail, code=code),
-            self._back(taken, 0, 0.0, "rejected", code, detail),
+            over.parked_by(park, gate),
+            over.recorded_by(self._back(over, 0, 0.0, detail), "parked"),
         ]
 
     def _reopen(self, taken: Taken, decision: Decision) -> list[Call]:
         """A probe that got past what had closed its gate opens it, whatever it met behind it."""
         if not taken.gate:
             return []
-        if isinstance(decision, Created | Isolate | Bury):
-            return [calls.open_gate(self._partition, taken.gate)]
         if is_failure(decision):
             return []
-        return [calls.open_gate(self._partition, taken.gate, if_down=True)]
+        is_past = isinstance(decision, Created | Isolate | Bury)
+        step = calls.open_gate(self._partition, taken.gate, if_down=not is_past)
+        return [after(step, partial(ending.opened, taken))]
 
 
 def _gate(level: str, taken: Taken) -> str:

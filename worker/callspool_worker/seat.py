@@ -7,6 +7,9 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from callspool_worker import events
+from callspool_worker.telling import tell
+
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
@@ -93,14 +96,14 @@ class Seat:
             try:
                 self._child = child = self._start_child()
             except OSError as error:
-                self._log.error("a worker process cannot be started: %s", error)
+                tell(events.NotStarted(why=error.strerror or type(error).__name__), self._log)
                 return 0.0
         code = child.watch(self._on_ready, partial(self._events.on_report, child))
         with self._changing:
             self._child = None
         # One that was told to stop before it could listen to signals ends by the signal itself.
         if not (self._closed.is_set() and code in {0, -signal.SIGTERM}):
-            self._log.warning("worker process %d ended: %s", child.pid, _meaning(code))
+            tell(events.Ended(process=child.pid, why=_meaning(code)), self._log)
         self._events.on_end(child, code)
         return child.age
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool.identity import Scope, scope_tag
 from callspool_worker.body import document_ids
+from callspool_worker.ending import recalled
 from callspool_worker.ledger import calls
+from callspool_worker.telling import after
 
 if TYPE_CHECKING:
     from callspool.scripts import Call
@@ -30,13 +33,16 @@ def steps(ledger: Ledger, taken: Taken) -> list[Call]:
         run_id, task_id, attempt = found.split("\x1f")
         runs[run_id, int(attempt)][names[name]] = task_id
     return [
-        calls.recall(
-            ledger.partition,
-            taken.batch,
-            attempt,
-            run_id=run_id,
-            ids=[tasks[place] for place in sorted(tasks)],
-            places="".join("1" if place in tasks else "0" for place in range(len(taken.states))),
+        after(
+            calls.recall(
+                ledger.partition,
+                taken.batch,
+                attempt,
+                run_id=run_id,
+                ids=[tasks[place] for place in sorted(tasks)],
+                places="".join("1" if at in tasks else "0" for at in range(len(taken.states))),
+            ),
+            partial(recalled, lane.account, taken.batch, attempt, run_id),
         )
         for (run_id, attempt), tasks in runs.items()
     ]

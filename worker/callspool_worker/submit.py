@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import threading
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from callspool_worker import body, strays
+from callspool_worker import body, events, strays
 from callspool_worker.decisions import AttemptView, decide
+from callspool_worker.ending import taken_event
 from callspool_worker.persistence import GivenUp
+from callspool_worker.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from callspool_worker.ledger import Ledger, Taken
     from callspool_worker.persistence import Persistence
     from callspool_worker.recording import Recorder
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Submitter:
         try:
             self._send_all()
         except GivenUp as reason:
-            _log.warning("what came of the last batch is not recorded: %s", reason)
+            tell(events.Left(why=str(reason)))
         finally:
             self._slots.release()
 
@@ -107,6 +106,7 @@ class Submitter:
 
     def _deliver(self, taken: Taken, send_before: float) -> list[Call]:
         """Sends a batch; the steps that record what came of it."""
+        tell(taken_event(taken))
         if self._persistence.stopping or self._api.clock() >= send_before:
             return [self._recorder.give_back(taken)]
         if taken.strays:
@@ -123,6 +123,8 @@ class Submitter:
             word = body.mark(self._ledger.id, taken.attempt, taken.lane)
         content = body.compose(taken, word)
         lane = taken.lane
+        began = self._api.clock()
         answer = self._api.create(lane.account, lane.space_token, content, send_before)
+        seconds = self._api.clock() - began
         view = AttemptView(taken.count, taken.tries, self._how.max_attempts, taken.refused_alone)
-        return self._recorder.steps(taken, view, answer, decide(answer, view))
+        return self._recorder.steps(taken, view, answer, decide(answer, view), seconds)

@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from callspool.errors import CallspoolError, QueueUnavailable
+from callspool_worker import events
 from callspool_worker.child_process import ChildProcess
 from callspool_worker.seat import Seat
+from callspool_worker.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -144,7 +146,7 @@ class Supervisor:
     def _kill(self) -> bool:
         if self._empty(0):
             return True
-        self._log.warning("worker processes are killed: they did not end in time")
+        tell(events.Killed(), self._log)
         self._close(signal.SIGKILL)
         for seat in self._seats:
             seat.join(self._stop_timeout)
@@ -225,7 +227,7 @@ class Supervisor:
         reason = child.reason or f"a worker process ended at once with exit code {code}"
         # Where some child has worked already, this one only came at a bad moment.
         if any(seat.was_ready for seat in self._seats):
-            self._log.warning("a worker process could not start: %s", reason)
+            tell(events.NotStarted(why=reason), self._log)
             return
         with self._change:
             if self.failure is None:
@@ -237,7 +239,7 @@ class Supervisor:
     def _log_failed_report(self, report: Future[None]) -> None:
         error = report.exception()
         if error is not None:
-            self._log.error("the death of a worker could not be recorded", exc_info=error)
+            tell(events.Failed(part="recording the death of a worker"), self._log, error=error)
 
     def _finish_reports(self) -> None:
         if self._empty(0):

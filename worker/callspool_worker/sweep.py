@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
+from callspool_worker import events
 from callspool_worker.leases import LeaseWatch
 from callspool_worker.ledger import LedgerUnavailable, calls
+from callspool_worker.telling import after, tell
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from callspool.scripts import Reply
     from callspool_worker.ledger import Ledger
 
 LONGEST_PAUSE = 0.1
@@ -20,8 +23,6 @@ LONGEST_PAUSE = 0.1
 
 PATROL = 1.0
 """Seconds between two looks at the leases and at what may be forgotten."""
-
-_log = logging.getLogger(__name__)
 
 
 class Sweeper(threading.Thread):
@@ -67,8 +68,8 @@ class Sweeper(threading.Thread):
                 pause = LONGEST_PAUSE * 5
                 self._well_at = time.monotonic()
                 self._watch.look_away()
-            except Exception:  # noqa: BLE001 - every wait ends here, so this thread must not
-                _log.exception("the sweep failed; it goes on in %s s", PATROL)
+            except Exception as error:  # noqa: BLE001 - every wait ends here, so this must not
+                tell(events.Failed(part="the sweep", pause=PATROL), error=error)
                 pause = PATROL
 
     def _sweep(self) -> float:
@@ -90,14 +91,29 @@ class Sweeper(threading.Thread):
     def _warn_of_unknown_accounts(self) -> None:
         for name in sorted(self._ledger.accounts() - self._known):
             self._known.add(name)
-            _log.warning("documents of account %s wait: no credentials for it here", name)
+            tell(events.UnknownAccount(account=name))
 
 
 def lapse(ledger: Ledger, taker: str, held: str, detail: str) -> None:
     """Puts in doubt what a taker held when it fell silent."""
-    (documents,) = ledger.run([calls.lapse(ledger.partition, taker, held, detail)])
-    if isinstance(documents, int) and documents > 0:
-        _log.warning("%d documents are in doubt: %s", documents, detail)
+    step = calls.lapse(ledger.partition, taker, held, detail)
+    ledger.run([after(step, partial(_lapsed, held, detail))])
+
+
+def _lapsed(held: str, detail: str, reply: Reply) -> events.Lapsed | None:
+    if not isinstance(reply, list) or not reply:
+        return None
+    batch, _, attempt = held.partition(":")
+    documents, created, account, lane = reply
+    return events.Lapsed(
+        batch=int(batch),
+        attempt=int(attempt),
+        account=account.decode(),
+        lane=lane.decode(),
+        documents=documents,
+        created=created,
+        why=detail,
+    )
 
 
 def reopen(ledger: Ledger, gate: str) -> None:

@@ -47,6 +47,8 @@ class Settings:
     pilot: str | None = DEFAULTS["pilot"]
     context: str | None = DEFAULTS["context"]
     operator: str | None = DEFAULTS["operator"]
+    log_level: str = DEFAULTS["log_level"]
+    log_format: str = DEFAULTS["log_format"]
     processes: int = DEFAULTS["processes"]
     threads: int = DEFAULTS["threads"]
     exporter_port: int = DEFAULTS["exporter_port"]

@@ -147,6 +147,18 @@ SETTINGS = (
         None,
         "who changes what, in the journal; else the login name and the machine's",
     ),
+    Setting(
+        "log_level",
+        Choice(("debug", "info", "warning", "error")),
+        "info",
+        "how urgent a line of a worker's log has to be, at least",
+    ),
+    Setting(
+        "log_format",
+        Choice(("auto", "json", "console")),
+        "auto",
+        "form of a worker's log; auto is console on a terminal, else json",
+    ),
     Setting("processes", Whole(1, 64), 2, "worker processes", "processes"),
     Setting("threads", Whole(1, 256), 8, "threads of each worker process", "threads"),
     Setting(

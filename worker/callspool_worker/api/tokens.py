@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import stat
 import threading
 from typing import TYPE_CHECKING
 
+from callspool_worker import events
 from callspool_worker.api.clock import now
+from callspool_worker.telling import tell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CHECK_SECONDS = 1.0
 """The time between two looks at a token's file, at least."""
-
-logger = logging.getLogger(__name__)
 
 
 class Token:
@@ -55,29 +54,24 @@ class Token:
                     self._take(file.read_text(encoding="utf-8").strip())
                     self._seen = seen
             except (OSError, UnicodeDecodeError) as unreadable:
-                logger.warning(
-                    "account %s: the token file cannot be read (%s); the last token stays in use",
-                    self._account,
-                    type(unreadable).__name__,
-                )
+                why = f"the token file cannot be read ({type(unreadable).__name__})"
+                self._tell(f"{why}; the last token stays in use")
 
     def _warn_if_open(self, mode: int) -> None:
         if mode & stat.S_IROTH:
-            logger.warning(
-                "account %s: every user of this machine may read the token file; chmod o-r ends it",
-                self._account,
-            )
+            self._tell("every user of this machine may read the token file; chmod o-r ends it")
 
     def _take(self, text: str) -> None:
         if not can_be_sent(text):
-            logger.warning(
-                "account %s: the token file is empty or holds more than one word; "
-                "the last token stays in use",
-                self._account,
+            self._tell(
+                "the token file is empty or holds more than one word; the last token stays in use"
             )
         elif text != self._text:
             self._text = text
-            logger.info("account %s: took the new API token from its file", self._account)
+            self._tell("took the new API token from its file", is_fault=False)
+
+    def _tell(self, why: str, *, is_fault: bool = True) -> None:
+        tell(events.TokenFile(account=self._account, why=why, is_fault=is_fault))
 
 
 def can_be_sent(text: str) -> bool:

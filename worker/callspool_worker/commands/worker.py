@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from contextlib import closing, nullcontext
@@ -13,6 +12,7 @@ from callspool.cli.connection import ledger_client
 from callspool.cli.options import redis_option
 from callspool.errors import QueueUnavailable
 from callspool.settings import Settings, load_settings
+from callspool_worker import events
 from callspool_worker.child import configuration
 from callspool_worker.leases import MARGIN, longest_stop
 from callspool_worker.ledger import LedgerUnavailable
@@ -21,6 +21,7 @@ from callspool_worker.metrics.crew import Crew
 from callspool_worker.metrics.workers import serving
 from callspool_worker.supervisor import Supervisor
 from callspool_worker.sweep import lapse_all
+from callspool_worker.telling import tell
 
 _EXAMPLES = """\b
 Examples:
@@ -29,8 +30,6 @@ Examples:
 """
 PAUSE = 0.5
 """Seconds between two tries to tell the ledger of a dead worker."""
-
-_log = logging.getLogger(__name__)
 
 
 @click.command("worker", epilog=_EXAMPLES)
@@ -63,7 +62,7 @@ def worker(
     }
     settings = load_settings(os.environ, overrides=flags)
     refuse_what_cannot_work(settings)
-    log_to_stderr()
+    log_to_stderr(settings.log_level, settings.log_format)
     is_watched = settings.metrics_port > 0
     crew = Crew()
     supervisor = Supervisor(
@@ -103,7 +102,8 @@ def put_in_doubt(settings: Settings, incarnation: str) -> None:
                 lapse_all(ledger, "the worker was killed while it held this batch", incarnation)
         except (LedgerUnavailable, QueueUnavailable) as error:
             if time.monotonic() >= give_up_at:
-                _log.warning("what a dead worker held waits for its lease: %s", error)
+                why = f"what a dead worker held waits for its lease: {error}"
+                tell(events.Left(why=why))
                 return
             time.sleep(PAUSE)
         else:

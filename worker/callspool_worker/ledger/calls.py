@@ -68,6 +68,7 @@ def accept(partition: int, limits: Limits, deliveries: Iterable[Delivery]) -> Ca
     ]
     for delivery in deliveries:
         args += [delivery.entry_id, delivery.spooled, len(delivery.groups), len(delivery.refusals)]
+        args.append(delivery.trace)
         for group in delivery.groups:
             args += _group_arguments(group)
         for refusal in delivery.refusals:

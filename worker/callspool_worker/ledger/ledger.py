@@ -14,6 +14,7 @@ from callspool.errors import LedgerMismatch
 from callspool.identity import Scope
 from callspool.ledger.entries import BatchEntry
 from callspool.scripts import Call, Command, Reply, run
+from callspool_worker import events
 from callspool_worker.ledger import calls
 from callspool_worker.ledger.disks import Disks, weaknesses
 from callspool_worker.ledger.errors import LedgerFull, LedgerUnavailable
@@ -25,6 +26,7 @@ from callspool_worker.ledger.records import (
     SpaceLook,
     Taken,
 )
+from callspool_worker.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -109,10 +111,13 @@ class Ledger:
         while True:
             take = calls.take(self.partition, self.limits, taker, accounts)
             reply = _list(self.run([*steps, take])[-1])
-            if len(reply) != 1:
-                if reply and self.limits.durable_takes != "off":
+            for event in _expired(reply):
+                tell(event)
+            if not reply or reply[0] != b"again":
+                taken = _taken(taker, reply) if len(reply) > 2 else None
+                if taken and self.limits.durable_takes != "off":
                     self._disks.confirm(self.run_commands)
-                return _taken(taker, reply) if reply else None
+                return taken
             steps = ()
 
     def weaknesses(self) -> list[str]:
@@ -245,6 +250,9 @@ class Ledger:
         for reply in replies:
             if isinstance(reply, redis.RedisError):
                 raise _translated(reply) from reply
+        for call, reply in zip(commands, replies, strict=True):
+            if isinstance(call, Call) and call.told is not None:
+                call.told(reply)
         return replies
 
 
@@ -294,12 +302,24 @@ def _list(value: object) -> list[object]:
 def _accepted(reply: list[object]) -> Accepted:
     if not reply:
         return Accepted(0, 0, 0, known=True)
-    accepted, duplicate, refused = (int(_bytes(number)) for number in reply)
-    return Accepted(accepted, duplicate, refused)
+    accepted, duplicate, refused = (int(_bytes(number)) for number in reply[:3])
+    each = [int(_bytes(number)) for number in _list(reply[3])]
+    batches = tuple(int(_bytes(number)) for number in _list(reply[4]))
+    by_group = list(zip(each[::2], each[1::2], strict=True))
+    return Accepted(accepted, duplicate, refused, by_group=by_group, batches=batches)
+
+
+def _expired(reply: list[object]) -> Iterator[events.Expired]:
+    """What expired while a batch to take was looked for."""
+    found = _list(reply[-1]) if len(reply) > 1 else []
+    for batch, account, documents in zip(found[::3], found[1::3], found[2::3], strict=True):
+        yield events.Expired(
+            batch=int(_bytes(batch)), account=_text(account), documents=int(_bytes(documents))
+        )
 
 
 def _taken(taker: str, reply: list[object]) -> Taken:
-    text = [_bytes(part).decode() for part in (*reply[:11], *reply[12:])]
+    text = [_bytes(part).decode() for part in (*reply[:11], *reply[12:18])]
     pieces = [_bytes(piece) for piece in _list(reply[11])]
     states = text[10]
     count = states.count("s")
@@ -324,4 +344,5 @@ def _taken(taker: str, reply: list[object]) -> Taken:
         seal=text[13],
         refused_alone=int(text[14]),
         strays=text[15] == "1",
+        traces=tuple(text[16].split()),
     )

@@ -54,16 +54,23 @@ class Delivery:
     spooled: int
     groups: list[Group] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    trace: str = ""
+    """W3C traceparent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What became of a message; ``known`` if it had been accepted before."""
+    """What became of a message; ``known`` if it had been accepted before.
+
+    ``by_group``: accepted and duplicate documents of each group; ``batches``: where they went.
+    """
 
     accepted: int
     duplicate: int
     refused: int
     known: bool = False
+    by_group: list[tuple[int, int]] = field(default_factory=list)
+    batches: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,8 @@ class Taken:
     """Documents of the lane that were refused alone, with none created since."""
     strays: bool = False
     """Whether the API has documents of the space that the ledger does not know."""
+    traces: tuple[str, ...] = ()
+    """W3C traceparents of the requests in the batch, the first ones of many."""
 
     @property
     def places(self) -> list[int]:

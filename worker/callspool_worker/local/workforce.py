@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from callspool.errors import CallspoolError
 from callspool.ledger.gates import UNREAD
 from callspool.ledger.readings import Readings
-from callspool_worker import app
+from callspool_worker import app, events
 from callspool_worker.child import configuration
 from callspool_worker.leases import longest_stop
 from callspool_worker.supervisor import Supervisor
 from callspool_worker.sweep import lapse_all, reopen
+from callspool_worker.telling import tell
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from callspool.settings import Settings
     from callspool_worker.local import LocalLedger
 
-QUIET = "ERROR"
+QUIET = "error"
 """What workers of a run say: the report tells the rest."""
 
 START_PATIENCE = 120.0
@@ -42,7 +43,7 @@ class Workforce:
         if local is not None:
             lapse_all(self._ledger, "the worker was killed while it held this batch")
         self._supervisor = Supervisor(
-            config=configuration(settings, log_level=QUIET),
+            config=configuration(settings, log_level=QUIET, log_format="console"),
             processes=settings.processes,
             pass_fds=local.inherit_fds() if local else (),
             stop_timeout=longest_stop(settings.request_timeout),
@@ -91,7 +92,7 @@ class Workforce:
         try:
             lapse_all(self._ledger, "the worker was killed while it held this batch", incarnation)
         except CallspoolError as error:
-            _log.warning("a worker died, and its lease will tell: %s", error)
+            tell(events.Failed(part="recording the death of a worker"), error=error)
 
     def __enter__(self) -> Workforce:
         return self

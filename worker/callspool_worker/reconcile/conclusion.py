@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from callspool_worker import backoff
+from callspool_worker import backoff, events
 from callspool_worker.decisions import AttemptView, Bury, Isolate, after_missing
 from callspool_worker.ledger import Look, calls
 from callspool_worker.reconcile.matching import OVERLAP
 from callspool_worker.reconcile.proving import LONGEST_PAUSE, SHORTEST_PAUSE
+from callspool_worker.telling import after, pair, run_shown, tell, whole
 
 if TYPE_CHECKING:
-    from callspool.scripts import Call
+    from callspool.scripts import Call, Reply
     from callspool_worker.ledger import Ledger
     from callspool_worker.reconcile.proving import Moment, Proving
     from callspool_worker.reconcile.sightings import Finding, Found, Question
+    from callspool_worker.reconcile.survey import Memory
 
 RESENT_AFTER = 600.0
 """Seconds without a readable answer after which the policy `resend` sends again without proof."""
 
-TOO_SLOW = "reading its space back takes longer than a look may be old"
+UNREAD_RUN = "a run that may be its own cannot be read (callspool doubts list tells why)"
 
-_log = logging.getLogger(__name__)
+TOO_SLOW = "reading its space back takes longer than a look may be old"
 
 
 class Conclusion:
     """Draws conclusions from one look. Raises `LedgerUnavailable`."""
 
-    def __init__(self, ledger: Ledger, moment: Moment, how: Proving) -> None:
+    def __init__(self, ledger: Ledger, moment: Moment, memory: Memory, how: Proving) -> None:
         self._ledger = ledger
         self._partition = ledger.partition
         self._moment = moment
+        self._memory = memory
         self._how = how
 
     def draw(self, question: Question, finding: Finding, offset: float) -> float:
@@ -48,18 +51,12 @@ class Conclusion:
             elif left & found.tasks.keys():
                 blocked = blocked or OVERLAP
         if finding.twice and len(left) < len(question.open):
-            _log.error(
-                "batch %d, attempt %d: %d documents have two tasks: something on the way to the API"
-                " repeated the request",
-                question.batch,
-                question.attempt,
-                finding.twice,
-            )
+            tell(events.Repeated(**self._about(question), documents=finding.twice))
         changed = self._observe(question, finding.observation, blocked)
         if not left or changed is None:
             return LONGEST_PAUSE
         if blocked:
-            self._tell_blocked(question, blocked)
+            self._tell_held(question, finding, blocked, len(left))
             may_heal = finding.unread and self._moment.failing() < RESENT_AFTER
             return LONGEST_PAUSE if may_heal else self.send_unproven(question, len(left))
         if finding.newest_empty is not None:
@@ -90,9 +87,7 @@ class Conclusion:
         if question.tries >= self._how.max_attempts:
             self.hold(question, f"sent {question.tries} times, and never proven")
             return LONGEST_PAUSE
-        step = self._resend(question, left, backoff.delay(question.tries), None)
-        (documents,) = self._ledger.run([step])
-        _log.warning("%s documents in doubt are sent again without proof", documents)
+        self._ledger.run([self._resend(question, left, backoff.delay(question.tries), None)])
         return SHORTEST_PAUSE
 
     def _observe(self, question: Question, found: str, held: str) -> float | None:
@@ -124,26 +119,16 @@ class Conclusion:
         (reply,) = self._ledger.run([step])
         if not isinstance(reply, list) or int(reply[0]) < 0:
             return False
-        if reply[0]:
-            _log.info(
-                "batch %d, attempt %d: %d documents in doubt are proven to be created, in run %s",
-                question.batch,
-                found.attempt,
-                reply[0],
-                found.run_id,
-            )
+        documents, twice = pair(reply)
+        if documents or twice:
+            about = {**self._about(question), "attempt": found.attempt}
+            run_id = run_shown(found.run_id)
+            tell(events.Proven(**about, documents=documents, run_id=run_id, twice=twice))
         return True
 
     def _send_missing(self, question: Question, left: int, look: Look) -> None:
         """Lets what is proven missing be sent again, or buries it when its tries are used up."""
-        (documents,) = self._ledger.run([self._again(question, left, look)])
-        if isinstance(documents, int) and documents > 0:
-            _log.warning(
-                "batch %d, attempt %d: %d documents are missing at the API",
-                question.batch,
-                question.attempt,
-                documents,
-            )
+        self._ledger.run([self._again(question, left, look)])
 
     def _again(self, question: Question, left: int, look: Look) -> Call:
         view = AttemptView(left, question.tries - 1, self._how.max_attempts)
@@ -151,13 +136,14 @@ class Conclusion:
         decision = after_missing(view, "no_answer", detail)
         if isinstance(decision, Bury):
             held = question.batch, question.attempt
-            return calls.bury_missing(self._partition, *held, look, detail)
+            step = calls.bury_missing(self._partition, *held, look, detail)
+            return after(step, partial(self._buried, question))
         if isinstance(decision, Isolate):
             return self._resend(question, math.ceil(left / 2), 0.0, look)
         return self._resend(question, left, backoff.delay(question.tries), look)
 
     def _resend(self, question: Question, size: int, delay: float, look: Look | None) -> Call:
-        return calls.resend(
+        step = calls.resend(
             self._partition,
             question.batch,
             question.attempt,
@@ -166,15 +152,33 @@ class Conclusion:
             tries=min(question.tries, self._how.max_attempts - 1),
             look=look,
         )
+        return after(step, partial(self._sent_again, question, delay, look is not None))
 
-    def _tell_blocked(self, question: Question, blocked: str) -> None:
-        if blocked != question.held:
-            _log.warning(
-                "batch %d, attempt %d cannot be proven: %s",
-                question.batch,
-                question.attempt,
-                blocked,
-            )
+    def _about(self, question: Question) -> dict[str, Any]:
+        account = self._moment.space.account
+        return {"batch": question.batch, "attempt": question.attempt, "account": account}
+
+    def _sent_again(
+        self, question: Question, delay: float, proof: bool, reply: Reply
+    ) -> events.SentAgain | None:
+        documents = whole(reply)
+        if documents < 1:
+            return None
+        about = self._about(question)
+        rests = round(delay, 3)
+        return events.SentAgain(**about, documents=documents, proof=proof, rests=rests)
+
+    def _buried(self, question: Question, reply: Reply) -> events.MissingDead | None:
+        documents = whole(reply)
+        if documents < 1:
+            return None
+        return events.MissingDead(**self._about(question), documents=documents)
+
+    def _tell_held(self, question: Question, finding: Finding, blocked: str, left: int) -> None:
+        """Says why an attempt cannot be proven: once, however often it is looked at."""
+        why = UNREAD_RUN if finding.unread else blocked  # that quotes the API
+        if blocked != question.held and self._memory.is_news(question.batch, question.attempt, why):
+            tell(events.Held(**self._about(question), documents=left, why=why))
 
     def _pause_until(self, question: Question, moment: float) -> float:
         """Looks soon after a doubt began, then ever less often, and when the quiet is over."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
+from callspool_worker import events
 from callspool_worker.ledger import calls
 from callspool_worker.reconcile.conclusion import RESENT_AFTER, Conclusion
 from callspool_worker.reconcile.elsewhere import sent_elsewhere
@@ -14,6 +14,7 @@ from callspool_worker.reconcile.questions import question_of
 from callspool_worker.reconcile.reading import SpaceReader, Unreadable
 from callspool_worker.reconcile.recall import Recall
 from callspool_worker.reconcile.survey import Survey
+from callspool_worker.telling import space_shown, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +32,6 @@ HELD_AFTER = 60.0
 
 KNOWN_BEFORE_MS = 3_600_000
 """Milliseconds before the oldest attempt of which runs are asked for that are somebody's."""
-
-_log = logging.getLogger(__name__)
 
 
 class Inquiry:
@@ -52,7 +51,7 @@ class Inquiry:
         self._memory = memory
         self._how = how
         self._moment = Moment(space)
-        self._conclusion = Conclusion(ledger, self._moment, how)
+        self._conclusion = Conclusion(ledger, self._moment, memory, how)
         self.stuck = ""
         """Why the space cannot be read for now, once that is clear."""
 
@@ -156,11 +155,9 @@ class Inquiry:
         failing = self._moment.failing()
         hopeless = fault.refused or failing >= RESENT_AFTER
         if not self._space.failing_ms:
-            _log.warning(
-                "a space of account %s cannot be read back (callspool doubts list, or status,"
-                " tells why)",
-                self._space.account,
-            )
+            space = space_shown(self._space.space_token)
+            account = self._space.account
+            tell(events.Unreadable(account=account, space=space, refused=fault.refused))
         if fault.refused or failing >= HELD_AFTER:
             self.stuck = f"Redis restarted, and the space cannot be read back: {fault}"
         if self._space.unread_ms and hopeless and self._how.resend_unproven:

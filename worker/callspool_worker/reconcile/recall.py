@@ -7,14 +7,17 @@ what the ledger does not know any more is kept, in case it is accepted once more
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool.identity import digester, scope_tag
 from callspool.ledger.lookup import read_batches, read_places
+from callspool_worker import events
+from callspool_worker.ending import recalled
 from callspool_worker.ledger import calls
 from callspool_worker.reconcile.timeframe import Clocks, clocks
+from callspool_worker.telling import after, space_shown, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,8 +26,6 @@ if TYPE_CHECKING:
     from callspool_worker.ledger import Ledger, SpaceLook
     from callspool_worker.reconcile.reading import SpaceReader
     from callspool_worker.reconcile.sightings import RunSeen, TaskSeen
-
-_log = logging.getLogger(__name__)
 
 
 class Recall:
@@ -50,6 +51,7 @@ class Recall:
         self._now = now
         self._window = window
         self._ours = f"{ledger.id}-"
+        self._strays = 0
 
     def make(self, since_ms: int) -> None:
         """Records what the API has from ``since_ms`` (Redis' clock) on."""
@@ -58,7 +60,14 @@ class Recall:
         for run in self._runs(since_ms):
             tasks = self._reader.tasks(run.run_id, whole=self._may_be_ours)
             found += self._recall(run.run_id, tasks, scopes)
-        _log.info("a space was read back after Redis restarted: %d documents recalled", found)
+        tell(
+            events.ReadBack(
+                account=self._space.account,
+                space=space_shown(self._space.space_token),
+                documents=found,
+                strays=self._strays,
+            )
+        )
 
     def _runs(self, since_ms: int) -> list[RunSeen]:
         found: dict[str, RunSeen] = {}
@@ -142,7 +151,9 @@ class Recall:
             ids=list(tasks.values()),
             places=mask,
         )
-        self._ledger.run([step])
+        self._ledger.run(
+            [after(step, partial(recalled, self._space.account, number, attempt, run_id))]
+        )
 
     def _keep(self, run_id: str, attempt: int, tag: str, ids: Mapping[str, str]) -> None:
         strays = {
@@ -151,11 +162,7 @@ class Recall:
         window_ms = int(self._window * 1000)
         keep = calls.keep_strays(self._ledger.partition, self._space.key, strays, window_ms)
         self._ledger.run([keep])
-        _log.warning(
-            "the API has %d documents that Redis forgot before it restarted: they are not sent"
-            " again if they come again",
-            len(ids),
-        )
+        self._strays += len(ids)
 
 
 def _attempt_of(mark: str) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING
 
+from callspool_worker import events
 from callspool_worker.ledger import LedgerUnavailable
+from callspool_worker.telling import tell
 
 if TYPE_CHECKING:
     from callspool_worker.reconcile.prover import Prover
@@ -18,8 +19,6 @@ IDLE_PAUSE = 0.5
 """Seconds until the next look for a space that is due."""
 
 FAILED_PAUSE = 5.0
-
-_log = logging.getLogger(__name__)
 
 
 class Reconciler:
@@ -53,6 +52,6 @@ class Reconciler:
                 pause = 0.0 if self._prover.look(looker) else IDLE_PAUSE
             except LedgerUnavailable:
                 pause = IDLE_PAUSE
-            except Exception:  # noqa: BLE001 - doubts are settled by no one else
-                _log.exception("reading back failed; it goes on in %s s", FAILED_PAUSE)
+            except Exception as error:  # noqa: BLE001 - doubts are settled by no one else
+                tell(events.Failed(part="reading back", pause=FAILED_PAUSE), error=error)
                 pause = FAILED_PAUSE

@@ -32,6 +32,17 @@ class Memory:
 
     def __init__(self) -> None:
         self._of: OrderedDict[str, tuple[str | None, tuple[str, ...]]] = OrderedDict()
+        self._said: OrderedDict[tuple[int, int, str], None] = OrderedDict()
+
+    def is_news(self, batch: int, attempt: int, why: str) -> bool:
+        """Whether nobody asked before if this may be said of an attempt."""
+        said = batch, attempt, why
+        if said in self._said:
+            return False
+        self._said[said] = None
+        if len(self._said) > RUNS_REMEMBERED:
+            self._said.popitem(last=False)
+        return True
 
     def learn(self, run_id: str, tasks: Sequence[TaskSeen]) -> None:
         mark = next((task.mark for task in tasks if task.mark), None)

@@ -5,17 +5,19 @@
 -- ARGV[1] consumer group   ARGV[2] documents a batch   ARGV[3] bytes a body   ARGV[4] linger, ms
 -- ARGV[5] wake-ups at most   ARGV[6] bytes that each document adds to a body
 -- ARGV[7] refused documents to keep   then, for each message:
---   entry id, documents counted as spooled, number of groups, number of refused documents;
+--   entry id, documents counted as spooled, number of groups, number of refused documents,
+--     traceparent ('': none);
 --   for each group: lane, account, space, campaign, pilot, context, schedule, bytes of an empty
 --     body, expiry in ms (0: none), reason why they cannot be sent ('' if they can), digests,
 --     documents joined by \30;
 --   for each refused document: account, JSON record
--- Reply: for each message {accepted, duplicate, refused}, or {} if it was accepted before.
+-- Reply: for each message {accepted, duplicate, refused, {accepted and duplicate of each group},
+--   {batches that documents went to}}, or {} if it was accepted before.
 -- include: base generations lanes batches epochs
 local group_name, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local linger, wake_limit, overhead = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local refused_kept = tonumber(ARGV[7])
-local GROUP_ARGUMENTS, REFUSED_ARGUMENTS = 12, 2
+local GROUP_ARGUMENTS, REFUSED_ARGUMENTS, TRACES = 12, 2, 8
 local sub = string.sub
 
 local living = generations()
@@ -24,6 +26,7 @@ local generation_start = tonumber(call('HGET', P .. ':g' .. newest, 'first'))
 local closed = 0
 local touched = {}
 local at_hand, lanes_at_hand = {}, {} -- open batches that this call has filled and not stored yet
+local trace, reached = '', {} -- of the message at hand
 
 local function register_lane(group)
   if call('SADD', P .. ':lanes', group.lane) == 0 then return end
@@ -92,6 +95,14 @@ local function add(batch, payload, digests, bytes, n)
   batch.d = batch.d .. digests
 end
 
+-- Some traceparents of the requests in a batch, so that its attempts can tell them.
+local function keep_trace(id)
+  local known = call('HGET', batch_key(id), 'traces') or ''
+  if #known < TRACES * (#trace + 1) and not string.find(known, trace, 1, true) then
+    call('HSET', batch_key(id), 'traces', known .. trace .. ' ')
+  end
+end
+
 local function store(batch)
   local added = batch.n - batch.before
   if added == 0 then return end
@@ -100,6 +111,8 @@ local function store(batch)
     'n', batch.n, 'z', batch.z, 's', batch.s, 'd', batch.d, 'o', batch.o, 'a', batch.a,
     'x', batch.x, 'soonest', batch.soonest, 'phase', batch.phase)
   call('RPUSH', payload_key(batch.id), unpack(batch.pieces))
+  reached[#reached + 1] = batch.id
+  if trace ~= '' then keep_trace(batch.id) end
   count(batch.account, 'accepted', added)
   count(batch.account, STATE[batch.letter], added)
   call('HINCRBY', P .. ':g' .. newest, 'unsettled', added)
@@ -280,19 +293,20 @@ local function refuse(account, document)
 end
 
 local function accept_message(i, groups, refused)
-  local accepted, duplicate = 0, 0
+  local accepted, duplicate, each = 0, 0, {}
   for _ = 1, groups do
     local group = read_group(i)
     local new, known = append(group)
     count(group.account, 'duplicate', known)
     accepted, duplicate = accepted + new, duplicate + known
+    each[#each + 1], each[#each + 2] = new, known
     i = i + GROUP_ARGUMENTS
   end
   for _ = 1, refused do
     refuse(ARGV[i], ARGV[i + 1])
     i = i + REFUSED_ARGUMENTS
   end
-  return { accepted, duplicate, refused }
+  return { accepted, duplicate, refused, each, reached }
 end
 
 local reply = {}
@@ -300,7 +314,8 @@ local i = 8
 while ARGV[i] do
   local entry, spooled = ARGV[i], tonumber(ARGV[i + 1])
   local groups, refused = tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
-  i = i + 4
+  trace, reached = ARGV[i + 4], {}
+  i = i + 5
   if #call('XPENDING', KEYS[2], group_name, entry, entry, 1) == 0 then
     reply[#reply + 1] = {}
   else

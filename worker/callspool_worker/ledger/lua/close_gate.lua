@@ -5,11 +5,11 @@
 -- ARGV[1] gate   ARGV[2] reason   ARGV[3] code
 -- ARGV[4] ms until the first probe, doubled each time it stays closed
 -- ARGV[5] ms until the next probe at most
--- Reply: how often it was found closed.
+-- Reply: how often it was found closed; 0 if that is known.
 -- include: base lanes
 local known = call('HGET', P .. ':gates', ARGV[1])
 local state = known and cjson.decode(known) or { since = NOW, refusals = 0 }
-if state.probe == 'none' then return state.refusals end
+if state.probe == 'none' then return 0 end
 state.reason, state.code, state.probe = ARGV[2], ARGV[3], 'none'
 state.down, state.first, state.last = nil, nil, nil -- it answers, though it refuses
 state.refusals = state.refusals + 1

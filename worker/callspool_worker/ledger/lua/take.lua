@@ -8,11 +8,14 @@
 -- ARGV[6...] accounts to send for, the first first
 -- Reply: {batch, attempt, tries, account, lane, space, campaign, pilot, context, schedule,
 --   states, payload pieces, gate it probes or '', ms of the take, seal, lone refusals of the
---   lane, 1 if the API has documents of its space that the ledger does not know}; {} if nothing may be sent now; {'again'} if there was more to look through than one
---   call should.
+--   lane, 1 if the API has documents of its space that the ledger does not know, traceparents,
+--   expired}; {} if nothing may be sent now; {'again'} if there was more to look through than one
+--   call should; {'none' or 'again', expired} if documents expired meanwhile: batch, account and
+--   number for each batch.
 -- include: base generations lanes batches parts epochs
 local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local epoch = current_epoch(ARGV[5] == '1')
+local expired = {}
 local STEPS = 200 -- expired batches and parked lanes passed over in one call, at most
 
 local function reply_for(batch, gate)
@@ -24,6 +27,7 @@ local function reply_for(batch, gate)
     call('LRANGE', payload_key(batch.id), 0, -1), gate, tostring(batch.taken), batch.seal,
     lane[6] or '0',
     epoch > 0 and call('EXISTS', P .. ':strays:' .. batch.account .. '|' .. lane[1]) or 0,
+    call('HGET', batch_key(batch.id), 'traces') or '', expired,
   }
 end
 
@@ -89,17 +93,20 @@ local function expire(batch)
   if not f[2] or tonumber(f[2]) == 0 or tonumber(f[2]) > NOW then return end
   local places = {}
   for place = 1, batch.n do places[place] = place end
-  local letters, expired = {}, 0
+  local letters, number = {}, 0
   for place, limit in ipairs(expand_run(f[1], places)) do
     local letter = string.sub(batch.s, place, place)
     if letter == 'w' and limit > 0 and limit <= NOW then
-      letter, expired = 'e', expired + 1
+      letter, number = 'e', number + 1
     end
     letters[place] = letter
   end
   batch.s = table.concat(letters)
   call('HSET', batch_key(batch.id), 's', batch.s)
-  move(batch, 'w', 'e', expired)
+  move(batch, 'w', 'e', number)
+  for _, each in ipairs({ tostring(batch.id), batch.account, number }) do
+    expired[#expired + 1] = each
+  end
 end
 
 local function too_large(batch, waiting)
@@ -184,5 +191,6 @@ for i = 6, #ARGV do
     if found then return found end
   end
 end
-if steps <= 0 then return { 'again' } end
-return {}
+local word = steps <= 0 and 'again' or 'none'
+if #expired > 0 then return { word, expired } end
+return word == 'again' and { word } or {}

@@ -20,6 +20,7 @@
 --   h why proof         attempts so far, the last reason, what a proof has to go by
 --   to from             the parts that its `-` places moved into, runs of `batch*documents,` in the
 --                       order of places; what it is a part of
+--   traces              traceparents of the requests in it, the first ones of many, while unsettled
 --   settled             when its last document was settled
 local function batch_key(id)
   return P .. ':b' .. id
@@ -104,7 +105,7 @@ local function close_if_settled(batch)
   if string.find(batch.s, UNSETTLED) then return false end
   call('UNLINK', payload_key(batch.id))
   call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'due',
-    'taker', 'probe', 'proved', 'marked')
+    'taker', 'probe', 'proved', 'marked', 'traces')
   call('HSET', batch_key(batch.id), 'phase', 'done', 'settled', NOW)
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   forget_empty_lane(batch.lane)

@@ -38,7 +38,7 @@ end
 -- Moves the documents at `places` (unsettled, counted from 1) into a new batch with the same
 -- history, as waiting; the caller has already counted them as waiting. Returns the new batch.
 local function move_part(batch, places, documents, tries)
-  local f = call('HMGET', batch_key(batch.id), 'd', 'a', 'x', 'h', 'why')
+  local f = call('HMGET', batch_key(batch.id), 'd', 'a', 'x', 'h', 'why', 'traces')
   local body = call('HMGET', lane_key(batch.lane), 'head', 'each')
   local digests = slice(f[1], places, DIGEST_BYTES)
   local id, moved, bytes = new_batch_number(), {}, tonumber(body[1])
@@ -55,6 +55,7 @@ local function move_part(batch, places, documents, tries)
     'soonest', soonest, 'phase', 'queued', 'tries', tries, 'from', batch.id)
   if f[4] then call('HSET', batch_key(id), 'h', f[4]) end
   if f[5] then call('HSET', batch_key(id), 'why', f[5]) end
+  if f[6] then call('HSET', batch_key(id), 'traces', f[6]) end
   call('RPUSH', payload_key(id), table.concat(moved, '\30'))
   call('ZADD', P .. ':waiting:' .. batch.account, batch.o, id)
   call('SADD', P .. ':kept:' .. batch.g, id)

@@ -1,0 +1,97 @@
+"""What workers decide, as typed events: the log tells them, each with the facts of the metrics."""
+
+from __future__ import annotations
+
+from callspool_worker.events.event import Event, Level
+from callspool_worker.events.gates import Down, Opened, Parked
+from callspool_worker.events.proving import (
+    Held,
+    MissingDead,
+    Proven,
+    ReadBack,
+    Recalled,
+    Repeated,
+    SentAgain,
+    Unreadable,
+)
+from callspool_worker.events.running import (
+    Ended,
+    Failed,
+    Killed,
+    LedgerAway,
+    LedgerBack,
+    Left,
+    NotStarted,
+    Ready,
+    Suppressed,
+    TokenFile,
+    UnknownAccount,
+    Weakness,
+)
+from callspool_worker.events.sending import Accepted, Attempt, Expired, Lapsed, Taken
+
+EVENTS: tuple[type[Event], ...] = (
+    Accepted,
+    Expired,
+    Taken,
+    Attempt,
+    Lapsed,
+    Parked,
+    Opened,
+    Down,
+    Held,
+    Proven,
+    SentAgain,
+    MissingDead,
+    Repeated,
+    Unreadable,
+    Recalled,
+    ReadBack,
+    Ready,
+    Ended,
+    NotStarted,
+    Killed,
+    LedgerAway,
+    LedgerBack,
+    Left,
+    Weakness,
+    UnknownAccount,
+    TokenFile,
+    Failed,
+    Suppressed,
+)
+"""All of them, in the order in which docs/logs.md tells of them."""
+
+__all__ = [
+    "EVENTS",
+    "Accepted",
+    "Attempt",
+    "Down",
+    "Ended",
+    "Event",
+    "Expired",
+    "Failed",
+    "Held",
+    "Killed",
+    "Lapsed",
+    "LedgerAway",
+    "LedgerBack",
+    "Left",
+    "Level",
+    "MissingDead",
+    "NotStarted",
+    "Opened",
+    "Parked",
+    "Proven",
+    "ReadBack",
+    "Ready",
+    "Recalled",
+    "Repeated",
+    "SentAgain",
+    "Suppressed",
+    "Taken",
+    "TokenFile",
+    "UnknownAccount",
+    "Unreadable",
+    "Weakness",
+]

@@ -1,0 +1,165 @@
+"""Doubts: what reading back showed, and what followed from it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from callspool_worker.events.event import Event, Level, counted, of_attempt
+
+
+class Proven(Event, frozen=True, kw_only=True):
+    """Documents in doubt were found at the API.
+
+    ``twice``: documents that another attempt had created already.
+    """
+
+    kind: ClassVar[str] = "proven"
+    batch: int
+    attempt: int
+    account: str
+    documents: int
+    run_id: str
+    twice: int = 0
+
+    @property
+    def urgency(self) -> Level:
+        return "error" if self.twice else "info"
+
+    def words(self) -> str:
+        start = of_attempt(self.batch, self.attempt)
+        told = f"{start} {counted(self.documents)} proven to be created, in run {self.run_id}"
+        if not self.twice:
+            return told
+        return f"{told}; {counted(self.twice)} had been created by another attempt"
+
+
+class SentAgain(Event, frozen=True, kw_only=True):
+    """Documents in doubt wait again: ``proof`` says whether they were proven missing."""
+
+    kind: ClassVar[str] = "sent_again"
+    level: ClassVar[Level] = "warning"
+    batch: int
+    attempt: int
+    account: str
+    documents: int
+    proof: bool
+    rests: float = 0.0
+
+    def words(self) -> str:
+        why = "missing at the API" if self.proof else "without proof: a person may be called twice"
+        start = of_attempt(self.batch, self.attempt)
+        return f"{start} {counted(self.documents)} in doubt to be sent again, {why}"
+
+
+class MissingDead(Event, frozen=True, kw_only=True):
+    """Documents were missing once more, and their tries are used up."""
+
+    kind: ClassVar[str] = "missing_dead"
+    level: ClassVar[Level] = "warning"
+    batch: int
+    attempt: int
+    account: str
+    documents: int
+
+    def words(self) -> str:
+        start = of_attempt(self.batch, self.attempt)
+        return f"{start} {counted(self.documents)} dead: sent, and missing again and again"
+
+
+class Held(Event, frozen=True, kw_only=True):
+    """An attempt in doubt cannot be proven now. Said once for each reason."""
+
+    kind: ClassVar[str] = "held"
+    level: ClassVar[Level] = "warning"
+    batch: int
+    attempt: int
+    account: str
+    documents: int
+    why: str
+
+    def words(self) -> str:
+        start = of_attempt(self.batch, self.attempt)
+        return f"{start} {counted(self.documents)} cannot be proven: {self.why}"
+
+
+class Repeated(Event, frozen=True, kw_only=True):
+    """Something on the way to the API repeated a request: documents have two tasks."""
+
+    kind: ClassVar[str] = "repeated"
+    level: ClassVar[Level] = "error"
+    batch: int
+    attempt: int
+    account: str
+    documents: int
+
+    def words(self) -> str:
+        start = of_attempt(self.batch, self.attempt)
+        return (
+            f"{start} {counted(self.documents)} have two tasks: something on the way to the API"
+            " repeated the request"
+        )
+
+
+class Unreadable(Event, frozen=True, kw_only=True):
+    """A space with documents in doubt cannot be read back. Said when that begins."""
+
+    kind: ClassVar[str] = "unreadable"
+    level: ClassVar[Level] = "warning"
+    account: str
+    space: str
+    refused: bool
+
+    def words(self) -> str:
+        why = "the API refuses it" if self.refused else "no readable answer"
+        return (
+            f"space {self.space} of account {self.account} cannot be read back: {why} (callspool"
+            " doubts list tells more)"
+        )
+
+
+class Recalled(Event, frozen=True, kw_only=True):
+    """Documents that Redis forgot when it restarted were found at the API.
+
+    ``twice``: documents that another attempt had created already.
+    """
+
+    kind: ClassVar[str] = "recalled"
+    level: ClassVar[Level] = "warning"
+    batch: int
+    attempt: int
+    account: str
+    documents: int
+    run_id: str
+    twice: int = 0
+
+    def words(self) -> str:
+        return (
+            f"batch {self.batch}: {counted(self.documents)} that Redis forgot are created, in run"
+            f" {self.run_id}"
+        )
+
+
+class ReadBack(Event, frozen=True, kw_only=True):
+    """A space was read back after Redis restarted, and sends again.
+
+    ``documents``: found there and known. ``strays``: found there, and forgotten by Redis.
+    """
+
+    kind: ClassVar[str] = "read_back"
+    account: str
+    space: str
+    documents: int
+    strays: int = 0
+
+    @property
+    def urgency(self) -> Level:
+        return "warning" if self.strays else "info"
+
+    def words(self) -> str:
+        told = (
+            f"space {self.space} of account {self.account} was read back after Redis restarted:"
+            f" {counted(self.documents)} recalled"
+        )
+        if not self.strays:
+            return told
+        return f"{told}, {self.strays} forgotten ones are not sent if they come again"

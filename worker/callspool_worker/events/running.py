@@ -1,0 +1,161 @@
+"""The workers themselves: how they stand with Redis, with each other and with their settings."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from callspool_worker.events.event import Event, Level
+
+
+class Ready(Event, frozen=True, kw_only=True):
+    """A worker process works. ``process``: its number; ``incarnation`` names it for ever."""
+
+    kind: ClassVar[str] = "ready"
+    incarnation: str
+    process: int
+
+    def words(self) -> str:
+        return f"worker {self.incarnation} of process {self.process} is ready"
+
+
+class Ended(Event, frozen=True, kw_only=True):
+    """A worker process ended that was not told to, and is started again."""
+
+    kind: ClassVar[str] = "ended"
+    level: ClassVar[Level] = "warning"
+    process: int
+    why: str
+
+    def words(self) -> str:
+        return f"worker process {self.process} ended: {self.why}"
+
+
+class NotStarted(Event, frozen=True, kw_only=True):
+    """A worker process could not be started."""
+
+    kind: ClassVar[str] = "not_started"
+    level: ClassVar[Level] = "error"
+    why: str
+
+    def words(self) -> str:
+        return f"a worker process cannot be started: {self.why}"
+
+
+class Killed(Event, frozen=True, kw_only=True):
+    """Worker processes did not end in time, and were killed."""
+
+    kind: ClassVar[str] = "killed"
+    level: ClassVar[Level] = "warning"
+
+    def words(self) -> str:
+        return "worker processes are killed: they did not end in time"
+
+
+class LedgerAway(Event, frozen=True, kw_only=True):
+    """Redis does not answer, and what is to be recorded waits for it."""
+
+    kind: ClassVar[str] = "ledger_away"
+    level: ClassVar[Level] = "warning"
+    why: str
+    seconds: float = 0.0
+
+    def words(self) -> str:
+        return f"the ledger does not answer, trying until it does: {self.why}"
+
+
+class LedgerBack(Event, frozen=True, kw_only=True):
+    """Redis answers again. ``seconds``: for which it did not."""
+
+    kind: ClassVar[str] = "ledger_back"
+    seconds: float
+
+    def words(self) -> str:
+        return f"the ledger answers again, after {self.seconds:.1f} s"
+
+
+class Left(Event, frozen=True, kw_only=True):
+    """Redis did not answer before the worker ended: another one goes on with it.
+
+    ``message``: one that was not accepted; without it, an attempt whose outcome is not recorded.
+    """
+
+    kind: ClassVar[str] = "left"
+    level: ClassVar[Level] = "warning"
+    message: str = ""
+    why: str
+
+    def words(self) -> str:
+        if self.message:
+            return f"message {self.message} is left for another worker: {self.why}"
+        return f"what came of the last batch is not recorded: {self.why}"
+
+
+class Weakness(Event, frozen=True, kw_only=True):
+    """Something in the configuration of Redis endangers the ledger. Said when a worker starts."""
+
+    kind: ClassVar[str] = "weakness"
+    level: ClassVar[Level] = "warning"
+    why: str
+
+    def words(self) -> str:
+        return self.why
+
+
+class UnknownAccount(Event, frozen=True, kw_only=True):
+    """Documents wait for an account that this worker has no credentials for."""
+
+    kind: ClassVar[str] = "unknown_account"
+    level: ClassVar[Level] = "warning"
+    account: str
+
+    def words(self) -> str:
+        return f"documents of account {self.account} wait: no credentials for it here"
+
+
+class TokenFile(Event, frozen=True, kw_only=True):
+    """The file of an account's token was looked at."""
+
+    kind: ClassVar[str] = "token_file"
+    account: str
+    why: str
+    is_fault: bool = True
+
+    @property
+    def urgency(self) -> Level:
+        return "warning" if self.is_fault else "info"
+
+    def words(self) -> str:
+        return f"account {self.account}: {self.why}"
+
+
+class Failed(Event, frozen=True, kw_only=True):
+    """A part of a worker met what it was not made for, and goes on. The line has a traceback."""
+
+    kind: ClassVar[str] = "failed"
+    level: ClassVar[Level] = "error"
+    part: str
+    pause: float = 0.0
+
+    def words(self) -> str:
+        again = f"; it goes on in {self.pause:.0f} s" if self.pause else ""
+        return f"{self.part} failed{again}"
+
+
+class Suppressed(Event, frozen=True, kw_only=True):
+    """How many lines like one that was logged were left out until the worker ended.
+
+    ``like``: the kind of these events; ``account``, ``outcome``, ``code`` and ``decision`` are
+    those that all of them had. Where such a line comes again, it holds these numbers itself.
+    """
+
+    kind: ClassVar[str] = "suppressed"
+    like: str
+    account: str = ""
+    outcome: str = ""
+    code: str = ""
+    decision: str = ""
+    suppressed: int
+    suppressed_documents: int = 0
+
+    def words(self) -> str:
+        return f"{self.suppressed} more lines of {self.like} were left out"

@@ -1,0 +1,143 @@
+"""What becomes of documents: accepted, taken, sent, and what the API made of them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from callspool_worker.events.event import Event, Level, counted, of_attempt
+
+
+class Accepted(Event, frozen=True, kw_only=True):
+    """The ledger has what a message held for one account.
+
+    ``documents`` are new and wait; ``dead`` ones can never be sent. ``batches``: where they went,
+    the first ones of many. ``trace``: the W3C traceparent that came along.
+    """
+
+    kind: ClassVar[str] = "accepted"
+    message: str
+    account: str
+    documents: int
+    duplicate: int = 0
+    invalid: int = 0
+    dead: int = 0
+    batches: tuple[int, ...] = ()
+    trace: str = ""
+
+    @property
+    def urgency(self) -> Level:
+        return "warning" if self.invalid or self.dead else "info"
+
+    def words(self) -> str:
+        beside = {"duplicate": self.duplicate, "refused": self.invalid, "dead": self.dead}
+        parts = [f"{number} {name}" for name, number in beside.items() if number]
+        told = ", ".join([f"{counted(self.documents)} accepted", *parts])
+        advice = " (callspool invalid tells why)" if self.invalid else ""
+        return f"message {self.message}: {told}{advice}"
+
+
+class Expired(Event, frozen=True, kw_only=True):
+    """Documents that waited too long, and are never sent."""
+
+    kind: ClassVar[str] = "expired"
+    batch: int
+    account: str
+    documents: int
+
+    def words(self) -> str:
+        return f"batch {self.batch}: {counted(self.documents)} expired before being sent"
+
+
+class Taken(Event, frozen=True, kw_only=True):
+    """A batch was taken, to be sent. ``traces``: of the requests in it, the first ones of many."""
+
+    kind: ClassVar[str] = "taken"
+    level: ClassVar[Level] = "debug"
+    batch: int
+    attempt: int
+    account: str
+    space: str
+    lane: str
+    documents: int
+    tries: int = 0
+    traces: tuple[str, ...] = ()
+
+    def words(self) -> str:
+        return f"{of_attempt(self.batch, self.attempt)} {counted(self.documents)} taken"
+
+
+class Attempt(Event, frozen=True, kw_only=True):
+    """An attempt is over, and recorded.
+
+    ``outcome`` and ``code`` are as in the metrics. ``decision``: created, in_doubt, again, parted,
+    dead, parked or throttled. ``documents`` are those that the decision is about; ``created``
+    those that a late proof had created meanwhile, ``twice`` those that another attempt had.
+    ``tries`` were used up before. ``seconds``: of the request. ``rests``: until it is sent again.
+    ``late``: the attempt was not the batch's any more, and nothing was counted.
+    """
+
+    kind: ClassVar[str] = "attempt"
+    batch: int
+    attempt: int
+    account: str
+    space: str
+    lane: str
+    outcome: str
+    code: str = ""
+    decision: str
+    documents: int
+    seconds: float
+    tries: int = 0
+    rests: float = 0.0
+    run_id: str = ""
+    created: int = 0
+    twice: int = 0
+    late: bool = False
+    traces: tuple[str, ...] = ()
+
+    @property
+    def urgency(self) -> Level:
+        if self.twice:
+            return "error"
+        return "info" if self.outcome == "created" and not self.late else "warning"
+
+    def words(self) -> str:
+        said = f"{self.outcome} {self.code}".strip()
+        if self.late:
+            what = f"an answer that came too late: {said}"
+        else:
+            what = f"{counted(self.documents)} {_DECISIONS[self.decision]}: {said}"
+            what += f", in run {self.run_id}" if self.run_id else ""
+        if self.twice:
+            what += f"; {counted(self.twice)} had been created by another attempt"
+        return f"{of_attempt(self.batch, self.attempt)} {what}"
+
+
+_DECISIONS = {
+    "created": "created",
+    "in_doubt": "in doubt",
+    "again": "to be sent again",
+    "parted": "to be sent in parts",
+    "dead": "dead",
+    "parked": "parked",
+    "throttled": "to wait, since the API asked to slow down",
+}
+
+
+class Lapsed(Event, frozen=True, kw_only=True):
+    """A worker fell silent while it held a batch, which may have been sent."""
+
+    kind: ClassVar[str] = "lapsed"
+    level: ClassVar[Level] = "warning"
+    batch: int
+    attempt: int
+    account: str
+    lane: str
+    outcome: str = "no_answer"
+    documents: int
+    created: int = 0
+    why: str
+
+    def words(self) -> str:
+        start = of_attempt(self.batch, self.attempt)
+        return f"{start} {counted(self.documents)} in doubt: {self.why}"

@@ -1,0 +1,7 @@
+"""The log of a worker: one line an event on stderr, as JSON or for people."""
+
+from __future__ import annotations
+
+from callspool_worker.logs.setting_up import lines_dropped, log_to_stderr
+
+__all__ = ["lines_dropped", "log_to_stderr"]

@@ -1,0 +1,89 @@
+"""The handler behind every logger of a process: limits, then writes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from callspool_worker.events import Suppressed
+from callspool_worker.logs.limiter import NONE, Limiter
+from callspool_worker.logs.lines import event_of, line_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TextIO
+
+    from callspool_worker.logs.limiter import LeftOut
+    from callspool_worker.logs.lines import Line
+
+
+class LineHandler(logging.Handler):
+    """Writes a line a record. Of warnings that say much the same only some a minute are written.
+
+    ``about``: what every line holds. A line that the stream does not take is dropped: no decision
+    may depend on whether somebody reads the log.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        write: Callable[[Line], str],
+        about: Mapping[str, object],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._stream = stream
+        self._write = write
+        self._about = about
+        self._now = now
+        self._limiter = Limiter()
+        self._lost = 0
+
+    @property
+    def dropped(self) -> int:
+        """Lines that were not written."""
+        return self._limiter.dropped + self._lost
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes the record's line, unless too many like it were; called with the lock held."""
+        before: LeftOut | None = NONE
+        if record.levelno >= logging.WARNING:
+            event = event_of(record)
+            likeness = ("log", record.name, str(record.msg)) if event is None else event.likeness()
+            documents = getattr(event, "documents", 0)
+            before = self._limiter.admit(likeness, documents, self._now())
+        if before is not None:
+            self._put(line_of(record, before, self._about))
+
+    def close(self) -> None:
+        """Tells what was left out and is not told yet."""
+        self.acquire()
+        try:
+            for likeness, left_out in self._limiter.rest():
+                self._put(line_of(_suppressed(likeness, left_out), NONE, self._about))
+        finally:
+            self.release()
+        super().close()
+
+    def _put(self, line: Line) -> None:
+        try:
+            self._stream.write(self._write(line) + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._lost += 1
+
+
+def _suppressed(likeness: tuple[str, ...], left_out: LeftOut) -> logging.LogRecord:
+    like, account, outcome, code, decision, _ = (*likeness, "", "", "", "", "")[:6]
+    told = likeness[0] != "log"
+    event = Suppressed(
+        like=like,
+        account=account if told else "",
+        outcome=outcome if told else "",
+        code=code,
+        decision=decision,
+        suppressed=left_out.lines,
+        suppressed_documents=left_out.documents,
+    )
+    return logging.LogRecord(__name__, logging.WARNING, "", 0, "%s", (event,), None)

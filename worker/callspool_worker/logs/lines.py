@@ -1,0 +1,123 @@
+"""A line of the log: what it holds, as JSON or for people."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from callspool_worker.events import Event
+from callspool_worker.wording import one_line
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping
+
+    from callspool_worker.logs.limiter import LeftOut
+
+Line = dict[str, object]
+
+OURS = ("callspool", "callspool_worker", "callspool_sandbox")
+"""Packages whose words are known to hold nothing personal; those of others may quote anything."""
+
+_HEAD = ("time", "level", "event", "message", "exception")
+_encode = msgspec.json.Encoder().encode
+
+
+def line_of(record: logging.LogRecord, before: LeftOut, about: Mapping[str, object]) -> Line:
+    """What a record says: an event with its fields, or another's words.
+
+    ``before``: what was left out of the same likeness; ``about``: what every line holds.
+    """
+    event = event_of(record)
+    line: Line = {
+        "time": _time(record.created),
+        "level": record.levelname.lower(),
+        "event": "log" if event is None else event.kind,
+        "message": words_of(record) if event is None else event.words(),
+        **about,
+    }
+    if event is None:
+        line["logger"] = record.name
+    else:
+        line.update(msgspec.to_builtins(event))
+    if before.lines:
+        line["suppressed"] = before.lines
+        if before.documents:
+            line["suppressed_documents"] = before.documents
+    if record.exc_info and record.exc_info[1] is not None:
+        line["exception"] = told(record.exc_info[1])
+    return line
+
+
+def event_of(record: logging.LogRecord) -> Event | None:
+    """The event that a record tells, if it is one of ours."""
+    args = record.args
+    return args[0] if isinstance(args, tuple) and args and isinstance(args[0], Event) else None
+
+
+def words_of(record: logging.LogRecord) -> str:
+    """The words of a record that tells no event.
+
+    Other libraries put into theirs whatever they have at hand, a whole message with its people
+    even: of these only numbers and short texts are shown, and the names of types.
+    """
+    if record.name.partition(".")[0] in OURS:
+        return record.getMessage()
+    args = record.args if isinstance(record.args, tuple) else ()
+    try:
+        return one_line(str(record.msg) % tuple(map(_harmless, args)) if args else str(record.msg))
+    except (TypeError, ValueError):
+        return one_line(str(record.msg))
+
+
+def told(error: BaseException) -> list[str]:
+    """An error and where it came from; without its words, which may quote a document."""
+    lines = []
+    for each in (error, error.__cause__ or error.__context__):
+        if each is not None:
+            lines.append(type(each).__qualname__)
+            for frame in traceback.extract_tb(each.__traceback__):
+                lines.append(f"  {frame.filename}:{frame.lineno} {frame.name}")  # noqa: PERF401
+    return lines
+
+
+def as_json(line: Line) -> str:
+    """The line for machines."""
+    return _encode(line).decode()
+
+
+def as_text(line: Line) -> str:
+    """The line for people: when, how urgent, the sentence, then every field."""
+    time = str(line["time"]).replace("T", " ").rstrip("Z")
+    fields = " ".join(
+        f"{name}={_shown(value)}" for name, value in line.items() if name not in _HEAD
+    )
+    head = f"{time} {str(line['level']).upper():<7} {_plain(str(line['message']))}"
+    more = line.get("exception", [])
+    below = [f"    {each}" for each in more] if isinstance(more, list) else []
+    return "\n".join([f"{head}  [{line['event']}] {fields}", *below])
+
+
+def _harmless(value: object) -> object:
+    if isinstance(value, bool | int | float):
+        return value
+    return one_line(value, 200) if isinstance(value, str) else type(value).__name__
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    text = _plain(str(value))
+    return f'"{text}"' if " " in text else text
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _time(seconds: float) -> str:
+    at = datetime.fromtimestamp(seconds, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"

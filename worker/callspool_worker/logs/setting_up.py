@@ -1,0 +1,36 @@
+"""Where the log of a process goes, and in which form."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from callspool_worker.logs.handler import LineHandler
+from callspool_worker.logs.lines import OURS, as_json, as_text
+
+
+def log_to_stderr(level: str = "info", form: str = "auto", incarnation: str = "") -> None:
+    """Logs callspool's own lines from ``level`` up, and those of its libraries from WARNING up.
+
+    An HTTP library's INFO would show each request's address, and a space token is part of it.
+    ``form``: json, console, or auto: console on a terminal. ``incarnation`` names the worker.
+    """
+    if form == "auto":
+        form = "console" if sys.stderr.isatty() else "json"
+    about: dict[str, object] = {"pid": os.getpid()}
+    if incarnation:
+        about["worker"] = incarnation[:8]
+    handler = LineHandler(sys.stderr, as_json if form == "json" else as_text, about)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for package in OURS:
+        logging.getLogger(package).setLevel(level.upper())
+
+
+def lines_dropped() -> int:
+    """How many lines this process has not written, because too many said much the same."""
+    return sum(
+        handler.dropped
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, LineHandler)
+    )
