@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from callspool.checks import prepare
@@ -80,6 +80,7 @@ class AsyncCallQueue(Configured):
         send_e164: bool = False,
         default_context: str | None = None,
         max_waiting: int = DEFAULT_MAX_WAITING,
+        current_trace: Callable[[], str | None] | None = None,
     ) -> None:
         super().__init__(
             url_or_client,
@@ -88,6 +89,7 @@ class AsyncCallQueue(Configured):
             send_e164=send_e164,
             default_context=default_context,
             max_waiting=max_waiting,
+            current_trace=current_trace,
         )
         self._server = async_server_of(url_or_client)
         self._loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
@@ -95,6 +97,7 @@ class AsyncCallQueue(Configured):
     async def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
         """As `CallQueue.enqueue`. When the task is cancelled, Redis may have the request or not."""
         prepared = await self._prepare(request)
+        trace = self._trace_of(prepared, trace)
         loop = asyncio.get_running_loop()
         here = self._here(loop)
         deadline = loop.time() + self._timeout
@@ -136,8 +139,9 @@ class AsyncCallQueue(Configured):
                 note_enqueued(error, tally.documents)
                 raise
             tally.requests += 1
+            trace = self._trace_of(prepared)
             for message in encode(prepared):
-                if portion.add(message):
+                if portion.add(message, trace):
                     await store()
         await store()
         return tally.summary

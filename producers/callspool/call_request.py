@@ -20,7 +20,8 @@ class CallRequest:
     they are. ``context`` is what the call is about; the API demands it (O), and a setting can
     give it. ``schedule``: None means now. ``campaign`` scopes deduplication: the same document
     may be called again in another campaign. ``account`` names credentials of the worker.
-    ``expires_at`` (aware datetime, or unix seconds): not sent after that.
+    ``expires_at`` (aware datetime, or unix seconds): not sent after that. ``traceparent`` (W3C
+    trace context): goes into the workers' logs, and nowhere else.
     """
 
     space_token: str
@@ -31,6 +32,7 @@ class CallRequest:
     campaign: str | None = None
     account: str | None = None
     expires_at: datetime | float | None = None
+    traceparent: str | None = None
 
 
 class CheckedEnvelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -63,3 +65,4 @@ class PreparedRequest(msgspec.Struct, frozen=True, gc=False):
 
     envelope: CheckedEnvelope
     documents: list[bytes]
+    traceparent: str | None = None

@@ -21,6 +21,7 @@ from callspool.raw_document import trusted as _trusted
 from callspool.rules import Rules
 from callspool.schedule import is_past, normalised
 from callspool.text import is_unicode, kind_of, word
+from callspool.tracing import traceparent_of
 
 __all__ = [
     "CheckedDocument",
@@ -50,7 +51,8 @@ def prepare(
         raise InvalidCallRequest("expires_at", "is past already: nobody would be called")
     if is_past(envelope.schedule, now):
         raise InvalidCallRequest("schedule", "is past already, in every time zone")
-    return PreparedRequest(envelope, _prepared(request.documents, rules))
+    documents = _prepared(request.documents, rules)
+    return PreparedRequest(envelope, documents, traceparent_of(request.traceparent))
 
 
 def check_envelope(decoded: RequestEnvelope, rules: Rules) -> CheckedEnvelope:

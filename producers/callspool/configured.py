@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from callspool.errors import SettingsError
 from callspool.identity import DEFAULT_ACCOUNT, Scope
 from callspool.rules import Rules
+from callspool.tracing import is_traceparent, traceparent_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Self
 
+    from callspool.call_request import PreparedRequest
     from callspool.settings import Settings
 
 DEFAULT_URL: Final = "redis://localhost:6379/0"
@@ -34,6 +36,7 @@ class Configured:
         send_e164: bool = False,
         default_context: str | None = None,
         max_waiting: int = DEFAULT_MAX_WAITING,
+        current_trace: Callable[[], str | None] | None = None,
     ) -> None:
         if not 0 < timeout < 86_400:
             raise SettingsError("timeout: must be more than 0 and less than 86,400 seconds")
@@ -43,19 +46,30 @@ class Configured:
         self._timeout = float(timeout)
         self._rules = Rules(region, send_e164, default_context)
         self._max_waiting = int(max_waiting)
+        self._current_trace = current_trace
 
     @classmethod
     def from_env(
-        cls, environ: Mapping[str, str] | None = None, *, timeout: float = DEFAULT_TIMEOUT
+        cls,
+        environ: Mapping[str, str] | None = None,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        current_trace: Callable[[], str | None] | None = None,
     ) -> Self:
         """A queue as the ``CALLSPOOL_…`` settings say; raises `SettingsError`."""
         from callspool.settings import load_settings  # noqa: PLC0415 - not needed otherwise
 
         settings = load_settings(os.environ if environ is None else environ)
-        return cls.from_settings(settings, timeout=timeout)
+        return cls.from_settings(settings, timeout=timeout, current_trace=current_trace)
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, timeout: float = DEFAULT_TIMEOUT) -> Self:
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        current_trace: Callable[[], str | None] | None = None,
+    ) -> Self:
         """A queue as these settings say."""
         return cls(
             settings.redis_url,
@@ -64,7 +78,19 @@ class Configured:
             send_e164=settings.send_e164,
             default_context=settings.context,
             max_waiting=settings.max_waiting,
+            current_trace=current_trace,
         )
+
+    def _trace_of(self, prepared: PreparedRequest, given: str | None = None) -> str | None:
+        """The traceparent that goes along: the request's own, the caller's, or the current one.
+
+        What `current_trace` says is taken where it is one: tracing keeps nobody from being called.
+        """
+        own = prepared.traceparent or traceparent_of(given)
+        if own is not None or self._current_trace is None:
+            return own
+        current = self._current_trace()
+        return current if current and is_traceparent(current) else None
 
 
 def scope_of(space_token: str, campaign: str | None, account: str | None) -> Scope:

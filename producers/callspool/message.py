@@ -14,6 +14,7 @@ import msgspec
 from callspool.call_request import CheckedEnvelope, PreparedRequest
 from callspool.errors import MessageUnreadable, shown_name
 from callspool.identity import DEFAULT_ACCOUNT
+from callspool.tracing import is_traceparent
 
 VERSION = 1
 MAX_DOCUMENTS = 500
@@ -28,8 +29,6 @@ MOST_VALUES_READ = 4_000_000
 
 The last is a bound of the values in its JSON; each takes some 80 bytes of memory while it is read.
 """
-
-LONGEST_TRACE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +191,9 @@ def _count(number: bytes) -> int:
 
 
 def _trace(trace: bytes | None) -> str | None:
-    if not trace or not trace.isascii() or len(trace) > LONGEST_TRACE:
-        return None
-    return trace.decode()
+    """The traceparent; None for anything else, since it goes into logs as it is."""
+    text = (trace or b"").decode("ascii", "replace")
+    return text if is_traceparent(text) else None
 
 
 def _unknown(version: bytes | None) -> str:

@@ -36,7 +36,7 @@ from callspool.spooling.spool import Spool
 from callspool.spooling.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
 
@@ -62,7 +62,8 @@ class CallQueue(Configured):
     whose address and credentials are taken over. ``timeout``: seconds that `enqueue` may block,
     in total. ``region``: of numbers without a country code (``IN``). ``send_e164``: send numbers
     normalised. ``default_context``: for requests without one. ``max_waiting``: documents waiting,
-    beyond which `QueueFull` is raised.
+    beyond which `QueueFull` is raised. ``current_trace`` is asked for the W3C traceparent of
+    requests that have none.
 
     May be shared by threads, and by processes made with fork: each makes connections of its own.
     Nothing is connected before the first call. Raises `SettingsError` for an argument that cannot
@@ -78,6 +79,7 @@ class CallQueue(Configured):
         send_e164: bool = False,
         default_context: str | None = None,
         max_waiting: int = DEFAULT_MAX_WAITING,
+        current_trace: Callable[[], str | None] | None = None,
     ) -> None:
         super().__init__(
             url_or_client,
@@ -86,6 +88,7 @@ class CallQueue(Configured):
             send_e164=send_e164,
             default_context=default_context,
             max_waiting=max_waiting,
+            current_trace=current_trace,
         )
         self._server = server_of(url_or_client, self._timeout)
         self._processes: dict[int, _Process] = {}
@@ -93,13 +96,14 @@ class CallQueue(Configured):
     def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
         """Hands over one call request; returns after Redis has all of it.
 
-        ``trace``: a W3C traceparent to keep with it. Raises `InvalidCallRequest` (nothing is
-        stored), `QueueFull` or `QueueUnavailable`; the last two carry ``enqueued``, the documents
+        ``trace``: the W3C traceparent, where the request has none. Raises `InvalidCallRequest`
+        (nothing is stored), `QueueFull` or `QueueUnavailable`; the last two carry ``enqueued``, the documents
         that Redis certainly has. Enqueueing the same request again is then safe: documents are
         recognised by their ids. Blocks for the queue's timeout at most, apart from checking the
         request and from the system's look-up of the host's name.
         """
         prepared = prepare(request, self._rules)
+        trace = self._trace_of(prepared, trace)
         process = self._process()
         deadline = time.monotonic() + self._timeout
         small = small_message(prepared)
@@ -143,8 +147,9 @@ class CallQueue(Configured):
                 note_enqueued(error, tally.documents)
                 raise
             tally.requests += 1
+            trace = self._trace_of(prepared)
             for message in encode(prepared):
-                if portion.add(message):
+                if portion.add(message, trace):
                     store()
         store()
         return tally.summary

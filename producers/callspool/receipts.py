@@ -96,11 +96,11 @@ class Portion:
         self._size = 0
         self._since = 0.0
 
-    def add(self, message: Message) -> bool:
+    def add(self, message: Message, trace: str | None = None) -> bool:
         """Takes one more; True when it is time to store what was gathered."""
         if not self._messages:
             self._since = time.monotonic()
-        self._messages.append(Outgoing(message))
+        self._messages.append(Outgoing(message, trace))
         self._size += len(message.requests)
         return self._size >= PORTION_BYTES or time.monotonic() - self._since >= PORTION_SECONDS
 

@@ -21,6 +21,7 @@ from callspool.receipts import (
     document_ids,
     note_enqueued,
 )
+from callspool.tracing import traceparent_of
 
 if TYPE_CHECKING:
     from callspool.call_request import CallRequest
@@ -50,8 +51,9 @@ class Recorder:
         self.documents: list[dict[str, Any]] = []
         self._accepted: dict[tuple[Scope, str], datetime] = {}
 
-    def _record(self, request: CallRequest) -> Receipt:
+    def _record(self, request: CallRequest, trace: str | None = None) -> Receipt:
         prepared = prepare(request, self._rules)
+        traceparent_of(trace)
         if self.error is not None:
             raise self.error
         ids = document_ids(prepared)
@@ -96,8 +98,8 @@ class RecordingQueue(Recorder, CallQueue):
     Documents that were recorded are ``waiting``. See `Recorder` for what it lets a test look at.
     """
 
-    def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:  # noqa: ARG002
-        return self._record(request)
+    def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
+        return self._record(request, trace)
 
     def enqueue_many(self, requests: Iterable[CallRequest]) -> Summary:
         summary = Summary(0, 0)
@@ -129,9 +131,9 @@ class AsyncRecordingQueue(Recorder, AsyncCallQueue):
         self,
         request: CallRequest,
         *,
-        trace: str | None = None,  # noqa: ARG002 - the real one's
+        trace: str | None = None,
     ) -> Receipt:
-        return self._record(request)
+        return self._record(request, trace)
 
     async def enqueue_many(
         self, requests: Iterable[CallRequest] | AsyncIterable[CallRequest]
