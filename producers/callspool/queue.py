@@ -97,10 +97,10 @@ class CallQueue(Configured):
         """Hands over one call request; returns after Redis has all of it.
 
         ``trace``: the W3C traceparent, where the request has none. Raises `InvalidCallRequest`
-        (nothing is stored), `QueueFull` or `QueueUnavailable`; the last two carry ``enqueued``, the documents
-        that Redis certainly has. Enqueueing the same request again is then safe: documents are
-        recognised by their ids. Blocks for the queue's timeout at most, apart from checking the
-        request and from the system's look-up of the host's name.
+        (nothing is stored), `QueueFull` or `QueueUnavailable`; the last two carry ``enqueued``, the
+        documents that Redis certainly has. Enqueueing the same request again is then safe:
+        documents are recognised by their ids. Blocks for the queue's timeout at most, apart from
+        checking the request and from the system's look-up of the host's name.
         """
         prepared = prepare(request, self._rules)
         trace = self._trace_of(prepared, trace)

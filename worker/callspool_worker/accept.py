@@ -218,7 +218,7 @@ def told(delivery: Delivery, accepted: Accepted) -> Iterator[Event]:
         found[refusal.account]["invalid"] += 1
     for account, counts in found.items():
         yield events.Accepted(
-            message=delivery.entry_id,
+            message_id=delivery.entry_id,
             account=account_shown(account),
             documents=counts["documents"],
             duplicate=counts["duplicate"],

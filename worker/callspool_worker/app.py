@@ -218,7 +218,7 @@ def declare_accept(
                 lambda: ledger.accept([delivery]), when_full=submitter.run
             )
         except GivenUp as reason:
-            tell(events.Left(message=entry_id, why=str(reason)))
+            tell(events.Left(message_id=entry_id, why=str(reason)))
             return
         broker.mark_recorded(keys.REQUESTS, entry_id)
         pulse.accepted()

@@ -76,17 +76,17 @@ class LedgerBack(Event, frozen=True, kw_only=True):
 class Left(Event, frozen=True, kw_only=True):
     """Redis did not answer before the worker ended: another one goes on with it.
 
-    ``message``: one that was not accepted; without it, an attempt whose outcome is not recorded.
+    ``message_id``: one that was not accepted; without it, an attempt whose outcome is not recorded.
     """
 
     kind: ClassVar[str] = "left"
     level: ClassVar[Level] = "warning"
-    message: str = ""
+    message_id: str = ""
     why: str
 
     def words(self) -> str:
-        if self.message:
-            return f"message {self.message} is left for another worker: {self.why}"
+        if self.message_id:
+            return f"message {self.message_id} is left for another worker: {self.why}"
         return f"what came of the last batch is not recorded: {self.why}"
 
 
@@ -149,6 +149,7 @@ class Suppressed(Event, frozen=True, kw_only=True):
     """
 
     kind: ClassVar[str] = "suppressed"
+    level: ClassVar[Level] = "warning"
     like: str
     account: str = ""
     outcome: str = ""

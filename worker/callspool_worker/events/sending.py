@@ -15,7 +15,7 @@ class Accepted(Event, frozen=True, kw_only=True):
     """
 
     kind: ClassVar[str] = "accepted"
-    message: str
+    message_id: str
     account: str
     documents: int
     duplicate: int = 0
@@ -33,7 +33,7 @@ class Accepted(Event, frozen=True, kw_only=True):
         parts = [f"{number} {name}" for name, number in beside.items() if number]
         told = ", ".join([f"{counted(self.documents)} accepted", *parts])
         advice = " (callspool invalid tells why)" if self.invalid else ""
-        return f"message {self.message}: {told}{advice}"
+        return f"message {self.message_id}: {told}{advice}"
 
 
 class Expired(Event, frozen=True, kw_only=True):

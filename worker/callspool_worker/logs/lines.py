@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+import callspool
+import callspool_worker
 from callspool_worker.events import Event
 from callspool_worker.wording import one_line
 
@@ -19,8 +23,9 @@ if TYPE_CHECKING:
 
 Line = dict[str, object]
 
-OURS = ("callspool", "callspool_worker", "callspool_sandbox")
-"""Packages whose words are known to hold nothing personal; those of others may quote anything."""
+_OURS = tuple(f"{Path(package.__path__[0])}{os.sep}" for package in (callspool, callspool_worker))
+"""Where code lies whose words hold nothing personal. Not its logger tells: dramatiq logs the arguments
+of an actor by the name of the actor's module."""
 
 _HEAD = ("time", "level", "event", "message", "exception")
 _encode = msgspec.json.Encoder().encode
@@ -64,7 +69,7 @@ def words_of(record: logging.LogRecord) -> str:
     Other libraries put into theirs whatever they have at hand, a whole message with its people
     even: of these only numbers and short texts are shown, and the names of types.
     """
-    if record.name.partition(".")[0] in OURS:
+    if record.pathname.startswith(_OURS):
         return record.getMessage()
     args = record.args if isinstance(record.args, tuple) else ()
     try:

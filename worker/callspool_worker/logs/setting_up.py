@@ -7,7 +7,7 @@ import os
 import sys
 
 from callspool_worker.logs.handler import LineHandler
-from callspool_worker.logs.lines import OURS, as_json, as_text
+from callspool_worker.logs.lines import as_json, as_text
 
 
 def log_to_stderr(level: str = "info", form: str = "auto", incarnation: str = "") -> None:
@@ -23,7 +23,7 @@ def log_to_stderr(level: str = "info", form: str = "auto", incarnation: str = ""
         about["worker"] = incarnation[:8]
     handler = LineHandler(sys.stderr, as_json if form == "json" else as_text, about)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    for package in OURS:
+    for package in ("callspool", "callspool_worker"):
         logging.getLogger(package).setLevel(level.upper())
 
 
