@@ -69,13 +69,18 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
+def ledger_of(settings: Settings, client: redis.Redis) -> Ledger:
+    """The ledger under these settings; nothing of it is read or written."""
+    return Ledger(client, limits_of(settings))
+
+
 def open_ledger(settings: Settings, client: redis.Redis) -> Ledger:
     """The ledger, begun if there is none.
 
     Raises `QueueUnavailable` if Redis does not answer and `LedgerMismatch` if the ledger follows
     other rules.
     """
-    ledger = Ledger(client, limits_of(settings))
+    ledger = ledger_of(settings, client)
     try:
         ledger.open()
         ledger.check_durability()

@@ -93,6 +93,11 @@ COMMANDS = {
         "List, confirm and resend what nobody could prove.",
         WORKER,
     ),
+    "doctor": Entry(
+        "callspool_worker.commands.doctor:doctor",
+        "Check Redis, the API and the settings, each with its remedy.",
+        WORKER,
+    ),
     "journal": Entry(
         "callspool.cli.journal:journal",
         "List who changed what, and when.",

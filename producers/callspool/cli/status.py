@@ -13,6 +13,7 @@ from callspool.cli.report import COUNTS, Json, submissions_in_order
 from callspool.cli.times import span
 from callspool.cli.watching import watch
 from callspool.cli.wording import counted, json_line, listing, plain
+from callspool.ledger.lonely import ADVICE, Lonely
 from callspool.ledger.readings import Readings
 from callspool.ledger.views import Reason, Summary
 
@@ -67,12 +68,12 @@ def status(
         readings = Readings(client)
         if watching:
             return watch(
-                lambda: _Standing(readings.summary(), readings.reasons()),
+                lambda: _Standing(readings.summary(), readings.reasons(), readings.lonely()),
                 interval=interval or 1.0,
                 count=count,
                 as_json=as_json,
             )
-        standing = _Standing(readings.summary(), readings.reasons())
+        standing = _Standing(readings.summary(), readings.reasons(), readings.lonely())
     if as_json:
         click.echo(json_line(standing.to_json()))
         return None
@@ -84,17 +85,18 @@ def status(
 class _Standing:
     """How the installation stands at one moment."""
 
-    def __init__(self, summary: Summary, reasons: Sequence[Reason]) -> None:
+    def __init__(self, summary: Summary, reasons: Sequence[Reason], lonely: Lonely) -> None:
         self.summary = summary
         self._reasons = reasons
+        self._advice = advice_of(lonely)
         self.accepted = summary.documents.get("accepted", 0)
         self.created = summary.documents.get("created", 0)
 
     def lines(self) -> list[str]:
-        return lines_of(self.summary, self._reasons)
+        return [*lines_of(self.summary, self._reasons), *self._advice]
 
     def to_json(self) -> Json:
-        return as_object(self.summary, self._reasons)
+        return {**as_object(self.summary, self._reasons), "advice": self._advice}
 
     def line(self) -> str:
         """The same on one line, for a log."""
@@ -108,6 +110,13 @@ class _Standing:
         if self.summary.gates:
             parts.append(counted(len(self.summary.gates), "gate closed", "gates closed"))
         return ", ".join(parts)
+
+
+def advice_of(lonely: Lonely) -> list[str]:
+    """What would make sending faster, if anything is seen."""
+    if not lonely.is_usual:
+        return []
+    return [f"{lonely.alone} of {lonely.seen} lanes hold one document each: {ADVICE}"]
 
 
 def as_object(summary: Summary, reasons: Sequence[Reason] = ()) -> Json:

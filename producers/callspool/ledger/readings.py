@@ -16,6 +16,7 @@ from callspool.ledger.driving import drive, drive_async, read_replies
 from callspool.ledger.gates import read_gates
 from callspool.ledger.journal import read_journal
 from callspool.ledger.lanes import read_lanes, read_oldest
+from callspool.ledger.lonely import Lonely, read_lonely
 from callspool.ledger.lookup import (
     Place,
     read_batches,
@@ -164,6 +165,10 @@ class Readings:
     def lanes(self) -> list[LaneView]:
         """Every lane with unsettled documents."""
         return self._run(read_lanes(self._partition))
+
+    def lonely(self) -> Lonely:
+        """Whether lanes hold one document each, by some of them."""
+        return self._run(read_lonely(self._partition))
 
     def oldest(self, lanes: Sequence[str]) -> dict[str, datetime]:
         """When the batch was opened that waits longest in each of these lanes, if one does."""

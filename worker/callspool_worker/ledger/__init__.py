@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callspool_worker.ledger.errors import LedgerFull, LedgerUnavailable
-from callspool_worker.ledger.ledger import Ledger
+from callspool_worker.ledger.ledger import RULES, Ledger
 from callspool_worker.ledger.limits import Limits
 from callspool_worker.ledger.records import (
     SEPARATOR,
@@ -18,6 +18,7 @@ from callspool_worker.ledger.records import (
 )
 
 __all__ = [
+    "RULES",
     "SEPARATOR",
     "Accepted",
     "Delivery",

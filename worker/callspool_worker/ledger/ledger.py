@@ -42,6 +42,9 @@ IDENTITY_RULES = 1
 
 PARTITIONS = 1
 
+RULES = (FORMAT, IDENTITY_RULES, PARTITIONS)
+"""What a ledger has to be written by for this release to work on it."""
+
 Found = TypeVar("Found")
 
 _AWAY = (

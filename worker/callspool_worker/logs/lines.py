@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Line = dict[str, object]
 
 _OURS = tuple(f"{Path(package.__path__[0])}{os.sep}" for package in (callspool, callspool_worker))
-"""Where code lies whose words hold nothing personal. Not its logger tells: dramatiq logs the arguments
-of an actor by the name of the actor's module."""
+"""Where code lies whose words hold nothing personal. It is not the logger that tells: dramatiq logs
+the arguments of an actor by the name of the actor's module."""
 
 _HEAD = ("time", "level", "event", "message", "exception")
 _encode = msgspec.json.Encoder().encode
