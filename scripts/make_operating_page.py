@@ -169,7 +169,10 @@ def stage() -> Iterator[Stage]:
         normal = Normal({**places, socket.gethostname(): "desk"})
         made = Stage(home, environment, normal)
         stack.callback(made.stop_all)
-        made.start(f"{get_binary_path()} --port {redis} --bind 127.0.0.1 --dir {home} --save ''")
+        made.start(
+            f"{get_binary_path()} --port {redis} --bind 127.0.0.1 --dir {home} --save ''"
+            " --appendonly yes --maxmemory 1gb"
+        )
         made.start(f"callspool sandbox --port {api} --seed 1")
         made.settle()
         yield made

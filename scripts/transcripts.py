@@ -26,6 +26,7 @@ _SPEEDS = (
     (re.compile(r'"per_second":\{[^}]*\}'), '"per_second":{"accepted":230.0,"created":230.0}'),
     (re.compile(r"\b\d+(?:\.\d)? s(?=  +(?:open|paused|parked))"), "2.0 s"),
     (re.compile(r"\b\d{13}-\d+\b"), "1796099400000-0"),
+    (re.compile(r"[\d.]+ [KM]iB of (.*) used \(\d+%\)"), r"2.0 MiB of \1 used (0%)"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:8900"),
 )
 
