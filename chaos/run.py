@@ -34,8 +34,11 @@ space may take, which nobody repeats before."""
 CRASHES = {"redis_kill", "redis_forget"}
 
 _TROUBLE = re.compile(
-    r"^(?:Traceback|\w*(?:Error|Exception)\b.*|.*\b(?:ERROR|CRITICAL)\b.*)$", re.MULTILINE
+    r"^(?:Traceback|\w*(?:Error|Exception)\b.*)$"
+    r'|(?<=Z",)"level":"(?:error|critical)","event":"(?:failed|log)".*$',
+    re.MULTILINE,
 )
+"""What no worker should write: errors that nobody caught, or after which a thread went on."""
 
 
 def run(

@@ -159,6 +159,7 @@ def test_nothing_that_workers_write_under_faults_holds_a_secret(
         assert (len(invalid), len(unreadable)) == (2, 3)
     assert logs.count(b"in doubt") >= 3
     assert b"Traceback" not in logs
+    assert b'"exception"' not in logs
     output = "".join(each.stdout + each.stderr for each in told).encode()
     for written_somewhere in (seen, logs, output, *stored.values(), *stored):
         assert TOKEN.encode() not in written_somewhere
