@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from callspool_worker import events
+from callspool_worker import api, events
 from callspool_worker.logs.handler import LineHandler
 from callspool_worker.logs.limiter import LINES
 from callspool_worker.logs.lines import as_json, as_text
@@ -132,10 +132,12 @@ def test_on_a_console_an_event_is_one_line_whatever_is_in_it(log: Log) -> None:
     assert "lane=68be" in line
 
 
-def test_a_stream_that_takes_nothing_any_more_costs_lines_alone(log: Log) -> None:
+def test_what_cannot_be_written_costs_lines_alone(log: Log) -> None:
+    broken = logging.LogRecord("x", logging.INFO, api.__file__, 0, "%d", ("no number",), None)
+    log.handler.handle(broken)
     log.stream.close()
     tell(attempt())
-    assert log.handler.dropped == 1
+    assert log.handler.dropped == 2
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from callspool_worker.events import Suppressed
@@ -47,6 +48,12 @@ class LineHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes the record's line, unless too many like it were; called with the lock held."""
+        try:
+            self._emit(record)
+        except Exception:  # noqa: BLE001 - a line that cannot be made must not stop who decides
+            self._lost += 1
+
+    def _emit(self, record: logging.LogRecord) -> None:
         before: LeftOut | None = NONE
         if record.levelno >= logging.WARNING:
             event = event_of(record)
@@ -60,18 +67,16 @@ class LineHandler(logging.Handler):
         """Tells what was left out and is not told yet."""
         self.acquire()
         try:
-            for likeness, left_out in self._limiter.rest():
-                self._put(line_of(_suppressed(likeness, left_out), NONE, self._about))
+            with suppress(OSError, ValueError):
+                for likeness, left_out in self._limiter.rest():
+                    self._put(line_of(_suppressed(likeness, left_out), NONE, self._about))
         finally:
             self.release()
         super().close()
 
     def _put(self, line: Line) -> None:
-        try:
-            self._stream.write(self._write(line) + "\n")
-            self._stream.flush()
-        except (OSError, ValueError):
-            self._lost += 1
+        self._stream.write(self._write(line) + "\n")
+        self._stream.flush()
 
 
 def _suppressed(likeness: tuple[str, ...], left_out: LeftOut) -> logging.LogRecord:
