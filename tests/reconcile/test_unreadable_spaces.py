@@ -52,7 +52,9 @@ def test_what_cannot_be_read_back_stays_in_doubt_says_so_and_heals(
     assert not stage.spool.client.exists(f"{P}:unreadable", f"{P}:proofs")
 
 
-def test_the_policy_to_send_again_waits_for_the_quiet_and_ends_with_the_tries(set_up: SetUp):
+def test_the_policy_to_send_again_waits_for_the_quiet_and_ends_with_the_tries(
+    set_up: SetUp, caplog: pytest.LogCaptureFixture
+):
     stage = set_up(fault("before", times=100) + on_reads(times=None), resend_unproven=True)
     stage.accept(IDS)
     for tries in range(1, MAX_ATTEMPTS + 1):
@@ -67,6 +69,8 @@ def test_the_policy_to_send_again_waits_for_the_quiet_and_ends_with_the_tries(se
         stage.end_rest()
     assert stage.states(IDS) == "d" * 10
     assert stage.held(taken) == f"sent {MAX_ATTEMPTS} times, and never proven"
+    stage.look(2)
+    assert caplog.text.count("times, and never proven") == 1
 
 
 def test_a_passing_failure_sends_nothing_again_even_where_the_policy_is_to(set_up: SetUp):

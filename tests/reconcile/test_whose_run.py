@@ -49,8 +49,8 @@ def test_marks_tell_campaigns_apart_that_call_the_same_documents(set_up: SetUp):
 
 
 @pytest.mark.parametrize("stripped", ["", STRIPPED], ids=["unmarked", "marks stripped"])
-def test_without_marks_what_two_open_attempts_sent_is_held_with_the_reason(
-    set_up: SetUp, stripped: str
+def test_without_marks_what_two_open_attempts_sent_is_held_with_the_reason_which_is_told_once(
+    set_up: SetUp, stripped: str, caplog: pytest.LogCaptureFixture
 ):
     stage = set_up(stripped + fault("after") + fault("before"), marked=bool(stripped))
     stage.accept(IDS)
@@ -59,6 +59,12 @@ def test_without_marks_what_two_open_attempts_sent_is_held_with_the_reason(
     look_after_quiet(stage)
     assert stage.states(IDS) + stage.states(IDS, SPRING) == "d" * 20
     assert [stage.held(one) for one in both] == [OVERLAP, OVERLAP]
+    stage.look(3)
+    told = [record.getMessage() for record in caplog.records if OVERLAP in record.getMessage()]
+    assert sorted(told) == [
+        f"batch {one.batch}, attempt {one.attempt}: 10 documents cannot be proven: {OVERLAP}"
+        for one in both
+    ]
 
 
 @pytest.mark.parametrize("stripped", ["", STRIPPED], ids=["unmarked", "marks stripped"])

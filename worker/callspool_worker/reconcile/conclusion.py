@@ -56,7 +56,9 @@ class Conclusion:
         if not left or changed is None:
             return LONGEST_PAUSE
         if blocked:
-            self._tell_held(question, finding, blocked, len(left))
+            # A run that cannot be read is told without its fault: that quotes the API.
+            why = UNREAD_RUN if finding.unread else blocked
+            self._tell_held(question, why, len(left), is_known=blocked == question.held)
             may_heal = finding.unread and self._moment.failing() < RESENT_AFTER
             return LONGEST_PAUSE if may_heal else self.send_unproven(question, len(left))
         if finding.newest_empty is not None:
@@ -66,6 +68,7 @@ class Conclusion:
             return self._pause_until(question, quiet_till)
         if self._moment.elapsed() * 1000 > calls.LOOK_GOOD_MS:
             self.hold(question, TOO_SLOW)
+            self._tell_held(question, TOO_SLOW, len(left))
             return 1.0
         self._send_missing(question, len(left), Look(self._moment.space.at_ms, finding.observation))
         return 1.0
@@ -85,7 +88,9 @@ class Conclusion:
         if self._moment.now() < quiet_till:
             return self._pause_until(question, quiet_till)
         if question.tries >= self._how.max_attempts:
-            self.hold(question, f"sent {question.tries} times, and never proven")
+            why = f"sent {question.tries} times, and never proven"
+            self.hold(question, why)
+            self._tell_held(question, why, left)
             return LONGEST_PAUSE
         self._ledger.run([self._resend(question, left, backoff.delay(question.tries), None)])
         return SHORTEST_PAUSE
@@ -174,10 +179,11 @@ class Conclusion:
             return None
         return events.MissingDead(**self._about(question), documents=documents)
 
-    def _tell_held(self, question: Question, finding: Finding, blocked: str, left: int) -> None:
+    def _tell_held(
+        self, question: Question, why: str, left: int, *, is_known: bool = False
+    ) -> None:
         """Says why an attempt cannot be proven: once, however often it is looked at."""
-        why = UNREAD_RUN if finding.unread else blocked  # that quotes the API
-        if blocked != question.held and self._memory.is_news(question.batch, question.attempt, why):
+        if not is_known and self._memory.is_news(question.batch, question.attempt, why):
             tell(events.Held(**self._about(question), documents=left, why=why))
 
     def _pause_until(self, question: Question, moment: float) -> float:
