@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 import redis
 
 from callspool_worker.ledger import SEPARATOR, LaneKey, Limits, calls
@@ -167,3 +168,17 @@ def test_a_worker_takes_nothing_for_accounts_that_it_does_not_know(spool: Ledger
     assert spool.ledger.take("me:1", ACCOUNTS) is None
     assert spool.ledger.take("me:1", ["default", "acme"]) is not None
     spool.check("acme")
+
+
+def test_what_became_of_a_message_is_told_for_each_group_and_what_expired_when_taking(
+    spool: LedgerUnderTest, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO")
+    spool.accept(group(["a"]))
+    told = spool.accept(group(["a", "b"]), group(["c"], reason="too large"), group(["a"]))
+    assert told.by_group == [(1, 1), (1, 0), (0, 1)]
+    assert set(told.batches) <= {int(key.rpartition(b"b")[2]) for key in spool.client.keys("*:b*")}
+    spool.accept(group(["late"], expires_ms=1000))
+    while spool.ledger.take("me:1", ACCOUNTS) is not None:
+        spool.ledger.run([calls.lapse(0, "me:1", spool.ledger.sending()["me:1"], "gone")])
+    assert caplog.text.count("1 document expired") == 1
