@@ -11,6 +11,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
+from callspool_worker.telling import lines_dropped
 from callspool_worker.vitals import EVERY, Vitals
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Pulse:
                 sweep_age=sweep_age,
                 wedged_for=wedged_for,
                 messages_accepted=self._accepted,
+                log_lines_dropped=lines_dropped(),
                 cpu_seconds=usage.ru_utime + usage.ru_stime,
                 memory_bytes=_resident_bytes(usage.ru_maxrss),
                 open_fds=len(os.listdir("/dev/fd")),  # noqa: PTH208 - names are all that is needed

@@ -78,3 +78,8 @@ def pair(reply: object) -> tuple[int, int]:
     if not isinstance(reply, list) or len(reply) < 2:
         return 0, 0
     return max(0, int(reply[0])), max(0, int(reply[1]))
+
+
+def lines_dropped() -> int:
+    """How many lines this process has not written, because too many said much the same."""
+    return sum(getattr(handler, "dropped", 0) for handler in logging.getLogger().handlers)

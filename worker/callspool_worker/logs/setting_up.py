@@ -25,12 +25,3 @@ def log_to_stderr(level: str = "info", form: str = "auto", incarnation: str = ""
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for package in ("callspool", "callspool_worker"):
         logging.getLogger(package).setLevel(level.upper())
-
-
-def lines_dropped() -> int:
-    """How many lines this process has not written, because too many said much the same."""
-    return sum(
-        handler.dropped
-        for handler in logging.getLogger().handlers
-        if isinstance(handler, LineHandler)
-    )
