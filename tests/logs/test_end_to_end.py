@@ -28,18 +28,21 @@ message = "Quackenbush 507 has the bad number +14155550107"
 name = "status"
 status = 500
 where = "after"
-nth = 2
+document_id = "crm-525"
+times = 1
 
 [[faults]]
 name = "drop"
 where = "before"
-nth = 4
+document_id = "crm-535"
+times = 1
 
 [[faults]]
 name = "status"
 status = 429
 retry_after = 1
-nth = [6, 7]
+document_id = "crm-545"
+times = 2
 
 [[faults]]
 name = "refuse"
