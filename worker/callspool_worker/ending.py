@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """An attempt with its answer's labels. ``seconds``: how long the request took."""
+    """An attempt with its answer's labels. ``seconds``: how long the request took.
+
+    ``why``: how the answer failed to come, in a word, if it did.
+    """
 
     taken: Taken
     outcome: str
     code: str
     seconds: float
+    why: str = ""
 
     def recorded_by(
         self, step: Call, decision: str, *, rests: float = 0.0, run_id: str | None = None
@@ -54,6 +58,7 @@ class Ending:
             outcome=self.outcome,
             code=self.code,
             decision=decision,
+            why=self.why,
             documents=documents,
             seconds=round(self.seconds, 4),
             tries=taken.tries,

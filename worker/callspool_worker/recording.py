@@ -72,7 +72,8 @@ class Recorder:
         if isinstance(answer, NotSent) and answer.kind == "withheld":
             return [self.give_back(taken)]
         outcome, code = label(answer, decision)
-        over = Ending(taken, outcome, code, seconds)
+        why = "" if isinstance(answer, Answered) else answer.kind
+        over = Ending(taken, outcome, code, seconds, why)
         match decision:
             case Created(run_id, task_ids):
                 step = calls.created(self._partition, taken, run_id, task_ids, code)

@@ -70,7 +70,8 @@ class Attempt(Event, frozen=True, kw_only=True):
     """An attempt is over, and recorded.
 
     ``outcome`` and ``code`` are as in the metrics. ``decision``: created, in_doubt, again, parted,
-    dead, parked or throttled. ``documents`` are those that the decision is about; ``created``
+    dead, parked or throttled. ``why``: how an answer failed to come (connect, dns, tls, timeout,
+    reset …). ``documents`` are those that the decision is about; ``created``
     those that a late proof had created meanwhile, ``twice`` those that another attempt had.
     ``tries`` were used up before. ``seconds``: of the request. ``rests``: until it is sent again.
     ``late``: the attempt was not the batch's any more, and nothing was counted.
@@ -85,6 +86,7 @@ class Attempt(Event, frozen=True, kw_only=True):
     outcome: str
     code: str = ""
     decision: str
+    why: str = ""
     documents: int
     seconds: float
     tries: int = 0
@@ -102,7 +104,7 @@ class Attempt(Event, frozen=True, kw_only=True):
         return "info" if self.outcome == "created" and not self.late else "warning"
 
     def words(self) -> str:
-        said = f"{self.outcome} {self.code}".strip()
+        said = " ".join(part for part in (self.outcome, self.code, self.why) if part)
         if self.late:
             what = f"an answer that came too late: {said}"
         else:

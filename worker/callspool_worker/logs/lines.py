@@ -113,7 +113,7 @@ def _harmless(value: object) -> object:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ",".join(map(str, value))
     text = _plain(str(value))
     return f'"{text}"' if " " in text else text
