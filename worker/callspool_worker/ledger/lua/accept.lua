@@ -26,6 +26,7 @@ local generation_start = tonumber(call('HGET', P .. ':g' .. newest, 'first'))
 local closed = 0
 local touched = {}
 local at_hand, lanes_at_hand = {}, {} -- open batches that this call has filled and not stored yet
+local owners = {} -- accounts that this call has accepted documents for
 local trace, reached = '', {} -- of the message at hand
 
 local function register_lane(group)
@@ -83,6 +84,14 @@ local function extend_run(run, place, value)
   return run .. place .. ':' .. value .. ','
 end
 
+-- Some traceparents of the requests in a batch, so that its attempts can tell them.
+local function keep_trace(id)
+  local known = call('HGET', batch_key(id), 'traces') or ''
+  if #known < TRACES * (#trace + 1) and not string.find(known, trace, 1, true) then
+    call('HSET', batch_key(id), 'traces', known .. trace .. ' ')
+  end
+end
+
 local function add(batch, payload, digests, bytes, n)
   if n == 0 then return end
   local expires = batch.group.expires
@@ -93,14 +102,8 @@ local function add(batch, payload, digests, bytes, n)
   batch.n, batch.z = batch.n + n, batch.z + bytes
   batch.s = batch.s .. string.rep(batch.letter, n)
   batch.d = batch.d .. digests
-end
-
--- Some traceparents of the requests in a batch, so that its attempts can tell them.
-local function keep_trace(id)
-  local known = call('HGET', batch_key(id), 'traces') or ''
-  if #known < TRACES * (#trace + 1) and not string.find(known, trace, 1, true) then
-    call('HSET', batch_key(id), 'traces', known .. trace .. ' ')
-  end
+  reached[#reached + 1] = batch.id
+  if trace ~= '' then keep_trace(batch.id) end
 end
 
 local function store(batch)
@@ -111,8 +114,6 @@ local function store(batch)
     'n', batch.n, 'z', batch.z, 's', batch.s, 'd', batch.d, 'o', batch.o, 'a', batch.a,
     'x', batch.x, 'soonest', batch.soonest, 'phase', batch.phase)
   call('RPUSH', payload_key(batch.id), unpack(batch.pieces))
-  reached[#reached + 1] = batch.id
-  if trace ~= '' then keep_trace(batch.id) end
   count(batch.account, 'accepted', added)
   count(batch.account, STATE[batch.letter], added)
   call('HINCRBY', P .. ':g' .. newest, 'unsettled', added)
@@ -261,6 +262,7 @@ local function append(group)
     accepted, batch = append_each(batch, group, n)
   end
   at_hand[group.lane] = batch
+  if accepted > 0 then owners[group.account] = true end
   return accepted, n - accepted
 end
 
@@ -282,8 +284,9 @@ end
 
 -- Names that nobody has documents for are counted as one: messages may hold any.
 local function owner_of(account)
-  if account == 'default' or call('SISMEMBER', P .. ':accounts', account) == 1 then return account end
-  return 'other'
+  local is_known = account == 'default' or owners[account]
+    or call('SISMEMBER', P .. ':accounts', account) == 1
+  return is_known and account or 'other'
 end
 
 local function refuse(account, document)
