@@ -1,0 +1,1 @@
+"""Permits: how many requests an account may have in flight, over all workers."""

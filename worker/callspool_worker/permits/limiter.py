@@ -1,0 +1,164 @@
+"""How many requests an account may have in flight: found by trying, pure.
+
+Additive increase, multiplicative decrease, after vector's adaptive request concurrency: one more
+whenever all were used and answers came no slower than before; a tenth fewer when the API refuses
+or its answers become slower. Three things are added. The first steps are larger, as long as nothing
+was refused. A limit at which the API refused is not tried again for a while, and ever more seldom:
+each try costs a refusal, and often a rest that the API demands. And nothing is raised while answers
+take half as long again as at their best, so that a queue at the API does not pass for progress.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+INITIAL = 4
+"""Requests in flight that an account begins with, over all workers."""
+
+MOST = 1000
+"""Requests in flight that are never exceeded by trying."""
+
+DOUBLED_UNTIL = 16
+"""Up to here the first steps double the limit; beyond it they add a quarter."""
+
+DECREASE = 0.9
+WEIGHT = 0.4
+"""Weight of the last window in the means of past ones."""
+
+DEVIATIONS = 2.5
+SLACK = 0.02
+"""Seconds, and `SLACK_SHARE` of the mean, by which answers may always be slower: noise."""
+SLACK_SHARE = 0.25
+
+ENOUGH = 8
+"""Answers, or twice the limit, from which on their mean says something."""
+
+FULL = 0.9
+"""The share of the limit that has to be in use before it is changed for response times."""
+
+CROWDED = 1.5
+"""Times the best response time from which on nothing is raised."""
+
+BETTER, FORGETTING = 0.2, 1.0005
+"""How fast the best response time follows better ones; by how much it grows in each window."""
+
+FIRST_HOLD, LONGEST_HOLD = 10.0, 300.0
+"""Seconds that a limit which was refused is not tried again: the first time, and at most."""
+
+SHORTEST_WINDOW, LONGEST_WINDOW = 0.1, 10.0
+"""Seconds between two changes of the limit; between them, the mean response time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of an account's API.
+
+    ``mean`` and ``deviation`` of the response time and its ``best``, in seconds (0: unknown).
+    ``searching``: nothing was ever refused. ``ceiling``: a limit at which the API refused, 0 for
+    none; it is kept below until ``held_until`` (seconds of the clock that `adjust` is given), for
+    ``hold`` seconds. ``in_vain``: changes in a row since anything was carried out.
+    """
+
+    limit: int = INITIAL
+    mean: float = 0.0
+    variance: float = 0.0
+    best: float = 0.0
+    searching: bool = True
+    ceiling: int = 0
+    hold: float = 0.0
+    held_until: float = 0.0
+    in_vain: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What came of the requests since the last change.
+
+    ``answered``: how many were carried out, in ``seconds`` on average. ``refused``: how many of
+    those begun since the last decrease were refused for being too many. ``in_flight``: how many
+    were at the same time, at most.
+    """
+
+    answered: int = 0
+    seconds: float = 0.0
+    refused: int = 0
+    in_flight: int = 0
+
+
+def adjust(standing: Standing, window: Window, now: float, most: int = MOST) -> Standing:
+    """The standing after a window; the same one if the window says too little yet.
+
+    ``now`` in seconds, ``most`` requests in flight at most.
+    """
+    if window.refused:
+        return _refused(standing, window, now)
+    if window.answered < min(ENOUGH, 2 * standing.limit):
+        return standing
+    is_full = window.in_flight >= FULL * standing.limit
+    is_slower = _is_slower(standing, window.seconds)
+    after = _measured(standing, window.seconds)
+    is_crowded = after.mean > CROWDED * after.best + SLACK
+    if is_slower and is_crowded and is_full:
+        fewer = max(_less(standing.limit), min(standing.limit, INITIAL))
+        return replace(after, limit=fewer, searching=False)
+    if is_slower or is_crowded or not is_full:
+        return after
+    return _raised(after, now, most)
+
+
+def pause(standing: Standing) -> float:
+    """Seconds until the next change of the limit, if nothing is refused before."""
+    return min(max(standing.mean, SHORTEST_WINDOW), LONGEST_WINDOW)
+
+
+def _refused(standing: Standing, window: Window, now: float) -> Standing:
+    too_many = min(standing.limit, window.in_flight or standing.limit)
+    in_vain = 0 if window.answered else standing.in_vain + 1
+    fewer = replace(standing, limit=_less(too_many), searching=False, in_vain=in_vain)
+    if in_vain > 1:
+        return fewer  # it refuses whatever comes: that says nothing of how many would be too many
+    was_tried_again = 0 < standing.ceiling <= too_many and now >= standing.held_until
+    hold = min(standing.hold * 2, LONGEST_HOLD) if was_tried_again else FIRST_HOLD
+    return replace(fewer, ceiling=too_many, hold=hold, held_until=now + hold)
+
+
+def _raised(standing: Standing, now: float, most: int) -> Standing:
+    limit = standing.limit
+    if limit >= most:
+        return standing
+    if standing.searching:
+        step = limit if limit < DOUBLED_UNTIL else limit // 4
+        return replace(standing, limit=min(limit + step, most))
+    if limit + 1 >= standing.ceiling > 0 and now < standing.held_until:
+        return standing
+    if limit >= standing.ceiling:
+        # What was refused once is carried out now: the API takes more than it did.
+        return replace(standing, limit=limit + 1, ceiling=0, hold=0.0)
+    return replace(standing, limit=limit + 1)
+
+
+def _less(limit: int) -> int:
+    return max(1, int(limit * DECREASE))
+
+
+def _is_slower(standing: Standing, seconds: float) -> bool:
+    if not standing.mean:
+        return False
+    spread = math.sqrt(standing.variance) * DEVIATIONS
+    return seconds >= standing.mean + max(spread, SLACK, SLACK_SHARE * standing.mean)
+
+
+def _measured(standing: Standing, seconds: float) -> Standing:
+    if not standing.mean:
+        return replace(standing, mean=seconds, variance=0.0, best=seconds, in_vain=0)
+    off, above = seconds - standing.mean, seconds - standing.best
+    if standing.limit > INITIAL:
+        above = min(0.0, above)  # else so few are in flight that none of them waits for another
+    return replace(
+        standing,
+        mean=standing.mean + WEIGHT * off,
+        variance=(1 - WEIGHT) * (standing.variance + WEIGHT * off * off),
+        best=standing.best * FORGETTING + BETTER * above,
+        in_vain=0,
+    )
