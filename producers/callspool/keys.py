@@ -56,6 +56,17 @@ P:parked:<GATE>        set     lanes that wait behind that gate, or behind the p
 P:journal              hash    number → JSON: what operators did; the last 1,000
 P:invalid              list    the last documents that were refused, with the reason (bounded)
 =====================  ======  ===================================================================
+
+What an account shares across partitions lies apart, below A = ``callspool:{account-NAME}``, and is
+forgotten a day after its last request:
+
+=====================  ======  ===================================================================
+A:limit                hash    how many requests may be in flight, and what that was found by
+                               (``lua/permits.lua``): answers since the last change, until when it
+                               rests, when the next request may begin, requests left
+A:holders              hash    worker process → permits it holds, requests it has in flight, how
+                               many it could have, and until when (ms) it holds them
+=====================  ======  ===================================================================
 """
 
 from __future__ import annotations
@@ -73,6 +84,11 @@ WAKEUPS = "wakeups"
 def prefix(partition: int = 0) -> str:
     """The start of every key of a partition, with the hash tag that keeps it in one slot."""
     return f"callspool:{{{partition}}}"
+
+
+def account_prefix(account: str) -> str:
+    """The start of the keys of what an account shares across partitions."""
+    return f"callspool:{{account-{account}}}"
 
 
 def stream(queue: str, partition: int = 0) -> str:

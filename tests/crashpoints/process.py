@@ -27,6 +27,7 @@ from callspool_worker.recording import Recorder
 from callspool_worker.submit import Api, Submitter
 from callspool_worker.sweep import Sweeper, lapse_all
 from tests.crashpoints.knife import Knife
+from tests.support.unlimited import Unlimited
 
 CLAIM_AFTER = 0.0
 """Seconds after which a dead worker's messages are claimed: it is dead already."""
@@ -73,7 +74,8 @@ class WorkerProcess:
             ),
             Recorder(self._ledger),
             persistence,
-            how=app.delivering(settings, incarnation, threads=2),
+            Unlimited(settings.accounts),
+            how=app.delivering(settings, incarnation),
         )
         self._broker = StreamsBroker(
             client,

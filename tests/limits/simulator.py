@@ -128,7 +128,9 @@ class World:
             limit, latency = self.server.at(self._now)
             begin, end = self.server.refusing
             refuses = begin <= self._now < end or bool(limit and self._served >= limit)
-            crowd = max(1.0, (self._served + 1) / self.server.capacity) if self.server.capacity else 1
+            crowd = (
+                max(1.0, (self._served + 1) / self.server.capacity) if self.server.capacity else 1
+            )
             takes = latency * crowd * self._noise()
             self._served += not refuses
             item = (

@@ -38,13 +38,22 @@ class NoAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """What the API says that it takes yet: ``left`` requests in the next ``seconds``."""
+
+    left: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """An HTTP answer, read to its end.
 
     ``body`` holds its first `BODY_KEPT` bytes, ``json`` the whole of it, parsed, or None if it
     is not JSON. ``retry_after`` is in seconds from now, ``server_date`` the answer's ``Date`` in
     seconds since 1970. ``request_complete`` is False if the answer came while the last byte of
-    the request was still here: then nothing can have been created by it.
+    the request was still here: then nothing can have been created by it. ``quota``: where the API
+    tells it.
     """
 
     status: int
@@ -54,6 +63,7 @@ class Answered:
     server_date: float | None = None
     content_type: str = ""
     request_complete: bool = True
+    quota: Quota | None = None
 
 
 Answer = NotSent | NoAnswer | Answered

@@ -17,8 +17,9 @@ from callspool.rules import Rules
 from callspool_worker import api, body, events
 from callspool_worker.accept import Reader, told
 from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
-from callspool_worker.leases import MARGIN
+from callspool_worker.leases import MARGIN, longest_stop
 from callspool_worker.ledger import Ledger, LedgerUnavailable, Limits
+from callspool_worker.permits import MOST_SENDERS, Courier, Crew, Permits
 from callspool_worker.persistence import GivenUp, Persistence
 from callspool_worker.pulse import Pulse, Reporter
 from callspool_worker.queues import ACCEPT, CODECS, SUBMIT
@@ -114,26 +115,31 @@ def run_worker(
                 api.UnpodApi(
                     settings.accounts,
                     request_timeout=settings.request_timeout,
-                    max_connections=threads + LOOKERS,
+                    max_connections=MOST_SENDERS + threads + LOOKERS,
                 )
             )
         )
         persistence = Persistence(stop, give_up_after=settings.request_timeout)
-        recorder = Recorder(ledger)
+        permits = permits_of(settings, incarnation)
         submitter = Submitter(
             ledger,
             Api(
                 pulse.asking(partial(_create, unpod)), pulse.asking(partial(_read, unpod)), api.now
             ),
-            recorder,
+            Recorder(ledger),
             persistence,
-            how=delivering(settings, incarnation, threads),
+            permits,
+            how=delivering(settings, incarnation),
         )
+        crew = Crew(permits, pulse.working(submitter.work), least=threads)
+        courier = Courier(ledger, permits, incarnation, crew.fill)
+        courier.start()
+        stack.callback(courier.stop)
         broker = StreamsBroker(client, codecs=CODECS, recorded_elsewhere=(keys.REQUESTS,))
         stack.callback(broker.close)
         declare_accept(broker, ledger, settings, persistence, submitter, pulse)
         dramatiq.actor(broker=broker, queue_name=keys.WAKEUPS, actor_name=SUBMIT, priority=10)(
-            pulse.working(submitter.run)
+            crew.wake
         )
         sweeper = Sweeper(
             ledger,
@@ -158,6 +164,7 @@ def run_worker(
             stack.callback(reporter.stop)
         stop.wait()
         worker.stop(timeout=int((2 * settings.request_timeout + MARGIN) * 1000))
+        crew.join(longest_stop(settings.request_timeout))
 
 
 def _create(
@@ -171,21 +178,27 @@ def _read(unpod: api.UnpodApi, account: str, space_token: str) -> Answer:
     return unpod.get(account, ("spaces", space_token, "runs"), {"page": 1, "page_size": 1})
 
 
-def delivering(settings: Settings, incarnation: str, threads: int) -> Delivering:
-    """How the settings want batches to be sent; raises `CallspoolError` without an account.
-
-    One thread never submits, so that a slow API cannot keep requests from being accepted.
-    """
+def delivering(settings: Settings, incarnation: str) -> Delivering:
+    """How the settings want batches to be sent; raises `CallspoolError` without an account."""
     if not settings.accounts:
         raise CallspoolError(
             "no account is configured: set CALLSPOOL_API_TOKEN and CALLSPOOL_ORG_HANDLE"
         )
     return Delivering(
-        accounts=tuple(settings.accounts),
         request_timeout=settings.request_timeout,
         max_attempts=settings.max_attempts,
         incarnation=incarnation,
-        slots=max(1, threads - 1),
+    )
+
+
+def permits_of(settings: Settings, incarnation: str) -> Permits:
+    """The permits of this process, with the limits that the settings set."""
+    accounts = settings.accounts.values()
+    return Permits(
+        {account.name: account.max_rate or 0.0 for account in accounts},
+        {account.name: account.max_in_flight for account in accounts if account.max_in_flight},
+        holder=incarnation,
+        clock=api.now,
     )
 
 

@@ -62,10 +62,11 @@ class Recorder:
         answer: Answer,
         decision: Decision,
         seconds: float = 0.0,
+        rests: float = 0.0,
     ) -> list[Call]:
         """The steps that record the end of an attempt, in their order; each tells what it did.
 
-        ``seconds``: how long the request took.
+        ``seconds``: how long the request took. ``rests``: for how long its account then rests.
         """
         if not isinstance(answer, NotSent):
             self._unreachable.pop(taken.lane.account, None)
@@ -90,10 +91,20 @@ class Recorder:
                 steps = [over.recorded_by(step, "dead")]
             case Park(level, detail):
                 steps = self._park(over, level, detail)
-            case Throttle(retry_after):
-                rests = backoff.delay(taken.tries + 1, retry_after)
-                steps = self._rest(over, rests, "throttled", "the API asked to slow down")
+            case Throttle():
+                step = self._back(over, 0, 0.0, "the API asked to slow down")
+                steps = [over.recorded_by(step, "throttled", rests=rests)]
         return [*steps, *self._reopen(taken, decision)]
+
+    def rest(self, taken: Taken, seconds: float) -> list[Call]:
+        """The step by which the whole account sends nothing more for a while, if it is to.
+
+        It goes before what puts the batch back, which else would be taken at once.
+        """
+        if not seconds:
+            return []
+        delay = _ms(backoff.delay(1, seconds))
+        return [calls.throttle(self._partition, taken.lane.account, delay)]
 
     def give_back(self, taken: Taken) -> Call:
         """The step that returns a batch of which nothing was sent."""

@@ -3,27 +3,35 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from callspool.errors import SettingsError
 from callspool.identity import DEFAULT_ACCOUNT, is_account_name
-from callspool.settings.kinds import ApiUrl, HeaderWord
+from callspool.settings.kinds import ApiUrl, HeaderWord, Kind
 from callspool.settings.refused import RefusedValue
 from callspool.settings.secret import Secret, read_secret_file
 from callspool.settings.urls import API_URL, check_api_url
 from callspool.text import kind_of
 
-_KEYS = frozenset({"api_token", "api_token_file", "org_handle", "api_url"})
+_LIMITS = ("max_in_flight", "max_rate")
+_KEYS = frozenset({"api_token", "api_token_file", "org_handle", "api_url", *_LIMITS})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """What a worker needs to send in somebody's name."""
+    """What a worker needs to send in somebody's name.
+
+    ``max_in_flight`` requests, and ``max_rate`` requests a second, over all workers; None: as many
+    as the API takes.
+    """
 
     name: str
     api_token: Secret
     org_handle: str
     api_url: str
     api_token_file: Path | None = None
+    max_in_flight: int | None = None
+    max_rate: float | None = None
 
     def current_token(self) -> Secret:
         """The token as its file has it now, for after a rotation; raises `SettingsError`."""
@@ -43,9 +51,17 @@ def token_of_file(path: Path, setting: str) -> Secret:
 
 
 def account_of(
-    name: str, table: object, folder: Path, api_url: str, http_hosts: tuple[str, ...]
+    name: str,
+    table: object,
+    folder: Path,
+    api_url: str,
+    http_hosts: tuple[str, ...],
+    kinds: Mapping[str, Kind],
 ) -> Account:
-    """The account that a table of callspool.toml describes; raises `SettingsError`."""
+    """The account that a table of callspool.toml describes; raises `SettingsError`.
+
+    ``kinds``: what settings of those names may be.
+    """
     where = f"[accounts.{name}]"
     if not is_account_name(name):
         raise SettingsError(f"{where}: a name has 1 to 32 lower-case letters, digits, _ and -")
@@ -64,6 +80,8 @@ def account_of(
         org_handle=_text(table, "org_handle", where),
         api_url=_api_url(table.get("api_url", api_url), where, http_hosts),
         api_token_file=file,
+        max_in_flight=_limit(table, "max_in_flight", where, kinds),
+        max_rate=_limit(table, "max_rate", where, kinds),
     )
 
 
@@ -85,6 +103,15 @@ def _text(table: Mapping[str, object], key: str, where: str, *, any_text: bool =
     except RefusedValue as fault:
         reason = str(fault) or f"must be {HeaderWord.allowed}"
         raise SettingsError(f"{where} {key}: {reason}") from None
+
+
+def _limit(table: Mapping[str, object], key: str, where: str, kinds: Mapping[str, Kind]) -> Any:
+    if key not in table:
+        return None
+    try:
+        return kinds[key].read(table[key])
+    except RefusedValue:
+        raise SettingsError(f"{where} {key}: must be {kinds[key].allowed}") from None
 
 
 def _api_url(url: object, where: str, http_hosts: tuple[str, ...]) -> str:

@@ -166,8 +166,9 @@ def _accounts(
     tables: Mapping[str, object],
     folder: Path,
 ) -> dict[str, Account]:
+    kinds = {setting.key: setting.kind for setting in SETTINGS}
     accounts = {
-        name: account_of(name, table, folder, values["api_url"], values["allow_http"])
+        name: account_of(name, table, folder, values["api_url"], values["allow_http"], kinds)
         for name, table in tables.items()
     }
     if values["api_token"] is not None and values["org_handle"] is not None:
@@ -177,5 +178,7 @@ def _accounts(
             org_handle=values["org_handle"],
             api_url=values["api_url"],
             api_token_file=token_file,
+            max_in_flight=values["max_in_flight"],
+            max_rate=values["max_rate"],
         )
     return accounts

@@ -34,6 +34,8 @@ class Settings:
     linger: float = DEFAULTS["linger"]
     dedupe_window: int = DEFAULTS["dedupe_window"]
     request_timeout: float = DEFAULTS["request_timeout"]
+    max_in_flight: int | None = DEFAULTS["max_in_flight"]
+    max_rate: float | None = DEFAULTS["max_rate"]
     max_attempts: int = DEFAULTS["max_attempts"]
     proof_quiet: float = DEFAULTS["proof_quiet"]
     proof_quiet_answered: float = DEFAULTS["proof_quiet_answered"]

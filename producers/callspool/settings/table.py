@@ -89,6 +89,21 @@ SETTINGS = (
         "seconds",
     ),
     Setting(
+        "max_in_flight",
+        Whole(1, 10_000),
+        None,
+        "most requests in flight of the account default, over all workers; without it found by"
+        " trying",
+        "requests",
+    ),
+    Setting(
+        "max_rate",
+        Number(0.01, 100_000),
+        None,
+        "most requests a second of the account default, over all workers; without it any number",
+        "requests a second",
+    ),
+    Setting(
         "max_attempts",
         Whole(1, 100),
         8,
@@ -160,7 +175,14 @@ SETTINGS = (
         "form of a worker's log; auto is console on a terminal, else json",
     ),
     Setting("processes", Whole(1, 64), 2, "worker processes", "processes"),
-    Setting("threads", Whole(1, 256), 8, "threads of each worker process", "threads"),
+    Setting(
+        "threads",
+        Whole(1, 256),
+        8,
+        "threads of each worker process that accept, and that send to an API that is fast; for one"
+        " that is slow it begins more, up to 128",
+        "threads",
+    ),
     Setting(
         "exporter_port", Whole(0, 65_535), 9191, "port of callspool exporter; 0 takes a free one"
     ),

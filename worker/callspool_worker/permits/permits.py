@@ -1,0 +1,173 @@
+"""The permits of one process, for all of its accounts and threads."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from callspool_worker.ledger.account_calls import Change
+from callspool_worker.permits.account import FRESH, Account
+from callspool_worker.permits.limiter import INITIAL, MOST, Standing, Window, adjust, pause
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from callspool_worker.ledger.account_calls import Ask, Grant
+    from callspool_worker.permits.feedback import Feedback
+
+
+class Permits:
+    """Which accounts may send now, as far as this process was told.
+
+    ``rates``: the accounts, and requests a second of each (0: any number). ``caps``: requests in
+    flight that each may have at most, where the settings say so. ``clock``: seconds, and it counts
+    suspension. ``room``: how many more requests this process could have in flight.
+    """
+
+    def __init__(
+        self,
+        rates: Mapping[str, float],
+        caps: Mapping[str, int],
+        *,
+        holder: str,
+        clock: Callable[[], float],
+    ) -> None:
+        self.rates = rates
+        self._caps = caps
+        self._holder = holder
+        self._clock = clock
+        self._accounts = {name: Account(name, rate > 0) for name, rate in rates.items()}
+        self.changed = threading.Condition()
+        self.most = 1
+
+    def first(self, account: str) -> int:
+        """Requests in flight that an account begins with."""
+        return self._caps.get(account, INITIAL)
+
+    def cap(self, account: str) -> int:
+        """Requests in flight that an account may have at most."""
+        return self._caps.get(account, MOST)
+
+    def expect(self) -> None:
+        """Something may be ready to be sent; nobody knows for whom."""
+        with self.changed:
+            now = self._clock()
+            for account in self._accounts.values():
+                account.expects(now, self.most)
+            self.changed.notify_all()
+
+    def reserve(self, *, only_if_hopeful: bool = False) -> tuple[str, ...]:
+        """A permit of each account that has one free; to be kept or given back by `keep`.
+
+        ``only_if_hopeful``: none at all unless something may be ready for one of them.
+        """
+        with self.changed:
+            now = self._clock()
+            free = [each for each in self._accounts.values() if each.may_begin(now)]
+            hopeful = [each for each in free if each.hope]
+            if only_if_hopeful and not hopeful:
+                return ()
+            for account in hopeful:
+                account.hope -= 1
+            for account in free:
+                account.take()
+            return tuple(account.name for account in free)
+
+    def keep(self, reserved: Iterable[str], used: str | None, *, looked: bool = True) -> None:
+        """Gives back all permits but that of the account that a batch was found for.
+
+        ``looked``: whether somebody looked for one at all.
+        """
+        with self.changed:
+            for name in reserved:
+                account = self._accounts[name]
+                if name == used:
+                    account.hope = max(account.hope, min(account.busy, self.most))
+                    continue
+                account.give_back()
+                if looked and used is None:
+                    account.hope = 0
+
+    def began(self, name: str) -> tuple[float, int]:
+        """What `ended` wants to know of a request that is about to be sent."""
+        return self._clock(), self._accounts[name].cuts
+
+    def ended(self, name: str, told: Feedback, began: tuple[float, int]) -> float:
+        """A request is over; seconds for which its account rests because of it."""
+        begun, cuts = began
+        with self.changed:
+            account = self._accounts[name]
+            rest = account.ended(told, begun, cuts, self._clock())
+            if account.is_urgent:
+                self.changed.notify_all()
+            return rest
+
+    def gave_back(self, name: str) -> None:
+        """The batch was given back without a request."""
+        with self.changed:
+            self._accounts[name].give_back()
+
+    def slowest(self) -> float:
+        """The longest mean response time of an account, in seconds."""
+        return max((account.seconds for account in self._accounts.values()), default=0.0)
+
+    def due(self) -> list[tuple[str, Ask]]:
+        """What to ask now."""
+        with self.changed:
+            now = self._clock()
+            room = max(0, self.most - self._busy())
+            return [
+                (account.name, account.ask(self._holder, room, now))
+                for account in self._accounts.values()
+                if account.is_due(now)
+            ]
+
+    def wait_until_due(self, longest: float) -> None:
+        """Waits until something is to be asked, ``longest`` seconds at most."""
+        with self.changed:
+            left = min(account.due_at() for account in self._accounts.values()) - self._clock()
+            if left > 0:
+                self.changed.wait(min(left, longest))
+
+    def got(self, name: str, grant: Grant) -> None:
+        """The answer to an ask; what changes because of it is told with the next."""
+        with self.changed:
+            account = self._accounts[name]
+            account.got(grant, self._clock())
+            standing = _standing(grant.state, self.first(name))
+            account.seconds = standing.mean
+            if grant.past is not None:
+                account.change = _change(standing, grant, self.cap(name))
+
+    def was_not_heard(self, asks: Sequence[tuple[str, Ask]]) -> None:
+        """These asks did not reach Redis."""
+        with self.changed:
+            for name, ask in asks:
+                self._accounts[name].was_not_heard(ask)
+
+    def _busy(self) -> int:
+        return sum(account.busy for account in self._accounts.values())
+
+
+def _standing(state: str, first: int) -> Standing:
+    return msgspec.json.decode(state, type=Standing) if state else Standing(limit=first)
+
+
+def _change(standing: Standing, grant: Grant, most: int) -> Change | None:
+    past = grant.past
+    assert past is not None
+    mean = past.ms / past.n / 1000 if past.n else 0.0
+    window = Window(past.n, mean, past.refused, past.peak)
+    after = adjust(standing, window, grant.at_ms / 1000, most)
+    if after is standing:
+        return None
+    state = msgspec.json.encode(asdict(after)).decode()
+    cuts = grant.cuts + (after.limit < standing.limit or past.refused > 0)
+    return Change(grant.version, after.limit, int(pause(after) * 1000), cuts, state)
+
+
+LEASE_MS = int(2 * FRESH * 1000)
+"""Milliseconds after which the permits of a process that does not ask any more are free."""
