@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from callspool_worker.answers import BODY_KEPT, Answered
+from callspool_worker.api.quotas import quota_of, reset_of
 from callspool_worker.reply import code_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from callspool_worker.api.ticket import Ticket
 
 _COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
-_YEAR = 366 * 86400.0
+_TELLING = frozenset({"retry-after", "ratelimit", "ratelimit-reset", "x-ratelimit-reset"})
+"""Headers without which an answer says nothing of the load that it takes."""
 
 
 class TooLarge(Exception):  # noqa: N818 - an event of its own
@@ -67,8 +69,13 @@ def answered(incoming: Incoming, raw: bytes, *, token: str, ticket: Ticket, most
         content_type=headers.get("content-type", ""),
         request_complete=ticket.complete,
     )
-    wait = _wait_asked_for(headers, answer)
-    return answer if wait is None else replace(answer, retry_after=wait)
+    if not any(name in _TELLING for name in headers):
+        return answer
+    return replace(
+        answer,
+        retry_after=_wait_asked_for(headers, answer),
+        quota=quota_of(headers, _clock_of(answer)),
+    )
 
 
 def _decoded(raw: bytes, encoding: str, most: int) -> bytes:
@@ -124,23 +131,22 @@ def _masked_name(name: str, token: str) -> str:
 
 
 def _wait_asked_for(headers: httpx.Headers, answer: Answered) -> float | None:
-    """Seconds to wait as ``Retry-After`` says, after a 429 else as ``X-RateLimit-Reset`` (D)."""
+    """Seconds to wait as ``Retry-After`` says, after a 429 else as the quota's reset (D)."""
     asked = headers.get("retry-after")
     if asked is not None:
         seconds = _number(asked)
         return seconds if seconds is not None else _until(_moment(asked), answer)
-    if "x-ratelimit-reset" not in headers or code_of(answer) != 429:
-        return None
-    reset = _number(headers["x-ratelimit-reset"])
-    # Some count seconds from now, others since 1970; no wait is as long as a year.
-    return reset if reset is None or reset < _YEAR else _until(reset, answer)
+    return reset_of(headers, _clock_of(answer)) if code_of(answer) == 429 else None
+
+
+def _clock_of(answer: Answered) -> float:
+    """The server's clock, in seconds since 1970, or ours where it tells nothing."""
+    return time.time() if answer.server_date is None else answer.server_date
 
 
 def _until(moment: float | None, answer: Answered) -> float | None:
     """Seconds until a moment of the server's clock."""
-    if moment is None:
-        return None
-    return max(0.0, moment - (time.time() if answer.server_date is None else answer.server_date))
+    return None if moment is None else max(0.0, moment - _clock_of(answer))
 
 
 def _number(text: str) -> float | None:

@@ -19,6 +19,7 @@ from callspool_worker.ledger import LedgerUnavailable
 from callspool_worker.logs import log_to_stderr
 from callspool_worker.metrics.crew import Crew
 from callspool_worker.metrics.workers import serving
+from callspool_worker.permits import give_up
 from callspool_worker.supervisor import Supervisor
 from callspool_worker.sweep import lapse_all
 from callspool_worker.telling import tell
@@ -100,6 +101,7 @@ def put_in_doubt(settings: Settings, incarnation: str) -> None:
             with closing(app.connect(settings.redis_url)) as client:
                 ledger = app.open_ledger(settings, client)
                 lapse_all(ledger, "the worker was killed while it held this batch", incarnation)
+                give_up(ledger, list(settings.accounts), incarnation)
         except (LedgerUnavailable, QueueUnavailable) as error:
             if time.monotonic() >= give_up_at:
                 why = f"what a dead worker held waits for its lease: {error}"

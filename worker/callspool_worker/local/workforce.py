@@ -12,6 +12,7 @@ from callspool.ledger.readings import Readings
 from callspool_worker import app, events
 from callspool_worker.child import configuration
 from callspool_worker.leases import longest_stop
+from callspool_worker.permits import give_up
 from callspool_worker.supervisor import Supervisor
 from callspool_worker.sweep import lapse_all, reopen
 from callspool_worker.telling import tell
@@ -39,6 +40,7 @@ class Workforce:
     def __init__(self, settings: Settings, local: LocalLedger | None) -> None:
         self.client = app.connect(settings.redis_url)
         self._local = local
+        self._accounts = list(settings.accounts)
         self._ledger = app.open_ledger(settings, self.client)
         if local is not None:
             lapse_all(self._ledger, "the worker was killed while it held this batch")
@@ -91,6 +93,7 @@ class Workforce:
     def _bury_the_dead(self, incarnation: str) -> None:
         try:
             lapse_all(self._ledger, "the worker was killed while it held this batch", incarnation)
+            give_up(self._ledger, self._accounts, incarnation)
         except CallspoolError as error:
             tell(events.Failed(part="recording the death of a worker"), error=error)
 
