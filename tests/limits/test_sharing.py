@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import redis
 
+from callspool.ledger.readings import Readings
 from callspool_worker.ledger.account_calls import Ask, Change, Grant, News, granted, permits
 from callspool_worker.permits.account import Account
 from tests.support.ledgers import LedgerUnderTest
@@ -146,3 +147,19 @@ def test_a_process_that_could_not_ask_sends_nothing_more() -> None:
     account.got(Grant(2, 4, 0, 0, -1, 0, "", None, 0), 0.0)
     assert account.may_begin(0.1)
     assert not account.may_begin(5.0)  # it was suspended: others may have its permits by now
+
+
+def test_operators_see_the_limit_what_is_in_flight_and_how_long_an_account_rests(
+    client: redis.Redis,
+) -> None:
+    sharing = Sharing(client, lease_ms=60_000, most=20)
+    client.sadd("callspool:{0}:accounts", "default", "silent")
+    limit_of(sharing, 50)
+    sharing.ask("a", busy=3)
+    sharing.ask("b", busy=2, news=News(rest=60_000))
+    (found,) = Readings(client).limits()
+    assert (found.account, found.limit, found.in_flight) == ("default", 20, 5)
+    assert 59 < found.rests_seconds <= 60
+    Sharing(client, lease_ms=0).ask("b", busy=2)
+    time.sleep(0.01)
+    assert Readings(client).limits()[0].in_flight == 3

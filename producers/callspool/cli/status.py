@@ -1,6 +1,8 @@
 """`callspool status`: documents by state, submissions by outcome, lanes, oldest wait."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Self
 
 import click
 
@@ -13,6 +15,7 @@ from callspool.cli.report import COUNTS, Json, submissions_in_order
 from callspool.cli.times import span
 from callspool.cli.watching import watch
 from callspool.cli.wording import counted, json_line, listing, plain
+from callspool.ledger.account_limits import AccountLimit
 from callspool.ledger.lonely import ADVICE, Lonely
 from callspool.ledger.readings import Readings
 from callspool.ledger.views import Reason, Summary
@@ -68,12 +71,12 @@ def status(
         readings = Readings(client)
         if watching:
             return watch(
-                lambda: _Standing(readings.summary(), readings.reasons(), readings.lonely()),
+                lambda: _Standing.of(readings),
                 interval=interval or 1.0,
                 count=count,
                 as_json=as_json,
             )
-        standing = _Standing(readings.summary(), readings.reasons(), readings.lonely())
+        standing = _Standing.of(readings)
     if as_json:
         click.echo(json_line(standing.to_json()))
         return None
@@ -85,18 +88,32 @@ def status(
 class _Standing:
     """How the installation stands at one moment."""
 
-    def __init__(self, summary: Summary, reasons: Sequence[Reason], lonely: Lonely) -> None:
+    def __init__(
+        self,
+        summary: Summary,
+        reasons: Sequence[Reason],
+        lonely: Lonely,
+        limits: Sequence[AccountLimit] = (),
+    ) -> None:
         self.summary = summary
         self._reasons = reasons
         self._advice = advice_of(lonely)
+        self._limits = limits
         self.accepted = summary.documents.get("accepted", 0)
         self.created = summary.documents.get("created", 0)
 
+    @classmethod
+    def of(cls, readings: Readings) -> Self:
+        return cls(
+            readings.summary(), readings.reasons(), readings.lonely(), readings.limits()
+        )
+
     def lines(self) -> list[str]:
-        return [*lines_of(self.summary, self._reasons), *self._advice]
+        return [*lines_of(self.summary, self._reasons, self._limits), *self._advice]
 
     def to_json(self) -> Json:
-        return {**as_object(self.summary, self._reasons), "advice": self._advice}
+        found = as_object(self.summary, self._reasons, self._limits)
+        return {**found, "advice": self._advice}
 
     def line(self) -> str:
         """The same on one line, for a log."""
@@ -119,7 +136,9 @@ def advice_of(lonely: Lonely) -> list[str]:
     return [f"{lonely.alone} of {lonely.seen} lanes hold one document each: {ADVICE}"]
 
 
-def as_object(summary: Summary, reasons: Sequence[Reason] = ()) -> Json:
+def as_object(
+    summary: Summary, reasons: Sequence[Reason] = (), limits: Sequence[AccountLimit] = ()
+) -> Json:
     """The status as scripts read it."""
     return {
         "documents": {name: summary.documents.get(name, 0) for name in COUNTS if name != "read"},
@@ -132,10 +151,13 @@ def as_object(summary: Summary, reasons: Sequence[Reason] = ()) -> Json:
         "gates": [gate_object(gate) for gate in summary.gates],
         "journal": [journal_object(entry) for entry in summary.journal],
         "reasons": list(reasons),
+        "limits": [asdict(limit) for limit in limits],
     }
 
 
-def lines_of(summary: Summary, reasons: Sequence[Reason] = ()) -> list[str]:
+def lines_of(
+    summary: Summary, reasons: Sequence[Reason] = (), limits: Sequence[AccountLimit] = ()
+) -> list[str]:
     """The status as people read it."""
     found = summary.documents
     if not any(found.values()) and not summary.spooled:
@@ -161,6 +183,7 @@ def lines_of(summary: Summary, reasons: Sequence[Reason] = ()) -> list[str]:
     lines.append(f"lanes: {listing(summary.lanes) or 'none'}")
     if summary.oldest_waiting_seconds is not None:
         lines.append(f"oldest wait: {span(summary.oldest_waiting_seconds)}")
+    lines += map(_limit_line, limits)
     return lines + _steering_lines(summary)
 
 
@@ -171,6 +194,13 @@ def _steering_lines(summary: Summary) -> list[str]:
         lines.append("last done by operators (callspool journal):")
         lines += [f"  {line}" for line in journal_lines(summary.journal)]
     return lines
+
+
+def _limit_line(limit: AccountLimit) -> str:
+    used = f"account {limit.account}: {limit.in_flight:,} of {limit.limit:,} requests in flight"
+    if not limit.rests_seconds:
+        return used
+    return f"{used}; rests for {span(limit.rests_seconds)}, as the API asked"
 
 
 def _reason_lines(reasons: Sequence[Reason], state: str, width: int) -> list[str]:

@@ -10,6 +10,7 @@ import redis.asyncio
 from callspool import keys
 from callspool.errors import QueueUnavailable
 from callspool.identity import Scope
+from callspool.ledger.account_limits import AccountLimit, read_limits
 from callspool.ledger.dead import read_dead
 from callspool.ledger.doubts import doubtful_spaces, read_is_proving
 from callspool.ledger.driving import drive, drive_async, read_replies
@@ -78,6 +79,10 @@ class Readings:
     def metrics(self) -> Snapshot:
         """What the ledger counts, at one moment."""
         return self._run(read_metrics(self._partition))
+    def limits(self) -> list[AccountLimit]:
+        """How many requests each account may have in flight now, and has."""
+        (names,) = self._ask(("SMEMBERS", f"{keys.prefix(self._partition)}:accounts"))
+        return self._run(read_limits(sorted(name.decode() for name in names)))
 
     def reasons(self) -> list[Reason]:
         """The most frequent reasons why documents are dead or in doubt, of the last batches."""

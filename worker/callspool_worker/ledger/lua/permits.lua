@@ -116,7 +116,7 @@ else
   call('EXPIRE', P .. ':holders', KEPT)
 end
 f.peak = math.max(f.peak, f.peak_now)
-local stored = { 'state', state }
+local stored = { 'state', state, 'in_force', limit }
 for _, name in ipairs(NAMES) do
   stored[#stored + 1], stored[#stored + 2] = name, string.format('%.0f', f[name])
 end
