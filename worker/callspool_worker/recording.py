@@ -103,6 +103,9 @@ class Recorder:
         """
         if not seconds:
             return []
+        _log.info(
+            "account %s rests for %.1f s: the API is to be spared", taken.lane.account, seconds
+        )
         delay = _ms(backoff.delay(1, seconds))
         return [calls.throttle(self._partition, taken.lane.account, delay)]
 

@@ -91,6 +91,9 @@ class Submitter:
     def work(self, reserved: tuple[str, ...]) -> None:
         """The same, with permits of these accounts to begin with."""
         try:
+            if self._persistence.stopping:
+                self._permits.keep(reserved, None, looked=False)
+                return
             self._send_all(reserved)
         except GivenUp as reason:
             tell(events.Left(why=str(reason)))

@@ -58,7 +58,7 @@ class Crew:
         self._lock = threading.Lock()
         self._orders: queue.SimpleQueue[Reserved] = queue.SimpleQueue()
         self._idle = 0
-        self._working = 0
+        self._stopped = False
         self._looked_at = time.monotonic()
         self._used = time.process_time()
         permits.most = least
@@ -73,12 +73,12 @@ class Crew:
         self._look()
         while True:
             with self._lock:
-                if self._working >= self._permits.most:
+                if self._stopped or self._permits.working >= self._permits.most:
                     return
                 reserved = self._permits.reserve(only_if_hopeful=True)
                 if not reserved:
                     return
-                self._working += 1
+                self._permits.working += 1
                 if self._idle:
                     self._idle -= 1
                     self._orders.put(reserved)
@@ -86,11 +86,12 @@ class Crew:
             threading.Thread(target=self._run, args=(reserved,), name="sender", daemon=True).start()
 
     def join(self, timeout: float) -> bool:
-        """Waits until nobody works; False if somebody does after ``timeout`` seconds."""
+        """Begins nothing more; False if somebody works still after ``timeout`` seconds."""
+        self._stopped = True
         until = time.monotonic() + timeout
-        while self._working and time.monotonic() < until:
+        while self._permits.working and time.monotonic() < until:
             time.sleep(0.01)
-        return not self._working
+        return not self._permits.working
 
     def _look(self) -> None:
         now = time.monotonic()
@@ -110,7 +111,7 @@ class Crew:
             except Exception:  # noqa: BLE001 - what it held is told by its lease; others go on
                 _log.exception("a batch could not be sent to its end")
             with self._lock:
-                self._working -= 1
+                self._permits.working -= 1
                 self._idle += 1
             order = self._next()
 

@@ -24,7 +24,7 @@ class Permits:
 
     ``rates``: the accounts, and requests a second of each (0: any number). ``caps``: requests in
     flight that each may have at most, where the settings say so. ``clock``: seconds, and it counts
-    suspension. ``room``: how many more requests this process could have in flight.
+    suspension.
     """
 
     def __init__(
@@ -42,6 +42,9 @@ class Permits:
         self._accounts = {name: Account(name, rate > 0) for name, rate in rates.items()}
         self.changed = threading.Condition()
         self.most = 1
+        """Threads that may send, by what this process can do."""
+        self.working = 0
+        """Threads that send."""
 
     def first(self, account: str) -> int:
         """Requests in flight that an account begins with."""
@@ -65,6 +68,8 @@ class Permits:
         ``only_if_hopeful``: none at all unless something may be ready for one of them.
         """
         with self.changed:
+            if self.working > self.most and not only_if_hopeful:
+                return ()
             now = self._clock()
             free = [each for each in self._accounts.values() if each.may_begin(now)]
             hopeful = [each for each in free if each.hope]
@@ -118,7 +123,7 @@ class Permits:
         """What to ask now."""
         with self.changed:
             now = self._clock()
-            room = max(0, self.most - self._busy())
+            room = max(0, self.most - self.working)
             return [
                 (account.name, account.ask(self._holder, room, now))
                 for account in self._accounts.values()
@@ -147,9 +152,6 @@ class Permits:
         with self.changed:
             for name, ask in asks:
                 self._accounts[name].was_not_heard(ask)
-
-    def _busy(self) -> int:
-        return sum(account.busy for account in self._accounts.values())
 
 
 def _standing(state: str, first: int) -> Standing:

@@ -19,12 +19,10 @@ local KEPT = 86400 -- seconds that an account is remembered which sends nothing
 local FEW = 10 -- as many times the limit, and requests left are counted
 local NAMES = { 'version', 'limit', 'cuts', 'next', 'n', 'ms', 'refused', 'peak', 'rest', 'full_at',
   'left', 'reset' }
-local f = {}
-for i, value in ipairs(call('HMGET', P .. ':limit', unpack(NAMES))) do
-  f[NAMES[i]] = tonumber(value or '0')
-end
+local f, known = {}, call('HMGET', P .. ':limit', 'state', 'in_force', unpack(NAMES))
+for i, name in ipairs(NAMES) do f[name] = tonumber(known[i + 2] or '0') end
 if f.limit == 0 then f.limit = tonumber(ARGV[6]) end
-local state = call('HGET', P .. ':limit', 'state') or ''
+local state = known[1] or ''
 
 local function change(to)
   if to.version ~= f.version then return end
@@ -108,20 +106,28 @@ if f.reset > NOW and f.left <= FEW * limit then
   if f.left == 0 and begin == 0 then wait = math.max(wait, f.reset - NOW) end
 end
 
+-- What is told seldom changes much: a day's end is moved, and a field written, only where it does.
+local function keep(key)
+  if call('TTL', key) < KEPT / 2 then call('EXPIRE', key, KEPT) end
+end
+
 if wanted == 0 and busy == 0 then
   call('HDEL', P .. ':holders', holder)
 else
   local till = NOW + tonumber(ARGV[5])
   call('HSET', P .. ':holders', holder, string.format('%d %d %d %d', permits, busy, wanted, till))
-  call('EXPIRE', P .. ':holders', KEPT)
+  keep(P .. ':holders')
 end
 f.peak = math.max(f.peak, f.peak_now)
-local stored = { 'state', state, 'in_force', limit }
-for _, name in ipairs(NAMES) do
-  stored[#stored + 1], stored[#stored + 2] = name, string.format('%.0f', f[name])
+local new_fields = {}
+local function store(name, old, value)
+  if old ~= value then new_fields[#new_fields + 1], new_fields[#new_fields + 2] = name, value end
 end
-call('HSET', P .. ':limit', unpack(stored))
-call('EXPIRE', P .. ':limit', KEPT)
+store('state', known[1], state)
+store('in_force', known[2], string.format('%.0f', limit))
+for i, name in ipairs(NAMES) do store(name, known[i + 2], string.format('%.0f', f[name])) end
+if #new_fields > 0 then call('HSET', P .. ':limit', unpack(new_fields)) end
+keep(P .. ':limit')
 local window = ''
 if f.refused > 0 or (f.n > 0 and NOW >= f.next) then
   window = cjson.encode({ n = f.n, ms = f.ms, refused = f.refused, peak = f.peak })
