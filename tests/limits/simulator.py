@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from callspool_worker.permits.limiter import Standing, Window, adjust, pause
+from callspool_worker.permits.limiter import GRACE, Standing, Window, adjust, pause
 
 REFUSAL = 0.005
 """Seconds that an API takes to refuse."""
@@ -93,12 +93,16 @@ class World:
         self._rest_until = 0.0
         self._streak = 0
         self._served = 0
+        self._refusals = 0
+        self._rest = 0.0
+        self._decides_at = 0.0
         self._begin_window()
         self._next = 0.0
 
     def run(self, seconds: float, warm_up: float) -> Seen:
         seen = Seen(seconds - warm_up)
         while self._now < seconds:
+            self._decide()
             self._begin_what_may_be()
             now = min(self._ends[0][0] if self._ends else seconds, seconds)
             if self._now < self._rest_until:
@@ -159,21 +163,30 @@ class World:
         self._answered += 1
         self._sum += self._now - begun
         self._streak = 0
-        if self._now >= self._next:
+        if self._now >= self._next and not self._refusals:
             self._change(0)
 
     def _refused(self, begun: float, cut: int) -> None:
-        if cut == self._cut:
+        if cut != self._cut:
+            return
+        if not self._refusals:
             self._streak += 1
-            self._change(1)
-            self._cut += 1
-            backoff = 0.05 * 2 ** (self._streak - 1) if self._streak > 1 else 0.0
+            backoff = 0.1 * 2 ** (self._streak - 2) if self._streak > 1 else 0.0
             rest = max(self.server.retry_after, min(backoff, 5.0))
-            self._rest_until = max(self._rest_until, self._now + rest)
+            self._decides_at = self._now + GRACE
+            self._rest = rest
+            self._rest_until = max(self._rest_until, self._now + max(GRACE, rest))
+        self._refusals += 1
+
+    def _decide(self) -> None:
+        if self._refusals and self._now >= self._decides_at:
+            self._change(self._refusals)
+            self._refusals = 0
+            self._cut += 1
 
     def _change(self, refused: int) -> None:
         seconds = self._sum / self._answered if self._answered else 0.0
-        window = Window(self._answered, seconds, refused, self._most)
+        window = Window(self._answered, seconds, refused, self._most, self._rest if refused else 0)
         before, self.standing = self.standing, adjust(self.standing, window, self._now)
         if before is self.standing:
             return

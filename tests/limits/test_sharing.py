@@ -20,7 +20,13 @@ class Sharing:
     def __init__(self, client: redis.Redis, **limits: Any) -> None:
         self.client = client
         self._ledger = LedgerUnderTest(client).ledger
-        self._limits = {"lease_ms": 60_000, "first": 4, "most": 1000, "rate": 0.0} | limits
+        self._limits = {
+            "lease_ms": 60_000,
+            "first": 4,
+            "most": 1000,
+            "rate": 0.0,
+            "grace_ms": 0,
+        } | limits
 
     def ask(self, holder: str, busy: int = 0, wanted: int = 100, **more: Any) -> Grant:
         ask = Ask(holder, busy, more.pop("peak", busy), wanted, **more)

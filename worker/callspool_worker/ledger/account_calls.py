@@ -43,12 +43,13 @@ class Change(msgspec.Struct):
 
 
 class Past(msgspec.Struct):
-    """What the next change has to go by, over all processes; ``ms`` altogether."""
+    """What the next change has to go by, over all processes: ``ms`` altogether, ``rest`` in ms."""
 
     n: int
     ms: float
     refused: int
     peak: int
+    rest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,9 @@ class Grant:
 _encode = msgspec.json.Encoder().encode
 
 
-def permits(account: str, ask: Ask, *, lease_ms: int, first: int, most: int, rate: float) -> Call:
+def permits(
+    account: str, ask: Ask, *, lease_ms: int, first: int, most: int, rate: float, grace_ms: int
+) -> Call:
     """Tells what came of an account's requests and asks how many may be in flight."""
     args: list[Argument] = [
         ask.holder,
@@ -100,6 +103,7 @@ def permits(account: str, ask: Ask, *, lease_ms: int, first: int, most: int, rat
         ask.unused,
         _encode(ask.news) if ask.news else b"",
         _encode(ask.change) if ask.change else b"",
+        grace_ms,
     ]
     return scripts.load("permits").call([keys.account_prefix(account)], args)
 

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from callspool_worker.ledger import LedgerUnavailable, account_calls
-from callspool_worker.permits.permits import LEASE_MS, Permits
+from callspool_worker.permits.permits import GRACE_MS, LEASE_MS, Permits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +79,7 @@ class Courier(threading.Thread):
             first=permits.first(name),
             most=permits.cap(name),
             rate=permits.rates[name],
+            grace_ms=GRACE_MS,
         )
 
 

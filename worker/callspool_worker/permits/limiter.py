@@ -43,8 +43,14 @@ CROWDED = 1.5
 BETTER, FORGETTING = 0.2, 1.0005
 """How fast the best response time follows better ones; by how much it grows in each window."""
 
-FIRST_HOLD, LONGEST_HOLD = 10.0, 300.0
+FIRST_HOLD, LONGEST_HOLD = 10.0, 600.0
 """Seconds that a limit which was refused is not tried again: the first time, and at most."""
+
+HOLD_A_REST = 60.0
+"""The same for each second of rest that the refusal cost."""
+
+GRACE = 0.05
+"""Seconds to wait after a refusal for the others of the same crowd; nothing begins meanwhile."""
 
 SHORTEST_WINDOW, LONGEST_WINDOW = 0.1, 10.0
 """Seconds between two changes of the limit; between them, the mean response time."""
@@ -77,13 +83,14 @@ class Window:
 
     ``answered``: how many were carried out, in ``seconds`` on average. ``refused``: how many of
     those begun since the last decrease were refused for being too many. ``in_flight``: how many
-    were at the same time, at most.
+    were at the same time, at most. ``rest``: seconds that the API wants nothing.
     """
 
     answered: int = 0
     seconds: float = 0.0
     refused: int = 0
     in_flight: int = 0
+    rest: float = 0.0
 
 
 def adjust(standing: Standing, window: Window, now: float, most: int = MOST) -> Standing:
@@ -114,13 +121,17 @@ def pause(standing: Standing) -> float:
 
 def _refused(standing: Standing, window: Window, now: float) -> Standing:
     too_many = min(standing.limit, window.in_flight or standing.limit)
+    carried = max(too_many - window.refused, too_many // 2)
     in_vain = 0 if window.answered else standing.in_vain + 1
-    fewer = replace(standing, limit=_less(too_many), searching=False, in_vain=in_vain)
+    limit = max(1, min(_less(too_many), carried))
+    fewer = replace(standing, limit=limit, searching=False, in_vain=in_vain)
     if in_vain > 1:
         return fewer  # it refuses whatever comes: that says nothing of how many would be too many
     was_tried_again = 0 < standing.ceiling <= too_many and now >= standing.held_until
-    hold = min(standing.hold * 2, LONGEST_HOLD) if was_tried_again else FIRST_HOLD
-    return replace(fewer, ceiling=too_many, hold=hold, held_until=now + hold)
+    hold = max(FIRST_HOLD, window.rest * HOLD_A_REST, standing.hold * 2 * was_tried_again)
+    hold = min(hold, LONGEST_HOLD)
+    ceiling = max(carried, limit) + 1
+    return replace(fewer, ceiling=ceiling, hold=hold, held_until=now + hold)
 
 
 def _raised(standing: Standing, now: float, most: int) -> Standing:
@@ -135,7 +146,8 @@ def _raised(standing: Standing, now: float, most: int) -> Standing:
     if limit >= standing.ceiling:
         # What was refused once is carried out now: the API takes more than it did.
         return replace(standing, limit=limit + 1, ceiling=0, hold=0.0)
-    return replace(standing, limit=limit + 1)
+    # Up to what was carried out before it is found again in larger steps.
+    return replace(standing, limit=limit + max(1, (standing.ceiling - 1 - limit) // 4))
 
 
 def _less(limit: int) -> int:

@@ -10,7 +10,7 @@ import msgspec
 
 from callspool_worker.ledger.account_calls import Change
 from callspool_worker.permits.account import FRESH, Account
-from callspool_worker.permits.limiter import INITIAL, MOST, Standing, Window, adjust, pause
+from callspool_worker.permits.limiter import GRACE, INITIAL, MOST, Standing, Window, adjust, pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -162,7 +162,7 @@ def _change(standing: Standing, grant: Grant, most: int) -> Change | None:
     past = grant.past
     assert past is not None
     mean = past.ms / past.n / 1000 if past.n else 0.0
-    window = Window(past.n, mean, past.refused, past.peak)
+    window = Window(past.n, mean, past.refused, past.peak, past.rest / 1000)
     after = adjust(standing, window, grant.at_ms / 1000, most)
     if after is standing:
         return None
@@ -171,5 +171,6 @@ def _change(standing: Standing, grant: Grant, most: int) -> Change | None:
     return Change(grant.version, after.limit, int(pause(after) * 1000), cuts, state)
 
 
+GRACE_MS = int(GRACE * 1000)
 LEASE_MS = int(2 * FRESH * 1000)
 """Milliseconds after which the permits of a process that does not ask any more are free."""

@@ -9,6 +9,7 @@
 --   after that many cuts; rest, ms; left, requests until reset, ms
 -- ARGV[11] a change of the limit, as JSON, or '': version, limit, pause until the next in ms, cuts,
 --   state
+-- ARGV[12] ms to wait after a refusal for others of the same crowd; nothing begins meanwhile
 -- Reply: {permits; limit; cuts; ms until something may begin, 0 for now; requests that may begin,
 --   -1 for as many as there are permits; version; state; what the next change has to go by, as
 --   JSON, or '' if none is due; ms of Redis' clock}
@@ -18,7 +19,7 @@ local MICROS = TIME[1] * 1000000 + TIME[2]
 local KEPT = 86400 -- seconds that an account is remembered which sends nothing
 local FEW = 10 -- as many times the limit, and requests left are counted
 local NAMES = { 'version', 'limit', 'cuts', 'next', 'n', 'ms', 'refused', 'peak', 'rest', 'full_at',
-  'left', 'reset' }
+  'left', 'reset', 'struck' }
 local f, known = {}, call('HMGET', P .. ':limit', 'state', 'in_force', unpack(NAMES))
 for i, name in ipairs(NAMES) do f[name] = tonumber(known[i + 2] or '0') end
 if f.limit == 0 then f.limit = tonumber(ARGV[6]) end
@@ -27,7 +28,7 @@ local state = known[1] or ''
 local function change(to)
   if to.version ~= f.version then return end
   f.version, f.limit, f.next, f.cuts = to.version + 1, to.limit, NOW + to.pause, to.cuts
-  f.n, f.ms, f.refused, f.peak, state = 0, 0, 0, 0, to.state
+  f.n, f.ms, f.refused, f.peak, f.struck, state = 0, 0, 0, 0, 0, to.state
 end
 
 -- Later answers of the same window of the API's may be read first.
@@ -39,7 +40,10 @@ end
 
 local function learn(news)
   f.n, f.ms = f.n + news.n, f.ms + news.ms
-  if news.cuts == f.cuts then f.refused = f.refused + news.refused end
+  if news.cuts == f.cuts and news.refused > 0 then
+    if f.refused == 0 then f.struck = NOW end
+    f.refused = f.refused + news.refused
+  end
   f.rest = math.max(f.rest, NOW + news.rest)
   if news.left >= 0 then count_down(news.left, news.reset) end
 end
@@ -91,13 +95,15 @@ local limit = math.min(f.limit, tonumber(ARGV[7]))
 local held, wishes = others()
 local permits = math.max(0, math.min(wanted, fair(limit, wishes), limit - held))
 local wait, begin = 0, -1
-if f.rest > NOW then
-  permits, wait = math.min(permits, busy), f.rest - NOW
+local decided_at = f.refused > 0 and f.struck + tonumber(ARGV[12]) or 0
+local closed_until = math.max(f.rest, decided_at)
+if closed_until > NOW then
+  permits, wait = math.min(permits, busy), closed_until - NOW
 end
 local new = math.max(0, permits - busy)
 if tonumber(ARGV[8]) > 0 then
   begin, wait = drawn(tonumber(ARGV[8]), new)
-  if f.rest > NOW then wait = math.max(wait, f.rest - NOW) end
+  wait = math.max(wait, closed_until - NOW)
 end
 if f.reset > NOW and f.left <= FEW * limit then
   f.left = f.left + tonumber(ARGV[9])
@@ -129,7 +135,9 @@ for i, name in ipairs(NAMES) do store(name, known[i + 2], string.format('%.0f', 
 if #new_fields > 0 then call('HSET', P .. ':limit', unpack(new_fields)) end
 keep(P .. ':limit')
 local window = ''
-if f.refused > 0 or (f.n > 0 and NOW >= f.next) then
-  window = cjson.encode({ n = f.n, ms = f.ms, refused = f.refused, peak = f.peak })
+if (f.refused > 0 and NOW >= decided_at) or (f.refused == 0 and f.n > 0 and NOW >= f.next) then
+  window = cjson.encode({
+    n = f.n, ms = f.ms, refused = f.refused, peak = f.peak, rest = math.max(0, f.rest - NOW),
+  })
 end
 return { permits, limit, f.cuts, wait, begin, f.version, state, window, NOW }
