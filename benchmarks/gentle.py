@@ -30,10 +30,11 @@ DOCUMENTS_A_REQUEST = 10
 @dataclass(frozen=True)
 class Measured:
     """After the warm-up, but ``first_refusals``: those before. ``share``: of what fits below the
-    limit. ``processor_seconds`` and ``megabytes``: of all worker processes, at the end.
+    limit. ``found``: the limit that was found. ``processor_seconds`` and ``megabytes``: of all worker processes, at the end.
     """
 
     limit: int
+    found: int
     seconds: float
     requests_a_second: float
     possible_a_second: float
@@ -83,11 +84,13 @@ def measure(options: argparse.Namespace) -> Measured:
                     time.sleep(0.05)
             time.sleep(options.seconds)
             used, megabytes = _used(workers.pid)
+            with server.client() as client:
+                found = Readings(client).limits()[0].limit
             requests = [line for line in sandbox.log_lines() if line["event"] == "request"]
         finally:
             workers.terminate()
             workers.wait()
-    return _judged(requests, options, used, megabytes)
+    return _judged(requests, options, found, used, megabytes)
 
 
 def _environment(folder: Path, redis: str, api: str, settings: list[str]) -> dict[str, str]:
@@ -127,7 +130,11 @@ def _used(parent: int) -> tuple[float, float]:
 
 
 def _judged(
-    requests: list[dict[str, Any]], options: argparse.Namespace, used: float, megabytes: float
+    requests: list[dict[str, Any]],
+    options: argparse.Namespace,
+    found: int,
+    used: float,
+    megabytes: float,
 ) -> Measured:
     spans = [(line, *_span(line)) for line in requests]
     first = min(begun for _, begun, _ in spans)
@@ -140,6 +147,7 @@ def _judged(
     refused = [span for span in spans if span[0]["status"] == 429]
     return Measured(
         limit=options.limit,
+        found=found,
         seconds=seconds,
         requests_a_second=round(rate, 1),
         possible_a_second=round(options.limit / pace, 1),

@@ -50,7 +50,7 @@ HOLD_A_REST = 60.0
 """The same for each second of rest that the refusal cost."""
 
 GRACE = 0.05
-"""Seconds to wait after a refusal for the others of the same crowd; nothing begins meanwhile."""
+"""Seconds to wait after a refusal for the next of the same crowd; nothing begins meanwhile."""
 
 SHORTEST_WINDOW, LONGEST_WINDOW = 0.1, 10.0
 """Seconds between two changes of the limit; between them, the mean response time."""

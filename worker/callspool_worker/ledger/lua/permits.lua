@@ -9,7 +9,7 @@
 --   after that many cuts; rest, ms; left, requests until reset, ms
 -- ARGV[11] a change of the limit, as JSON, or '': version, limit, pause until the next in ms, cuts,
 --   state
--- ARGV[12] ms to wait after a refusal for others of the same crowd; nothing begins meanwhile
+-- ARGV[12] ms to wait after a refusal for the next of the same crowd; nothing begins meanwhile
 -- Reply: {permits; limit; cuts; ms until something may begin, 0 for now; requests that may begin,
 --   -1 for as many as there are permits; version; state; what the next change has to go by, as
 --   JSON, or '' if none is due; ms of Redis' clock}
@@ -41,8 +41,7 @@ end
 local function learn(news)
   f.n, f.ms = f.n + news.n, f.ms + news.ms
   if news.cuts == f.cuts and news.refused > 0 then
-    if f.refused == 0 then f.struck = NOW end
-    f.refused = f.refused + news.refused
+    f.refused, f.struck = f.refused + news.refused, NOW
   end
   f.rest = math.max(f.rest, NOW + news.rest)
   if news.left >= 0 then count_down(news.left, news.reset) end
