@@ -79,6 +79,7 @@ class Readings:
     def metrics(self) -> Snapshot:
         """What the ledger counts, at one moment."""
         return self._run(read_metrics(self._partition))
+
     def limits(self) -> list[AccountLimit]:
         """How many requests each account may have in flight now, and has."""
         (names,) = self._ask(("SMEMBERS", f"{keys.prefix(self._partition)}:accounts"))
