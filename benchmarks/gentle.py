@@ -30,7 +30,8 @@ DOCUMENTS_A_REQUEST = 10
 @dataclass(frozen=True)
 class Measured:
     """After the warm-up, but ``first_refusals``: those before. ``share``: of what fits below the
-    limit. ``found``: the limit that was found. ``processor_seconds`` and ``megabytes``: of all worker processes, at the end.
+    limit. ``found``: the limit that was found. ``processor_seconds`` and ``megabytes``: of all
+    worker processes, at the end.
     """
 
     limit: int

@@ -36,8 +36,8 @@ org_handle = "sales.example"
 api_url = "https://unpod.ai"        # if it differs
 ```
 
-An account's own limits are called as the settings are: `max_in_flight = 20`, `max_rate = 5`; without
-them they are found ([limits](limits.md)).
+An account's own limits are called as the settings are: `max_in_flight = 20`, `max_rate = 5`.
+Without them they are found ([limits](limits.md)).
 
 What accounts share: one worker sends for all accounts that it knows, in turn, and a limit on one
 never holds back another. Documents of an account that no worker knows wait.

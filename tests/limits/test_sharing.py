@@ -10,6 +10,7 @@ import redis
 
 from callspool.ledger.readings import Readings
 from callspool_worker.ledger.account_calls import Ask, Change, Grant, News, granted, permits
+from callspool_worker.metrics.samples import samples_of
 from callspool_worker.permits.account import Account
 from tests.support.ledgers import LedgerUnderTest
 
@@ -169,3 +170,12 @@ def test_operators_see_the_limit_what_is_in_flight_and_how_long_an_account_rests
     Sharing(client, lease_ms=0).ask("b", busy=2)
     time.sleep(0.01)
     assert Readings(client).limits()[0].in_flight == 3
+
+
+def test_the_exporter_serves_limit_and_use_of_each_account(client: redis.Redis) -> None:
+    sharing = Sharing(client, most=20)
+    client.sadd("callspool:{0}:accounts", "default")
+    sharing.ask("a", busy=3)
+    samples = samples_of(Readings(client).metrics(), max_waiting=1)
+    assert samples["callspool_account_limit"] == {("default",): 4}
+    assert samples["callspool_account_in_flight"] == {("default",): 3}

@@ -19,7 +19,7 @@ from callspool_worker.accept import Reader, told
 from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
 from callspool_worker.leases import MARGIN, longest_stop
 from callspool_worker.ledger import Ledger, LedgerUnavailable, Limits
-from callspool_worker.permits import MOST_SENDERS, Courier, Crew, Permits
+from callspool_worker.permits import MOST_SENDERS, Courier, Permits, Senders
 from callspool_worker.persistence import GivenUp, Persistence
 from callspool_worker.pulse import Pulse, Reporter
 from callspool_worker.queues import ACCEPT, CODECS, SUBMIT
@@ -131,15 +131,15 @@ def run_worker(
             permits,
             how=delivering(settings, incarnation),
         )
-        crew = Crew(permits, pulse.working(submitter.work), least=threads)
-        courier = Courier(ledger, permits, incarnation, crew.fill)
+        senders = Senders(permits, pulse.working(submitter.work), least=threads)
+        courier = Courier(ledger, permits, incarnation, senders.fill)
         courier.start()
         stack.callback(courier.stop)
         broker = StreamsBroker(client, codecs=CODECS, recorded_elsewhere=(keys.REQUESTS,))
         stack.callback(broker.close)
         declare_accept(broker, ledger, settings, persistence, submitter, pulse)
         dramatiq.actor(broker=broker, queue_name=keys.WAKEUPS, actor_name=SUBMIT, priority=10)(
-            crew.wake
+            senders.wake
         )
         sweeper = Sweeper(
             ledger,
@@ -159,12 +159,12 @@ def run_worker(
         tell(events.Ready(incarnation=incarnation, process=os.getpid()))
         ready()
         if report is not None:
-            reporter = Reporter(partial(pulse.take, sweeper, unpod), report)
+            reporter = Reporter(partial(pulse.take, sweeper, unpod, permits), report)
             reporter.start()
             stack.callback(reporter.stop)
         stop.wait()
         worker.stop(timeout=int((2 * settings.request_timeout + MARGIN) * 1000))
-        crew.join(longest_stop(settings.request_timeout))
+        senders.join(longest_stop(settings.request_timeout))
 
 
 def _create(

@@ -35,6 +35,17 @@ class Connected(Protocol):
         """Idle ones, and those in use."""
 
 
+class Permitted(Protocol):
+    """What of the permits is told."""
+
+    @property
+    def most(self) -> int:
+        """Threads that may send."""
+
+    def limits(self) -> dict[str, float]:
+        """Account → its limit, over all workers, as this process was told last."""
+
+
 class Pulse:
     """Counts what the threads of this process do. Safe among threads."""
 
@@ -81,14 +92,15 @@ class Pulse:
         with self._lock:
             self._accepted += 1
 
-    def take(self, sweeping: Sweeping, connected: Connected) -> Vitals:
+    def take(self, sweeping: Sweeping, connected: Connected, permitted: Permitted) -> Vitals:
         """The vital signs at this moment."""
         sweep_age, wedged_for = sweeping.ages()
         idle, busy = connected.connections()
         usage = resource.getrusage(resource.RUSAGE_SELF)
         with self._lock:
             return Vitals(
-                threads=self._threads,
+                threads=self._threads + permitted.most,
+                limits=permitted.limits(),
                 busy_threads=self._busy,
                 in_flight=dict(self._in_flight),
                 connections_idle=idle,

@@ -50,9 +50,9 @@ def samples_of(snapshot: Snapshot, max_waiting: int) -> dict[str, Values]:
         "callspool_max_waiting_documents": {(): max_waiting},
     }
     samples |= _documents(counts)
-    samples |= _limits(snapshot, accounts)
     samples |= _ages(snapshot, accounts, list(counts))
     samples |= _histograms(snapshot, accounts, list(counts))
+    samples |= _limits(snapshot, accounts)
     if snapshot.server is not None:
         samples |= _redis(snapshot.server)
     return samples
@@ -128,18 +128,6 @@ def _parked(snapshot: Snapshot, accounts: Accounts) -> Values:
     return dict(found)
 
 
-def _limits(snapshot: Snapshot, accounts: Accounts) -> dict[str, Values]:
-    limits: Counter[tuple[str, ...]] = Counter()
-    in_flight: Counter[tuple[str, ...]] = Counter()
-    for account, of in snapshot.limits.items():
-        limits[accounts.label(account),] += of.limit
-        in_flight[accounts.label(account),] += of.in_flight
-    return {
-        "callspool_account_limit": dict(limits),
-        "callspool_account_in_flight": dict(in_flight),
-    }
-
-
 def _ages(snapshot: Snapshot, accounts: Accounts, shown: list[str]) -> dict[str, Values]:
     found: dict[str, Values] = {}
     for what in ("waiting", "in_doubt", "sending"):
@@ -147,6 +135,16 @@ def _ages(snapshot: Snapshot, accounts: Accounts, shown: list[str]) -> dict[str,
         found[f"callspool_oldest_{what}_seconds"] = _longest(ages, accounts, shown)
     found["callspool_throttled_seconds"] = _longest(snapshot.throttled, accounts, shown)
     return found
+
+
+def _limits(snapshot: Snapshot, accounts: Accounts) -> dict[str, Values]:
+    most: Counter[tuple[str, ...]] = Counter()
+    used: Counter[tuple[str, ...]] = Counter()
+    for each in snapshot.limits.values():
+        label = (accounts.label(each.account),)
+        most[label] += each.limit
+        used[label] += each.in_flight
+    return {"callspool_account_limit": dict(most), "callspool_account_in_flight": dict(used)}
 
 
 def _longest(seconds: dict[str, float], accounts: Accounts, shown: list[str]) -> Values:

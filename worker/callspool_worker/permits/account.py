@@ -40,6 +40,7 @@ class Account:
     hope: int = 0
     begin: int | None = None
     cuts: int = 0
+    limit: int = 0
     news: News = field(default_factory=News)
     change: Change | None = None
     seconds: float = 0.0
@@ -132,7 +133,7 @@ class Account:
     def got(self, grant: Grant, now: float) -> None:
         """The answer to an ask."""
         is_more = grant.permits > self.permits
-        self.permits, self.asked_at = grant.permits, now
+        self.permits, self.limit, self.asked_at = grant.permits, grant.limit, now
         self.begin = grant.begin if grant.begin >= 0 else None
         if grant.cuts != self.cuts:
             self.cuts = grant.cuts

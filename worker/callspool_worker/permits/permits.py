@@ -115,6 +115,12 @@ class Permits:
         with self.changed:
             self._accounts[name].give_back()
 
+    def limits(self) -> dict[str, float]:
+        """Account → its limit, over all workers, as this process was told last."""
+        with self.changed:
+            known = self._accounts.values()
+            return {each.name: float(each.limit) for each in known if each.limit}
+
     def slowest(self) -> float:
         """The longest mean response time of an account, in seconds."""
         return max((account.seconds for account in self._accounts.values()), default=0.0)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from callspool import keys
-from callspool.ledger.metrics.snapshot import AccountLimit, Server, Snapshot, snapshot_of
+from callspool.ledger.account_limits import read_limits
+from callspool.ledger.metrics.snapshot import Server, Snapshot, snapshot_of
 from callspool.scripts import load
 
 if TYPE_CHECKING:
     from callspool.ledger.driving import Reading
-    from callspool.scripts import Call, Command, Reply
+    from callspool.scripts import Call, Command
 
 MOST_SPACES = 200
 """Spaces in doubt whose oldest batches are looked at, those that are read back next first."""
@@ -36,29 +37,13 @@ def read_metrics(partition: int) -> Reading[Snapshot]:
     accounts = sorted(account for account, name in found.counts if name == "accepted")[
         :MOST_ACCOUNTS
     ]
-    if accounts:
-        replies = yield [command for name in accounts for command in _limit_commands(name)]
-        _add_limits(found, accounts, replies)
+    # What accounts share across partitions lies in slots of its own.
+    for limit in (yield from read_limits(accounts)) if accounts else ():
+        found.limits[limit.account] = limit
+        if limit.rests_seconds > 0:
+            known = found.throttled.get(limit.account, 0.0)
+            found.throttled[limit.account] = max(limit.rests_seconds, known)
     return found
-
-
-def _limit_commands(account: str) -> list[Command]:
-    base = f"callspool:{{account-{account}}}"
-    return [("HMGET", f"{base}:limit", "in_force", "rest"), ("HVALS", f"{base}:holders")]
-
-
-def _add_limits(found: Snapshot, accounts: list[str], replies: list[Reply]) -> None:
-    """What accounts share across partitions: how many requests they may have in flight."""
-    for place, account in enumerate(accounts):
-        limit, holders = replies[2 * place : 2 * place + 2]
-        if not isinstance(limit, list) or limit[0] is None or not isinstance(holders, list):
-            continue
-        held = [[int(number) for number in each.split()] for each in holders]
-        in_flight = sum(busy for _, busy, _, till in held if till >= found.now_ms)
-        found.limits[account] = AccountLimit(int(limit[0]), in_flight)
-        rest = (int(limit[1] or 0) - found.now_ms) / 1000
-        if rest > 0:
-            found.throttled[account] = max(rest, found.throttled.get(account, 0.0))
 
 
 def _server_of(info: object) -> Server | None:

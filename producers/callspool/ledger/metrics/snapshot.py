@@ -14,6 +14,8 @@ from callspool.ledger.selector import Selector
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from callspool.ledger.account_limits import AccountLimit
+
 
 class Server(NamedTuple):
     """What Redis says of itself; ``memory_limit`` 0 is none."""
@@ -24,13 +26,6 @@ class Server(NamedTuple):
     uptime: int
     is_persistent: bool
     """The append-only file is on, and its last write went well."""
-
-
-class AccountLimit(NamedTuple):
-    """Requests that an account may have in flight, and has."""
-
-    limit: int
-    in_flight: int
 
 
 class _Rest(msgspec.Struct):

@@ -46,7 +46,7 @@ def useful(threads: int, seconds: float, busy: float, least: int) -> int:
     return threads if busy > BUSY else min(wanted, 2 * threads)
 
 
-class Crew:
+class Senders:
     """Begins ``work`` in a thread of its own for each reservation. ``least``: threads there may be
     however fast the API answers.
     """
