@@ -29,7 +29,8 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``capacity``: as many at a time as take ``latency`` seconds; with more, all take longer. 0: any
     number. ``jitter``: share of the latency by which answers differ; above 1 they are erratic: many
     come soon, few very late. ``refusing``: from when until
-    when it refuses everything. ``retry_after``: seconds for which it asks when it refuses.
+    when it refuses everything; ``stray``: the share that it refuses at any time. ``retry_after``:
+    seconds for which it asks when it refuses.
     """
 
     latency: float
@@ -37,6 +38,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     capacity: int = 0
     jitter: float = 0.0
     retry_after: float = 0.0
+    stray: float = 0.0
     refusing: tuple[float, float] = (0.0, 0.0)
     changes: list[Change] = []
 
@@ -132,6 +134,7 @@ class World:
             limit, latency = self.server.at(self._now)
             begin, end = self.server.refusing
             refuses = begin <= self._now < end or bool(limit and self._served >= limit)
+            refuses = refuses or self._chance.random() < self.server.stray
             crowd = (
                 max(1.0, (self._served + 1) / self.server.capacity) if self.server.capacity else 1
             )

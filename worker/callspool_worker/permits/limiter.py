@@ -49,6 +49,9 @@ FIRST_HOLD, LONGEST_HOLD = 10.0, 600.0
 HOLD_A_REST = 60.0
 """The same for each second of rest that the refusal cost."""
 
+STRAYS = 2
+"""Refusals below what had been carried out, from which on they say nothing of how many may be."""
+
 GRACE = 0.05
 """Seconds to wait after a refusal for the next of the same crowd; nothing begins meanwhile."""
 
@@ -63,7 +66,8 @@ class Standing:
     ``mean`` and ``deviation`` of the response time and its ``best``, in seconds (0: unknown).
     ``searching``: nothing was ever refused. ``ceiling``: a limit at which the API refused, 0 for
     none; it is kept below until ``held_until`` (seconds of the clock that `adjust` is given), for
-    ``hold`` seconds. ``in_vain``: changes in a row since anything was carried out.
+    ``hold`` seconds. ``in_vain``: changes in a row since anything was carried out. ``strays``:
+    refusals in a row, of a few, below what had been carried out.
     """
 
     limit: int = INITIAL
@@ -75,6 +79,7 @@ class Standing:
     hold: float = 0.0
     held_until: float = 0.0
     in_vain: int = 0
+    strays: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +132,22 @@ def _refused(standing: Standing, window: Window, now: float) -> Standing:
     fewer = replace(standing, limit=limit, searching=False, in_vain=in_vain)
     if in_vain > 1:
         return fewer  # it refuses whatever comes: that says nothing of how many would be too many
+    strays = _strays(standing, window, too_many, now)
+    if strays > STRAYS:
+        # It refuses some whatever their number: then additive increase finds what is worth it.
+        return replace(fewer, strays=strays, ceiling=0, hold=0.0, held_until=now + FIRST_HOLD)
     was_tried_again = 0 < standing.ceiling <= too_many and now >= standing.held_until
     hold = max(FIRST_HOLD, window.rest * HOLD_A_REST, standing.hold * 2 * was_tried_again)
     hold = min(hold, LONGEST_HOLD)
     ceiling = max(carried, limit) + 1
-    return replace(fewer, ceiling=ceiling, hold=hold, held_until=now + hold)
+    return replace(fewer, ceiling=ceiling, hold=hold, held_until=now + hold, strays=strays)
+
+
+def _strays(standing: Standing, window: Window, too_many: int, now: float) -> int:
+    if now >= standing.held_until or window.refused > max(1, too_many // 10):
+        return 0
+    is_below = too_many < standing.ceiling or standing.strays > STRAYS
+    return standing.strays + is_below
 
 
 def _raised(standing: Standing, now: float, most: int) -> Standing:
