@@ -134,7 +134,8 @@ class World:
             limit, latency = self.server.at(self._now)
             begin, end = self.server.refusing
             refuses = begin <= self._now < end or bool(limit and self._served >= limit)
-            refuses = refuses or self._chance.random() < self.server.stray
+            if self.server.stray and self._chance.random() < self.server.stray:
+                refuses = True
             crowd = (
                 max(1.0, (self._served + 1) / self.server.capacity) if self.server.capacity else 1
             )
