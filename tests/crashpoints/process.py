@@ -21,6 +21,7 @@ from callspool_worker import app
 from callspool_worker.api import now
 from callspool_worker.ledger import LedgerUnavailable
 from callspool_worker.persistence import Persistence
+from callspool_worker.pulse import Pulse
 from callspool_worker.queues import CODECS, SUBMIT
 from callspool_worker.reconcile import Prover
 from callspool_worker.recording import Recorder
@@ -83,7 +84,9 @@ class WorkerProcess:
             recorded_elsewhere=(keys.REQUESTS,),
             patience=Patience(claim_after=CLAIM_AFTER),
         )
-        app.declare_accept(self._broker, self._ledger, settings, persistence, submitter)
+        app.declare_accept(
+            self._broker, self._ledger, settings, persistence, submitter, Pulse(threads=2)
+        )
         dramatiq.actor(broker=self._broker, queue_name=keys.WAKEUPS, actor_name=SUBMIT)(
             submitter.run
         )
