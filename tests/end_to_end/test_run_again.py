@@ -47,6 +47,7 @@ def test_documents_that_were_refused_are_sent_by_the_next_run(tmp_path: Path, se
 
 def test_a_run_tries_again_what_an_earlier_one_found_parked(tmp_path: Path, serve: Serve):
     api, env = serve('[[faults]]\nname = "status"\nstatus = 401\ntimes = 2\n')
+    env["CALLSPOOL_MAX_IN_FLIGHT"] = "1"
     cli.write_contacts(tmp_path / "contacts.csv", 300)
     code, documents = run(env, tmp_path, "--processes", "1", "--threads", "2")
     assert (code, documents["waiting"]) == (1, 300)
