@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Ending:
     """An attempt with its answer's labels. ``seconds``: how long the request took.
 
-    ``why``: how the answer failed to come, in a word, if it did.
+    ``why``: how the answer failed to come, in a word, if it did. ``rests``: seconds for which its
+    account sends nothing more because of it.
     """
 
     taken: Taken
@@ -26,6 +27,7 @@ class Ending:
     code: str
     seconds: float
     why: str = ""
+    rests: float = 0.0
 
     def recorded_by(
         self, step: Call, decision: str, *, rests: float = 0.0, run_id: str | None = None
@@ -62,7 +64,7 @@ class Ending:
             documents=documents,
             seconds=round(self.seconds, 4),
             tries=taken.tries,
-            rests=round(rests, 3),
+            rests=round(rests or self.rests, 3),
             run_id=run_shown(run_id),
             created=created,
             twice=twice,

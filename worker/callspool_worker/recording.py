@@ -74,7 +74,7 @@ class Recorder:
             return [self.give_back(taken)]
         outcome, code = label(answer, decision)
         why = "" if isinstance(answer, Answered) else answer.kind
-        over = Ending(taken, outcome, code, seconds, why)
+        over = Ending(taken, outcome, code, seconds, why, rests)
         match decision:
             case Created(run_id, task_ids):
                 step = calls.created(self._partition, taken, run_id, task_ids, code)
@@ -93,7 +93,7 @@ class Recorder:
                 steps = self._park(over, level, detail)
             case Throttle():
                 step = self._back(over, 0, 0.0, "the API asked to slow down")
-                steps = [over.recorded_by(step, "throttled", rests=rests)]
+                steps = [over.recorded_by(step, "throttled")]
         return [*steps, *self._reopen(taken, decision)]
 
     def rest(self, taken: Taken, seconds: float) -> list[Call]:
@@ -103,9 +103,6 @@ class Recorder:
         """
         if not seconds:
             return []
-        _log.info(
-            "account %s rests for %.1f s: the API is to be spared", taken.lane.account, seconds
-        )
         delay = _ms(backoff.delay(1, seconds))
         return [calls.throttle(self._partition, taken.lane.account, delay)]
 

@@ -104,9 +104,7 @@ class _Standing:
 
     @classmethod
     def of(cls, readings: Readings) -> Self:
-        return cls(
-            readings.summary(), readings.reasons(), readings.lonely(), readings.limits()
-        )
+        return cls(readings.summary(), readings.reasons(), readings.lonely(), readings.limits())
 
     def lines(self) -> list[str]:
         return [*lines_of(self.summary, self._reasons, self._limits), *self._advice]
