@@ -174,7 +174,7 @@ def test_operators_see_the_limit_what_is_in_flight_and_how_long_an_account_rests
 
 def test_the_exporter_serves_limit_and_use_of_each_account(client: redis.Redis) -> None:
     sharing = Sharing(client, most=20)
-    client.sadd("callspool:{0}:accounts", "default")
+    client.hset("callspool:{0}:counts", "default|accepted", 1)
     sharing.ask("a", busy=3)
     samples = samples_of(Readings(client).metrics(), max_waiting=1)
     assert samples["callspool_account_limit"] == {("default",): 4}

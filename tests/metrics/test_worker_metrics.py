@@ -131,6 +131,13 @@ class Still:
     def connections(self) -> tuple[int, int]:
         return 3, 1
 
+    @property
+    def most(self) -> int:
+        return 8
+
+    def limits(self) -> dict[str, float]:
+        return {"default": 20.0}
+
 
 def test_a_process_counts_what_its_threads_do():
     pulse, begun, may_end = Pulse(4), threading.Barrier(3), threading.Event()
@@ -147,14 +154,15 @@ def test_a_process_counts_what_its_threads_do():
     for thread in busy:
         thread.start()
     begun.wait(10)
-    during = pulse.take(Still(), Still())
+    during = pulse.take(Still(), Still(), Still())
     may_end.set()
     for thread in busy:
         thread.join()
-    after = pulse.take(Still(), Still())
+    after = pulse.take(Still(), Still(), Still())
     assert (during.busy_threads, during.in_flight) == (2, {"default": 1, "sales": 1})
     assert (after.busy_threads, after.in_flight) == (0, {"default": 0, "sales": 0})
-    assert (after.messages_accepted, after.threads, after.connections_busy) == (2, 4, 1)
+    assert (after.messages_accepted, after.threads, after.connections_busy) == (2, 12, 1)
+    assert after.limits == {"default": 20.0}
     assert after.memory_bytes > 10_000_000
     assert after.open_fds > 3
     assert after.cpu_seconds > 0
@@ -170,13 +178,13 @@ def test_a_process_tells_it_at_once_and_again():
             twice.set()
 
     pulse = Pulse(4)
-    reporter = Reporter(lambda: pulse.take(Still(), Still()), tell)
+    reporter = Reporter(lambda: pulse.take(Still(), Still(), Still()), tell)
     reporter.start()
     assert twice.wait(20)
     reporter.stop()
     read = read_vitals(told[0])
     assert read is not None
-    assert read.threads == 4
+    assert read.threads == 12
 
 
 def test_a_port_that_is_taken_stops_the_worker_before_it_begins(tmp_path: Path, redis_url: str):
