@@ -62,6 +62,13 @@ DEFINITIONS = (
         "Age of the batch that waits longest, 0 if none does.",
     ),
     Definition(
+        "callspool_oldest_ready_seconds",
+        "gauge",
+        _ACCOUNT,
+        "How long the next batches have waited that may be sent: neither paused, parked, backing"
+        " off nor throttled; 0 if there are none.",
+    ),
+    Definition(
         "callspool_oldest_in_doubt_seconds",
         "gauge",
         _ACCOUNT,

@@ -130,7 +130,7 @@ def _parked(snapshot: Snapshot, accounts: Accounts) -> Values:
 
 def _ages(snapshot: Snapshot, accounts: Accounts, shown: list[str]) -> dict[str, Values]:
     found: dict[str, Values] = {}
-    for what in ("waiting", "in_doubt", "sending"):
+    for what in ("waiting", "ready", "in_doubt", "sending"):
         ages = {account: age for (of, account), age in snapshot.oldest.items() if of == what}
         found[f"callspool_oldest_{what}_seconds"] = _longest(ages, accounts, shown)
     found["callspool_throttled_seconds"] = _longest(snapshot.throttled, accounts, shown)

@@ -11,6 +11,7 @@ local TIME = call('TIME')
 local NOW = TIME[1] * 1000 + math.floor(TIME[2] / 1000)
 local MOST_SPACES, SILENT_MS = tonumber(ARGV[1]), tonumber(ARGV[2])
 local DOUBTS_A_SPACE = 5 -- the oldest; those that no look can prove take turns, so not the first alone
+local LANES_AN_ACCOUNT = 20
 
 local function pairs_of(flat)
   local at = -1
@@ -93,6 +94,27 @@ local function state_of(account, space, campaign)
     return 'paused'
   end
   return (is_closed[account] or is_closed[account .. '\31' .. space]) and 'parked' or 'open'
+end
+
+-- Since when the lane has had something that may be sent; nil if it has to wait.
+local function lane_ready(lane)
+  local f = call('HMGET', P .. ':l' .. lane, 'account', 'space', 'campaign', 'freed')
+  if not f[1] or state_of(f[1], f[2], f[3]) ~= 'open' or is_paused['lane=' .. lane] then return nil end
+  if call('HEXISTS', P .. ':gates', 'lane:' .. lane) == 1 then return nil end
+  local batch = call('LINDEX', P .. ':q' .. lane, 0)
+  local since = batch and tonumber(call('HGET', P .. ':b' .. batch, 'ready') or '')
+  return since and math.max(since, tonumber(f[4] or '0'))
+end
+
+-- Lanes take turns, so that those whose turn is next tell how long any of them waits.
+local function ready_since()
+  local ages = {}
+  for _, account in ipairs(call('SMEMBERS', P .. ':accounts')) do
+    local rests = tonumber(call('HGET', P .. ':throttled', account) or '0') > NOW
+    local lanes = rests and {} or call('LRANGE', P .. ':ring:' .. account, 0, LANES_AN_ACCOUNT - 1)
+    for _, lane in ipairs(lanes) do oldest_first(ages, account, lane_ready(lane)) end
+  end
+  return ages
 end
 
 local function parts_of(scope)
@@ -181,8 +203,8 @@ local alive = workers()
 return {
   tostring(NOW), counts, call('HGETALL', P .. ':submissions'), call('HGETALL', P .. ':timings'),
   cjson.encode({
-    waiting = waiting_since(), in_doubt = in_doubt_since(), sending = sending_since(),
-    throttled = throttled_till(), lanes = lanes(counts), parked = parked,
+    waiting = waiting_since(), ready = ready_since(), in_doubt = in_doubt_since(),
+    sending = sending_since(), throttled = throttled_till(), lanes = lanes(counts), parked = parked,
     pauses = #pauses > 0 and pauses or nil, workers = #alive > 0 and alive or nil,
     spooled = call('XLEN', P .. ':requests'), oldest_spooled = oldest_spooled(),
     unreadable = call('XLEN', P .. ':requests:dead'), due = tonumber(due[2] or 0),

@@ -4,6 +4,7 @@
 --   s d                 a state letter and a digest a document
 --   a x soonest         runs `place:ms,` of acceptance (after o) and expiry; the soonest expiry
 --   phase               open, queued, resting, sending, doubt, buried, done
+--   ready               queued: since when it could be sent
 --   attempt taken taker the last attempt, when it began, and who holds it
 --   probe               `attempt:gate` of the last attempt that tried a closed gate
 --   seal                digest of all digests: an answer names it, and never meets another batch
@@ -105,7 +106,7 @@ local function close_if_settled(batch)
   if string.find(batch.s, UNSETTLED) then return false end
   call('UNLINK', payload_key(batch.id))
   call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'due',
-    'taker', 'probe', 'proved', 'marked', 'traces')
+    'taker', 'probe', 'proved', 'marked', 'traces', 'ready')
   call('HSET', batch_key(batch.id), 'phase', 'done', 'settled', NOW)
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   forget_empty_lane(batch.lane)
@@ -122,7 +123,7 @@ end
 -- Puts a batch with waiting documents into its lane, at the head or at the end.
 local function enqueue(batch, at_head)
   call(at_head and 'LPUSH' or 'RPUSH', queue_key(batch.lane), batch.id)
-  call('HSET', batch_key(batch.id), 'phase', 'queued')
+  call('HSET', batch_key(batch.id), 'phase', 'queued', 'ready', NOW)
   join_ring(batch.lane, batch.account)
 end
 

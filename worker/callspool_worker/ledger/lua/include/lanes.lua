@@ -111,6 +111,7 @@ local function unpark(gate, limit)
   for _, lane in ipairs(call('SPOP', P .. ':parked:' .. gate, limit)) do
     local account = call('HGET', lane_key(lane), 'account')
     if account then
+      call('HSET', lane_key(lane), 'freed', NOW)
       join_ring(lane, account)
       ready = ready + call('LLEN', queue_key(lane))
     end

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+import redis
+
+from callspool.ledger.readings import Readings
+from callspool.ledger.selector import Selector
+from callspool_worker.ledger import Limits, calls
+from callspool_worker.steering import Steering
+from tests.support.ledgers import LANE, LedgerUnderTest, group
+
+OTHER = LANE._replace(account="other")
+
+
+@pytest.fixture
+def under(client: redis.Redis) -> LedgerUnderTest:
+    return LedgerUnderTest(client, batch_size=2, linger_ms=0)
+
+
+def ready(under: LedgerUnderTest) -> dict[str, float]:
+    """Account → how long the oldest batch has waited that may be sent."""
+    oldest = Readings(under.client).metrics().oldest
+    return {account: age for (what, account), age in oldest.items() if what == "ready"}
+
+
+def test_what_may_be_sent_grows_older_until_it_is_taken(under: LedgerUnderTest):
+    under.accept(group(["a", "b"]))
+    time.sleep(0.05)
+    assert 0.05 <= ready(under)["default"] < 5
+    assert under.ledger.take("me", ["default"])
+    assert ready(under) == {}
+
+
+def test_what_an_operator_pauses_is_not_ready_and_begins_anew_when_it_may_go_on(
+    under: LedgerUnderTest,
+):
+    steer = Steering(under.client, "ann@desk")
+    under.accept(group(["a", "b"]))
+    under.accept(group(["c", "d"], OTHER))
+    steer.pause(Selector(account="default"))
+    assert ready(under).keys() == {"other"}
+    assert not under.ledger.take("me", ["default"])
+    time.sleep(0.3)
+    steer.resume(Selector(account="default"))
+    assert ready(under)["default"] < 0.3 < ready(under)["other"]
+
+
+def test_what_workers_parked_is_not_ready(under: LedgerUnderTest):
+    under.accept(group(["a", "b"]))
+    under.accept(group(["c", "d"], OTHER))
+    park = calls.park(0, Limits(), "account:default", reason="Invalid token.", code="401")
+    under.ledger.run([park])
+    assert ready(under).keys() == {"other"}
+
+
+def test_an_account_that_rests_has_nothing_ready(under: LedgerUnderTest):
+    under.accept(group(["a", "b"]))
+    under.ledger.run([calls.throttle(0, "default", 60_000)])
+    assert ready(under) == {}
