@@ -1,0 +1,76 @@
+"""Alerts about single documents: in doubt, stuck, sent without proof, twice, or missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grafana.alerting.config import duration
+from grafana.alerting.promql import increase, ledger
+from grafana.alerting.rule import Alert, Group
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from grafana.alerting.config import Config
+
+
+def group(config: Config) -> Group:
+    """What the two promises rest on: nobody twice, nobody lost."""
+    return Group("callspool-documents", [*_stuck(config), *_broken_promises(config)])
+
+
+def _stuck(config: Config) -> Iterator[Alert]:
+    doubts = 'callspool_documents{state="in_doubt"}'
+    yield Alert(
+        alert="CallspoolDoubtsNotShrinking",
+        expr=f"{ledger(doubts)} >= {ledger(f'{doubts} offset {duration(config.growth)}')}\n"
+        f"and on (job, account)\n  {ledger('callspool_oldest_in_doubt_seconds')}"
+        f" > {config.oldest_in_doubt:g}",
+        severity="ticket",
+        hold=config.hold,
+        summary="{{ $value }} documents of {{ $labels.account }} stay in doubt",
+        description="They may have been created, and reading back does not prove it. They are not "
+        "sent again until somebody decides: `callspool doubts list --held`.",
+    )
+    yield Alert(
+        alert="CallspoolSendingStuck",
+        expr=f"{ledger('callspool_oldest_sending_seconds')} > {config.oldest_sending:g}",
+        severity="ticket",
+        hold=config.hold,
+        summary="A batch of {{ $labels.account }} was taken {{ $value | humanizeDuration }} ago, "
+        "and nobody knows what came of it",
+        description="Its lease is long over, and no sweep has put it in doubt: the workers' sweeps "
+        "do not run.",
+    )
+
+
+def _broken_promises(config: Config) -> Iterator[Alert]:
+    resent = increase("callspool_unproven_resends_total", config.counted)
+    yield Alert(
+        alert="CallspoolUnprovenResends",
+        expr=f"{resent} > 0",
+        severity="ticket",
+        hold=0,
+        summary="Documents of {{ $labels.account }} were sent again without proof",
+        description="These people may be called twice. CALLSPOOL_ON_DOUBT=resend says so, or "
+        "an operator did it: `callspool journal`.",
+    )
+    yield Alert(
+        alert="CallspoolCreatedTwice",
+        expr=f"{increase('callspool_created_twice_total', config.counted)} > 0",
+        severity="page",
+        hold=0,
+        summary="Documents of {{ $labels.account }} were created twice: people are called twice",
+        description="Two attempts created the same document. Pause the account, and find out why "
+        "before anything else is sent.",
+    )
+    unaccounted = ledger("abs(callspool_unaccounted_documents)")
+    yield Alert(
+        alert="CallspoolPossibleLoss",
+        expr=f"{unaccounted} > 0",
+        severity="page",
+        hold=config.hold_brief,
+        summary="{{ $value }} accepted documents of {{ $labels.account }} are in no state",
+        description="accepted = waiting + sending + in_doubt + created + dead + cancelled + "
+        "expired does not hold: the ledger was damaged or edited, or has a bug.",
+    )

@@ -1,0 +1,125 @@
+"""Alerts about what the ledger needs: exporters, workers, Redis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grafana.alerting.config import duration
+from grafana.alerting.promql import ledger
+from grafana.alerting.rule import Alert, Group
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from grafana.alerting.config import Config
+
+
+def group(config: Config) -> Group:
+    """What has to be there before anything else can be told."""
+    return Group(
+        "callspool-installation",
+        [_exporter(config), *_workers(config), _sweep(config), *_redis(config)],
+    )
+
+
+def _exporter(config: Config) -> Alert:
+    up = f'up{{job="{config.exporter_job}"}}'
+    return Alert(
+        alert="CallspoolExporterGone",
+        expr=f"max by (job) ({up}) == 0\nor\nabsent({up})",
+        severity="page",
+        hold=config.hold_brief,
+        summary="No exporter of {{ $labels.job }} answers: nobody sees whether calls go out",
+        description="Every other alert is blind meanwhile; calls may go out as ever.",
+    )
+
+
+def _workers(config: Config) -> Iterator[Alert]:
+    gone = f"{ledger('callspool_workers', 'job')} == 0"
+    at_work = 'callspool_documents{state=~"waiting|sending|in_doubt"}'
+    work = (
+        f"({ledger(at_work, 'job')} > 0 or on (job) "
+        f"{ledger('callspool_spooled_messages', 'job')} > 0)"
+    )
+    everything = 'callspool_paused{level="all"}'
+    everything_paused = f"{ledger(everything, 'job')} > 0"
+    yield Alert(
+        alert="CallspoolWorkersGone",
+        expr=f"{gone}\nand on (job)\n  {work}\nunless on (job)\n  {everything_paused}",
+        severity="page",
+        hold=config.hold_brief,
+        summary="No worker is alive, and there is work",
+        description="Nothing is accepted, sent or proven. Nothing is lost either.",
+    )
+    yield Alert(
+        alert="CallspoolWorkersGone",
+        expr=f"{gone}\nunless on (job)\n  {work}\nunless on (job)\n  {everything_paused}",
+        severity="ticket",
+        hold=config.hold_patient,
+        summary="No worker is alive; nothing waits for one yet",
+        description="What is enqueued now is not called until a worker runs again.",
+    )
+    restarts = (
+        f"max by (job, instance) (increase(callspool_worker_restarts_total"
+        f"[{duration(config.restarts_window)}]))"
+    )
+    yield Alert(
+        alert="CallspoolWorkersRestarting",
+        expr=f"{restarts} > {config.restarts}",
+        severity="ticket",
+        hold=0,
+        summary="Workers of {{ $labels.instance }} end and are started again and again",
+        description="What was being sent is in doubt each time, and read back. The worker's log "
+        "tells why it ended; memory limits are the usual reason.",
+    )
+
+
+def _sweep(config: Config) -> Alert:
+    return Alert(
+        alert="CallspoolSweepLag",
+        expr=f"{ledger('callspool_sweep_lag_seconds', 'job')} > {config.sweep_lag:g}\n"
+        f"and on (job)\n  {ledger('callspool_workers', 'job')} > 0",
+        severity="page",
+        hold=config.hold_brief,
+        summary="What was due {{ $value | humanizeDuration }} ago has not been looked at",
+        description="Workers live, but none sweeps: retries, lanes that are not full, probes and "
+        "leases stand still.",
+    )
+
+
+def _redis(config: Config) -> Iterator[Alert]:
+    yield Alert(
+        alert="CallspoolRedisAway",
+        expr=f"{ledger('callspool_redis_up', 'job')} == 0",
+        severity="page",
+        hold=config.hold_brief,
+        summary="Redis does not answer: nothing is enqueued, nothing is sent",
+        description="Producers get QueueUnavailable. Workers wait, and go on when it is back; what "
+        "they sent meanwhile is read back first.",
+    )
+    limit = ledger("callspool_redis_memory_limit_bytes", "job")
+    share = f"{ledger('callspool_redis_memory_bytes', 'job')}\n  / on (job)\n({limit} > 0)"
+    yield Alert(
+        alert="CallspoolRedisMemory",
+        expr=f"{share} > {config.memory_page:g}",
+        severity="page",
+        hold=config.hold_brief,
+        summary="Redis is {{ $value | humanizePercentage }} full: producers get QueueFull",
+        description="Workers go on sending, which makes room; nothing new is enqueued.",
+    )
+    yield Alert(
+        alert="CallspoolRedisMemory",
+        expr=f"{share} > {config.memory_ticket:g}",
+        severity="ticket",
+        hold=config.hold_patient,
+        summary="Redis is {{ $value | humanizePercentage }} full",
+        description=f"At {config.memory_page:.0%} producers get QueueFull.",
+    )
+    yield Alert(
+        alert="CallspoolRedisNotDurable",
+        expr=f"{ledger('callspool_redis_persistence_ok', 'job')} == 0",
+        severity="page",
+        hold=config.hold,
+        summary="Redis does not keep what it is told: a restart would forget contacts",
+        description="The append-only file is off, or its last write failed (a full disk).",
+    )
