@@ -6,10 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip --disable-pip-version-check --quiet
 TESTERS ?= 4
-DEV := hypothesis import-linter mypy pytest pytest-timeout pytest-xdist ruff
+DEV := grafana-foundation-sdk hypothesis import-linter mypy pytest pytest-timeout pytest-xdist ruff
 RIVALS := 'celery[redis]' celery-batches
 
-.PHONY: help demo bench chaos crashpoints duel test lint types contracts pytest format clean
+.PHONY: help demo bench chaos crashpoints duel dashboards test lint types contracts pytest format clean
 
 help:
 	@echo 'make demo    send examples/contacts.csv through queue, workers and a local API'
@@ -18,6 +18,7 @@ help:
 	@echo 'make duel    callspool beside dramatiq and celery, under the same faults and kills'
 	@echo 'make bench   how fast callspool is, beside dramatiq, celery and the floor: PART=… SIZE=…'
 	@echo 'make chaos   break everything at random, then count: MINUTES=10 SEED=7 DOCUMENTS=200000 MIX=…'
+	@echo 'make dashboards  write grafana/dashboards and grafana/rules: RUNBOOK=https://…/runbook.md'
 	@echo 'make format  put the code into shape'
 
 # Stamps, so that the demo does not wait for the tools of the tests, nor the tests for the rivals.
@@ -64,6 +65,10 @@ chaos: $(VENV)/.worker
 # Ten minutes or so; the gate tries every third or fourth of these points.
 crashpoints: $(VENV)/.dev
 	CALLSPOOL_CRASH_POINTS=all $(BIN)/pytest tests/crashpoints -n $(TESTERS) --dist worksteal $(ARGS)
+
+# A test holds what is committed to the code.
+dashboards: $(VENV)/.dev
+	@$(BIN)/python -m grafana.build $(if $(RUNBOOK),--runbook '$(RUNBOOK)')
 
 test: lint types contracts pytest
 

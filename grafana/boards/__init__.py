@@ -1,0 +1,1 @@
+"""The dashboards: what they show (one file each), and how Grafana is told."""

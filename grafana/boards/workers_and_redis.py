@@ -1,0 +1,243 @@
+"""What the machines do: workers, the API's limit, sweeps, and Redis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grafana.boards.spec import (
+    BLUE,
+    GREEN,
+    INSTALLATION,
+    ORANGE,
+    PACE,
+    PURPLE,
+    RED,
+    WORKERS,
+    YELLOW,
+    Board,
+    Panel,
+    Query,
+    Row,
+    largest,
+)
+
+if TYPE_CHECKING:
+    from grafana.alerting.config import Config
+
+
+def board(config: Config) -> Board:
+    """For when work waits although the API answers."""
+    return Board(
+        uid="callspool-workers-and-redis",
+        title="callspool / Workers and Redis",
+        description="Capacity: threads, requests in flight, the API's limit, sweeps, Redis.",
+        selects=("account", "worker"),
+        rows=[
+            Row("Workers", _workers()),
+            Row("Processes", _processes()),
+            Row("Spool and sweeps", _standing_still(config)),
+            Row("Redis", _redis(config)),
+        ],
+    )
+
+
+def _of_workers(metric: str) -> str:
+    return f"sum({metric}{WORKERS})"
+
+
+def _each_second(counter: str) -> str:
+    return f"sum by (instance) (rate({counter}{WORKERS}[{PACE}]))"
+
+
+def _workers() -> list[Panel]:
+    return [
+        Panel(
+            title="Threads",
+            kind="lines",
+            description="Good: busy well below all. Busy at the top all the time while calls wait: "
+            "more threads or workers, if the API's limit allows it.",
+            queries=[
+                Query(_of_workers("callspool_worker_threads"), "all"),
+                Query(_of_workers("callspool_worker_busy_threads"), "busy"),
+            ],
+            unit="short",
+            colors={"all": GREEN, "busy": ORANGE},
+            runbook="CallspoolOldestWaiting",
+        ),
+        Panel(
+            title="Requests in flight",
+            kind="lines",
+            description="Create-calls and reads that the API has not answered, by account. Good: "
+            "below the threads; level at a limit, the API sets the pace.",
+            queries=[
+                Query(
+                    f"sum by (account) (callspool_worker_requests_in_flight{WORKERS})",
+                    "{{account}}",
+                ),
+            ],
+            unit="short",
+            runbook="CallspoolRateLimited",
+        ),
+        Panel(
+            title="Connections to the API",
+            kind="stack",
+            description="Good: idle ones are kept; their number stays below the threads'.",
+            queries=[Query(f"sum by (state) (callspool_worker_connections{WORKERS})", "{{state}}")],
+            unit="short",
+            colors={"busy": ORANGE, "idle": GREEN},
+            runbook="CallspoolRateLimited",
+        ),
+    ]
+
+
+def _processes() -> list[Panel]:
+    return [
+        Panel(
+            title="Processors",
+            kind="lines",
+            description="Seconds of processor time a second. Good: below the number of processes.",
+            queries=[
+                Query(_each_second("callspool_worker_process_cpu_seconds_total"), "{{instance}}")
+            ],
+            unit="short",
+            width=6,
+            decimals=2,
+            runbook="CallspoolOldestWaiting",
+        ),
+        Panel(
+            title="Memory",
+            kind="lines",
+            description="Resident bytes of a worker's processes. Good: level.",
+            queries=[
+                Query(
+                    f"callspool_worker_process_resident_memory_bytes{WORKERS}",
+                    "{{instance}}",
+                )
+            ],
+            unit="bytes",
+            width=6,
+            runbook="CallspoolWorkersRestarting",
+        ),
+        Panel(
+            title="Messages accepted",
+            kind="lines",
+            description="Messages a second, by worker. Good: workers share the work.",
+            queries=[
+                Query(_each_second("callspool_worker_messages_accepted_total"), "{{instance}}")
+            ],
+            unit="cps",
+            width=6,
+            runbook="CallspoolSpoolNotAccepted",
+        ),
+        Panel(
+            title="Restarts and dropped log lines",
+            kind="lines",
+            description="Within a minute. Good: 0. Log lines are dropped where the same would be "
+            "said over and over, as when an API is down.",
+            queries=[
+                Query(f"sum(increase(callspool_worker_restarts_total{WORKERS}[1m]))", "restarts"),
+                Query(
+                    f"sum(increase(callspool_worker_log_lines_dropped_total{WORKERS}[1m]))",
+                    "log lines",
+                ),
+            ],
+            unit="short",
+            width=6,
+            colors={"restarts": RED, "log lines": BLUE},
+            runbook="CallspoolWorkersRestarting",
+        ),
+    ]
+
+
+def _standing_still(config: Config) -> list[Panel]:
+    return [
+        Panel(
+            title="Messages not accepted yet",
+            kind="lines",
+            description="Call requests in the stream. Good: near 0; falling after a large list.",
+            queries=[Query(largest("callspool_spooled_messages", selector=INSTALLATION), "spool")],
+            unit="short",
+            colors={"spool": BLUE},
+            runbook="CallspoolSpoolNotAccepted",
+        ),
+        Panel(
+            title="Sweeps",
+            kind="lines",
+            description="overdue: how long the ledger's most overdue time has been due. not swept: "
+            "since when the slowest worker finished no sweep. Good: both near 0.",
+            queries=[
+                Query(largest("callspool_sweep_lag_seconds", selector=INSTALLATION), "overdue"),
+                Query(f"max(callspool_worker_sweep_lag_seconds{WORKERS})", "not swept"),
+            ],
+            unit="s",
+            steps=((config.sweep_lag, RED),),
+            colors={"overdue": ORANGE, "not swept": BLUE},
+            runbook="CallspoolSweepLag",
+        ),
+        Panel(
+            title="Oldest take",
+            kind="lines",
+            description="Age of the oldest batch whose outcome is not recorded. Good: below "
+            "CALLSPOOL_REQUEST_TIMEOUT; a lease ends it 10 s later.",
+            queries=[
+                Query(largest("callspool_oldest_sending_seconds", selector=INSTALLATION), "sending")
+            ],
+            unit="s",
+            steps=((config.oldest_sending, RED),),
+            colors={"sending": PURPLE},
+            runbook="CallspoolSendingStuck",
+        ),
+    ]
+
+
+def _redis(config: Config) -> list[Panel]:
+    used = largest("callspool_redis_memory_bytes", selector=INSTALLATION)
+    limit = largest("callspool_redis_memory_limit_bytes", selector=INSTALLATION)
+    return [
+        Panel(
+            title="Redis: memory",
+            kind="lines",
+            description=f"Good: used below {config.memory_ticket:.0%} of maxmemory; at "
+            f"{config.memory_page:.0%} producers get QueueFull. A limit of 0 is none: set one.",
+            queries=[Query(used, "used"), Query(limit, "maxmemory")],
+            unit="bytes",
+            colors={"used": BLUE, "maxmemory": RED},
+            runbook="CallspoolRedisMemory",
+        ),
+        Panel(
+            title="Redis: clients",
+            kind="lines",
+            description="Good: level. Each process of a producer holds one, each worker a few.",
+            queries=[
+                Query(
+                    largest("callspool_redis_connected_clients", selector=INSTALLATION), "clients"
+                )
+            ],
+            unit="short",
+            colors={"clients": GREEN},
+            runbook="CallspoolRedisAway",
+        ),
+        Panel(
+            title="Redis: keeps what it is told",
+            kind="stat",
+            description="The append-only file is on, and its last write went well. Good: yes.",
+            queries=[
+                Query(largest("callspool_redis_persistence_ok", selector=INSTALLATION), "durable")
+            ],
+            unit="bool_yes_no",
+            width=4,
+            steps=((0, RED), (1, GREEN)),
+            runbook="CallspoolRedisNotDurable",
+        ),
+        Panel(
+            title="Reading for a scrape",
+            kind="lines",
+            description="How long the exporter reads the ledger. Good: under 50 ms.",
+            queries=[Query(largest("callspool_scrape_seconds", selector=INSTALLATION), "reading")],
+            unit="s",
+            width=4,
+            steps=((1, YELLOW),),
+            colors={"reading": BLUE},
+            runbook="CallspoolExporterGone",
+        ),
+    ]
