@@ -1,0 +1,244 @@
+"""A whole installation on loopback, that a Prometheus watches: Redis, API, worker, exporter."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from callspool import CallQueue, CallRequest, Document
+from callspool.errors import QueueFull, QueueUnavailable
+from callspool.ledger.readings import Readings
+from callspool_sandbox.process import SandboxProcess
+from tests.support import cli
+from tests.support.prometheus_server import PrometheusServer
+from tests.support.servers import RedisServer, free_port
+
+FAULTS = """
+[[faults]] # once: then it is only a matter of reading back
+name = "status"
+status = 500
+space = "8KZFAILS"
+times = 1
+
+[[faults]]
+name = "status"
+status = 403
+on = "reads"
+space = "8KZFAILS"
+
+[[faults]]
+name = "status"
+status = 404
+space = "8KZNOAGENT"
+
+[[faults]]
+name = "status"
+status = 429
+retry_after = 6
+space = "8KZBUSY"
+times = 2
+"""
+
+SETTINGS = {
+    "CALLSPOOL_REQUEST_TIMEOUT": "3",
+    "CALLSPOOL_PROOF_QUIET": "1",
+    "CALLSPOOL_PROOF_QUIET_ANSWERED": "1",
+    "CALLSPOOL_LINGER": "0.1",
+    "CALLSPOOL_BATCH_SIZE": "20",
+}
+
+OF_ONE = {"exporter": {"CALLSPOOL_MAX_WAITING": "100"}}
+"""A limit that only the exporter compares with; producers here have the usual one."""
+
+
+class Installation:
+    """Starts, kills and starts again what it consists of; a context manager."""
+
+    def __init__(self, directory: Path, rules: Mapping[str, str]) -> None:
+        self.directory = directory
+        self.redis = RedisServer(append_only=True)
+        self.api = SandboxProcess(
+            log=directory / "api.jsonl",
+            faults=FAULTS,
+            token=cli.REAL["CALLSPOOL_API_TOKEN"],
+            latency=0.05,
+        )
+        self._ports = {"exporter": free_port(), "worker": free_port()}
+        self.prometheus = PrometheusServer(
+            directory / "prometheus",
+            rules,
+            {
+                "callspool": f"127.0.0.1:{self._ports['exporter']}",
+                "callspool-worker": f"127.0.0.1:{self._ports['worker']}",
+            },
+        )
+        self._stack = ExitStack()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._sent = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Installation:
+        with ExitStack() as stack:
+            stack.enter_context(self.redis)
+            stack.enter_context(self.api)
+            self.env = self._environment()
+            self.start("exporter")
+            stack.callback(self.kill, "exporter")
+            self.start("worker")
+            stack.callback(self.kill, "worker")
+            stack.enter_context(self.prometheus)
+            self._stack = stack.pop_all()
+        self._wait_until_seen()
+        return self
+
+    def _wait_until_seen(self) -> None:
+        deadline = time.monotonic() + 30
+        seen = "callspool_workers > 0 and on () callspool_worker_threads unless on () ALERTS"
+        while not self.prometheus.query(seen):
+            assert time.monotonic() < deadline, "Prometheus does not see the worker"
+            time.sleep(0.2)
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _environment(self) -> dict[str, str]:
+        token = cli.REAL["CALLSPOOL_API_TOKEN"]
+        account = f'org_handle = "acme.example"\napi_url = "{self.api.url}"\n'
+        (self.directory / "callspool.toml").write_text(
+            f'[accounts.stale]\napi_token = "tok-0123456789ab"\n{account}'
+            f'[accounts.steady]\napi_token = "{token}"\n{account}'
+            f'[accounts.busy]\napi_token = "{token}"\n{account}'
+        )
+        (self.directory / "callspool.toml").chmod(0o600)
+        known = {"CALLSPOOL_REDIS_URL": self.redis.url, "CALLSPOOL_API_URL": self.api.url}
+        return cli.environment(self.directory, **cli.REAL, **known, **SETTINGS)
+
+    def start(self, name: str) -> None:
+        """Starts the exporter or the worker."""
+        arguments = {
+            "exporter": ["exporter", "--port"],
+            "worker": ["worker", "--processes", "1", "--threads", "4", "--metrics-port"],
+        }
+        command = [*cli.COMMAND, *arguments[name], str(self._ports[name])]
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                command,
+                env=self.env | OF_ONE.get(name, {}),
+                cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self, name: str) -> None:
+        """SIGKILL: as a crash. Returns once the processes that it started have ended as well."""
+        process = self._processes.pop(name, None)
+        if process is None:
+            return
+        children = _children_of(process.pid)
+        process.kill()
+        process.wait()
+        while any(_lives(child) for child in children):
+            time.sleep(0.02)
+
+    def kill_a_child(self) -> None:
+        """SIGKILL for a process that the worker started."""
+        for child in _children_of(self._processes["worker"].pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+    def send(
+        self,
+        documents: int,
+        *,
+        account: str = "default",
+        space: str = cli.REAL["CALLSPOOL_SPACE_TOKEN"],
+        campaign: str | None = None,
+        **extra: str,
+    ) -> None:
+        """Enqueues contacts that nobody has sent before, as a service does."""
+        with self._lock:
+            numbers = range(self._sent, self._sent + documents)
+            self._sent += documents
+        request = CallRequest(
+            space_token=space,
+            pilot=cli.REAL["CALLSPOOL_PILOT"],
+            context=cli.REAL["CALLSPOOL_CONTEXT"],
+            account=account,
+            campaign=campaign,
+            documents=[
+                Document(
+                    name=f"Person {number}",
+                    contact_number=f"+1{200 + number // 100}55501{number % 100:02}",
+                    document_id=f"crm-{number}",
+                    extra=extra,
+                )
+                for number in numbers
+            ],
+        )
+        with CallQueue(self.redis.url) as queue:
+            queue.enqueue(request)
+
+    @contextmanager
+    def fed(self) -> Iterator[None]:
+        """All the while a service enqueues, for account `steady`, and goes on if that fails."""
+        is_over = threading.Event()
+
+        def feed() -> None:
+            while not is_over.wait(0.4):
+                with contextlib.suppress(QueueUnavailable, QueueFull):
+                    self.send(10, account="steady", space="8KZSTEADY")
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            feeder.join()
+
+    def type(self, *lines: str) -> None:
+        """Runs commands as operators do, several at once; `;` separates those of one operator."""
+        with ThreadPoolExecutor(len(lines)) as operators:
+            list(operators.map(self._type_one_by_one, lines))
+
+    def _type_one_by_one(self, line: str) -> None:
+        for command in line.split(";"):
+            done = cli.call(command.split(), self.env, self.directory)
+            assert done.returncode == 0, done.stderr
+
+    def wait_until_settled(self, timeout: float = 40) -> dict[str, int]:
+        """Waits until nothing is on its way any more; tells the documents by state."""
+        deadline = time.monotonic() + timeout
+        with self.redis.client() as client:
+            while True:
+                summary = Readings(client).summary()
+                documents = summary.documents
+                moving = sum(documents[state] for state in ("waiting", "sending", "in_doubt"))
+                if moving + summary.spooled == 0:
+                    return documents
+                assert time.monotonic() < deadline, summary
+                time.sleep(0.2)
+
+
+def _children_of(process: int) -> list[int]:
+    listed = ["pgrep", "-P", str(process)]
+    found = subprocess.run(listed, capture_output=True, text=True, check=False)
+    return [int(child) for child in found.stdout.split()]
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
