@@ -39,7 +39,7 @@ class Config:
 
     runbook: str = "https://callspool.example/docs/runbook.md"
     """Where docs/runbook.md can be read; `make dashboards RUNBOOK=…` writes another."""
-    exporter_job: str = "callspool"
+    exporter_job: str = "callspool-exporter"
     """The `job` under which Prometheus scrapes the exporters of one installation."""
 
     objective: float = 0.99

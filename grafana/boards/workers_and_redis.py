@@ -68,11 +68,15 @@ def _workers() -> list[Panel]:
             title="Requests in flight",
             kind="lines",
             description="Create-calls and reads that the API has not answered, by account. Good: "
-            "below the threads; level at a limit, the API sets the pace.",
+            "below the limit, which workers find or an operator sets; level at it, the API sets the pace.",
             queries=[
                 Query(
                     f"sum by (account) (callspool_worker_requests_in_flight{WORKERS})",
                     "{{account}}",
+                ),
+                Query(
+                    f"max by (account) (callspool_worker_limit{WORKERS})",
+                    "{{account}}: limit",
                 ),
             ],
             unit="short",

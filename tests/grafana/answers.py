@@ -9,7 +9,7 @@ from grafana.boards.spec import Query
 from tests.support.prometheus_server import PrometheusServer
 
 VARIABLES = {
-    "$job": "callspool",
+    "$job": "callspool-exporter",
     "$account": ".*",
     "$worker": ".*",
     "$__rate_interval": "3s",

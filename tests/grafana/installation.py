@@ -76,8 +76,8 @@ class Installation:
             directory / "prometheus",
             rules,
             {
-                "callspool": f"127.0.0.1:{self._ports['exporter']}",
-                "callspool-worker": f"127.0.0.1:{self._ports['worker']}",
+                "callspool-exporter": f"127.0.0.1:{self._ports['exporter']}",
+                "callspool-workers": f"127.0.0.1:{self._ports['worker']}",
             },
         )
         self._stack = ExitStack()

@@ -7,7 +7,7 @@ WORKERS, SPOOLED = of("callspool_workers"), of("callspool_spooled_messages")
 WAITING = of("callspool_documents", "default", state="waiting")
 CREATED = of("callspool_documents", "default", state="created")
 ALL_PAUSED = of("callspool_paused", level="all")
-RESTARTS = 'callspool_worker_restarts_total{job="callspool-worker", instance="w:9192"}'
+RESTARTS = 'callspool_worker_restarts_total{job="callspool-workers", instance="w:9192"}'
 LAG = of("callspool_sweep_lag_seconds")
 REDIS = of("callspool_redis_up")
 USED, LIMIT = of("callspool_redis_memory_bytes"), of("callspool_redis_memory_limit_bytes")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-JOB = 'job="callspool", instance="a:9191"'
+JOB = 'job="callspool-exporter", instance="a:9191"'
 
 
 @dataclass(frozen=True)
