@@ -1,5 +1,7 @@
 """URLs of Redis and of the API."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +52,36 @@ WRONG_REDIS_URLS = [
 @pytest.mark.parametrize("url", REDIS_URLS)
 def test_urls_that_a_client_understands_are_taken(url: str) -> None:
     assert load_settings({"CALLSPOOL_REDIS_URL": url}).redis_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "whole"),
+    [
+        ("redis://localhost:6379/0", "redis://:hunter2%2F%23@localhost:6379/0"),
+        ("redis://me@localhost", "redis://me:hunter2%2F%23@localhost"),
+        ("unix:///run/redis.sock?db=2", "unix://:hunter2%2F%23@/run/redis.sock?db=2"),
+        ("redis://me:own@localhost", "redis://me:own@localhost"),
+        ("redis://localhost?password=own", "redis://localhost?password=own"),
+    ],
+)
+def test_a_password_of_its_own_joins_a_redis_url_that_holds_none(url: str, whole: str) -> None:
+    environ = {"CALLSPOOL_REDIS_URL": url, "CALLSPOOL_REDIS_PASSWORD": "hunter2/#"}
+    settings = load_settings(environ)
+    assert settings.redis_url == whole
+    assert load_settings(environ, overrides={"redis_url": url}).redis_url == whole
+    assert "unter2" not in repr(settings)
+
+
+def test_the_redis_url_and_its_password_can_be_read_from_files(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("redis://worker@queue.example:6379/3\n")
+    (tmp_path / "password").write_text("with spaces\n")
+    settings = load_settings(
+        {
+            "CALLSPOOL_REDIS_URL_FILE": str(tmp_path / "url"),
+            "CALLSPOOL_REDIS_PASSWORD_FILE": str(tmp_path / "password"),
+        }
+    )
+    assert settings.redis_url == "redis://worker:with%20spaces@queue.example:6379/3"
 
 
 @pytest.mark.parametrize("url", [url for url in WRONG_REDIS_URLS if url.strip() == url and url])

@@ -18,6 +18,7 @@ _FLAGS = {
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
 _HEADER_WORD = re.compile(r"[\x21-\x7e]{1,4096}")
+_PLAIN_LINE = re.compile(r"[\x20-\x7e]{1,4096}")
 
 
 class Kind(Protocol):
@@ -173,6 +174,19 @@ class SecretWord:
 
     def read(self, value: object) -> Secret:
         return Secret(HeaderWord().read(value))
+
+
+@dataclass(frozen=True)
+class SecretText:
+    """A secret of any plain characters, spaces among them."""
+
+    allowed = "one line of plain characters"
+    shown = False
+
+    def read(self, value: object) -> Secret:
+        if not isinstance(value, str) or not _PLAIN_LINE.fullmatch(value):
+            raise RefusedValue
+        return Secret(value)
 
 
 @dataclass(frozen=True)

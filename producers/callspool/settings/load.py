@@ -14,7 +14,7 @@ from callspool.settings.model import Settings
 from callspool.settings.refused import RefusedValue
 from callspool.settings.secret import read_secret_file
 from callspool.settings.table import BY_KEY, CONFIG_KEY, FILE_KEYS, PREFIX, SETTINGS, Setting
-from callspool.settings.urls import check_api_url
+from callspool.settings.urls import check_api_url, redis_url_with_password
 from callspool.text import kind_of
 
 DEFAULT_CONFIG = Path("callspool.toml")
@@ -52,6 +52,9 @@ def load_settings(
     files: dict[str, Path] = {}
     values = {setting.key: _value(setting, sources, files) for setting in SETTINGS}
     values["api_url"] = _api_url(values)
+    if values["redis_password"] is not None:
+        password = values["redis_password"].reveal()
+        values["redis_url"] = redis_url_with_password(values["redis_url"], password)
     return Settings(
         **values,
         config=Path(file.where) if file.where else None,

@@ -20,11 +20,13 @@ from callspool.settings.urls import redis_url_without_password
 class Settings:
     """Every setting, checked. What each one means, and its unit, is written in `table`.
 
-    ``config`` is the file that was read, if one was. ``accounts`` holds the account ``default``
-    where both its token and its handle are known.
+    ``redis_url`` holds ``redis_password`` already, unless it came with one of its own. ``config``
+    is the file that was read, if one was. ``accounts`` holds the account ``default`` where both
+    its token and its handle are known.
     """
 
     redis_url: str = DEFAULTS["redis_url"]
+    redis_password: Secret | None = DEFAULTS["redis_password"]
     api_url: str = DEFAULTS["api_url"]
     api_token: Secret | None = DEFAULTS["api_token"]
     org_handle: str | None = DEFAULTS["org_handle"]

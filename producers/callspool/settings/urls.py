@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Collection
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from callspool.settings.refused import RefusedValue
 
@@ -40,6 +40,15 @@ def check_redis_url(url: str) -> str:
         raise RefusedValue("must end with the number of a database, as /0")
     _check_options(parts)
     return url
+
+
+def redis_url_with_password(url: str, password: str) -> str:
+    """The URL with that password, unless it holds one already."""
+    parts = _split(url)
+    if parts.password is not None or "password" in dict(parse_qsl(parts.query)):
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
 
 
 def redis_url_without_password(url: str) -> str:
