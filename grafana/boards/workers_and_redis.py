@@ -68,7 +68,8 @@ def _workers() -> list[Panel]:
             title="Requests in flight",
             kind="lines",
             description="Create-calls and reads that the API has not answered, by account. Good: "
-            "below the limit, which workers find or an operator sets; level at it, the API sets the pace.",
+            "below the limit, which workers find or an operator sets; level at it, the API sets "
+            "the pace.",
             queries=[
                 Query(
                     f"sum by (account) (callspool_worker_requests_in_flight{WORKERS})",
