@@ -23,6 +23,11 @@ REDIS_URLS = [
     "redis://localhost?db=2",
     "unix:///run/redis.sock",
     "unix://me:hunter2@/run/redis.sock?db=2",
+    "redis+cluster://me:hunter2@10.0.0.1:7000,10.0.0.2:7000,[::1]:7002/0",
+    "redis+cluster://localhost",
+    "rediss+cluster://:hunter2@one:7000,two:7000?ssl_cert_reqs=none",
+    "redis+sentinel://me:hunter2@one:26379,two,three/callspool/2?sentinel_password=h%23unter2",
+    "rediss+sentinel://one/callspool",
 ]
 WRONG_REDIS_URLS = [
     "",
@@ -46,6 +51,19 @@ WRONG_REDIS_URLS = [
     "redis://me:hunter2@localhost/0?db=two",
     "unix://hunter2",
     "unix:///",
+    "redis+cluster://me:hunter2@one:7000,,two:7000",
+    "redis+cluster://me:hunter2@one:port",
+    "redis+cluster://me:hunter2@one:0",
+    "redis+cluster://me:hunter2@one/1",
+    "redis+cluster://me:hunter2@one?db=1",
+    "redis+cluster://me:hunter2@one?sentinel_password=hunter2",
+    "redis+cluster://me:hunter2@one?colour=red",
+    "redis+cluster://me:hunter2@o ne",
+    "redis+cluster://",
+    "redis+sentinel://me:hunter2@one:26379",
+    "redis+sentinel://me:hunter2@one:26379/",
+    "redis+sentinel://me:hunter2@one/service/two",
+    "redis+moon://me:hunter2@one",
 ]
 
 
@@ -101,6 +119,10 @@ def test_a_wrong_redis_url_is_refused_in_one_line_without_the_password(url: str)
         ("redis://:hunter2@[::1]:6379/0", "redis://:***@[::1]:6379/0"),
         ("unix://me:hunter2@/run/redis.sock?db=2", "unix://me:***@/run/redis.sock?db=2"),
         ("redis://localhost/0?password=hunter2", "redis://localhost/0?password=***"),
+        (
+            "redis+sentinel://:pw@a,b/svc?sentinel_password=x",
+            "redis+sentinel://:***@a,b/svc?sentinel_password=***",
+        ),
     ],
 )
 def test_a_redis_url_is_shown_without_its_password(url: str, shown: str) -> None:

@@ -27,6 +27,7 @@ class Settings:
 
     redis_url: str = DEFAULTS["redis_url"]
     redis_password: Secret | None = DEFAULTS["redis_password"]
+    partitions: int = DEFAULTS["partitions"]
     api_url: str = DEFAULTS["api_url"]
     api_token: Secret | None = DEFAULTS["api_token"]
     org_handle: str | None = DEFAULTS["org_handle"]

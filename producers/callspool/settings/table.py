@@ -59,6 +59,13 @@ SETTINGS = (
         "password for a Redis URL that holds none",
         file=True,
     ),
+    Setting(
+        "partitions",
+        Whole(1, 256),
+        1,
+        "parts of the ledger, each on one node of a Redis Cluster; what it began with stays",
+        "partitions",
+    ),
     Setting("api_url", ApiUrl(), "https://unpod.ai", "base URL of the API"),
     Setting("api_token", SecretWord(), None, "API token of the account default", file=True),
     Setting(
@@ -159,7 +166,7 @@ SETTINGS = (
         "max_waiting",
         Whole(1, 1_000_000_000),
         10_000_000,
-        "documents that may wait; beyond it producers get QueueFull",
+        "documents that may wait in each partition; beyond it producers get QueueFull",
         "documents",
     ),
     Setting("space_token", Word(), None, "space of requests that name none, on the command line"),

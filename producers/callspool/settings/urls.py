@@ -5,9 +5,13 @@ import re
 from collections.abc import Collection
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+from callspool.settings.nodes import SCHEMES, names_nodes, nodes_of, shown
 from callspool.settings.refused import RefusedValue
 
-REDIS_URL = "redis://, rediss:// or unix:// with an optional user, password and database number"
+REDIS_URL = (
+    "redis://, rediss:// or unix:// with an optional user, password and database number; or of"
+    " several servers, redis+cluster:// and redis+sentinel:// (docs/scale.md)"
+)
 API_URL = "an https:// URL without user, query and fragment"
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -28,9 +32,13 @@ _DATABASE = re.compile(r"/?|/?[0-9]{1,6}")
 
 def check_redis_url(url: str) -> str:
     """The URL, if a client can use it; raises RefusedValue whose text never holds the password."""
+    if names_nodes(url) and _PRINTABLE.fullmatch(url):
+        check_redis_url(nodes_of(url).one)
+        return url
     parts = _split(url)
     if parts.scheme not in _REDIS_SCHEMES:
-        raise RefusedValue("must start with redis://, rediss:// or unix://")
+        more = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        raise RefusedValue(f"must start with redis://, rediss:// or unix://, or one of {more}")
     if parts.fragment or "#" in url:
         raise RefusedValue("must not hold #: write a password percent-encoded (%23)")
     if parts.scheme == "unix":
@@ -54,17 +62,14 @@ def redis_url_with_password(url: str, password: str) -> str:
 def redis_url_without_password(url: str) -> str:
     """The URL as it may be logged."""
     try:
-        parts = _split(check_redis_url(url))
+        check_redis_url(url)
+        parts = urlsplit(url)
     except ValueError:
         return "(a URL that is not Redis')"
     user, at, host = parts.netloc.rpartition("@")
     name, colon, _ = user.partition(":")
-    options = [
-        (key, "***" if key == "password" else value)
-        for key, value in parse_qsl(parts.query, keep_blank_values=True)
-    ]
     netloc = f"{name}:***@{host}" if colon else f"{name}{at}{host}"
-    return urlunsplit((parts.scheme, netloc, parts.path, urlencode(options, safe="*/"), ""))
+    return urlunsplit((parts.scheme, netloc, parts.path, urlencode(shown(parts), safe="*/"), ""))
 
 
 def check_api_url(url: str, http_hosts: Collection[str] = ()) -> str:

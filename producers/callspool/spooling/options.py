@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -10,11 +10,18 @@ import redis.asyncio
 import redis.asyncio.connection
 import redis.connection
 
+from callspool import keys
 from callspool.errors import SettingsError
+from callspool.settings.nodes import names_nodes, nodes_of
 from callspool.settings.urls import check_redis_url
+from callspool.spooling import located
+from callspool.spooling.locating import ClusterMap, Sentinels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from callspool.settings.nodes import Nodes
+    from callspool.spooling.locating import Locator
 
 _OURS = {"socket_timeout", "socket_connect_timeout", "protocol", "decode_responses"}
 _OURS |= {"retry", "retry_on_timeout", "retry_on_error", "health_check_interval", "parser_class"}
@@ -26,12 +33,25 @@ _OF_POOLS_START = ("maint", "oss_cluster")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Server:
-    """A Redis server and how to reach it. ``options`` may hold a password: never printed."""
+    """A Redis server and how to reach it. ``options`` may hold a password: never printed.
+
+    ``name`` where it is one of several, which one being looked up for each connection.
+    """
 
     connection_class: type[Any]
     options: Mapping[str, Any]
+    name: str = field(default="")
+    is_cluster: bool = False
+
+    def of(self, partition: int) -> Server:
+        """The server that has a partition: another one only in a cluster."""
+        if not self.is_cluster or not partition:
+            return self
+        return replace(self, options={**self.options, "key": keys.prefix(partition)})
 
     def __str__(self) -> str:
+        if self.name:
+            return self.name
         if "connection_pool" in self.options:  # Sentinel looks the address up
             return f"the Redis service {self.options['connection_pool'].service_name}"
         if "path" in self.options:
@@ -52,6 +72,22 @@ class Server:
         kind = self.connection_class
         pool = redis.asyncio.ConnectionPool(connection_class=kind, **self.options)
         return redis.asyncio.Redis.from_pool(pool)
+
+
+def is_located(client: redis.Redis) -> bool:
+    """Whether the server is looked up, and another key may be on another one."""
+    return "locator" in client.connection_pool.connection_kwargs
+
+
+def client_at(client: redis.Redis, key: str) -> redis.Redis:
+    """A client of the server that has a key; the same one unless that may be another's."""
+    if not is_located(client):
+        return client
+    pool = client.connection_pool
+    options = {**pool.connection_kwargs, "key": key}
+    return redis.Redis.from_pool(
+        redis.ConnectionPool(connection_class=pool.connection_class, **options)
+    )
 
 
 def server_of(target: object, timeout: float) -> Server:
@@ -85,13 +121,38 @@ def _from_url(url: object, module: Any, timeout: float | None) -> Server:
     if not isinstance(url, str):
         raise SettingsError(
             "a CallQueue takes a URL or a redis.Redis, an AsyncCallQueue a redis.asyncio.Redis"
+            " (and for a cluster the URL redis+cluster://host:port,host:port)"
         )
     try:
-        options = dict(module.parse_url(check_redis_url(url)))
+        check_redis_url(url)
+        nodes = nodes_of(url) if names_nodes(url) else None
+        options = dict(module.parse_url(url if nodes is None else nodes.one))
     except ValueError as fault:
         raise SettingsError(f"CALLSPOOL_REDIS_URL: {fault}") from None
     connection_class = options.pop("connection_class", module.Connection)
+    if nodes is not None:
+        return _among(nodes, module, options, timeout)
     return Server(connection_class, options | _limits(timeout))
+
+
+def _among(nodes: Nodes, module: Any, options: dict[str, Any], timeout: float | None) -> Server:
+    """One of several servers, found when it is connected to."""
+    for name in ("host", "port"):
+        options.pop(name)
+    has_tls = nodes.one.startswith("rediss:")
+    asking = redis.connection.SSLConnection if has_tls else redis.connection.Connection
+    locator: Locator
+    if nodes.kind == "cluster":
+        locator = ClusterMap(nodes.addresses, asking, options)
+    else:
+        theirs = {name: value for name, value in options.items() if name.startswith("ssl")}
+        locator = Sentinels(nodes.addresses, nodes.service, asking, theirs | nodes.credentials)
+    if module is redis.connection:
+        kind: type[Any] = located.LocatedTls if has_tls else located.LocatedTcp
+    else:
+        kind = located.AsyncLocatedTls if has_tls else located.AsyncLocatedTcp
+    found = options | _limits(timeout) | {"locator": locator}
+    return Server(kind, found, str(nodes), nodes.kind == "cluster")
 
 
 def _of_connection(options: Mapping[str, Any]) -> dict[str, Any]:
