@@ -17,7 +17,7 @@ from callspool.configured import (
     scope_of,
 )
 from callspool.errors import InvalidCallRequest, QueueUnavailable
-from callspool.group_commit import AsyncGroupCommit
+from callspool.identity import partition_of
 from callspool.message import encode
 from callspool.receipts import (
     InvalidRequestInMany,
@@ -31,10 +31,10 @@ from callspool.receipts import (
     portions,
     small_message,
 )
-from callspool.spooling.aio_wire import AsyncWire
-from callspool.spooling.options import Server, async_server_of
+from callspool.spooling.aio_wires import AsyncWires
+from callspool.spooling.options import async_server_of
 from callspool.spooling.outcomes import TRANSPORT_ERRORS, Outgoing, Stored, failure_of
-from callspool.spooling.spool import Spool
+from callspool.spooling.routing import Routes, is_same
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from callspool.call_request import CallRequest, PreparedRequest
     from callspool.ledger.readings import DocumentStatus
+    from callspool.spooling.options import Server
 
 DOCUMENTS_ON_THE_LOOP = 200
 """A larger request is checked in a thread, so that it does not hold up the event loop."""
@@ -55,11 +56,17 @@ TURN = 0.005
 class _Loop:
     """What belongs to one event loop of one process."""
 
-    def __init__(self, server: Server, max_waiting: int) -> None:
+    def __init__(self, routes: Routes) -> None:
         self.pid = os.getpid()
-        self.wire = AsyncWire(server, Spool(max_waiting, str(server)))
-        self.group = AsyncGroupCommit(self.wire.store)
-        self.reader: redis.asyncio.Redis | None = None
+        self.wires = AsyncWires(routes)
+        self.readers: dict[int, redis.asyncio.Redis] = {}
+        self.is_checked = False
+
+    def reader(self, server: Server, partition: int) -> redis.asyncio.Redis:
+        """A client for looking into a partition."""
+        if partition not in self.readers:
+            self.readers[partition] = server.of(partition).async_client()
+        return self.readers[partition]
 
 
 class AsyncCallQueue(Configured):
@@ -81,6 +88,7 @@ class AsyncCallQueue(Configured):
         default_context: str | None = None,
         max_waiting: int = DEFAULT_MAX_WAITING,
         current_trace: Callable[[], str | None] | None = None,
+        partitions: int = 1,
     ) -> None:
         super().__init__(
             url_or_client,
@@ -90,8 +98,10 @@ class AsyncCallQueue(Configured):
             default_context=default_context,
             max_waiting=max_waiting,
             current_trace=current_trace,
+            partitions=partitions,
         )
         self._server = async_server_of(url_or_client)
+        self._routes = Routes(self._server, self._partitions, self._max_waiting)
         self._loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
 
     async def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
@@ -99,17 +109,19 @@ class AsyncCallQueue(Configured):
         prepared = await self._prepare(request)
         trace = self._trace_of(prepared, trace)
         loop = asyncio.get_running_loop()
-        here = self._here(loop)
+        wires = self._here(loop).wires
+        partition = self._routes.partition_of(prepared.envelope)
         deadline = loop.time() + self._timeout
+        await wires.agree(deadline)
         small = small_message(prepared)
         if small is not None:
-            outcome = await here.group.submit(Outgoing(small, trace), deadline)
+            outcome = await wires.submit(Outgoing(small, trace, partition), deadline)
             if not isinstance(outcome, Stored):
                 raise error_of(outcome, enqueued=0)
             return Receipt(small.documents, 1, document_ids(prepared))
         tally = Tally()
-        for messages in portions(encode(prepared), trace):
-            tally.add(messages, await here.wire.store_all(messages, deadline))
+        for messages in portions(encode(prepared), trace, partition):
+            tally.add(messages, await wires.store_all(messages, deadline))
         return Receipt(tally.documents, tally.messages, document_ids(prepared))
 
     async def enqueue_many(
@@ -117,13 +129,13 @@ class AsyncCallQueue(Configured):
     ) -> Summary:
         """As `CallQueue.enqueue_many`; takes an async iterable too."""
         loop = asyncio.get_running_loop()
-        here = self._here(loop)
+        wires = self._here(loop).wires
+        await wires.agree(loop.time() + self._timeout)
         portion, tally = Portion(), Tally()
 
         async def store() -> None:
             if messages := portion.take():
-                deadline = loop.time() + self._timeout
-                tally.add(messages, await here.wire.store_all(messages, deadline))
+                tally.add(messages, await wires.store_all(messages, loop.time() + self._timeout))
 
         coming = _each(requests)
         while True:
@@ -140,8 +152,9 @@ class AsyncCallQueue(Configured):
                 raise
             tally.requests += 1
             trace = self._trace_of(prepared)
+            partition = self._routes.partition_of(prepared.envelope)
             for message in encode(prepared):
-                if portion.add(message, trace):
+                if portion.add(message, trace, partition):
                     await store()
         await store()
         return tally.summary
@@ -174,11 +187,14 @@ class AsyncCallQueue(Configured):
         scope = scope_of(space_token, campaign, account)
         wanted = list(dict.fromkeys(document_ids))
         here = self._here(asyncio.get_running_loop())
-        if here.reader is None:
-            here.reader = self._server.async_client()
-        readings = AsyncReadings(here.reader)
+        partition = partition_of(scope.account, scope.space_token, self._partitions)
+        readings = AsyncReadings(here.reader(self._server, partition), partition)
         found: list[DocumentStatus | None] = []
         try:
+            if not here.is_checked:
+                async with asyncio.timeout(self._timeout):
+                    known = await AsyncReadings(here.reader(self._server, 0)).partitions()
+                here.is_checked = is_same(known, self._partitions)
             for start in range(0, len(wanted), STATUS_IDS):
                 async with asyncio.timeout(self._timeout):
                     found += await readings.documents(scope, wanted[start : start + STATUS_IDS])
@@ -190,9 +206,9 @@ class AsyncCallQueue(Configured):
         """Closes the connections of the running event loop; a later call makes new ones."""
         here = self._loops.pop(asyncio.get_running_loop(), None)
         if here is not None:
-            await here.wire.close()
-            if here.reader is not None:
-                await here.reader.aclose()
+            await here.wires.close()
+            for reader in here.readers.values():
+                await reader.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -216,7 +232,7 @@ class AsyncCallQueue(Configured):
         if here is None or here.pid != os.getpid():
             for other in [each for each in list(self._loops) if each.is_closed()]:
                 self._loops.pop(other, None)
-            here = self._loops[loop] = _Loop(self._server, self._max_waiting)
+            here = self._loops[loop] = _Loop(self._routes)
         return here
 
 

@@ -37,11 +37,15 @@ class Configured:
         default_context: str | None = None,
         max_waiting: int = DEFAULT_MAX_WAITING,
         current_trace: Callable[[], str | None] | None = None,
+        partitions: int = 1,
     ) -> None:
         if not 0 < timeout < 86_400:
             raise SettingsError("timeout: must be more than 0 and less than 86,400 seconds")
         if max_waiting < 1:
             raise SettingsError("max_waiting: must be at least 1 document")
+        if not 1 <= partitions <= 256:
+            raise SettingsError("partitions: must be from 1 to 256")
+        self._partitions = partitions
         self._given = url_or_client  # kept: a Sentinel client's connections need it alive
         self._timeout = float(timeout)
         self._rules = Rules(region, send_e164, default_context)
@@ -79,6 +83,7 @@ class Configured:
             default_context=settings.context,
             max_waiting=settings.max_waiting,
             current_trace=current_trace,
+            partitions=settings.partitions,
         )
 
     def _trace_of(self, prepared: PreparedRequest, given: str | None = None) -> str | None:

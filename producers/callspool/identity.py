@@ -5,6 +5,7 @@ The rules are part of the message format (docs/message-format.md): any producer 
 
 import hashlib
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -57,6 +58,13 @@ def digester(scope: Scope) -> Callable[[str], bytes]:
 def digest(scope: Scope, document_id: str) -> bytes:
     """The identity of a document: 12 bytes of BLAKE2b over its scope and its id."""
     return digester(scope)(document_id)
+
+
+def partition_of(account: str, space_token: str, partitions: int) -> int:
+    """The partition that keeps every document of a space: CRC-32 of both names, modulo."""
+    if partitions == 1:
+        return 0
+    return zlib.crc32(f"{account}\0{space_token}".encode()) % partitions
 
 
 def scope_tag(scope: Scope) -> str:

@@ -1,7 +1,8 @@
 """Where everything lies in Redis: the names of the keys, written once.
 
 All keys of a partition start with ``callspool:{N}``. The braces are a Redis Cluster hash tag:
-one partition, one slot, so a script may touch all of them. Below, ``P`` is that prefix.
+one partition, one slot, so a script may touch all of them. Below, ``P`` is that prefix. Which
+partition keeps a space tells `identity.partition_of`.
 
 =====================  ======  ===================================================================
 key                    type    content
@@ -11,9 +12,10 @@ P:wakeups              stream  wake-ups for the actor ``submit``; losing one cos
 P:<queue>:dead         stream  messages that no worker could read, kept whole
 P:meta                 hash    ledger id, format, rules; last batch, attempt and journal numbers;
                                the living generations; when ready batches were announced again
-P:counts               hash    ``spooled`` and ``waiting``; for each account ``account|name``:
-                               documents by state, events, ``lanes``, ``died|<code>``; ``since``:
-                               when its first document was accepted
+P:counts               hash    ``spooled`` and ``waiting``; ``partitions`` of the whole ledger;
+                               for each account ``account|name``: documents by state, events,
+                               ``lanes``, ``died|<code>``; ``since``: when its first document was
+                               accepted
 P:submissions          hash    ``account|outcome|code`` → answers counted
 P:timings              hash    histograms: ``account|name|<bucket>`` → how many, and
                                ``account|name|sum`` (``ledger/metrics/histograms.py``)
@@ -84,6 +86,17 @@ WAKEUPS = "wakeups"
 def prefix(partition: int = 0) -> str:
     """The start of every key of a partition, with the hash tag that keeps it in one slot."""
     return f"callspool:{{{partition}}}"
+
+
+def queue_name(queue: str, partition: int = 0) -> str:
+    """What the broker calls a queue of a partition: the queue itself in the first one."""
+    return f"{queue}@{partition}" if partition else queue
+
+
+def queue_and_partition(name: str) -> tuple[str, int]:
+    """The queue and the partition that `queue_name` joined."""
+    queue, _, partition = name.partition("@")
+    return queue, int(partition or 0)
 
 
 def account_prefix(account: str) -> str:

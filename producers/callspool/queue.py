@@ -16,7 +16,7 @@ from callspool.configured import (
     scope_of,
 )
 from callspool.errors import InvalidCallRequest, QueueUnavailable
-from callspool.group_commit import GroupCommit
+from callspool.identity import partition_of
 from callspool.message import encode
 from callspool.receipts import (
     InvalidRequestInMany,
@@ -30,10 +30,10 @@ from callspool.receipts import (
     portions,
     small_message,
 )
-from callspool.spooling.options import Server, server_of
+from callspool.spooling.options import server_of
 from callspool.spooling.outcomes import TRANSPORT_ERRORS, Outgoing, Stored, failure_of
-from callspool.spooling.spool import Spool
-from callspool.spooling.wire import Wire
+from callspool.spooling.routing import Routes, is_same
+from callspool.spooling.wires import Wires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,21 +49,23 @@ if TYPE_CHECKING:
 class _Process:
     """What belongs to one process and is never shared with its children."""
 
-    def __init__(self, server: Server, max_waiting: int) -> None:
-        self.wire = Wire(server, Spool(max_waiting, str(server)))
-        self.group = GroupCommit(self.wire.store)
-        self.readers: redis.Redis | None = None
+    def __init__(self, routes: Routes) -> None:
+        self.wires = Wires(routes)
+        self.readers: dict[int, redis.Redis] = {}
+        self.is_checked = False
 
 
 class CallQueue(Configured):
     """The queue of call requests: enqueue, and ask what became of a document.
 
-    ``url_or_client``: a Redis URL (``redis://``, ``rediss://``, ``unix://``), or a `redis.Redis`
-    whose address and credentials are taken over. ``timeout``: seconds that `enqueue` may block,
-    in total. ``region``: of numbers without a country code (``IN``). ``send_e164``: send numbers
-    normalised. ``default_context``: for requests without one. ``max_waiting``: documents waiting,
-    beyond which `QueueFull` is raised. ``current_trace`` is asked for the W3C traceparent of
-    requests that have none.
+    ``url_or_client``: a Redis URL (``redis://``, ``rediss://``, ``unix://``; of a cluster
+    ``redis+cluster://``, with Sentinels ``redis+sentinel://``), or a `redis.Redis` whose address
+    and credentials are taken over. ``timeout``: seconds that `enqueue` may block, in total.
+    ``region``: of numbers without a country code (``IN``). ``send_e164``: send numbers normalised.
+    ``default_context``: for requests without one. ``max_waiting``: documents waiting,
+    beyond which `QueueFull` is raised. ``partitions``: those of the ledger (docs/scale.md); where
+    it has another number, calls raise `LedgerMismatch`. ``current_trace`` is asked for the W3C
+    traceparent of requests that have none.
 
     May be shared by threads, and by processes made with fork: each makes connections of its own.
     Nothing is connected before the first call. Raises `SettingsError` for an argument that cannot
@@ -80,6 +82,7 @@ class CallQueue(Configured):
         default_context: str | None = None,
         max_waiting: int = DEFAULT_MAX_WAITING,
         current_trace: Callable[[], str | None] | None = None,
+        partitions: int = 1,
     ) -> None:
         super().__init__(
             url_or_client,
@@ -89,8 +92,10 @@ class CallQueue(Configured):
             default_context=default_context,
             max_waiting=max_waiting,
             current_trace=current_trace,
+            partitions=partitions,
         )
         self._server = server_of(url_or_client, self._timeout)
+        self._routes = Routes(self._server, self._partitions, self._max_waiting)
         self._processes: dict[int, _Process] = {}
 
     def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
@@ -104,17 +109,19 @@ class CallQueue(Configured):
         """
         prepared = prepare(request, self._rules)
         trace = self._trace_of(prepared, trace)
-        process = self._process()
+        wires = self._process().wires
+        partition = self._routes.partition_of(prepared.envelope)
         deadline = time.monotonic() + self._timeout
+        wires.agree(deadline)
         small = small_message(prepared)
         if small is not None:
-            outcome = process.group.submit(Outgoing(small, trace), deadline)
+            outcome = wires.submit(Outgoing(small, trace, partition), deadline)
             if not isinstance(outcome, Stored):
                 raise error_of(outcome, enqueued=0)
             return Receipt(small.documents, 1, document_ids(prepared))
         tally = Tally()
-        for messages in portions(encode(prepared), trace):
-            tally.add(messages, process.wire.store_all(messages, deadline))
+        for messages in portions(encode(prepared), trace, partition):
+            tally.add(messages, wires.store_all(messages, deadline))
         return Receipt(tally.documents, tally.messages, document_ids(prepared))
 
     def enqueue_many(self, requests: Iterable[CallRequest]) -> Summary:
@@ -125,13 +132,13 @@ class CallQueue(Configured):
         ``enqueued`` and a note that says the same. In either case all requests before are in the
         queue. The timeout is for each round trip.
         """
-        process = self._process()
+        wires = self._process().wires
+        wires.agree(time.monotonic() + self._timeout)
         portion, tally = Portion(), Tally()
 
         def store() -> None:
             if messages := portion.take():
-                deadline = time.monotonic() + self._timeout
-                tally.add(messages, process.wire.store_all(messages, deadline))
+                tally.add(messages, wires.store_in_turn(messages, self._timeout))
 
         coming = iter(requests)
         while True:
@@ -148,8 +155,9 @@ class CallQueue(Configured):
                 raise
             tally.requests += 1
             trace = self._trace_of(prepared)
+            partition = self._routes.partition_of(prepared.envelope)
             for message in encode(prepared):
-                if portion.add(message, trace):
+                if portion.add(message, trace, partition):
                     store()
         store()
         return tally.summary
@@ -181,15 +189,20 @@ class CallQueue(Configured):
     ) -> dict[str, DocumentStatus | None]:
         """What became of documents of one scope; None for those that no worker has accepted.
 
-        Raises `QueueUnavailable`.
+        Raises `QueueUnavailable`, and `LedgerMismatch` if the ledger has other partitions.
         """
         from callspool.ledger.readings import Readings  # noqa: PLC0415 - not needed to enqueue
 
         scope = scope_of(space_token, campaign, account)
         wanted = list(dict.fromkeys(document_ids))
-        readings = Readings(self._reader())
+        partition = partition_of(scope.account, scope.space_token, self._partitions)
+        readings = Readings(self._reader(partition), partition)
+        process = self._process()
         found: list[DocumentStatus | None] = []
         try:
+            if not process.is_checked:
+                known = Readings(self._reader(0)).partitions()
+                process.is_checked = is_same(known, self._partitions)
             for start in range(0, len(wanted), STATUS_IDS):
                 found += readings.documents(scope, wanted[start : start + STATUS_IDS])
         except TRANSPORT_ERRORS as error:
@@ -200,9 +213,9 @@ class CallQueue(Configured):
         """Closes this process's connections; a later call makes new ones."""
         process = self._processes.pop(os.getpid(), None)
         if process is not None:
-            process.wire.close()
-            if process.readers is not None:
-                process.readers.close()
+            process.wires.close()
+            for reader in process.readers.values():
+                reader.close()
 
     def __enter__(self) -> Self:
         return self
@@ -222,15 +235,15 @@ class CallQueue(Configured):
         if process is None:
             # setdefault is one step: threads that meet here after a fork get the same one, and no
             # lock is involved that the parent could have held.
-            process = self._processes.setdefault(pid, _Process(self._server, self._max_waiting))
+            process = self._processes.setdefault(pid, _Process(self._routes))
             for other in [each for each in list(self._processes) if each != pid]:
                 inherited = self._processes.pop(other, None)
                 if inherited is not None:
-                    inherited.wire.abandon()
+                    inherited.wires.abandon()
         return process
 
-    def _reader(self) -> redis.Redis:
-        process = self._process()
-        if process.readers is None:
-            process.readers = self._server.client()
-        return process.readers
+    def _reader(self, partition: int) -> redis.Redis:
+        readers = self._process().readers
+        if partition not in readers:
+            readers[partition] = self._server.of(partition).client()
+        return readers[partition]

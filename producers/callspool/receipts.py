@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from callspool.errors import InvalidCallRequest, QueueFull, QueueUnavailable
+from callspool.errors import (
+    CallspoolError,
+    InvalidCallRequest,
+    LedgerMismatch,
+    QueueFull,
+    QueueUnavailable,
+)
 from callspool.message import encode
-from callspool.spooling.outcomes import Failed, Outcome, Outgoing, Refused, Stored
+from callspool.spooling.outcomes import Failed, Mismatched, Outcome, Outgoing, Refused, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -96,11 +102,11 @@ class Portion:
         self._size = 0
         self._since = 0.0
 
-    def add(self, message: Message, trace: str | None = None) -> bool:
+    def add(self, message: Message, trace: str | None = None, partition: int = 0) -> bool:
         """Takes one more; True when it is time to store what was gathered."""
         if not self._messages:
             self._since = time.monotonic()
-        self._messages.append(Outgoing(message, trace))
+        self._messages.append(Outgoing(message, trace, partition))
         self._size += len(message.requests)
         return self._size >= PORTION_BYTES or time.monotonic() - self._since >= PORTION_SECONDS
 
@@ -110,12 +116,14 @@ class Portion:
         return taken
 
 
-def portions(messages: Iterable[Message], trace: str | None) -> Iterator[list[Outgoing]]:
+def portions(
+    messages: Iterable[Message], trace: str | None, partition: int = 0
+) -> Iterator[list[Outgoing]]:
     """The messages of one request, in runs of bounded size."""
     run: list[Outgoing] = []
     size = 0
     for message in messages:
-        run.append(Outgoing(message, trace))
+        run.append(Outgoing(message, trace, partition))
         size += len(message.requests)
         if size >= PORTION_BYTES:
             yield run
@@ -124,8 +132,10 @@ def portions(messages: Iterable[Message], trace: str | None) -> Iterator[list[Ou
         yield run
 
 
-def error_of(outcome: Refused | Failed, enqueued: int) -> QueueFull | QueueUnavailable:
+def error_of(outcome: Refused | Failed | Mismatched, enqueued: int) -> CallspoolError:
     """The error that a caller deserves whose message was not stored."""
+    if isinstance(outcome, Mismatched):
+        return LedgerMismatch(outcome.reason)
     if isinstance(outcome, Refused):
         return QueueFull(outcome.reason, enqueued=enqueued)
     return QueueUnavailable(outcome.reason, enqueued=enqueued)
@@ -147,8 +157,8 @@ class Tally:
         self.messages = 0
 
     def add(self, messages: Sequence[Outgoing], outcomes: Sequence[Outcome]) -> None:
-        """Counts stored messages; raises `QueueFull` or `QueueUnavailable` for the first other."""
-        bad: Refused | Failed | None = None
+        """Counts stored messages; raises the error that the first other one deserves."""
+        bad: Refused | Failed | Mismatched | None = None
         for each, outcome in zip(messages, outcomes, strict=True):
             if isinstance(outcome, Stored):
                 self.documents += each.message.documents

@@ -33,9 +33,9 @@ def test_a_server_that_does_not_know_the_scripts_gets_them_amid_a_pipeline(
     replies = run(
         client,
         [
-            enqueue.call([STREAM, COUNTS], [1, b"[]", 3, 10]),
+            enqueue.call([STREAM, COUNTS], [1, b"[]", 3, 10, 1]),
             ("PING",),
-            enqueue.call([STREAM, COUNTS], [1, b"[]", 8, 10]),
+            enqueue.call([STREAM, COUNTS], [1, b"[]", 8, 10, 1]),
             ("HGET", COUNTS, "nothing"),
             ("LPUSH", "no-value"),
         ],
@@ -55,7 +55,7 @@ def test_the_same_goes_for_an_event_loop(enqueue: Script, redis_url: str) -> Non
                 _, spooled = await run_async(
                     client,
                     [
-                        enqueue.call([STREAM, COUNTS], [1, b"[]", 2, 10]),
+                        enqueue.call([STREAM, COUNTS], [1, b"[]", 2, 10, 1]),
                         ("PING",),
                     ],
                 )
@@ -76,8 +76,8 @@ def test_the_header_of_enqueue_tells_every_key_and_argument_it_uses(enqueue: Scr
 
 
 def test_what_enqueue_stores_is_the_message_format(enqueue: Script, client: redis.Redis) -> None:
-    run(client, [enqueue.call([STREAM, COUNTS], [1, b"[]", 2, 10, "00-trace-01"])])
-    run(client, [enqueue.call([STREAM, COUNTS], [1, b"[]", 2, 10])])
+    run(client, [enqueue.call([STREAM, COUNTS], [1, b"[]", 2, 10, 1, "00-trace-01"])])
+    run(client, [enqueue.call([STREAM, COUNTS], [1, b"[]", 2, 10, 1])])
     (_, first), (_, second) = client.xrange(STREAM)
     assert list(first.items()) == [
         (b"v", b"1"),
@@ -93,6 +93,6 @@ def test_documents_waiting_and_documents_not_accepted_yet_count_together(
     enqueue: Script, client: redis.Redis
 ) -> None:
     client.hset(COUNTS, mapping={"spooled": 4, "waiting": 5})
-    call = enqueue.call([STREAM, COUNTS], [1, b"[]", 1, 10])
+    call = enqueue.call([STREAM, COUNTS], [1, b"[]", 1, 10, 1])
     assert isinstance(run(client, [call])[0], bytes)
     assert run(client, [call]) == [0]

@@ -201,6 +201,7 @@ def script_names() -> dict[str, str]:
 def all_scripts() -> list[core_scripts.Script]:
     """Every script that producers and workers run."""
     return [
+        core_scripts.load("callspool", "agree"),
         core_scripts.load("callspool", "enqueue"),
         *(core_scripts.load("callspool.broker", name) for name in _BROKER_SCRIPTS),
         *(core_scripts.load("callspool.ledger", name) for name in _READING_SCRIPTS),

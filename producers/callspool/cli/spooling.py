@@ -9,19 +9,21 @@ from callspool.message import encode
 from callspool.receipts import Portion, Tally
 from callspool.settings import Settings
 from callspool.spooling.options import server_of
-from callspool.spooling.spool import Spool
-from callspool.spooling.wire import Wire
+from callspool.spooling.routing import Routes
+from callspool.spooling.wires import Wires
 
 TIMEOUT = 10.0
 """Seconds for each round trip, tries after a failure included."""
 
 
 class Spooler:
-    """The queue for documents of one envelope. A context manager."""
+    """The queue for documents of one envelope, and so of one partition. A context manager."""
 
     def __init__(self, settings: Settings, envelope: CheckedEnvelope) -> None:
         server = server_of(settings.redis_url, TIMEOUT)
-        self._wire = Wire(server, Spool(settings.max_waiting, str(server)))
+        routes = Routes(server, settings.partitions, settings.max_waiting)
+        self._wires = Wires(routes)
+        self._partition = routes.partition_of(envelope)
         self._envelope = envelope
         self._portion = Portion()
         self._tally = Tally()
@@ -34,19 +36,21 @@ class Spooler:
     def add(self, documents: Sequence[bytes]) -> None:
         """Takes checked documents, and stores what was gathered when it is enough.
 
-        Raises `QueueFull` or `QueueUnavailable`.
+        Raises `QueueFull`, `QueueUnavailable` or `LedgerMismatch`.
         """
         for message in encode(PreparedRequest(self._envelope, list(documents))):
-            if self._portion.add(message):
+            if self._portion.add(message, partition=self._partition):
                 self.store()
 
     def store(self) -> None:
-        """Stores what was gathered; raises `QueueFull` or `QueueUnavailable`."""
+        """Stores what was gathered; raises as `add`."""
         if messages := self._portion.take():
-            self._tally.add(messages, self._wire.store_all(messages, time.monotonic() + TIMEOUT))
+            deadline = time.monotonic() + TIMEOUT
+            self._wires.agree(deadline)
+            self._tally.add(messages, self._wires.store_all(messages, deadline))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._wire.close()
+        self._wires.close()

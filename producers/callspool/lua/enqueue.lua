@@ -3,15 +3,16 @@
 -- KEYS[1] stream of call requests   KEYS[2] hash of counts
 -- ARGV[1] version of the message format   ARGV[2] call requests, a JSON array
 -- ARGV[3] documents in this message   ARGV[4] documents that may wait, at most
--- ARGV[5] trace parent, optional
--- Reply: the id of the entry; 0 if the queue is full
-local counted = redis.call('HMGET', KEYS[2], 'spooled', 'waiting')
+-- ARGV[5] partitions that the producer knows of   ARGV[6] trace parent, optional
+-- Reply: the id of the entry; 0 if the queue is full; {partitions of the ledger} if they differ
+local counted = redis.call('HMGET', KEYS[2], 'spooled', 'waiting', 'partitions')
+if counted[3] and counted[3] ~= ARGV[5] then return { tonumber(counted[3]) } end
 local waiting = tonumber(counted[1] or 0) + tonumber(counted[2] or 0)
 if waiting + tonumber(ARGV[3]) > tonumber(ARGV[4]) then return 0 end
 
 local entry = { 'v', ARGV[1], 'requests', ARGV[2], 'checked', '1', 'n', ARGV[3] }
-if ARGV[5] then
-  entry[9], entry[10] = 'trace', ARGV[5]
+if ARGV[6] then
+  entry[9], entry[10] = 'trace', ARGV[6]
 end
 local id = redis.call('XADD', KEYS[1], '*', unpack(entry))
 redis.call('HINCRBY', KEYS[2], 'spooled', ARGV[3])

@@ -19,6 +19,7 @@ class Outgoing(NamedTuple):
 
     message: Message
     trace: str | None = None
+    partition: int = 0
 
     @property
     def size(self) -> int:
@@ -45,7 +46,13 @@ class Failed(NamedTuple):
     again: bool
 
 
-Outcome: TypeAlias = Stored | Refused | Failed
+class Mismatched(NamedTuple):
+    """The ledger was begun with another number of partitions."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Stored | Refused | Failed | Mismatched
 
 FULL = Refused(
     "the queue holds as many waiting documents as it may; enqueue again when workers have sent "
@@ -68,12 +75,22 @@ TRANSPORT_ERRORS = (redis_errors.RedisError, OSError, UnicodeError)
 """What redis-py raises when a round trip fails; UnicodeError: a host name that is none."""
 
 
-def outcome_of(reply: object, where: str) -> Outcome:
+def mismatch(ledgers: object, ours: int) -> str:
+    """Says that the ledger has another number of partitions than this process."""
+    return (
+        f"the ledger in Redis was begun with CALLSPOOL_PARTITIONS={ledgers}, and this process has"
+        f" {ours}: set {ledgers}, or use another Redis database"
+    )
+
+
+def outcome_of(reply: object, where: str, partitions: int = 1) -> Outcome:
     """What the script's reply to one message means; ``where`` names the server."""
     if isinstance(reply, bytes):
         return Stored(reply)
     if reply == 0:
         return FULL
+    if isinstance(reply, list) and len(reply) == 1:
+        return Mismatched(mismatch(reply[0], partitions))
     if isinstance(reply, redis_errors.OutOfMemoryError):
         return OUT_OF_MEMORY
     if isinstance(reply, Exception):

@@ -34,11 +34,14 @@ class Parcel(NamedTuple):
 
 
 class Spool:
-    """The queue of call requests, seen from a producer."""
+    """The queue of call requests of one partition, seen from a producer."""
 
-    def __init__(self, max_waiting: int, where: str, partition: int = 0) -> None:
+    def __init__(
+        self, max_waiting: int, where: str, partition: int = 0, partitions: int = 1
+    ) -> None:
         self._max_waiting = max_waiting
         self._where = where
+        self._partitions = partitions
         self._keys = (
             keys.stream(keys.REQUESTS, partition).encode(),
             keys.counts(partition).encode(),
@@ -63,14 +66,14 @@ class Spool:
         outcomes: list[Outcome] = []
         alone: list[int] = []
         for parcel, reply in zip(parcels, replies, strict=True):
-            outcome = outcome_of(reply, self._where)
+            outcome = outcome_of(reply, self._where, self._partitions)
             outcomes += [outcome] * len(parcel.places)
             if isinstance(outcome, Refused) and len(parcel.places) > 1:
                 alone += parcel.places
         if alone:
             replies = yield from self._send([messages[place] for place in alone])
             for place, reply in zip(alone, replies, strict=True):
-                outcomes[place] = outcome_of(reply, self._where)
+                outcomes[place] = outcome_of(reply, self._where, self._partitions)
         return outcomes
 
     def _send(
@@ -85,7 +88,8 @@ class Spool:
 
     def _call(self, content: Outgoing) -> Call:
         message = content.message
-        arguments = (VERSION, message.requests, message.documents, self._max_waiting)
+        limits = (self._max_waiting, self._partitions)
+        arguments = (VERSION, message.requests, message.documents, *limits)
         if content.trace is None:
             return self._script.call(self._keys, arguments)
         return self._script.call(self._keys, (*arguments, content.trace))
