@@ -58,6 +58,7 @@ class Channel:
     codec: Codec
     is_recorded_elsewhere: bool
     patience: Patience
+    partition: int = 0
     holdings: Holdings = field(default_factory=Holdings)
 
     def bury(self, entry_id: str, reason: str) -> None:

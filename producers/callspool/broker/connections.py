@@ -20,7 +20,7 @@ _WHERE_AND_WHO = frozenset(
     {
         "host", "port", "path", "db", "username", "password", "credential_provider",
         "client_name", "socket_connect_timeout", "socket_keepalive", "socket_keepalive_options",
-        "health_check_interval", "redis_connect_func",
+        "health_check_interval", "redis_connect_func", "locator", "key",
     }
 )  # fmt: skip
 

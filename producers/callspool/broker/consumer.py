@@ -146,7 +146,12 @@ class StreamsConsumer(Consumer):
         due = self._holdings.due(room)
         if not due:
             return []
-        return self._holdings.take_again(due, self._stream.retake(due, counts=True))
+        found: list[Entry] = []
+        for excused in (False, True):
+            theirs = [each for each in due if self._holdings.is_excused(each) is excused]
+            again = self._stream.retake(theirs, counts=not excused)
+            found += self._holdings.take_again(theirs, again)
+        return found
 
     def _claimed(self, room: int) -> list[Entry]:
         """Entries of consumers that are gone."""
@@ -208,6 +213,8 @@ class StreamsConsumer(Consumer):
         patience = self._channel.patience
         if self._holdings.is_recorded(delivery.entry_id):
             self._holdings.release([delivery.entry_id])
+        elif self._holdings.is_excused(delivery.entry_id):
+            self._holdings.postpone(delivery.entry_id, patience.first_delay)
         elif delivery.deliveries >= patience.deliveries:
             self._bury(delivery.entry_id, reason)
         else:

@@ -35,6 +35,7 @@ class Holdings:
         self._done: dict[str, None] = {}
         self._condemned: dict[str, str] = {}
         self._recorded: set[str] = set()
+        self._excused: set[str] = set()
         self._changed = Condition(Lock())
         self._wake_at = -1
         self.reading = Lock()
@@ -54,6 +55,7 @@ class Holdings:
         with self._changed:
             for entry_id in due:
                 self._delayed.pop(entry_id, None)
+                self._excused.discard(entry_id)
         return self.take(entries)
 
     def finish(self, entry_id: str) -> int:
@@ -81,6 +83,7 @@ class Holdings:
             for entry_id in ids:
                 self._delayed.pop(entry_id, None)
                 self._condemned.pop(entry_id, None)
+                self._excused.discard(entry_id)
                 self._leave(entry_id)
 
     def mark_recorded(self, entry_id: str) -> None:
@@ -92,6 +95,16 @@ class Holdings:
     def is_recorded(self, entry_id: str) -> bool:
         """Was this running entry acknowledged elsewhere?"""
         return entry_id in self._recorded
+
+    def excuse(self, entry_id: str) -> None:
+        """Remembers that a running entry is to be delivered again for no fault of its own."""
+        with self._changed:
+            if entry_id in self._running:
+                self._excused.add(entry_id)
+
+    def is_excused(self, entry_id: str) -> bool:
+        """Is this entry delivered again for no fault of its own?"""
+        return entry_id in self._excused
 
     def wait_for_room(self, limit: int, timeout: float) -> int:
         """How many more may run; waits for the first, and a moment for some company."""

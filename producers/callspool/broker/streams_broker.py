@@ -7,7 +7,7 @@ import secrets
 import socket
 import time
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import redis
 from dramatiq import Broker, Message, Middleware
@@ -22,7 +22,7 @@ from callspool.broker.keeper import Keeper
 from callspool.broker.stream import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 _PIPELINED = 500
 _LOOK_AGAIN = 0.01
@@ -30,6 +30,13 @@ _LOOK_AGAIN = 0.01
 
 class DelayRefused(BrokerError, ValueError):  # noqa: N818 - says what happened
     """A message was to be delayed; this broker delivers at once."""
+
+
+class _Home(NamedTuple):
+    """A partition: how it is reached, and who acknowledges there, apart from all others."""
+
+    client: redis.Redis
+    keeper: Keeper
 
 
 class StreamsBroker(Broker):
@@ -46,7 +53,9 @@ class StreamsBroker(Broker):
 
     Parameters:
 
-    * ``client``: tells which server; the broker makes connections of its own.
+    * ``client``: tells which server; the broker makes connections of its own. Of several, each is
+      a partition's, and its queues are called as `keys.queue_name` says; what follows is by queue
+      all the same.
     * ``codecs``: by queue, how entries become messages; `MessageCodec` for all others.
     * ``recorded_elsewhere``: queues whose messages somebody else acknowledges, in the same step
       that records them; see `mark_recorded`.
@@ -62,9 +71,8 @@ class StreamsBroker(Broker):
 
     def __init__(
         self,
-        client: redis.Redis,
+        client: redis.Redis | Sequence[redis.Redis],
         *,
-        partition: int = 0,
         codecs: Mapping[str, Codec] | None = None,
         recorded_elsewhere: Collection[str] = (),
         middleware: list[Middleware] | None = None,
@@ -73,38 +81,47 @@ class StreamsBroker(Broker):
         patience: Patience = Patience(),  # noqa: B008 - immutable
     ) -> None:
         super().__init__(middleware=list(middleware or ()))
-        self._partition = partition
         self._codecs = dict(codecs or {})
         self._default_codec = MessageCodec()
         self._recorded_elsewhere = frozenset(recorded_elsewhere)
         self._prefetch = dict(prefetch or {})
         self._dead_limit = dead_limit
         self._patience = patience
-        self._command_timeout = command_timeout(client)
-        self._client = own_client(client, timeout=self._command_timeout)
-        self._keeper = Keeper(lambda: list(self.queues.values()), patience.renew_every)
+        clients = [client] if isinstance(client, redis.Redis) else list(client)
+        self._command_timeout = command_timeout(clients[0])
+        self._homes = [self._home(partition, each) for partition, each in enumerate(clients)]
         self._pid = os.getpid()
         self.consumer_name = f"{socket.gethostname()}-{self._pid}-{secrets.token_hex(4)}"
         """What Redis calls this broker among the consumers of each group."""
+
+    def _home(self, partition: int, client: redis.Redis) -> _Home:
+        def channels() -> list[Channel]:
+            every = list(self.queues.values())
+            return [each for each in every if each.partition == partition]
+
+        own = own_client(client, timeout=self._command_timeout)
+        return _Home(own, Keeper(channels, self._patience.renew_every))
 
     def declare_queue(self, queue_name: str) -> None:
         """Makes a queue known; again has no effect. Redis need not be there."""
         if queue_name in self.queues:
             return
         self.emit_before("declare_queue", queue_name)
-        is_recorded_elsewhere = queue_name in self._recorded_elsewhere
+        queue, partition = keys.queue_and_partition(queue_name)
+        is_recorded_elsewhere = queue in self._recorded_elsewhere
         self.queues[queue_name] = Channel(
             queue_name,
             Stream(
-                self._client,
-                key=keys.stream(queue_name, self._partition),
-                dead_key=keys.dead_stream(queue_name, self._partition),
+                self._homes[partition].client,
+                key=keys.stream(queue, partition),
+                dead_key=keys.dead_stream(queue, partition),
                 consumer=self.consumer_name,
                 dead_limit=0 if is_recorded_elsewhere else self._dead_limit,
             ),
-            self._codecs.get(queue_name, self._default_codec),
+            self._codecs.get(queue, self._default_codec),
             is_recorded_elsewhere,
             self._patience,
+            partition,
         )
         self.emit_after("declare_queue", queue_name)
 
@@ -118,12 +135,13 @@ class StreamsBroker(Broker):
         channel = self._channel(queue_name)
         if os.getpid() != self._pid:
             raise RuntimeError("this process was forked: make a broker of its own to consume")
-        self._keeper.start()
+        home = self._homes[channel.partition]
+        home.keeper.start()
         return StreamsConsumer(
             channel,
-            own_client(self._client, timeout=timeout / 1000 + self._command_timeout),
-            self._keeper,
-            prefetch=self._prefetch.get(queue_name, prefetch),
+            own_client(home.client, timeout=timeout / 1000 + self._command_timeout),
+            home.keeper,
+            prefetch=self._prefetch.get(keys.queue_and_partition(queue_name)[0], prefetch),
             timeout=timeout,
         )
 
@@ -162,6 +180,13 @@ class StreamsBroker(Broker):
         """
         self._channel(queue_name).holdings.mark_recorded(entry_id)
 
+    def excuse(self, queue_name: str, entry_id: str) -> None:
+        """Says, from within the actor, that its message could not be recorded for no fault of its.
+
+        It is delivered again soon, as often as it takes. Raises QueueNotFound.
+        """
+        self._channel(queue_name).holdings.excuse(entry_id)
+
     def flush(self, queue_name: str) -> None:
         """Drops all messages of a queue, also those that workers have; for tests."""
         with translated():
@@ -191,17 +216,19 @@ class StreamsBroker(Broker):
 
     def close(self) -> None:
         """Sends the last acknowledgements and closes the connections; never raises for Redis."""
-        try:
-            self._keeper.close()
-            for channel in self.queues.values():
-                channel.stream.forget_myself()
-        except redis.RedisError as error:
-            self.logger.warning(
-                "closed while Redis was away (%s); a few messages may be delivered again",
-                type(error).__name__,
-            )
-        finally:
-            disconnect(self._client)
+        for partition, home in enumerate(self._homes):
+            try:
+                home.keeper.close()
+                for channel in self.queues.values():
+                    if channel.partition == partition:
+                        channel.stream.forget_myself()
+            except redis.RedisError as error:
+                self.logger.warning(
+                    "closed while Redis was away (%s); a few messages may be delivered again",
+                    type(error).__name__,
+                )
+            finally:
+                disconnect(home.client)
 
     def _channel(self, queue_name: str) -> Channel:
         try:

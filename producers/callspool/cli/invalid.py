@@ -3,11 +3,10 @@
 import click
 import msgspec
 
-from callspool.cli.connection import ledger_client
+from callspool.cli.connection import ledger_readings
 from callspool.cli.options import json_option, limit_option, redis_option, state_dir_option
 from callspool.cli.times import local
 from callspool.cli.wording import counted, json_line, plain
-from callspool.ledger.readings import Readings
 from callspool.ledger.views import Refused, Unreadable
 
 _EXAMPLES = """\b
@@ -28,8 +27,7 @@ def invalid(limit: int, redis_url: str | None, state_dir: str | None, as_json: b
     The ledger keeps the last 1,000 refused documents, and whole every message that no worker
     could read. With --json: one object a line, the document itself included.
     """
-    with ledger_client(redis_url, state_dir) as client:
-        readings = Readings(client)
+    with ledger_readings(redis_url, state_dir) as readings:
         documents, messages = readings.refused(limit), readings.unreadable(limit)
     if as_json:
         for found in (*documents, *messages):

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 import click
 
-from callspool.cli.connection import ledger_client
+from callspool.cli.connection import ledger_readings
 from callspool.cli.gates import Json, named, selector_object
 from callspool.cli.options import json_option, limit_option, redis_option, state_dir_option
 from callspool.cli.times import local
 from callspool.cli.wording import counted, json_line, plain, shortened
 from callspool.ledger.journal import KEPT
-from callspool.ledger.readings import Readings
 from callspool.ledger.views import JournalEntry
 
 _EXAMPLES = """\b
@@ -30,8 +29,8 @@ def journal(limit: int, redis_url: str | None, state_dir: str | None, as_json: b
 
     The ledger keeps the last 1,000 entries.
     """
-    with ledger_client(redis_url, state_dir) as client:
-        entries = Readings(client).journal(limit)
+    with ledger_readings(redis_url, state_dir) as readings:
+        entries = readings.journal(limit)
     if as_json:
         click.echo(json_line({"journal": [journal_object(each) for each in entries]}))
         return

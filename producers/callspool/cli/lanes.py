@@ -5,13 +5,12 @@ from datetime import UTC, datetime
 
 import click
 
-from callspool.cli.connection import ledger_client
+from callspool.cli.connection import ledger_readings
 from callspool.cli.gates import Json, gate_object, named, why
 from callspool.cli.options import json_option, limit_option, redis_option, state_dir_option
 from callspool.cli.selecting import completed, selector_options
 from callspool.cli.times import span
 from callspool.cli.wording import counted, json_line, plain, shortened
-from callspool.ledger.readings import Readings
 from callspool.ledger.selector import Selector
 from callspool.ledger.views import LaneView
 
@@ -49,8 +48,7 @@ def lanes(
 
     A lane is open, paused by an operator, or parked by workers because of what the API said.
     """
-    with ledger_client(redis_url, state_dir) as client:
-        readings = Readings(client)
+    with ledger_readings(redis_url, state_dir) as readings:
         selector = completed(selector, readings)
         found = [lane for lane in readings.lanes() if selector.covers(lane.scope, lane.lane)]
         found.sort(key=lambda lane: (-lane.waiting, lane.lane))

@@ -118,7 +118,7 @@ class LookingUp:
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._readings = readings
+        self._readings = readings.of_space(envelope.account, envelope.space_token)
         self._lane = envelope.lane_id
         self._digest = digester(envelope.scope)
         self._left = patience

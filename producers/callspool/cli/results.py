@@ -11,7 +11,7 @@ import click
 from callspool.checks import Rules
 from callspool.cli import completing, parsing
 from callspool.cli.colours import painted
-from callspool.cli.connection import ledger_client
+from callspool.cli.connection import ledger_readings
 from callspool.cli.exits import Exit
 from callspool.cli.options import (
     files_argument,
@@ -133,12 +133,15 @@ def results(
         columns=columns,
         allow_shared_numbers=allow_shared_numbers,
     )
-    with Inputs(files, sys.stdin.buffer) as inputs, ledger_client(redis_url, state_dir) as client:
+    with (
+        Inputs(files, sys.stdin.buffer) as inputs,
+        ledger_readings(redis_url, state_dir) as readings,
+    ):
         grid = Grid.of(inputs, columns)
-        readings = Readings(client)
         scope = scope_of(readings, account, space_token, campaign)
         marked = grid.marked if marked is None else marked
-        answers = Answers(readings, scope, files, _why_unknown(readings))
+        ledger = readings.of_space(scope.account, scope.space_token)
+        answers = Answers(ledger, scope, files, _why_unknown(readings))
         with OutFile(output, files, marked=marked, raw=raw) as out:
             _write(inputs, options, grid, answers, out)
             out.finish()

@@ -6,7 +6,7 @@ import time
 import click
 
 from callspool.cli.asking import agreed, look
-from callspool.cli.connection import client_that_answers, ledger_for_a_look
+from callspool.cli.connection import ledger_for_a_look, readings_for
 from callspool.cli.exits import Exit, Interrupted
 from callspool.cli.options import SendOptions, sending_options
 from callspool.cli.progress import Progress
@@ -47,8 +47,8 @@ def send(options: SendOptions) -> int:
             return rehearse(options, target, readings)
     # Better known before the question than after it.
     new_intake(options, target.rules).inspect()
-    with client_that_answers(settings.redis_url) as client:
-        if not agreed(options, target, Readings(client)):
+    with readings_for(settings, target.envelope) as readings:
+        if not agreed(options, target, readings):
             click.echo("Nothing was sent.", err=True)
             return Exit.INTERRUPTED
     with open_intake(options, target.rules) as intake:

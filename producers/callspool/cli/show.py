@@ -7,7 +7,7 @@ import click
 
 from callspool.cli import completing, parsing
 from callspool.cli.colours import painted
-from callspool.cli.connection import ledger_client
+from callspool.cli.connection import ledger_readings
 from callspool.cli.exits import Exit
 from callspool.cli.journal import journal_lines, journal_object
 from callspool.cli.options import json_option, redis_option, region_option, state_dir_option
@@ -15,7 +15,6 @@ from callspool.cli.selecting import completed
 from callspool.cli.times import local, span
 from callspool.cli.wording import counted, json_line, led_to, plain, shortened
 from callspool.identity import made_document_id
-from callspool.ledger.readings import Readings
 from callspool.ledger.selector import Selector
 from callspool.ledger.views import AttemptLine, Story
 from callspool.phones import NumberError, identify
@@ -74,8 +73,7 @@ def show(
     the command that would change it. Exits with 1 where no such document is known.
     """
     document_id = _wanted(document_id, number, region)
-    with ledger_client(redis_url, state_dir) as client:
-        readings = Readings(client)
+    with ledger_readings(redis_url, state_dir) as readings:
         only = completed(Selector(None, space_token, campaign, account), readings)
         stories = readings.stories(document_id, account, only.space_token, campaign)
     if as_json:

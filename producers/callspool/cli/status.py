@@ -7,7 +7,7 @@ from typing import Self
 import click
 
 from callspool.cli.colours import painted
-from callspool.cli.connection import ledger_client
+from callspool.cli.connection import ledger_readings
 from callspool.cli.gates import gate_lines, gate_object
 from callspool.cli.journal import journal_lines, journal_object
 from callspool.cli.options import json_option, redis_option, state_dir_option
@@ -67,8 +67,7 @@ def status(
     """
     if not watching and (count is not None or interval is not None):
         raise click.UsageError("--interval and --count go with --watch: add it")
-    with ledger_client(redis_url, state_dir) as client:
-        readings = Readings(client)
+    with ledger_readings(redis_url, state_dir) as readings:
         if watching:
             return watch(
                 lambda: _Standing.of(readings),

@@ -27,12 +27,14 @@ from callspool.ledger.lookup import (
     read_statuses,
     read_stories,
 )
-from callspool.ledger.metrics import read_metrics
+from callspool.ledger.metrics import accounts_of, add_limits, read_metrics
 from callspool.ledger.open_doubts import read_doubt, read_doubts
+from callspool.ledger.partitions import read_partitions
 from callspool.ledger.reasons import read_reasons
 from callspool.ledger.refusals import read_refused, read_unreadable
 from callspool.ledger.summary import read_summary
 from callspool.ledger.views import DocumentStatus, Story, Summary
+from callspool.spooling.options import client_at, is_located
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,18 +74,40 @@ class Readings:
         self._client = client
         self._partition = partition
 
+    def of_space(self, account: str, space_token: str) -> Readings:
+        """The readings of the partition that keeps a space."""
+        del account, space_token
+        return self
+
+    def partitions(self) -> int:
+        """How many partitions the ledger has; 0 where nothing was begun yet."""
+        return self._run(read_partitions())
+
     def summary(self) -> Summary:
         """How the whole installation stands."""
         return self._run(read_summary(self._partition))
 
     def metrics(self) -> Snapshot:
         """What the ledger counts, at one moment."""
-        return self._run(read_metrics(self._partition))
+        found = self._run(read_metrics(self._partition))
+        return add_limits(found, self._limits_of(accounts_of(found)))
 
     def limits(self) -> list[AccountLimit]:
         """How many requests each account may have in flight now, and has."""
         (names,) = self._ask(("SMEMBERS", f"{keys.prefix(self._partition)}:accounts"))
-        return self._run(read_limits(sorted(name.decode() for name in names)))
+        return self._limits_of(sorted(name.decode() for name in names))
+
+    def _limits_of(self, accounts: Sequence[str]) -> list[AccountLimit]:
+        if not accounts:
+            return []
+        if not is_located(self._client):
+            return self._run(read_limits(accounts))
+        return [limit for name in accounts for limit in self._limit_elsewhere(name)]
+
+    def _limit_elsewhere(self, account: str) -> list[AccountLimit]:
+        """On a cluster what an account shares is in a slot of its own."""
+        with client_at(self._client, keys.account_prefix(account)) as client:
+            return Readings(client)._run(read_limits([account]))
 
     def reasons(self) -> list[Reason]:
         """The most frequent reasons why documents are dead or in doubt, of the last batches."""
@@ -249,7 +273,13 @@ class AsyncReadings:
         self, scope: Scope, document_ids: Sequence[str]
     ) -> list[DocumentStatus | None]:
         """Where documents of one scope are, in the order asked for."""
-        trips = read_statuses(self._partition, scope, document_ids)
+        return await self._run(read_statuses(self._partition, scope, document_ids))
+
+    async def partitions(self) -> int:
+        """As `Readings.partitions`."""
+        return await self._run(read_partitions())
+
+    async def _run(self, trips: Reading[Found]) -> Found:
         try:
             return await drive_async(self._client, trips)
         except _TRANSPORT as error:

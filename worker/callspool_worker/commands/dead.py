@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from callspool.cli.connection import ledger_client
+from callspool.cli.connection import ledger_readings
 from callspool.cli.exits import Exit
 from callspool.cli.gates import named, selector_object
 from callspool.cli.options import json_option, limit_option, redis_option, state_dir_option
 from callspool.cli.selecting import completed, document_option, selector_options
 from callspool.cli.times import local
 from callspool.cli.wording import counted, json_line, plain, shortened
-from callspool.ledger.readings import Readings
 from callspool_worker.commands.steered import agreed, steering, yes_option
 from callspool_worker.commands.told import tell_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from callspool.ledger.readings import Readings
     from callspool.ledger.selector import Selector
     from callspool.ledger.views import DeadView
     from callspool_worker.steering import One, Steering
@@ -87,8 +87,7 @@ def list_(
 
     The newest first. And the messages that no worker could read, which are kept whole.
     """
-    with ledger_client(redis_url, state_dir) as client:
-        readings = Readings(client)
+    with ledger_readings(redis_url, state_dir) as readings:
         selector = completed(selector, readings)
         documents, total = _documents(readings, document_id, selector, limit)
         everything = document_id is None and not selector.as_object()

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from callspool.cli.connection import ledger_client
+from callspool.cli.connection import ledger_clients
 from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.wording import counted, json_line, led_to
 from callspool.errors import CallspoolError, QueueUnavailable, SettingsError
-from callspool.ledger.readings import Readings
+from callspool.ledger.everywhere import readings_of
 from callspool.settings import load_settings
 from callspool.settings.urls import redis_url_without_password
 from callspool_worker import api, app
@@ -32,7 +33,7 @@ from callspool_worker.ledger import RULES
 from callspool_worker.ledger.examination import examine, living_workers, rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import redis
 
@@ -92,14 +93,16 @@ def _examine(redis_url: str | None, state_dir: str | None) -> Iterator[Finding]:
         yield problem("settings", str(fault), "correct it: nothing starts before")
         return
     yield from examine_settings(settings, os.environ)
+    if state_dir is not None:
+        settings = replace(settings, partitions=1)  # as the ledger of every run
     scopes: list[Scope] = []
     with ExitStack() as stack:
         try:
-            client = stack.enter_context(ledger_client(redis_url, state_dir))
+            clients = stack.enter_context(ledger_clients(redis_url, state_dir))
             place = state_dir or redis_url_without_password(settings.redis_url)
             yield ok("redis", f"{place} answers")
-            scopes = Readings(client).scopes()
-            yield from _of_redis(client, settings, led_to(state_dir).strip())
+            scopes = readings_of(clients).scopes()
+            yield from _of_redis(clients, settings, led_to(state_dir).strip())
         except QueueUnavailable as fault:
             said, _, remedy = str(fault).partition("; ")
             yield problem("redis", said, remedy or "see that it runs", unreachable=True)
@@ -108,10 +111,12 @@ def _examine(redis_url: str | None, state_dir: str | None) -> Iterator[Finding]:
     yield from _of_apis(settings, scopes)
 
 
-def _of_redis(client: redis.Redis, settings: Settings, where: str) -> Iterator[Finding]:
-    yield from examine_server(examine(client))
-    yield _durability(client, settings)
-    readings = Readings(client)
+def _of_redis(clients: Sequence[redis.Redis], settings: Settings, where: str) -> Iterator[Finding]:
+    found: dict[Finding, None] = {}
+    for each in dict.fromkeys(clients):  # the same of several nodes is told once
+        found |= dict.fromkeys((*examine_server(examine(each)), _durability(each, settings)))
+    yield from found
+    client, readings = clients[0], readings_of(clients)
     standing = Standing(
         rules_of(client),
         readings.summary(),
@@ -120,7 +125,7 @@ def _of_redis(client: redis.Redis, settings: Settings, where: str) -> Iterator[F
         {scope.account for scope in readings.scopes()},
         where,
     )
-    yield from examine_ledger(standing, RULES, settings.accounts)
+    yield from examine_ledger(standing, (*RULES, settings.partitions), settings.accounts)
 
 
 def _durability(client: redis.Redis, settings: Settings) -> Finding:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from callspool.cli.connection import ledger_client
+from callspool.cli.connection import ledger_readings
 from callspool.cli.exits import Exit
 from callspool.cli.gates import named, selector_object
 from callspool.cli.options import json_option, limit_option, redis_option, state_dir_option
 from callspool.cli.selecting import completed, document_option, selector_options
 from callspool.cli.wording import counted, plain
-from callspool.ledger.readings import Readings
 from callspool.text import has_control_character
 from callspool_worker.commands.doubtful import Quiet, as_object, line_of
 from callspool_worker.commands.steered import agreed, doubting, yes_option
@@ -78,8 +77,7 @@ def list_(
     told by this machine's settings (CALLSPOOL_PROOF_QUIET…).
     """
     quiet = Quiet.of_settings()
-    with ledger_client(redis_url, state_dir) as client:
-        readings = Readings(client)
+    with ledger_readings(redis_url, state_dir) as readings:
         selector = completed(selector, readings)
         if document_id is None:
             found, total = readings.doubts(selector, limit, only_held=held)

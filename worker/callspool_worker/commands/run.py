@@ -14,7 +14,7 @@ import click
 
 from callspool.cli.asking import agreed
 from callspool.cli.colours import painted
-from callspool.cli.connection import client_that_answers, ledger_client, ledger_for_a_look
+from callspool.cli.connection import client_that_answers, ledger_for_a_look, readings_for
 from callspool.cli.exits import Exit
 from callspool.cli.options import SendOptions, sending_options
 from callspool.cli.progress import Progress
@@ -25,7 +25,6 @@ from callspool.cli.spooling import Spooler
 from callspool.cli.target import Target, target_of
 from callspool.cli.wording import json_line
 from callspool.errors import ApiUnreachable, CallspoolError, QueueUnavailable
-from callspool.ledger.readings import Readings
 from callspool.settings import Settings, load_settings
 from callspool.settings.urls import redis_url_without_password
 from callspool_worker.leases import longest_stop
@@ -135,13 +134,13 @@ class _Run:
 
     def _agreed(self) -> bool:
         """Whether whoever started this wants it, knowing what the ledger knows already."""
-        with client_that_answers(self._settings.redis_url) as client:
-            return agreed(self._options, self._target, Readings(client))
+        with readings_for(self._settings, self._target.envelope) as readings:
+            return agreed(self._options, self._target, readings)
 
     def _ledger(self, stack: ExitStack) -> LocalLedger | None:
         """The embedded server, unless another Redis was named."""
         if self._options.redis_url is not None:
-            stack.enter_context(ledger_client(self._options.redis_url, None))
+            stack.enter_context(client_that_answers(self._settings.redis_url))
             return None
         local = stack.enter_context(LocalLedger(self._state_dir))
         self._say(f"state directory: {self._state_dir}")
@@ -149,7 +148,7 @@ class _Run:
             longest_stop(self._settings.request_timeout),
             lambda: self._say("waiting for workers of an interrupted run to finish …"),
         )
-        self._settings = replace(self._settings, redis_url=local.url)
+        self._settings = replace(self._settings, redis_url=local.url, partitions=1)
         return local
 
     def _choose_api(self, stack: ExitStack) -> None:
@@ -168,7 +167,7 @@ class _Run:
         job = Job(
             intake,
             self._target,
-            Readings(workforce.client),
+            workforce.readings(self._target.envelope),
             progress,
             workforce.check,
             max_waiting=self._settings.max_waiting,

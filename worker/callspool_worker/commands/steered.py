@@ -6,21 +6,23 @@ import getpass
 import os
 import socket
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from callspool.cli import person
-from callspool.cli.connection import ledger_client
+from callspool.cli.connection import ledger_clients
 from callspool.cli.progress import Progress
 from callspool.cli.wording import counted
 from callspool.settings import load_settings
-from callspool_worker.steering import Doubts, Steering
+from callspool_worker.steering import doubts_of, steering_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-Kind = TypeVar("Kind", Steering, Doubts)
+    import redis
+
+    from callspool_worker.steering import Doubts, Steering
 
 yes_option = click.option(
     "--yes", is_flag=True, help="Do not ask; needed where there is no terminal."
@@ -31,27 +33,29 @@ yes_option = click.option(
 def steering(redis_url: str | None, state_dir: str | None) -> Iterator[Steering]:
     """The ledger, for what an operator does to it; shows how far that is on a terminal.
 
-    Raises what `ledger_client` raises.
+    Raises what `ledger_clients` raises.
     """
-    with _steps(Steering, redis_url, state_dir) as steer:
-        yield steer
+    with _opened(redis_url, state_dir) as (clients, tell):
+        yield steering_of(clients, operator(), tell)
 
 
 @contextmanager
 def doubting(redis_url: str | None, state_dir: str | None) -> Iterator[Doubts]:
     """The same for what an operator decides about documents in doubt."""
-    with _steps(Doubts, redis_url, state_dir) as steer:
-        yield steer
+    with _opened(redis_url, state_dir) as (clients, tell):
+        yield doubts_of(clients, operator(), tell)
 
 
 @contextmanager
-def _steps(kind: type[Kind], redis_url: str | None, state_dir: str | None) -> Iterator[Kind]:
-    with ledger_client(redis_url, state_dir) as client, Progress(None, quiet=True) as progress:
+def _opened(
+    redis_url: str | None, state_dir: str | None
+) -> Iterator[tuple[list[redis.Redis], Callable[[int], None]]]:
+    with ledger_clients(redis_url, state_dir) as clients, Progress(None, quiet=True) as progress:
 
         def tell(documents: int) -> None:
             progress.update(documents, lambda: counted(documents, "document"))
 
-        yield kind(client, operator(), tell)
+        yield clients, tell
 
 
 def operator() -> str:

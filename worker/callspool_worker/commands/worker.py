@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import closing, nullcontext
+from contextlib import ExitStack, nullcontext
 
 import click
 
-from callspool.cli.connection import ledger_client
+from callspool.cli.connection import client_that_answers
 from callspool.cli.options import redis_option
 from callspool.errors import QueueUnavailable
 from callspool.settings import Settings, load_settings
 from callspool_worker import events
 from callspool_worker.child import configuration
 from callspool_worker.leases import MARGIN, longest_stop
-from callspool_worker.ledger import LedgerUnavailable
+from callspool_worker.ledger import LedgerUnavailable, account_ledgers
 from callspool_worker.logs import log_to_stderr
 from callspool_worker.metrics.crew import Crew
 from callspool_worker.metrics.workers import serving
@@ -84,7 +84,7 @@ def refuse_what_cannot_work(settings: Settings) -> None:
     """Raises `CallspoolError` where every worker would fail: no account, or no Redis."""
     if not settings.accounts:
         settings.account()
-    with ledger_client(settings.redis_url, None):
+    with client_that_answers(settings.redis_url):
         pass
 
 
@@ -93,15 +93,11 @@ def put_in_doubt(settings: Settings, incarnation: str) -> None:
 
     Tries until Redis answers, or until the lease is over: then other workers have seen it.
     """
-    from callspool_worker import app  # noqa: PLC0415 - much to load for what seldom happens
-
+    left = set(range(settings.partitions))
     give_up_at = time.monotonic() + settings.request_timeout + MARGIN
     while True:
         try:
-            with closing(app.connect(settings.redis_url)) as client:
-                ledger = app.open_ledger(settings, client)
-                lapse_all(ledger, "the worker was killed while it held this batch", incarnation)
-                give_up(ledger, list(settings.accounts), incarnation)
+            _put_in_doubt(settings, incarnation, left)
         except (LedgerUnavailable, QueueUnavailable) as error:
             if time.monotonic() >= give_up_at:
                 why = f"what a dead worker held waits for its lease: {error}"
@@ -110,3 +106,26 @@ def put_in_doubt(settings: Settings, incarnation: str) -> None:
             time.sleep(PAUSE)
         else:
             return
+
+
+def _put_in_doubt(settings: Settings, incarnation: str, left: set[int]) -> None:
+    """Does it in the partitions that are ``left``; raises where one does not answer."""
+    from callspool_worker import app  # noqa: PLC0415 - much to load for what seldom happens
+
+    failure: Exception | None = None
+    with ExitStack() as stack:
+        clients = app.connect_all(settings)
+        for client in clients:
+            stack.callback(client.close)
+        for partition in sorted(left):
+            try:
+                ledger = app.open_ledger(settings, clients[partition], partition)
+                lapse_all(ledger, "the worker was killed while it held this batch", incarnation)
+            except (LedgerUnavailable, QueueUnavailable) as error:
+                failure = error
+            else:
+                left.discard(partition)
+                if partition == 0:
+                    give_up(account_ledgers(ledger, list(settings.accounts)), incarnation)
+    if failure is not None:
+        raise failure

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from callspool.cli.gates import named, why
 from callspool.cli.wording import counted
 from callspool.ledger.lonely import ADVICE, Lonely
+from callspool.spooling.outcomes import mismatch
 from callspool_worker.doctor.finding import Finding, ok, problem, warning
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ def examine_ledger(
 def _rules(theirs: list[int] | None, ours: Sequence[int]) -> Finding:
     if theirs is None:
         return ok("ledger", "there is none yet: a worker begins it")
+    if theirs[:-1] == list(ours[:-1]) and theirs != list(ours):
+        said, remedy = mismatch(theirs[-1], ours[-1]).split(": ", 1)
+        return problem("ledger", said, remedy)
     if theirs != list(ours):
         return problem(
             "ledger",

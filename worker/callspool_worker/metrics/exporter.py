@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool.errors import QueueUnavailable
-from callspool.ledger.readings import Readings
+from callspool.ledger.everywhere import clients_of, readings_of
 from callspool.spooling.options import server_of
+from callspool.spooling.outcomes import mismatch
 from callspool_worker.metrics.collector import LedgerCollector
 from callspool_worker.metrics.serving import MetricsServer, Page, Pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from callspool.ledger.metrics import Snapshot
+    from callspool.ledger.readings import Readings
     from callspool.settings import Settings
 
 TIMEOUT = 2.0
@@ -26,18 +30,23 @@ def exporter(settings: Settings) -> Iterator[MetricsServer]:
 
     Raises `SettingsError` where the address cannot be listened on.
     """
-    with server_of(settings.redis_url, TIMEOUT).client() as client:
-        readings = Readings(client)
+    with ExitStack() as stack:
+        clients = clients_of(server_of(settings.redis_url, TIMEOUT), settings.partitions)
+        for client in clients:
+            stack.callback(client.close)
+        readings = readings_of(clients)
 
         def readyz() -> Page:
             try:
-                readings.now_ms()
+                _check(readings, len(clients))
             except QueueUnavailable as reason:
                 return Page(is_well=False, text=str(reason))
             return Page(is_well=True, text="ok")
 
         pages = Pages(
-            metrics=LedgerCollector(readings.metrics, settings.max_waiting),
+            metrics=LedgerCollector(
+                partial(_metrics, readings, len(clients)), settings.max_waiting * len(clients)
+            ),
             healthz=lambda: Page(is_well=True, text="ok"),
             readyz=readyz,
         )
@@ -49,3 +58,15 @@ def exporter(settings: Settings) -> Iterator[MetricsServer]:
             yield server
         finally:
             server.close()
+
+
+def _metrics(readings: Readings, partitions: int) -> Snapshot:
+    _check(readings, partitions)
+    return readings.metrics()
+
+
+def _check(readings: Readings, partitions: int) -> None:
+    """Raises `QueueUnavailable` where some partitions would be left out, or nothing answers."""
+    known = readings.partitions()
+    if known not in {0, partitions}:
+        raise QueueUnavailable(mismatch(known, partitions))

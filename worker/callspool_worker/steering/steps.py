@@ -39,14 +39,20 @@ class Steps:
     """
 
     def __init__(
-        self, client: redis.Redis, by: str, tell: Callable[[int], None] = lambda _: None
+        self,
+        client: redis.Redis,
+        by: str,
+        tell: Callable[[int], None] = lambda _: None,
+        partition: int = 0,
+        partitions: int = 1,
     ) -> None:
-        self._ledger = Ledger(client, Limits())
+        self._ledger = Ledger(client, Limits(), partition, partitions)
         self._by = by
         self._tell = tell
-        self.readings = Readings(client)
-        with answering():
-            self._ledger.open()
+        self.readings = Readings(client, partition)
+        if partition == 0:  # which knows how many there are; another one may be away
+            with answering():
+                self._ledger.open()
 
     def _one(self, verb: Callable[..., Call], document_id: str, selector: Selector) -> list[One]:
         asked, number = Asked(self._by, selector, document_id), 0

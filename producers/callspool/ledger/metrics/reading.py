@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from callspool import keys
-from callspool.ledger.account_limits import read_limits
 from callspool.ledger.metrics.snapshot import Server, Snapshot, snapshot_of
 from callspool.scripts import load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from callspool.ledger.account_limits import AccountLimit
     from callspool.ledger.driving import Reading
     from callspool.scripts import Call, Command
 
@@ -26,19 +28,25 @@ _INFO: Command = ("INFO", "server", "clients", "memory", "persistence")
 
 
 def read_metrics(partition: int) -> Reading[Snapshot]:
-    """The round trips that read a partition; snapshots of several may be merged."""
+    """The round trip that reads a partition; snapshots of several may be merged."""
     args = (MOST_SPACES, SILENT_MS)
     questions: list[Call | Command] = [
         load("callspool.ledger", "metrics").call([keys.prefix(partition)], args),
         _INFO,
     ]
     reply, info = yield questions
-    found = snapshot_of(reply, _server_of(info))
-    accounts = sorted(account for account, name in found.counts if name == "accepted")[
-        :MOST_ACCOUNTS
-    ]
-    # What accounts share across partitions lies in slots of its own.
-    for limit in (yield from read_limits(accounts)) if accounts else ():
+    return snapshot_of(reply, _server_of(info))
+
+
+def accounts_of(found: Snapshot) -> list[str]:
+    """The accounts whose limits belong to a snapshot."""
+    known = sorted(account for account, name in found.counts if name == "accepted")
+    return known[:MOST_ACCOUNTS]
+
+
+def add_limits(found: Snapshot, limits: Iterable[AccountLimit]) -> Snapshot:
+    """The snapshot with what accounts share across partitions, in slots of its own."""
+    for limit in limits:
         found.limits[limit.account] = limit
         if limit.rests_seconds > 0:
             known = found.throttled.get(limit.account, 0.0)
