@@ -18,9 +18,9 @@ def make_broker(redis_url: str) -> Iterator[MakeBroker]:
     """Makes brokers that are closed at the end; `url` says of which server."""
     brokers: list[StreamsBroker] = []
 
-    def make(url: str = redis_url, **options: Any) -> StreamsBroker:
+    def make(url: str = redis_url, *, partitions: int = 1, **options: Any) -> StreamsBroker:
         with redis.Redis.from_url(url, socket_timeout=2) as client:
-            brokers.append(StreamsBroker(client, **options))
+            brokers.append(StreamsBroker([client] * partitions, **options))
         return brokers[-1]
 
     yield make

@@ -144,7 +144,7 @@ def _run_until_the_poison(broker: StreamsBroker) -> set[int]:
     """Handles messages like a process that message 2 kills; its broker is never heard of again."""
     broker.declare_queue("work")
     consumer = broker.consume("work", prefetch=6, timeout=20)
-    broker._keeper._renew_every = 3600  # the dead renew nothing
+    broker._homes[0].keeper._renew_every = 3600  # the dead renew nothing
     handled: set[int] = set()
     for _ in range(8):
         message = next(consumer)
@@ -155,7 +155,7 @@ def _run_until_the_poison(broker: StreamsBroker) -> set[int]:
             return handled
         handled.add(number)
         consumer.ack(message)
-        broker._keeper.acknowledge()
+        broker._homes[0].keeper.acknowledge()
     return handled
 
 

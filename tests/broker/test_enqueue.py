@@ -65,9 +65,9 @@ def test_many_messages_go_to_their_queues_in_order(
 def test_another_partition_has_streams_of_its_own(
     make_broker: MakeBroker, client: redis.Redis
 ) -> None:
-    broker = make_broker(partition=3)
-    broker.declare_queue("work")
-    broker.enqueue(message())
+    broker = make_broker(partitions=4)
+    broker.declare_queue("work@3")
+    broker.enqueue(message().copy(queue_name="work@3"))
     assert client.keys() == [b"callspool:{3}:work"]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from types import SimpleNamespace
 from typing import Any
 
-import dramatiq
 import redis
 
 from callspool import keys
@@ -22,9 +22,10 @@ from callspool_worker.api import now
 from callspool_worker.ledger import LedgerUnavailable
 from callspool_worker.persistence import Persistence
 from callspool_worker.pulse import Pulse
-from callspool_worker.queues import CODECS, SUBMIT
+from callspool_worker.queues import CODECS
 from callspool_worker.reconcile import Prover
 from callspool_worker.recording import Recorder
+from callspool_worker.sending import Sending
 from callspool_worker.submit import Api, Submitter
 from callspool_worker.sweep import Sweeper, lapse_all
 from tests.crashpoints.knife import Knife
@@ -84,12 +85,10 @@ class WorkerProcess:
             recorded_elsewhere=(keys.REQUESTS,),
             patience=Patience(claim_after=CLAIM_AFTER),
         )
-        app.declare_accept(
-            self._broker, self._ledger, settings, persistence, submitter, Pulse(threads=2)
-        )
-        dramatiq.actor(broker=self._broker, queue_name=keys.WAKEUPS, actor_name=SUBMIT)(
-            submitter.run
-        )
+        alone = SimpleNamespace(wake=submitter.run)  # it sends in the thread that is woken
+        sending = Sending(persistence, alone, submitter.run)
+        pulse = Pulse(threads=2)
+        app.declare_actors(self._broker, [self._ledger], settings, sending, pulse, lambda _: None)
         self._keeper = Keeper(lambda: list(self._broker.queues.values()), renew_every=60.0)
         self._consumers = [
             StreamsConsumer(

@@ -13,40 +13,47 @@ import redis
 from callspool import keys
 from callspool.broker import StreamsBroker
 from callspool.errors import CallspoolError, QueueUnavailable
-from callspool.rules import Rules
+from callspool.ledger.everywhere import clients_of
+from callspool.settings.nodes import names_nodes
+from callspool.spooling.options import server_of
 from callspool_worker import api, body, events
-from callspool_worker.accept import Reader, told
+from callspool_worker.accepting import Accepter
 from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
 from callspool_worker.leases import MARGIN, longest_stop
-from callspool_worker.ledger import Ledger, LedgerUnavailable, Limits
-from callspool_worker.permits import MOST_SENDERS, Courier, Permits, Senders
-from callspool_worker.persistence import GivenUp, Persistence
+from callspool_worker.ledger import Ledger, LedgerUnavailable, Limits, account_ledgers
+from callspool_worker.permits import MOST_SENDERS, Courier, Permits
 from callspool_worker.pulse import Pulse, Reporter
 from callspool_worker.queues import ACCEPT, CODECS, SUBMIT
 from callspool_worker.reconcile import LOOKERS, Prover, Proving, Reconciler
-from callspool_worker.recording import Recorder
-from callspool_worker.submit import Api, Delivering, Submitter
-from callspool_worker.sweep import Sweeper
+from callspool_worker.sending import sending_of
+from callspool_worker.submit import Api, Delivering
+from callspool_worker.sweep import Sweepers
 from callspool_worker.telling import tell
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from callspool.message import Envelope
     from callspool.settings import Settings
     from callspool_worker.answers import Answer
     from callspool_worker.ledger.limits import Durability
+    from callspool_worker.sending import Sending
 
 REDIS_TIMEOUT = 10.0
 """Seconds until a command counts as unanswered."""
 
-IDLE_LOOK_MS = 200
-"""Milliseconds that an idle consumer waits in Redis before it looks whether it shall stop."""
+IDLE_LOOK_MS, IDLE_LOOK_OF_SEVERAL_MS = 200, 1000
+"""Milliseconds that an idle consumer waits in Redis before it looks whether it shall stop; the
+latter for each of several partitions."""
+
+ACCEPTERS = 4
+"""Threads that accept where others send, as they do with several partitions, at most."""
 
 
 def connect(url: str) -> redis.Redis:
-    """A client of the ledger. It repeats nothing by itself: the ledger knows what may be."""
+    """A client of the first partition. It repeats nothing by itself: the ledger knows what may."""
+    if names_nodes(url):
+        return server_of(url, REDIS_TIMEOUT).client()
     return redis.Redis.from_url(
         url,
         socket_timeout=REDIS_TIMEOUT,
@@ -54,6 +61,14 @@ def connect(url: str) -> redis.Redis:
         retry=None,
         client_name="callspool-worker",
     )
+
+
+def connect_all(settings: Settings) -> list[redis.Redis]:
+    """A client for each partition: the same for all but in a cluster."""
+    if not names_nodes(settings.redis_url):
+        return [connect(settings.redis_url)] * settings.partitions
+    server = server_of(settings.redis_url, REDIS_TIMEOUT)
+    return clients_of(server, settings.partitions)
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -70,24 +85,32 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def ledger_of(settings: Settings, client: redis.Redis) -> Ledger:
-    """The ledger under these settings; nothing of it is read or written."""
-    return Ledger(client, limits_of(settings))
+def ledger_of(settings: Settings, client: redis.Redis, partition: int = 0) -> Ledger:
+    """The ledger of a partition under these settings; nothing of it is read or written."""
+    return Ledger(client, limits_of(settings), partition, settings.partitions)
 
 
-def open_ledger(settings: Settings, client: redis.Redis) -> Ledger:
-    """The ledger, begun if there is none.
+def open_ledger(settings: Settings, client: redis.Redis, partition: int = 0) -> Ledger:
+    """The ledger of a partition, begun if there is none.
 
     Raises `QueueUnavailable` if Redis does not answer and `LedgerMismatch` if the ledger follows
     other rules.
     """
-    ledger = ledger_of(settings, client)
+    ledger = ledger_of(settings, client, partition)
     try:
         ledger.open()
         ledger.check_durability()
     except LedgerUnavailable as error:
         raise QueueUnavailable(f"{error}; check CALLSPOOL_REDIS_URL") from error
     return ledger
+
+
+def open_ledgers(settings: Settings, clients: Sequence[redis.Redis]) -> list[Ledger]:
+    """The ledgers of all partitions, the first one first: it knows how many there are.
+
+    Raises as `open_ledger`.
+    """
+    return [open_ledger(settings, client, at) for at, client in enumerate(clients)]
 
 
 def run_worker(
@@ -106,9 +129,11 @@ def run_worker(
     """
     pulse = Pulse(threads)
     with ExitStack() as stack:
-        client = stack.enter_context(closing(connect(settings.redis_url)))
-        ledger = open_ledger(settings, client)
-        for weakness in ledger.weaknesses():
+        clients = connect_all(settings)
+        for client in clients:
+            stack.callback(client.close)
+        ledgers = open_ledgers(settings, clients)
+        for weakness in dict.fromkeys(each for one in ledgers for each in one.weaknesses()):
             tell(events.Weakness(why=weakness))
         unpod = stack.enter_context(
             closing(
@@ -119,52 +144,54 @@ def run_worker(
                 )
             )
         )
-        persistence = Persistence(stop, give_up_after=settings.request_timeout)
-        permits = permits_of(settings, incarnation)
-        submitter = Submitter(
-            ledger,
-            Api(
-                pulse.asking(partial(_create, unpod)), pulse.asking(partial(_read, unpod)), api.now
-            ),
-            Recorder(ledger),
-            persistence,
-            permits,
-            how=delivering(settings, incarnation),
+        broker = StreamsBroker(
+            clients,
+            codecs=CODECS,
+            recorded_elsewhere=(keys.REQUESTS,),
+            prefetch=_prefetch(threads, len(clients)),
         )
-        senders = Senders(permits, pulse.working(submitter.work), least=threads)
-        courier = Courier(ledger, permits, incarnation, senders.fill)
+        stack.callback(broker.close)
+        asked = Api(
+            pulse.asking(partial(_create, unpod)), pulse.asking(partial(_read, unpod)), api.now
+        )
+        lease = settings.request_timeout + MARGIN
+        sweepers = Sweepers(ledgers, lease, settings.dedupe_window, accounts=settings.accounts)
+        permits, how = permits_of(settings, incarnation), delivering(settings, incarnation)
+        sending = sending_of(ledgers, asked, permits, how, stop, pulse, sweepers.nudge, threads)
+        homes = account_ledgers(ledgers[0], settings.accounts)
+        courier = Courier(homes, permits, incarnation, sending.senders.fill)
         courier.start()
         stack.callback(courier.stop)
-        broker = StreamsBroker(client, codecs=CODECS, recorded_elsewhere=(keys.REQUESTS,))
-        stack.callback(broker.close)
-        declare_accept(broker, ledger, settings, persistence, submitter, pulse)
-        dramatiq.actor(broker=broker, queue_name=keys.WAKEUPS, actor_name=SUBMIT, priority=10)(
-            senders.wake
-        )
-        sweeper = Sweeper(
-            ledger,
-            settings.request_timeout + MARGIN,
-            settings.dedupe_window,
-            accounts=settings.accounts,
-        )
-        sweeper.start()
-        stack.callback(sweeper.stop)
-        reconciler = Reconciler(
-            Prover(ledger, pulse.asking(unpod.get), proving(settings)), incarnation
-        )
+        declare_actors(broker, ledgers, settings, sending, pulse, sweepers.nudge)
+        sweepers.start()
+        stack.callback(sweepers.stop)
+        get = pulse.asking(unpod.get)
+        provers = [Prover(ledger, get, proving(settings)) for ledger in ledgers]
+        reconciler = Reconciler(provers, incarnation)
         reconciler.start()
         stack.callback(reconciler.stop, timeout=settings.request_timeout + MARGIN)
-        worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=IDLE_LOOK_MS)
+        worker = dramatiq.Worker(
+            broker,
+            worker_threads=threads if len(ledgers) == 1 else min(threads, ACCEPTERS),
+            worker_timeout=IDLE_LOOK_MS if len(ledgers) == 1 else IDLE_LOOK_OF_SEVERAL_MS,
+        )
         worker.start()
         tell(events.Ready(incarnation=incarnation, process=os.getpid()))
         ready()
         if report is not None:
-            reporter = Reporter(partial(pulse.take, sweeper, unpod, permits), report)
+            reporter = Reporter(partial(pulse.take, sweepers, unpod, permits), report)
             reporter.start()
             stack.callback(reporter.stop)
         stop.wait()
         worker.stop(timeout=int((2 * settings.request_timeout + MARGIN) * 1000))
-        senders.join(longest_stop(settings.request_timeout))
+        sending.senders.join(longest_stop(settings.request_timeout))
+
+
+def _prefetch(threads: int, partitions: int) -> dict[str, int]:
+    """Messages in hand of each queue, which are up to half a megabyte each; {} as usual."""
+    if partitions == 1:
+        return {}
+    return {keys.REQUESTS: max(2, 2 * threads // partitions), keys.WAKEUPS: threads}
 
 
 def _create(
@@ -214,35 +241,32 @@ def proving(settings: Settings) -> Proving:
     )
 
 
-def declare_accept(
+def declare_actors(
     broker: StreamsBroker,
-    ledger: Ledger,
+    ledgers: Sequence[Ledger],
     settings: Settings,
-    persistence: Persistence,
-    submitter: Submitter,
+    sending: Sending,
     pulse: Pulse,
+    nudge: Callable[[int], None],
 ) -> None:
-    """Declares the actor that accepts call requests. Until the ledger has them, it goes on.
+    """Declares the actors that accept call requests and send batches, for all partitions.
 
-    While Redis is full every thread may be in here; then they send, which makes room.
+    While Redis is full every thread may accept; then they send, which makes room.
     """
-    rules = Rules(settings.region, settings.send_e164, settings.context)
-    reader = Reader(rules, ledger.limits)
 
-    def accept(entry_id: str, envelope: Envelope) -> None:
-        delivery = reader.read(entry_id, envelope)
-        try:
-            (accepted,) = persistence.until_answered(
-                lambda: ledger.accept([delivery]), when_full=submitter.run
-            )
-        except GivenUp as reason:
-            tell(events.Left(message_id=entry_id, why=str(reason)))
-            return
-        broker.mark_recorded(keys.REQUESTS, entry_id)
+    def accepted(partition: int) -> None:
         pulse.accepted()
-        for event in told(delivery, accepted):
-            tell(event)
+        nudge(partition)
 
-    dramatiq.actor(broker=broker, queue_name=keys.REQUESTS, actor_name=ACCEPT, priority=0)(
-        pulse.working(accept)
+    accepter = Accepter(
+        broker, ledgers, settings.rules, sending.persistence, sending.send, accepted
     )
+    dramatiq.actor(broker=broker, queue_name=keys.REQUESTS, actor_name=ACCEPT, priority=0)(
+        pulse.working(accepter.accept)
+    )
+    dramatiq.actor(broker=broker, queue_name=keys.WAKEUPS, actor_name=SUBMIT, priority=10)(
+        sending.wake
+    )
+    for ledger in ledgers:
+        for queue in (keys.REQUESTS, keys.WAKEUPS):
+            broker.declare_queue(keys.queue_name(queue, ledger.partition))

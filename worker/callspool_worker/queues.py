@@ -31,7 +31,9 @@ class RequestsCodec:
             envelope = decode_requests(fields)
         except MessageUnreadable as fault:
             raise Undecodable(str(fault)) from None
-        return Message(queue_name, ACCEPT, (entry_id, envelope), {}, {}, message_id=entry_id)
+        _, partition = keys.queue_and_partition(queue_name)
+        args = (entry_id, envelope, partition)
+        return Message(queue_name, ACCEPT, args, {}, {}, message_id=entry_id)
 
     def encode(self, message: Message[Any]) -> Mapping[str | bytes, bytes]:
         del message
@@ -43,7 +45,8 @@ class WakeupsCodec:
 
     def decode(self, queue_name: str, entry_id: str, fields: dict[bytes, bytes]) -> Message[Any]:
         del fields
-        return Message(queue_name, SUBMIT, (), {}, {}, message_id=entry_id)
+        _, partition = keys.queue_and_partition(queue_name)
+        return Message(queue_name, SUBMIT, (partition,), {}, {}, message_id=entry_id)
 
     def encode(self, message: Message[Any]) -> Mapping[str | bytes, bytes]:
         del message

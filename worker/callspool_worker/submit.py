@@ -88,17 +88,20 @@ class Submitter:
         """Sends batch after batch until nothing is ready, or nothing may be sent."""
         self.work(self._permits.reserve())
 
-    def work(self, reserved: tuple[str, ...]) -> None:
-        """The same, with permits of these accounts to begin with."""
+    def work(self, reserved: tuple[str, ...], goes_on: Callable[[], bool] = lambda: True) -> None:
+        """The same, with permits of these accounts to begin with.
+
+        ``goes_on`` is asked after each batch whether this thread may go on.
+        """
         try:
             if self._persistence.stopping:
                 self._permits.keep(reserved, None, looked=False)
                 return
-            self._send_all(reserved)
+            self._send_all(reserved, goes_on)
         except GivenUp as reason:
             tell(events.Left(why=str(reason)))
 
-    def _send_all(self, reserved: tuple[str, ...]) -> None:
+    def _send_all(self, reserved: tuple[str, ...], goes_on: Callable[[], bool]) -> None:
         steps: Sequence[Call] = ()
         while reserved:
             started = self._api.clock()
@@ -106,7 +109,8 @@ class Submitter:
             if taken is None:
                 return
             steps = self._deliver(taken, started + self._how.request_timeout)
-            reserved = () if self._persistence.stopping else self._permits.reserve()
+            is_over = self._persistence.stopping or not goes_on()
+            reserved = () if is_over else self._permits.reserve()
         if steps:
             self._persistence.until_answered(partial(self._ledger.run, steps))
 

@@ -13,7 +13,7 @@ from callspool_worker.ledger import LedgerUnavailable, calls
 from callspool_worker.telling import after, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from callspool.scripts import Reply
     from callspool_worker.ledger import Ledger
@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 LONGEST_PAUSE = 0.1
 """Seconds between two looks at what is due, at most."""
 
+IDLE_PAUSE = 1.0
+"""The same for one of several partitions, while this process does nothing in it."""
+
 PATROL = 1.0
 """Seconds between two looks at the leases and at what may be forgotten."""
 
 
 class Sweeper(threading.Thread):
-    """Every worker process sweeps; there is no leader. ``dedupe_window`` in seconds."""
+    """Every worker process sweeps every partition; there is no leader.
+
+    ``dedupe_window`` in seconds. ``told``: the accounts that were warned of, for all partitions.
+    """
 
     def __init__(
         self,
@@ -35,12 +41,17 @@ class Sweeper(threading.Thread):
         dedupe_window: float,
         *,
         accounts: Collection[str],
+        told: set[str] | None = None,
+        may_idle: bool = False,
     ) -> None:
-        super().__init__(name="sweeper", daemon=True)
-        self._known = set(accounts)
+        super().__init__(name=f"sweeper-{ledger.partition}", daemon=True)
+        self._known = frozenset(accounts)
+        self._told = set() if told is None else told
         self._ledger = ledger
         self._watch = LeaseWatch(lease)
         self._window_ms = int(dedupe_window * 1000)
+        self._may_idle = may_idle
+        self._nudged = threading.Event()
         self._stopped = threading.Event()
         self._next_patrol = 0.0
         self._finished_at = self._well_at = time.monotonic()
@@ -54,12 +65,17 @@ class Sweeper(threading.Thread):
     def stop(self) -> None:
         """Ends the thread after what it is doing."""
         self._stopped.set()
+        self._nudged.set()
         self.join()
+
+    def nudge(self) -> None:
+        """Ends a long pause: this process changed something, which may be due soon."""
+        self._nudged.set()
 
     def run(self) -> None:
         """Sweeps until it is stopped; Redis being away changes nothing but the pause."""
         pause = 0.0
-        while not self._stopped.wait(pause):
+        while not self._waited(pause):
             try:
                 pause = self._sweep()
                 self._patrol()
@@ -72,11 +88,23 @@ class Sweeper(threading.Thread):
                 tell(events.Failed(part="the sweep", pause=PATROL), error=error)
                 pause = PATROL
 
+    def _waited(self, pause: float) -> bool:
+        """Waits; whether this is the end."""
+        if not self._may_idle:
+            return self._stopped.wait(pause)
+        shortest = min(pause, LONGEST_PAUSE)
+        if self._stopped.wait(shortest):
+            return True
+        self._nudged.wait(pause - shortest)
+        self._nudged.clear()
+        return self._stopped.is_set()
+
     def _sweep(self) -> float:
         """Wakes what is due; seconds until the next is."""
         (reply,) = self._ledger.run([calls.sweep(self._ledger.partition, self._ledger.limits)])
         next_ms = reply[0] if isinstance(reply, list) else -1
-        return LONGEST_PAUSE if next_ms < 0 else min(LONGEST_PAUSE, max(next_ms, 1) / 1000)
+        longest = IDLE_PAUSE if self._may_idle else LONGEST_PAUSE
+        return longest if next_ms < 0 else min(longest, max(next_ms, 1) / 1000)
 
     def _patrol(self) -> None:
         now = time.monotonic()
@@ -89,9 +117,53 @@ class Sweeper(threading.Thread):
         self._ledger.run([calls.forget(self._ledger.partition, self._window_ms)])
 
     def _warn_of_unknown_accounts(self) -> None:
-        for name in sorted(self._ledger.accounts() - self._known):
-            self._known.add(name)
+        for name in sorted(self._ledger.accounts() - self._known - self._told):
+            self._told.add(name)
             tell(events.UnknownAccount(account=name))
+
+
+class Sweepers:
+    """A sweeper for each partition: a node that is away holds up nobody else's."""
+
+    def __init__(
+        self,
+        ledgers: Sequence[Ledger],
+        lease: float,
+        dedupe_window: float,
+        *,
+        accounts: Collection[str],
+    ) -> None:
+        told: set[str] = set()
+        self._sweepers = [
+            Sweeper(
+                ledger,
+                lease,
+                dedupe_window,
+                accounts=accounts,
+                told=told,
+                may_idle=len(ledgers) > 1,
+            )
+            for ledger in ledgers
+        ]
+
+    def nudge(self, partition: int) -> None:
+        """Tells that this process changed something in a partition."""
+        self._sweepers[partition].nudge()
+
+    def start(self) -> None:
+        """Starts the threads."""
+        for sweeper in self._sweepers:
+            sweeper.start()
+
+    def stop(self) -> None:
+        """Ends the threads after what they are doing."""
+        for sweeper in self._sweepers:
+            sweeper.stop()
+
+    def ages(self) -> tuple[float, float]:
+        """As `Sweeper.ages`, of the one that is behind the most."""
+        finished, well = zip(*(sweeper.ages() for sweeper in self._sweepers), strict=True)
+        return max(finished), max(well)
 
 
 def lapse(ledger: Ledger, taker: str, held: str, detail: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callspool_worker.ledger.account_calls import account_ledgers
 from callspool_worker.ledger.errors import LedgerFull, LedgerUnavailable
 from callspool_worker.ledger.ledger import RULES, Ledger
 from callspool_worker.ledger.limits import Limits
@@ -32,4 +33,5 @@ __all__ = [
     "Refusal",
     "SpaceLook",
     "Taken",
+    "account_ledgers",
 ]

@@ -14,7 +14,10 @@ from callspool import keys
 from callspool_worker.ledger import scripts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from callspool.scripts import Argument, Call
+    from callspool_worker.ledger.ledger import Ledger
 
 
 class News(msgspec.Struct):
@@ -121,3 +124,8 @@ def granted(reply: object) -> Grant:
 def give_up_permits(account: str, holder: str) -> Call:
     """Frees what a process held of an account when it ended."""
     return scripts.load("give_up_permits").call([keys.account_prefix(account)], [holder])
+
+
+def account_ledgers(ledger: Ledger, accounts: Iterable[str]) -> dict[str, Ledger]:
+    """Where the calls of each account run: its keys are in a slot of their own."""
+    return {name: ledger.at(keys.account_prefix(name)) for name in accounts}

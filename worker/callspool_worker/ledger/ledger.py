@@ -14,6 +14,8 @@ from callspool.errors import LedgerMismatch
 from callspool.identity import Scope
 from callspool.ledger.entries import BatchEntry
 from callspool.scripts import Call, Command, Reply, run
+from callspool.spooling.options import client_at
+from callspool.spooling.outcomes import mismatch
 from callspool_worker import events
 from callspool_worker.ledger import calls
 from callspool_worker.ledger.disks import Disks, weaknesses
@@ -29,9 +31,10 @@ from callspool_worker.ledger.records import (
 from callspool_worker.telling import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from callspool.ledger.driving import Reading
+    from callspool.scripts import Argument
     from callspool_worker.ledger.limits import Limits
 
 FORMAT = 1
@@ -40,9 +43,7 @@ FORMAT = 1
 IDENTITY_RULES = 1
 """The rules by which documents are identified; a ledger keeps those it began with."""
 
-PARTITIONS = 1
-
-RULES = (FORMAT, IDENTITY_RULES, PARTITIONS)
+RULES = (FORMAT, IDENTITY_RULES)
 """What a ledger has to be written by for this release to work on it."""
 
 Found = TypeVar("Found")
@@ -59,18 +60,26 @@ _REFUSING = frozenset({"BUSY", "MISCONF", "NOREPLICAS"})
 
 
 class Ledger:
-    """The record of every document's state, in Redis. Safe among threads.
+    """The record of every document's state of a partition, in Redis. Safe among threads.
 
-    Every method raises `LedgerUnavailable` when Redis does not answer and `LedgerFull` when it is
-    out of memory; asking again is then always safe.
+    ``partitions``: how many there are. Every method raises `LedgerUnavailable` when Redis does not
+    answer and `LedgerFull` when it is out of memory; asking again is then always safe.
     """
 
-    def __init__(self, client: redis.Redis, limits: Limits, partition: int = 0) -> None:
+    def __init__(
+        self, client: redis.Redis, limits: Limits, partition: int = 0, partitions: int = 1
+    ) -> None:
         self._client = client
+        self._partitions = partitions
         self.limits = limits
         self.partition = partition
         self.id = ""
         self._disks = Disks(limits.durable_takes, f"{keys.prefix(partition)}:meta")
+
+    def at(self, key: str) -> Ledger:
+        """Runs calls where another key is, that of an account: on a cluster maybe elsewhere."""
+        client = client_at(self._client, key)
+        return self if client is self._client else Ledger(client, self.limits)
 
     def run(self, steps: Sequence[Call]) -> list[Reply]:
         """Runs calls in one round trip; raises the first error among their replies."""
@@ -82,16 +91,18 @@ class Ledger:
         Raises `LedgerMismatch` if it was begun under other rules than this worker's.
         """
         new_id = secrets.token_hex(4)
-        step = calls.open_ledger(self.partition, new_id, FORMAT, IDENTITY_RULES, PARTITIONS)
+        step = calls.open_ledger(self.partition, new_id, FORMAT, IDENTITY_RULES, self._partitions)
         (reply,) = self.run([step])
         ledger_id, *rules = _list(reply)
-        ours = [FORMAT, IDENTITY_RULES, PARTITIONS]
-        theirs = [int(_bytes(rule)) for rule in rules]
-        if theirs != ours:
+        *theirs, partitions = [int(_bytes(rule)) for rule in rules]
+        if theirs != [FORMAT, IDENTITY_RULES]:
             raise LedgerMismatch(
-                f"the ledger in Redis has format, identity rules and partitions {theirs}, this"
-                f" worker has {ours}; run the release that wrote it, or use another Redis database"
+                f"the ledger in Redis has format and identity rules {theirs}, this worker has"
+                f" {[FORMAT, IDENTITY_RULES]}; run the release that wrote it, or use another Redis"
+                " database"
             )
+        if partitions != self._partitions:
+            raise LedgerMismatch(mismatch(partitions, self._partitions))
         self.id = _bytes(ledger_id).decode()
         if self.id == new_id:
             # Marks name the ledger: a new one's name must not be forgotten. Not every Redis can
@@ -102,6 +113,11 @@ class Ledger:
         """Accepts messages: all of their documents are in the ledger when this returns."""
         (reply,) = self.run([calls.accept(self.partition, self.limits, deliveries)])
         return [_accepted(_list(one)) for one in _list(reply)]
+
+    def spool(self, fields: Mapping[str, Argument]) -> None:
+        """Appends a message to those that are to be accepted in this partition."""
+        pairs = [part for pair in fields.items() for part in pair]
+        self.run_commands([("XADD", keys.stream(keys.REQUESTS, self.partition), "*", *pairs)])
 
     def take(self, taker: str, accounts: Sequence[str]) -> Taken | None:
         """The next batch that may be sent for these accounts, or None."""

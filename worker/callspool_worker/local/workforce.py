@@ -7,11 +7,13 @@ import time
 from typing import TYPE_CHECKING
 
 from callspool.errors import CallspoolError
+from callspool.identity import partition_of
 from callspool.ledger.gates import UNREAD
 from callspool.ledger.readings import Readings
 from callspool_worker import app, events
 from callspool_worker.child import configuration
 from callspool_worker.leases import longest_stop
+from callspool_worker.ledger import account_ledgers
 from callspool_worker.permits import give_up
 from callspool_worker.supervisor import Supervisor
 from callspool_worker.sweep import lapse_all, reopen
@@ -20,6 +22,7 @@ from callspool_worker.telling import tell
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from callspool.call_request import CheckedEnvelope
     from callspool.settings import Settings
     from callspool_worker.local import LocalLedger
 
@@ -38,12 +41,12 @@ class Workforce:
     """
 
     def __init__(self, settings: Settings, local: LocalLedger | None) -> None:
-        self.client = app.connect(settings.redis_url)
+        self.clients = app.connect_all(settings)
         self._local = local
         self._accounts = list(settings.accounts)
-        self._ledger = app.open_ledger(settings, self.client)
+        self._ledgers = app.open_ledgers(settings, self.clients)
         if local is not None:
-            lapse_all(self._ledger, "the worker was killed while it held this batch")
+            self._lapse("")
         self._supervisor = Supervisor(
             config=configuration(settings, log_level=QUIET, log_format="console"),
             processes=settings.processes,
@@ -54,6 +57,12 @@ class Workforce:
         self._running = False
         self._started_at = 0.0
 
+    def readings(self, envelope: CheckedEnvelope) -> Readings:
+        """What the partition says that keeps the envelope's space."""
+        ledgers = len(self._ledgers)
+        partition = partition_of(envelope.account, envelope.space_token, ledgers)
+        return Readings(self.clients[partition], partition)
+
     def start(self) -> None:
         """Starts the workers and returns at once.
 
@@ -61,10 +70,10 @@ class Workforce:
         What an operator paused stays paused.
         """
         if self._local is not None:
-            for gate in Readings(self.client).gates():
+            for gate in Readings(self.clients[0]).gates():
                 # What Redis may have forgotten is read back first, whoever begins anew.
                 if gate.kind == "parked" and not gate.name.startswith(UNREAD):
-                    reopen(self._ledger, gate.name)
+                    reopen(self._ledgers[0], gate.name)
         self._running = True
         self._started_at = time.monotonic()
         self._supervisor.start()
@@ -92,10 +101,14 @@ class Workforce:
 
     def _bury_the_dead(self, incarnation: str) -> None:
         try:
-            lapse_all(self._ledger, "the worker was killed while it held this batch", incarnation)
-            give_up(self._ledger, self._accounts, incarnation)
+            self._lapse(incarnation)
+            give_up(account_ledgers(self._ledgers[0], self._accounts), incarnation)
         except CallspoolError as error:
             tell(events.Failed(part="recording the death of a worker"), error=error)
+
+    def _lapse(self, incarnation: str) -> None:
+        for ledger in self._ledgers:
+            lapse_all(ledger, "the worker was killed while it held this batch", incarnation)
 
     def __enter__(self) -> Workforce:
         return self
@@ -107,4 +120,5 @@ class Workforce:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-        self.client.close()
+        for client in self.clients:
+            client.close()

@@ -10,7 +10,7 @@ from callspool_worker.ledger import LedgerUnavailable, account_calls
 from callspool_worker.permits.permits import GRACE_MS, LEASE_MS, Permits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from callspool.scripts import Call
     from callspool_worker.ledger import Ledger
@@ -23,13 +23,20 @@ _log = logging.getLogger(__name__)
 
 
 class Courier(threading.Thread):
-    """``arrived`` is called after each answer: there may be permits."""
+    """``arrived`` is called after each answer: there may be permits.
+
+    ``ledgers``: where each account is asked for; those of the same one in one round trip.
+    """
 
     def __init__(
-        self, ledger: Ledger, permits: Permits, holder: str, arrived: Callable[[], None]
+        self,
+        ledgers: Mapping[str, Ledger],
+        permits: Permits,
+        holder: str,
+        arrived: Callable[[], None],
     ) -> None:
         super().__init__(name="permits", daemon=True)
-        self._ledger = ledger
+        self._ledgers = ledgers
         self._permits = permits
         self._holder = holder
         self._arrived = arrived
@@ -42,7 +49,7 @@ class Courier(threading.Thread):
             self._permits.changed.notify_all()
         self.join()
         try:
-            give_up(self._ledger, list(self._permits.rates), self._holder)
+            give_up(self._ledgers, self._holder)
         except LedgerUnavailable as error:
             _log.info("permits lapse by themselves: %s", error)
 
@@ -56,12 +63,16 @@ class Courier(threading.Thread):
                 self._stopped.wait(AFTER_FAILURE)
 
     def ask(self) -> None:
-        """Asks for all accounts that are due, in one round trip."""
-        asks = self._permits.due()
-        if not asks:
-            return
+        """Asks for all accounts that are due, in one round trip to each server."""
+        together: dict[int, list[tuple[str, account_calls.Ask]]] = {}
+        for name, ask in self._permits.due():
+            together.setdefault(id(self._ledgers[name]), []).append((name, ask))
+        for asks in together.values():
+            self._ask(self._ledgers[asks[0][0]], asks)
+
+    def _ask(self, ledger: Ledger, asks: list[tuple[str, account_calls.Ask]]) -> None:
         try:
-            replies = self._ledger.run([self._call(name, ask) for name, ask in asks])
+            replies = ledger.run([self._call(name, ask) for name, ask in asks])
         except LedgerUnavailable:
             self._permits.was_not_heard(asks)
             self._stopped.wait(AFTER_FAILURE)
@@ -83,6 +94,7 @@ class Courier(threading.Thread):
         )
 
 
-def give_up(ledger: Ledger, accounts: list[str], holder: str) -> None:
+def give_up(ledgers: Mapping[str, Ledger], holder: str) -> None:
     """Frees the permits of a process that has ended."""
-    ledger.run([account_calls.give_up_permits(name, holder) for name in accounts])
+    for name, ledger in ledgers.items():
+        ledger.run([account_calls.give_up_permits(name, holder)])

@@ -7,11 +7,11 @@ import math
 import queue
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from callspool_worker.permits.permits import Permits
 
@@ -58,6 +58,7 @@ class Senders:
         self._lock = threading.Lock()
         self._orders: queue.SimpleQueue[Reserved] = queue.SimpleQueue()
         self._idle = 0
+        self._aside = 0
         self._stopped = False
         self._looked_at = time.monotonic()
         self._used = time.process_time()
@@ -85,13 +86,31 @@ class Senders:
                     continue
             threading.Thread(target=self._run, args=(reserved,), name="sender", daemon=True).start()
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Around the time for which a thread waits for Redis: another one may take its place."""
+        with self._lock:
+            self._permits.working -= 1
+            self._aside += 1
+        self.fill()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._permits.working += 1
+                self._aside -= 1
+
     def join(self, timeout: float) -> bool:
         """Begins nothing more; False if somebody works still after ``timeout`` seconds."""
         self._stopped = True
         until = time.monotonic() + timeout
-        while self._permits.working and time.monotonic() < until:
+        while self._working and time.monotonic() < until:
             time.sleep(0.01)
-        return not self._permits.working
+        return not self._working
+
+    @property
+    def _working(self) -> int:
+        return self._permits.working + self._aside
 
     def _look(self) -> None:
         now = time.monotonic()

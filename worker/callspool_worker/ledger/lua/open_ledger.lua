@@ -4,10 +4,12 @@
 -- ARGV[1] id for a new ledger   ARGV[2] format   ARGV[3] rules of identity   ARGV[4] partitions
 -- Reply: {id, format, rules of identity, partitions}
 -- include: base generations lanes epochs
-local meta = P .. ':meta'
+local meta, counts = P .. ':meta', P .. ':counts'
 if call('HEXISTS', meta, 'id') == 0 then
-  call('HSET', meta, 'id', ARGV[1], 'format', ARGV[2], 'identity', ARGV[3], 'partitions', ARGV[4])
+  local partitions = call('HGET', counts, 'partitions') or ARGV[4] -- a producer may have come first
+  call('HSET', meta, 'id', ARGV[1], 'format', ARGV[2], 'identity', ARGV[3], 'partitions', partitions)
 end
+call('HSETNX', counts, 'partitions', call('HGET', meta, 'partitions'))
 call('HSETNX', meta, 'server', this_server())
 call('HSETNX', meta, 'taken', NOW) -- no take that may ever be forgotten was before
 generations()

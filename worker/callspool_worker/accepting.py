@@ -1,0 +1,109 @@
+"""The actor ``accept``: messages of every partition, until the ledger has them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from callspool import keys
+from callspool.identity import DEFAULT_ACCOUNT, partition_of
+from callspool.message import VERSION
+from callspool_worker import events
+from callspool_worker.accept import Reader, told
+from callspool_worker.ledger import LedgerUnavailable
+from callspool_worker.persistence import GivenUp
+from callspool_worker.telling import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from callspool.broker import StreamsBroker
+    from callspool.message import Envelope, RequestEnvelope
+    from callspool.rules import Rules
+    from callspool_worker.ledger import Accepted, Delivery, Ledger
+    from callspool_worker.persistence import Persistence
+
+
+class Accepter:
+    """Accepts messages, and passes on what belongs to another partition.
+
+    ``send`` is called with the partition while Redis is full: sending makes room. ``tell`` is
+    called with it for each message that was accepted. With one
+    partition a message is tried until the ledger answers; with several it is given back to the
+    broker, so that a node which is away holds up nobody else's.
+    """
+
+    def __init__(
+        self,
+        broker: StreamsBroker,
+        ledgers: Sequence[Ledger],
+        rules: Rules,
+        persistence: Persistence,
+        send: Callable[[int], None],
+        tell: Callable[[int], None],
+    ) -> None:
+        self._broker = broker
+        self._ledgers = ledgers
+        self._reader = Reader(rules, ledgers[0].limits)
+        self._persistence = persistence
+        self._send = send
+        self._tell = tell
+
+    def accept(self, entry_id: str, envelope: Envelope, partition: int = 0) -> None:
+        """The actor. Until it marks the message as recorded, the broker delivers it again."""
+        queue = keys.queue_name(keys.REQUESTS, partition)
+        try:
+            accepted = self._accept(entry_id, envelope, partition)
+        except GivenUp as reason:
+            tell(events.Left(message_id=entry_id, why=str(reason)))
+            return
+        except LedgerUnavailable:
+            self._broker.excuse(queue, entry_id)
+            self._send(partition)
+            return
+        self._broker.mark_recorded(queue, entry_id)
+        self._tell(partition)
+        for event in told(*accepted):
+            tell(event)
+
+    def _accept(
+        self, entry_id: str, envelope: Envelope, partition: int
+    ) -> tuple[Delivery, Accepted]:
+        if len(self._ledgers) == 1:
+            delivery = self._reader.read(entry_id, envelope)
+            step = partial(self._record, 0, delivery)
+            return self._persistence.until_answered(step, when_full=partial(self._send, 0))
+        envelope = self._pass_on(envelope, partition)
+        return self._record(partition, self._reader.read(entry_id, envelope))
+
+    def _record(self, partition: int, delivery: Delivery) -> tuple[Delivery, Accepted]:
+        (accepted,) = self._ledgers[partition].accept([delivery])
+        return delivery, accepted
+
+    def _pass_on(self, envelope: Envelope, partition: int) -> Envelope:
+        """What belongs here; the rest is in the streams of its partitions when this returns."""
+        others: dict[int, list[RequestEnvelope]] = {}
+        for request in envelope.requests:
+            home = self._home_of(request, partition)
+            others.setdefault(home, []).append(request)
+        here = others.pop(partition, [])
+        for home, requests in others.items():
+            fields: dict[str, Any] = {"v": VERSION, "requests": msgspec.json.encode(requests)}
+            if envelope.checked:
+                fields["checked"] = 1
+            if envelope.trace is not None:
+                fields["trace"] = envelope.trace
+            self._ledgers[home].spool(fields)
+        return msgspec.structs.replace(envelope, requests=here) if others else envelope
+
+    def _home_of(self, request: RequestEnvelope, here: int) -> int:
+        """Where a request belongs; one that names no space is refused where it is."""
+        space, account = request.space_token, request.account or DEFAULT_ACCOUNT
+        if not isinstance(space, str) or not isinstance(account, str):
+            return here
+        try:
+            return partition_of(account, space, len(self._ledgers))
+        except UnicodeEncodeError:
+            return here
