@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from callspool import keys
+from callspool import CallQueue, keys
 from callspool_sandbox.process import SandboxProcess
+from tests.core.requests import request
 from tests.metrics.scraped import exporter, get, samples_in, value
 from tests.support import cli
 from tests.support.servers import RedisServer
@@ -160,3 +161,12 @@ def wait_until_created(api: SandboxProcess, number: int) -> None:
     while len(api.created()) < number:
         assert time.monotonic() < deadline, "the worker created too few tasks in 60 s"
         time.sleep(0.05)
+
+
+def test_several_partitions_and_clusters_need_no_other_users(url: Url):
+    with CallQueue(url("producer"), partitions=3) as queue:
+        queue.enqueue_many(request(space_token=f"SPACE{at}") for at in range(9))
+    for user in ("producer", "worker", "operator", "exporter"):
+        disabled = pytest.raises(redis.ResponseError, match="cluster support disabled")
+        with redis.Redis.from_url(url(user)) as client, disabled:
+            client.execute_command("CLUSTER SLOTS")

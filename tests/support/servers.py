@@ -40,10 +40,14 @@ def server_binary() -> str:
 class RedisServer:
     """A Redis-compatible server on a port of its own, started, killed and restarted at will."""
 
-    def __init__(self, *options: str, append_only: bool = False) -> None:
+    def __init__(
+        self, *options: str, append_only: bool = False, sentinel: str | None = None
+    ) -> None:
         self.port = free_port()
         self.directory = Path(tempfile.mkdtemp(prefix="callspool-test-"))
         self.options = [*options, "--appendonly", "yes" if append_only else "no"]
+        self._sentinel = sentinel
+        """What a Sentinel is to watch, as in its configuration."""
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -54,12 +58,23 @@ class RedisServer:
         return redis.Redis.from_url(self.url)
 
     def start(self) -> RedisServer:
-        command = [server_binary(), "--port", str(self.port), "--bind", "127.0.0.1"]
-        command += ["--save", "", "--dir", str(self.directory), *self.options]
+        command = [server_binary(), *self._configured(), "--port", str(self.port)]
+        command += ["--bind", "127.0.0.1", "--dir", str(self.directory)]
+        if self._sentinel is None:
+            command += ["--save", "", *self.options]
         with (self.directory / "server.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         self._wait_until_it_answers()
         return self
+
+    def _configured(self) -> list[str]:
+        """A Sentinel keeps what it learns in its configuration."""
+        if self._sentinel is None:
+            return []
+        path = self.directory / "sentinel.conf"
+        if not path.exists():
+            path.write_text(self._sentinel, encoding="utf-8")
+        return [str(path), "--sentinel"]
 
     def _wait_until_it_answers(self) -> None:
         assert self.process is not None
