@@ -17,23 +17,26 @@ if TYPE_CHECKING:
 
     from callspool_worker.logs.limiter import LeftOut
     from callspool_worker.logs.lines import Line
+    from callspool_worker.logs.outbox import Outbox
 
 
 class LineHandler(logging.Handler):
     """Writes a line a record. Of warnings that say much the same only some a minute are written.
 
-    ``about``: what every line holds. A line that the stream does not take is dropped: no decision
-    may depend on whether somebody reads the log.
+    ``about``: what every line holds. ``end`` is called when no more will come. A line that the
+    stream does not take is dropped: no decision may depend on whether somebody reads the log.
     """
 
     def __init__(
         self,
-        stream: TextIO,
+        stream: TextIO | Outbox,
         write: Callable[[Line], str],
         about: Mapping[str, object],
         now: Callable[[], float] = time.monotonic,
+        end: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
+        self._end = end
         self._stream = stream
         self._write = write
         self._about = about
@@ -72,6 +75,7 @@ class LineHandler(logging.Handler):
                     self._put(line_of(_suppressed(likeness, left_out), NONE, self._about))
         finally:
             self.release()
+        self._end()
         super().close()
 
     def _put(self, line: Line) -> None:

@@ -8,6 +8,7 @@ import sys
 
 from callspool_worker.logs.handler import LineHandler
 from callspool_worker.logs.lines import as_json, as_text
+from callspool_worker.logs.outbox import Outbox
 
 
 def log_to_stderr(level: str = "info", form: str = "auto", incarnation: str = "") -> None:
@@ -21,7 +22,9 @@ def log_to_stderr(level: str = "info", form: str = "auto", incarnation: str = ""
     about: dict[str, object] = {"pid": os.getpid()}
     if incarnation:
         about["worker"] = incarnation[:8]
-    handler = LineHandler(sys.stderr, as_json if form == "json" else as_text, about)
+    outbox = Outbox(sys.stderr)
+    write = as_json if form == "json" else as_text
+    handler = LineHandler(outbox, write, about, end=outbox.end)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for package in ("callspool", "callspool_worker"):
         logging.getLogger(package).setLevel(level.upper())

@@ -1,0 +1,66 @@
+"""A log that nobody reads holds up nobody."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import threading
+
+from callspool_worker.logs.handler import LineHandler
+from callspool_worker.logs.lines import as_json
+from callspool_worker.logs.outbox import Outbox
+
+
+def test_lines_come_out_in_their_order():
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as stream:
+        outbox = Outbox(stream)
+        for number in range(1000):
+            outbox.write(f"{number}\n")
+        outbox.end()
+    with os.fdopen(read) as found:
+        assert [int(line) for line in found] == [*range(1000)]
+
+
+class Stuck(io.StringIO):
+    """A stream whose reader has stopped to read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.goes_on.wait()
+        return super().write(text)
+
+
+class Closed(io.StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(len(text))
+
+
+def test_a_log_that_nobody_reads_drops_lines_and_blocks_nobody():
+    stream = Stuck()
+    outbox = Outbox(stream, most=50)
+    handler = LineHandler(outbox, as_json, {})
+    log = logging.getLogger("tests.outbox")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.addHandler(handler)
+    working = threading.Thread(target=lambda: [log.info("%s", "x") for _ in range(2000)])
+    working.start()
+    working.join(20)
+    assert not working.is_alive()
+    dropped = handler.dropped
+    assert 1800 < dropped < 2000
+    stream.goes_on.set()
+    outbox.end()
+    assert len(stream.getvalue().splitlines()) == 2000 - dropped
+
+
+def test_a_stream_that_is_closed_stops_nobody():
+    outbox = Outbox(Closed())
+    outbox.write("lost\n")
+    outbox.end()
+    outbox.write("taken, and never written\n")

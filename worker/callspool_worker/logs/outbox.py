@@ -1,0 +1,63 @@
+"""Lines on their way to a stream that may not take them: nobody waits for who reads the log."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+MOST = 5000
+"""Lines that wait at most; further ones are refused."""
+
+LAST_SECONDS = 2.0
+"""The wait for the last lines when a process ends."""
+
+_AT_ONCE = 100
+
+
+class Outbox:
+    """Takes lines at once and writes them from a thread of its own, in their order."""
+
+    def __init__(self, stream: TextIO, most: int = MOST) -> None:
+        self._stream = stream
+        self._most = most
+        self._lines: deque[str] = deque()
+        self._changed = threading.Condition()
+        self._is_over = False
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def write(self, line: str) -> None:
+        """Takes a line; raises BlockingIOError while too many wait."""
+        with self._changed:
+            if len(self._lines) >= self._most:
+                raise BlockingIOError("nobody takes the lines of the log")
+            self._lines.append(line)
+            self._changed.notify()
+
+    def flush(self) -> None:
+        """Does nothing: a line is written as soon as the stream takes it."""
+
+    def end(self) -> None:
+        """Waits a moment for the last lines."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify()
+        self._thread.join(LAST_SECONDS)
+
+    def _run(self) -> None:
+        while lines := self._next():
+            try:
+                self._stream.write("".join(lines))
+                self._stream.flush()
+            except (OSError, ValueError):  # closed, or its reader is gone: so are the lines
+                time.sleep(0.1)
+
+    def _next(self) -> list[str]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._lines or self._is_over)
+            return [self._lines.popleft() for _ in range(min(len(self._lines), _AT_ONCE))]
