@@ -112,11 +112,11 @@ def test_a_renewal_does_not_take_back_what_another_has_claimed(
     consumer = slow.consume("work", timeout=200)
     message = next(consumer)
     assert message is not None
-    client.xclaim(keys.stream("work"), keys.GROUP, quick.consumer_name, 0, [message.entry_id])
-    slow.queues["work"].stream.renew([message.entry_id])
-    slow.queues["work"].stream.give_back([message.entry_id], begun=True)
+    client.xclaim(keys.stream("work"), keys.GROUP, quick.consumer_name, 0, [message.entry_ids[0]])
+    slow.queues["work"].stream.renew([message.entry_ids[0]])
+    slow.queues["work"].stream.give_back([message.entry_ids[0]], begun=True)
     assert slow.queues["work"].stream.owned() == []
-    assert not slow.queues["work"].stream.bury(message.entry_id, "not mine any more")
+    assert not slow.queues["work"].stream.bury(message.entry_ids[0], "not mine any more")
     consumer.close()
 
 

@@ -38,7 +38,7 @@ def test_a_message_that_is_rejected_is_kept_whole(
     rejected = reject_one(broker, ValueError("+14155550123"))
     [letter] = dead_letters(client)
     assert letter.fields == fields
-    assert letter.id == rejected.entry_id
+    assert letter.id == rejected.entry_ids[0]
     assert letter.reason == "ValueError"
     assert abs(letter.at - time.time()) < 60
     assert client.xlen(keys.stream("work")) == 0

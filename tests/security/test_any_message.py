@@ -92,7 +92,7 @@ def read(entry_id: str, fields: dict[bytes, bytes], ledger: LedgerUnderTest) -> 
         message = CODECS[keys.REQUESTS].decode(keys.REQUESTS, entry_id, fields)
     except Undecodable as fault:
         return "kept" if str(fault).isprintable() and len(str(fault)) < 300 else str(fault)
-    delivery = Reader(Rules(), ledger.ledger.limits).read(*message.args)
+    delivery = Reader(Rules(), ledger.ledger.limits).read(*message.args[0][0])
     (accepted,) = ledger.ledger.accept([delivery])
     return "known" if accepted.known else f"accepted {accepted.refused}"
 

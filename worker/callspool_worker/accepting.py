@@ -51,36 +51,44 @@ class Accepter:
         self._send = send
         self._tell = tell
 
-    def accept(self, entry_id: str, envelope: Envelope, partition: int = 0) -> None:
-        """The actor. Until it marks the message as recorded, the broker delivers it again."""
+    def accept(self, messages: Sequence[tuple[str, Envelope]], partition: int = 0) -> None:
+        """The actor, for messages by their entry ids. Until it marks one as recorded, the broker
+        delivers it again.
+        """
         queue = keys.queue_name(keys.REQUESTS, partition)
         try:
-            accepted = self._accept(entry_id, envelope, partition)
+            accepted = self._accept(messages, partition)
         except GivenUp as reason:
-            tell(events.Left(message_id=entry_id, why=str(reason)))
+            for entry_id, _ in messages:
+                tell(events.Left(message_id=entry_id, why=str(reason)))
             return
         except LedgerUnavailable:
-            self._broker.excuse(queue, entry_id)
+            for entry_id, _ in messages:
+                self._broker.excuse(queue, entry_id)
             self._send(partition)
             return
-        self._broker.mark_recorded(queue, entry_id)
-        self._tell(partition)
-        for event in told(*accepted):
-            tell(event)
+        for entry_id, _ in messages:
+            self._broker.mark_recorded(queue, entry_id)
+            self._tell(partition)
+        for delivery, found in accepted:
+            for event in told(delivery, found):
+                tell(event)
 
     def _accept(
-        self, entry_id: str, envelope: Envelope, partition: int
-    ) -> tuple[Delivery, Accepted]:
+        self, messages: Sequence[tuple[str, Envelope]], partition: int
+    ) -> list[tuple[Delivery, Accepted]]:
         if len(self._ledgers) == 1:
-            delivery = self._reader.read(entry_id, envelope)
-            step = partial(self._record, 0, delivery)
+            deliveries = [self._reader.read(*message) for message in messages]
+            step = partial(self._record, 0, deliveries)
             return self._persistence.until_answered(step, when_full=partial(self._send, 0))
-        envelope = self._pass_on(envelope, partition)
-        return self._record(partition, self._reader.read(entry_id, envelope))
+        here = [(entry_id, self._pass_on(each, partition)) for entry_id, each in messages]
+        return self._record(partition, [self._reader.read(*message) for message in here])
 
-    def _record(self, partition: int, delivery: Delivery) -> tuple[Delivery, Accepted]:
-        (accepted,) = self._ledgers[partition].accept([delivery])
-        return delivery, accepted
+    def _record(
+        self, partition: int, deliveries: Sequence[Delivery]
+    ) -> list[tuple[Delivery, Accepted]]:
+        accepted = self._ledgers[partition].accept(deliveries)
+        return [*zip(deliveries, accepted, strict=True)]
 
     def _pass_on(self, envelope: Envelope, partition: int) -> Envelope:
         """What belongs here; the rest is in the streams of its partitions when this returns."""

@@ -11,7 +11,7 @@ import dramatiq
 import redis
 
 from callspool import keys
-from callspool.broker import StreamsBroker
+from callspool.broker import MOST_TOGETHER, StreamsBroker
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.ledger.everywhere import clients_of
 from callspool.settings.nodes import names_nodes
@@ -188,9 +188,9 @@ def run_worker(
 
 
 def _prefetch(threads: int, partitions: int) -> dict[str, int]:
-    """Messages in hand of each queue, which are up to half a megabyte each; {} as usual."""
+    """Messages in hand of each queue, which are up to half a megabyte each."""
     if partitions == 1:
-        return {}
+        return {keys.REQUESTS: max(MOST_TOGETHER, 2 * threads)}  # small ones are accepted together
     return {keys.REQUESTS: max(2, 2 * threads // partitions), keys.WAKEUPS: threads}
 
 

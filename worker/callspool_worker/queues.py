@@ -12,7 +12,7 @@ from callspool.errors import MessageUnreadable
 from callspool.message import decode as decode_requests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from callspool.broker.codecs import Codec
 
@@ -32,8 +32,12 @@ class RequestsCodec:
         except MessageUnreadable as fault:
             raise Undecodable(str(fault)) from None
         _, partition = keys.queue_and_partition(queue_name)
-        args = (entry_id, envelope, partition)
+        args = (((entry_id, envelope),), partition)
         return Message(queue_name, ACCEPT, args, {}, {}, message_id=entry_id)
+
+    def join(self, messages: Sequence[Message[Any]]) -> Message[Any]:
+        entries = tuple(entry for message in messages for entry in message.args[0])
+        return messages[0].copy(args=(entries, messages[0].args[1]))
 
     def encode(self, message: Message[Any]) -> Mapping[str | bytes, bytes]:
         del message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
 from dramatiq import Message
@@ -10,7 +10,7 @@ from dramatiq import Message
 from callspool.errors import CallspoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 FIELD = "m"
 """The one field of a message that the `MessageCodec` wrote."""
@@ -35,6 +35,14 @@ class Codec(Protocol):
 
     def encode(self, message: Message[Any]) -> Mapping[str | bytes, bytes]:
         """The fields that carry a message."""
+
+
+@runtime_checkable
+class Joining(Protocol):
+    """A codec whose messages may be handed out several at a time."""
+
+    def join(self, messages: Sequence[Message[Any]]) -> Message[Any]:
+        """One message for the actor, of two or more of one queue in their order."""
 
 
 class _Wire(msgspec.Struct):

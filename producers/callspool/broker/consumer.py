@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import redis
 from dramatiq import Consumer, Message, MessageProxy
 
-from callspool.broker.codecs import Undecodable
+from callspool.broker.codecs import Joining, Undecodable
 from callspool.broker.connections import disconnect, is_without_group, translated
-from callspool.broker.delivery import Delivery, as_delivery, checked, entry_id_of
+from callspool.broker.delivery import Delivery, as_delivery, checked, entry_ids_of
 from callspool.broker.keeper import FIRST_BACKOFF, LONGEST_BACKOFF, Keeper
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from callspool.broker.channel import Channel
     from callspool.broker.stream import Entry, Stream
+
+MOST_TOGETHER = 64
+BYTES_TOGETHER = 64 * 1024
+"""Entries that are joined into one message, and bytes of them, at most."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +46,8 @@ class StreamsConsumer(Consumer):
         self._prefetch = max(1, prefetch)
         self._timeout = timeout / 1000
         self._buffer: deque[Entry] = deque()
+        codec = channel.codec
+        self._joins = codec if isinstance(codec, Joining) else None
         self._may_have_lost = True
         self._next_claim = 0.0
         self._backoff = FIRST_BACKOFF
@@ -52,7 +58,7 @@ class StreamsConsumer(Consumer):
         if not self._buffer:
             self._fill()
         while self._buffer:
-            delivery = self._decoded(self._buffer.popleft())
+            delivery = self._joined() if self._joins is not None else self._alone()
             if delivery is not None:
                 return delivery
         return None
@@ -67,7 +73,8 @@ class StreamsConsumer(Consumer):
         if self._channel.is_recorded_elsewhere:
             self._settle(delivery, "its actor ended without recording it")
         else:
-            self._keeper.done(self._holdings.finish(delivery.entry_id))
+            for entry_id in delivery.entry_ids:
+                self._keeper.done(self._holdings.finish(entry_id))
 
     def nack(self, message: MessageProxy) -> None:
         """Moves a message, whole, to the dead letters.
@@ -79,7 +86,8 @@ class StreamsConsumer(Consumer):
         if self._channel.is_recorded_elsewhere:
             self._settle(delivery, delivery.failure)
         else:
-            self._bury(delivery.entry_id, delivery.failure)
+            for entry_id in delivery.entry_ids:
+                self._bury(entry_id, delivery.failure)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Gives messages back that were not begun; any other consumer takes them at once.
@@ -87,7 +95,8 @@ class StreamsConsumer(Consumer):
         Raises dramatiq's BrokerConnectionError; others then take them after ``claim_after``.
         """
         with translated():
-            self._give_back([entry_id_of(message) for message in messages], begun=False)
+            ids = [each for message in messages for each in entry_ids_of(message)]
+            self._give_back(ids, begun=False)
 
     def close(self) -> None:
         """Gives back what no worker has begun, and sends the acknowledgements that wait."""
@@ -191,9 +200,37 @@ class StreamsConsumer(Consumer):
         self._closed.wait(self._backoff)
         self._backoff = min(LONGEST_BACKOFF, self._backoff * 2)
 
-    def _decoded(self, entry: Entry) -> Delivery | None:
+    def _alone(self) -> Delivery | None:
+        entry = self._buffer.popleft()
+        message = self._decoded(entry)
+        return None if message is None else Delivery(message, (entry.id,), entry.deliveries)
+
+    def _joined(self) -> Delivery | None:
+        """The next small entries as one message; what failed before comes alone."""
+        buffer, size = self._buffer, 0
+        messages: list[Message[Any]] = []
+        ids: list[str] = []
+        while buffer and len(ids) < MOST_TOGETHER:
+            size += _bytes_of(buffer[0])
+            if ids and (buffer[0].deliveries > 1 or size > BYTES_TOGETHER):
+                break
+            entry = buffer.popleft()
+            message = self._decoded(entry)
+            if message is None:
+                continue
+            if entry.deliveries > 1:
+                return Delivery(message, (entry.id,), entry.deliveries)
+            messages.append(message)
+            ids.append(entry.id)
+        if not messages:
+            return None
+        assert self._joins is not None
+        one = messages[0] if len(messages) == 1 else self._joins.join(messages)
+        return Delivery(one, tuple(ids), 1)
+
+    def _decoded(self, entry: Entry) -> Message[Any] | None:
         try:
-            return Delivery(self._message(entry), entry.id, entry.deliveries)
+            return self._message(entry)
         except Undecodable as error:
             self._bury(entry.id, error.reason)
         except Exception as error:  # noqa: BLE001 - whatever a codec raises, the queue goes on
@@ -210,15 +247,19 @@ class StreamsConsumer(Consumer):
 
     def _settle(self, delivery: Delivery, reason: str) -> None:
         """Ends a delivery whose acknowledgement is somebody else's."""
+        for entry_id in delivery.entry_ids:
+            self._settle_one(entry_id, delivery.deliveries, reason)
+
+    def _settle_one(self, entry_id: str, deliveries: int, reason: str) -> None:
         patience = self._channel.patience
-        if self._holdings.is_recorded(delivery.entry_id):
-            self._holdings.release([delivery.entry_id])
-        elif self._holdings.is_excused(delivery.entry_id):
-            self._holdings.postpone(delivery.entry_id, patience.first_delay)
-        elif delivery.deliveries >= patience.deliveries:
-            self._bury(delivery.entry_id, reason)
+        if self._holdings.is_recorded(entry_id):
+            self._holdings.release([entry_id])
+        elif self._holdings.is_excused(entry_id):
+            self._holdings.postpone(entry_id, patience.first_delay)
+        elif deliveries >= patience.deliveries:
+            self._bury(entry_id, reason)
         else:
-            self._holdings.postpone(delivery.entry_id, patience.delay(delivery.deliveries))
+            self._holdings.postpone(entry_id, patience.delay(deliveries))
 
     def _bury(self, entry_id: str, reason: str) -> None:
         try:
@@ -234,3 +275,7 @@ class StreamsConsumer(Consumer):
             # Released first: what could not be given back must not be renewed either.
             self._holdings.release(ids)
             self._channel.stream.give_back(ids, begun=begun)
+
+
+def _bytes_of(entry: Entry) -> int:
+    return sum(map(len, entry.fields.values()))

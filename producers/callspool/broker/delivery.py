@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dramatiq import Message, MessageProxy
 
 from callspool.broker.codecs import Undecodable
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class Delivery(MessageProxy):
-    """One delivery of one entry.
+    """One delivery of one entry, or of several at once that a codec joined.
 
-    Attributes: ``entry_id`` in the stream; ``deliveries`` so far, this one included.
+    Attributes: ``entry_ids`` in the stream; ``deliveries`` of each so far, this one included.
     """
 
-    def __init__(self, message: Message[Any], entry_id: str, deliveries: int) -> None:
+    def __init__(self, message: Message[Any], entry_ids: Sequence[str], deliveries: int) -> None:
         super().__init__(message)
         vars(self).update(vars(message))  # spares workers a call for each look at a field
-        self.entry_id = entry_id
+        self.entry_ids = entry_ids
         self.deliveries = deliveries
 
     @property
@@ -28,15 +31,15 @@ class Delivery(MessageProxy):
 
     # Workers log messages; arguments hold names and phone numbers.
     def __str__(self) -> str:
-        return f"{self.actor_name}[{self.entry_id}]"
+        return f"{self.actor_name}[{', '.join(self.entry_ids)}]"
 
     def __repr__(self) -> str:
         return f"<Delivery {self} of {self.queue_name}>"
 
 
-def entry_id_of(message: MessageProxy) -> str:
-    """The entry of a message that a consumer of this broker gave out."""
-    return as_delivery(message).entry_id
+def entry_ids_of(message: MessageProxy) -> Sequence[str]:
+    """The entries of a message that a consumer of this broker gave out."""
+    return as_delivery(message).entry_ids
 
 
 def as_delivery(message: MessageProxy) -> Delivery:

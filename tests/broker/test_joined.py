@@ -1,0 +1,147 @@
+"""Small messages that are handed out several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dramatiq
+import pytest
+import redis
+
+from callspool import keys
+from callspool.broker import MOST_TOGETHER, StreamsBroker, Undecodable
+from callspool.broker.consumer import BYTES_TOGETHER
+from tests.broker.conftest import MakeBroker
+from tests.broker.helpers import IMPATIENT, actor, dead_letters, pending, record, until, working
+
+
+class TogetherCodec:
+    def decode(
+        self, queue_name: str, entry_id: str, fields: dict[bytes, bytes]
+    ) -> dramatiq.Message[Any]:
+        if b"broken" in fields:
+            raise Undecodable("it is broken")
+        return dramatiq.Message(queue_name, "accept", ((entry_id,),), {}, {}, entry_id)
+
+    def encode(self, message: dramatiq.Message[Any]) -> Mapping[str | bytes, bytes]:
+        raise TypeError("call requests are enqueued by their producers")
+
+    def join(self, messages: Sequence[dramatiq.Message[Any]]) -> dramatiq.Message[Any]:
+        ids = tuple(each for message in messages for each in message.args[0])
+        return messages[0].copy(args=(ids,))
+
+
+@pytest.fixture
+def together(make_broker: MakeBroker) -> StreamsBroker:
+    return make_broker(
+        codecs={"requests": TogetherCodec()},
+        recorded_elsewhere=["requests"],
+        patience=IMPATIENT,
+        prefetch={"requests": 200},
+    )
+
+
+def add(client: redis.Redis, number: int, size: int = 10, field: str = "x") -> list[str]:
+    found: list[str] = []
+    for _ in range(number):
+        entry_id: Any = client.xadd(keys.stream("requests"), {field: "y" * size})
+        found.append(entry_id.decode())
+    return found
+
+
+def test_small_messages_come_together_in_their_order_and_large_ones_alone(
+    together: StreamsBroker, client: redis.Redis
+):
+    small, large = add(client, 150), add(client, 3, BYTES_TOGETHER)
+    seen: list[tuple[str, ...]] = []
+
+    def accept(ids: tuple[str, ...]) -> None:
+        seen.append(ids)
+        for entry_id in ids:
+            record(client, together, entry_id, "requests")
+
+    actor(together, accept, queue="requests", name="accept")
+    with working(together, threads=1):
+        together.join("requests", timeout=10_000)
+        until(lambda: together.queues["requests"].holdings.unfinished() == [])
+    assert [each for ids in seen for each in ids] == [*small, *large]
+    assert max(map(len, seen)) <= MOST_TOGETHER
+    assert len(seen) < 50
+    assert [(each,) in seen for each in large] == [True] * 3
+    assert pending(client, "requests") == 0
+
+
+def test_of_messages_that_came_together_those_that_were_not_recorded_come_again_alone(
+    together: StreamsBroker, client: redis.Redis
+):
+    ids = add(client, 5)
+    seen: list[tuple[str, ...]] = []
+
+    def accept(given: tuple[str, ...]) -> None:
+        seen.append(given)
+        for entry_id in given:
+            if len(seen) > 1 or entry_id != ids[2]:
+                record(client, together, entry_id, "requests")
+        if len(seen) == 1:
+            raise ValueError("not now")
+
+    actor(together, accept, queue="requests", name="accept")
+    with working(together, threads=1):
+        together.join("requests", timeout=10_000)
+    assert seen[-1] == (ids[2],)
+    assert sorted(each for given in seen for each in given) == sorted([*ids, ids[2]])
+
+
+def test_one_that_always_fails_ends_among_the_dead_letters_and_takes_no_other_along(
+    together: StreamsBroker, client: redis.Redis
+):
+    ids = add(client, 4)
+
+    def accept(given: tuple[str, ...]) -> None:
+        if ids[1] in given:
+            raise ValueError("always")
+        for entry_id in given:
+            record(client, together, entry_id, "requests")
+
+    actor(together, accept, queue="requests", name="accept")
+    with working(together, threads=1):
+        together.join("requests", timeout=10_000)
+    assert [letter.id for letter in dead_letters(client, "requests")] == [ids[1]]
+
+
+def test_an_unreadable_message_among_others_is_kept_and_the_others_go_on(
+    together: StreamsBroker, client: redis.Redis
+):
+    first, (broken,), last = add(client, 2), add(client, 1, field="broken"), add(client, 2)
+    seen: list[str] = []
+
+    def accept(given: tuple[str, ...]) -> None:
+        seen.extend(given)
+        for entry_id in given:
+            record(client, together, entry_id, "requests")
+
+    actor(together, accept, queue="requests", name="accept")
+    with working(together, threads=1):
+        together.join("requests", timeout=10_000)
+    assert seen == [*first, *last]
+    assert [letter.id for letter in dead_letters(client, "requests")] == [broken]
+
+
+def test_messages_that_were_not_begun_are_all_given_back(
+    together: StreamsBroker, client: redis.Redis
+):
+    ids = add(client, 6)
+    together.declare_queue("requests")
+    consumer = together.consume("requests", prefetch=10, timeout=500)
+    message = next(consumer)
+    assert message is not None
+    assert message.entry_ids == tuple(ids)
+    consumer.requeue([message])
+    consumer.close()
+    again = together.consume("requests", prefetch=10, timeout=2000)
+    message = next(again)
+    assert message is not None
+    assert message.entry_ids == tuple(ids)
+    assert message.deliveries == 1, "what nobody began does not count"
+    again.close()
