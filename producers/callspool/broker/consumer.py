@@ -26,6 +26,10 @@ MOST_TOGETHER = 64
 BYTES_TOGETHER = 64 * 1024
 """Entries that are joined into one message, and bytes of them, at most."""
 
+PACE = 0.02
+"""Seconds between two reads of a queue whose messages are joined: single ones, soon after each
+other, then come together. The first after a pause comes at once."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -50,6 +54,7 @@ class StreamsConsumer(Consumer):
         self._joins = codec if isinstance(codec, Joining) else None
         self._may_have_lost = True
         self._next_claim = 0.0
+        self._next_read = 0.0
         self._backoff = FIRST_BACKOFF
         self._closed = Event()
 
@@ -185,7 +190,11 @@ class StreamsConsumer(Consumer):
         if room == 0:
             self._closed.wait(pause)
             return []
-        return self._holdings.take(self._stream.read(room, int(pause * 1000)))
+        if self._joins is not None:
+            self._closed.wait(max(0.0, self._next_read - time.monotonic()))
+        entries = self._stream.read(room, int(pause * 1000))
+        self._next_read = time.monotonic() + PACE if entries else 0.0
+        return self._holdings.take(entries)
 
     def _next_pause(self) -> float:
         return min(self._next_claim - time.monotonic(), self._holdings.next_due())
