@@ -74,3 +74,33 @@ def test_what_cannot_be_sent_counts_as_down_too(set_up: SetUp, client: redis.Red
     client.delete(f"{P}:throttled")
     assert stage.ledger.take("me:99", ["default"]) is None
     assert client.hexists(f"{P}:gates", "account:default")
+
+
+def test_an_account_that_rests_stays_closed_until_a_probe_got_through(
+    set_up: SetUp, client: redis.Redis
+):
+    stage = set_up()
+    accept_batches(stage, 3)
+    for _ in range(5):
+        client.delete(f"{P}:throttled")
+        stage.record(stage.take(), NotSent("refused", "connect"))
+    client.zadd(f"{P}:due", {"Gaccount:default": 0})
+    stage.sweep()
+    assert client.hexists(f"{P}:gates", "account:default")
+    client.delete(f"{P}:throttled")
+    probe = stage.take()
+    assert probe.gate == "account:default"
+    assert stage.ledger.take("me:99", ["default"]) is None
+    assert stage.deliver_probe(probe) == "sent"
+    assert client.hgetall(f"{P}:gates") == {}
+
+
+def test_a_gate_behind_which_nothing_waits_is_opened(set_up: SetUp, client: redis.Redis):
+    stage = set_up(DOWN.format(times=5))
+    accept_batches(stage, 5)
+    for _ in range(5):
+        stage.send()
+    assert client.hexists(f"{P}:gates", "account:default")
+    client.zadd(f"{P}:due", {"Gaccount:default": 0})
+    stage.sweep()
+    assert client.hgetall(f"{P}:gates") == {}

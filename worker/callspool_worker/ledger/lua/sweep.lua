@@ -40,11 +40,19 @@ local function go_on_opening(gate)
   if call('SCARD', P .. ':parked:' .. gate) > 0 then call('ZADD', P .. ':due', NOW, 'G' .. gate) end
 end
 
+-- Whether no lane stands behind a closed gate. One that no take has turned away yet, since its account
+-- rests, is in the ring still, and would send without a probe if the gate were opened.
+local function deserted(gate)
+  if call('SCARD', P .. ':parked:' .. gate) > 0 then return false end
+  local account = string.match(gate, '^account:(.*)$')
+  return not account or call('EXISTS', P .. ':ring:' .. account) == 0
+end
+
 -- Lets one lane try a closed gate, and sets the time of the next try in case nobody answers.
 local function probe(gate)
   local known = call('HGET', P .. ':gates', gate)
   if not known then return go_on_opening(gate) end
-  local is_deserted = call('SCARD', P .. ':parked:' .. gate) == 0
+  local is_deserted = deserted(gate)
   -- Its lanes may wait behind a pause meanwhile.
   if is_deserted and call('EXISTS', P .. ':pauses') == 0 then
     remove_gate(gate)
