@@ -54,8 +54,9 @@ def _workers() -> list[Panel]:
         Panel(
             title="Threads",
             kind="lines",
-            description="Good: busy well below all. Busy at the top all the time while calls wait: "
-            "more threads or workers, if the API's limit allows it.",
+            description="Good: busy well below half of all, since the other half accepts. Half of "
+            "them busy all the time while calls wait: more threads or workers, if the API's limit "
+            "allows it.",
             queries=[
                 Query(_of_workers("callspool_worker_threads"), "all"),
                 Query(_of_workers("callspool_worker_busy_threads"), "busy"),
