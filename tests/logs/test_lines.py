@@ -65,6 +65,11 @@ def test_an_event_is_one_line_with_its_fields(log: Log) -> None:
     }  # fmt: skip
 
 
+def test_what_is_nought_is_left_out(log: Log) -> None:
+    tell(attempt(rests=float("0")))
+    assert "rests" not in log.lines[0]
+
+
 def test_while_an_api_is_down_most_lines_are_left_out_and_counted(log: Log) -> None:
     for _ in range(LINES + 5):
         tell(attempt(**DOWN))

@@ -47,7 +47,9 @@ def line_of(record: logging.LogRecord, before: LeftOut, about: Mapping[str, obje
     if event is None:
         line["logger"] = record.name
     else:
-        line.update(msgspec.to_builtins(event))
+        # msgspec leaves out what is empty, but of floats only the very object that is the default.
+        fields = msgspec.to_builtins(event)
+        line.update({n: v for n, v in fields.items() if not isinstance(v, float) or v})
     if before.lines:
         line["suppressed"] = before.lines
         if before.documents:
