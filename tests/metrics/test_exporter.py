@@ -88,6 +88,8 @@ def test_names_units_and_help_pass_promtool(tmp_path: Path, redis_url: str):
     [
         (["--port", "{taken}"], "end what listens there, or give another with --port"),
         (["--port", "70000"], "must be a whole number from 0 to 65535"),
+        (["--host", "nowhere.invalid", "--port", "0"], "give an address of this machine"),
+        (["--host", "192.0.2.1", "--port", "0"], "give an address of this machine"),
         (["--host", "not an address"], "must be the name or address of a host"),
         (["--redis", "http://x"], "must start with redis://"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from http import HTTPStatus
@@ -89,9 +90,16 @@ def _listen(host: str, port: int, pages: Pages, setting: str) -> ThreadingHTTPSe
         return Server((host, port), Handler)
     except (OSError, OverflowError) as fault:
         reason = getattr(fault, "strerror", None) or str(fault)
+        is_elsewhere = isinstance(fault, socket.gaierror) or (
+            isinstance(fault, OSError) and fault.errno == errno.EADDRNOTAVAIL
+        )
+        remedy = (
+            "give an address of this machine, as 127.0.0.1 or 0.0.0.0"
+            if is_elsewhere
+            else f"end what listens there, or give another with {setting}"
+        )
         raise SettingsError(
-            f"cannot listen on port {port} of {host} ({reason.lower()}): end what listens there,"
-            f" or give another with {setting}"
+            f"cannot listen on port {port} of {host} ({reason.lower()}): {remedy}"
         ) from None
 
 
