@@ -23,10 +23,8 @@ class Parked(Event, frozen=True, kw_only=True):
     refusals: int = 1
 
     def words(self) -> str:
-        where = {"account": f"account {self.account}", "lane": f"lane {self.lane}"}
-        what = where.get(self.part, f"space {self.space}")
         still = "is parked" if self.refusals <= 1 else "stays parked"
-        return f"{what} {still}: {self.code} (callspool lanes tells why)"
+        return f"{_named(self)} {still}: {self.code} (callspool lanes tells why)"
 
 
 class Opened(Event, frozen=True, kw_only=True):
@@ -39,7 +37,7 @@ class Opened(Event, frozen=True, kw_only=True):
     lane: str
 
     def words(self) -> str:
-        return f"the {self.part} of account {self.account} sends again"
+        return f"{_named(self)} sends again"
 
 
 class Down(Event, frozen=True, kw_only=True):
@@ -54,3 +52,9 @@ class Down(Event, frozen=True, kw_only=True):
     def words(self) -> str:
         said = f", last with {self.code}" if self.code else ""
         return f"account {self.account}: the API is down ({self.failures} failures in a row{said})"
+
+
+def _named(gate: Parked | Opened) -> str:
+    if gate.part == "account":
+        return f"account {gate.account}"
+    return f"lane {gate.lane}" if gate.part == "lane" else f"space {gate.space}"
