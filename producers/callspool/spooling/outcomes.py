@@ -107,7 +107,9 @@ def failure_of(error: Exception, where: str) -> Failed:
         case redis_errors.BusyLoadingError():
             return Failed(f"{where} is still loading its data; try again", again=True)
         case redis_errors.TimeoutError() | TimeoutError():
-            advice = "did not answer in time; see that it runs and is not overloaded, then try again"
+            advice = (
+                "did not answer in time; see that it runs and is not overloaded, then try again"
+            )
             return Failed(f"{where} {advice}", again=True)
         case redis_errors.ResponseError():
             return _refusal(error, where)
