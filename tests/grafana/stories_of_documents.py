@@ -39,6 +39,16 @@ STORIES = [
     Story("there are too many", "CallspoolPossibleLoss", True, {MISSING: "0x10 -3x60"}),
     Story("the sums add up", "CallspoolPossibleLoss", False, {MISSING: always(0)}),
     Story("the token is refused", "CallspoolAccountParked", True, {ACCOUNT: "0x5 1x60"}),
+    Story(
+        "an API that is down answers in turns",
+        "CallspoolAccountParked",
+        True,
+        {
+            of("callspool_parked", "default", level="account", reason="502"): "1 stale " * 30,
+            of("callspool_parked", "default", level="account", reason="none"): "stale 1 " * 30,
+        },
+        "20m",
+    ),
     Story("a probe passed at once", "CallspoolAccountParked", False, {ACCOUNT: "0x29 1 0x60"}),
     Story("a lane is parked", "CallspoolAccountParked", False, {LANE: always(1)}),
     Story(
