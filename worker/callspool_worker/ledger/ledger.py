@@ -16,26 +16,29 @@ from callspool.ledger.entries import BatchEntry
 from callspool.scripts import Call, Command, Reply, run
 from callspool.spooling.options import client_at
 from callspool.spooling.outcomes import mismatch
-from callspool_worker import events
 from callspool_worker.ledger import calls
 from callspool_worker.ledger.disks import Disks, weaknesses
-from callspool_worker.ledger.errors import LedgerFull, LedgerUnavailable
-from callspool_worker.ledger.records import (
-    SEPARATOR,
-    Accepted,
-    Delivery,
-    LaneKey,
-    SpaceLook,
-    Taken,
+from callspool_worker.ledger.errors import LedgerUnavailable
+from callspool_worker.ledger.records import SEPARATOR, SpaceLook
+from callspool_worker.ledger.replies import (
+    accepted_of,
+    as_bytes,
+    as_list,
+    as_text,
+    expired_of,
+    scored,
+    taken_of,
 )
+from callspool_worker.ledger.translating import translated
 from callspool_worker.telling import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from callspool.ledger.driving import Reading
     from callspool.scripts import Argument
     from callspool_worker.ledger.limits import Limits
+    from callspool_worker.ledger.records import Accepted, Delivery, Taken
 
 FORMAT = 1
 """The format of the ledger that this release reads and writes."""
@@ -47,16 +50,6 @@ RULES = (FORMAT, IDENTITY_RULES)
 """What a ledger has to be written by for this release to work on it."""
 
 Found = TypeVar("Found")
-
-_AWAY = (
-    redis.ConnectionError,
-    redis.TimeoutError,
-    redis.ReadOnlyError,
-    redis.exceptions.ClusterDownError,
-    redis.exceptions.TryAgainError,
-)
-_REFUSING = frozenset({"BUSY", "MISCONF", "NOREPLICAS"})
-"""First words of errors for which redis-py has no class, by which Redis refuses every write."""
 
 
 class Ledger:
@@ -93,8 +86,8 @@ class Ledger:
         new_id = secrets.token_hex(4)
         step = calls.open_ledger(self.partition, new_id, FORMAT, IDENTITY_RULES, self._partitions)
         (reply,) = self.run([step])
-        ledger_id, *rules = _list(reply)
-        *theirs, partitions = [int(_bytes(rule)) for rule in rules]
+        ledger_id, *rules = as_list(reply)
+        *theirs, partitions = [int(as_bytes(rule)) for rule in rules]
         if theirs != [FORMAT, IDENTITY_RULES]:
             raise LedgerMismatch(
                 f"the ledger in Redis has format and identity rules {theirs}, this worker has"
@@ -103,7 +96,7 @@ class Ledger:
             )
         if partitions != self._partitions:
             raise LedgerMismatch(mismatch(partitions, self._partitions))
-        self.id = _bytes(ledger_id).decode()
+        self.id = as_bytes(ledger_id).decode()
         if self.id == new_id:
             # Marks name the ledger: a new one's name must not be forgotten. Not every Redis can
             # wait; then it is on disk within a second.
@@ -112,7 +105,7 @@ class Ledger:
     def accept(self, deliveries: Sequence[Delivery]) -> list[Accepted]:
         """Accepts messages: all of their documents are in the ledger when this returns."""
         (reply,) = self.run([calls.accept(self.partition, self.limits, deliveries)])
-        return [_accepted(_list(one)) for one in _list(reply)]
+        return [accepted_of(as_list(one)) for one in as_list(reply)]
 
     def spool(self, fields: Mapping[str, Argument]) -> None:
         """Appends a message to those that are to be accepted in this partition."""
@@ -129,11 +122,11 @@ class Ledger:
         """Records the end of an attempt and takes the next batch in the same round trip."""
         while True:
             take = calls.take(self.partition, self.limits, taker, accounts)
-            reply = _list(self.run([*steps, take])[-1])
-            for event in _expired(reply):
+            reply = as_list(self.run([*steps, take])[-1])
+            for event in expired_of(reply):
                 tell(event)
             if not reply or reply[0] != b"again":
-                taken = _taken(taker, reply) if len(reply) > 2 else None
+                taken = taken_of(taker, reply) if len(reply) > 2 else None
                 if taken and self.limits.durable_takes != "off":
                     self._disks.confirm(self.run_commands)
                 return taken
@@ -157,40 +150,40 @@ class Ledger:
         key = f"{keys.prefix(self.partition)}:sending"
         (reply,) = self.run_commands([("HGETALL", key)])
         found = reply if isinstance(reply, dict) else {}
-        return {_bytes(taker).decode(): _bytes(held).decode() for taker, held in found.items()}
+        return {as_bytes(taker).decode(): as_bytes(held).decode() for taker, held in found.items()}
 
     def doubts(self, most: int) -> list[tuple[int, int, int]]:
         """Batches in doubt, some of every space: number, last attempt, tries used up."""
         base = keys.prefix(self.partition)
         (spaces,) = self.run_commands([("ZRANGE", f"{base}:proofs", "0", str(most - 1))])
         found = self.run_commands(
-            [("ZRANGE", f"{base}:doubts:{_text(each)}", "0", "99") for each in _list(spaces)]
+            [("ZRANGE", f"{base}:doubts:{as_text(each)}", "0", "99") for each in as_list(spaces)]
         )
-        numbers = [_text(number) for each in found for number in _list(each)][:most]
+        numbers = [as_text(number) for each in found for number in as_list(each)][:most]
         fields = self.run_commands(
             [("HMGET", f"{base}:b{number}", "attempt", "tries") for number in numbers]
         )
         return [
-            (int(number), int(_bytes(attempt)), int(_bytes(tries)))
-            for number, (attempt, tries) in zip(numbers, map(_list, fields), strict=True)
+            (int(number), int(as_bytes(attempt)), int(as_bytes(tries)))
+            for number, (attempt, tries) in zip(numbers, map(as_list, fields), strict=True)
             if attempt is not None
         ]
 
     def look(self, looker: str, accounts: Sequence[str]) -> SpaceLook | None:
         """The space that this looker is to read back now, or None."""
-        reply = _list(self.run([calls.look(self.partition, looker, accounts)])[0])
+        reply = as_list(self.run([calls.look(self.partition, looker, accounts)])[0])
         if not reply:
             return None
-        account, _, space_token = _text(reply[0]).partition("|")
-        batches = [int(_bytes(number)) for number in _list(reply[2])]
-        times = [int(_bytes(number)) for number in reply[3:6]]
-        return SpaceLook(account, space_token, int(_bytes(reply[1])), batches, *times)
+        account, _, space_token = as_text(reply[0]).partition("|")
+        batches = [int(as_bytes(number)) for number in as_list(reply[2])]
+        times = [int(as_bytes(number)) for number in reply[3:6]]
+        return SpaceLook(account, space_token, int(as_bytes(reply[1])), batches, *times)
 
     def in_doubt(self, space: str) -> list[int]:
         """All batches of a space with documents in doubt."""
         key = f"{keys.prefix(self.partition)}:doubts:{space}"
         (found,) = self.run_commands([("ZRANGE", key, "0", "-1")])
-        return [int(_bytes(number)) for number in _list(found)]
+        return [int(as_bytes(number)) for number in as_list(found)]
 
     def batches(self, numbers: Sequence[int]) -> dict[int, tuple[BatchEntry, list[bytes]]]:
         """The records of batches, each with its raw documents, a place each."""
@@ -203,17 +196,19 @@ class Ledger:
         replies = self.run_commands(asked)
         found = {}
         for at, number in enumerate(numbers):
-            fields, pieces = replies[2 * at], _list(replies[2 * at + 1])
+            fields, pieces = replies[2 * at], as_list(replies[2 * at + 1])
             if isinstance(fields, dict) and fields:
-                entry = BatchEntry({_text(name): _bytes(value) for name, value in fields.items()})
-                found[number] = entry, SEPARATOR.join(map(_bytes, pieces)).split(SEPARATOR)
+                entry = BatchEntry(
+                    {as_text(name): as_bytes(value) for name, value in fields.items()}
+                )
+                found[number] = entry, SEPARATOR.join(map(as_bytes, pieces)).split(SEPARATOR)
         return found
 
     def spaces_of(self, lanes: Collection[str]) -> dict[str, str]:
         """The space tokens of lanes, as far as these are known."""
         base = keys.prefix(self.partition)
         found = self.run_commands([("HGET", f"{base}:l{lane}", "space") for lane in lanes])
-        return {lane: _text(space) for lane, space in zip(lanes, found, strict=True) if space}
+        return {lane: as_text(space) for lane, space in zip(lanes, found, strict=True) if space}
 
     def read(self, reading: Reading[Found]) -> Found:
         """What one of the core's readings finds."""
@@ -229,21 +224,21 @@ class Ledger:
         """The scopes of a space that documents were ever accepted in."""
         (found,) = self.run_commands([("SMEMBERS", f"{keys.prefix(self.partition)}:scopes")])
         every = found if isinstance(found, set | list) else ()
-        scopes = (Scope(*msgspec.json.decode(_bytes(scope))) for scope in every)
+        scopes = (Scope(*msgspec.json.decode(as_bytes(scope))) for scope in every)
         return [one for one in scopes if one[:2] == (account, space_token)]
 
     def strays(self, space: str, names: Sequence[str]) -> dict[str, str]:
         """Documents that the API has of a time that Redis forgot, among these."""
         key = f"{keys.prefix(self.partition)}:strays:{space}"
         (found,) = self.run_commands([("HMGET", key, *names)])
-        return {name: _text(one) for name, one in zip(names, _list(found), strict=True) if one}
+        return {name: as_text(one) for name, one in zip(names, as_list(found), strict=True) if one}
 
     def new_attempt(self) -> int:
         """A number that no attempt has, for one whose number nobody knows any more."""
         (found,) = self.run_commands(
             [("HINCRBY", f"{keys.prefix(self.partition)}:meta", "attempt", 1)]
         )
-        return int(_bytes(found))
+        return int(as_bytes(found))
 
     def known_runs(self, space: str, since_ms: float) -> dict[str, float]:
         """The runs of a space that are known to be somebody's: id → when that was recorded, ms."""
@@ -251,12 +246,14 @@ class Ledger:
         (found,) = self.run_commands(
             [("ZRANGE", key, str(since_ms), "+inf", "BYSCORE", "WITHSCORES")]
         )
-        return dict(_scored(_list(found)))
+        return dict(scored(as_list(found)))
 
     def accounts(self) -> set[str]:
         """The accounts that documents were ever accepted for."""
         (found,) = self.run_commands([("SMEMBERS", f"{keys.prefix(self.partition)}:accounts")])
-        return {_bytes(name).decode() for name in found} if isinstance(found, set | list) else set()
+        return (
+            {as_bytes(name).decode() for name in found} if isinstance(found, set | list) else set()
+        )
 
     def run_commands(self, commands: Sequence[Call | Command]) -> list[Reply]:
         """As `run`, plain commands among the calls."""
@@ -265,103 +262,11 @@ class Ledger:
         except (redis.ConnectionError, redis.TimeoutError) as error:
             raise LedgerUnavailable(f"Redis does not answer: {type(error).__name__}") from error
         except redis.ResponseError as error:  # to what redis-py says when it connects
-            raise _translated(error) from error
+            raise translated(error) from error
         for reply in replies:
             if isinstance(reply, redis.RedisError):
-                raise _translated(reply) from reply
+                raise translated(reply) from reply
         for call, reply in zip(commands, replies, strict=True):
             if isinstance(call, Call) and call.told is not None:
                 call.told(reply)
         return replies
-
-
-def _translated(error: redis.RedisError) -> Exception:
-    text = str(error)
-    if isinstance(error, redis.OutOfMemoryError) or text.startswith("OOM") or "OOM" in text[:60]:
-        return LedgerFull("Redis is out of memory: raise maxmemory, or let workers send first")
-    if isinstance(error, _AWAY):
-        return LedgerUnavailable(f"Redis does not answer: {type(error).__name__}")
-    if isinstance(error, redis.exceptions.NoPermissionError):
-        return LedgerUnavailable(
-            "Redis does not let this user do a worker's work: docs/security.md says what it needs"
-        )
-    word = text.partition(" ")[0]
-    if word in _REFUSING:
-        return LedgerUnavailable(f"Redis refuses every write, its log says why: {word}")
-    return error
-
-
-def _bytes(value: object) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    if isinstance(value, str):
-        return value.encode()
-    return str(value).encode()
-
-
-def _text(value: object) -> str:
-    return _bytes(value).decode()
-
-
-def _scored(reply: list[object]) -> Iterator[tuple[str, float]]:
-    """Members and scores: RESP3 pairs them, RESP2 lists them in a row."""
-    flat: list[object] = []
-    for each in reply:
-        flat += each if isinstance(each, list | tuple) else [each]
-    for at in range(0, len(flat), 2):
-        yield _text(flat[at]), float(_text(flat[at + 1]))
-
-
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise TypeError(f"a script of the ledger answered {type(value).__name__}, not a list")
-    return value
-
-
-def _accepted(reply: list[object]) -> Accepted:
-    if not reply:
-        return Accepted(0, 0, 0, known=True)
-    accepted, duplicate, refused = (int(_bytes(number)) for number in reply[:3])
-    each = [int(_bytes(number)) for number in _list(reply[3])]
-    batches = tuple(int(_bytes(number)) for number in _list(reply[4]))
-    by_group = list(zip(each[::2], each[1::2], strict=True))
-    return Accepted(accepted, duplicate, refused, by_group=by_group, batches=batches)
-
-
-def _expired(reply: list[object]) -> Iterator[events.Expired]:
-    """What expired while a batch to take was looked for."""
-    found = _list(reply[-1]) if len(reply) > 1 else []
-    for batch, account, documents in zip(found[::3], found[1::3], found[2::3], strict=True):
-        yield events.Expired(
-            batch=int(_bytes(batch)), account=_text(account), documents=int(_bytes(documents))
-        )
-
-
-def _taken(taker: str, reply: list[object]) -> Taken:
-    text = [_bytes(part).decode() for part in (*reply[:11], *reply[12:18])]
-    pieces = [_bytes(piece) for piece in _list(reply[11])]
-    states = text[10]
-    count = states.count("s")
-    documents = SEPARATOR.join(pieces)
-    if count < len(states):
-        every = documents.split(SEPARATOR)
-        documents = SEPARATOR.join(
-            document for document, letter in zip(every, states, strict=True) if letter == "s"
-        )
-    return Taken(
-        batch=int(text[0]),
-        attempt=int(text[1]),
-        tries=int(text[2]),
-        taker=taker,
-        lane_id=text[4],
-        lane=LaneKey(text[3], *text[5:10]),
-        states=states,
-        documents=documents,
-        count=count,
-        gate=text[11],
-        at_ms=int(text[12]),
-        seal=text[13],
-        refused_alone=int(text[14]),
-        strays=text[15] == "1",
-        traces=tuple(text[16].split()),
-    )
