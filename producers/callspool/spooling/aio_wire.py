@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ReadOnlyError, ResponseError
 
+from callspool.resp import pack
 from callspool.spooling.backoff import pauses
 from callspool.spooling.outcomes import TRANSPORT_ERRORS, Failed, Outcome, Outgoing, failure_of
-from callspool.spooling.resp import pack
 from callspool.spooling.wire import IDLE_CONNECTIONS
 
 if TYPE_CHECKING:

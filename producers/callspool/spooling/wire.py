@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from redis.connection import AbstractConnection
 from redis.exceptions import ReadOnlyError, ResponseError
 
+from callspool.resp import pack
 from callspool.spooling.backoff import pauses
 from callspool.spooling.outcomes import TRANSPORT_ERRORS, Failed, Outcome, Outgoing, failure_of
-from callspool.spooling.resp import pack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
