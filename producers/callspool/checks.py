@@ -16,7 +16,7 @@ from callspool.expiry import expiry
 from callspool.fields import from_document, from_fields
 from callspool.identity import DEFAULT_ACCOUNT, is_account_name
 from callspool.message import RequestEnvelope
-from callspool.raw_document import CheckedDocument, checked
+from callspool.raw_document import CheckedDocument, all_trusted, checked
 from callspool.raw_document import trusted as _trusted
 from callspool.rules import Rules
 from callspool.schedule import is_past, normalised
@@ -26,6 +26,7 @@ from callspool.tracing import traceparent_of
 __all__ = [
     "CheckedDocument",
     "Rules",
+    "all_trusted",
     "check_envelope",
     "check_raw_document",
     "prepare",

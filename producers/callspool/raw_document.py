@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 from msgspec import UNSET
@@ -18,6 +20,8 @@ from callspool.text import fault_of_word
 _JSON_SPACE = b" \t\r\n"
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _TOO_DEEP = f"is nested deeper than {MAX_NESTING} levels"
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _known = msgspec.json.Decoder(Known).decode
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -37,12 +41,27 @@ def trusted(raw: bytes) -> CheckedDocument | None:
     raw = raw.strip(_JSON_SPACE)
     try:
         known = _known(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except _UNREADABLE:
         return None
     document_id = known.document_id
     if not document_id or known.id is not UNSET or known.callspool_attempt is not UNSET:
         return None
     return CheckedDocument(document_id, raw)
+
+
+def all_trusted(raws: Sequence[msgspec.Raw]) -> list[str] | None:
+    """The ids of documents that a producer has checked before, if `trusted` would take each."""
+    try:
+        every = [*map(_known, raws)]
+    except _UNREADABLE:
+        return None
+    ids = [known.document_id for known in every]
+    is_free_of_reserved = (
+        [known.id for known in every].count(UNSET)
+        == [known.callspool_attempt for known in every].count(UNSET)
+        == len(every)
+    )
+    return cast("list[str]", ids) if is_free_of_reserved and all(ids) else None
 
 
 def checked(raw: bytes, rules: Rules) -> CheckedDocument:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from callspool.checks import CheckedDocument, Rules, check_raw_document
+from callspool.checks import CheckedDocument, Rules, all_trusted, check_raw_document
 from callspool.document import KNOWN_FIELDS
 from callspool.errors import InvalidCallRequest
+from callspool.raw_document import trusted
 from tests.core.requests import ADA, prepared, refusal, sent
 
 RULES = Rules()
@@ -226,3 +227,43 @@ def test_any_bytes_are_a_document_or_refused_as_invalid(raw: bytes, trusted: boo
     assert msgspec.json.decode(outcome.raw, type=dict[str, msgspec.Raw])["document_id"]
     if not trusted:
         assert json.loads(outcome.raw.decode())["document_id"] == outcome.document_id
+
+
+class _Holder(msgspec.Struct):
+    documents: list[msgspec.Raw]
+
+
+own_documents = st.sampled_from(
+    [
+        ADA_RAW,
+        ADA_RAW.replace(b"crm-17", b"crm-18"),
+        ADA_RAW.replace(b'"crm-17"', b'""'),
+        ADA_RAW.replace(b'"crm-17"', b"null"),
+        ADA_RAW.replace(b'"crm-17"', b"17"),
+        b'{"name":"Ada","contact_number":"+14155550123"}',
+        with_own(b'"id":null'),
+        with_own(b'"id":[1]'),
+        with_own(b'"callspool_attempt":"x"'),
+        with_own(b'"plan":{"gold":[1, 2]}'),
+        with_own(b'"labels":[1]'),
+        b"3",
+        b"[" * 2000 + b"]" * 2000,
+    ]
+)
+
+
+@given(st.lists(own_documents, max_size=4), st.sampled_from([b"", b" ", b"\r\n\t "]))
+def test_many_documents_are_trusted_at_once_if_each_is_trusted_alone(
+    raws: list[bytes], space: bytes
+) -> None:
+    listed = b",".join(space + raw + space for raw in raws)
+    try:
+        held = msgspec.json.decode(b'{"documents":[%b]}' % listed, type=_Holder).documents
+    except RecursionError:  # the message is refused whole
+        return
+    alone = [trusted(bytes(raw)) for raw in held]
+    ids = [each.document_id for each in alone if each]
+    assert all_trusted(held) == (ids if len(ids) == len(raws) else None)
+    assert [each.raw for each in alone if each] == [
+        bytes(raw) for raw, each in zip(held, alone, strict=True) if each
+    ]
