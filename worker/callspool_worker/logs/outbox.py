@@ -16,6 +16,10 @@ MOST = 5000
 LAST_SECONDS = 2.0
 """The wait for the last lines when a process ends."""
 
+PACE_SECONDS = 0.02
+"""Lines that come so soon after the first are written with it: to wake a thread for each costs the
+threads that send more than the line."""
+
 _AT_ONCE = 100
 
 
@@ -37,10 +41,11 @@ class Outbox:
             if len(self._lines) >= self._most:
                 raise BlockingIOError("nobody takes the lines of the log")
             self._lines.append(line)
-            self._changed.notify()
+            if len(self._lines) == 1:
+                self._changed.notify()
 
     def flush(self) -> None:
-        """Does nothing: a line is written as soon as the stream takes it."""
+        """Does nothing: a line is written a moment later, once the stream takes it."""
 
     def end(self) -> None:
         """Waits a moment for the last lines."""
@@ -60,4 +65,5 @@ class Outbox:
     def _next(self) -> list[str]:
         with self._changed:
             self._changed.wait_for(lambda: self._lines or self._is_over)
+            self._changed.wait_for(lambda: self._is_over, PACE_SECONDS)
             return [self._lines.popleft() for _ in range(min(len(self._lines), _AT_ONCE))]
