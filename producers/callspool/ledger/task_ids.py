@@ -5,24 +5,31 @@ Seen shape (S): ``T`` and 32 hex digits. Anything else is kept as it is, a line 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_ALL_USUAL = re.compile(r"T[0-9a-f]{32}(?:\nT[0-9a-f]{32})*").fullmatch
 _HEX = b"\x01"
 _LINES = b"\x00"
 _BYTES = 16
+_CHARACTERS = 1 + 2 * _BYTES
 
 
 def pack(ids: Sequence[str]) -> bytes:
     """Packs the ids of an attempt's documents, in their order."""
-    lines = "\n".join(ids)
-    if not ids or _ALL_USUAL(lines):
-        return _HEX + bytes.fromhex(lines[1:].replace("\nT", ""))
-    return _LINES + lines.encode()
+    packed = _packed("".join(ids)) if {*map(len, ids)} <= {_CHARACTERS} else None
+    return _LINES + "\n".join(ids).encode() if packed is None else _HEX + packed
+
+
+def _packed(joined: str) -> bytes | None:
+    """The bytes of ids of the usual length, if they are of the usual shape."""
+    try:
+        packed = bytes.fromhex(joined.replace("T", ""))
+    except ValueError:
+        return None
+    is_usual = joined == ("T" + packed.hex("T", _BYTES) if packed else "")
+    return packed if is_usual else None
 
 
 def unpack_one(packed: bytes, place: int) -> str | None:

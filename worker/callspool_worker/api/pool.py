@@ -70,7 +70,7 @@ class Pool:
                 idle.append(connection)
             else:
                 connection.close()
-            while idle and idle[0].has_expired():
+            while idle and idle[0] is not connection and idle[0].has_expired():
                 idle.pop(0).close()
         self._permits.release()
 

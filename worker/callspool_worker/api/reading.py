@@ -10,7 +10,6 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import httpx
 import msgspec
 
 from callspool_worker.answers import BODY_KEPT, Answered
@@ -18,9 +17,9 @@ from callspool_worker.api.quotas import quota_of, reset_of
 from callspool_worker.reply import code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from callspool_worker.api.incoming import Incoming
+    from callspool_worker.api.incoming import Headers, Incoming
     from callspool_worker.api.ticket import Ticket
 
 _COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
@@ -59,7 +58,7 @@ def read_body(arriving: Iterable[bytes], most: int) -> bytes:
 
 def answered(incoming: Incoming, raw: bytes, *, token: str, ticket: Ticket, most: int) -> Answered:
     """The answer as a value; should the server quote our token, it is taken out."""
-    headers = httpx.Headers(incoming.headers)
+    headers = _by_name(incoming.headers)
     body = _decoded(raw, headers.get("content-encoding", ""), most)
     answer = Answered(
         status=incoming.status,
@@ -69,13 +68,22 @@ def answered(incoming: Incoming, raw: bytes, *, token: str, ticket: Ticket, most
         content_type=headers.get("content-type", ""),
         request_complete=ticket.complete,
     )
-    if not any(name in _TELLING for name in headers):
+    if _TELLING.isdisjoint(headers):
         return answer
     return replace(
         answer,
         retry_after=_wait_asked_for(headers, answer),
         quota=quota_of(headers, _clock_of(answer)),
     )
+
+
+def _by_name(lines: Headers) -> dict[str, str]:
+    """Headers by their names in small letters; lines of one name are one list (RFC 9110, 5.3)."""
+    found: dict[str, str] = {}
+    for name, value in lines:
+        word, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[word] = f"{found[word]}, {text}" if word in found else text
+    return found
 
 
 def _decoded(raw: bytes, encoding: str, most: int) -> bytes:
@@ -130,7 +138,7 @@ def _masked_name(name: str, token: str) -> str:
     return name.replace(token, "[token]") if len(token) >= _UNMISTAKABLE else name
 
 
-def _wait_asked_for(headers: httpx.Headers, answer: Answered) -> float | None:
+def _wait_asked_for(headers: Mapping[str, str], answer: Answered) -> float | None:
     """Seconds to wait as ``Retry-After`` says, after a 429 else as the quota's reset (D)."""
     asked = headers.get("retry-after")
     if asked is not None:
