@@ -88,4 +88,4 @@ def record(client: redis.Redis, broker: StreamsBroker, entry_id: str, queue: str
         pipeline.xack(keys.stream(queue), keys.GROUP, entry_id)
         pipeline.xdel(keys.stream(queue), entry_id)
         pipeline.execute()
-    broker.mark_recorded(queue, entry_id)
+    broker.mark_recorded(queue, [entry_id])

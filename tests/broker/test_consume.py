@@ -109,7 +109,7 @@ def test_an_undeclared_queue_cannot_be_consumed_or_joined(broker: StreamsBroker)
     with pytest.raises(QueueNotFound):
         broker.flush("nowhere")
     with pytest.raises(QueueNotFound):
-        broker.mark_recorded("nowhere", "1-0")
+        broker.mark_recorded("nowhere", ["1-0"])
 
 
 def test_join_gives_up_after_its_timeout(broker: StreamsBroker) -> None:

@@ -145,7 +145,7 @@ def test_a_process_counts_what_its_threads_do():
     def work(account: str) -> None:
         begun.wait(10)
         may_end.wait(10)
-        pulse.accepted()
+        pulse.accepted(1)
 
     busy = [
         threading.Thread(target=pulse.working(pulse.asking(work)), args=(account,))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,22 +11,15 @@ import msgspec
 from callspool.checks import all_trusted, check_envelope, check_raw_document
 from callspool.errors import InvalidCallRequest
 from callspool.identity import DEFAULT_ACCOUNT, digester
-from callspool_worker import events
 from callspool_worker.body import empty_body_bytes
 from callspool_worker.ledger import Delivery, Group, LaneKey, Refusal
-from callspool_worker.telling import account_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from callspool.identity import Scope
     from callspool.message import Envelope, RequestEnvelope
     from callspool.rules import Rules
-    from callspool_worker.events import Event
-    from callspool_worker.ledger import Accepted, Limits
-
-BATCHES_TOLD = 50
-"""Batches that an event of acceptance names, at most."""
+    from callspool_worker.ledger import Limits
 
 RAW_KEPT = 4096
 """Bytes of a refused document that are kept for the operator."""
@@ -55,11 +47,15 @@ class RefusedDocument(msgspec.Struct, omit_defaults=True):
 class _Lane(NamedTuple):
     """What the head of a request says, once it is checked."""
 
-    scope: Scope
     key: LaneKey
     lane_id: str
     empty_body_bytes: int
     expires_ms: int
+    digest: Callable[[str], bytes]
+
+    def is_same(self, other: _Lane) -> bool:
+        """Whether documents of both may be accepted together."""
+        return self is other or (self.lane_id, self.expires_ms) == (other.lane_id, other.expires_ms)
 
 
 @dataclass(slots=True)
@@ -94,7 +90,7 @@ class Reader:
                 delivery.refusals.extend(self._refuse_all(entry_id, request, fault))
                 continue
             # Only neighbours are joined: of two documents with one id the first one counts.
-            if not runs or runs[-1].lane != lane:
+            if not runs or not runs[-1].lane.is_same(lane):
                 runs.append(_Run(lane))
             delivery.refusals.extend(
                 self._check_documents(entry_id, request, envelope.checked, runs[-1])
@@ -122,7 +118,8 @@ class Reader:
         key = LaneKey(*envelope.scope, envelope.pilot, envelope.context, schedule)
         expires = envelope.expires_at
         expires_ms = 0 if expires is None else max(1, int(expires * 1000))
-        return _Lane(envelope.scope, key, envelope.lane_id, empty_body_bytes(key), expires_ms)
+        head, digest = empty_body_bytes(key), digester(envelope.scope)
+        return _Lane(key, envelope.lane_id, head, expires_ms, digest)
 
     def _check_documents(
         self, entry_id: str, request: RequestEnvelope, trusted: bool, run: _Run
@@ -143,7 +140,7 @@ class Reader:
 
     def _groups(self, run: _Run) -> Iterator[Group]:
         lane = run.lane
-        digests = [*map(digester(lane.scope), run.ids)]
+        digests = [*map(lane.digest, run.ids)]
         room = self._limits.batch_bytes - lane.empty_body_bytes - self._limits.bytes_a_document
         for piece, oversize in _pieces(run.documents, room, self._limits.batch_size):
             yield Group(
@@ -207,31 +204,6 @@ def _head(request: RequestEnvelope) -> tuple[object, ...] | None:
     except TypeError:  # an array or an object where a word should be
         return None
     return head
-
-
-def told(delivery: Delivery, accepted: Accepted) -> Iterator[Event]:
-    """What became of a message, an event for each of its accounts; none for one known before."""
-    if accepted.known:
-        return
-    found: dict[str, Counter[str]] = defaultdict(Counter)
-    for group, (new, known) in zip(delivery.groups, accepted.by_group, strict=True):
-        counts = found[group.lane.account]
-        counts["documents"] += new
-        counts["duplicate"] += known
-        counts["dead"] += new if group.reason else 0
-    for refusal in delivery.refusals:
-        found[refusal.account]["invalid"] += 1
-    for account, counts in found.items():
-        yield events.Accepted(
-            message_id=delivery.entry_id,
-            account=account_shown(account),
-            documents=counts["documents"],
-            duplicate=counts["duplicate"],
-            invalid=counts["invalid"],
-            dead=counts["dead"],
-            batches=tuple(dict.fromkeys(accepted.batches))[:BATCHES_TOLD],
-            trace=delivery.trace,
-        )
 
 
 def _pieces(documents: list[bytes], room: int, size: int) -> Iterator[tuple[slice, bool]]:

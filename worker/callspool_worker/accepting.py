@@ -11,7 +11,8 @@ from callspool import keys
 from callspool.identity import DEFAULT_ACCOUNT, partition_of
 from callspool.message import VERSION
 from callspool_worker import events
-from callspool_worker.accept import Reader, told
+from callspool_worker.accept import Reader
+from callspool_worker.acceptance import told
 from callspool_worker.ledger import LedgerUnavailable
 from callspool_worker.persistence import GivenUp
 from callspool_worker.telling import tell
@@ -30,7 +31,7 @@ class Accepter:
     """Accepts messages, and passes on what belongs to another partition.
 
     ``send`` is called with the partition while Redis is full: sending makes room. ``tell`` is
-    called with it for each message that was accepted. With one
+    called with it and the number of messages that were accepted. With one
     partition a message is tried until the ledger answers; with several it is given back to the
     broker, so that a node which is away holds up nobody else's.
     """
@@ -42,7 +43,7 @@ class Accepter:
         rules: Rules,
         persistence: Persistence,
         send: Callable[[int], None],
-        tell: Callable[[int], None],
+        tell: Callable[[int, int], None],
     ) -> None:
         self._broker = broker
         self._ledgers = ledgers
@@ -67,12 +68,10 @@ class Accepter:
                 self._broker.excuse(queue, entry_id)
             self._send(partition)
             return
-        for entry_id, _ in messages:
-            self._broker.mark_recorded(queue, entry_id)
-            self._tell(partition)
-        for delivery, found in accepted:
-            for event in told(delivery, found):
-                tell(event)
+        self._broker.mark_recorded(queue, [entry_id for entry_id, _ in messages])
+        self._tell(partition, len(messages))
+        for event in told(accepted):
+            tell(event)
 
     def _accept(
         self, messages: Sequence[tuple[str, Envelope]], partition: int

@@ -254,8 +254,8 @@ def declare_actors(
     While Redis is full every thread may accept; then they send, which makes room.
     """
 
-    def accepted(partition: int) -> None:
-        pulse.accepted()
+    def accepted(partition: int, messages: int) -> None:
+        pulse.accepted(messages)
         nudge(partition)
 
     accepter = Accepter(

@@ -87,10 +87,10 @@ class Pulse:
 
         return counted
 
-    def accepted(self) -> None:
-        """A message was accepted."""
+    def accepted(self, messages: int) -> None:
+        """So many messages were accepted."""
         with self._lock:
-            self._accepted += 1
+            self._accepted += messages
 
     def take(self, sweeping: Sweeping, connected: Connected, permitted: Permitted) -> Vitals:
         """The vital signs at this moment."""

@@ -256,14 +256,12 @@ class StreamsConsumer(Consumer):
 
     def _settle(self, delivery: Delivery, reason: str) -> None:
         """Ends a delivery whose acknowledgement is somebody else's."""
-        for entry_id in delivery.entry_ids:
+        for entry_id in self._holdings.release_recorded(delivery.entry_ids):
             self._settle_one(entry_id, delivery.deliveries, reason)
 
     def _settle_one(self, entry_id: str, deliveries: int, reason: str) -> None:
         patience = self._channel.patience
-        if self._holdings.is_recorded(entry_id):
-            self._holdings.release([entry_id])
-        elif self._holdings.is_excused(entry_id):
+        if self._holdings.is_excused(entry_id):
             self._holdings.postpone(entry_id, patience.first_delay)
         elif deliveries >= patience.deliveries:
             self._bury(entry_id, reason)

@@ -86,15 +86,18 @@ class Holdings:
                 self._excused.discard(entry_id)
                 self._leave(entry_id)
 
-    def mark_recorded(self, entry_id: str) -> None:
-        """Remembers that a running entry was acknowledged elsewhere."""
+    def mark_recorded(self, ids: Iterable[str]) -> None:
+        """Remembers that running entries were acknowledged elsewhere."""
         with self._changed:
-            if entry_id in self._running:
-                self._recorded.add(entry_id)
+            self._recorded.update(each for each in ids if each in self._running)
 
-    def is_recorded(self, entry_id: str) -> bool:
-        """Was this running entry acknowledged elsewhere?"""
-        return entry_id in self._recorded
+    def release_recorded(self, ids: Sequence[str]) -> list[str]:
+        """Forgets those that were acknowledged elsewhere; returns the others."""
+        with self._changed:
+            others = [each for each in ids if each not in self._recorded]
+            for entry_id in self._recorded.intersection(ids):
+                self._leave(entry_id)
+        return others
 
     def excuse(self, entry_id: str) -> None:
         """Remembers that a running entry is to be delivered again for no fault of its own."""

@@ -172,13 +172,13 @@ class StreamsBroker(Broker):
             total += len(chunk)
         return total
 
-    def mark_recorded(self, queue_name: str, entry_id: str) -> None:
-        """Says, from within the actor, that its message was recorded and acknowledged elsewhere.
+    def mark_recorded(self, queue_name: str, entry_ids: Iterable[str]) -> None:
+        """Says, from within the actor, that its messages were recorded and acknowledged elsewhere.
 
         Without it, a message of a `recorded_elsewhere` queue is delivered again, however its
         actor ended. Raises QueueNotFound.
         """
-        self._channel(queue_name).holdings.mark_recorded(entry_id)
+        self._channel(queue_name).holdings.mark_recorded(entry_ids)
 
     def excuse(self, queue_name: str, entry_id: str) -> None:
         """Says, from within the actor, that its message could not be recorded for no fault of its.

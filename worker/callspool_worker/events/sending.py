@@ -8,14 +8,17 @@ from callspool_worker.events.event import Event, Level, counted, of_attempt
 
 
 class Accepted(Event, frozen=True, kw_only=True):
-    """The ledger has what a message held for one account.
+    """The ledger has what messages held for one account.
 
+    ``message_ids``: of several that were accepted together, ``message_id`` being the first; one
+    that came with a trace, or holds something to warn of, is told by itself.
     ``documents`` are new and wait; ``dead`` ones can never be sent. ``batches``: where they went,
     the first ones of many. ``trace``: the W3C traceparent that came along.
     """
 
     kind: ClassVar[str] = "accepted"
     message_id: str
+    message_ids: tuple[str, ...] = ()
     account: str
     documents: int
     duplicate: int = 0
@@ -33,7 +36,10 @@ class Accepted(Event, frozen=True, kw_only=True):
         parts = [f"{number} {name}" for name, number in beside.items() if number]
         told = ", ".join([f"{counted(self.documents)} accepted", *parts])
         advice = " (callspool invalid tells why)" if self.invalid else ""
-        return f"message {self.message_id}: {told}{advice}"
+        which = f"message {self.message_id}"
+        if self.message_ids:
+            which = f"{len(self.message_ids)} messages from {self.message_id} on"
+        return f"{which}: {told}{advice}"
 
 
 class Expired(Event, frozen=True, kw_only=True):

@@ -41,13 +41,18 @@ def as_list(value: object) -> list[object]:
     return value
 
 
+def whole_numbers(values: list[object]) -> list[int]:
+    """Numbers as scripts answer them, or as texts."""
+    return [each if isinstance(each, int) else int(as_bytes(each)) for each in values]
+
+
 def accepted_of(reply: list[object]) -> Accepted:
     """What became of a message."""
     if not reply:
         return Accepted(0, 0, 0, known=True)
-    accepted, duplicate, refused = (int(as_bytes(number)) for number in reply[:3])
-    each = [int(as_bytes(number)) for number in as_list(reply[3])]
-    batches = tuple(int(as_bytes(number)) for number in as_list(reply[4]))
+    accepted, duplicate, refused = whole_numbers(reply[:3])
+    each = whole_numbers(as_list(reply[3]))
+    batches = tuple(whole_numbers(as_list(reply[4])))
     by_group = list(zip(each[::2], each[1::2], strict=True))
     return Accepted(accepted, duplicate, refused, by_group=by_group, batches=batches)
 
