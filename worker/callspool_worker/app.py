@@ -46,6 +46,10 @@ IDLE_LOOK_MS, IDLE_LOOK_OF_SEVERAL_MS = 200, 1000
 """Milliseconds that an idle consumer waits in Redis before it looks whether it shall stop; the
 latter for each of several partitions."""
 
+PACE, SHORTEST_PACE = 0.05, 0.01
+"""Seconds between two reads of messages that come soon after each other, the latter where
+CALLSPOOL_LINGER is 0: the more come together, the less each costs."""
+
 ACCEPTERS = 4
 """Threads that accept where others send, as they do with several partitions, at most."""
 
@@ -149,6 +153,7 @@ def run_worker(
             codecs=CODECS,
             recorded_elsewhere=(keys.REQUESTS,),
             prefetch=_prefetch(threads, len(clients)),
+            pace=_pace(settings.linger),
         )
         stack.callback(broker.close)
         asked = Api(
@@ -185,6 +190,10 @@ def run_worker(
         stop.wait()
         worker.stop(timeout=int((2 * settings.request_timeout + MARGIN) * 1000))
         sending.senders.join(longest_stop(settings.request_timeout))
+
+
+def _pace(linger: float) -> float:
+    return max(SHORTEST_PACE, min(PACE, linger * PACE))
 
 
 def _prefetch(threads: int, partitions: int) -> dict[str, int]:

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from callspool.broker.channel import Channel
     from callspool.broker.stream import Entry, Stream
 
-MOST_TOGETHER = 64
-BYTES_TOGETHER = 64 * 1024
+MOST_TOGETHER = 128
+BYTES_TOGETHER = 128 * 1024
 """Entries that are joined into one message, and bytes of them, at most."""
 
-PACE = 0.02
-"""Seconds between two reads of a queue whose messages are joined: single ones, soon after each
-other, then come together. The first after a pause comes at once."""
+FEW = 32
+BYTES_IN_HAND = 1024 * 1024
+"""Of large messages fewer are in hand than of small ones: as many as make up so many bytes, but not
+fewer than that."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,14 @@ class StreamsConsumer(Consumer):
     """
 
     def __init__(
-        self, channel: Channel, client: redis.Redis, keeper: Keeper, *, prefetch: int, timeout: int
+        self,
+        channel: Channel,
+        client: redis.Redis,
+        keeper: Keeper,
+        *,
+        prefetch: int,
+        timeout: int,
+        pace: float = 0.0,
     ) -> None:
         self._channel = channel
         self._holdings = channel.holdings
@@ -48,10 +56,12 @@ class StreamsConsumer(Consumer):
         self._stream: Stream = channel.stream.over(client)
         self._keeper = keeper
         self._prefetch = max(1, prefetch)
+        self._most = min(self._prefetch, FEW)
         self._timeout = timeout / 1000
         self._buffer: deque[Entry] = deque()
         codec = channel.codec
         self._joins = codec if isinstance(codec, Joining) else None
+        self._pace = 0.0 if self._joins is None else pace
         self._may_have_lost = True
         self._next_claim = 0.0
         self._next_read = 0.0
@@ -125,7 +135,7 @@ class StreamsConsumer(Consumer):
 
     def _fill(self) -> None:
         with self._holdings.reading:
-            room = self._holdings.wait_for_room(self._prefetch, self._timeout)
+            room = self._holdings.wait_for_room(self._most, self._timeout)
             if room == 0:
                 return
             try:
@@ -190,10 +200,14 @@ class StreamsConsumer(Consumer):
         if room == 0:
             self._closed.wait(pause)
             return []
-        if self._joins is not None:
+        if self._next_read:
             self._closed.wait(max(0.0, self._next_read - time.monotonic()))
         entries = self._stream.read(room, int(pause * 1000))
-        self._next_read = time.monotonic() + PACE if entries else 0.0
+        is_all = 0 < len(entries) < room
+        self._next_read = time.monotonic() + self._pace if is_all else 0.0
+        if entries:
+            each = sum(map(_bytes_of, entries)) // len(entries)
+            self._most = min(self._prefetch, max(FEW, BYTES_IN_HAND // max(1, each)))
         return self._holdings.take(entries)
 
     def _next_pause(self) -> float:

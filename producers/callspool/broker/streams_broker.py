@@ -61,7 +61,11 @@ class StreamsBroker(Broker):
       that records them; see `mark_recorded`.
     * ``middleware``: none by default. dramatiq's own defaults would enqueue copies with a delay
       (Retries), interrupt actors (TimeLimit, ShutdownNotifications) or drop messages (AgeLimit).
-    * ``prefetch``: by queue, entries in hand at most; otherwise as many as the worker asks for.
+    * ``prefetch``: by queue, entries in hand at most; otherwise as many as the worker asks for. Of
+      large ones there are fewer.
+    * ``pace``: seconds between two reads of a queue whose messages are joined, unless more wait
+      than fit: those that come soon after each other then come together. The first after a pause
+      comes at once.
     * ``dead_limit``: dead letters kept for each queue, about. The queues of `recorded_elsewhere`
       keep all of theirs: nothing else has a record of them.
     * ``patience``: when to claim, to deliver again, and to give up.
@@ -77,6 +81,7 @@ class StreamsBroker(Broker):
         recorded_elsewhere: Collection[str] = (),
         middleware: list[Middleware] | None = None,
         prefetch: Mapping[str, int] | None = None,
+        pace: float = 0.02,
         dead_limit: int = 10_000,
         patience: Patience = Patience(),  # noqa: B008 - immutable
     ) -> None:
@@ -85,6 +90,7 @@ class StreamsBroker(Broker):
         self._default_codec = MessageCodec()
         self._recorded_elsewhere = frozenset(recorded_elsewhere)
         self._prefetch = dict(prefetch or {})
+        self._pace = pace
         self._dead_limit = dead_limit
         self._patience = patience
         clients = [client] if isinstance(client, redis.Redis) else list(client)
@@ -143,6 +149,7 @@ class StreamsBroker(Broker):
             home.keeper,
             prefetch=self._prefetch.get(keys.queue_and_partition(queue_name)[0], prefetch),
             timeout=timeout,
+            pace=self._pace,
         )
 
     def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
