@@ -31,6 +31,7 @@ from callspool.receipts import (
     portions,
     small_message,
 )
+from callspool.singles import Singles
 from callspool.spooling.aio_wires import AsyncWires
 from callspool.spooling.options import async_server_of
 from callspool.spooling.outcomes import TRANSPORT_ERRORS, Outgoing, Stored, failure_of
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from callspool.call_request import CallRequest, PreparedRequest
     from callspool.ledger.readings import DocumentStatus
+    from callspool.message import Message
     from callspool.spooling.options import Server
 
 DOCUMENTS_ON_THE_LOOP = 200
@@ -102,23 +104,27 @@ class AsyncCallQueue(Configured):
         )
         self._server = async_server_of(url_or_client)
         self._routes = Routes(self._server, self._partitions, self._max_waiting)
+        self._singles = Singles(self._rules, self._routes.partition_of)
         self._loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
 
     async def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
         """As `CallQueue.enqueue`. When the task is cancelled, Redis may have the request or not."""
+        single = self._singles.ready(request)
+        if single is not None:
+            message, ids, partition, own = single
+            await self._share(message, self._trace_of(own, trace), partition)
+            return Receipt(1, 1, ids)
         prepared = await self._prepare(request)
-        trace = self._trace_of(prepared, trace)
-        loop = asyncio.get_running_loop()
-        wires = self._here(loop).wires
+        trace = self._trace_of(prepared.traceparent, trace)
         partition = self._routes.partition_of(prepared.envelope)
-        deadline = loop.time() + self._timeout
-        await wires.agree(deadline)
         small = small_message(prepared)
         if small is not None:
-            outcome = await wires.submit(Outgoing(small, trace, partition), deadline)
-            if not isinstance(outcome, Stored):
-                raise error_of(outcome, enqueued=0)
+            await self._share(small, trace, partition)
             return Receipt(small.documents, 1, document_ids(prepared))
+        loop = asyncio.get_running_loop()
+        wires = self._here(loop).wires
+        deadline = loop.time() + self._timeout
+        await wires.agree(deadline)
         tally = Tally()
         for messages in portions(encode(prepared), trace, partition):
             tally.add(messages, await wires.store_all(messages, deadline))
@@ -151,7 +157,7 @@ class AsyncCallQueue(Configured):
                 note_enqueued(error, tally.documents)
                 raise
             tally.requests += 1
-            trace = self._trace_of(prepared)
+            trace = self._trace_of(prepared.traceparent)
             partition = self._routes.partition_of(prepared.envelope)
             for message in encode(prepared):
                 if portion.add(message, trace, partition):
@@ -220,6 +226,16 @@ class AsyncCallQueue(Configured):
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+    async def _share(self, message: Message, trace: str | None, partition: int) -> None:
+        """Stores a message along with those of other tasks."""
+        loop = asyncio.get_running_loop()
+        wires = self._here(loop).wires
+        deadline = loop.time() + self._timeout
+        await wires.agree(deadline)
+        outcome = await wires.submit(Outgoing(message, trace, partition), deadline)
+        if not isinstance(outcome, Stored):
+            raise error_of(outcome, enqueued=0)
 
     async def _prepare(self, request: CallRequest) -> PreparedRequest:
         if _is_large(request):

@@ -27,7 +27,9 @@ __all__ = [
     "CheckedDocument",
     "Rules",
     "all_trusted",
+    "check_document",
     "check_envelope",
+    "check_head",
     "check_raw_document",
     "prepare",
 ]
@@ -54,6 +56,19 @@ def prepare(
         raise InvalidCallRequest("schedule", "is past already, in every time zone")
     documents = _prepared(request.documents, rules)
     return PreparedRequest(envelope, documents, traceparent_of(request.traceparent))
+
+
+def check_head(request: CallRequest, rules: Rules) -> CheckedEnvelope:
+    """Checks all of a call request but its documents, whatever time it is.
+
+    Raises `InvalidCallRequest`.
+    """
+    return _envelope(request, rules)
+
+
+def check_document(document: object, rules: Rules) -> CheckedDocument:
+    """Checks one document of a producer; raises `InvalidCallRequest`."""
+    return _document(document, rules)
 
 
 def check_envelope(decoded: RequestEnvelope, rules: Rules) -> CheckedEnvelope:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Self
 
-    from callspool.call_request import PreparedRequest
     from callspool.settings import Settings
 
 DEFAULT_URL: Final = "redis://localhost:6379/0"
@@ -86,12 +85,12 @@ class Configured:
             partitions=settings.partitions,
         )
 
-    def _trace_of(self, prepared: PreparedRequest, given: str | None = None) -> str | None:
+    def _trace_of(self, own: str | None, given: str | None = None) -> str | None:
         """The traceparent that goes along: the request's own, the caller's, or the current one.
 
         What `current_trace` says is taken where it is one: tracing keeps nobody from being called.
         """
-        own = prepared.traceparent or traceparent_of(given)
+        own = own or (None if given is None else traceparent_of(given))
         if own is not None or self._current_trace is None:
             return own
         current = self._current_trace()

@@ -47,8 +47,7 @@ class Ticket:
         self.failure: Failed = NO_TURN
         self.next: Ticket | None = None
         self.left = False
-        self.wake = threading.Lock()
-        self.wake.acquire()
+        self.wake: threading.Lock | None = None
 
     def settle(self, outcome: Outcome) -> bool:
         """Takes a last word; False when another try may do better."""
@@ -58,9 +57,19 @@ class Ticket:
         self.outcome = outcome
         return True
 
+    def will_wait(self) -> None:
+        """Says that somebody has to rouse it; called with the group's lock held."""
+        self.wake = threading.Lock()
+        self.wake.acquire()
+
+    def wait(self) -> None:
+        """Waits until it is roused, or its time is over."""
+        if self.wake is not None:
+            self.wake.acquire(timeout=max(self.deadline - time.monotonic(), 0.0))
+
     def rouse(self) -> None:
         """Ends the wait, once; called with the group's lock held."""
-        if self.wake.locked():
+        if self.wake is not None and self.wake.locked():
             self.wake.release()
 
 
@@ -83,8 +92,7 @@ class GroupCommit:
         ticket = Ticket(message, deadline)
         try:
             self._join(ticket)
-            if self._leader is not ticket:
-                ticket.wake.acquire(timeout=max(deadline - time.monotonic(), 0.0))
+            ticket.wait()
             if self._leader is ticket and time.monotonic() < deadline:
                 self._lead(ticket)
         finally:
@@ -97,6 +105,8 @@ class GroupCommit:
             leader = self._leader
             if leader is None or leader.deadline + LEADER_LATE < time.monotonic():
                 self._leader = ticket
+            else:
+                ticket.will_wait()
 
     def _lead(self, own: Ticket) -> None:
         if self._last_size >= COMPANY:
@@ -113,7 +123,8 @@ class GroupCommit:
                 ]
             finally:
                 self._put_back([each for each in group if each.outcome is None])
-            self._wake(settled)
+            if settled:
+                self._wake(settled)
             if own.outcome is not None or time.monotonic() + pause >= own.deadline:
                 return
             time.sleep(pause)

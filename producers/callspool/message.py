@@ -22,6 +22,10 @@ MAX_DOCUMENTS = 500
 MAX_BYTES = 512 * 1024
 """Bytes of one of our messages, at most; a single larger document goes alone."""
 
+SHARED_DOCUMENTS = 50
+SHARED_BYTES = 64 * 1024
+"""A request up to this size shares its round trip; a larger one has its own."""
+
 MOST_DOCUMENTS_READ = 50_000
 MOST_BYTES_READ = 64 * 1024 * 1024
 MOST_VALUES_READ = 4_000_000
@@ -74,12 +78,17 @@ _requests = msgspec.json.Decoder(list[RequestEnvelope]).decode
 
 def encode(prepared: PreparedRequest) -> Iterator[Message]:
     """The messages that carry a call request: one, or several for a large one."""
-    head = b"[" + _head(prepared.envelope)[:-1] + b',"documents":['
+    head = head_of(prepared.envelope)
     room = MAX_BYTES - len(head) - len(b"]}]")
     documents = iter(prepared.documents)
     while some := list(islice(documents, MAX_DOCUMENTS)):
         for part in _parts(some, room):
             yield Message(head + b",".join(part) + b"]}]", len(part))
+
+
+def head_of(envelope: CheckedEnvelope) -> bytes:
+    """The beginning of a message, up to its first document; ``]}]`` ends it."""
+    return b"[" + _head(envelope)[:-1] + b',"documents":['
 
 
 def merge(messages: Iterable[Message]) -> Iterator[Message]:

@@ -30,6 +30,7 @@ from callspool.receipts import (
     portions,
     small_message,
 )
+from callspool.singles import Singles
 from callspool.spooling.options import server_of
 from callspool.spooling.outcomes import TRANSPORT_ERRORS, Outgoing, Stored, failure_of
 from callspool.spooling.routing import Routes, is_same
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from callspool.call_request import CallRequest
     from callspool.ledger.readings import DocumentStatus
+    from callspool.message import Message
 
 
 class _Process:
@@ -96,6 +98,7 @@ class CallQueue(Configured):
         )
         self._server = server_of(url_or_client, self._timeout)
         self._routes = Routes(self._server, self._partitions, self._max_waiting)
+        self._singles = Singles(self._rules, self._routes.partition_of)
         self._processes: dict[int, _Process] = {}
 
     def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
@@ -107,18 +110,21 @@ class CallQueue(Configured):
         documents are recognised by their ids. Blocks for the queue's timeout at most, apart from
         checking the request and from the system's look-up of the host's name.
         """
+        single = self._singles.ready(request)
+        if single is not None:
+            message, ids, partition, own = single
+            self._share(message, self._trace_of(own, trace), partition)
+            return Receipt(1, 1, ids)
         prepared = prepare(request, self._rules)
-        trace = self._trace_of(prepared, trace)
-        wires = self._process().wires
+        trace = self._trace_of(prepared.traceparent, trace)
         partition = self._routes.partition_of(prepared.envelope)
-        deadline = time.monotonic() + self._timeout
-        wires.agree(deadline)
         small = small_message(prepared)
         if small is not None:
-            outcome = wires.submit(Outgoing(small, trace, partition), deadline)
-            if not isinstance(outcome, Stored):
-                raise error_of(outcome, enqueued=0)
+            self._share(small, trace, partition)
             return Receipt(small.documents, 1, document_ids(prepared))
+        wires = self._process().wires
+        deadline = time.monotonic() + self._timeout
+        wires.agree(deadline)
         tally = Tally()
         for messages in portions(encode(prepared), trace, partition):
             tally.add(messages, wires.store_all(messages, deadline))
@@ -154,7 +160,7 @@ class CallQueue(Configured):
                 note_enqueued(error, tally.documents)
                 raise
             tally.requests += 1
-            trace = self._trace_of(prepared)
+            trace = self._trace_of(prepared.traceparent)
             partition = self._routes.partition_of(prepared.envelope)
             for message in encode(prepared):
                 if portion.add(message, trace, partition):
@@ -227,6 +233,15 @@ class CallQueue(Configured):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _share(self, message: Message, trace: str | None, partition: int) -> None:
+        """Stores a message along with those of other threads."""
+        wires = self._process().wires
+        deadline = time.monotonic() + self._timeout
+        wires.agree(deadline)
+        outcome = wires.submit(Outgoing(message, trace, partition), deadline)
+        if not isinstance(outcome, Stored):
+            raise error_of(outcome, enqueued=0)
 
     def _process(self) -> _Process:
         """This process's own connections; in a child after fork, never the parent's."""

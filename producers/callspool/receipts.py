@@ -16,7 +16,7 @@ from callspool.errors import (
     QueueFull,
     QueueUnavailable,
 )
-from callspool.message import encode
+from callspool.message import SHARED_BYTES, SHARED_DOCUMENTS, encode
 from callspool.spooling.outcomes import Failed, Mismatched, Outcome, Outgoing, Refused, Stored
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 PORTION_BYTES: Final = 4 * 1024 * 1024
 PORTION_SECONDS: Final = 0.5
-SHARED_DOCUMENTS: Final = 50
-SHARED_BYTES: Final = 64 * 1024
-"""A request up to this size shares its round trip; a larger one has its own."""
 
 
 @dataclass(frozen=True, slots=True)

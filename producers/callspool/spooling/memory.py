@@ -38,7 +38,7 @@ class MemoryWatch:
     @property
     def must_know_first(self) -> bool:
         """Whether nothing may be written before the answer: it is full, or was never asked."""
-        return self.due and (self.full or not self._known)
+        return (self.full or not self._known) and self.due
 
     def note(self, reply: object) -> None:
         """Takes the answer. One that cannot be read (no permission) leaves Redis to say OOM."""

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
 
+_VERSION = b"%d" % VERSION
+
+
 class Parcel(NamedTuple):
     """Neighbouring messages that travel as one, and their places."""
 
@@ -39,7 +42,6 @@ class Spool:
     def __init__(
         self, max_waiting: int, where: str, partition: int = 0, partitions: int = 1
     ) -> None:
-        self._max_waiting = max_waiting
         self._where = where
         self._partitions = partitions
         self._keys = (
@@ -47,6 +49,7 @@ class Spool:
             keys.counts(partition).encode(),
         )
         self._script = load("callspool", "enqueue")
+        self._limits = (str(max_waiting).encode(), str(partitions).encode())
         self._memory = memory.MemoryWatch()
 
     def store(
@@ -61,6 +64,9 @@ class Spool:
             self._memory.note((yield [memory.QUESTION])[0])
         if self._memory.full:
             return [OUT_OF_MEMORY] * len(messages)
+        if len(messages) == 1:
+            (reply,) = yield from self._send(messages)
+            return [outcome_of(reply, self._where, self._partitions)]
         parcels = join(messages)
         replies = yield from self._send([parcel.content for parcel in parcels])
         outcomes: list[Outcome] = []
@@ -88,8 +94,8 @@ class Spool:
 
     def _call(self, content: Outgoing) -> Call:
         message = content.message
-        limits = (self._max_waiting, self._partitions)
-        arguments = (VERSION, message.requests, message.documents, *limits)
+        documents = b"1" if message.documents == 1 else b"%d" % message.documents
+        arguments = (_VERSION, message.requests, documents, *self._limits)
         if content.trace is None:
             return self._script.call(self._keys, arguments)
         return self._script.call(self._keys, (*arguments, content.trace))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from redis.connection import AbstractConnection
-from redis.exceptions import ReadOnlyError, ResponseError
+from redis.exceptions import ConnectionError as Disconnected
+from redis.exceptions import InvalidResponse, ReadOnlyError, ResponseError
 
 from callspool.resp import pack
 from callspool.spooling.backoff import pauses
@@ -20,7 +22,12 @@ if TYPE_CHECKING:
     from callspool.spooling.options import Server
     from callspool.spooling.spool import Spool
 
+_Reader: Any = None
+with suppress(ImportError):  # the worker brings it along
+    from hiredis import Reader as _Reader
+
 IDLE_CONNECTIONS: Final = 8
+_AT_ONCE: Final = 64 * 1024
 _LEAST_TIMEOUT: Final = 0.001  # 0 would mean: do not block at all
 
 
@@ -32,6 +39,38 @@ class DeadlineConnection(AbstractConnection):
     """
 
     deadline = 0.0
+    _reader: Any = None
+
+    def ask(self, packed: bytes, number: int) -> list[Reply]:
+        """Sends commands, and reads so many replies, errors among them.
+
+        Raises redis-py's errors, and those of the socket as they are.
+        """
+        connected: Any = self._sock
+        if _Reader is None or connected is None:
+            self.send_packed_command([packed])
+            return [_reply(self) for _ in range(number)]
+        # What redis-py does around these calls takes longer than they do.
+        if self._reader is None:
+            self._reader = _Reader(InvalidResponse, self._parser.parse_error)
+        connected.settimeout(self._left())
+        connected.sendall(packed)
+        replies: list[Reply] = []
+        while len(replies) < number:
+            reply = self._reader.gets()
+            if reply is False:  # not all of it is there
+                connected.settimeout(self._left())
+                self._feed(connected.recv(_AT_ONCE))
+            elif isinstance(reply, Disconnected):
+                raise reply
+            else:
+                replies.append(reply)
+        return replies
+
+    def _feed(self, found: bytes) -> None:
+        if not found:
+            raise Disconnected("Connection closed by server.")
+        self._reader.feed(found)
 
     def _left(self) -> float:
         return max(self.deadline - time.monotonic(), _LEAST_TIMEOUT)
@@ -122,15 +161,15 @@ class Wire:
         try:
             if is_new:
                 connection.connect()
-            connection.send_packed_command([pack(commands)])
-            replies = [_reply(connection) for _ in commands]
+            replies: list[Reply] = connection.ask(pack(commands), len(commands))
         except BaseException:
             self._drop(connection)
             raise
-        if any(isinstance(reply, ReadOnlyError) for reply in replies):
-            self._drop(connection)  # the server was demoted: look it up anew
-        else:
-            self._give_back(connection)
+        for reply in replies:
+            if isinstance(reply, ReadOnlyError):  # the server was demoted: look it up anew
+                self._drop(connection)
+                return replies
+        self._give_back(connection)
         return replies
 
     def close(self) -> None:
