@@ -6,7 +6,8 @@ The format is documented for other languages in docs/message-format.md.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ MAX_DOCUMENTS = 500
 """Documents in one of our messages, at most."""
 MAX_BYTES = 512 * 1024
 """Bytes of one of our messages, at most; a single larger document goes alone."""
+
+TAIL = b"]}]"
 
 SHARED_DOCUMENTS = 50
 SHARED_BYTES = 64 * 1024
@@ -37,10 +40,14 @@ The last is a bound of the values in its JSON; each takes some 80 bytes of memor
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The field ``requests`` of one message, and how many documents it holds."""
+    """The field ``requests`` of one message, and how many documents it holds.
+
+    ``head``: of one that holds a single call request, all of it before the first document.
+    """
 
     requests: bytes
     documents: int
+    head: bytes = b""
 
 
 class RequestEnvelope(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,20 +86,20 @@ _requests = msgspec.json.Decoder(list[RequestEnvelope]).decode
 def encode(prepared: PreparedRequest) -> Iterator[Message]:
     """The messages that carry a call request: one, or several for a large one."""
     head = head_of(prepared.envelope)
-    room = MAX_BYTES - len(head) - len(b"]}]")
+    room = MAX_BYTES - len(head) - len(TAIL)
     documents = iter(prepared.documents)
     while some := list(islice(documents, MAX_DOCUMENTS)):
         for part in _parts(some, room):
-            yield Message(head + b",".join(part) + b"]}]", len(part))
+            yield Message(head + b",".join(part) + TAIL, len(part), head)
 
 
 def head_of(envelope: CheckedEnvelope) -> bytes:
-    """The beginning of a message, up to its first document; ``]}]`` ends it."""
+    """The beginning of a message, up to its first document; `TAIL` ends it."""
     return b"[" + _head(envelope)[:-1] + b',"documents":['
 
 
 def merge(messages: Iterable[Message]) -> Iterator[Message]:
-    """The same call requests in as few messages as the limits allow, in their order."""
+    """The same documents in as few messages as the limits allow, in their order."""
     waiting: list[Message] = []
     size = documents = 0
     for message in messages:
@@ -159,8 +166,19 @@ def _parts(documents: list[bytes], room: int) -> Iterator[list[bytes]]:
 def _joined(messages: list[Message]) -> Message:
     if len(messages) == 1:
         return messages[0]
-    inner = b",".join([message.requests[1:-1] for message in messages])
-    return Message(b"[" + inner + b"]", sum(message.documents for message in messages))
+    runs = [(head, [*run]) for head, run in groupby(messages, attrgetter("head"))]
+    inner = b",".join([_inner(head, run) for head, run in runs])
+    documents = sum([message.documents for message in messages])
+    return Message(b"[" + inner + b"]", documents, runs[0][0] if len(runs) == 1 else b"")
+
+
+def _inner(head: bytes, messages: list[Message]) -> bytes:
+    """The call requests of messages with the same head: one, with the documents of all."""
+    if not head:
+        return b",".join([message.requests[1:-1] for message in messages])
+    start, end = len(head), -len(TAIL)
+    documents = b",".join([message.requests[start:end] for message in messages])
+    return head[1:] + documents + TAIL[:-1]
 
 
 def _read(requests: bytes | None) -> list[RequestEnvelope]:

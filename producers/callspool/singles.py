@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from callspool.checks import check_document, check_head
 from callspool.errors import InvalidCallRequest
-from callspool.message import SHARED_BYTES, Message, head_of
+from callspool.message import SHARED_BYTES, TAIL, Message, head_of
 from callspool.schedule import Schedule
 from callspool.tracing import traceparent_of
 
@@ -72,11 +72,11 @@ class Singles:
             document = check_document(documents[0], self._rules)
         except InvalidCallRequest as fault:
             raise fault.at(0) from None
-        requests = head + document.raw + b"]}]"
+        requests = head + document.raw + TAIL
         if len(requests) > SHARED_BYTES:
             return None
         trace = request.traceparent and traceparent_of(request.traceparent)
-        return Single(Message(requests, 1), (document.document_id,), partition, trace or None)
+        return Single(Message(requests, 1, head), (document.document_id,), partition, trace or None)
 
     def _checked(
         self, request: CallRequest, stated: tuple[object, ...]

@@ -101,8 +101,27 @@ def test_messages_are_merged_in_order_within_the_limits() -> None:
     messages = [next(encode(prepared(*many(count)))) for count in (1, 200, 299, 1, 499)]
     merged = list(merge(messages))
     assert [message.documents for message in merged] == [500, 500]
-    assert [len(read(message).requests) for message in merged] == [3, 2]
     assert ids(merged) == ids(messages)
+
+
+def test_neighbours_with_the_same_head_become_one_request_and_others_stay_apart() -> None:
+    heads: list[dict[str, Any]] = [{}, {}, {"campaign": "spring"}, {"expires_at": NOW + 9}, {}, {}]
+    each = [
+        next(encode(prepared({**ADA, "document_id": f"crm-{place}"}, **own)))
+        for place, own in enumerate(heads)
+    ]
+    (merged,) = merge(each)
+    requests = read(merged).requests
+    assert [len(request.documents) for request in requests] == [2, 1, 1, 2]
+    assert [request.campaign for request in requests] == [None, "spring", None, None]
+    assert [request.expires_at for request in requests] == [None, None, NOW + 9, None]
+    assert ids([merged]) == [f"crm-{place}" for place in range(6)]
+    assert merged.documents == 6
+    (twice,) = merge([merged, each[0]])
+    assert ids([twice]) == [*ids([merged]), "crm-0"]
+    foreign = Message(each[0].requests, 1)
+    (beside,) = merge([foreign, foreign, each[1]])
+    assert [len(request.documents) for request in read(beside).requests] == [1, 1, 1]
 
 
 def test_messages_too_large_to_be_merged_stay_apart() -> None:
