@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-COMPANY = 0.003
+COMPANY = 0.02
 """Seconds that an acknowledgement waits for others, at most."""
 
 FORGET_EVERY = 600.0
