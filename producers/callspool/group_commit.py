@@ -204,6 +204,8 @@ class AsyncGroupCommit:
         self._store = store
         self._waiting: deque[AsyncTicket] = deque()
         self._leading: asyncio.Task[None] | None = None
+        self._unsettled: set[AsyncTicket] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def submit(self, message: Outgoing, deadline: float) -> Outcome:
         """What became of the message by the deadline, other tasks' messages going along."""
@@ -212,11 +214,30 @@ class AsyncGroupCommit:
         self._waiting.append(ticket)
         if self._leading is None:
             self._leading = loop.create_task(self._lead())
-        timer = loop.call_at(deadline, ticket.give_up)
+        self._unsettled.add(ticket)
+        if self._timer is None or deadline < self._timer.when():
+            self._limit(deadline, loop)
         try:
             return await ticket.future
         finally:
-            timer.cancel()
+            self._unsettled.discard(ticket)
+
+    def _limit(self, deadline: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Sets the timer, one for all: most calls end long before it would have to be cancelled."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(deadline, self._give_up, loop)
+
+    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Ends the waits whose time is over, and looks again when that of others may be."""
+        self._timer = None
+        now = loop.time()
+        for ticket in self._unsettled:
+            if ticket.deadline <= now:
+                ticket.give_up()
+        left = [each.deadline for each in self._unsettled if each.deadline > now]
+        if left:
+            self._limit(min(left), loop)
 
     async def _lead(self) -> None:
         group: list[AsyncTicket] = []
