@@ -5,6 +5,7 @@ import time
 import pytest
 import redis
 
+from callspool.keys import GROUP
 from callspool_worker.ledger import SEPARATOR, LaneKey, Limits, calls
 from tests.support.ledgers import LANE, LedgerUnderTest, P, document, group
 
@@ -42,6 +43,19 @@ def test_a_message_that_is_delivered_twice_counts_once(spool: LedgerUnderTest):
     assert spool.counts()["duplicate"] == 0
     assert spool.client.hget(f"{P}:counts", "spooled") == b"0"
     assert spool.client.xlen(f"{P}:requests") == 0
+    spool.check()
+
+
+def test_messages_that_are_accepted_together_count_once_in_whatever_order(spool: LedgerUnderTest):
+    first, second, third = [spool.deliver([group(ids(n, n + 1))], spooled=1) for n in range(3)]
+    spool.client.hset(f"{P}:counts", "spooled", 3)
+    assert spool.ledger.accept([second])[0].accepted == 1
+    found = spool.ledger.accept([third, second, first, third])
+    assert [each.known for each in found] == [False, True, False, True]
+    assert (spool.counts()["accepted"], spool.counts()["duplicate"]) == (3, 0)
+    assert spool.client.hget(f"{P}:counts", "spooled") == b"0"
+    assert spool.client.xlen(f"{P}:requests") == 0
+    assert spool.client.xpending(f"{P}:requests", GROUP)["pending"] == 0
     spool.check()
 
 

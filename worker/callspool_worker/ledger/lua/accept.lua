@@ -17,7 +17,7 @@
 local group_name, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local linger, wake_limit, overhead = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local refused_kept = tonumber(ARGV[7])
-local GROUP_ARGUMENTS, REFUSED_ARGUMENTS, TRACES = 12, 2, 8
+local MESSAGE_ARGUMENTS, GROUP_ARGUMENTS, REFUSED_ARGUMENTS, TRACES = 5, 12, 2, 8
 local sub = string.sub
 
 local living = generations()
@@ -318,23 +318,48 @@ local function accept_message(i, groups, refused)
   return { accepted, duplicate, refused, each, reached }
 end
 
-local reply = {}
-local i = 8
-while ARGV[i] do
-  local entry, spooled = ARGV[i], tonumber(ARGV[i + 1])
-  local groups, refused = tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
-  trace, reached = ARGV[i + 4], {}
-  i = i + 5
-  if #call('XPENDING', KEYS[2], group_name, entry, entry, 1) == 0 then
-    reply[#reply + 1] = {}
-  else
-    reply[#reply + 1] = accept_message(i, groups, refused)
-    call('XACK', KEYS[2], group_name, entry)
-    call('XDEL', KEYS[2], entry)
-    if spooled > 0 then call('HINCRBY', P .. ':counts', 'spooled', -spooled) end
+-- Where the arguments of each message begin.
+local function begins()
+  local found, i = {}, 8
+  while ARGV[i] do
+    found[#found + 1] = i
+    i = i + MESSAGE_ARGUMENTS + tonumber(ARGV[i + 2]) * GROUP_ARGUMENTS
+      + tonumber(ARGV[i + 3]) * REFUSED_ARGUMENTS
   end
-  i = i + groups * GROUP_ARGUMENTS + refused * REFUSED_ARGUMENTS
+  return found
 end
+
+-- The messages that are pending, asked for at once: those that were read together lie next to each
+-- other. One that is not among them is asked for by itself.
+local function pending(places)
+  local first, last = ARGV[places[1]], ARGV[places[#places]]
+  local found = {}
+  for _, each in ipairs(call('XPENDING', KEYS[2], group_name, first, last, #places)) do
+    found[each[1]] = true
+  end
+  return found
+end
+
+local reply, places = {}, begins()
+local is_pending = pending(places)
+local done, is_done, spooled = {}, {}, 0
+for k, i in ipairs(places) do
+  local entry = ARGV[i]
+  trace, reached = ARGV[i + 4], {}
+  if is_done[entry] or not (is_pending[entry]
+      or #call('XPENDING', KEYS[2], group_name, entry, entry, 1) > 0) then
+    reply[k] = {}
+  else
+    reply[k] = accept_message(i + MESSAGE_ARGUMENTS, tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]))
+    done[#done + 1], is_done[entry] = entry, true
+    spooled = spooled + tonumber(ARGV[i + 1])
+  end
+end
+if #done > 0 then
+  call('XACK', KEYS[2], group_name, unpack(done))
+  call('XDEL', KEYS[2], unpack(done))
+end
+if spooled > 0 then call('HINCRBY', P .. ':counts', 'spooled', -spooled) end
 put_down()
 if linger == 0 then
   for lane, batch in pairs(touched) do
