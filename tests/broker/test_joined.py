@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +13,7 @@ import redis
 
 from callspool import keys
 from callspool.broker import MOST_TOGETHER, StreamsBroker, Undecodable
-from callspool.broker.consumer import BYTES_TOGETHER
+from callspool.broker.consumer import BYTES_IN_HAND, BYTES_TOGETHER, FEW
 from tests.broker.conftest import MakeBroker
 from tests.broker.helpers import IMPATIENT, actor, dead_letters, pending, record, until, working
 
@@ -145,3 +147,36 @@ def test_messages_that_were_not_begun_are_all_given_back(
     assert message.entry_ids == tuple(ids)
     assert message.deliveries == 1, "what nobody began does not count"
     again.close()
+
+
+@pytest.mark.parametrize(("size", "most"), [(10, 200), (BYTES_IN_HAND // 50, 50), (100_000, FEW)])
+def test_of_large_messages_fewer_are_in_hand_than_of_small_ones(
+    together: StreamsBroker, client: redis.Redis, size: int, most: int
+):
+    ids = add(client, 210, size)
+    together.declare_queue("requests")
+    consumer = together.consume("requests", timeout=20)
+    seen: list[str] = []
+    while message := next(consumer):
+        seen.extend(message.entry_ids)
+    assert seen == ids[:most]
+    consumer.close()
+
+
+def test_messages_that_come_soon_after_each_other_are_read_together_and_the_first_at_once(
+    make_broker: MakeBroker, client: redis.Redis
+):
+    broker = make_broker(codecs={"requests": TogetherCodec()}, prefetch={"requests": 50}, pace=0.4)
+    broker.declare_queue("requests")
+    consumer = broker.consume("requests", timeout=3000)
+    next_ids = lambda: getattr(next(consumer), "entry_ids", ())  # noqa: E731 - said in short
+    add(client, 1)
+    began = time.monotonic()
+    assert len(next_ids()) == 1
+    assert time.monotonic() - began < 0.35, "the first waits for nobody"
+    add(client, 1)
+    adding = threading.Timer(0.1, lambda: add(client, 2))
+    adding.start()
+    assert len(next_ids()) == 3
+    adding.join()
+    consumer.close()

@@ -59,6 +59,18 @@ def test_enqueue_returns_after_redis_has_the_request(queue: CallQueue, client: r
     assert spooled(client) == 1
 
 
+def test_a_service_that_has_no_hiredis_enqueues_all_the_same(
+    redis_url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callspool.spooling.wire._Reader", None)
+    with CallQueue(redis_url, max_waiting=2) as queue:
+        assert queue.enqueue(one_contact("crm-17")).documents == 1
+        assert queue.enqueue_many([one_contact("crm-18")]).documents == 1
+        with pytest.raises(QueueFull):
+            queue.enqueue(one_contact("crm-19"))
+    assert queued_ids(client) == ["crm-17", "crm-18"]
+
+
 def test_a_document_without_an_id_gets_one_that_the_receipt_tells(
     queue: CallQueue, client: redis.Redis
 ) -> None:
