@@ -14,6 +14,11 @@ _quick: Callable[[tuple[Any, ...]], bytes] | None = None
 with suppress(ImportError):  # the worker brings it along: a third of the cost
     from hiredis import pack_command as _quick
 
+Reader: Any = None
+"""Reads replies: hiredis' own, or None where that is not installed."""
+with suppress(ImportError):
+    pass
+
 
 def pack(commands: Sequence[Command]) -> bytes:
     """The bytes that ask for all of these commands, in order."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from redis.connection import AbstractConnection
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import InvalidResponse, ReadOnlyError, ResponseError
 
-from callspool.resp import pack
+from callspool.resp import Reader, pack
 from callspool.spooling.backoff import pauses
 from callspool.spooling.outcomes import TRANSPORT_ERRORS, Failed, Outcome, Outgoing, failure_of
 
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
     from callspool.scripts import Command, Reply
     from callspool.spooling.options import Server
     from callspool.spooling.spool import Spool
-
-_Reader: Any = None
-with suppress(ImportError):  # the worker brings it along
-    from hiredis import Reader as _Reader
 
 IDLE_CONNECTIONS: Final = 8
 _AT_ONCE: Final = 64 * 1024
@@ -47,12 +42,12 @@ class DeadlineConnection(AbstractConnection):
         Raises redis-py's errors, and those of the socket as they are.
         """
         connected: Any = self._sock
-        if _Reader is None or connected is None:
+        if Reader is None or connected is None:
             self.send_packed_command([packed])
             return [_reply(self) for _ in range(number)]
         # What redis-py does around these calls takes longer than they do.
         if self._reader is None:
-            self._reader = _Reader(InvalidResponse, self._parser.parse_error)
+            self._reader = Reader(InvalidResponse, self._parser.parse_error)
         connected.settimeout(self._left())
         connected.sendall(packed)
         replies: list[Reply] = []
