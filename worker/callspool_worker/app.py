@@ -46,7 +46,7 @@ IDLE_LOOK_MS, IDLE_LOOK_OF_SEVERAL_MS = 200, 1000
 """Milliseconds that an idle consumer waits in Redis before it looks whether it shall stop; the
 latter for each of several partitions."""
 
-PACE, SHORTEST_PACE = 0.05, 0.01
+PACE, SHORTEST_PACE = 0.03, 0.01
 """Seconds between two reads of messages that come soon after each other, the latter where
 CALLSPOOL_LINGER is 0: the more come together, the less each costs."""
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from callspool.broker.stream import Entry, Stream
 
 MOST_TOGETHER = 128
-BYTES_TOGETHER = 128 * 1024
+BYTES_TOGETHER = 64 * 1024
 """Entries that are joined into one message, and bytes of them, at most."""
 
 FEW = 32
