@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
@@ -35,7 +36,7 @@ _DIGITS = re.compile(r"\+?[0-9]{4,17}").fullmatch
 _SPACED = re.compile(r"\+?[0-9(][0-9 ().-]{3,40}").fullmatch
 _START = re.compile(r"\+[1-9][0-9]{2}").fullmatch
 _PLUS = re.compile("[+\uff0b]")
-_WITHOUT_SEPARATORS = str.maketrans("", "", " ().-")
+WITHOUT_SEPARATORS = str.maketrans("", "", " ().-")
 _POSSIBLE = (ValidationResult.IS_POSSIBLE, ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 _REASONS = {
     ValidationResult.TOO_SHORT: "is too short for a phone number of its country",
@@ -60,7 +61,7 @@ def identify(number: str, region: str | None = None) -> str:
     E.164 with its ``+`` (an extension follows as ``;ext=``); without a region, a number that has
     no country code is identified by its 7 to 15 digits. Raises `NumberError`.
     """
-    if number[:1] == "+" and (keeps := _international(number[:4])) and keeps(number):
+    if number[:1] == "+" and (kept := international(number[:4])) and kept.one(number):
         return number
     return _identify_digits(_digits(number), region) or _read(number, region)
 
@@ -73,34 +74,44 @@ def is_e164(identity: str) -> bool:
 def _identify_digits(digits: str, region: str | None) -> str | None:
     """The identifying form of mere digits (and a ``+``), if they need not be read."""
     if digits[:1] == "+":
-        keeps, prefix = _international(digits[:4]), ""
+        kept, prefix = international(digits[:4]), ""
     elif region is not None:
-        keeps, prefix = _national(region)
+        kept, prefix = national(region)
     else:
         return digits if FEWEST_DIGITS <= len(digits) <= MOST_DIGITS else None
-    return prefix + digits if keeps is not None and keeps(digits) else None
+    return prefix + digits if kept is not None and kept.one(digits) else None
 
 
-_Keeps = Callable[[str], re.Match[str] | None]
-"""Matches digits that libphonenumber would leave as they are, and calls possible."""
+class Kept(NamedTuple):
+    """Matches digits that libphonenumber would leave as they are, and calls possible.
+
+    ``one`` matches one number, ``lines`` many of them, a line feed before each.
+    """
+
+    one: Callable[[str], re.Match[str] | None]
+    lines: Callable[[str], re.Match[str] | None]
 
 
 @lru_cache(maxsize=2048)
-def _international(start: str) -> _Keeps | None:
+def international(start: str) -> Kept | None:
     """For ``+`` numbers that start so: a ``+`` and three digits."""
     if _START(start) is None:
         return None
     for size in (1, 2, 3):
         code = int(start[1 : 1 + size])
         if code in COUNTRY_CODE_TO_REGION_CODE:
-            metadata = _metadata(code)
-            changed = metadata.national_prefix_for_parsing
-            return _keeps(rf"\+{code}", changed, metadata)
+            return _of_country(code)
     return None
 
 
 @cache
-def _national(region: str) -> tuple[_Keeps | None, str]:
+def _of_country(code: int) -> Kept | None:
+    metadata = _metadata(code)
+    return _kept(rf"\+{code}", metadata.national_prefix_for_parsing, metadata)
+
+
+@cache
+def national(region: str) -> tuple[Kept | None, str]:
     """For digits without a country code in a region; and what makes E.164 of them."""
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None or metadata.country_code is None:
@@ -113,10 +124,10 @@ def _national(region: str) -> tuple[_Keeps | None, str]:
     changed = f"(?:{abroad})|{code}" if abroad else code
     if metadata.national_prefix_for_parsing:
         changed += f"|(?:{metadata.national_prefix_for_parsing})"
-    return _keeps("", changed, _metadata(int(code))), f"+{code}"
+    return _kept("", changed, _metadata(int(code))), f"+{code}"
 
 
-def _keeps(start: str, changed: str | None, metadata: PhoneMetadata) -> _Keeps | None:
+def _kept(start: str, changed: str | None, metadata: PhoneMetadata) -> Kept | None:
     """Matches ``start`` and national digits of a possible length that nothing of ``changed`` fits.
 
     A prefix that is optional fits emptily and changes nothing then.
@@ -128,8 +139,15 @@ def _keeps(start: str, changed: str | None, metadata: PhoneMetadata) -> _Keeps |
     assert general is not None
     lengths = {*general.possible_length, *general.possible_length_local_only}
     digits = "|".join(f"[0-9]{{{length}}}" for length in sorted(lengths))
-    unchanged = rf"(?!(?:{changed})(?<!\A{start}))" if changed else ""
-    return re.compile(f"{start}{unchanged}(?:{digits})").fullmatch
+
+    def pattern(begin: str) -> str:
+        unchanged = rf"(?!(?:{changed})(?<!{begin}{start}))" if changed else ""
+        return f"{start}{unchanged}(?:{digits})"
+
+    many = rf"(?:\n{pattern(chr(92) + 'n')}$)*+"
+    return Kept(
+        re.compile(pattern(r"\A")).fullmatch, re.compile(many, re.MULTILINE).fullmatch
+    )
 
 
 def _metadata(code: int) -> PhoneMetadata:
@@ -146,7 +164,7 @@ def _digits(number: str) -> str:
         return number
     if not _SPACED(number):
         return ""
-    digits = number.translate(_WITHOUT_SEPARATORS)
+    digits = number.translate(WITHOUT_SEPARATORS)
     return digits if _DIGITS(digits) else ""
 
 
