@@ -60,9 +60,41 @@ class CheckedEnvelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return lane_id(self.scope, self.pilot, self.context, self.schedule)
 
 
+class Lines(msgspec.Struct, frozen=True, gc=False):
+    """JSON objects of documents, each ended by a line feed and without one in it."""
+
+    text: bytes
+    count: int
+
+    def apart(self) -> list[bytes]:
+        """The documents one by one."""
+        return self.text.split(b"\n")[:-1]
+
+    def joined(self) -> bytes:
+        """The documents with commas between them."""
+        return self.text[:-1].replace(b"\n", b",")
+
+
 class PreparedRequest(msgspec.Struct, frozen=True, gc=False):
-    """A call request that can be enqueued: every document a JSON object that has its id."""
+    """A call request that can be enqueued: every document a JSON object that has its id.
+
+    ``parts``: the documents in their order, each part a list, or as `Lines`.
+    """
 
     envelope: CheckedEnvelope
-    documents: list[bytes]
+    parts: list[list[bytes] | Lines]
     traceparent: str | None = None
+
+    @property
+    def documents(self) -> list[bytes]:
+        """The documents one by one."""
+        return [raw for part in self.parts for raw in _apart(part)]
+
+    @property
+    def count(self) -> int:
+        """How many documents there are."""
+        return sum(part.count if isinstance(part, Lines) else len(part) for part in self.parts)
+
+
+def _apart(part: list[bytes] | Lines) -> list[bytes]:
+    return part.apart() if isinstance(part, Lines) else part

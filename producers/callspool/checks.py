@@ -9,18 +9,19 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from callspool.call_request import CallRequest, CheckedEnvelope, PreparedRequest
+from callspool.call_request import CallRequest, CheckedEnvelope, Lines, PreparedRequest
 from callspool.document import Document
 from callspool.errors import InvalidCallRequest
 from callspool.expiry import expiry
 from callspool.fields import from_document, from_fields
 from callspool.identity import DEFAULT_ACCOUNT, is_account_name
-from callspool.message import RequestEnvelope
+from callspool.message import MAX_DOCUMENTS, RequestEnvelope
 from callspool.raw_document import CheckedDocument, all_trusted, checked
 from callspool.raw_document import trusted as _trusted
 from callspool.rules import Rules
 from callspool.schedule import is_past, normalised
 from callspool.text import is_unicode, kind_of, word
+from callspool.together import written
 from callspool.tracing import traceparent_of
 
 __all__ = [
@@ -33,6 +34,10 @@ __all__ = [
     "check_raw_document",
     "prepare",
 ]
+
+_LISTS = (list, tuple)
+FEW = 4
+"""Documents from which on it costs less to check them together than one by one."""
 
 MAX_CONTEXT_BYTES = 256 * 1024
 
@@ -54,8 +59,8 @@ def prepare(
         raise InvalidCallRequest("expires_at", "is past already: nobody would be called")
     if is_past(envelope.schedule, now):
         raise InvalidCallRequest("schedule", "is past already, in every time zone")
-    documents = _prepared(request.documents, rules)
-    return PreparedRequest(envelope, documents, traceparent_of(request.traceparent))
+    parts = _prepared(request.documents, rules)
+    return PreparedRequest(envelope, parts, traceparent_of(request.traceparent))
 
 
 def check_head(request: CallRequest, rules: Rules) -> CheckedEnvelope:
@@ -97,18 +102,31 @@ def check_raw_document(
         raise fault.at(place) from None
 
 
-def _prepared(documents: object, rules: Rules) -> list[bytes]:
+def _prepared(documents: object, rules: Rules) -> list[list[bytes] | Lines]:
     single = isinstance(documents, Document | Mapping | str | bytes)
     if single or not isinstance(documents, Iterable):
         raise InvalidCallRequest("documents", f"must be a list, not {kind_of(documents)}")
+    parts: list[list[bytes] | Lines] = []
+    if isinstance(documents, list | tuple) and type(documents) in _LISTS:
+        for start in range(0, len(documents), MAX_DOCUMENTS):
+            some = documents[start : start + MAX_DOCUMENTS]
+            together = written(some, rules) if len(some) >= FEW else None
+            parts.append(together or _one_by_one(some, rules, start))
+    elif alone := _one_by_one(documents, rules):
+        # It may give the same object again and again, with other contents each time.
+        parts.append(alone)
+    if not parts:
+        raise InvalidCallRequest("documents", "must hold at least one document")
+    return parts
+
+
+def _one_by_one(documents: Iterable[object], rules: Rules, first: int = 0) -> list[bytes]:
     prepared: list[bytes] = []
     try:
         for document in documents:
             prepared.append(_document(document, rules).raw)  # noqa: PERF401 - its length is used
     except InvalidCallRequest as fault:
-        raise fault.at(len(prepared)) from None
-    if not prepared:
-        raise InvalidCallRequest("documents", "must hold at least one document")
+        raise fault.at(first + len(prepared)) from None
     return prepared
 
 

@@ -15,8 +15,10 @@ from callspool.rules import Rules
 
 _TEXTS = frozenset({str, type(None)})
 _STRINGS = frozenset({str})
-_SIMPLE = frozenset({str, int, bool})
-_NAMES = frozenset({*KNOWN_FIELDS, *RESERVED})
+SIMPLE = frozenset({str, int, bool})
+"""Types whose every value is one of JSON."""
+NAMES = frozenset({*KNOWN_FIELDS, *RESERVED})
+"""Of fields that are not one's own."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -57,9 +59,9 @@ def _is_simple(extra: object) -> bool:
     """Whether fields of one's own are JSON values beyond doubt, and no known ones."""
     return (
         type(extra) is dict
-        and _NAMES.isdisjoint(extra)
+        and NAMES.isdisjoint(extra)
         and _STRINGS.issuperset(map(type, extra))
-        and _SIMPLE.issuperset(map(type, extra.values()))
+        and SIMPLE.issuperset(map(type, extra.values()))
     )
 
 
@@ -67,7 +69,7 @@ def _quickly(fields: dict[str, object]) -> tuple[Known, bytes] | None:
     """The known fields and the JSON of a document without surprises, else None."""
     for field, value in fields.items():
         # The strings in labels are seen to by the conversion.
-        if type(value) not in _SIMPLE and (field != "labels" or value is None):
+        if type(value) not in SIMPLE and (field != "labels" or value is None):
             return None
     try:
         return msgspec.convert(fields, Known), _encode(fields)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from callspool.call_request import CheckedEnvelope, PreparedRequest
+from callspool.call_request import CheckedEnvelope, Lines, PreparedRequest
 from callspool.errors import MessageUnreadable, shown_name
 from callspool.identity import DEFAULT_ACCOUNT
 from callspool.tracing import is_traceparent
@@ -87,10 +87,9 @@ def encode(prepared: PreparedRequest) -> Iterator[Message]:
     """The messages that carry a call request: one, or several for a large one."""
     head = head_of(prepared.envelope)
     room = MAX_BYTES - len(head) - len(TAIL)
-    documents = iter(prepared.documents)
-    while some := list(islice(documents, MAX_DOCUMENTS)):
-        for part in _parts(some, room):
-            yield Message(head + b",".join(part) + TAIL, len(part), head)
+    for part in prepared.parts:
+        for documents, count in _runs(part, room):
+            yield Message(head + documents + TAIL, count, head)
 
 
 def head_of(envelope: CheckedEnvelope) -> bytes:
@@ -145,6 +144,19 @@ def _head(envelope: CheckedEnvelope) -> bytes:
     if envelope.expires_at is not None:
         head["expires_at"] = envelope.expires_at
     return _encode(head)
+
+
+def _runs(part: list[bytes] | Lines, room: int) -> Iterator[tuple[bytes, int]]:
+    """Documents with commas between them, and how many, in runs within the limits."""
+    if isinstance(part, Lines):
+        if part.count <= MAX_DOCUMENTS and len(part.text) <= room:
+            yield part.joined(), part.count
+            return
+        part = part.apart()
+    documents = iter(part)
+    while some := list(islice(documents, MAX_DOCUMENTS)):
+        for run in _parts(some, room):
+            yield b",".join(run), len(run)
 
 
 def _parts(documents: list[bytes], room: int) -> Iterator[list[bytes]]:

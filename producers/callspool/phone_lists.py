@@ -77,7 +77,7 @@ def _are_international(numbers: Sequence[str]) -> bool:
     if len(countries) == 1:
         (country,) = countries
         return country is not None and _all_match(country.lines, numbers)
-    return all([(kept := international(each[:4])) and kept.one(each) for each in numbers])
+    return all((kept := international(each[:4])) and kept.one(each) for each in numbers)
 
 
 def _all_match(lines: _Lines, numbers: Sequence[str]) -> bool:

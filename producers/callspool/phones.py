@@ -145,9 +145,7 @@ def _kept(start: str, changed: str | None, metadata: PhoneMetadata) -> Kept | No
         return f"{start}{unchanged}(?:{digits})"
 
     many = rf"(?:\n{pattern(chr(92) + 'n')}$)*+"
-    return Kept(
-        re.compile(pattern(r"\A")).fullmatch, re.compile(many, re.MULTILINE).fullmatch
-    )
+    return Kept(re.compile(pattern(r"\A")).fullmatch, re.compile(many, re.MULTILINE).fullmatch)
 
 
 def _metadata(code: int) -> PhoneMetadata:

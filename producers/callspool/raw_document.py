@@ -95,13 +95,18 @@ def settled(known: Known, raw: bytes, rules: Rules) -> CheckedDocument:
 def identified(known: Known, raw: bytes, rules: Rules) -> tuple[CheckedDocument, str]:
     """As `settled`, and the form that identifies the number, so that none is read twice."""
     number = _identified(known, rules)
+    return finished(known, raw, number, rules), number
+
+
+def finished(known: Known, raw: bytes, number: str, rules: Rules) -> CheckedDocument:
+    """As `settled`, of what was found good; ``number`` is in its identifying form."""
     if rules.send_e164 and number != known.contact_number and is_e164(number):
         raw = with_number(raw, number)
     if isinstance(known.document_id, str):
-        return CheckedDocument(known.document_id, raw), number
+        return CheckedDocument(known.document_id, raw)
     made = made_document_id(number)
     raw = b'%b,"document_id":"%b"}' % (raw[:-1], made.encode())
-    return CheckedDocument(made, raw), number
+    return CheckedDocument(made, raw)
 
 
 def with_number(raw: bytes, number: str) -> bytes:

@@ -85,7 +85,7 @@ def document_ids(prepared: PreparedRequest) -> tuple[str, ...]:
 
 def small_message(prepared: PreparedRequest) -> Message | None:
     """The message of a request that is small enough to share its round trip, else None."""
-    if len(prepared.documents) > SHARED_DOCUMENTS:
+    if prepared.count > SHARED_DOCUMENTS:
         return None
     message, *more = encode(prepared)
     return None if more or len(message.requests) > SHARED_BYTES else message

@@ -1,6 +1,7 @@
 """What counts as text: for the words of a request, its identity and its settings."""
 
 import unicodedata
+from collections.abc import Sequence
 
 from callspool.errors import InvalidCallRequest
 
@@ -38,6 +39,18 @@ def fault_of_word(value: str, most: int = MAX_WORD_BYTES) -> str | None:
     if len(value.encode()) > most:
         return f"must be at most {most} bytes long"
     return None
+
+
+def are_words(values: Sequence[str]) -> bool:
+    """Whether each of these can be a word that identifies something."""
+    whole = "".join(values)
+    if (
+        whole.isascii()
+        and whole.isprintable()
+        and max(map(len, values), default=0) <= MAX_WORD_BYTES
+    ):
+        return all(map(str.strip, values))
+    return not any(map(fault_of_word, values))
 
 
 def word(field: str, value: object, most: int = MAX_WORD_BYTES) -> str:

@@ -38,7 +38,7 @@ class Spooler:
 
         Raises `QueueFull`, `QueueUnavailable` or `LedgerMismatch`.
         """
-        for message in encode(PreparedRequest(self._envelope, list(documents))):
+        for message in encode(PreparedRequest(self._envelope, [list(documents)])):
             if self._portion.add(message, partition=self._partition):
                 self.store()
 
