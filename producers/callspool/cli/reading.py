@@ -66,7 +66,7 @@ def chunks_of_documents(
     fault: IntakeError | None = None
     try:
         for row in intake:
-            if row.good:
+            if not row.reason and row.duplicate is None:  # as row.good, for each of millions
                 chunk.append(row.raw)
                 if len(chunk) == size:
                     yield chunk

@@ -21,3 +21,7 @@ class ArrayRows:
         row = self._objects.row
         for line, text in self._elements:
             yield row(line, text, text)
+
+    def chunks(self) -> Iterator[list[Row]]:
+        """The rows one by one, as soon as each is there."""
+        return ([row] for row in self)

@@ -1,6 +1,7 @@
 """What single cells hold: several labels, or a number that a spreadsheet took for its own."""
 
 import re
+from collections.abc import Sequence
 
 _AS_FLOAT = re.compile(r"(\+?\d+)[.,]0*").fullmatch
 _WITH_DECIMALS = re.compile(r"\+?\d{7,}[.,]\d{1,2}").fullmatch
@@ -43,6 +44,21 @@ def healed_number(text: str) -> str:
     if _WITH_DECIMALS(bare):
         raise ValueError(f"contact_number: {DECIMALS}")
     return bare
+
+
+def healed_numbers(texts: list[str]) -> list[str]:
+    """As `healed_number` of each; raises `ValueError` for the first that lost digits."""
+    whole = "".join(texts)
+    if whole.isascii() and not _SUSPECT(whole):
+        return texts
+    return [*map(healed_number, texts)]
+
+
+def refuse_shortened_ids(texts: Sequence[str]) -> None:
+    """As `refuse_shortened_id`, for the first of them that is one."""
+    if "E+" in "\n".join(texts):
+        for text in texts:
+            refuse_shortened_id(text)
 
 
 def refuse_shortened_id(text: str) -> None:

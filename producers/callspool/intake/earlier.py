@@ -1,13 +1,13 @@
 """Where each good row stands, and its id, so that a duplicate of it can name it."""
 
-from struct import Struct
+from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from callspool.intake.seen import REFERENCE
 
-_CHUNK = 1 << 20
-_HEAD = Struct(">QB")
-_LINE_BITS = 40
+_PAGE = 128
 LONGEST_ID = 40
 """Characters of an id that are remembered."""
 
@@ -25,45 +25,69 @@ class Earlier(NamedTuple):
     noted: bytes = b""
 
 
+class _Page(NamedTuple):
+    """Some rows of one file, the ids one a line: none of them has a line break in it."""
+
+    file: str
+    lines: Sequence[int]
+    ids: bytes
+    noted: bytes
+
+
 class EarlierRows:
     """Good rows by reference, which tells where a row is kept.
 
-    Nine bytes, its id, and ``note`` bytes of what else is to be remembered each.
-    Kept in chunks, since one growing piece of memory would be copied whole now and then.
+    Some ten bytes, its id, and ``note`` bytes of what else is to be remembered each: rows are kept
+    in pages, since each as an object of its own would take ten times as much.
     """
 
     def __init__(self, note: int = 0) -> None:
         self._note = note
-        self._files: list[str] = []
-        self._file = 0
-        self._chunks = [bytearray()]
-        self._chunk = self._chunks[0]
-        self._base = 0
+        self._pages: list[_Page] = []
+        self._starts: list[int] = []
+        self._count = 0
+        self._file = ""
+        self._lines: list[int] = []
+        self._ids: list[str] = []
+        self._noted: list[bytes] = []
 
     @property
     def next(self) -> bytes:
         """The reference of the row that is added next."""
-        return (self._base + len(self._chunk)).to_bytes(REFERENCE, "big")
+        return self._count.to_bytes(REFERENCE, "big")
 
     def add(self, file: str, line: int, document_id: str, noted: bytes = b"") -> None:
         """Keeps a row under the reference `next`."""
-        if not self._files or self._files[-1] != file:
-            self._file = len(self._files) << _LINE_BITS
-            self._files.append(file)
-        word = document_id[:LONGEST_ID].encode()
-        chunk = self._chunk
-        chunk += _HEAD.pack(self._file | line, len(word)) + word + noted
-        if len(chunk) >= _CHUNK - _HEAD.size - 4 * LONGEST_ID - self._note:
-            self._chunk = bytearray()
-            self._base = len(self._chunks) * _CHUNK
-            self._chunks.append(self._chunk)
+        lines = self._lines
+        if len(lines) == _PAGE or file != self._file:
+            self._turn_page(file)
+            lines = self._lines
+        lines.append(line)
+        self._ids.append(document_id[:LONGEST_ID])
+        if noted:
+            self._noted.append(noted)
+        self._count += 1
+
+    def _turn_page(self, file: str) -> None:
+        if self._lines:
+            self._starts.append(self._count - len(self._lines))
+            self._pages.append(self._page())
+        self._file = file
+        self._lines, self._ids, self._noted = [], [], []
+
+    def _page(self) -> _Page:
+        ids = "\n".join(self._ids).encode()
+        return _Page(self._file, array("Q", self._lines), ids, b"".join(self._noted))
 
     def at(self, reference: bytes | bytearray) -> Earlier:
         """The row that was added under a reference."""
-        number, start = divmod(int.from_bytes(reference, "big"), _CHUNK)
-        chunk = self._chunks[number]
-        place, size = _HEAD.unpack_from(chunk, start)
-        end = start + _HEAD.size + size
-        word, noted = chunk[start + _HEAD.size : end], bytes(chunk[end : end + self._note])
-        file, line = divmod(place, 1 << _LINE_BITS)
-        return Earlier(self._files[file], line, word.decode(), noted)
+        number = int.from_bytes(reference, "big")
+        start = self._count - len(self._lines)
+        page = self._page() if number >= start else None
+        if page is None:
+            found = bisect_right(self._starts, number) - 1
+            start, page = self._starts[found], self._pages[found]
+        place = number - start
+        noted = page.noted[place * self._note : (place + 1) * self._note]
+        document_id = page.ids.decode().split("\n")[place]
+        return Earlier(page.file, page.lines[place], document_id, noted)

@@ -11,7 +11,7 @@ from callspool.checks import Rules
 from callspool.intake.array_rows import ArrayRows
 from callspool.intake.encodings import UTF8
 from callspool.intake.errors import IntakeError
-from callspool.intake.formats import open_rows
+from callspool.intake.formats import Rows, open_rows
 from callspool.intake.judge import Judge, Memory
 from callspool.intake.object_rows import ObjectRows
 from callspool.intake.objects import fields_of
@@ -145,8 +145,7 @@ class Intake:
         for name in self.files:
             with Source(name, self._streams.get(name)) as source:
                 self._source = source
-                for row in open_rows(source, self._options.columns):
-                    judge.judge(row)
+                for row in _judged(open_rows(source, self._options.columns), judge):
                     counts.read += 1
                     if row.reason:
                         self._note(row)
@@ -178,6 +177,12 @@ class Intake:
             self.first_faults.append(row)
         if self._rejects is not None:
             self._rejects.add(row)
+
+
+def _judged(rows: Rows, judge: Judge) -> Iterator[Row]:
+    for chunk in rows.chunks():
+        judge.judge(chunk)
+        yield from chunk
 
 
 def _shown(kind: str, source: Source) -> str:

@@ -1,11 +1,23 @@
 """Which contacts the files have named already, and where."""
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 _DIGEST = 10
 REFERENCE = 5
 _RECORD = _DIGEST + REFERENCE
 _SHELVES = 1 << 16
+
+
+def digests(texts: Iterable[str]) -> list[bytes]:
+    """What tells texts apart, for `Seen.put`."""
+    new = blake2b(digest_size=_DIGEST).copy
+    found = []
+    for text in texts:
+        state = new()
+        state.update(text.encode())
+        found.append(state.digest())
+    return found
 
 
 class Seen:
@@ -18,13 +30,13 @@ class Seen:
 
     def __init__(self) -> None:
         self._shelves: list[bytearray | None] = [None] * _SHELVES
-        self._state = blake2b(digest_size=_DIGEST).copy
 
     def add(self, text: str, reference: bytes) -> bytes | bytearray | None:
         """Adds a text; returns the reference under which it was there, None if it was not."""
-        state = self._state()
-        state.update(text.encode())
-        digest = state.digest()
+        return self.put(text, digests([text])[0], reference)
+
+    def put(self, text: str, digest: bytes, reference: bytes) -> bytes | bytearray | None:
+        """As `add`, of a text whose digest is known already."""
         place = hash(text) % _SHELVES
         shelf = self._shelves[place]
         if shelf is None:

@@ -7,6 +7,7 @@ whole count, lest the rest of a broken row is taken for a contact.
 
 import csv
 from collections.abc import Generator, Iterator, Sequence
+from itertools import chain, islice
 
 from callspool.intake.lines import MAX_LINE
 
@@ -16,6 +17,9 @@ MAX_RECORD_LINES = 2000
 SUSPECT_LINES = 10
 """Lines behind a line with loose quotes that may be the rest of its row."""
 
+CHUNK = 512
+"""Lines that are read as one chunk, where each of them is a row."""
+
 TOO_LONG = f"longer than {MAX_LINE} bytes"
 TOO_LONG_CELL = "a cell is longer than 131072 characters"
 OPEN_QUOTE = "a quote is opened and not closed"
@@ -23,6 +27,10 @@ OPEN_QUOTE = "a quote is opened and not closed"
 
 class BrokenRowError(Exception):
     """The lines at hand are no row; the text says why."""
+
+
+Record = tuple[int, bytes, list[str] | str]
+"""A row: the line on which it starts, its text, and its cells or why it has none."""
 
 
 class Table:
@@ -47,6 +55,30 @@ class Table:
     @property
     def text(self) -> bytes:
         return self.taken[0] if len(self.taken) == 1 else b"".join(self.taken)
+
+    def chunks(self, delimiter: str) -> Iterator[list[Record]]:
+        """The records, those of many lines at once where each line is one; others one by one."""
+        for block in chain([list(self._block)], self._blocks):
+            self._block = iter(block)
+            while lines := list(islice(self._block, CHUNK)):
+                cells = _cells_of_lines(lines, delimiter)
+                if cells is None:
+                    self._block = chain(lines, self._block)
+                    yield from self._one_by_one(delimiter, self.line + len(lines))
+                    continue
+                first, self.line = self.line + 1, self.line + len(lines)
+                numbered = zip(range(first, first + len(lines)), lines, cells, strict=True)
+                yield [record for record in numbered if record[2]]
+
+    def _one_by_one(self, delimiter: str, last: int) -> Iterator[list[Record]]:
+        """Records up to the one that reaches this line."""
+        records = self.records(delimiter)
+        for cells in records:
+            yield [(self.first_line, self.text, cells)]
+            if self.line >= last:
+                break
+        self.taken.clear()
+        records.close()
 
     def records(self, delimiter: str) -> Generator[list[str] | str]:
         """Cells of each record, or in their place the reason why the line at hand is none.
@@ -132,3 +164,15 @@ class Table:
         self._size = len(line) + (len(self.taken[0]) if len(self.taken) == 2 else self._size)
         if len(self.taken) > MAX_RECORD_LINES or self._size > MAX_LINE:
             raise BrokenRowError(OPEN_QUOTE)
+
+
+def _cells_of_lines(lines: Sequence[bytes], delimiter: str) -> list[list[str]] | None:
+    """The cells of each line, none for an empty one; None unless each line is a row by itself."""
+    if max(map(len, lines)) > MAX_LINE:
+        return None
+    texts = [line.decode("utf-8", "surrogateescape") for line in lines]
+    try:
+        cells = [*csv.reader(texts, delimiter=delimiter, strict=True, skipinitialspace=True)]
+    except csv.Error:
+        return None
+    return cells if len(cells) == len(lines) else None

@@ -1,6 +1,7 @@
 """Rows of a CSV file, as documents in JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from callspool.intake.columns import map_columns
 from callspool.intake.header import read_header
@@ -30,24 +31,44 @@ class TableRows:
         self._writer = DocumentWriter(self.columns)
 
     def __iter__(self) -> Iterator[Row]:
-        table, file = self._table, self._file
-        taken = table.taken
+        return chain.from_iterable(self.chunks())
+
+    def chunks(self) -> Iterator[list[Row]]:
+        """The rows, as many at once as are at hand."""
+        file = self._file
+        for records in self._table.chunks(self.delimiter):
+            rows = [
+                Row(file, line, text, cells=cells)
+                if isinstance(cells, list)
+                else Row(file, line, text, reason=cells)
+                for line, text, cells in records
+            ]
+            self._write_documents(rows)
+            yield [row for row in rows if row.raw != _NOTHING or any(map(str.strip, row.cells))]
+
+    def _write_documents(self, rows: Sequence[Row]) -> None:
+        """Fills in the documents of the rows that are whole, and why the others are not."""
         columns = len(self.columns.names)
-        for cells in table.records(self.delimiter):
-            text = taken[0] if len(taken) == 1 else b"".join(taken)
-            row = Row(file, table.line - len(taken) + 1, text)
-            if isinstance(cells, str):
-                row.reason = cells
-            else:
-                row.cells = cells
-                if len(cells) != columns:
-                    row.reason = self._fault_of_shape(row.line, cells)
-                if not row.reason:
-                    bare = [*map(unshielded, cells)] if b"'" in text else cells
-                    self._write_document(row, bare)
-                if row.raw == _NOTHING and not any(map(str.strip, cells)):
-                    continue
-            yield row
+        for row in rows:
+            if len(row.cells) != columns and not row.reason:
+                row.reason = self._fault_of_shape(row.line, row.cells)
+        whole = [row for row in rows if not row.reason]
+        if whole:
+            self._write(whole)
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        try:
+            documents = self._writer.write([_bare(row) for row in rows])
+        except ValueError as lost:
+            if len(rows) > 1:
+                half = len(rows) // 2
+                self._write(rows[:half])
+                self._write(rows[half:])
+                return
+            rows[0].reason = NOT_UTF8 if isinstance(lost, UnicodeEncodeError) else str(lost)
+            return
+        for row, document in zip(rows, documents, strict=True):
+            row.raw, row.known, row.healed = document
 
     def _fault_of_shape(self, line: int, cells: Sequence[str]) -> str:
         columns = len(self.columns.names)
@@ -57,10 +78,6 @@ class TableRows:
             return f"has {len(cells)} cells, but the file has {columns} columns"
         return ""
 
-    def _write_document(self, row: Row, cells: Sequence[str]) -> None:
-        try:
-            row.raw, row.known, row.healed = self._writer.write(cells)
-        except UnicodeEncodeError:
-            row.reason = NOT_UTF8
-        except ValueError as lost:
-            row.reason = str(lost)
+
+def _bare(row: Row) -> Sequence[str]:
+    return [*map(unshielded, row.cells)] if b"'" in row.text else row.cells

@@ -1,23 +1,24 @@
 """Documents out of the cells of a table's rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from operator import ne
+from typing import Any
 
 import msgspec
 
-from callspool.intake.cells import healed_number, refuse_shortened_id, split_labels
+from callspool.intake.cells import (
+    healed_number,
+    healed_numbers,
+    refuse_shortened_ids,
+    split_labels,
+)
 from callspool.intake.columns import Columns
 from callspool.intake.spellings import ALTERNATE, CONTACT_NUMBER, DOCUMENT_ID, LABELS, NAME
 from callspool.known import Known
 
-
-class Written(NamedTuple):
-    """A document as JSON, what of it has to be checked, and whether its number was healed."""
-
-    raw: bytes
-    known: Known
-    healed: bool
+Written = tuple[bytes, Known, bool]
+"""A document as JSON, what of it has to be checked, and whether its number was healed."""
 
 
 class DocumentWriter:
@@ -33,39 +34,62 @@ class DocumentWriter:
         self._name = names.index(NAME) if NAME in names else None
         self._name_parts = columns.name_parts
         self._left_out = [place for place, name in enumerate(names) if name is None]
-        self._write = _writer(names if self._name is not None else (*names, NAME))
+        self._encoded = _encoder(names if self._name is not None else (*names, NAME))
 
-    def write(self, cells: Sequence[str]) -> Written:
-        """The document of a row; raises ValueError where its cells have lost what matters.
+    def write(self, rows: Sequence[Sequence[str]]) -> Iterable[Written]:
+        """The documents of some rows; raises ValueError where one's cells have lost what matters.
 
-        UnicodeEncodeError (a ValueError) where one holds bytes that were no UTF-8.
+        UnicodeEncodeError (a ValueError) where one holds bytes that were no UTF-8. Of one row, the
+        error says what is wrong with it.
         """
-        values: list[Any] = [*map(str.strip, cells)]
-        if len(values) != self._size:
-            values = values[: self._size] + [""] * (self._size - len(values))
-        number = values[self._number]
-        whole = values[self._number] = healed_number(number)
+        columns: list[Any] = [
+            [*map(str.strip, column)] for column in zip(*self._even(rows), strict=True)
+        ]
+        given = columns[self._number]
+        numbers = columns[self._number] = healed_numbers(given)
+        ids: Sequence[str | None] = [None] * len(rows)
+        if self._id is not None:
+            refuse_shortened_ids(columns[self._id])
+            ids = [document_id or None for document_id in columns[self._id]]
+        names = self._names(columns)
+        self._put_in_order(columns)
+        known = map(Known, names, numbers, ids)
+        return zip(self._encoded(columns), known, map(ne, given, numbers), strict=True)
+
+    def _even(self, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+        """The rows with a cell for each column: what is missing is empty, and so is the rest."""
+        size = self._size
+        if {*map(len, rows)} == {size}:
+            return rows
+        return [[*row[:size], *[""] * (size - len(row))] for row in rows]
+
+    def _names(self, columns: list[Any]) -> Iterable[str]:
+        """The whole names, which become the last column where there was none of them."""
+        if self._name is None:
+            parts = zip(*[columns[place] for place in self._name_parts], strict=True)
+            columns.append([" ".join(filter(None, each)) for each in parts])
+        names: list[str] = columns[-1 if self._name is None else self._name]
+        return names
+
+    def _put_in_order(self, columns: list[Any]) -> None:
+        """Labels become lists, and what is not to be sent becomes empty."""
         if self._alternate is not None:
-            with suppress(ValueError):  # a second number is no reason to refuse the contact
-                values[self._alternate] = healed_number(values[self._alternate])
-        document_id = values[self._id] if self._id is not None else ""
-        refuse_shortened_id(document_id)
-        if self._name is not None:
-            name = values[self._name]
-        else:
-            name = " ".join([part for place in self._name_parts if (part := values[place])])
-            values.append(name)
-        if self._labels is not None and values[self._labels]:
-            values[self._labels] = split_labels(values[self._labels]) or ""
+            columns[self._alternate] = [*map(_healed_alternate, columns[self._alternate])]
+        if self._labels is not None:
+            labels = columns[self._labels]
+            columns[self._labels] = [(text and split_labels(text)) or "" for text in labels]
         for place in self._left_out:
-            values[place] = ""
-        return Written(
-            self._write(values), Known(name, whole, document_id or None), whole != number
-        )
+            columns[place] = [""] * len(columns[place])
 
 
-def _writer(names: Sequence[str | None]) -> Callable[[Sequence[object]], bytes]:
-    """A function that writes values as the fields of these names; empty texts are left out.
+def _healed_alternate(text: str) -> str:
+    with suppress(ValueError):  # a second number is no reason to refuse the contact
+        return healed_number(text)
+    return text
+
+
+def _encoder(names: Sequence[str | None]) -> Callable[[Sequence[Sequence[object]]], list[bytes]]:
+    """A function that writes columns of values with these names as rows; empty texts are left out.
 
     A struct made for the table is twice as fast as a dict for each row.
     """
@@ -80,7 +104,8 @@ def _writer(names: Sequence[str | None]) -> Callable[[Sequence[object]], bytes]:
             gc=False,
         )
     except ValueError:  # a name with a quote, a backslash or a control character
-        return lambda values: encode(
-            {name: value for name, value in zip(labelled, values, strict=True) if value}
-        )
-    return lambda values: encode(document(*values))
+        return lambda columns: [
+            encode({name: value for name, value in zip(labelled, values, strict=True) if value})
+            for values in zip(*columns, strict=True)
+        ]
+    return lambda columns: [*map(encode, map(document, *columns))]
