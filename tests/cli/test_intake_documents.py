@@ -214,25 +214,28 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 def test_what_was_seen_is_known_again_among_many() -> None:
     seen = Seen()
-    references = {f"crm-{n}": n.to_bytes(5, "big") for n in range(200_000)}
-    assert {seen.add(*each) for each in references.items()} == {None}
-    for text in [*references][::1000]:
-        assert seen.add(text, b"other") == references[text]
-    assert seen.add("another", b"first") is None
-    seen.forget_last("another")
-    assert seen.add("another", b"again") is None
-    assert seen.add("another", b"third") == b"again"
+    texts = [f"crm-{n}" for n in range(200_000)]
+    for start in range(0, len(texts), 500):
+        assert seen.add(texts[start : start + 500]) == (500, None)
+    for number in range(0, len(texts), 1000):
+        assert seen.add(["new", texts[number], "newer"]) == (1, number)
+        seen.take_back(1)
+    assert seen.add(["another", "one more", "another"]) == (2, 200_000)
+    seen.take_back(1)
+    assert seen.add(["one more"]) == (1, None)
+    assert seen.add(["one more"]) == (0, 200_001)
 
 
 def test_rows_are_remembered_by_file_line_and_id() -> None:
-    rows = EarlierRows()
-    kept = {}
-    for number in range(100_000):
-        file = f"{number // 30_000}.csv"
-        kept[rows.next] = Earlier(file, number, f"crm-{number}" if number % 3 else "")
-        rows.add(*kept[rows.next])
-    assert all(rows.at(reference) == earlier for reference, earlier in kept.items())
-    rows.add("x.csv", 1_000_000_000, "Ü" * 100)
-    far = rows.next
-    rows.add("x.csv", 1_000_000_001, "last")
-    assert rows.at(far) == ("x.csv", 1_000_000_001, "last", b"")
+    rows = EarlierRows(note=2)
+    kept = [
+        Earlier(f"{n // 30_000}.csv", n, f"crm-{n}" if n % 3 else "", (n % 7).to_bytes(2))
+        for n in range(90_000)
+    ]
+    for start in range(0, len(kept), 300):
+        file, lines, ids, noted = zip(*kept[start : start + 300], strict=True)
+        rows.add(file[0], lines, ids, noted)
+    rows.add("x.csv", [1_000_000_000, 1_000_000_001], ["Ü" * 100, "last"], [b"ab", b"cd"])
+    assert [rows.at(number) for number in range(len(kept))] == kept
+    assert rows.at(90_000) == ("x.csv", 1_000_000_000, "Ü" * 40, b"ab")
+    assert rows.at(90_001) == ("x.csv", 1_000_000_001, "last", b"cd")

@@ -5,9 +5,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from callspool.intake.seen import REFERENCE
-
-_PAGE = 128
+_PAGE = 64
+_ENOUGH = 4 * _PAGE
+"""Rows from which on pages are made of them."""
 LONGEST_ID = 40
 """Characters of an id that are remembered."""
 
@@ -35,7 +35,7 @@ class _Page(NamedTuple):
 
 
 class EarlierRows:
-    """Good rows by reference, which tells where a row is kept.
+    """Good rows, numbered from 0 in the order in which they were added.
 
     Some ten bytes, its id, and ``note`` bytes of what else is to be remembered each: rows are kept
     in pages, since each as an object of its own would take ten times as much.
@@ -50,44 +50,36 @@ class EarlierRows:
         self._lines: list[int] = []
         self._ids: list[str] = []
         self._noted: list[bytes] = []
+        self._opened: tuple[int, list[str]] = -1, []
 
-    @property
-    def next(self) -> bytes:
-        """The reference of the row that is added next."""
-        return self._count.to_bytes(REFERENCE, "big")
-
-    def add(self, file: str, line: int, document_id: str, noted: bytes = b"") -> None:
-        """Keeps a row under the reference `next`."""
-        lines = self._lines
-        if len(lines) == _PAGE or file != self._file:
-            self._turn_page(file)
-            lines = self._lines
-        lines.append(line)
-        self._ids.append(document_id[:LONGEST_ID])
-        if noted:
-            self._noted.append(noted)
-        self._count += 1
-
-    def _turn_page(self, file: str) -> None:
-        if self._lines:
-            self._starts.append(self._count - len(self._lines))
-            self._pages.append(self._page())
+    def add(
+        self, file: str, lines: Sequence[int], ids: Sequence[str], noted: Sequence[bytes] = ()
+    ) -> None:
+        """Keeps rows of one file: the line on which each starts, and the id that it gave."""
+        if len(self._lines) >= _ENOUGH or file != self._file:
+            self._turn_page()
         self._file = file
+        self._lines += lines
+        self._ids += [document_id[:LONGEST_ID] for document_id in ids]
+        self._noted += noted
+
+    def _turn_page(self) -> None:
+        for start in range(0, len(self._lines), _PAGE):
+            some = slice(start, start + _PAGE)
+            ids, noted = "\n".join(self._ids[some]).encode(), b"".join(self._noted[some])
+            self._pages.append(_Page(self._file, array("Q", self._lines[some]), ids, noted))
+            self._starts.append(self._count + start)
+        self._count += len(self._lines)
         self._lines, self._ids, self._noted = [], [], []
 
-    def _page(self) -> _Page:
-        ids = "\n".join(self._ids).encode()
-        return _Page(self._file, array("Q", self._lines), ids, b"".join(self._noted))
-
-    def at(self, reference: bytes | bytearray) -> Earlier:
-        """The row that was added under a reference."""
-        number = int.from_bytes(reference, "big")
-        start = self._count - len(self._lines)
-        page = self._page() if number >= start else None
-        if page is None:
-            found = bisect_right(self._starts, number) - 1
-            start, page = self._starts[found], self._pages[found]
-        place = number - start
+    def at(self, number: int) -> Earlier:
+        """The row with a number."""
+        if (place := number - self._count) >= 0:
+            noted = self._noted[place] if self._note else b""
+            return Earlier(self._file, self._lines[place], self._ids[place], noted)
+        found = bisect_right(self._starts, number) - 1
+        page, place = self._pages[found], number - self._starts[found]
+        if self._opened[0] != found:
+            self._opened = found, page.ids.decode().split("\n")
         noted = page.noted[place * self._note : (place + 1) * self._note]
-        document_id = page.ids.decode().split("\n")[place]
-        return Earlier(page.file, page.lines[place], document_id, noted)
+        return Earlier(page.file, page.lines[place], self._opened[1][place], noted)

@@ -8,7 +8,7 @@ from callspool.errors import InvalidCallRequest
 from callspool.intake.cells import healed_number, refuse_shortened_id
 from callspool.intake.earlier import LONGEST_ID, EarlierRows
 from callspool.intake.row import Likeness, Row
-from callspool.intake.seen import Seen, digests
+from callspool.intake.seen import Seen
 from callspool.known import Known
 from callspool.phone_lists import identify_all
 from callspool.raw_document import examined, finished, identified, with_number
@@ -49,7 +49,14 @@ class Judge:
         fresh = [row for row in rows if not row.reason]
         numbers = self._numbers_of(fresh)
         pairs = zip(fresh, numbers, strict=True)
-        self._compare([(row, number) for row, number in pairs if not row.reason])
+        judged = [(row, number) for row, number in pairs if not row.reason]
+        place, most = 0, len(judged)
+        while place < len(judged):
+            some = judged[place : place + most]
+            good = self._compare(some)
+            place += good + (good < len(some))
+            # After a duplicate, others may follow: what is in vain is kept small.
+            most = 2 * most if good == len(some) else 1
 
     def _numbers_of(self, rows: Sequence[Row]) -> list[str]:
         """The identifying forms of the numbers; what is wrong with a row is filled in."""
@@ -88,37 +95,40 @@ class Judge:
             return number
         return ""
 
-    def _compare(self, judged: Sequence[tuple[Row, str]]) -> None:
-        """Looks for what good rows repeat, in their order; those that repeat none are remembered.
+    def _compare(self, judged: Sequence[tuple[Row, str]]) -> int:
+        """How many good rows come before the first that repeats an earlier one, which is marked.
 
-        ``judged``: rows and the identifying forms of their numbers.
+        ``judged``: rows, all of one file, and the identifying forms of their numbers. The rows
+        before the duplicate are remembered.
         """
-        keep, note = self._rows.add, self._memory.note if self._memory else None
-        put_id, put_number = self._ids.put, self._numbers.put if self._numbers else None
-        ids = digests([row.document_id for row, _ in judged])
-        numbers = digests([number for _, number in judged]) if put_number else ids
-        here = self._rows.next
-        for (row, number), id_digest, number_digest in zip(judged, ids, numbers, strict=True):
-            document_id, known = row.document_id, row.known
-            given = (known and known.document_id) or ""
-            if put_number and (first := put_number(number, number_digest, here)) is not None:
-                self._same_number(row, given, first)
-            elif (first := put_id(document_id, id_digest, here)) is not None:
-                self._same_id(row, number, first)
-            else:
-                keep(row.file, row.line, given, note(row) if note else b"")
-                here = self._rows.next
+        count, first = len(judged), None
+        if self._numbers is not None:
+            count, first = self._numbers.add([number for _, number in judged])
+        rows = [row for row, _ in judged]
+        good, same = self._ids.add([row.document_id for row in rows[:count]])
+        if same is not None and self._numbers is not None:
+            self._numbers.take_back(count - good)
+        self._remember(rows[:good])
+        if same is not None:
+            row = rows[good]
+            row.earlier = self._rows.at(same)
+            row.duplicate = Likeness.ID if self._numbers is None else Likeness.REUSED_ID
+        elif first is not None:
+            row = rows[good]
+            row.earlier = self._rows.at(first)
+            alike = _given(row)[:LONGEST_ID] == row.earlier.document_id
+            row.duplicate = Likeness.CONTACT if alike else Likeness.NUMBER
+        return good
 
-    def _same_number(self, row: Row, given: str, first: bytes | bytearray) -> None:
-        earlier = row.earlier = self._rows.at(first)
-        same = given[:LONGEST_ID] == earlier.document_id
-        row.duplicate = Likeness.CONTACT if same else Likeness.NUMBER
+    def _remember(self, rows: Sequence[Row]) -> None:
+        if rows:
+            noted = [self._memory.note(row) for row in rows] if self._memory else []
+            self._rows.add(rows[0].file, [row.line for row in rows], [*map(_given, rows)], noted)
 
-    def _same_id(self, row: Row, number: str, first: bytes | bytearray) -> None:
-        row.earlier = self._rows.at(first)
-        row.duplicate = Likeness.REUSED_ID if self._numbers else Likeness.ID
-        if self._numbers:
-            self._numbers.forget_last(number)
+
+def _given(row: Row) -> str:
+    """The id that a row gave, if it did."""
+    return (row.known and row.known.document_id) or ""
 
 
 def _examined(row: Row) -> tuple[Known, bytes]:
