@@ -235,7 +235,9 @@ def test_rows_are_remembered_by_file_line_and_id() -> None:
     for start in range(0, len(kept), 300):
         file, lines, ids, noted = zip(*kept[start : start + 300], strict=True)
         rows.add(file[0], lines, ids, noted)
-    rows.add("x.csv", [1_000_000_000, 1_000_000_001], ["Ü" * 100, "last"], [b"ab", b"cd"])
+    rows.add("x.csv", [1_000_000_000, 5_000_000_001], ["Ü" * 100, "last"], [b"ab", b"cd"])
     assert [rows.at(number) for number in range(len(kept))] == kept
     assert rows.at(90_000) == ("x.csv", 1_000_000_000, "Ü" * 40, b"ab")
-    assert rows.at(90_001) == ("x.csv", 1_000_000_001, "last", b"cd")
+    assert rows.at(90_001) == ("x.csv", 5_000_000_001, "last", b"cd")
+    rows.add("y.csv", [1], [""], [b"ef"])
+    assert rows.at(90_001) == ("x.csv", 5_000_000_001, "last", b"cd")

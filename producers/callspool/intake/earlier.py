@@ -5,7 +5,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-_PAGE = 64
+_PAGE = 128
+_WIDE = 1 << 32
 _ENOUGH = 4 * _PAGE
 """Rows from which on pages are made of them."""
 LONGEST_ID = 40
@@ -66,8 +67,10 @@ class EarlierRows:
     def _turn_page(self) -> None:
         for start in range(0, len(self._lines), _PAGE):
             some = slice(start, start + _PAGE)
+            lines = self._lines[some]
             ids, noted = "\n".join(self._ids[some]).encode(), b"".join(self._noted[some])
-            self._pages.append(_Page(self._file, array("Q", self._lines[some]), ids, noted))
+            narrow = array("I" if lines[-1] < _WIDE else "Q", lines)
+            self._pages.append(_Page(self._file, narrow, ids, noted))
             self._starts.append(self._count + start)
         self._count += len(self._lines)
         self._lines, self._ids, self._noted = [], [], []
