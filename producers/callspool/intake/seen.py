@@ -13,9 +13,9 @@ class Seen:
     """Numbers texts from 0 in the order in which they were added; each takes about 24 bytes.
 
     Texts are told apart by 12 bytes of two of Python's own hashes: among a billion, two are alike
-    with a chance of 1 in 10^11. The first, of eight bytes, gives a text its place. ``_heads`` holds the
-    number (from 1) of the text that came last to each place, ``_before`` that of the one which
-    was there when each text came.
+    with a chance of 1 in 10^11. The first, of eight bytes, gives a text its place. ``_heads``
+    holds the number (from 1) of the text that came last to each place, ``_before`` that of the one
+    which was there when each text came.
     """
 
     def __init__(self) -> None:
