@@ -61,7 +61,7 @@ class FileView:
 class Intake:
     """Iterates over the rows of files, once, in memory that does not grow with the files.
 
-    (Except for some 50 bytes for each contact: what it takes to know it again.) `inspect` first, so
+    (Except for some 80 bytes for each contact: what it takes to know it again.) `inspect` first, so
     that a file that cannot be read is known before the first row of another is sent. ``streams``:
     what to read in place of the files of these names.
     """
