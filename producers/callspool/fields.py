@@ -84,4 +84,7 @@ def _carefully(fields: dict[str, object]) -> tuple[Known, bytes]:
         known = msgspec.convert(plain, Known)
     except msgspec.ValidationError:
         raise wrong_field(plain) from None
+    except UnicodeEncodeError:  # in the name of a field: told as what is in a value is
+        to_json(plain)
+        raise
     return known, to_json(plain)

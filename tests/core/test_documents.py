@@ -184,3 +184,9 @@ def test_the_json_is_compact() -> None:
 
 def test_the_types_list_the_fields_in_one_order() -> None:
     assert Known.__struct_fields__ == (*KNOWN_FIELDS, *RESERVED)
+
+
+def test_half_a_surrogate_pair_in_a_fields_name_is_refused() -> None:
+    for value in ("x", {}):
+        assert "surrogate" in refusal({**ADA, "\ud800": value}).reason
+        assert "surrogate" in refusal(Document(**ADA, extra={"\ud800": value})).reason
