@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,14 +9,15 @@ if TYPE_CHECKING:
 
     from callspool.scripts import Argument, Command
 
-_quick: Callable[[tuple[Any, ...]], bytes] | None = None
-with suppress(ImportError):  # the worker brings it along: a third of the cost
-    from hiredis import pack_command as _quick
+try:  # the worker brings it along: a third of the cost
+    import hiredis
+except ImportError:
+    hiredis = None  # type: ignore[assignment]
 
-Reader: Any = None
+_quick: Callable[[tuple[Any, ...]], bytes] | None = getattr(hiredis, "pack_command", None)
+
+Reader: Any = getattr(hiredis, "Reader", None)
 """Reads replies: hiredis' own, or None where that is not installed."""
-with suppress(ImportError):
-    pass
 
 
 def pack(commands: Sequence[Command]) -> bytes:

@@ -34,6 +34,8 @@ class DeadlineConnection(AbstractConnection):
     """
 
     deadline = 0.0
+    is_looked_up = False
+    """Whether its server is one of several: it reads for itself who says that it is another one."""
     _reader: Any = None
 
     def ask(self, packed: bytes, number: int) -> list[Reply]:
@@ -42,7 +44,7 @@ class DeadlineConnection(AbstractConnection):
         Raises redis-py's errors, and those of the socket as they are.
         """
         connected: Any = self._sock
-        if Reader is None or connected is None:
+        if Reader is None or connected is None or self.is_looked_up:
             self.send_packed_command([packed])
             return [_reply(self) for _ in range(number)]
         # What redis-py does around these calls takes longer than they do.
@@ -115,7 +117,8 @@ class Wire:
         self._open: set[Any] = set()
         self._closed = False
         kind: Any = server.connection_class
-        self._class: Any = type(f"Deadline{kind.__name__}", (DeadlineConnection, kind), {})
+        how = {"is_looked_up": bool(server.name)}
+        self._class: Any = type(f"Deadline{kind.__name__}", (DeadlineConnection, kind), how)
 
     def store_all(self, messages: Sequence[Outgoing], deadline: float) -> list[Outcome]:
         """As `store`, and tries again what failed for the moment, until the deadline."""
