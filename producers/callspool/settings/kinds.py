@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from callspool.phones import is_region
+from callspool.regions import is_region
 from callspool.settings.refused import RefusedValue
 from callspool.settings.secret import Secret
 from callspool.settings.urls import API_URL, REDIS_URL, check_redis_url
