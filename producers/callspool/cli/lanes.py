@@ -50,19 +50,23 @@ def lanes(
     """
     with ledger_readings(redis_url, state_dir) as readings:
         selector = completed(selector, readings)
-        found = [lane for lane in readings.lanes() if selector.covers(lane.scope, lane.lane)]
-        found.sort(key=lambda lane: (-lane.waiting, lane.lane))
-        asked = found if sort == "oldest" else found[:limit]
-        since = readings.oldest([lane.lane for lane in asked if lane.waiting])
+        if sort == "waiting" and selector.lane is None:
+            found, total = readings.largest(selector, limit)
+        else:
+            found = [lane for lane in readings.lanes() if selector.covers(lane.scope, lane.lane)]
+            found.sort(key=lambda lane: (-lane.waiting, lane.lane))
+            total = len(found)
+        since = readings.oldest([lane.lane for lane in found if lane.waiting])
         now = readings.now_ms() / 1000
     if sort == "oldest":
         latest = datetime.max.replace(tzinfo=UTC)
         found.sort(key=lambda lane: since.get(lane.lane, latest))
-    shown, more = found[:limit], max(0, len(found) - limit)
+    shown = found[:limit]
+    more = total - len(shown)
     waits = {lane: max(0.0, now - oldest.timestamp()) for lane, oldest in since.items()}
     if as_json:
         objects = [lane_object(lane, waits.get(lane.lane)) for lane in shown]
-        click.echo(json_line({"lanes": objects, "total": len(found), "more": more}))
+        click.echo(json_line({"lanes": objects, "total": total, "more": more}))
         return
     for line in (
         _table([_HEADINGS, *(_row(lane, waits.get(lane.lane)) for lane in shown)]) if shown else []

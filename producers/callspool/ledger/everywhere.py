@@ -122,6 +122,12 @@ class ReadingsOfAll(Readings):
     def lanes(self) -> list[LaneView]:
         return [lane for part in self._parts for lane in part.lanes()]
 
+    def largest(self, selector: Selector, most: int) -> tuple[list[LaneView], int]:
+        parts = [part.largest(selector, most) for part in self._parts]
+        found = [lane for lanes, _ in parts for lane in lanes]
+        found.sort(key=lambda lane: (-lane.waiting, lane.lane))
+        return found[:most], sum(total for _, total in parts)
+
     def oldest(self, lanes: Sequence[str]) -> dict[str, datetime]:
         return {lane: at for part in self._parts for lane, at in part.oldest(lanes).items()}
 

@@ -11,6 +11,7 @@ import msgspec
 from callspool import keys
 from callspool.identity import Scope
 from callspool.ledger.gates import UNREAD, read_gates
+from callspool.ledger.metrics import read_metrics
 from callspool.ledger.pieces import PIECE, read_pieces
 from callspool.ledger.views import LaneView
 from callspool.scripts import load
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from callspool.ledger.driving import Reading
+    from callspool.ledger.selector import Selector
     from callspool.ledger.views import GateView
 
 
@@ -66,17 +68,49 @@ def read_lanes(partition: int) -> Reading[list[LaneView]]:
     """The round trips that read every lane: those with unsettled documents."""
     before = GatesBefore((yield from read_gates(partition)))
     rows = yield from read_pieces(partition, "lanes", _Lane)
-    found: dict[str, LaneView] = {}
-    for lane, account, space_token, campaign, pilot, waiting, unsettled in rows:
-        scope = Scope(account, space_token, campaign)
-        found[lane] = LaneView(lane, scope, pilot, waiting, unsettled, before.find(scope, lane))
-    return list(found.values())
+    return list({row.lane: _view(row, before) for row in rows}.values())
+
+
+def _view(row: _Lane, before: GatesBefore) -> LaneView:
+    lane, account, space_token, campaign, pilot, waiting, unsettled = row
+    scope = Scope(account, space_token, campaign)
+    return LaneView(lane, scope, pilot, waiting, unsettled, before.find(scope, lane))
+
+
+def read_largest(
+    partition: int, selector: Selector, most: int
+) -> Reading[tuple[list[LaneView], int]]:
+    """The round trips that find the lanes in which most documents wait, and how many there are.
+
+    ``selector`` names no lane.
+    """
+    before = GatesBefore((yield from read_gates(partition)))
+    wanted = {"account": selector.account, "space": selector.space_token}
+    wanted["campaign"] = selector.campaign
+    given = msgspec.json.encode({name: part for name, part in wanted.items() if part is not None})
+    script, base = load("callspool.ledger", "largest"), keys.prefix(partition)
+    cursor: bytes | str = "0"
+    largest: list[_Lane] = []
+    total = 0
+    while True:
+        least = (largest[-1].waiting, largest[-1].lane) if len(largest) == most else (-1, "")
+        (reply,) = yield [script.call([base], [cursor, PIECE, most, given, *least])]
+        if not isinstance(reply, list):
+            raise TypeError(f"largest answered {type(reply).__name__}, not a list")
+        cursor, number, rows = reply
+        found = {row.lane: row for row in largest + msgspec.json.decode(rows, type=list[_Lane])}
+        largest = sorted(found.values(), key=lambda row: (-row.waiting, row.lane))[:most]
+        total += number
+        if cursor in {b"0", "0"}:
+            return [_view(row, before) for row in largest], max(total, len(largest))
 
 
 def read_lane_states(partition: int) -> Reading[dict[str, int]]:
-    """The round trips that count the lanes by state."""
-    lanes = yield from read_lanes(partition)
-    return {"open": 0, "paused": 0, "parked": 0} | Counter(lane.state for lane in lanes)
+    """The round trip that counts the lanes by state."""
+    counted: Counter[str] = Counter()
+    for (_, state), number in (yield from read_metrics(partition)).lanes.items():
+        counted[state] += number
+    return {"open": 0, "paused": 0, "parked": 0} | counted
 
 
 def read_oldest(partition: int, lanes: Sequence[str]) -> Reading[dict[str, datetime]]:

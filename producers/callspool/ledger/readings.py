@@ -16,7 +16,7 @@ from callspool.ledger.doubts import doubtful_spaces, read_is_proving
 from callspool.ledger.driving import drive, drive_async, read_replies
 from callspool.ledger.gates import read_gates
 from callspool.ledger.journal import read_journal
-from callspool.ledger.lanes import read_lanes, read_oldest
+from callspool.ledger.lanes import read_lanes, read_largest, read_oldest
 from callspool.ledger.lonely import Lonely, read_lonely
 from callspool.ledger.lookup import (
     Place,
@@ -195,6 +195,10 @@ class Readings:
     def lanes(self) -> list[LaneView]:
         """Every lane with unsettled documents."""
         return self._run(read_lanes(self._partition))
+
+    def largest(self, selector: Selector, most: int) -> tuple[list[LaneView], int]:
+        """The lanes in which most documents wait, and how many lanes the selector means."""
+        return self._run(read_largest(self._partition, selector, most))
 
     def lonely(self) -> Lonely:
         """Whether lanes hold one document each, by some of them."""
