@@ -142,6 +142,10 @@ class Rig:
         found = self.client.info("memory")
         return int(found["used_memory"]) - int(found.get("mem_clients_normal", 0))
 
+    def is_rewriting(self) -> bool:
+        """Whether a child of the server writes the append-only file anew."""
+        return bool(self.client.info("persistence")["aof_rewrite_in_progress"])
+
     def logs(self) -> str:
         """The ends of the workers' logs."""
         logs = sorted(self.place.home.glob("worker-*.log"))

@@ -13,7 +13,9 @@ from callspool_worker.steering import Steering
 from tests.support.ledgers import LANE, LedgerUnderTest, group
 
 LANES = [
-    LANE._replace(space_token=f"S{number % 3}", campaign=f"C{number % 5}", context=f"about {number}")
+    LANE._replace(
+        space_token=f"S{number % 3}", campaign=f"C{number % 5}", context=f"about {number}"
+    )
     for number in range(300)
 ]
 SELECTORS = [

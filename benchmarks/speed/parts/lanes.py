@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.speed.contacts import BATCH, people
 from benchmarks.speed.contenders import callspool
 from benchmarks.speed.outcome import Finding, Options, Outcome, Tell, at_most, spread
-from benchmarks.speed.parts.backlog import fill, pause, resume, wait_until_accepted
+from benchmarks.speed.parts.backlog import POLL, fill, pause, resume, wait_until_accepted
 from benchmarks.speed.senders import BACKLOG, LANES, request
 from benchmarks.speed.trial import WARM_UP, in_rig
 from callspool import CallQueue
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from benchmarks.speed.contenders import Contender
     from benchmarks.speed.rig import Rig
+    from benchmarks.speed.trial import Trial
 
 APART = 0.25
 """How far from the best a rate may be."""
@@ -34,32 +35,34 @@ def run(options: Options, tell: Tell) -> Outcome:
     most = options.pick(10, 100, 1_000, 20_000)
     counts = sorted({1, 10, min(1_000, most), most})
     documents = max(options.pick(1_000, 20_000, 200_000, 2_000_000), most * BATCH)
-    rates: dict[str, list[float]] = {f"{count:,}": [] for count in counts}
-    for _ in range(options.rounds):
-        for count in counts:
+    trials: dict[str, list[Trial]] = {f"{count:,}": [] for count in counts}
+    for number in range(options.rounds):
+        for count in counts if number % 2 == 0 else reversed(counts):
             with options.rig(_in_lanes(options.settings, count)) as rig:
                 rig.warm_up(WARM_UP, BATCH)
-                rates[f"{count:,}"].append(in_rig(rig, documents, BATCH).rate)
-            tell(f"{count:,} lanes: {rates[f'{count:,}'][-1]:,.0f} documents/s")
-    return _outcome("lanes", "Lanes with full batches", "lanes", rates, documents)
+                trials[f"{count:,}"].append(in_rig(rig, documents, BATCH))
+            tell(_told(f"{count:,} lanes", trials[f"{count:,}"][-1]))
+    return _outcome("lanes", "Lanes with full batches", "lanes", trials, documents)
 
 
 def run_waiting(options: Options, tell: Tell) -> Outcome:
-    """New documents pass while others, of a paused campaign, wait in the same ledger."""
+    """New documents pass while others, of a paused campaign, wait in the same ledger: ever more."""
     most = options.pick(500, 50_000, 1_000_000, 5_000_000)
     documents = options.pick(500, 20_000, 100_000, 300_000)
-    rates: dict[str, list[float]] = {}
-    for waiting in (0, most // 5, most):
-        with options.rig(_in_lanes(options.settings, 1)) as rig:
-            rig.warm_up(WARM_UP, BATCH)
-            pause(rig, BACKLOG)
-            fill(rig, waiting, BATCH * 5, apart=True)
+    trials: dict[str, list[Trial]] = {}
+    with options.rig(_in_lanes(options.settings, 1)) as rig:
+        rig.warm_up(WARM_UP, BATCH)
+        pause(rig, BACKLOG)
+        before = 0
+        for waiting in (0, most // 5, most):
+            fill(rig, waiting - before, BATCH * 5, apart=True)
+            before = waiting
             for _ in range(options.rounds):
                 _wait_until_it_rests(rig, waiting)
                 trial = in_rig(rig, documents, BATCH * 5, waiting)
-                rates.setdefault(f"{waiting:,}", []).append(trial.rate)
-                tell(f"{waiting:,} waiting: {trial.rate:,.0f} documents/s")
-    return _outcome("waiting", "Documents pass others that wait", "waiting", rates, documents)
+                trials.setdefault(f"{waiting:,}", []).append(trial)
+                tell(_told(f"{waiting:,} waiting", trial))
+    return _outcome("waiting", "Documents pass others that wait", "waiting", trials, documents)
 
 
 def run_beside(options: Options, tell: Tell) -> Outcome:
@@ -124,13 +127,22 @@ def _in_lanes(settings: Mapping[str, str], lanes: int) -> Contender:
 
 
 def _wait_until_it_rests(rig: Rig, waiting: int) -> None:
+    """Nothing of the filling goes on: Redis' rewriting of its append-only file neither."""
     wait_until_accepted(rig)
     rig.settle(waiting=waiting)
+    while rig.is_rewriting():
+        time.sleep(POLL)
+
+
+def _told(what: str, trial: Trial) -> str:
+    cpu = f"CPU {trial.cpu:.2f} s and Redis {trial.redis_cpu_each:.2f} s for 100,000"
+    return f"{what}: {trial.rate:,.0f} documents/s, {cpu}"
 
 
 def _outcome(
-    part: str, title: str, column: str, rates: dict[str, list[float]], documents: int
+    part: str, title: str, column: str, trials: dict[str, list[Trial]], documents: int
 ) -> Outcome:
+    rates = {name: [trial.rate for trial in found] for name, found in trials.items()}
     best = max(median(found) for found in rates.values())
     findings = []
     for name, found in rates.items():
@@ -139,6 +151,13 @@ def _outcome(
             Finding(f"{name} {column}: share of the best rate", f"≥ {1 - APART:.0%}",
                     f"{share:.0%}", share >= 1 - APART)
         )  # fmt: skip
-    rows = [(column, "documents/s"), *((name, spread(found)) for name, found in rates.items())]
-    figures = {"rates": rates, "documents": documents}
+    rows = [
+        (column, "documents/s", "CPU of producer and workers, 100,000", "CPU of Redis, 100,000"),
+        *(
+            (name, spread(rates[name]), spread([trial.cpu for trial in found], "{:.2f} s"),
+             spread([trial.redis_cpu_each for trial in found], "{:.2f} s"))
+            for name, found in trials.items()
+        ),
+    ]  # fmt: skip
+    figures = {"trials": trials, "documents": documents}
     return Outcome(part, title, rows, findings, [f"{documents:,} documents each time"], figures)
