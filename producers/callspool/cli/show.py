@@ -110,7 +110,7 @@ def _wanted(document_id: str | None, number: str | None, region: str | None) -> 
 
 
 def _as_object(story: Story) -> dict[str, object]:
-    fields = {name: getattr(story, name) for name in Story.__dataclass_fields__}
+    fields = {name: getattr(story, name) for name in Story.__struct_fields__}
     fields["journal"] = [journal_object(entry) for entry in story.journal]
     return {**fields.pop("scope")._asdict(), **fields}
 
