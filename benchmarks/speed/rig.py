@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from callspool.ledger.readings import Readings
 from tests.support.servers import RedisServer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 STARTING = 60.0
@@ -72,6 +75,18 @@ class Rig:
         commands = [list(command) for command in self.contender.commands]
         environment = self.contender.environment(self.place)
         self._crew = self._stack.enter_context(Crew(commands, environment, self.place.home))
+
+    @contextmanager
+    def workers_stopped(self) -> Iterator[None]:
+        """Around what is done while no worker works."""
+        pids = self.worker_pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def warm_up(self, people: int, size: int) -> None:
         """Lets a few people be called, so that connections are open and scripts are known."""

@@ -66,14 +66,20 @@ def run_waiting(options: Options, tell: Tell) -> Outcome:
 
 
 def run_beside(options: Options, tell: Tell) -> Outcome:
-    """A small lane, enqueued last: behind a large one in the ledger, and in the stream."""
+    """A small lane, enqueued last: behind a large one in the ledger, behind one that a producer has
+    just enqueued, and behind one that is in the stream still, since no worker was at work."""
     large = options.pick(1_000, 50_000, 1_000_000, 1_000_000)
     found = {
         "accepted": beside_accepted(options, large),
+        "enqueued": beside_enqueued(options, large),
         "spooled": beside_spooled(options, large),
     }
     tell(", ".join(f"{case}: {seconds:.1f} s" for case, seconds in found.items()))
-    words = {"accepted": "waits in the ledger", "spooled": "was enqueued just before"}
+    words = {
+        "accepted": "waits in the ledger",
+        "enqueued": "was enqueued just before",
+        "spooled": "no worker has accepted yet",
+    }
     return Outcome(
         part="beside",
         title=f"A lane of {SMALL} documents beside one of {large:,}",
@@ -99,20 +105,38 @@ def beside_accepted(options: Options, large: int) -> float:
         return _small_lane(rig)
 
 
-def beside_spooled(options: Options, large: int) -> float:
-    """Seconds of the small lane when most of the large one is not even accepted."""
+def beside_enqueued(options: Options, large: int) -> float:
+    """Seconds of the small lane right after a producer has enqueued the large one."""
     with options.rig(callspool(**options.settings)) as rig:
         rig.warm_up(WARM_UP, BATCH)
         rig.producer.send(rig.strangers(large), large, BATCH * 5)
         return _small_lane(rig)
 
 
+def beside_spooled(options: Options, large: int) -> float:
+    """Seconds of the small lane, from when the workers go on, which accepted nothing meanwhile."""
+    with options.rig(callspool(**options.settings)) as rig:
+        rig.warm_up(WARM_UP, BATCH)
+        with rig.workers_stopped():
+            rig.producer.send(rig.strangers(large), large, BATCH * 5)
+            space = _enqueue_small(rig)
+        return _seconds_until_created(rig, space, time.monotonic())
+
+
 def _small_lane(rig: Rig) -> float:
+    began = time.monotonic()
+    return _seconds_until_created(rig, _enqueue_small(rig), began)
+
+
+def _enqueue_small(rig: Rig) -> str:
     first = rig.strangers(SMALL)
     space = f"8KZSMALLSPACE{first}"
     with CallQueue(rig.place.redis_url) as queue:
-        began = time.monotonic()
         queue.enqueue(request(people(first, SMALL), space))
+    return space
+
+
+def _seconds_until_created(rig: Rig, space: str, began: float) -> float:
     while time.monotonic() - began < PATIENCE:
         found = rig.api.counted(spaces=True).spaces.get(space)
         if found and found[0] >= SMALL:
