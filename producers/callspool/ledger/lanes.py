@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from callspool.ledger.driving import Reading
-    from callspool.ledger.selector import Selector
     from callspool.ledger.views import GateView
 
 
@@ -68,41 +67,11 @@ def read_lanes(partition: int) -> Reading[list[LaneView]]:
     """The round trips that read every lane: those with unsettled documents."""
     before = GatesBefore((yield from read_gates(partition)))
     rows = yield from read_pieces(partition, "lanes", _Lane)
-    return list({row.lane: _view(row, before) for row in rows}.values())
-
-
-def _view(row: _Lane, before: GatesBefore) -> LaneView:
-    lane, account, space_token, campaign, pilot, waiting, unsettled = row
-    scope = Scope(account, space_token, campaign)
-    return LaneView(lane, scope, pilot, waiting, unsettled, before.find(scope, lane))
-
-
-def read_largest(
-    partition: int, selector: Selector, most: int
-) -> Reading[tuple[list[LaneView], int]]:
-    """The round trips that find the lanes in which most documents wait, and how many there are.
-
-    ``selector`` names no lane.
-    """
-    before = GatesBefore((yield from read_gates(partition)))
-    wanted = {"account": selector.account, "space": selector.space_token}
-    wanted["campaign"] = selector.campaign
-    given = msgspec.json.encode({name: part for name, part in wanted.items() if part is not None})
-    script, base = load("callspool.ledger", "largest"), keys.prefix(partition)
-    cursor: bytes | str = "0"
-    largest: list[_Lane] = []
-    total = 0
-    while True:
-        least = (largest[-1].waiting, largest[-1].lane) if len(largest) == most else (-1, "")
-        (reply,) = yield [script.call([base], [cursor, PIECE, most, given, *least])]
-        if not isinstance(reply, list):
-            raise TypeError(f"largest answered {type(reply).__name__}, not a list")
-        cursor, number, rows = reply
-        found = {row.lane: row for row in largest + msgspec.json.decode(rows, type=list[_Lane])}
-        largest = sorted(found.values(), key=lambda row: (-row.waiting, row.lane))[:most]
-        total += number
-        if cursor in {b"0", "0"}:
-            return [_view(row, before) for row in largest], max(total, len(largest))
+    found: dict[str, LaneView] = {}
+    for lane, account, space_token, campaign, pilot, waiting, unsettled in rows:
+        scope = Scope(account, space_token, campaign)
+        found[lane] = LaneView(lane, scope, pilot, waiting, unsettled, before.find(scope, lane))
+    return list(found.values())
 
 
 def read_lane_states(partition: int) -> Reading[dict[str, int]]:
@@ -123,7 +92,16 @@ def read_oldest(partition: int, lanes: Sequence[str]) -> Reading[dict[str, datet
         found = msgspec.json.decode(reply, type=list[int]) if isinstance(reply, bytes) else []
         oldest |= {lane: ms for lane, ms in zip(piece, found, strict=True) if ms}
     wanted = frozenset(lanes)
-    for lane, opened_ms in (yield from read_pieces(partition, "resting", _Resting)):
+    for lane, opened_ms in (yield from read_resting(partition)).items():
         if lane in wanted:
             oldest[lane] = min(opened_ms, oldest.get(lane, opened_ms))
     return {lane: datetime.fromtimestamp(ms / 1000, UTC) for lane, ms in oldest.items()}
+
+
+def read_resting(partition: int) -> Reading[dict[str, int]]:
+    """The round trips that find lanes with batches that wait until a time: when the first of them
+    was opened, ms."""
+    found: dict[str, int] = {}
+    for lane, opened_ms in (yield from read_pieces(partition, "resting", _Resting)):
+        found[lane] = min(opened_ms, found.get(lane, opened_ms))
+    return found
