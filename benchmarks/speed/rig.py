@@ -157,9 +157,10 @@ class Rig:
         found = self.client.info("memory")
         return int(found["used_memory"]) - int(found.get("mem_clients_normal", 0))
 
-    def is_rewriting(self) -> bool:
-        """Whether a child of the server writes the append-only file anew."""
-        return bool(self.client.info("persistence")["aof_rewrite_in_progress"])
+    def let_it_rest(self) -> None:
+        """Waits while a child of the server writes the append-only file anew."""
+        while self.client.info("persistence")["aof_rewrite_in_progress"]:
+            time.sleep(POLL)
 
     def logs(self) -> str:
         """The ends of the workers' logs."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.speed.contacts import BATCH, people
 from benchmarks.speed.contenders import callspool
 from benchmarks.speed.outcome import Finding, Options, Outcome, Tell, at_most, spread
-from benchmarks.speed.parts.backlog import POLL, fill, pause, resume, wait_until_accepted
+from benchmarks.speed.parts.backlog import fill, pause, resume, wait_until_accepted
 from benchmarks.speed.senders import BACKLOG, LANES, request
 from benchmarks.speed.trial import WARM_UP, in_rig
 from callspool import CallQueue
@@ -151,11 +151,9 @@ def _in_lanes(settings: Mapping[str, str], lanes: int) -> Contender:
 
 
 def _wait_until_it_rests(rig: Rig, waiting: int) -> None:
-    """Nothing of the filling goes on: Redis' rewriting of its append-only file neither."""
     wait_until_accepted(rig)
     rig.settle(waiting=waiting)
-    while rig.is_rewriting():
-        time.sleep(POLL)
+    rig.let_it_rest()
 
 
 def _told(what: str, trial: Trial) -> str:

@@ -42,6 +42,7 @@ def run(options: Options, tell: Tell) -> Outcome:
         rig.warm_up(WARM_UP, each)
         pause(rig)
         somebody = person(fill(rig, documents, each))["document_id"]
+        rig.let_it_rest()
         for command in COMMANDS:
             words = tuple(somebody if word == SOMEBODY else word for word in command)
             _milliseconds(rig, words)  # as installing does, this compiles what it needs
