@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 STARTING = 60.0
 SETTLING = 60.0
 POLL = 0.05
+_REWRITING = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
 STARTED = 0.5
 """Seconds after the first call in which the other processes have started, too."""
 
@@ -158,8 +159,18 @@ class Rig:
         return int(found["used_memory"]) - int(found.get("mem_clients_normal", 0))
 
     def let_it_rest(self) -> None:
-        """Waits while a child of the server writes the append-only file anew."""
-        while self.client.info("persistence")["aof_rewrite_in_progress"]:
+        """Has the server write its append-only file anew, which it would do at some time anyway.
+
+        It does so whenever the file has doubled: a large ledger seldom, and then for long. In which
+        of the trials that is would be chance.
+        """
+        self._wait_while_rewriting()
+        self.client.bgrewriteaof()
+        time.sleep(POLL)
+        self._wait_while_rewriting()
+
+    def _wait_while_rewriting(self) -> None:
+        while any(map(self.client.info("persistence").get, _REWRITING)):
             time.sleep(POLL)
 
     def logs(self) -> str:

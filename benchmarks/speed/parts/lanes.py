@@ -57,6 +57,7 @@ def run_waiting(options: Options, tell: Tell) -> Outcome:
         for waiting in (0, most // 5, most):
             fill(rig, waiting - before, BATCH * 5, apart=True)
             before = waiting
+            rig.let_it_rest()
             for _ in range(options.rounds):
                 _wait_until_it_rests(rig, waiting)
                 trial = in_rig(rig, documents, BATCH * 5, waiting)
@@ -153,7 +154,6 @@ def _in_lanes(settings: Mapping[str, str], lanes: int) -> Contender:
 def _wait_until_it_rests(rig: Rig, waiting: int) -> None:
     wait_until_accepted(rig)
     rig.settle(waiting=waiting)
-    rig.let_it_rest()
 
 
 def _told(what: str, trial: Trial) -> str:
