@@ -32,6 +32,10 @@ since it is forgotten a generation at a time."""
 MOST_GROWTH = 1.10
 """How much larger the last third of the samples may be than the third before it."""
 
+MOST_KEPT = 8.0
+"""Bytes by which data may grow for each document that passes between these thirds, a tenth of what
+a settled one takes. What is remembered at a moment follows the pace of the last seconds."""
+
 
 def run(options: Options, tell: Tell) -> Outcome:
     """Documents that were created, with state, run and task id; and documents that wait."""
@@ -116,9 +120,11 @@ def run_flat(options: Options, tell: Tell) -> Outcome:
             ),
         ],
         findings=[
-            at_most(f"{name}: last third of the samples, times the one before",
+            at_most("data: bytes more in the last third of the samples, each document between",
+                    _more([sample.data for sample in samples]) * 3 / documents, MOST_KEPT),
+            *(at_most(f"{name}: last third of the samples, times the one before",
                     _growth([getattr(sample, name) for sample in samples]), MOST_GROWTH, "{:.2f}")
-            for name in Sample._fields
+              for name in ("workers", "producer", "server", "streams")),
         ],
         notes=[] if enough else ["too few documents to tell a plateau from a start"],
         figures={"documents": documents, "samples": [sample._asdict() for sample in samples]},
@@ -126,9 +132,20 @@ def run_flat(options: Options, tell: Tell) -> Outcome:
 
 
 def _growth(values: Sequence[int]) -> float:
-    third = len(values) // 3
+    before, last = _thirds(values)
     # What is smaller than a megabyte, as a stream at rest, grows by less than anybody would notice.
-    return mean(values[-third:]) / max(MEGABYTE, mean(values[-2 * third : -third]))
+    return last / max(MEGABYTE, before)
+
+
+def _more(values: Sequence[int]) -> float:
+    before, last = _thirds(values)
+    return last - before
+
+
+def _thirds(values: Sequence[int]) -> tuple[float, float]:
+    """The means of the third before the last one, and of the last."""
+    third = len(values) // 3
+    return mean(values[-2 * third : -third]), mean(values[-third:])
 
 
 def _sample(rig: Rig) -> Sample:
