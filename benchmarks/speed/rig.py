@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +19,13 @@ from callspool.ledger.readings import Readings
 from tests.support.servers import RedisServer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 STARTING = 60.0
 SETTLING = 60.0
 POLL = 0.05
+_REWRITING = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
 STARTED = 0.5
 """Seconds after the first call in which the other processes have started, too."""
 
@@ -72,6 +76,18 @@ class Rig:
         commands = [list(command) for command in self.contender.commands]
         environment = self.contender.environment(self.place)
         self._crew = self._stack.enter_context(Crew(commands, environment, self.place.home))
+
+    @contextmanager
+    def workers_stopped(self) -> Iterator[None]:
+        """Around what is done while no worker works."""
+        pids = self.worker_pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def warm_up(self, people: int, size: int) -> None:
         """Lets a few people be called, so that connections are open and scripts are known."""
@@ -141,6 +157,21 @@ class Rig:
         """Bytes that the server has allocated for its data, without its clients' buffers."""
         found = self.client.info("memory")
         return int(found["used_memory"]) - int(found.get("mem_clients_normal", 0))
+
+    def let_it_rest(self) -> None:
+        """Has the server write its append-only file anew, which it would do at some time anyway.
+
+        It does so whenever the file has doubled: a large ledger seldom, and then for long. In which
+        of the trials that is would be chance.
+        """
+        self._wait_while_rewriting()
+        self.client.bgrewriteaof()
+        time.sleep(POLL)
+        self._wait_while_rewriting()
+
+    def _wait_while_rewriting(self) -> None:
+        while any(map(self.client.info("persistence").get, _REWRITING)):
+            time.sleep(POLL)
 
     def logs(self) -> str:
         """The ends of the workers' logs."""

@@ -6,7 +6,7 @@ The rules are part of the message format (docs/message-format.md): any producer 
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -58,6 +58,15 @@ def digester(scope: Scope) -> Callable[[str], bytes]:
 def digest(scope: Scope, document_id: str) -> bytes:
     """The identity of a document: 12 bytes of BLAKE2b over its scope and its id."""
     return digester(scope)(document_id)
+
+
+def digests_in(scopes: Iterable[tuple[str, str, str]], document_id: str) -> list[bytes]:
+    """The identities that one document has in many scopes, which documents were accepted for."""
+    hashed = hashlib.blake2b
+    return [
+        hashed("\0".join((*scope, document_id)).encode(), digest_size=DIGEST_BYTES).digest()
+        for scope in scopes
+    ]
 
 
 def partition_of(account: str, space_token: str, partitions: int) -> int:

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
-    SUPPORTED_REGIONS,
     NumberParseException,
     PhoneMetadata,
     PhoneNumber,
@@ -48,11 +47,6 @@ _REASONS = {
 
 class NumberError(ValueError):
     """Why a text cannot be a phone number; never holds the number itself."""
-
-
-def is_region(region: str) -> bool:
-    """Whether libphonenumber knows the region (``IN``, ``US``, …)."""
-    return region in SUPPORTED_REGIONS
 
 
 def identify(number: str, region: str | None = None) -> str:

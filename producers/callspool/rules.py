@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from callspool.errors import SettingsError
-from callspool.phones import is_region
+from callspool.regions import is_region
 
 
 @dataclass(frozen=True, slots=True)

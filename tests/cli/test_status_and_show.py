@@ -1,9 +1,9 @@
 """`status` and `show`: what the ledger says, for scripts and for people."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from callspool.cli import show, status
 from callspool.identity import Scope

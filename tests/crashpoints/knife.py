@@ -187,7 +187,7 @@ def _name_of(words: list[bytes]) -> str:
 
 
 _BROKER_SCRIPTS = ["bury", "claim", "forget", "hold", "retake"]
-_READING_SCRIPTS = ["dead", "lanes", "lookup", "oldest", "resting"]
+_READING_SCRIPTS = ["dead", "foremost", "lanes", "lookup", "metrics", "oldest", "resting"]
 _names: dict[str, str] = {}
 
 

@@ -27,6 +27,12 @@ IDLE_PAUSE = 1.0
 PATROL = 1.0
 """Seconds between two looks at the leases and at what may be forgotten."""
 
+PIECES_A_PATROL = 10
+"""Pieces that are forgotten at once: some milliseconds of Redis each."""
+
+FORGETTING = (b"moved", b"dropping")
+"""What `forget` answers while there may be more to do."""
+
 
 class Sweeper(threading.Thread):
     """Every worker process sweeps every partition; there is no leader.
@@ -114,7 +120,15 @@ class Sweeper(threading.Thread):
         for taker, held in self._watch.overdue(self._ledger.sending(), now):
             lapse(self._ledger, taker, held, "the worker did not report in time")
         self._warn_of_unknown_accounts()
-        self._ledger.run([calls.forget(self._ledger.partition, self._window_ms)])
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forgets faster than documents can come, so that memory does not grow with them."""
+        for _ in range(PIECES_A_PATROL):
+            step = calls.forget(self._ledger.partition, self._window_ms)
+            (word,) = self._ledger.run([step])
+            if word not in FORGETTING or self._stopped.is_set():
+                return
 
     def _warn_of_unknown_accounts(self) -> None:
         for name in sorted(self._ledger.accounts() - self._known - self._told):

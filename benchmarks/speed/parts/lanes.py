@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from benchmarks.speed.contenders import Contender
     from benchmarks.speed.rig import Rig
+    from benchmarks.speed.trial import Trial
 
 APART = 0.25
 """How far from the best a rate may be."""
@@ -34,43 +35,52 @@ def run(options: Options, tell: Tell) -> Outcome:
     most = options.pick(10, 100, 1_000, 20_000)
     counts = sorted({1, 10, min(1_000, most), most})
     documents = max(options.pick(1_000, 20_000, 200_000, 2_000_000), most * BATCH)
-    rates: dict[str, list[float]] = {f"{count:,}": [] for count in counts}
-    for _ in range(options.rounds):
-        for count in counts:
+    trials: dict[str, list[Trial]] = {f"{count:,}": [] for count in counts}
+    for number in range(options.rounds):
+        for count in counts if number % 2 == 0 else reversed(counts):
             with options.rig(_in_lanes(options.settings, count)) as rig:
                 rig.warm_up(WARM_UP, BATCH)
-                rates[f"{count:,}"].append(in_rig(rig, documents, BATCH).rate)
-            tell(f"{count:,} lanes: {rates[f'{count:,}'][-1]:,.0f} documents/s")
-    return _outcome("lanes", "Lanes with full batches", "lanes", rates, documents)
+                trials[f"{count:,}"].append(in_rig(rig, documents, BATCH))
+            tell(_told(f"{count:,} lanes", trials[f"{count:,}"][-1]))
+    return _outcome("lanes", "Lanes with full batches", "lanes", trials, documents)
 
 
 def run_waiting(options: Options, tell: Tell) -> Outcome:
-    """New documents pass while others, of a paused campaign, wait in the same ledger."""
+    """New documents pass while others, of a paused campaign, wait in the same ledger: ever more."""
     most = options.pick(500, 50_000, 1_000_000, 5_000_000)
     documents = options.pick(500, 20_000, 100_000, 300_000)
-    rates: dict[str, list[float]] = {}
-    for waiting in (0, most // 5, most):
-        with options.rig(_in_lanes(options.settings, 1)) as rig:
-            rig.warm_up(WARM_UP, BATCH)
-            pause(rig, BACKLOG)
-            fill(rig, waiting, BATCH * 5, apart=True)
+    trials: dict[str, list[Trial]] = {}
+    with options.rig(_in_lanes(options.settings, 1)) as rig:
+        rig.warm_up(WARM_UP, BATCH)
+        pause(rig, BACKLOG)
+        before = 0
+        for waiting in (0, most // 5, most):
+            fill(rig, waiting - before, BATCH * 5, apart=True)
+            before = waiting
+            rig.let_it_rest()
             for _ in range(options.rounds):
                 _wait_until_it_rests(rig, waiting)
                 trial = in_rig(rig, documents, BATCH * 5, waiting)
-                rates.setdefault(f"{waiting:,}", []).append(trial.rate)
-                tell(f"{waiting:,} waiting: {trial.rate:,.0f} documents/s")
-    return _outcome("waiting", "Documents pass others that wait", "waiting", rates, documents)
+                trials.setdefault(f"{waiting:,}", []).append(trial)
+                tell(_told(f"{waiting:,} waiting", trial))
+    return _outcome("waiting", "Documents pass others that wait", "waiting", trials, documents)
 
 
 def run_beside(options: Options, tell: Tell) -> Outcome:
-    """A small lane, enqueued last: behind a large one in the ledger, and in the stream."""
+    """A small lane, enqueued last: behind a large one in the ledger, behind one that a producer has
+    just enqueued, and behind one that is in the stream still, since no worker was at work."""
     large = options.pick(1_000, 50_000, 1_000_000, 1_000_000)
     found = {
         "accepted": beside_accepted(options, large),
+        "enqueued": beside_enqueued(options, large),
         "spooled": beside_spooled(options, large),
     }
     tell(", ".join(f"{case}: {seconds:.1f} s" for case, seconds in found.items()))
-    words = {"accepted": "waits in the ledger", "spooled": "was enqueued just before"}
+    words = {
+        "accepted": "waits in the ledger",
+        "enqueued": "was enqueued just before",
+        "spooled": "no worker has accepted yet",
+    }
     return Outcome(
         part="beside",
         title=f"A lane of {SMALL} documents beside one of {large:,}",
@@ -96,20 +106,38 @@ def beside_accepted(options: Options, large: int) -> float:
         return _small_lane(rig)
 
 
-def beside_spooled(options: Options, large: int) -> float:
-    """Seconds of the small lane when most of the large one is not even accepted."""
+def beside_enqueued(options: Options, large: int) -> float:
+    """Seconds of the small lane right after a producer has enqueued the large one."""
     with options.rig(callspool(**options.settings)) as rig:
         rig.warm_up(WARM_UP, BATCH)
         rig.producer.send(rig.strangers(large), large, BATCH * 5)
         return _small_lane(rig)
 
 
+def beside_spooled(options: Options, large: int) -> float:
+    """Seconds of the small lane, from when the workers go on, which accepted nothing meanwhile."""
+    with options.rig(callspool(**options.settings)) as rig:
+        rig.warm_up(WARM_UP, BATCH)
+        with rig.workers_stopped():
+            rig.producer.send(rig.strangers(large), large, BATCH * 5)
+            space = _enqueue_small(rig)
+        return _seconds_until_created(rig, space, time.monotonic())
+
+
 def _small_lane(rig: Rig) -> float:
+    began = time.monotonic()
+    return _seconds_until_created(rig, _enqueue_small(rig), began)
+
+
+def _enqueue_small(rig: Rig) -> str:
     first = rig.strangers(SMALL)
     space = f"8KZSMALLSPACE{first}"
     with CallQueue(rig.place.redis_url) as queue:
-        began = time.monotonic()
         queue.enqueue(request(people(first, SMALL), space))
+    return space
+
+
+def _seconds_until_created(rig: Rig, space: str, began: float) -> float:
     while time.monotonic() - began < PATIENCE:
         found = rig.api.counted(spaces=True).spaces.get(space)
         if found and found[0] >= SMALL:
@@ -128,9 +156,15 @@ def _wait_until_it_rests(rig: Rig, waiting: int) -> None:
     rig.settle(waiting=waiting)
 
 
+def _told(what: str, trial: Trial) -> str:
+    cpu = f"CPU {trial.cpu:.2f} s and Redis {trial.redis_cpu_each:.2f} s for 100,000"
+    return f"{what}: {trial.rate:,.0f} documents/s, {cpu}"
+
+
 def _outcome(
-    part: str, title: str, column: str, rates: dict[str, list[float]], documents: int
+    part: str, title: str, column: str, trials: dict[str, list[Trial]], documents: int
 ) -> Outcome:
+    rates = {name: [trial.rate for trial in found] for name, found in trials.items()}
     best = max(median(found) for found in rates.values())
     findings = []
     for name, found in rates.items():
@@ -139,6 +173,13 @@ def _outcome(
             Finding(f"{name} {column}: share of the best rate", f"≥ {1 - APART:.0%}",
                     f"{share:.0%}", share >= 1 - APART)
         )  # fmt: skip
-    rows = [(column, "documents/s"), *((name, spread(found)) for name, found in rates.items())]
-    figures = {"rates": rates, "documents": documents}
+    rows = [
+        (column, "documents/s", "CPU of producer and workers, 100,000", "CPU of Redis, 100,000"),
+        *(
+            (name, spread(rates[name]), spread([trial.cpu for trial in found], "{:.2f} s"),
+             spread([trial.redis_cpu_each for trial in found], "{:.2f} s"))
+            for name, found in trials.items()
+        ),
+    ]  # fmt: skip
+    figures = {"trials": trials, "documents": documents}
     return Outcome(part, title, rows, findings, [f"{documents:,} documents each time"], figures)

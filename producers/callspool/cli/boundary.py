@@ -1,5 +1,6 @@
 """Where every command starts, and where every error becomes one line and an exit code."""
 
+import gc
 import io
 import os
 import sys
@@ -24,6 +25,7 @@ _CODES: dict[type[CallspoolError], Exit] = {
 
 def main() -> None:
     """The console command: runs it with the process's arguments and exits."""
+    gc.disable()  # until the command is loaded: `group`
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))

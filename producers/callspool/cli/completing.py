@@ -1,12 +1,13 @@
 """Values of options, for shells that complete them: known without asking Redis."""
 
 import os
+from collections.abc import Set
 
 import click
 from click.shell_completion import CompletionItem
-from phonenumbers import SUPPORTED_REGIONS
 
 from callspool.errors import CallspoolError
+from callspool.regions import known_regions
 from callspool.settings import load_settings
 
 
@@ -21,7 +22,7 @@ def accounts(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
 
 def regions(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Regions of phone numbers."""
-    return _items(SUPPORTED_REGIONS, incomplete.upper())
+    return _items(known_regions(), incomplete.upper())
 
 
 def schedules(
@@ -31,5 +32,5 @@ def schedules(
     return _items({"now", "auto", "custom:"}, incomplete)
 
 
-def _items(values: set[str], incomplete: str) -> list[CompletionItem]:
+def _items(values: Set[str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(value) for value in sorted(values) if value.startswith(incomplete)]

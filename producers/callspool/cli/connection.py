@@ -4,12 +4,11 @@ import importlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import redis
 
-from callspool.call_request import CheckedEnvelope
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.identity import partition_of
 from callspool.ledger.everywhere import clients_of, readings_of
@@ -23,6 +22,9 @@ TIMEOUT = 5.0
 
 LOOK_TIMEOUT = 2.0
 """The same for a look that the command can do without."""
+
+if TYPE_CHECKING:
+    from callspool.call_request import CheckedEnvelope
 
 _LOCAL = "callspool_worker.local"
 
@@ -69,7 +71,7 @@ def client_that_answers(url: str, timeout: float = TIMEOUT) -> Iterator[redis.Re
 
 
 @contextmanager
-def readings_for(settings: Settings, envelope: CheckedEnvelope) -> Iterator[Readings]:
+def readings_for(settings: Settings, envelope: "CheckedEnvelope") -> Iterator[Readings]:
     """What the partition says that keeps the envelope's space; it has answered once.
 
     Raises `QueueUnavailable`.

@@ -1,7 +1,6 @@
 """`callspool lanes`: what waits where, and why it is not sent."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import click
 
@@ -11,6 +10,7 @@ from callspool.cli.options import json_option, limit_option, redis_option, state
 from callspool.cli.selecting import completed, selector_options
 from callspool.cli.times import span
 from callspool.cli.wording import counted, json_line, plain, shortened
+from callspool.ledger.foremost import Order
 from callspool.ledger.selector import Selector
 from callspool.ledger.views import LaneView
 
@@ -38,7 +38,7 @@ _HEADINGS = ("lane", "account", "space", "campaign", "pilot", "waiting", "oldest
 @json_option
 def lanes(
     selector: Selector,
-    sort: str,
+    sort: Order,
     limit: int,
     redis_url: str | None,
     state_dir: str | None,
@@ -50,19 +50,18 @@ def lanes(
     """
     with ledger_readings(redis_url, state_dir) as readings:
         selector = completed(selector, readings)
-        found = [lane for lane in readings.lanes() if selector.covers(lane.scope, lane.lane)]
-        found.sort(key=lambda lane: (-lane.waiting, lane.lane))
-        asked = found if sort == "oldest" else found[:limit]
-        since = readings.oldest([lane.lane for lane in asked if lane.waiting])
+        if selector.lane is None:
+            shown, total = readings.foremost(selector, sort, limit)
+        else:
+            shown = [lane for lane in readings.lanes() if lane.lane == selector.lane]
+            total = len(shown)
+        since = readings.oldest([lane.lane for lane in shown if lane.waiting])
         now = readings.now_ms() / 1000
-    if sort == "oldest":
-        latest = datetime.max.replace(tzinfo=UTC)
-        found.sort(key=lambda lane: since.get(lane.lane, latest))
-    shown, more = found[:limit], max(0, len(found) - limit)
+    more = total - len(shown)
     waits = {lane: max(0.0, now - oldest.timestamp()) for lane, oldest in since.items()}
     if as_json:
         objects = [lane_object(lane, waits.get(lane.lane)) for lane in shown]
-        click.echo(json_line({"lanes": objects, "total": len(found), "more": more}))
+        click.echo(json_line({"lanes": objects, "total": total, "more": more}))
         return
     for line in (
         _table([_HEADINGS, *(_row(lane, waits.get(lane.lane)) for lane in shown)]) if shown else []

@@ -12,7 +12,7 @@ from callspool.expiry import expiry
 from callspool.identity import is_account_name
 from callspool.intake.naming import LEFT_OUT
 from callspool.intake.spellings import FIELDS, NAME_PARTS
-from callspool.phones import is_region
+from callspool.regions import is_region
 
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800}

@@ -1,7 +1,9 @@
 """`callspool show`: one document's whole story."""
 
+import importlib
 import os
 import re
+from typing import Any
 
 import click
 
@@ -17,7 +19,6 @@ from callspool.cli.wording import counted, json_line, led_to, plain, shortened
 from callspool.identity import made_document_id
 from callspool.ledger.selector import Selector
 from callspool.ledger.views import AttemptLine, Story
-from callspool.phones import NumberError, identify
 from callspool.settings import load_settings
 
 _EXAMPLES = """\b
@@ -99,14 +100,17 @@ def _wanted(document_id: str | None, number: str | None, region: str | None) -> 
         both = "not both: " if document_id and number is not None else ""
         raise click.UsageError(f"{both}give a document's id, or --number for a contact without one")
     region = region or load_settings(os.environ).region
+    phones: Any = importlib.import_module(
+        "callspool.phones"
+    )  # who gives an id need not wait for it
     try:
-        return made_document_id(identify(number.strip(), region))
-    except NumberError as fault:
+        return made_document_id(phones.identify(number.strip(), region))
+    except phones.NumberError as fault:
         raise click.UsageError(f"--number {fault}") from None
 
 
 def _as_object(story: Story) -> dict[str, object]:
-    fields = {name: getattr(story, name) for name in Story.__dataclass_fields__}
+    fields = {name: getattr(story, name) for name in Story.__struct_fields__}
     fields["journal"] = [journal_object(entry) for entry in story.journal]
     return {**fields.pop("scope")._asdict(), **fields}
 

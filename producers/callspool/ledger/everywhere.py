@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from callspool.identity import partition_of
@@ -11,13 +12,13 @@ from callspool.ledger.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     import redis
 
     from callspool.identity import Scope
     from callspool.ledger.account_limits import AccountLimit
     from callspool.ledger.driving import Reading
+    from callspool.ledger.foremost import Order
     from callspool.ledger.metrics import Snapshot
     from callspool.ledger.readings import Found
     from callspool.ledger.selector import Selector
@@ -121,6 +122,17 @@ class ReadingsOfAll(Readings):
 
     def lanes(self) -> list[LaneView]:
         return [lane for part in self._parts for lane in part.lanes()]
+
+    def foremost(self, selector: Selector, order: Order, most: int) -> tuple[list[LaneView], int]:
+        parts = [part.foremost(selector, order, most) for part in self._parts]
+        found = [lane for lanes, _ in parts for lane in lanes]
+        if order == "oldest":
+            since = self.oldest([lane.lane for lane in found])
+            latest = datetime.max.replace(tzinfo=UTC)
+            found.sort(key=lambda lane: (since.get(lane.lane, latest), lane.lane))
+        else:
+            found.sort(key=lambda lane: (-lane.waiting, lane.lane))
+        return found[:most], sum(total for _, total in parts)
 
     def oldest(self, lanes: Sequence[str]) -> dict[str, datetime]:
         return {lane: at for part in self._parts for lane, at in part.oldest(lanes).items()}

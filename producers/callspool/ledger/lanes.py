@@ -11,6 +11,7 @@ import msgspec
 from callspool import keys
 from callspool.identity import Scope
 from callspool.ledger.gates import UNREAD, read_gates
+from callspool.ledger.metrics import read_metrics
 from callspool.ledger.pieces import PIECE, read_pieces
 from callspool.ledger.views import LaneView
 from callspool.scripts import load
@@ -74,9 +75,11 @@ def read_lanes(partition: int) -> Reading[list[LaneView]]:
 
 
 def read_lane_states(partition: int) -> Reading[dict[str, int]]:
-    """The round trips that count the lanes by state."""
-    lanes = yield from read_lanes(partition)
-    return {"open": 0, "paused": 0, "parked": 0} | Counter(lane.state for lane in lanes)
+    """The round trip that counts the lanes by state."""
+    counted: Counter[str] = Counter()
+    for (_, state), number in (yield from read_metrics(partition)).lanes.items():
+        counted[state] += number
+    return {"open": 0, "paused": 0, "parked": 0} | counted
 
 
 def read_oldest(partition: int, lanes: Sequence[str]) -> Reading[dict[str, datetime]]:
@@ -89,7 +92,16 @@ def read_oldest(partition: int, lanes: Sequence[str]) -> Reading[dict[str, datet
         found = msgspec.json.decode(reply, type=list[int]) if isinstance(reply, bytes) else []
         oldest |= {lane: ms for lane, ms in zip(piece, found, strict=True) if ms}
     wanted = frozenset(lanes)
-    for lane, opened_ms in (yield from read_pieces(partition, "resting", _Resting)):
+    for lane, opened_ms in (yield from read_resting(partition)).items():
         if lane in wanted:
             oldest[lane] = min(opened_ms, oldest.get(lane, opened_ms))
     return {lane: datetime.fromtimestamp(ms / 1000, UTC) for lane, ms in oldest.items()}
+
+
+def read_resting(partition: int) -> Reading[dict[str, int]]:
+    """The round trips that find lanes with batches that wait until a time: when the first of them
+    was opened, ms."""
+    found: dict[str, int] = {}
+    for lane, opened_ms in (yield from read_pieces(partition, "resting", _Resting)):
+        found[lane] = min(opened_ms, found.get(lane, opened_ms))
+    return found

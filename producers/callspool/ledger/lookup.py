@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from callspool import keys
-from callspool.identity import Scope, digester
+from callspool.identity import Scope, digester, digests_in
 from callspool.ledger.entries import STATES, BatchEntry
 from callspool.ledger.gates import read_gates
 from callspool.ledger.journal import KEPT, about, read_journal
@@ -50,9 +50,9 @@ def read_places(partition: int, digests: Sequence[bytes]) -> Reading[list[Place 
     ]
     found: list[Place | None] = []
     for reply in (yield calls) if calls else []:
-        if not isinstance(reply, list):
-            raise TypeError(f"lookup answered {type(reply).__name__}, not a list")
-        found += [_place(text.decode()) for text in reply]
+        if not isinstance(reply, bytes):
+            raise TypeError(f"lookup answered {type(reply).__name__}, not bytes")
+        found += [_place(text) if text else None for text in reply.decode().split(",")]
     return found
 
 
@@ -101,10 +101,11 @@ def read_stories(
 ) -> Reading[list[Story]]:
     """The round trips that tell a document's stories, one for each scope that knows it."""
     wanted = Selector(account, space_token, campaign)
-    scopes = [scope for scope in (yield from read_scopes(partition)) if wanted.covers(scope, "")]
-    digests = [digester(scope)(document_id) for scope in scopes]
-    places = yield from read_places(partition, digests)
-    known = [(scope, place) for scope, place in zip(scopes, places, strict=True) if place]
+    rows = yield from _read_scopes(partition)
+    if wanted != Selector():
+        rows = [row for row in rows if wanted.covers(Scope(*row), "")]
+    places = yield from read_places(partition, digests_in(rows, document_id))
+    known = sorted((Scope(*row), place) for row, place in zip(rows, places, strict=True) if place)
     batches = yield from read_batches(partition, sorted({place.batch for _, place in known}))
     before = GatesBefore((yield from read_gates(partition)))
     journal = (yield from read_journal(partition, KEPT)) if known else []
@@ -117,14 +118,16 @@ def read_stories(
 
 def read_scopes(partition: int) -> Reading[list[Scope]]:
     """The round trip that reads every scope that a document was ever accepted for."""
+    return [Scope(*row) for row in sorted((yield from _read_scopes(partition)))]
+
+
+def _read_scopes(partition: int) -> Reading[list[tuple[str, str, str]]]:
     (members,) = yield [("SMEMBERS", f"{keys.prefix(partition)}:scopes")]
     found = members if isinstance(members, set | list) else ()
-    return sorted(Scope(*msgspec.json.decode(member)) for member in found)
+    return msgspec.json.decode(b"[" + b",".join(found) + b"]", type=list[tuple[str, str, str]])
 
 
 def _place(text: str) -> Place | None:
-    if not text:
-        return None
     batch, place, letter = text.split(":")
     # A record that is gone while its identity is still there was dropped a moment ago.
     return Place(int(batch), int(place), letter) if letter in STATES else None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from callspool.ledger.reasons import MOST_REASONS
 from callspool.ledger.summary import JOURNAL_SHOWN

@@ -14,6 +14,7 @@ from callspool.ledger.account_limits import AccountLimit, read_limits
 from callspool.ledger.dead import read_dead
 from callspool.ledger.doubts import doubtful_spaces, read_is_proving
 from callspool.ledger.driving import drive, drive_async, read_replies
+from callspool.ledger.foremost import read_foremost
 from callspool.ledger.gates import read_gates
 from callspool.ledger.journal import read_journal
 from callspool.ledger.lanes import read_lanes, read_oldest
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from callspool.call_request import CheckedEnvelope
     from callspool.ledger.driving import Reading
     from callspool.ledger.entries import BatchEntry
+    from callspool.ledger.foremost import Order
     from callspool.ledger.metrics import Snapshot
     from callspool.ledger.selector import Selector
     from callspool.ledger.views import (
@@ -195,6 +197,12 @@ class Readings:
     def lanes(self) -> list[LaneView]:
         """Every lane with unsettled documents."""
         return self._run(read_lanes(self._partition))
+
+    def foremost(self, selector: Selector, order: Order, most: int) -> tuple[list[LaneView], int]:
+        """The lanes in which most documents wait, or which wait for longest, and how many lanes
+        the selector means; it names none itself.
+        """
+        return self._run(read_foremost(self._partition, selector, order, most))
 
     def lonely(self) -> Lonely:
         """Whether lanes hold one document each, by some of them."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,8 +32,7 @@ class DocumentStatus:
     settled_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptLine:
+class AttemptLine(msgspec.Struct, frozen=True):
     """One attempt to send a document, and the answer; ``documents`` were sent together."""
 
     number: int
@@ -43,8 +44,7 @@ class AttemptLine:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(msgspec.Struct, frozen=True):
     """All that is known of one document in one scope, and what comes next."""
 
     scope: Scope
@@ -60,12 +60,11 @@ class Story:
     batch: int
     lane: str
     next_step: str
-    journal: list[JournalEntry] = field(default_factory=list)
+    journal: list[JournalEntry] = msgspec.field(default_factory=list)
     """What operators did that concerns it, the oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class GateView:
+class GateView(msgspec.Struct, frozen=True):
     """Why something is not sent: ``kind`` parked (by workers) or paused (``by`` an operator).
 
     ``name`` is the ledger's own, ``selector`` tells what stands behind the gate. ``passing``: it
@@ -82,8 +81,7 @@ class GateView:
     passing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
+class JournalEntry(msgspec.Struct, frozen=True):
     """What an operator did, and to how many documents, messages or gates."""
 
     number: int
@@ -113,8 +111,7 @@ class LaneView(NamedTuple):
         return self.gate.kind if self.gate else "open"
 
 
-@dataclass(frozen=True, slots=True)
-class DeadView:
+class DeadView(msgspec.Struct, frozen=True):
     """A document that cannot be sent, and why."""
 
     document_id: str
@@ -124,8 +121,7 @@ class DeadView:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class DoubtView:
+class DoubtView(msgspec.Struct, frozen=True):
     """A document in doubt: since when and why, and how its proof stands.
 
     ``held``: why no look at the API can prove it, or "". ``answered``: the API itself answered.
@@ -148,8 +144,7 @@ class DoubtView:
     unreadable_since: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True):
     """Why documents are in a state, dead or in_doubt, and how many; of the last batches only."""
 
     state: str
@@ -157,8 +152,7 @@ class Reason:
     documents: int
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(msgspec.Struct, frozen=True):
     """How the whole installation stands. ``documents`` holds the states and, beside them,
     accepted, duplicate and invalid; ``spooled`` are documents that no worker has accepted yet,
     ``unreadable`` messages that none could read and that are kept whole.
@@ -168,16 +162,15 @@ class Summary:
     submissions: dict[str, int]
     runs: int
     lanes: dict[str, int]
-    gates: list[GateView] = field(default_factory=list)
+    gates: list[GateView] = msgspec.field(default_factory=list)
     oldest_waiting_seconds: float | None = None
     spooled: int = 0
     unreadable: int = 0
-    journal: list[JournalEntry] = field(default_factory=list)
+    journal: list[JournalEntry] = msgspec.field(default_factory=list)
     """What operators did last, the newest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """A document that was refused when its message was read, and why.
 
     ``place`` in its request, None where the request itself was at fault. ``document`` is the
@@ -194,8 +187,7 @@ class Refused:
     document: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(msgspec.Struct, frozen=True):
     """A message that no worker could read. ``message`` is its id among those that are kept."""
 
     at: datetime

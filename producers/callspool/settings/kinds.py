@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from callspool.phones import is_region
+from callspool.regions import is_region
 from callspool.settings.refused import RefusedValue
 from callspool.settings.secret import Secret
 from callspool.settings.urls import API_URL, REDIS_URL, check_redis_url
@@ -79,7 +79,6 @@ class Number:
         return number
 
 
-@dataclass(frozen=True)
 class Flag:
     """True or false."""
 
@@ -111,7 +110,6 @@ class Choice:
         return str(value)
 
 
-@dataclass(frozen=True)
 class Text:
     """A text of any length that fits a request."""
 
@@ -124,7 +122,6 @@ class Text:
         return value
 
 
-@dataclass(frozen=True)
 class Word:
     """A text that names something at the API."""
 
@@ -137,7 +134,6 @@ class Word:
         return value.strip()
 
 
-@dataclass(frozen=True)
 class Region:
     """A region of phone numbers."""
 
@@ -150,7 +146,6 @@ class Region:
         return value.strip().upper()
 
 
-@dataclass(frozen=True)
 class HeaderWord:
     """A text that goes into a header of each request."""
 
@@ -165,7 +160,6 @@ class HeaderWord:
         return value
 
 
-@dataclass(frozen=True)
 class SecretWord:
     """The same, and nobody may see it."""
 
@@ -176,7 +170,6 @@ class SecretWord:
         return Secret(HeaderWord().read(value))
 
 
-@dataclass(frozen=True)
 class SecretText:
     """A secret of any plain characters, spaces among them."""
 
@@ -189,7 +182,6 @@ class SecretText:
         return Secret(value)
 
 
-@dataclass(frozen=True)
 class RedisUrl:
     """Where Redis is; never shown, since it may hold a password."""
 
@@ -202,7 +194,6 @@ class RedisUrl:
         return check_redis_url(value.strip())
 
 
-@dataclass(frozen=True)
 class ApiUrl:
     """Where the API is. Which hosts may be plain http is known once all settings are read."""
 
@@ -215,7 +206,6 @@ class ApiUrl:
         return value.strip()
 
 
-@dataclass(frozen=True)
 class Address:
     """Where a server listens."""
 
@@ -228,7 +218,6 @@ class Address:
         return value.strip()
 
 
-@dataclass(frozen=True)
 class Hosts:
     """Names of hosts, with commas between them (or a list)."""
 

@@ -2,8 +2,8 @@
 -- lookup: where the documents with these identities are, and in which state.
 -- KEYS[1] prefix
 -- ARGV[1] digests of 12 bytes, one after the other
--- Reply: for each digest `batch:place:state letter`, or '' if it is not known. In doubt is `d`, and
---   `h` where no look at the API can prove it now.
+-- Reply: for each digest `batch:place:state letter`, or nothing if it is not known, joined by commas.
+--   In doubt is `d`, and `h` where no look at the API can prove it now.
 local P = KEYS[1]
 local call = redis.call
 local sub = string.sub
@@ -33,4 +33,4 @@ end
 
 local reply = {}
 for at = 1, #ARGV[1], 12 do reply[#reply + 1] = find(sub(ARGV[1], at, at + 11)) end
-return reply
+return table.concat(reply, ',')

@@ -3,7 +3,7 @@
 -- call, when nothing in it is unsettled and its last settling is a window old. What is still
 -- unsettled when a third generation stands behind it moves on into the newest.
 -- KEYS[1] prefix
--- ARGV[1] dedupe window, ms   ARGV[2] buckets or batches a call
+-- ARGV[1] dedupe window, ms   ARGV[2] buckets, batches, or documents that move on, a call
 -- Reply: 'rested', 'began', 'moved', 'dropping' or 'dropped'
 -- include: base generations lanes batches
 local window, piece = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -62,16 +62,25 @@ local function move_on(batch)
   keep_with_origins(batch.id)
   call('HINCRBY', P .. ':g' .. oldest, 'unsettled', -moved)
   call('HINCRBY', P .. ':g' .. newest, 'unsettled', moved)
+  return moved
 end
 
 local function move_if_unsettled(id)
   local batch = load_batch(id)
-  if batch and batch.g == oldest and string.find(batch.s, UNSETTLED) then move_on(batch) end
+  if not batch or batch.g ~= oldest or not string.find(batch.s, UNSETTLED) then return 0 end
+  return move_on(batch)
 end
 
 local function move_piece(state)
   local from, till, last = next_batches(state)
-  for id = from, till do move_if_unsettled(id) end
+  local moved = 0
+  for id = from, till do
+    moved = moved + move_if_unsettled(id)
+    if moved >= piece then
+      till = id
+      break
+    end
+  end
   if till >= last then
     for _, id in ipairs(call('SRANDMEMBER', P .. ':kept:' .. oldest, piece)) do move_if_unsettled(id) end
     till = state.first - 1
