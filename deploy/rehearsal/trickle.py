@@ -50,7 +50,7 @@ def main() -> int:
                 pilot="space-agent-sandbox",
                 context="A rehearsal: nobody is called.",
                 campaign=chance.choice(CAMPAIGNS),
-                documents=list(itertools.islice(people, chance.randint(1, LARGEST))),
+                documents=wave(people, chance),
             )
             enqueue(queue, request, stop)
             stop.wait(chance.uniform(0.5, 1.5) * EVERY)
@@ -70,19 +70,25 @@ def enqueue(queue: CallQueue, request: CallRequest, stop: threading.Event) -> No
             return
 
 
+def wave(people: Iterator[Document], chance: random.Random) -> list[Document]:
+    """Some of the people; one in fifty comes twice.
+
+    In the same request: in another space or campaign it would be another contact, and be called.
+    """
+    found = list(itertools.islice(people, chance.randint(1, LARGEST)))
+    return [*found, *(person for person in found if chance.random() < 0.02)]
+
+
 def contacts(prefix: str, chance: random.Random) -> Iterator[Document]:
-    """People without end, with numbers that belong to nobody; one in fifty comes twice."""
+    """People without end, with numbers that belong to nobody."""
     for number in itertools.count():
         area, line = divmod(number % 70_000, 100)
-        person = Document(
+        yield Document(
             name=f"{chance.choice(FIRST_NAMES)} {number}",
             contact_number=f"+1{200 + area}55501{line:02}",
             document_id=f"{prefix}-{number}",
             extra={"sandbox": "reject"} if chance.random() < 0.004 else {},
         )
-        yield person
-        if chance.random() < 0.02:
-            yield person
 
 
 if __name__ == "__main__":

@@ -100,9 +100,8 @@ def _wanted(document_id: str | None, number: str | None, region: str | None) -> 
         both = "not both: " if document_id and number is not None else ""
         raise click.UsageError(f"{both}give a document's id, or --number for a contact without one")
     region = region or load_settings(os.environ).region
-    phones: Any = importlib.import_module(
-        "callspool.phones"
-    )  # who gives an id need not wait for it
+    # Who gives an id need not wait for the library of phone numbers.
+    phones: Any = importlib.import_module("callspool.phones")
     try:
         return made_document_id(phones.identify(number.strip(), region))
     except phones.NumberError as fault:
