@@ -31,6 +31,11 @@ def test_with_hiredis_and_without_the_same_bytes_are_written(
         assert pack(asked) == quick
 
 
+def test_hiredis_writes_and_reads_where_it_is_installed() -> None:
+    assert resp._quick is hiredis.pack_command
+    assert resp.Reader is hiredis.Reader
+
+
 @given(commands)
 def test_a_server_reads_the_words_that_were_written(asked: list[scripts.Command]) -> None:
     reader = hiredis.Reader()

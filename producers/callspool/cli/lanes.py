@@ -63,11 +63,10 @@ def lanes(
         objects = [lane_object(lane, waits.get(lane.lane)) for lane in shown]
         click.echo(json_line({"lanes": objects, "total": total, "more": more}))
         return
-    for line in (
-        _table([_HEADINGS, *(_row(lane, waits.get(lane.lane)) for lane in shown)]) if shown else []
-    ):
-        click.echo(line)
-    if not shown:
+    if shown:
+        rows = [_row(lane, waits.get(lane.lane)) for lane in shown]
+        click.echo("\n".join(_table([_HEADINGS, *rows])))
+    else:
         of = f" ({named(selector)})" if selector.as_object() else ""
         click.echo(f"No lane holds documents that are not settled{of}.")
     if more:
