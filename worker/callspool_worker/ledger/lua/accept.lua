@@ -13,15 +13,12 @@
 --   for each refused document: account, JSON record
 -- Reply: for each message {accepted, duplicate, refused, {accepted and duplicate of each group},
 --   {batches that documents went to}}, or {} if it was accepted before.
--- include: base generations lanes batches epochs
+-- include: base generations lanes batches epochs claims
 local group_name, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local linger, wake_limit, overhead = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local refused_kept = tonumber(ARGV[7])
 local MESSAGE_ARGUMENTS, GROUP_ARGUMENTS, REFUSED_ARGUMENTS, TRACES = 5, 12, 2, 8
-local sub = string.sub
 
-local living = generations()
-local newest = living[#living]
 local generation_start = tonumber(call('HGET', P .. ':g' .. newest, 'first'))
 local closed = 0
 local touched = {}
@@ -141,46 +138,6 @@ local function leave_open(batch)
   call('HSET', lane_key(batch.lane), 'open', batch.id)
   if batch.before == 0 then call('ZADD', P .. ':due', batch.o + linger, 'L' .. batch.lane) end
   touched[batch.lane] = batch
-end
-
--- May a known identity be accepted anew? Dead, cancelled and expired documents may; dead ones that
--- still have their identity as an `X` were dropped.
-local function is_replaceable(value)
-  local id, place = math.floor(value / PLACES), value % PLACES + 1
-  local old = load_batch(id)
-  if not old then return false end -- claimed by this very step
-  local letter = sub(old.s, place, place)
-  if letter == 'x' then
-    old.s = sub(old.s, 1, place - 1) .. 'X' .. sub(old.s, place + 1)
-    call('HSET', batch_key(id), 's', old.s)
-    move(old, 'x', 'X', 1)
-    if close_if_settled(old) then call('ZREM', P .. ':dead', id) end
-    return true
-  end
-  return letter == 'k' or letter == 'e' or letter == 'X'
-end
-
-local newest_buckets = P .. ':i' .. newest .. ':' -- with two bytes more, what `bucket` names
-
--- Claims the i-th identity for a place in a batch; false if it is a duplicate. The commonest step of
--- all: it makes no string that it does not need.
-local function claim(digests, i, value)
-  local at = (i - 1) * DIGEST_BYTES + 1
-  local name = sub(digests, at, at + BUCKET_BYTES - 1)
-  local field = sub(digests, at + BUCKET_BYTES, at + DIGEST_BYTES - 1)
-  for k = 1, #living - 1 do
-    local older = P .. ':i' .. living[k] .. ':' .. name
-    local known = call('HGET', older, field)
-    if known then
-      if not is_replaceable(tonumber(known)) then return false end
-      call('HDEL', older, field)
-    end
-  end
-  local key = newest_buckets .. name
-  if call('HSETNX', key, field, value) == 1 then return true end
-  if not is_replaceable(tonumber(call('HGET', key, field))) then return false end
-  call('HSET', key, field, value)
-  return true
 end
 
 local function split(payload)
