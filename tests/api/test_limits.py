@@ -72,7 +72,7 @@ def test_an_answer_that_takes_too_long_is_no_answer(
     assert isinstance(answer, NoAnswer)
     assert answer.kind == "timeout"
     assert answer.reason.startswith("127.0.0.1:")
-    assert LIMIT <= seconds < LIMIT + 0.4
+    assert LIMIT <= seconds < LIMIT + 2
 
 
 def test_a_server_that_does_not_read_gets_no_whole_request(
@@ -84,7 +84,7 @@ def test_a_server_that_does_not_read_gets_no_whole_request(
     answer, seconds = timed(lambda: api.create("default", "8KZ", body))
     assert isinstance(answer, NotSent)
     assert answer.kind == "incomplete"
-    assert seconds < LIMIT + 0.4
+    assert seconds < LIMIT + 2
 
 
 def test_a_name_that_nobody_resolves_in_time_is_not_sent(
@@ -102,7 +102,7 @@ def test_a_name_that_nobody_resolves_in_time_is_not_sent(
     given_up.set()
     assert isinstance(answer, NotSent)
     assert answer.kind == "dns"
-    assert seconds < LIMIT + 0.4
+    assert seconds < LIMIT + 2
 
 
 def test_a_read_is_limited_too(
@@ -112,7 +112,7 @@ def test_a_read_is_limited_too(
     answer, seconds = timed(lambda: api.get("default", ("agents",)))
     assert isinstance(answer, NoAnswer)
     assert answer.kind == "timeout"
-    assert seconds < LIMIT + 0.4
+    assert seconds < LIMIT + 2
 
 
 def test_an_answer_without_end_is_not_read_without_end(

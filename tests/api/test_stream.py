@@ -177,9 +177,9 @@ def test_a_step_gets_the_time_that_is_left_for_the_whole(
     pair: tuple[Stream, socket.socket],
 ) -> None:
     stream, _ = pair
-    ticket = Ticket(now() + 0.2)
+    ticket = Ticket(now() + 0.6)
     begun_at = time.monotonic()
     for _ in range(3):
         with pytest.raises(httpx.ReadTimeout):
             stream.read(100, ticket)
-    assert time.monotonic() - begun_at < 0.5
+    assert time.monotonic() - begun_at < 1.7

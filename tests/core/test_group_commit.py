@@ -153,7 +153,7 @@ def test_a_follower_waits_no_longer_than_its_own_deadline() -> None:
     group, callers = led(store)
     started = time.monotonic()
     assert group.submit(outgoing("b"), started + 0.1) == NO_TURN
-    assert 0.09 < time.monotonic() - started < 0.5
+    assert 0.09 < time.monotonic() - started < 2
     store.go_on.set()
     callers.join()
     assert store.trips == [["a"]]
@@ -224,7 +224,7 @@ def test_a_late_leader_may_take_along_the_one_that_replaced_it() -> None:
 def test_a_leader_gathers_company_where_the_last_one_had_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("callspool.group_commit.GATHERING", 0.3)
+    monkeypatch.setattr("callspool.group_commit.GATHERING", 1.0)
     store = Store()
     store.go_on.set()
     group = GroupCommit(store)
@@ -237,7 +237,7 @@ def test_a_leader_gathers_company_where_the_last_one_had_it(
     assert store.trips == [["a", "b"]]
     started = time.monotonic()
     group.submit(outgoing("c"), started + 5)
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 0.8
 
 
 def test_a_group_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

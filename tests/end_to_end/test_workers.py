@@ -113,16 +113,16 @@ def test_a_worker_that_is_told_to_stop_leaves_nothing_in_doubt(
     start_worker: Start,
 ):
     stopped = start_worker()
-    send(tmp_path, env, 5000)
+    send(tmp_path, env, 15_000)
     wait_until_created(sandbox, 500)
     stopped.terminate()
     assert stopped.wait(timeout=30) == 0
     with server.client() as client:
         found = Readings(client).summary().documents
         assert (found["sending"], found["in_doubt"]) == (0, 0)
-        assert found["created"] == len(sandbox.created()) < 5000
+        assert found["created"] == len(sandbox.created()) < 15_000
         start_worker()
-        assert settle(client, 5000)["created"] == 5000
+        assert settle(client, 15_000)["created"] == 15_000
     assert set(Counter(sandbox.created()).values()) == {1}
 
 
