@@ -6,7 +6,11 @@ import io
 import logging
 import os
 import threading
+import time
 
+import pytest
+
+from callspool_worker.logs import outbox as outbox_module
 from callspool_worker.logs.handler import LineHandler
 from callspool_worker.logs.lines import as_json
 from callspool_worker.logs.outbox import Outbox
@@ -21,6 +25,21 @@ def test_lines_come_out_in_their_order():
         outbox.end()
     with os.fdopen(read) as found:
         assert [int(line) for line in found] == [*range(1000)]
+
+
+def test_lines_that_come_fast_wait_for_no_others(monkeypatch: pytest.MonkeyPatch):
+    """Else a burst would fill the outbox while its thread waits for company, and lines were lost."""
+    monkeypatch.setattr(outbox_module, "PACE_SECONDS", 60.0)
+    stream = io.StringIO()
+    outbox = Outbox(stream)
+    for number in range(250):
+        outbox.write(f"{number}\n")
+    until = time.monotonic() + 5
+    while len(stream.getvalue().splitlines()) < 200 and time.monotonic() < until:
+        time.sleep(0.001)
+    assert len(stream.getvalue().splitlines()) == 200
+    outbox.end()
+    assert len(stream.getvalue().splitlines()) == 250
 
 
 class Stuck(io.StringIO):

@@ -21,6 +21,7 @@ PACE_SECONDS = 0.02
 threads that send more than the line."""
 
 _AT_ONCE = 100
+"""Lines that are written together at most; so many wait for no others."""
 
 
 class Outbox:
@@ -41,7 +42,7 @@ class Outbox:
             if len(self._lines) >= self._most:
                 raise BlockingIOError("nobody takes the lines of the log")
             self._lines.append(line)
-            if len(self._lines) == 1:
+            if len(self._lines) in {1, _AT_ONCE}:
                 self._changed.notify()
 
     def flush(self) -> None:
@@ -65,5 +66,8 @@ class Outbox:
     def _next(self) -> list[str]:
         with self._changed:
             self._changed.wait_for(lambda: self._lines or self._is_over)
-            self._changed.wait_for(lambda: self._is_over, PACE_SECONDS)
+            self._changed.wait_for(self._is_full_or_over, PACE_SECONDS)
             return [self._lines.popleft() for _ in range(min(len(self._lines), _AT_ONCE))]
+
+    def _is_full_or_over(self) -> bool:
+        return self._is_over or len(self._lines) >= _AT_ONCE
