@@ -13,7 +13,7 @@ import pytest
 from callspool_worker.logs import outbox as outbox_module
 from callspool_worker.logs.handler import LineHandler
 from callspool_worker.logs.lines import as_json
-from callspool_worker.logs.outbox import Outbox
+from callspool_worker.logs.outbox import WHOLE_BYTES, Outbox
 
 
 def test_lines_come_out_in_their_order():
@@ -28,7 +28,7 @@ def test_lines_come_out_in_their_order():
 
 
 def test_lines_that_come_fast_wait_for_no_others(monkeypatch: pytest.MonkeyPatch):
-    """Else a burst would fill the outbox while its thread waits for company, and lines were lost."""
+    """Else a burst would fill the outbox while its thread waits, and lines were lost."""
     monkeypatch.setattr(outbox_module, "PACE_SECONDS", 60.0)
     stream = io.StringIO()
     outbox = Outbox(stream)
@@ -40,6 +40,33 @@ def test_lines_that_come_fast_wait_for_no_others(monkeypatch: pytest.MonkeyPatch
     assert len(stream.getvalue().splitlines()) == 200
     outbox.end()
     assert len(stream.getvalue().splitlines()) == 250
+
+
+class Noting(io.StringIO):
+    """A stream that notes what it is given at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.pieces.append(text)
+        return super().write(text)
+
+
+def test_what_is_written_at_once_is_never_so_much_that_another_process_may_write_amid_it():
+    stream = Noting()
+    outbox = Outbox(stream)
+    lines = [f"{number} {'é' * (number % 300)}\n" for number in range(500)]
+    lines.insert(200, f"{'long' * 3000}\n")
+    for line in lines:
+        outbox.write(line)
+    outbox.end()
+    assert stream.getvalue() == "".join(lines)
+    assert len(stream.pieces) < len(lines) / 3
+    for piece in stream.pieces:
+        assert piece.endswith("\n")
+        assert len(piece.encode()) <= WHOLE_BYTES or piece == lines[200]
 
 
 class Stuck(io.StringIO):

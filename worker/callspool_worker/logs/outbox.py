@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from typing import TextIO
 
 MOST = 5000
@@ -21,7 +22,11 @@ PACE_SECONDS = 0.02
 threads that send more than the line."""
 
 _AT_ONCE = 100
-"""Lines that are written together at most; so many wait for no others."""
+"""Lines that are taken out together at most; so many wait for no others."""
+
+WHOLE_BYTES = 4096
+"""Bytes of lines that are written together at most. Worker processes share a pipe: what is longer
+may be written in parts (POSIX: PIPE_BUF), with lines of another amid one of ours."""
 
 
 class Outbox:
@@ -58,8 +63,9 @@ class Outbox:
     def _run(self) -> None:
         while lines := self._next():
             try:
-                self._stream.write("".join(lines))
-                self._stream.flush()
+                for piece in _pieces(lines):
+                    self._stream.write(piece)
+                    self._stream.flush()
             except (OSError, ValueError):  # closed, or its reader is gone: so are the lines
                 time.sleep(0.1)
 
@@ -71,3 +77,17 @@ class Outbox:
 
     def _is_full_or_over(self) -> bool:
         return self._is_over or len(self._lines) >= _AT_ONCE
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[str]:
+    """The lines joined, as many as are written whole; a longer one is a piece of its own."""
+    piece: list[str] = []
+    size = 0
+    for line in lines:
+        length = len(line) if line.isascii() else len(line.encode(errors="replace"))
+        if piece and size + length > WHOLE_BYTES:
+            yield "".join(piece)
+            piece, size = [], 0
+        piece.append(line)
+        size += length
+    yield "".join(piece)
