@@ -8,6 +8,8 @@ partition keeps a space tells `identity.partition_of`.
 key                    type    content
 =====================  ======  ===================================================================
 P:requests             stream  messages of call requests (format: docs/message-format.md)
+P:requests:soon        list    ids of small messages that stand behind many documents (bounded; a
+                               hint, which may name what is gone)
 P:wakeups              stream  wake-ups for the actor ``submit``; losing one costs latency only
 P:<queue>:dead         stream  messages that no worker could read, kept whole
 P:meta                 hash    ledger id, format, rules; last batch, attempt and journal numbers;
@@ -107,6 +109,11 @@ def account_prefix(account: str) -> str:
 def stream(queue: str, partition: int = 0) -> str:
     """The stream that carries the messages of a queue."""
     return f"{prefix(partition)}:{queue}"
+
+
+def soon_list(stream_key: str) -> str:
+    """The list of a stream's small entries that need not wait for their turn."""
+    return f"{stream_key}:soon"
 
 
 def dead_stream(queue: str, partition: int = 0) -> str:

@@ -24,7 +24,8 @@ class Scenario:
     """A story, told the same way each time.
 
     ``faults``: of the API, for one space. ``duplicates``: documents that are enqueued once more.
-    ``unreachable``: create-calls that cannot be sent. ``remember`` and ``forget``: Redis loses
+    ``unreachable``: create-calls that cannot be sent. ``is_last_noted``: the last message may
+    overtake the others. ``remember`` and ``forget``: Redis loses
     everything between the beginning of the one step and the end of the other, and restarts.
     ``one_in``: of so many of its points one is tried in the gate.
     """
@@ -34,6 +35,7 @@ class Scenario:
     requests: tuple[Request, ...] = (Request(),)
     duplicates: int = 0
     unreachable: int = 0
+    is_last_noted: bool = False
     remember: str = ""
     forget: str = ""
     one_in: int = 1
@@ -65,6 +67,17 @@ SCENARIOS = [
             Request(("c",)),
         ),
         duplicates=1,
+    ),
+    Scenario(
+        "the last message overtakes",
+        requests=(
+            Request(("a", "b", "c")),
+            Request(("d", "e", "f"), context="Another reason"),
+            Request(("c", "g")),
+        ),
+        duplicates=1,
+        is_last_noted=True,
+        one_in=2,
     ),
     Scenario("500, all created", _fault("status", status=500, where="after") + ONCE),
     Scenario("500, half created", _fault("status", status=500, where="amid", created=2) + ONCE),

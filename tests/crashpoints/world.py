@@ -209,6 +209,14 @@ class Play:
         with CallQueue(client) as queue:
             queue.enqueue(first)
             queue.enqueue_many(others)
+        if self._scenario.is_last_noted:
+            self._note_last()
+
+    def _note_last(self) -> None:
+        """As `enqueue.lua` does behind many documents."""
+        stream = keys.stream(keys.REQUESTS)
+        [(last, _)] = self._client.xrevrange(stream, count=1)
+        self._client.rpush(keys.soon_list(stream), last)
 
     def _call_request(self, request: Request) -> CallRequest:
         documents = [

@@ -74,6 +74,7 @@ READS = [
 WRITES = [
     ("DEL", STREAM), ("XTRIM", STREAM, "MAXLEN", 0), ("HSET", "callspool:{0}:meta", "x", 1),
     ("XDEL", STREAM, "1-1"), ("HSET", keys.counts(), "x", 1), ("RENAME", STREAM, "callspool:{0}:x"),
+    ("LPOP", keys.soon_list(STREAM)),
 ]  # fmt: skip
 FORBIDDEN = {
     "producer": [*FOR_NOBODY, *READS, *WRITES, TAKE],
@@ -105,6 +106,14 @@ def test_a_script_gives_a_user_no_more_than_it_has(user: str, queued: Url) -> No
             sha = client.script_load(f"return redis.call({command})")
             with pytest.raises(redis.ResponseError, match=r"(?i)permission|can't (run|access)"):
                 client.evalsha(sha, 1, STREAM if user == "producer" else "callspool:{0}")
+
+
+def test_a_producer_may_note_a_small_request_that_stands_behind_many_documents(url: Url) -> None:
+    with redis.Redis.from_url(url("admin")) as admin:
+        admin.hset(keys.counts(), "spooled", 20_000)
+        with CallQueue(url("producer")) as queue:
+            queue.enqueue(request())
+        assert admin.llen(keys.soon_list(STREAM)) == 1
 
 
 def test_nobody_gets_in_without_a_name_and_a_password(url: Url, server: RedisServer) -> None:

@@ -63,6 +63,7 @@ class StreamsConsumer(Consumer):
         self._joins = codec if isinstance(codec, Joining) else None
         self._pace = 0.0 if self._joins is None else pace
         self._may_have_lost = True
+        self._is_behind = self._joins is not None
         self._next_claim = 0.0
         self._next_read = 0.0
         self._backoff = FIRST_BACKOFF
@@ -194,16 +195,26 @@ class StreamsConsumer(Consumer):
             self._next_claim = now + patience.claim_every
         return self._holdings.take(entries)
 
+    def _overtaking(self, room: int) -> list[Entry]:
+        """Small entries that stand behind many documents, in turn with the others."""
+        if not self._is_behind:
+            return []
+        self._is_behind = False
+        return self._holdings.take(self._stream.overtaking(room))
+
     def _new(self, room: int) -> list[Entry]:
         pause = max(0.001, min(self._timeout, self._next_pause()))
         room = min(room, self._holdings.room_to_fail())
         if room == 0:
             self._closed.wait(pause)
             return []
+        if first := self._overtaking(room):
+            return first
         if self._next_read:
             self._closed.wait(max(0.0, self._next_read - time.monotonic()))
         entries = self._stream.read(room, int(pause * 1000))
         is_all = 0 < len(entries) < room
+        self._is_behind = len(entries) == room and self._joins is not None
         self._next_read = time.monotonic() + self._pace if is_all else 0.0
         if entries:
             each = sum(map(_bytes_of, entries)) // len(entries)

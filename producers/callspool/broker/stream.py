@@ -79,6 +79,12 @@ class Stream:
             return []
         return [_entry((*found, 1)) for found in reply[0][1]]
 
+    def overtaking(self, count: int) -> list[Entry]:
+        """Takes small entries that nobody was given yet and that stand behind many documents."""
+        soon = keys.soon_list(self.key)
+        reply = self._run("overtake", keys.GROUP, self._consumer, count, besides=soon)
+        return [_entry(found) for found in reply]
+
     def owned(self) -> list[str]:
         """The ids of all entries that this consumer was given and has not acknowledged."""
         found: list[str] = []
@@ -129,7 +135,8 @@ class Stream:
         """Moves an entry whole to the dead stream; False if this consumer owns it no more."""
         limit = self._dead_limit
         try:
-            return bool(self._run("bury", keys.GROUP, self._consumer, entry_id, reason, limit))
+            what = (keys.GROUP, self._consumer, entry_id, reason, limit)
+            return bool(self._run("bury", *what, besides=self.dead_key))
         except ResponseError as error:
             if is_without_group(error):
                 return False
@@ -180,8 +187,8 @@ class Stream:
                 pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
             pipeline.execute()
 
-    def _run(self, name: str, *arguments: str | int) -> Any:
-        touched = (self.key, self.dead_key) if name == "bury" else (self.key,)
+    def _run(self, name: str, *arguments: str | int, besides: str | None = None) -> Any:
+        touched = (self.key,) if besides is None else (self.key, besides)
         call = load("callspool.broker", name).call(touched, arguments)
         [reply] = run(self._client, [call])
         if isinstance(reply, redis.RedisError):
