@@ -27,15 +27,17 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 @dataclass(slots=True)
 class Account:
-    """``hope``: loops that may find something to send, besides those at work. ``begin``: requests
-    that may be begun, where these are counted; None where only permits are. ``rate``: whether the
-    settings limit requests a second.
+    """``told``: requests in flight that the ask on its way tells of; None where none is. ``hope``:
+    loops that may find something to send, besides those at work. ``begin``: requests that may be
+    begun, where these are counted; None where only permits are. ``rate``: whether the settings
+    limit requests a second.
     """
 
     name: str
     rate: bool = False
     permits: int = 0
     busy: int = 0
+    told: int | None = None
     peak: int = 0
     hope: int = 0
     begin: int | None = None
@@ -58,7 +60,9 @@ class Account:
         """Whether another request may be sent."""
         if self.is_urgent or now - self.asked_at > FRESH or now < self.rests_until:
             return False
-        return self.busy < self.permits and self.begin != 0
+        # What an ask does not tell of, its answer may have given to others.
+        most = self.permits if self.told is None else min(self.permits, self.told)
+        return self.busy < most and self.begin != 0
 
     def expects(self, now: float, most: int) -> None:
         """Something may be ready that nobody of this process works on."""
@@ -118,7 +122,7 @@ class Account:
             wanted = max(wanted, min(self.permits, self.peak))
         peak, self.peak = self.peak, self.busy
         self.news, self.change = News(cuts=self.cuts), None
-        self.is_urgent, self.wished = False, wanted
+        self.is_urgent, self.wished, self.told = False, wanted, self.busy
         told = news if news != News(cuts=news.cuts) else None
         return Ask(holder, self.busy, max(peak, self.busy), wanted, unused, told, change)
 
@@ -128,12 +132,12 @@ class Account:
         if old is not None:
             new.n, new.ms, new.rest = new.n + old.n, new.ms + old.ms, max(new.rest, old.rest)
             new.refused += old.refused if old.cuts == new.cuts else 0
-        self.permits = 0
+        self.permits, self.told = 0, None
 
     def got(self, grant: Grant, now: float) -> None:
         """The answer to an ask."""
         is_more = grant.permits > self.permits
-        self.permits, self.limit, self.asked_at = grant.permits, grant.limit, now
+        self.permits, self.limit, self.asked_at, self.told = grant.permits, grant.limit, now, None
         self.begin = grant.begin if grant.begin >= 0 else None
         if grant.cuts != self.cuts:
             self.cuts = grant.cuts
