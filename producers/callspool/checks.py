@@ -20,7 +20,7 @@ from callspool.raw_document import CheckedDocument, all_trusted, checked
 from callspool.raw_document import trusted as _trusted
 from callspool.rules import Rules
 from callspool.schedule import is_past, normalised
-from callspool.text import is_unicode, kind_of, word
+from callspool.text import is_unicode, kind_of, plain_text, word
 from callspool.together import written
 from callspool.tracing import traceparent_of
 
@@ -202,7 +202,7 @@ def _context(value: object, rules: Rules) -> str:
         raise InvalidCallRequest("context", "holds half of a surrogate pair")
     if len(value.encode()) > MAX_CONTEXT_BYTES:
         raise InvalidCallRequest("context", f"must be at most {MAX_CONTEXT_BYTES} bytes long")
-    return value
+    return plain_text(value)
 
 
 def _account(value: object) -> str:
@@ -212,4 +212,4 @@ def _account(value: object) -> str:
         raise InvalidCallRequest(
             "account", "must be a name of 1 to 32 lower-case letters, digits, _ and -"
         )
-    return value
+    return plain_text(value)

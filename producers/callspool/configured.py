@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from callspool.errors import SettingsError
 from callspool.identity import DEFAULT_ACCOUNT, Scope
 from callspool.rules import Rules
+from callspool.text import plain_text
 from callspool.tracing import is_traceparent, traceparent_of
 
 if TYPE_CHECKING:
@@ -99,4 +100,4 @@ class Configured:
 
 def scope_of(space_token: str, campaign: str | None, account: str | None) -> Scope:
     """The scope that a request with these fields has."""
-    return Scope(account or DEFAULT_ACCOUNT, space_token, campaign or "")
+    return Scope(*map(plain_text, (account or DEFAULT_ACCOUNT, space_token, campaign or "")))

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from typing import Self
 
 from callspool.errors import InvalidCallRequest
-from callspool.text import kind_of
+from callspool.text import kind_of, plain_text
 
 _TEXT = re.compile(r"custom:([0-9-]+) ([0-9:]+)")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -62,13 +62,13 @@ def normalised(schedule: object) -> dict[str, str]:
     kind, day, minute = (given.get(key) for key in _KEYS)
     if kind == "custom":
         return {"type": "custom", **_moment(day, minute)}
-    if kind not in ("now", "auto"):
+    if not isinstance(kind, str) or kind not in ("now", "auto"):
         raise InvalidCallRequest("schedule.type", _WORDS)
     if day is not None or minute is not None:
         raise InvalidCallRequest(
             "schedule", f"calling_date and calling_time belong to custom, not to {kind}"
         )
-    return {"type": str(kind)}
+    return {"type": plain_text(kind)}
 
 
 def is_past(schedule: Mapping[str, str], now: float) -> bool:
@@ -104,7 +104,7 @@ def _moment(day: object, minute: object) -> dict[str, str]:
         )
     if not (isinstance(minute, str) and _TIME.fullmatch(minute)):
         raise InvalidCallRequest("schedule.calling_time", "must be a time of day, as HH:MM")
-    return {"calling_date": day, "calling_time": minute}
+    return {"calling_date": plain_text(day), "calling_time": plain_text(minute)}
 
 
 def _exists(day: str) -> bool:

@@ -53,10 +53,16 @@ def are_words(values: Sequence[str]) -> bool:
     return not any(map(fault_of_word, values))
 
 
+def plain_text(value: str) -> str:
+    """The text itself, as a `str`: what a subclass (an enum, say) prints may be something else."""
+    return str.__str__(value)
+
+
 def word(field: str, value: object, most: int = MAX_WORD_BYTES) -> str:
     """The value as a word without spaces around it; raises `InvalidCallRequest`."""
     if not isinstance(value, str):
         raise InvalidCallRequest(field, f"must be a string, not {kind_of(value)}")
+    value = plain_text(value)
     fault = fault_of_word(value, most)
     if fault is None and value != value.strip():
         fault = "must not begin or end with a space"

@@ -3,7 +3,7 @@
 import re
 
 from callspool.errors import InvalidCallRequest
-from callspool.text import kind_of
+from callspool.text import kind_of, plain_text
 
 _FORM = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -23,4 +23,4 @@ def traceparent_of(value: object) -> str | None:
         raise InvalidCallRequest(
             "traceparent", "must look like 00-<32 hex digits>-<16>-<2>, in small letters"
         )
-    return value
+    return plain_text(value)

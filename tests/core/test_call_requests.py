@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from enum import Enum
 from typing import Any
 
 import msgspec
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from callspool.call_request import CallRequest, CheckedEnvelope
 from callspool.checks import Rules, check_envelope, prepare
+from callspool.configured import scope_of
 from callspool.errors import InvalidCallRequest, SettingsError
-from callspool.message import RequestEnvelope
+from callspool.message import RequestEnvelope, encode
 from tests.core.requests import ADA, prepared, refusal
 
 RULES = Rules()
@@ -186,3 +188,42 @@ def attempted_envelope(fields: dict[str, Any]) -> CheckedEnvelope | InvalidCallR
         return check_envelope(envelope(**fields), RULES)
     except InvalidCallRequest as fault:
         return fault
+
+
+class Word(str):
+    """Text of a class of its own, as web frameworks have them."""
+
+    __slots__ = ()
+
+
+class Chosen(str, Enum):  # noqa: UP042 - many of these are in use
+    """Text that prints otherwise than it is."""
+
+    SPACE = "SPACE"
+    PILOT = "agent"
+    CONTEXT = "Follow up"
+    CAMPAIGN = "spring"
+    ACCOUNT = "sales-eu"
+    TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize("kind", [Word, Chosen])
+def test_text_of_a_class_of_its_own_is_as_good_as_any_other(kind: Any) -> None:
+    stated = {
+        "space_token": "SPACE",
+        "pilot": "agent",
+        "context": "Follow up",
+        "campaign": "spring",
+        "account": "sales-eu",
+        "traceparent": Chosen.TRACE.value,
+    }
+    plain = prepared(**stated)
+    other = prepared(**{field: kind(text) for field, text in stated.items()})
+    assert [*encode(other)] == [*encode(plain)]
+    assert (type(other.traceparent), other.traceparent) == (str, plain.traceparent)
+    assert {type(each) for each in other.envelope.scope} == {str}
+
+
+def test_the_scope_that_is_asked_for_is_the_one_that_a_request_has() -> None:
+    asked = scope_of(Chosen.SPACE, Chosen.CAMPAIGN, Chosen.ACCOUNT)
+    assert (asked, {*map(type, asked)}) == (("sales-eu", "SPACE", "spring"), {str})

@@ -1,6 +1,7 @@
 """When to call: what is taken, and everything else, which the API would run at once."""
 
 import datetime
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -39,6 +40,34 @@ def test_a_custom_schedule_can_be_written_in_several_ways(schedule: Any) -> None
         "calling_date": "2028-02-29",
         "calling_time": "09:05",
     }
+
+
+class When(str, Enum):  # noqa: UP042 - many of these are in use
+    """Text that prints otherwise than it is."""
+
+    AUTO = "auto"
+    CUSTOM = "custom"
+    DAY = "2028-02-29"
+    MINUTE = "09:05"
+    WHOLE = "custom:2028-02-29 09:05"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "plain"),
+    [
+        (When.AUTO, "auto"),
+        ({"type": When.AUTO}, "auto"),
+        (Schedule(When.AUTO), "auto"),
+        (When.WHOLE, "custom:2028-02-29 09:05"),
+        (Schedule(When.CUSTOM, When.DAY, When.MINUTE), "custom:2028-02-29 09:05"),
+    ],
+)
+def test_the_members_of_an_enum_are_sent_as_the_text_that_they_are(
+    schedule: Any, plain: str
+) -> None:
+    sent = prepared(schedule=schedule).envelope.schedule
+    assert sent == prepared(schedule=plain).envelope.schedule
+    assert {*map(type, sent.values())} == {str}
 
 
 WRONG_SCHEDULES: list[Any] = [
