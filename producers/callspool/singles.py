@@ -64,7 +64,10 @@ class Singles:
         )
         if not _PLAIN.issuperset(map(type, stated)):
             return None
-        found = self._heads.get(stated) or self._checked(request, stated)
+        try:
+            found = self._heads.get(stated) or self._checked(request, stated)
+        except TypeError:  # a schedule that is made of what no schedule is
+            return None
         if found is None:
             return None
         head, partition = found
@@ -75,8 +78,8 @@ class Singles:
         requests = head + document.raw + TAIL
         if len(requests) > SHARED_BYTES:
             return None
-        trace = request.traceparent and traceparent_of(request.traceparent)
-        return Single(Message(requests, 1, head), (document.document_id,), partition, trace or None)
+        trace = None if request.traceparent is None else traceparent_of(request.traceparent)
+        return Single(Message(requests, 1, head), (document.document_id,), partition, trace)
 
     def _checked(
         self, request: CallRequest, stated: tuple[object, ...]

@@ -66,6 +66,8 @@ def test_the_short_way_leads_to_the_same_message(singles: Singles, given: CallRe
         request(account="Not A Name"),
         request(schedule="later"),
         request(traceparent="none"),
+        request(traceparent=0),
+        request(traceparent=b""),
         request({"name": ""}, space_token="a/b"),
     ],
 )
@@ -87,6 +89,8 @@ def test_the_short_way_refuses_with_the_same_words(singles: Singles, given: Call
         request(schedule="custom:2028-02-29 09:05"),
         request(schedule=Schedule.custom("2028-02-29", "09:05")),
         request(schedule={"type": "now"}),
+        request(schedule=Schedule("custom", ["2028-02-29"], "09:05")),  # type: ignore[arg-type]
+        request(schedule=Schedule({"type": "now"})),  # type: ignore[arg-type]
         request(context="x" * 5000),
         request({**ADA, "about": "x" * SHARED_BYTES}),
         CallRequest("SPACE", "agent", (dict(ADA),)),
