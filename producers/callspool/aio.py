@@ -147,6 +147,7 @@ class AsyncCallQueue(Configured):
         while True:
             try:
                 prepared = await self._prepare(await anext(coming))
+                trace = self._trace_of(prepared.traceparent)
             except StopAsyncIteration:
                 break
             except InvalidCallRequest as fault:
@@ -157,7 +158,6 @@ class AsyncCallQueue(Configured):
                 note_enqueued(error, tally.documents)
                 raise
             tally.requests += 1
-            trace = self._trace_of(prepared.traceparent)
             partition = self._routes.partition_of(prepared.envelope)
             for message in encode(prepared):
                 if portion.add(message, trace, partition):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from callspool.checks import prepare
 from callspool.configured import (
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from callspool.call_request import CallRequest
     from callspool.ledger.readings import DocumentStatus
     from callspool.message import Message
+
+
+_END: Final[Any] = object()
 
 
 class _Process:
@@ -149,9 +152,11 @@ class CallQueue(Configured):
         coming = iter(requests)
         while True:
             try:
-                prepared = prepare(next(coming), self._rules)
-            except StopIteration:
-                break
+                request = next(coming, _END)
+                if request is _END:
+                    break
+                prepared = prepare(request, self._rules)
+                trace = self._trace_of(prepared.traceparent)
             except InvalidCallRequest as fault:
                 store()
                 raise InvalidRequestInMany(fault, tally.requests, tally.documents) from None
@@ -160,7 +165,6 @@ class CallQueue(Configured):
                 note_enqueued(error, tally.documents)
                 raise
             tally.requests += 1
-            trace = self._trace_of(prepared.traceparent)
             partition = self._routes.partition_of(prepared.envelope)
             for message in encode(prepared):
                 if portion.add(message, trace, partition):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -326,6 +326,42 @@ def test_enqueue_many_keeps_what_came_before_its_source_failed(
         queue.enqueue_many([one_contact("d"), None])
     assert wrong.value.enqueued == 1
     assert queued_ids(client) == ["a", "b", "c", "d"]
+
+
+class Unready(Mapping[str, object]):
+    """A contact that fails while it is read, in the way in which an iterator ends."""
+
+    def __getitem__(self, name: str) -> object:
+        return next(iter(()))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["name", "contact_number"])
+
+    def __len__(self) -> int:
+        return 2
+
+
+def test_enqueue_many_is_not_over_where_a_contact_ends_as_an_iterator_does(
+    queue: CallQueue, client: redis.Redis
+) -> None:
+    unready = CallRequest("8KZ", "p", [Unready()], context="Hi")
+    with pytest.raises(StopIteration) as caught:
+        queue.enqueue_many([one_contact("a"), unready, one_contact("b")])
+    assert caught.value.enqueued == 1
+    assert queued_ids(client) == ["a"]
+
+
+def test_enqueue_many_keeps_what_came_before_a_trace_that_cannot_be_told(
+    redis_url: str, client: redis.Redis
+) -> None:
+    told = iter([None])
+    with (
+        CallQueue(redis_url, current_trace=lambda: next(told)) as queue,
+        pytest.raises(StopIteration) as caught,
+    ):
+        queue.enqueue_many([one_contact("a"), one_contact("b")])
+    assert caught.value.enqueued == 1
+    assert queued_ids(client) == ["a"]
 
 
 def test_enqueue_many_that_fills_the_queue_says_what_redis_has(
