@@ -213,7 +213,9 @@ class AsyncGroupCommit:
         ticket = AsyncTicket(message, deadline, loop.create_future())
         self._waiting.append(ticket)
         if self._leading is None:
-            self._leading = loop.create_task(self._lead())
+            leading = loop.create_task(self._lead())
+            if not leading.done():  # as it may be where tasks begin at once
+                self._leading = leading
         self._unsettled.add(ticket)
         if self._timer is None or deadline < self._timer.when():
             self._limit(deadline, loop)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import pytest
 
@@ -323,6 +324,30 @@ def test_tasks_that_start_together_share_their_first_round_trip() -> None:
         deadline = asyncio.get_running_loop().time() + 5
         await asyncio.gather(*(group.submit(outgoing(name), deadline) for name in "abc"))
         assert store.trips == [["a", "b", "c"]]
+
+    asyncio.run(scenario())
+
+
+def test_a_loop_whose_tasks_begin_at_once_is_led_again_after_an_answer_without_a_wait() -> None:
+    def begun(
+        loop: asyncio.AbstractEventLoop, steps: Coroutine[Any, Any, Any], **_: object
+    ) -> asyncio.Future[None]:
+        """What `asyncio.eager_task_factory` makes of steps that wait for nothing."""
+        assert [*steps.__await__()] == []
+        done = loop.create_future()
+        done.set_result(None)
+        return done
+
+    async def store(messages: Sequence[Outgoing], deadline: float) -> list[Outcome]:
+        return [Refused("full") for _ in messages]
+
+    async def scenario() -> None:
+        group = AsyncGroupCommit(store)
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(begun)  # type: ignore[arg-type]
+        for name in "ab":
+            assert await group.submit(outgoing(name), loop.time() + 0.2) == Refused("full")
+        loop.set_task_factory(None)
 
     asyncio.run(scenario())
 
