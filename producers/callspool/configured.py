@@ -94,8 +94,9 @@ class Configured:
         own = own or (None if given is None else traceparent_of(given))
         if own is not None or self._current_trace is None:
             return own
-        current = self._current_trace()
-        return current if current and is_traceparent(current) else None
+        current: Any = self._current_trace()
+        is_one = isinstance(current, str) and is_traceparent(current)
+        return plain_text(current) if is_one else None
 
 
 def scope_of(space_token: str, campaign: str | None, account: str | None) -> Scope:

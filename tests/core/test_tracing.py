@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis
 
@@ -33,9 +35,9 @@ def test_a_request_carries_its_own_trace_or_the_callers_or_the_current_one(
     assert traces(client) == [TRACE, TRACE, OTHER, TRACE, OTHER]
 
 
-@pytest.mark.parametrize("current", [None, "", "Ada Lovelace"])
+@pytest.mark.parametrize("current", [None, "", "Ada Lovelace", TRACE.encode(), 7])
 def test_a_current_trace_that_is_none_is_left_out(
-    current: str | None, redis_url: str, client: redis.Redis
+    current: Any, redis_url: str, client: redis.Redis
 ) -> None:
     with CallQueue(redis_url, current_trace=lambda: current) as queue:
         queue.enqueue(request(1))
