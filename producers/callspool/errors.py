@@ -108,4 +108,11 @@ class SettingsError(CallspoolError):
 
 
 class LedgerMismatch(CallspoolError):  # noqa: N818 - says what is the matter
-    """The ledger in Redis was written under other rules than this worker's."""
+    """The ledger in Redis was written under other rules than this worker's.
+
+    Attribute ``enqueued``: documents of this call that Redis certainly has.
+    """
+
+    def __init__(self, message: str, *, enqueued: int = 0) -> None:
+        self.enqueued = enqueued
+        super().__init__(message)

@@ -132,7 +132,7 @@ def portions(
 def error_of(outcome: Refused | Failed | Mismatched, enqueued: int) -> CallspoolError:
     """The error that a caller deserves whose message was not stored."""
     if isinstance(outcome, Mismatched):
-        return LedgerMismatch(outcome.reason)
+        return LedgerMismatch(outcome.reason, enqueued=enqueued)
     if isinstance(outcome, Refused):
         return QueueFull(outcome.reason, enqueued=enqueued)
     return QueueUnavailable(outcome.reason, enqueued=enqueued)

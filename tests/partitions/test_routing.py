@@ -80,8 +80,9 @@ def test_a_producer_with_another_number_is_refused_in_one_line(
     with CallQueue(redis_url, partitions=partitions) as queue:
         with pytest.raises(LedgerMismatch, match=words):
             queue.enqueue(contact("a"))
-        with pytest.raises(LedgerMismatch, match=words):
+        with pytest.raises(LedgerMismatch, match=words) as caught:
             queue.enqueue_many([contact("a")])
+        assert caught.value.enqueued == 0
         with pytest.raises(LedgerMismatch, match=words):
             queue.status("a", space_token="SPACE")
     with pytest.raises(LedgerMismatch, match=words):
@@ -89,6 +90,21 @@ def test_a_producer_with_another_number_is_refused_in_one_line(
     with pytest.raises(LedgerMismatch, match=words):
         asyncio.run(_status(redis_url, partitions))
     assert not any(client.xlen(keys.stream(keys.REQUESTS, at)) for at in range(8))
+
+
+def test_a_ledger_that_is_begun_anew_amid_enqueue_many_leaves_known_what_redis_has(
+    client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("callspool.receipts.PORTION_SECONDS", 0.0)
+
+    def requests():
+        yield contact("a")
+        client.hset(keys.counts(), "partitions", 4)
+        yield contact("b")
+
+    with CallQueue(redis_url) as queue, pytest.raises(LedgerMismatch) as caught:
+        queue.enqueue_many(requests())
+    assert caught.value.enqueued == client.xlen(keys.stream(keys.REQUESTS)) == 1
 
 
 def test_an_event_loop_reaches_every_partition(client: redis.Redis, redis_url: str):
