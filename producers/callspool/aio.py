@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from callspool.call_request import CallRequest, PreparedRequest
     from callspool.ledger.readings import DocumentStatus
     from callspool.message import Message
+    from callspool.rules import Rules
     from callspool.spooling.options import Server
 
 DOCUMENTS_ON_THE_LOOP = 200
@@ -239,7 +240,7 @@ class AsyncCallQueue(Configured):
 
     async def _prepare(self, request: CallRequest) -> PreparedRequest:
         if _is_large(request):
-            return await asyncio.to_thread(prepare, request, self._rules)
+            return await asyncio.to_thread(_prepare, request, self._rules)
         return prepare(request, self._rules)
 
     def _here(self, loop: asyncio.AbstractEventLoop) -> _Loop:
@@ -255,6 +256,14 @@ class AsyncCallQueue(Configured):
 def _is_large(request: CallRequest) -> bool:
     documents: object = request.documents
     return isinstance(documents, Sequence) and len(documents) > DOCUMENTS_ON_THE_LOOP
+
+
+def _prepare(request: CallRequest, rules: Rules) -> PreparedRequest:
+    """As `prepare`, for a thread; who awaits it would never hear of a StopIteration."""
+    try:
+        return prepare(request, rules)
+    except StopIteration as end:
+        raise RuntimeError("a document raised StopIteration") from end
 
 
 async def _each(

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from callspool import (
     QueueUnavailable,
     SettingsError,
 )
+from callspool.aio import DOCUMENTS_ON_THE_LOOP
 from callspool.message import MAX_DOCUMENTS
 from callspool.receipts import InvalidRequestInMany
 from tests.support.call_requests import COUNTS, STREAM, contacts, one_contact, queued_ids, spooled
@@ -146,6 +147,32 @@ def test_a_large_request_is_split_and_does_not_hold_up_the_loop(
     assert spooled(client) == 20_000
     assert turns
     assert all(turns), "the event loop stood still while the documents were checked"
+
+
+class Unready(Mapping[str, object]):
+    """A contact that fails while it is read, in the way in which an iterator ends."""
+
+    def __getitem__(self, name: str) -> object:
+        return next(iter(()))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["name", "contact_number"])
+
+    def __len__(self) -> int:
+        return 2
+
+
+@pytest.mark.parametrize("count", [1, 2, DOCUMENTS_ON_THE_LOOP + 1])
+def test_a_contact_that_ends_as_an_iterator_does_is_an_error_and_holds_nobody_up(
+    count: int,
+) -> None:
+    async def scenario() -> None:
+        async with AsyncCallQueue("redis://localhost:1") as queue:
+            request = CallRequest("8KZ", "p", [Unready()] * count, context="Hi")
+            await asyncio.wait_for(queue.enqueue(request), 0.5)
+
+    with pytest.raises(RuntimeError, match="raised StopIteration"):
+        asyncio.run(scenario())
 
 
 def test_enqueue_many_takes_plain_and_async_iterables(redis_url: str, client: redis.Redis) -> None:
