@@ -35,6 +35,12 @@ NO_TURN: Final = Failed(
 )
 
 
+NO_ANSWER: Final = Failed(
+    "Redis did not answer in time; see that it runs and is not overloaded, then try again",
+    again=True,
+)
+
+
 class Ticket:
     """A thread's message, and what became of it so far; ``next`` is whom it has to wake."""
 
@@ -185,6 +191,11 @@ class AsyncTicket:
         elif not self.future.done():
             self.future.set_result(outcome)
 
+    def set_off(self) -> None:
+        """Says that it is on its way: nobody else is in front of it any more."""
+        if self.failure is NO_TURN:
+            self.failure = NO_ANSWER
+
     def give_up(self) -> None:
         """Ends the wait with what is known."""
         if not self.future.done():
@@ -246,6 +257,8 @@ class AsyncGroupCommit:
         waits = pauses()
         try:
             while group := self._take():
+                for ticket in group:
+                    ticket.set_off()
                 deadline = max(each.deadline for each in group)
                 outcomes = await self._store([each.message for each in group], deadline)
                 for ticket, outcome in zip(group, outcomes, strict=True):

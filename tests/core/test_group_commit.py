@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from callspool.group_commit import NO_TURN, AsyncGroupCommit, GroupCommit, Ticket
+from callspool.group_commit import NO_ANSWER, NO_TURN, AsyncGroupCommit, GroupCommit, Ticket
 from callspool.message import Message
 from callspool.spooling.outcomes import Failed, Outcome, Outgoing, Refused, Stored
 
@@ -370,6 +370,15 @@ def test_a_task_waits_no_longer_than_its_own_deadline_or_than_it_likes() -> None
     asyncio.run(scenario())
 
 
+def test_a_task_that_is_alone_is_not_told_of_others_when_its_time_is_over() -> None:
+    async def scenario() -> None:
+        group = AsyncGroupCommit(AsyncStore())
+        loop = asyncio.get_running_loop()
+        assert await group.submit(outgoing("a"), loop.time() + 0.02) == NO_ANSWER
+
+    asyncio.run(scenario())
+
+
 def test_a_task_hears_the_last_failure_when_its_time_is_over() -> None:
     async def scenario() -> None:
         store = AsyncStore(lambda name: LATER if name == "a" else Stored(b"1-0"))
@@ -394,6 +403,6 @@ def test_nobody_waits_for_a_round_trip_that_was_cancelled() -> None:
         await asyncio.sleep(0.01)
         assert group._leading is not None
         group._leading.cancel()
-        assert await asyncio.gather(*callers) == [NO_TURN] * 3
+        assert await asyncio.gather(*callers) == [NO_ANSWER, NO_ANSWER, NO_TURN]
 
     asyncio.run(scenario())
