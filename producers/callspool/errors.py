@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 _LIKE_A_NUMBER = re.compile(r"\+?[\d\s().-]{7,}")
+_NUMBER_WITHIN = re.compile(r"\+[\d\s().-]{4,}(\d{3})")
 
 
 class CallspoolError(Exception):
@@ -61,6 +62,7 @@ def shown_name(name: str) -> str:
     """An id or a field's name for an error's text: one line, and never a whole phone number."""
     if _LIKE_A_NUMBER.fullmatch(name):
         return f"…{name[-3:]}"
+    name = _NUMBER_WITHIN.sub(r"…\1", name)
     printable = "".join(letter if letter.isprintable() else "?" for letter in name[:65])
     return printable if len(printable) < 65 else f"{printable[:64]}…"
 

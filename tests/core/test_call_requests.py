@@ -111,6 +111,21 @@ def test_an_error_shows_no_phone_number_that_serves_as_an_id() -> None:
     assert str(fault).startswith("document 0 (…123): email")
 
 
+@pytest.mark.parametrize(
+    ("document_id", "shown"),
+    [
+        ("tel:+14155550123", "tel:…123"),
+        ("+1 (415) 555-0123;ext=7", "…123;ext=7"),
+        ("x" * 50 + "+14155550123", "x" * 50 + "…123"),
+        ("crm-14155550123", "crm-14155550123"),
+        ("a+b+12", "a+b+12"),
+    ],
+)
+def test_a_number_within_an_id_is_never_told_whole(document_id: str, shown: str) -> None:
+    fault = refusal({**ADA, "name": "", "document_id": document_id})
+    assert str(fault) == f"document 0 ({shown}): name: must not be blank"
+
+
 def test_an_error_can_be_pickled() -> None:
     fault = refusal({**ADA, "email": 5})
     again = pickle.loads(pickle.dumps(fault))
