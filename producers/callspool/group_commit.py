@@ -34,7 +34,6 @@ NO_TURN: Final = Failed(
     again=True,
 )
 
-
 NO_ANSWER: Final = Failed(
     "Redis did not answer in time; see that it runs and is not overloaded, then try again",
     again=True,
