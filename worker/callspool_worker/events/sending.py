@@ -13,7 +13,8 @@ class Accepted(Event, frozen=True, kw_only=True):
     ``message_ids``: of several that were accepted together, ``message_id`` being the first; one
     that came with a trace, or holds something to warn of, is told by itself.
     ``documents`` are new and wait; ``dead`` ones can never be sent. ``batches``: where they went,
-    the first ones of many. ``trace``: the W3C traceparent that came along.
+    the first ones of many, and with them what the same messages held for other accounts.
+    ``trace``: the W3C traceparent that came along.
     """
 
     kind: ClassVar[str] = "accepted"
