@@ -8,6 +8,9 @@ from callspool.errors import InvalidCallRequest
 MAX_WORD_BYTES = 512
 """Longest ``document_id``, space token, pilot or campaign, in bytes of UTF-8."""
 
+CUT = "…"
+"""Ends a space token of which only the beginning is shown."""
+
 
 def has_control_character(text: str) -> bool:
     """Whether the text holds a control character (a line break among them)."""
@@ -93,4 +96,9 @@ def kind_of(value: object) -> str:
 
 def shortened(token: str) -> str:
     """Enough of a space token to recognise it."""
-    return token if len(token) <= 6 else f"{token[:4]}…"
+    return token if len(token) <= 6 else f"{token[:4]}{CUT}"
+
+
+def is_cut(token: str) -> bool:
+    """Whether it is but the shown beginning of a space token."""
+    return token.endswith(CUT)

@@ -192,3 +192,15 @@ def test_a_list_comes_back_with_the_mark_by_which_its_spreadsheet_knows_utf8(
     assert "Zoë".encode() in written
     call("results", path, *SPACE, "--redis", redis_url, "-o", "out.csv.gz", "--no-bom")
     assert gzip.decompress((tmp_path / "out.csv.gz").read_bytes()).startswith(b"id,name")
+
+
+def test_the_shown_beginning_of_a_space_token_finds_its_answers(
+    spool: LedgerUnderTest, contacts: Path, call: Call, redis_url: str, tmp_path: Path
+) -> None:
+    output = ("-o", tmp_path / "out.csv", "--redis", redis_url)
+    shown = call("results", contacts, "--space-token", f"{SPACE[1][:4]}…", *output)
+    whole = call("results", contacts, *SPACE, *output)
+    assert "1 created" in whole.out
+    assert (shown.code, shown.out) == (whole.code, whole.out)
+    nobody = call("results", contacts, "--space-token", "NOBO…", *output)
+    assert (nobody.code, nobody.err.count("\n")) == (2, 1)

@@ -22,15 +22,14 @@ def open_intake(options: SendOptions, rules: Rules) -> Iterator[Intake]:
     """
     new_intake(options, rules).inspect()
     with ExitStack() as stack:
-        kept: list[RejectsFile | None] = []
-        taken = options.files
-        for flag, path in (("--rejects", options.rejects), ("--duplicates", options.duplicates)):
-            if path is None:
-                kept.append(None)
-                continue
-            kept.append(stack.enter_context(RejectsFile(path, taken, flag)))
-            taken = (*taken, path)
-        yield new_intake(options, rules, *kept)
+        rejects = duplicates = None
+        if options.rejects is not None:
+            rejects = stack.enter_context(RejectsFile(options.rejects, options.files))
+        if options.duplicates is not None:
+            duplicates = stack.enter_context(
+                RejectsFile(options.duplicates, options.files, "--duplicates", rejects)
+            )
+        yield new_intake(options, rules, rejects, duplicates)
 
 
 def new_intake(

@@ -20,7 +20,6 @@ from callspool.cli.options import (
     redis_option,
     region_option,
     shared_numbers_option,
-    space_token_option,
     state_dir_option,
 )
 from callspool.cli.progress import Progress
@@ -56,7 +55,11 @@ Examples:
     metavar="OUT.csv",
     help="Where to write (CSV, UTF-8; .csv.gz is packed); - is stdout. Replaced when it is whole.",
 )
-@space_token_option
+@click.option(
+    "--space-token",
+    metavar="TOKEN",
+    help="Space; its shown beginning (8KZ1…) will do. [CALLSPOOL_SPACE_TOKEN]",
+)
 @click.option("--campaign", metavar="NAME", help="The campaign it was sent in.  [default: none]")
 @click.option(
     "--account",

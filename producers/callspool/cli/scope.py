@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 
+from callspool.cli.selecting import completed
 from callspool.cli.wording import plain, shortened
 from callspool.identity import DEFAULT_ACCOUNT, Scope
 from callspool.ledger.readings import Readings
+from callspool.ledger.selector import Selector
 
 SANDBOX = "sandbox"
 _SHOWN = 5
@@ -19,10 +21,12 @@ def scope_of(
 ) -> Scope:
     """The scope that flags name; where they name no space, the only one that fits them.
 
-    Raises `click.UsageError` that lists what there is, where none fits or several do.
+    Of a space its shown beginning will do. Raises `click.UsageError` that lists what there is,
+    where none fits or several do.
     """
     if space_token:
-        return Scope(account or DEFAULT_ACCOUNT, space_token, campaign or "")
+        whole = completed(Selector(space_token=space_token), readings).space_token
+        return Scope(account or DEFAULT_ACCOUNT, whole or "", campaign or "")
     known = readings.scopes()
     wanted = (account, None, campaign)
     fitting = [

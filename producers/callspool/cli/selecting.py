@@ -11,12 +11,11 @@ import click
 from callspool.identity import is_account_name
 from callspool.ledger.readings import Readings
 from callspool.ledger.selector import Selector
-from callspool.text import has_control_character
+from callspool.text import CUT, has_control_character, is_cut
 
 Command = Callable[..., Any]
 
 _LANE = re.compile(r"[0-9a-f]{20}")
-_CUT = "…"
 _FLAGS = (
     click.option("--lane", metavar="ID", help="One lane (callspool lanes)."),
     click.option(
@@ -62,9 +61,9 @@ def completed(selector: Selector, readings: Readings) -> Selector:
     Raises `click.UsageError` where none or several begin so.
     """
     token = selector.space_token
-    if token is None or not token.endswith(_CUT):
+    if token is None or not is_cut(token):
         return selector
-    start = token.removesuffix(_CUT)
+    start = token.removesuffix(CUT)
     known = {scope.space_token for scope in readings.scopes()}
     known |= {gate.selector.space_token or "" for gate in readings.gates()}
     found = sorted(each for each in known if start and each.startswith(start))

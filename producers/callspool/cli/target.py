@@ -8,6 +8,7 @@ import click
 from callspool.call_request import CallRequest, CheckedEnvelope
 from callspool.checks import Rules, prepare
 from callspool.cli.options import SendOptions
+from callspool.cli.wording import is_cut, shortened
 from callspool.document import Document
 from callspool.errors import InvalidCallRequest
 from callspool.settings import Settings
@@ -33,6 +34,7 @@ def target_of(
     `click.UsageError` that names flag and setting.
     """
     stand_in = defaults or {}
+    _refuse_empty_flags(options)
     wanted = {
         field: getattr(options, field) or getattr(settings, field) or stand_in.get(field)
         for field in ("space_token", "pilot", "context")
@@ -42,9 +44,15 @@ def target_of(
             word = field.replace("_", " ")
             flag = f"--{field.replace('_', '-')}"
             raise click.UsageError(f"no {word}: give {flag} or set CALLSPOOL_{field.upper()}")
+    space_token = wanted["space_token"] or ""
+    if is_cut(space_token):
+        raise click.UsageError(
+            f"--space-token: {shortened(space_token)} is but the shown beginning of a token: give"
+            " the whole token"
+        )
     rules = Rules(options.region or settings.region, settings.send_e164, settings.context)
     request = CallRequest(
-        space_token=wanted["space_token"] or "",
+        space_token=space_token,
         pilot=wanted["pilot"] or "",
         documents=[_ANYBODY],
         context=wanted["context"],
@@ -58,3 +66,12 @@ def target_of(
     except InvalidCallRequest as fault:
         flag = _FLAGS.get(fault.field, f"--{fault.field.partition('.')[0].replace('_', '-')}")
         raise click.UsageError(f"{flag}: {fault.reason}") from None
+
+
+def _refuse_empty_flags(options: SendOptions) -> None:
+    """A script's variable that is not set must not mean the space, or account, of the settings."""
+    for field in ("space_token", "pilot", "context", "account"):
+        value = getattr(options, field)
+        if value is not None and not value.strip():
+            flag = f"--{field.replace('_', '-')}"
+            raise click.UsageError(f"{flag}: is empty: give a value, or leave the flag out")

@@ -9,6 +9,7 @@ import msgspec
 from callspool import text as texts
 
 shortened = texts.shortened
+is_cut = texts.is_cut
 
 _DIGIT = re.compile(r"\d")
 _NUMBERS = ("contact_number", "alternate_number")

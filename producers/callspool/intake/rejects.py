@@ -27,15 +27,25 @@ class RejectsFile:
     """Writes rows as CSV, for ``flag``: those that were refused, or the duplicates.
 
     Readable by its owner alone, since the rows are people's data. Replaces the file of an earlier
-    run. Raises `IntakeError` if it cannot be written, or is one of the files to be read.
+    run. Raises `IntakeError` if it cannot be written, is one of the files to be read, or is that of
+    ``beside``.
     """
 
-    def __init__(self, path: str, inputs: Sequence[str] = (), flag: str = "--rejects") -> None:
+    def __init__(
+        self,
+        path: str,
+        inputs: Sequence[str] = (),
+        flag: str = "--rejects",
+        beside: Self | None = None,
+    ) -> None:
         self.path = path
         self._flag = flag
-        for name in inputs:
+        others = dict.fromkeys(inputs, "the contacts")
+        if beside is not None:
+            others[beside.path] = f"what {beside._flag} keeps"
+        for name, what in others.items():
             if _same_file(path, name):
-                raise IntakeError(f"{flag} {path} would overwrite the contacts: use another name")
+                raise IntakeError(f"{flag} {path} would overwrite {what}: use another name")
         try:
             self._stream = open(  # noqa: SIM115 - closed by `close`
                 path, "w", encoding="utf-8", errors="replace", newline="", opener=_for_the_owner
