@@ -15,6 +15,7 @@ from callspool.cli.options import json_option, redis_option, state_dir_option
 from callspool.cli.wording import counted, json_line, led_to
 from callspool.errors import CallspoolError, QueueUnavailable, SettingsError
 from callspool.ledger.everywhere import readings_of
+from callspool.ledger.selector import Selector
 from callspool.settings import load_settings
 from callspool.settings.urls import redis_url_without_password
 from callspool_worker import api, app
@@ -123,6 +124,7 @@ def _of_redis(clients: Sequence[redis.Redis], settings: Settings, where: str) ->
         living_workers(client),
         readings.lonely(),
         {scope.account for scope in readings.scopes()},
+        readings.dead(Selector(), 1)[1],
         where,
     )
     yield from examine_ledger(standing, (*RULES, settings.partitions), settings.accounts)

@@ -23,7 +23,8 @@ class Standing(NamedTuple):
 
     ``rules``: its format, identity rules and partitions, None if there is no ledger yet.
     ``workers`` that have shown a sign of life lately. ``known``: accounts that documents were ever
-    accepted for. ``where``: the flags that lead other commands to it.
+    accepted for. ``dead``: documents that wait for somebody to decide, those that were given up
+    or accepted anew left out. ``where``: the flags that lead other commands to it.
     """
 
     rules: list[int] | None
@@ -31,6 +32,7 @@ class Standing(NamedTuple):
     workers: int
     lonely: Lonely
     known: Collection[str]
+    dead: int
     where: str = ""
 
 
@@ -85,11 +87,10 @@ def _stuck(found: Standing) -> Iterator[Finding]:
     if len(summary.gates) > GATES_SHOWN:
         said = f"{len(summary.gates) - GATES_SHOWN} more are parked or paused"
         yield warning("gates", said, f"callspool lanes{where}")
-    dead, doubt = summary.documents.get("dead", 0), summary.documents.get("in_doubt", 0)
-    if dead:
+    if found.dead:
         remedy = f"callspool dead list{where}"
-        yield warning("dead", f"{counted(dead, 'document')} cannot be sent", remedy)
-    if doubt:
+        yield warning("dead", f"{counted(found.dead, 'document')} cannot be sent", remedy)
+    if doubt := summary.documents.get("in_doubt", 0):
         remedy = f"callspool doubts list{where} tells which need a decision"
         yield warning("in doubt", f"{counted(doubt, 'document')} in doubt", remedy)
     if summary.unreadable:
