@@ -10,6 +10,9 @@ from scripts import make_settings_page
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")
+FOLDERS = "tests|benchmarks|docs|grafana|deploy|scripts|worker|producers|sandbox|chaos|examples"
+PLACE = re.compile(rf"`((?:{FOLDERS})/[\w./*-]*)`")
+TEST = re.compile(r"`(test_\w+)`")
 
 
 def test_the_page_of_settings_says_what_the_table_says():
@@ -22,3 +25,12 @@ def test_the_page_of_settings_says_what_the_table_says():
 def test_every_link_between_pages_leads_somewhere(page: Path):
     links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_place_and_every_test_that_pages_name_is_there():
+    texts = [page.read_text(encoding="utf-8") for page in PAGES]
+    places = {place for text in texts for place in PLACE.findall(text)}
+    assert sorted(place for place in places if not any(ROOT.glob(place))) == []
+    code = "".join(each.read_text(encoding="utf-8") for each in ROOT.glob("tests/**/test_*.py"))
+    tests = {name for text in texts for name in TEST.findall(text)}
+    assert sorted(name for name in tests if f"def {name}(" not in code) == []
