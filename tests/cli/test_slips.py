@@ -55,3 +55,13 @@ def test_rejects_and_duplicates_never_share_a_file(
     assert result.code == 2
     assert "--duplicates" in result.err
     assert "would overwrite what --rejects keeps" in result.err
+
+
+def test_invisible_signs_around_a_number_are_not_blamed_on_a_spreadsheet_alone(
+    call: Call, tmp_path: Path
+) -> None:
+    path = tmp_path / "book.csv"
+    path.write_text("ID,Name,Phone\ncrm-1,Ada,\u202a+14155550100\u202c\n", encoding="utf-8")
+    shown = call("send", path, *TARGET, "--dry-run", "--redis", "redis://127.0.0.1:1/0").out
+    assert "1 number put right" in shown
+    assert "address book (invisible signs)" in shown

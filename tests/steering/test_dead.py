@@ -158,3 +158,13 @@ def test_unreadable_messages_are_handed_over_again_as_they_were_or_given_up(
     assert client.xlen(dead) == 0
     assert client.hget(f"{P}:counts", "spooled") == b"50"
     assert [entry.messages for entry in steer.readings.journal(9)] == [1, 25]
+
+
+def test_an_unreadable_message_is_listed_by_the_id_that_its_sender_and_the_log_know(
+    steer: Steering, client: redis.Redis
+) -> None:
+    dead = keys.dead_stream(keys.REQUESTS)
+    client.xadd(dead, {"v": "9", "dead_id": "17-1", "dead_reason": "unknown", "dead_at": "5"})
+    client.xadd(dead, {"v": "9"}, id="9999999999999-0")
+    listed = [each.message for each in steer.readings.unreadable(9)]
+    assert listed == ["9999999999999-0", "17-1"]

@@ -47,7 +47,8 @@ def _healed_lines(intake: Intake) -> list[str]:
     healed = intake.counts.healed
     if not healed:
         return []
-    return [f"  {counted(healed, 'number')} put right that a spreadsheet had changed (…210.0)"]
+    who = "a spreadsheet (…210.0) or an address book (invisible signs)"
+    return [f"  {counted(healed, 'number')} put right that {who} had changed"]
 
 
 def _likeness_lines(intake: Intake) -> list[str]:

@@ -57,7 +57,8 @@ def _unreadable(entry_id: str, fields: dict[bytes, bytes]) -> Unreadable:
     milliseconds = int(entry_id.partition("-")[0])
     return Unreadable(
         at=datetime.fromtimestamp(milliseconds / 1000, UTC),
-        message=entry_id,
+        message=fields.get(b"dead_id", entry_id.encode()).decode(errors="replace"),
+        kept_as=entry_id,
         reason=fields.get(b"dead_reason", b"").decode(errors="replace"),
         bytes=sum(len(value) for value in fields.values()),
     )

@@ -188,9 +188,14 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """A message that no worker could read. ``message`` is its id among those that are kept."""
+    """A message that no worker could read.
+
+    ``message`` is the id that its sender was told, ``kept_as`` the one that it has in the stream
+    of those that are kept.
+    """
 
     at: datetime
     message: str
+    kept_as: str
     reason: str
     bytes: int

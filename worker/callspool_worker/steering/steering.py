@@ -152,7 +152,7 @@ class Steering(Steps):
         after, number, done = "0", 0, 0
         while newest and after:
             step = verb(
-                self._ledger.partition, self._by, after, newest[0].message, number, MESSAGES
+                self._ledger.partition, self._by, after, newest[0].kept_as, number, MESSAGES
             )
             last, changed, entry = self._run(step)
             after, number = text_of(last), number_of(entry)
