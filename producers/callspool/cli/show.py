@@ -12,6 +12,7 @@ from callspool.cli.colours import painted
 from callspool.cli.connection import ledger_readings
 from callspool.cli.exits import Exit
 from callspool.cli.journal import journal_lines, journal_object
+from callspool.cli.namesakes import alone
 from callspool.cli.options import json_option, redis_option, region_option, state_dir_option
 from callspool.cli.selecting import completed
 from callspool.cli.times import local, span
@@ -75,8 +76,8 @@ def show(
     """
     document_id = _wanted(document_id, number, region)
     with ledger_readings(redis_url, state_dir) as readings:
-        only = completed(Selector(None, space_token, campaign, account), readings)
-        stories = readings.stories(document_id, account, only.space_token, campaign)
+        only = completed(Selector(account, space_token, campaign), readings)
+        stories = alone(readings.stories(document_id, account, only.space_token, campaign), only)
     if as_json:
         found = {"document_id": document_id, "stories": [_as_object(story) for story in stories]}
         click.echo(json_line(found))
