@@ -65,3 +65,14 @@ def test_invisible_signs_around_a_number_are_not_blamed_on_a_spreadsheet_alone(
     shown = call("send", path, *TARGET, "--dry-run", "--redis", "redis://127.0.0.1:1/0").out
     assert "1 number put right" in shown
     assert "address book (invisible signs)" in shown
+
+
+def test_a_run_says_that_its_ledger_is_not_the_one_of_the_settings(
+    call: Call, one: Path, redis_url: str, tmp_path: Path
+) -> None:
+    dry = ("run", one, *TARGET, "--dry-run", "--state-dir", tmp_path / "ledger")
+    assert "CALLSPOOL_REDIS_URL is not used" in call(*dry, CALLSPOOL_REDIS_URL=redis_url).err
+    assert call(*dry).err == ""
+    told = call("run", one, *TARGET, "--dry-run", "--redis", redis_url, CALLSPOOL_REDIS_URL="x")
+    assert "is not used" not in told.err
+    assert "[CALLSPOOL_REDIS_URL]" not in call("run", "--help").out

@@ -42,11 +42,13 @@ class SendOptions:
     redis_url: str | None = None
 
 
-redis_option = click.option(
-    "--redis",
-    "redis_url",
-    metavar="URL",
-    help="Where Redis is (redis://, rediss:// or unix://). [CALLSPOOL_REDIS_URL]",
+def redis_option_that(words: str) -> Callable[[Command], Command]:
+    """``--redis``, and what it is for."""
+    return click.option("--redis", "redis_url", metavar="URL", help=words)
+
+
+redis_option = redis_option_that(
+    "Where Redis is (redis://, rediss:// or unix://). [CALLSPOOL_REDIS_URL]"
 )
 
 
@@ -148,23 +150,27 @@ _SENDING = (
     click.option("--yes", is_flag=True, help="Do not ask before sending."),
     json_option,
     click.option("--strict", is_flag=True, help="Exit with 1 if a row was invalid."),
-    redis_option,
 )
 _NAMES = frozenset(field.name for field in fields(SendOptions))
 
 
-def sending_options(command: Command) -> Command:
+def sending_options(
+    redis: Callable[[Command], Command] = redis_option,
+) -> Callable[[Command], Command]:
     """Adds FILE… and the options of `SendOptions`, and hands them over as ``options``.
 
-    Options of the command's own come as they do without this.
+    Options of the command's own come as they do without this. ``redis``: its ``--redis``.
     """
 
-    @wraps(command)
-    def gathered(*args: object, **given: Any) -> object:
-        shared = {name: given.pop(name) for name in _NAMES & given.keys()}
-        return command(*args, options=SendOptions(**shared), **given)
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def gathered(*args: object, **given: Any) -> object:
+            shared = {name: given.pop(name) for name in _NAMES & given.keys()}
+            return command(*args, options=SendOptions(**shared), **given)
 
-    decorated: Command = gathered
-    for option in reversed(_SENDING):
-        decorated = option(decorated)
-    return files_argument(decorated)
+        decorated: Command = gathered
+        for option in reversed((*_SENDING, redis)):
+            decorated = option(decorated)
+        return files_argument(decorated)
+
+    return decorate

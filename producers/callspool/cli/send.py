@@ -33,7 +33,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@sending_options
+@sending_options()
 def send(options: SendOptions) -> int:
     """Put the contacts of files (CSV or JSON, also .gz; - for stdin) into the queue.
 

@@ -16,7 +16,7 @@ from callspool.cli.asking import agreed
 from callspool.cli.colours import painted
 from callspool.cli.connection import client_that_answers, ledger_for_a_look, readings_for
 from callspool.cli.exits import Exit
-from callspool.cli.options import SendOptions, sending_options
+from callspool.cli.options import SendOptions, redis_option_that, sending_options
 from callspool.cli.progress import Progress
 from callspool.cli.reading import new_intake, open_intake
 from callspool.cli.row_lines import held_back_in_short
@@ -51,7 +51,11 @@ Examples:
 
 
 @click.command("run", epilog=_EXAMPLES)
-@sending_options
+@sending_options(
+    redis_option_that(
+        "Use that Redis and its ledger, instead of an own one; CALLSPOOL_REDIS_URL does not."
+    )
+)
 @click.option("--sandbox", is_flag=True, help="Send to a local API that calls nobody.")
 @click.option(
     "--state-dir",
@@ -79,6 +83,12 @@ def run(
         raise click.UsageError(f"--sandbox sends as the account {SANDBOX}: leave --account out")
     target = target_of(options, settings, defaults=STAND_INS if sandbox else None)
     place = state_dir or default_state_dir()
+    if options.redis_url is None and settings.redis_url != Settings().redis_url and not sandbox:
+        click.echo(
+            f"CALLSPOOL_REDIS_URL is not used: the ledger of this run is in {place} and does not"
+            " know whom that one called; --redis URL sends through it",
+            err=True,
+        )
     if options.dry_run:
         kept_in = None if options.redis_url else str(place)
         with ledger_for_a_look(options.redis_url, kept_in) as readings:
