@@ -46,6 +46,16 @@ def test_headers_as_spreadsheets_spell_them_become_fields(tmp_path: Path) -> Non
     }
 
 
+@pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"', "sep=\t", "sep=", "\ufeffsep=;"])
+def test_a_line_that_names_the_delimiter_is_no_header(tmp_path: Path, line: str) -> None:
+    content = f"{line}\r\nID;Name;Phone\r\n7;Ada;+14155550100\r\n"
+    assert document_of(tmp_path, content.encode()) == {
+        "document_id": "7",
+        "name": "Ada",
+        "contact_number": "+14155550100",
+    }
+
+
 def test_the_exact_name_of_a_field_wins_over_a_spelling_of_it(tmp_path: Path) -> None:
     found = document_of(tmp_path, b"Phone,contact_number,name\n+14155550101,+14155550100,Ada\n")
     assert found["contact_number"] == "+14155550100"

@@ -81,5 +81,15 @@ def test_only_the_last_digits_of_a_number_are_shown() -> None:
     assert "\x1b" not in "\n".join(shown)
 
 
+def test_numbers_in_other_fields_are_not_shown_either() -> None:
+    shown = document_lines(
+        b'{"contact_number":"+14155550123","Phone":"4155550124","home":"+1 415 555 0125",'
+        b'"since":"2026-11-22","size":"12000000"}'
+    )
+    assert [line.split()[-1][-4:] for line in shown[:3]] == ["0123", "0124", "0125"]
+    assert not any("555" in line for line in shown)
+    assert [line.split()[-1] for line in shown[3:]] == ["2026-11-22", "12000000"]
+
+
 def test_text_from_elsewhere_is_one_line() -> None:
     assert plain("a\nb\x07c" + "d" * 600) == f"a b�c{'d' * 494}…"

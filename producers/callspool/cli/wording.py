@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from callspool import text as texts
+from callspool.intake.spellings import ALTERNATE, CONTACT_NUMBER, SPELLINGS, squashed
 
 shortened = texts.shortened
 is_cut = texts.is_cut
 
 _DIGIT = re.compile(r"\d")
-_NUMBERS = ("contact_number", "alternate_number")
+_NUMBERS = frozenset({*SPELLINGS[CONTACT_NUMBER], *SPELLINGS[ALTERNATE]})
+_INTERNATIONAL = re.compile(r"(\+|00)[\d\s().-]{6,}")
 SHOWN_DIGITS = 4
 
 # What JSON leaves as it is: DEL and C1, line separators, and what turns the direction of writing.
@@ -44,10 +46,15 @@ def masked(number: str) -> str:
 def masked_document(raw: bytes) -> dict[str, object]:
     """The fields of a document, its phone numbers masked."""
     fields: dict[str, object] = msgspec.json.decode(raw)
-    for name in _NUMBERS:
-        if isinstance(number := fields.get(name), str):
-            fields[name] = masked(number)
-    return fields
+    return {
+        name: masked(value) if isinstance(value, str) and _is_number(name, value) else value
+        for name, value in fields.items()
+    }
+
+
+def _is_number(name: str, value: str) -> bool:
+    """Whether a field holds a phone number: a file may have more of them than the API takes."""
+    return squashed(name) in _NUMBERS or bool(_INTERNATIONAL.fullmatch(value.strip()))
 
 
 def document_lines(raw: bytes) -> list[str]:

@@ -6,6 +6,7 @@ whole count, lest the rest of a broken row is taken for a contact.
 """
 
 import csv
+import re
 from collections.abc import Generator, Iterator, Sequence
 from itertools import chain, islice
 
@@ -19,6 +20,9 @@ SUSPECT_LINES = 10
 
 CHUNK = 512
 """Lines that are read as one chunk, where each of them is a row."""
+
+_SEPARATOR = re.compile(r'"?sep=[^\w]?"?', re.IGNORECASE)
+"""A first line by which spreadsheets tell each other the delimiter; it is found without."""
 
 TOO_LONG = f"longer than {MAX_LINE} bytes"
 TOO_LONG_CELL = "a cell is longer than 131072 characters"
@@ -106,11 +110,11 @@ class Table:
         self.line -= len(lines)
 
     def skip_to_header(self) -> None:
-        """Passes over lines without any letter or digit, and a byte order mark."""
+        """Passes over lines without any letter or digit, `sep=;`, and a byte order mark."""
         for line in self._feed():
             bare = line.removeprefix("\ufeff")
             self.taken.clear()
-            if any(map(str.isalnum, bare)):
+            if any(map(str.isalnum, bare)) and not _SEPARATOR.fullmatch(bare.strip("\r\n")):
                 self.give_back([bare.encode("utf-8", "surrogateescape")])
                 return
 
