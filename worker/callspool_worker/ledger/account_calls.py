@@ -58,8 +58,7 @@ class Past(msgspec.Struct):
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a process asks for: it has ``busy`` requests in flight (``peak`` since it asked last),
-    could have ``wanted``, and did not begin ``unused`` that it was let begin. Until it is answered
-    it has ``bound`` in flight at most: nobody else gets these.
+    could have ``wanted``, and did not begin ``unused`` that it was let begin.
     """
 
     holder: str
@@ -69,7 +68,6 @@ class Ask:
     unused: int = 0
     news: News | None = None
     change: Change | None = None
-    bound: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,6 @@ def permits(
         _encode(ask.news) if ask.news else b"",
         _encode(ask.change) if ask.change else b"",
         grace_ms,
-        ask.bound,
     ]
     return scripts.load("permits").call([keys.account_prefix(account)], args)
 

@@ -27,17 +27,17 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 @dataclass(slots=True)
 class Account:
-    """``bound``: requests in flight, at most, while an ask is on its way; None where none is.
-    ``hope``: loops that may find something to send, besides those at work. ``begin``: requests that
-    may be begun, where these are counted; None where only permits are. ``rate``: whether the
-    settings limit requests a second.
+    """``told``: requests in flight that the ask on its way tells of; None where none is. ``hope``:
+    loops that may find something to send, besides those at work. ``begin``: requests that may be
+    begun, where these are counted; None where only permits are. ``rate``: whether the settings
+    limit requests a second.
     """
 
     name: str
     rate: bool = False
     permits: int = 0
     busy: int = 0
-    bound: int | None = None
+    told: int | None = None
     peak: int = 0
     hope: int = 0
     begin: int | None = None
@@ -60,8 +60,8 @@ class Account:
         """Whether another request may be sent."""
         if self.is_urgent or now - self.asked_at > FRESH or now < self.rests_until:
             return False
-        # What an ask does not reserve, its answer may have given to others.
-        most = self.permits if self.bound is None else min(self.permits, self.bound)
+        # What an ask does not tell of, its answer may have given to others.
+        most = self.permits if self.told is None else min(self.permits, self.told)
         return self.busy < most and self.begin != 0
 
     def expects(self, now: float, most: int) -> None:
@@ -122,12 +122,9 @@ class Account:
             wanted = max(wanted, min(self.permits, self.peak))
         peak, self.peak = self.peak, self.busy
         self.news, self.change = News(cuts=self.cuts), None
-        self.is_urgent, self.wished = False, wanted
-        self.bound = max(self.busy, min(self.permits, wanted))
+        self.is_urgent, self.wished, self.told = False, wanted, self.busy
         told = news if news != News(cuts=news.cuts) else None
-        return Ask(
-            holder, self.busy, max(peak, self.busy), wanted, unused, told, change, self.bound
-        )
+        return Ask(holder, self.busy, max(peak, self.busy), wanted, unused, told, change)
 
     def was_not_heard(self, ask: Ask) -> None:
         """The ask did not reach Redis: what it told is to be told again."""
@@ -135,13 +132,12 @@ class Account:
         if old is not None:
             new.n, new.ms, new.rest = new.n + old.n, new.ms + old.ms, max(new.rest, old.rest)
             new.refused += old.refused if old.cuts == new.cuts else 0
-        self.permits, self.bound = 0, None
+        self.permits, self.told = 0, None
 
     def got(self, grant: Grant, now: float) -> None:
         """The answer to an ask."""
         is_more = grant.permits > self.permits
-        self.permits, self.limit, self.asked_at = grant.permits, grant.limit, now
-        self.bound = None
+        self.permits, self.limit, self.asked_at, self.told = grant.permits, grant.limit, now, None
         self.begin = grant.begin if grant.begin >= 0 else None
         if grant.cuts != self.cuts:
             self.cuts = grant.cuts

@@ -10,7 +10,6 @@
 -- ARGV[11] a change of the limit, as JSON, or '': version, limit, pause until the next in ms, cuts,
 --   state
 -- ARGV[12] ms to wait after a refusal for the next of the same crowd; nothing begins meanwhile
--- ARGV[13] requests that it may have in flight until it is answered
 -- Reply: {permits; limit; cuts; ms until something may begin, 0 for now; requests that may begin,
 --   -1 for as many as there are permits; version; state; what the next change has to go by, as
 --   JSON, or '' if none is due; ms of Redis' clock}
@@ -121,8 +120,7 @@ if wanted == 0 and busy == 0 then
   call('HDEL', P .. ':holders', holder)
 else
   local till = NOW + tonumber(ARGV[5])
-  local has = math.max(permits, tonumber(ARGV[13]))
-  call('HSET', P .. ':holders', holder, string.format('%d %d %d %d', has, busy, wanted, till))
+  call('HSET', P .. ':holders', holder, string.format('%d %d %d %d', permits, busy, wanted, till))
   keep(P .. ':holders')
 end
 f.peak = math.max(f.peak, f.peak_now)
