@@ -102,6 +102,18 @@ def test_an_entry_that_is_read_once_more_in_its_turn_is_in_the_first_ones_hands(
     consumer.close()
 
 
+def test_notes_of_what_was_read_in_its_turn_go(
+    make_broker: MakeBroker, client: redis.Redis
+) -> None:
+    broker = make_broker(codecs={"requests": TogetherCodec()}, patience=IMPATIENT)
+    broker.declare_queue("requests")
+    consumer = broker.consume("requests", timeout=100)
+    assert next(consumer) is None
+    client.rpush(SOON, *["1-1"] * 150)
+    until(lambda: next(consumer) is None and client.llen(SOON) == 0)
+    consumer.close()
+
+
 @pytest.mark.parametrize(
     "told", ["", "x", "-", "1-1", "0-0", "9" * 400, "99999999999999999999-1", "1-1\n", "+", "\x00"]
 )

@@ -160,6 +160,25 @@ def test_the_halves_of_a_refused_batch_are_sent_in_order_until_the_bad_one_is_al
     ten.check()
 
 
+def test_lone_refusals_of_a_lane_count_as_long_as_another_document_waits_there(
+    ten: LedgerUnderTest,
+):
+    ten.ledger.run([created(take(ten))])
+    counted = []
+    for turn, name in enumerate("abcdef"):
+        ten.accept(group([name]))
+        if name == "d":
+            ten.accept(group(["e", "f"]))
+        taken = take(ten, f"you:{turn}")
+        counted.append((taken.count, taken.refused_alone))
+        bury = calls.bury(0, taken, outcome="rejected", code="400", detail="bad document")
+        ten.ledger.run([bury])
+        if name == "d":
+            break
+    assert counted == [(1, 0), (1, 0), (1, 0), (1, 3)]
+    ten.check()
+
+
 def test_a_partly_created_batch_is_split_without_the_created_documents(ten: LedgerUnderTest):
     first = take(ten)
     ten.ledger.run([split(first)])

@@ -193,6 +193,7 @@ class StreamsConsumer(Consumer):
         )
         if not entries:
             self._next_claim = now + patience.claim_every
+            self._is_behind = self._joins is not None  # notes of what was read in its turn go, too
         return self._holdings.take(entries)
 
     def _overtaking(self, room: int) -> list[Entry]:

@@ -3,8 +3,8 @@
 -- KEYS[1] stream   KEYS[2] list of such entries' ids, which lua/enqueue.lua fills
 -- ARGV[1] consumer group   ARGV[2] consumer   ARGV[3] entries at most
 -- Reply: for each entry that nobody was given yet {id, {field, value, ...}, 1}
--- What is handed out here may be read once more in its turn; it is pending then, or gone.
-local LOOK_AT = 1000
+-- What is handed out here may be read once more in its turn: it is gone then, or changes hands.
+local LOOK_AT = 100
 local most = tonumber(ARGV[3])
 
 -- Producers may write the list, and write anything.

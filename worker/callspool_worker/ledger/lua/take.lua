@@ -8,7 +8,7 @@
 -- ARGV[6...] accounts to send for, the first first
 -- Reply: {batch, attempt, tries, account, lane, space, campaign, pilot, context, schedule,
 --   states, payload pieces, gate it probes or '', ms of the take, seal, lone refusals of the
---   lane, 1 if the API has documents of its space that the ledger does not know, traceparents,
+--   lane ('0' if nothing else waits there), 1 if the API has documents of its space that the ledger does not know, traceparents,
 --   expired}; {} if nothing may be sent now; {'again'} if there was more to look through than one
 --   call should; {'none' or 'again', expired} if documents expired meanwhile: batch, account and
 --   number for each batch.
@@ -20,12 +20,14 @@ local STEPS = 200 -- expired batches and parked lanes passed over in one call, a
 
 local function reply_for(batch, gate)
   local lane = call('HMGET', lane_key(batch.lane), 'space', 'campaign', 'pilot', 'context', 'schedule',
-    'refused')
+    'refused', 'waiting')
+  -- The last one of a lane has nobody that parking would keep from the same fault.
+  local refused = tonumber(lane[7] or '0') > 0 and lane[6] or '0'
   return {
     tostring(batch.id), tostring(batch.attempt), tostring(batch.tries), batch.account, batch.lane,
     lane[1], lane[2], lane[3], lane[4], lane[5], batch.s,
     call('LRANGE', payload_key(batch.id), 0, -1), gate, tostring(batch.taken), batch.seal,
-    lane[6] or '0',
+    refused,
     epoch > 0 and call('EXISTS', P .. ':strays:' .. batch.account .. '|' .. lane[1]) or 0,
     call('HGET', batch_key(batch.id), 'traces') or '', expired,
   }
