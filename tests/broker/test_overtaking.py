@@ -28,9 +28,7 @@ def requests(make_broker: MakeBroker) -> StreamsBroker:
     )
 
 
-def accepted(
-    client: redis.Redis, broker: StreamsBroker, number: int, threads: int = 1
-) -> list[str]:
+def accepted(client: redis.Redis, broker: StreamsBroker, number: int) -> list[str]:
     """What a worker accepts until it has so many entries, in its order."""
     seen: list[str] = []
 
@@ -40,7 +38,7 @@ def accepted(
             record(client, broker, entry_id, "requests")
 
     actor(broker, accept, queue="requests", name="accept")
-    with working(broker, threads=threads):
+    with working(broker, threads=1):
         until(lambda: len(seen) >= number)
         broker.join("requests", timeout=10_000)
     return seen

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -26,7 +26,15 @@ from callspool import (
 from callspool.aio import DOCUMENTS_ON_THE_LOOP
 from callspool.message import MAX_DOCUMENTS
 from callspool.receipts import InvalidRequestInMany
-from tests.support.call_requests import COUNTS, STREAM, contacts, one_contact, queued_ids, spooled
+from tests.support.call_requests import (
+    COUNTS,
+    STREAM,
+    Unready,
+    contacts,
+    one_contact,
+    queued_ids,
+    spooled,
+)
 from tests.support.proxy import Proxy, Where
 from tests.support.servers import RedisServer, free_port
 
@@ -147,19 +155,6 @@ def test_a_large_request_is_split_and_does_not_hold_up_the_loop(
     assert spooled(client) == 20_000
     assert turns
     assert all(turns), "the event loop stood still while the documents were checked"
-
-
-class Unready(Mapping[str, object]):
-    """A contact that fails while it is read, in the way in which an iterator ends."""
-
-    def __getitem__(self, name: str) -> object:
-        return next(iter(()))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(["name", "contact_number"])
-
-    def __len__(self) -> int:
-        return 2
 
 
 @pytest.mark.parametrize("count", [1, 2, DOCUMENTS_ON_THE_LOOP + 1])

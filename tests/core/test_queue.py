@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,6 +29,7 @@ from callspool.receipts import InvalidRequestInMany
 from tests.support.call_requests import (
     COUNTS,
     STREAM,
+    Unready,
     contacts,
     one_contact,
     queued_ids,
@@ -326,19 +327,6 @@ def test_enqueue_many_keeps_what_came_before_its_source_failed(
         queue.enqueue_many([one_contact("d"), None])
     assert wrong.value.enqueued == 1
     assert queued_ids(client) == ["a", "b", "c", "d"]
-
-
-class Unready(Mapping[str, object]):
-    """A contact that fails while it is read, in the way in which an iterator ends."""
-
-    def __getitem__(self, name: str) -> object:
-        return next(iter(()))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(["name", "contact_number"])
-
-    def __len__(self) -> int:
-        return 2
 
 
 def test_enqueue_many_is_not_over_where_a_contact_ends_as_an_iterator_does(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import msgspec
 import redis
 
@@ -10,6 +12,19 @@ from callspool.message import decode
 
 STREAM = keys.stream(keys.REQUESTS)
 COUNTS = keys.counts()
+
+
+class Unready(Mapping[str, object]):
+    """A contact that fails while it is read, in the way in which an iterator ends."""
+
+    def __getitem__(self, name: str) -> object:
+        return next(iter(()))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["name", "contact_number"])
+
+    def __len__(self) -> int:
+        return 2
 
 
 def one_contact(document_id: str, about: str | None = None) -> CallRequest:

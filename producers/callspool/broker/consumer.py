@@ -63,7 +63,7 @@ class StreamsConsumer(Consumer):
         self._joins = codec if isinstance(codec, Joining) else None
         self._pace = 0.0 if self._joins is None else pace
         self._may_have_lost = True
-        self._is_behind = self._joins is not None
+        self._looks_at_notes = self._joins is not None
         self._next_claim = 0.0
         self._next_read = 0.0
         self._backoff = FIRST_BACKOFF
@@ -193,14 +193,15 @@ class StreamsConsumer(Consumer):
         )
         if not entries:
             self._next_claim = now + patience.claim_every
-            self._is_behind = self._joins is not None  # notes of what was read in its turn go, too
+            # Notes of what was read in its turn have to go, too.
+            self._looks_at_notes = self._joins is not None
         return self._holdings.take(entries)
 
     def _overtaking(self, room: int) -> list[Entry]:
         """Small entries that stand behind many documents, in turn with the others."""
-        if not self._is_behind:
+        if not self._looks_at_notes:
             return []
-        self._is_behind = False
+        self._looks_at_notes = False
         return self._holdings.take(self._stream.overtaking(room))
 
     def _new(self, room: int) -> list[Entry]:
@@ -215,7 +216,7 @@ class StreamsConsumer(Consumer):
             self._closed.wait(max(0.0, self._next_read - time.monotonic()))
         entries = self._stream.read(room, int(pause * 1000))
         is_all = 0 < len(entries) < room
-        self._is_behind = len(entries) == room and self._joins is not None
+        self._looks_at_notes = len(entries) == room and self._joins is not None
         self._next_read = time.monotonic() + self._pace if is_all else 0.0
         if entries:
             each = sum(map(_bytes_of, entries)) // len(entries)
