@@ -8,7 +8,8 @@
 -- ARGV[6...] accounts to send for, the first first
 -- Reply: {batch, attempt, tries, account, lane, space, campaign, pilot, context, schedule,
 --   states, payload pieces, gate it probes or '', ms of the take, seal, lone refusals of the
---   lane ('0' if nothing else waits there), 1 if the API has documents of its space that the ledger does not know, traceparents,
+--   lane ('0' if nothing else waits there), 1 if the API has documents of its space that the
+--   ledger does not know, traceparents,
 --   expired}; {} if nothing may be sent now; {'again'} if there was more to look through than one
 --   call should; {'none' or 'again', expired} if documents expired meanwhile: batch, account and
 --   number for each batch.
