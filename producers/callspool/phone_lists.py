@@ -14,16 +14,15 @@ from callspool.phones import (
     NumberError,
     identify,
     international,
+    lines_other_than,
     national,
 )
 
-_Lines = Callable[[str], re.Match[str] | None]
+_FindOther = Callable[[str], re.Match[str] | None]
 
-_WITH_SEPARATORS = re.compile(r"(?:\n\+?[0-9(][0-9 ().-]{3,40}$)*+", re.MULTILINE).fullmatch
-_DIGITS = re.compile(r"(?:\n\+?[0-9]{4,17}$)*+", re.MULTILINE).fullmatch
-_WITHOUT_COUNTRY = re.compile(
-    rf"(?:\n[0-9]{{{FEWEST_DIGITS},{MOST_DIGITS}}}$)*+", re.MULTILINE
-).fullmatch
+_find_other_than_usual = lines_other_than(r"\+?[0-9(][0-9 ().-]{3,40}")
+_find_other_than_digits = lines_other_than(r"\+?[0-9]{4,17}")
+_find_with_country = lines_other_than(rf"[0-9]{{{FEWEST_DIGITS},{MOST_DIGITS}}}")
 
 
 def identify_all(numbers: Sequence[str], region: str | None = None) -> Sequence[str | None]:
@@ -54,17 +53,17 @@ def _alone(number: str, region: str | None) -> str | None:
 
 
 def _together(numbers: Sequence[str], region: str | None) -> Sequence[str] | None:
-    if not _all_match(_WITH_SEPARATORS, numbers):
+    if not _all_match(_find_other_than_usual, numbers):
         return None
     bare = "\n".join(numbers).translate(WITHOUT_SEPARATORS).split("\n")
-    if not _all_match(_DIGITS, bare):
+    if not _all_match(_find_other_than_digits, bare):
         return None
     if bare[0][0] == "+":
         return bare if _are_international(bare) else None
     if region is None:
-        return bare if _all_match(_WITHOUT_COUNTRY, bare) else None
+        return bare if _all_match(_find_with_country, bare) else None
     kept, prefix = national(region)
-    if kept is None or not _all_match(kept.lines, bare):
+    if kept is None or not _all_match(kept.find_other, bare):
         return None
     return [prefix + digits for digits in bare]
 
@@ -76,10 +75,10 @@ def _are_international(numbers: Sequence[str]) -> bool:
         return False
     if len(countries) == 1:
         (country,) = countries
-        return country is not None and _all_match(country.lines, numbers)
+        return country is not None and _all_match(country.find_other, numbers)
     return all((kept := international(each[:4])) and kept.one(each) for each in numbers)
 
 
-def _all_match(lines: _Lines, numbers: Sequence[str]) -> bool:
+def _all_match(find_other: _FindOther, numbers: Sequence[str]) -> bool:
     text = "\n".join(("", *numbers))
-    return text.count("\n") == len(numbers) and lines(text) is not None
+    return text.count("\n") == len(numbers) and find_other(text) is None

@@ -79,11 +79,12 @@ def _identify_digits(digits: str, region: str | None) -> str | None:
 class Kept(NamedTuple):
     """Matches digits that libphonenumber would leave as they are, and calls possible.
 
-    ``one`` matches one number, ``lines`` many of them, a line feed before each.
+    ``one`` matches one number; ``find_other`` finds the first that it would not match among many,
+    a line feed before each.
     """
 
     one: Callable[[str], re.Match[str] | None]
-    lines: Callable[[str], re.Match[str] | None]
+    find_other: Callable[[str], re.Match[str] | None]
 
 
 @lru_cache(maxsize=2048)
@@ -138,8 +139,15 @@ def _kept(start: str, changed: str | None, metadata: PhoneMetadata) -> Kept | No
         unchanged = rf"(?!(?:{changed})(?<!{begin}{start}))" if changed else ""
         return f"{start}{unchanged}(?:{digits})"
 
-    many = rf"(?:\n{pattern(chr(92) + 'n')}$)*+"
-    return Kept(re.compile(pattern(r"\A")).fullmatch, re.compile(many, re.MULTILINE).fullmatch)
+    return Kept(re.compile(pattern(r"\A")).fullmatch, lines_other_than(pattern(r"\n")))
+
+
+def lines_other_than(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    """A search for the first line, with a line feed before it, that the pattern does not fit.
+
+    It repeats no group possessively: before Python 3.11.5 that matches what it should not.
+    """
+    return re.compile(rf"\n(?!(?:{pattern})$)", re.MULTILINE).search
 
 
 def _metadata(code: int) -> PhoneMetadata:

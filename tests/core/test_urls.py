@@ -24,6 +24,9 @@ REDIS_URLS = [
     "unix:///run/redis.sock",
     "unix://me:hunter2@/run/redis.sock?db=2",
     "redis+cluster://me:hunter2@10.0.0.1:7000,10.0.0.2:7000,[::1]:7002/0",
+    "redis+cluster://10.0.0.1:7000,[::1]:7002",
+    "redis+cluster://[::1]:7000,10.0.0.1:7002,[::2]",
+    "redis+sentinel://[::1],one:26379,[fe80::2]:26379/callspool",
     "redis+cluster://localhost",
     "rediss+cluster://:hunter2@one:7000,two:7000?ssl_cert_reqs=none",
     "redis+sentinel://me:hunter2@one:26379,two,three/callspool/2?sentinel_password=h%23unter2",
@@ -78,6 +81,12 @@ def test_urls_that_a_client_understands_are_taken(url: str) -> None:
         ("redis://localhost:6379/0", "redis://:hunter2%2F%23@localhost:6379/0"),
         ("redis://me@localhost", "redis://me:hunter2%2F%23@localhost"),
         ("unix:///run/redis.sock?db=2", "unix://:hunter2%2F%23@/run/redis.sock?db=2"),
+        (
+            "redis+cluster://me@one:7000,[::1]:7002",
+            "redis+cluster://me:hunter2%2F%23@one:7000,[::1]:7002",
+        ),
+        ("redis+cluster://one:7000,two:7000", "redis+cluster://:hunter2%2F%23@one:7000,two:7000"),
+        ("redis+sentinel://one,two/callspool", "redis+sentinel://:hunter2%2F%23@one,two/callspool"),
         ("redis://me:own@localhost", "redis://me:own@localhost"),
         ("redis://localhost?password=own", "redis://localhost?password=own"),
     ],
@@ -119,6 +128,10 @@ def test_a_wrong_redis_url_is_refused_in_one_line_without_the_password(url: str)
         ("redis://:hunter2@[::1]:6379/0", "redis://:***@[::1]:6379/0"),
         ("unix://me:hunter2@/run/redis.sock?db=2", "unix://me:***@/run/redis.sock?db=2"),
         ("redis://localhost/0?password=hunter2", "redis://localhost/0?password=***"),
+        (
+            "redis+cluster://me:hunter2@10.0.0.1:7000,[::1]:7002",
+            "redis+cluster://me:***@10.0.0.1:7000,[::1]:7002",
+        ),
         (
             "redis+sentinel://:pw@a,b/svc?sentinel_password=x",
             "redis+sentinel://:***@a,b/svc?sentinel_password=***",

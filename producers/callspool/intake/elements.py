@@ -9,8 +9,8 @@ from callspool.intake.lines import MAX_LINE
 MAX_ELEMENT = 4 * MAX_LINE
 """Bytes of an element behind which no other is looked for."""
 
-_STRING = rb'"[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*+'
-_FLAT = re.compile(rb'\{[^{}"]*+(?:' + _STRING + rb'"[^{}"]*+)*+\}', re.DOTALL)
+_STRING = rb'"[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*'
+_FLAT = re.compile(rb'\{[^{}"]*+(?:' + _STRING + rb'"[^{}"]*+)*\}', re.DOTALL)
 _TOKEN = re.compile(_STRING + rb'("?)|[\[\]{}]', re.DOTALL)
 _BARE = re.compile(rb'[^,\[\]{"]+|\]')
 _GAP = re.compile(rb"[\s,]*")

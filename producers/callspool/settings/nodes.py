@@ -1,5 +1,6 @@
 """URLs that name several servers: nodes of a Redis Cluster, or Sentinels that know a service."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -12,6 +13,7 @@ CLUSTER = "redis+cluster://host:port,host:port"
 SENTINEL = "redis+sentinel://host:port,host:port/service"
 
 _PORTS = {"cluster": 6379, "sentinel": 26379}
+_NETLOC = re.compile(r"(?<=://)[^/?#]*")
 _SENTINEL_OPTIONS = {"sentinel_username": "username", "sentinel_password": "password"}
 
 
@@ -46,12 +48,21 @@ def names_nodes(url: str) -> bool:
     return url.partition("://")[0] in SCHEMES
 
 
+def split_nodes(url: str) -> SplitResult:
+    """Splits a URL of several servers as `urlsplit` splits others.
+
+    It hides the addresses from Python's own, which refuses an ``[IPv6]`` behind another one in its
+    newer releases and in older ones that distributions patched.
+    """
+    netloc = _NETLOC.search(url)
+    assert netloc is not None
+    bare = url[: netloc.start()] + url[netloc.end() :]
+    return urlsplit(bare)._replace(netloc=netloc[0])
+
+
 def nodes_of(url: str) -> Nodes:
     """What a URL of several servers says; raises `RefusedValue`, but not for the URL ``one``."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise RefusedValue("is not a URL") from None
+    parts = split_nodes(url)
     scheme, _, kind = parts.scheme.partition("+")
     user, at, hosts = parts.netloc.rpartition("@")
     addresses = tuple(_address(host, _PORTS[kind]) for host in hosts.split(","))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection
 from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from callspool.settings.nodes import SCHEMES, names_nodes, nodes_of, shown
+from callspool.settings.nodes import SCHEMES, names_nodes, nodes_of, shown, split_nodes
 from callspool.settings.refused import RefusedValue
 
 REDIS_URL = (
@@ -52,7 +52,7 @@ def check_redis_url(url: str) -> str:
 
 def redis_url_with_password(url: str, password: str) -> str:
     """The URL with that password, unless it holds one already."""
-    parts = _split(url)
+    parts = split_nodes(url) if names_nodes(url) else _split(url)
     if parts.password is not None or "password" in dict(parse_qsl(parts.query)):
         return url
     user, _, host = parts.netloc.rpartition("@")
@@ -63,7 +63,7 @@ def redis_url_without_password(url: str) -> str:
     """The URL as it may be logged."""
     try:
         check_redis_url(url)
-        parts = urlsplit(url)
+        parts = split_nodes(url) if names_nodes(url) else urlsplit(url)
     except ValueError:
         return "(a URL that is not Redis')"
     user, at, host = parts.netloc.rpartition("@")
