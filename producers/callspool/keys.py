@@ -43,6 +43,8 @@ P:proofs               zset    spaces with documents in doubt by when they are r
 P:looking              hash    space → until when, and who reads it back
 P:unreadable           hash    space → since when it could not be read back
 P:runs:<SPACE>         zset    runs whose documents are known, by when that was recorded (bounded)
+P:named:<K>            hash    a run, or an answer's first task, packed → ``batch:attempt`` that it
+                               was named for first, in the Kth quarter of an hour; two are kept
 P:vouched              hash    space → when an operator confirmed documents last without naming the
                                run, and no mark told whose it is
 P:dead                 zset    batches with dead documents that may be replayed, by that time

@@ -39,7 +39,7 @@ _FIXED = {
     "stream": ["requests", "wakeups"],
 }
 _FAMILIES = {
-    "hash": [r"b(\d+)", r"l([0-9a-f]{20})", r"g(\d+)", r"i(\d+:..)"],
+    "hash": [r"b(\d+)", r"l([0-9a-f]{20})", r"g(\d+)", r"i(\d+:..)", r"named:(\d+)"],
     "list": [r"p(\d+)", r"q([0-9a-f]{20})", r"ring:(.+)"],
     "set": [r"parked:(.+)", r"kept:(\d+)"],
     "zset": [r"waiting:(.+)", r"doubts:(.+)", r"runs:(.+)"],

@@ -10,7 +10,6 @@ from callspool.scripts import Call
 from callspool_worker.ledger import Limits, Taken, calls
 from tests.support.ledgers import LANE, LedgerUnderTest, P, document, group
 
-TASKS = [f"T{number:032x}" for number in range(1000)]
 ACCOUNTS = ["default"]
 
 
@@ -20,8 +19,13 @@ def take(spool: LedgerUnderTest, taker: str = "me:1") -> Taken:
     return taken
 
 
-def created(taken: Taken, run: str = "R1") -> Call:
-    return calls.created(0, taken, run, TASKS[: taken.count], "200")
+def tasks_of(taken: Taken) -> list[str]:
+    """The task ids that the API answers; no two attempts have the same."""
+    return [f"T{taken.attempt:08x}{place:024x}" for place in range(taken.count)]
+
+
+def created(taken: Taken, run: str = "") -> Call:
+    return calls.created(0, taken, run or f"R{taken.attempt}", tasks_of(taken), "200")
 
 
 def doubt(taken: Taken) -> Call:
@@ -52,7 +56,7 @@ def test_created_documents_keep_their_run_and_task_ids_and_give_their_memory_bac
     assert ten.counts()["created"] == 10
     batch = ten.client.hgetall(f"{P}:b{taken.batch}")
     assert batch[b"r1"] == b"R1"
-    assert task_ids.unpack_one(batch[b"t1"], 3) == TASKS[3]
+    assert task_ids.unpack_one(batch[b"t1"], 3) == tasks_of(taken)[3]
     assert b"d" not in batch
     assert not ten.client.exists(f"{P}:p{taken.batch}")
     assert ten.client.hlen(f"{P}:sending") == 0
@@ -282,5 +286,5 @@ def test_a_late_proof_finds_documents_that_left_their_batch_at_different_times(
     assert spool.ledger.run([created(taken)]) == [[6, 0]]
     readings = Readings(spool.client)
     found = [readings.stories(f"c{number}")[0].task_id for number in range(6)]
-    assert found == TASKS[:6]
+    assert found == tasks_of(taken)
     spool.check()

@@ -46,7 +46,7 @@ def take(under: LedgerUnderTest, taker: str = "t") -> Taken:
 
 
 def create(under: LedgerUnderTest, taken: Taken) -> None:
-    ids = [f"T{place}" for place in range(taken.count)]
+    ids = [f"T{taken.attempt}-{place}" for place in range(taken.count)]
     under.ledger.run([calls.created(0, taken, f"R{taken.attempt}", ids, "200")])
 
 

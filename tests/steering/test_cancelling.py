@@ -41,7 +41,7 @@ def test_all_that_waits_is_cancelled_and_nothing_that_is_sent_in_doubt_or_create
     assert (counts["cancelled"], counts["sending"], counts["in_doubt"]) == (32, 10, 10)
     assert spool.state("open-2") == "k"
     assert spool.ledger.take("me:9", ACCOUNTS) is None
-    spool.ledger.run([calls.created(0, sending, "R2", ["T1"] * 10, "200")])
+    spool.ledger.run([calls.created(0, sending, "R2", ["T2"] * 10, "200")])
     assert spool.counts()["created"] == 20
     spool.check()
     assert int(spool.client.hget(f"{P}:counts", "waiting")) == 0
@@ -125,8 +125,9 @@ def test_cancelling_amid_workers_loses_nobody_and_sends_no_cancelled_one(
                 spool.ledger.run([calls.put_back(0, taken, tries=0, delay_ms=0)])
                 continue
             sent.extend(taken.documents.split(b"\x1e"))
-            tasks = [f"T{at}" for at in range(taken.count)]
-            spool.ledger.run([calls.created(0, taken, "R1", tasks, "200")])
+            run = f"R{taken.attempt}"
+            tasks = [f"{run}-T{at}" for at in range(taken.count)]
+            spool.ledger.run([calls.created(0, taken, run, tasks, "200")])
             if len(sent) > 300:
                 begun.set()
 

@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool_worker import events
-from callspool_worker.telling import after, first, pair, run_shown, space_shown, whole
+from callspool_worker.ledger.replies import creation_of
+from callspool_worker.telling import after, pair, run_shown, space_shown, whole
 
 if TYPE_CHECKING:
     from callspool.scripts import Call, Reply
@@ -42,12 +43,16 @@ class Ending:
     def _event(
         self, decision: str, rests: float, run_id: str | None, reply: Reply
     ) -> events.Attempt:
+        outcome = self.outcome
         if decision == "created":
-            documents, twice = pair(reply)
-            late, created = first(reply) < 0, 0
+            found = creation_of(reply)
+            documents, twice, created = found.created, found.twice, 0
+            late = found.is_known or (found.is_mistaken and not found.doubtful)
+            if found.is_mistaken:
+                decision, outcome, documents = "in_doubt", "no_answer", found.doubtful
         else:
-            found, twice = whole(reply), 0
-            documents, late = max(0, found), found < 0
+            number, twice = whole(reply), 0
+            documents, late = max(0, number), number < 0
             # What a late proof settled while it was sent leaves with this step.
             created = 0 if late else self.taken.count - documents
         taken = self.taken
@@ -57,7 +62,7 @@ class Ending:
             account=taken.lane.account,
             space=space_shown(taken.lane.space_token),
             lane=taken.lane_id,
-            outcome=self.outcome,
+            outcome=outcome,
             code=self.code,
             decision=decision,
             why=self.why,

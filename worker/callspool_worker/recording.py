@@ -77,7 +77,8 @@ class Recorder:
         over = Ending(taken, outcome, code, seconds, why, rests)
         match decision:
             case Created(run_id, task_ids):
-                step = calls.created(self._partition, taken, run_id, task_ids, code)
+                proof = _encode(_proof(taken, answer))
+                step = calls.created(self._partition, taken, run_id, task_ids, code, proof)
                 steps = [over.recorded_by(step, "created", run_id=run_id)]
             case InDoubt():
                 steps = self._doubt(over, answer, decision)
@@ -174,12 +175,7 @@ class Recorder:
 
     def _doubt(self, over: Ending, answer: Answer, decision: InDoubt) -> list[Call]:
         taken = over.taken
-        proof = Proof(
-            answered=decision.answered,
-            sent_at=taken.at_ms / 1000,
-            server_date=answer.server_date if isinstance(answer, Answered) else None,
-            run_id=decision.run_id,
-        )
+        proof = _proof(taken, answer, answered=decision.answered, run_id=decision.run_id)
         step = calls.doubt(
             self._partition,
             taken,
@@ -211,6 +207,13 @@ class Recorder:
         is_past = isinstance(decision, Created | Isolate | Bury)
         step = calls.open_gate(self._partition, taken.gate, if_down=not is_past)
         return [after(step, partial(ending.opened, taken))]
+
+
+def _proof(
+    taken: Taken, answer: Answer, *, answered: bool = False, run_id: str | None = None
+) -> Proof:
+    date = answer.server_date if isinstance(answer, Answered) else None
+    return Proof(answered, taken.at_ms / 1000, date, run_id)
 
 
 def _gate(level: str, taken: Taken) -> str:

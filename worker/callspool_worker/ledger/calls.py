@@ -84,8 +84,19 @@ def take(partition: int, limits: Limits, taker: str, accounts: Sequence[str]) ->
     return _call("take", partition, taker, *sizes, *flags, *accounts)
 
 
-def created(partition: int, taken: Taken, run_id: str, ids: Sequence[str], code: str) -> Call:
-    """Records that the API created the documents of an attempt, with their task ids."""
+def created(
+    partition: int,
+    taken: Taken,
+    run_id: str,
+    ids: Sequence[str],
+    code: str,
+    proof: bytes = b'{"answered":false}',
+) -> Call:
+    """Records that the API created the documents of an attempt, with their task ids.
+
+    ``proof``: what a proof has to go by, should the answer belong to another request. The reply is
+    read by `replies.creation_of`.
+    """
     return _call(
         "created",
         partition,
@@ -97,6 +108,7 @@ def created(partition: int, taken: Taken, run_id: str, ids: Sequence[str], code:
         code,
         taken.states,
         taken.seal,
+        proof,
     )
 
 

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from callspool_worker import events
 from callspool_worker.ledger.records import SEPARATOR, Accepted, LaneKey, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+class Creation(NamedTuple):
+    """What became of an answer that says that documents were created.
+
+    ``created`` now, ``twice``: by another attempt as well. ``is_known``: it was recorded before, or
+    is about another batch. ``is_mistaken``: it belongs to another request; then ``doubtful``
+    documents are in doubt because of it.
+    """
+
+    created: int = 0
+    twice: int = 0
+    doubtful: int = 0
+    is_known: bool = False
+    is_mistaken: bool = False
+
+
+def creation_of(reply: object) -> Creation:
+    """Reads the reply to `calls.created`."""
+    if not isinstance(reply, list) or len(reply) < 2:
+        return Creation(is_known=True)
+    first, second = whole_numbers(reply[:2])
+    if first == -2:
+        return Creation(doubtful=second, is_mistaken=True)
+    return Creation(max(0, first), max(0, second), is_known=first < 0)
 
 
 def as_bytes(value: object) -> bytes:

@@ -1,13 +1,18 @@
 #!lua flags=allow-oom
 -- created: the API created the documents of an attempt, as its answer says, however late it came.
+-- An answer that names a run or a task of another attempt says nothing: it belongs to another
+-- request, and what this one did is in doubt.
 -- KEYS[1] prefix
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] run id
 -- ARGV[5] packed task ids (callspool/ledger/task_ids.py)   ARGV[6] code
 -- ARGV[7] states that the take handed out   ARGV[8] seal of the batch
+-- ARGV[9] what a proof has to go by (JSON), if the answer belongs to another request
 -- Reply: {documents created now, documents that another attempt had created already}; {-1, 0} if
---   it is known, or the batch is another one.
--- include: base lanes batches outcomes doubts words proofs
+--   it is known, or the batch is another one; {-2, documents in doubt because of it} if the answer
+--   belongs to another request.
+-- include: base lanes batches outcomes doubts words named proofs
 local attempt, taker, run, tasks, code = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local MISTAKEN = 'the answer names a run or a task that belongs to another request'
 
 local batch = load_batch(ARGV[1])
 if not batch then return { -1, 0 } end
@@ -16,7 +21,26 @@ if seal ~= ARGV[8] then return { -1, 0 } end
 if call('HGET', P .. ':sending', taker) == batch.id .. ':' .. attempt then
   call('HDEL', P .. ':sending', taker)
 end
+
+local function doubt_answer()
+  -- Two requests claim the run: whose it is, its tasks have to tell.
+  call('ZREM', P .. ':runs:' .. space_of(batch), run)
+  if not is_current(batch, attempt, taker) then return { -2, 0 } end
+  local n = leave_sending(batch, 'd')
+  call('HSET', batch_key(batch.id), 's', batch.s, 'tries', batch.tries + 1, 'why', MISTAKEN,
+    'proof', ARGV[9])
+  record(batch, n, 'no_answer', code, MISTAKEN)
+  tally(batch, batch.taken, n, 'no_answer', code)
+  if not close_if_settled(batch) then begin_doubt(batch) end
+  return { -2, n }
+end
+
+local first_task = pick(tasks, { 1 })
+if is_anothers(batch, attempt, run) or is_anothers(batch, attempt, first_task) then
+  return doubt_answer()
+end
 know_run(batch, attempt, run)
+name_for(batch, attempt, first_task)
 call('HDEL', lane_key(batch.lane), 'refused')
 local is_known = is_proven(batch, attempt, '')
 local now_created, twice, sent, before

@@ -4,7 +4,7 @@
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] run id
 -- ARGV[4] packed task ids (callspool/ledger/task_ids.py)   ARGV[5] places found, a mask
 -- Reply: {documents created now, documents that another attempt had created already}
--- include: base lanes batches outcomes doubts words proofs
+-- include: base lanes batches outcomes doubts words named proofs
 local batch, attempt, found = load_batch(ARGV[1]), ARGV[2], ARGV[5]
 if not batch then return { 0, 0 } end
 if batch.phase == 'open' then -- it had been closed before it was sent

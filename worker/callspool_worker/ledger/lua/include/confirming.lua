@@ -1,5 +1,5 @@
 -- An operator knows that documents in doubt were created, at the places that `may` tells; tells how
--- many. `run` and `task` are '' where nobody knows them. Needs: lanes batches outcomes doubts words proofs selected
+-- many. `run` and `task` are '' where nobody knows them. Needs: lanes batches outcomes doubts words named proofs selected
 local function confirm(batch, may, run, task, by)
   local before = batch.s
   local n = turn_some(batch, 'd', 'c', may)

@@ -1,7 +1,7 @@
 -- Proof of creation. It is never thrown away: it settles documents whatever their state, in the
 -- parts too that their batch was split into meanwhile; what is being sent again is settled when that
 -- attempt ends. An attempt may be proven bit by bit: t<A>, then t<A>.2, and so on.
--- Needs: lanes batches outcomes doubts words
+-- Needs: lanes batches outcomes doubts words named
 local RUNS_KNOWN, RUNS_KNOWN_IN_DOUBT = 20000, 200000
 
 local function ones(mask)
@@ -99,6 +99,7 @@ end
 local function know_run(batch, attempt, run)
   if run == '' then return end
   local space = space_of(batch)
+  name_for(batch, attempt, run)
   local key, in_doubt = P .. ':runs:' .. space, call('EXISTS', P .. ':doubts:' .. space) == 1
   call('ZADD', key, began(batch, attempt), run)
   call('ZREMRANGEBYRANK', key, 0, -(in_doubt and RUNS_KNOWN_IN_DOUBT or RUNS_KNOWN) - 1)
