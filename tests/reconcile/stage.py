@@ -55,7 +55,12 @@ class Stage:
         resend_unproven: bool = False,
     ) -> None:
         self.spool = LedgerUnderTest(
-            client, linger_ms=0, mark_attempts=marked, durable_takes=durable_takes
+            client,
+            linger_ms=0,
+            mark_attempts=marked,
+            durable_takes=durable_takes,
+            quiet_ms=int(quiet * 1000),
+            quiet_answered_ms=int(quiet_answered * 1000),
         )
         self.ledger = self.spool.ledger
         self.sandbox = api

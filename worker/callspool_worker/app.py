@@ -84,6 +84,9 @@ def limits_of(settings: Settings) -> Limits:
         bytes_a_document=body.BYTES_A_DOCUMENT,
         mark_attempts=settings.mark_attempts,
         durable_takes=cast("Durability", settings.durable_takes),
+        lease_ms=int((settings.request_timeout + MARGIN) * 1000),
+        quiet_ms=int(settings.proof_quiet * 1000),
+        quiet_answered_ms=int(settings.proof_quiet_answered * 1000),
         first_probe_ms=int(FIRST_PROBE * 1000),
         last_probe_ms=int(LAST_PROBE * 1000),
     )

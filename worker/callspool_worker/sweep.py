@@ -117,7 +117,7 @@ class Sweeper(threading.Thread):
         if now < self._next_patrol:
             return
         self._next_patrol = now + PATROL
-        for taker, held in self._watch.overdue(self._ledger.sending(), now):
+        for taker, held in self._watch.overdue(self._ledger.sending(), now, self._ledger.leases):
             lapse(self._ledger, taker, held, "the worker did not report in time")
         self._warn_of_unknown_accounts()
         self._forget()

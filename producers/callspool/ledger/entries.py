@@ -139,6 +139,15 @@ class BatchEntry:
         """Whether the last attempt's documents carry its mark."""
         return self._text("marked") == "1"
 
+    def quiet_ms(self, *, answered: bool) -> int | None:
+        """How long nothing has to change before a document of the last attempt counts as missing.
+
+        ``answered``: the API itself answered that attempt. None where the take did not say.
+        """
+        usual, _, after_an_answer = self._text("quiet").partition(" ")
+        told = after_an_answer if answered else usual
+        return int(told) if told else None
+
     @property
     def question(self) -> dict[str, Any]:
         """What a proof of the last attempt has to go by."""

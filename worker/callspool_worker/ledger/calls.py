@@ -81,7 +81,8 @@ def take(partition: int, limits: Limits, taker: str, accounts: Sequence[str]) ->
     """Takes the next batch that may be sent for one of the accounts, the first first."""
     sizes = limits.batch_size, limits.batch_bytes
     flags = int(limits.mark_attempts), int(limits.durable_takes != "off")
-    return _call("take", partition, taker, *sizes, *flags, *accounts)
+    times = limits.lease_ms, limits.quiet_ms, limits.quiet_answered_ms
+    return _call("take", partition, taker, *sizes, *flags, *times, *accounts)
 
 
 def created(

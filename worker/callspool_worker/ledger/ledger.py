@@ -152,6 +152,13 @@ class Ledger:
         found = reply if isinstance(reply, dict) else {}
         return {as_bytes(taker).decode(): as_bytes(held).decode() for taker, held in found.items()}
 
+    def leases(self, held: Sequence[str]) -> list[float | None]:
+        """The leases (seconds) of takes, each named ``batch:attempt``; None where none is known."""
+        base = keys.prefix(self.partition)
+        numbers = [one.partition(":")[0] for one in held]
+        found = self.run_commands([("HGET", f"{base}:b{number}", "lease") for number in numbers])
+        return [None if lease is None else int(as_bytes(lease)) / 1000 for lease in found]
+
     def doubts(self, most: int) -> list[tuple[int, int, int]]:
         """Batches in doubt, some of every space: number, last attempt, tries used up."""
         base = keys.prefix(self.partition)

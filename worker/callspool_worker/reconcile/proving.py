@@ -20,7 +20,8 @@ class Proving:
     """How this process proves.
 
     ``accounts``: those whose spaces it can read. ``quiet`` and ``quiet_answered``: seconds without
-    change before a document counts as missing, the latter where the API itself answered.
+    change before a document counts as missing, the latter where the API itself answered; of use
+    only for takes that do not say it themselves.
     ``resend_unproven``: what is decided where reading back is not possible. ``dedupe_window``:
     seconds for which documents that Redis forgot are remembered.
     """
@@ -33,6 +34,9 @@ class Proving:
     dedupe_window: float
 
     def quiet_of(self, question: Question) -> float:
+        """Returns the quiet period of an attempt: what its take says, else what is set here."""
+        if question.quiet is not None:
+            return question.quiet
         return self.quiet_answered if question.answered else self.quiet
 
 

@@ -39,6 +39,7 @@ def question_of(
         if line.attempt != entry.attempt and line.taken_ms >= entry.taken_ms - EARLIER_MS
     ]
     marked = entry.is_marked and bool(before)
+    quiet_ms = entry.quiet_ms(answered=bool(asked.get("answered")))
     return Question(
         batch=number,
         attempt=entry.attempt,
@@ -52,6 +53,7 @@ def question_of(
         sent_ms=entry.taken_ms,
         since_ms=entry.doubted_ms,
         tries=entry.tries,
+        quiet=None if quiet_ms is None else quiet_ms / 1000,
         size=len(entry.states),
         own_runs=entry.runs_of(entry.attempt),
         decided=frozenset(

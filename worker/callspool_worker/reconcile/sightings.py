@@ -87,6 +87,8 @@ class Question:
     """Why the last look could not prove it, or ""."""
     earlier: Mapping[str, int] = field(default_factory=dict)
     """Marks of earlier attempts of the same documents: what these created late counts as well."""
+    quiet: float | None = None
+    """Seconds without change before its documents count as missing, as its take says."""
     first_ms: int | None = None
     """When the first of them began, by Redis' clock; None if there was none."""
 

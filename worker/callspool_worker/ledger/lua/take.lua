@@ -5,7 +5,8 @@
 -- ARGV[1] taker   ARGV[2] documents a batch   ARGV[3] bytes of a body
 -- ARGV[4] 1 if the documents will carry their attempt's mark
 -- ARGV[5] 1 if every take is durable before its POST
--- ARGV[6...] accounts to send for, the first first
+-- ARGV[6] lease of the take, ms   ARGV[7] ms without change before a document counts as missing
+-- ARGV[8] the same where the API itself answers   ARGV[9...] accounts to send for, the first first
 -- Reply: {batch, attempt, tries, account, lane, space, campaign, pilot, context, schedule,
 --   states, payload pieces, gate it probes or '', ms of the take, seal, lone refusals of the
 --   lane ('0' if nothing else waits there), 1 if the API has documents of its space that the
@@ -134,7 +135,8 @@ local function try_batch(batch)
   batch.attempt, batch.taken = call('HINCRBY', P .. ':meta', 'attempt', 1), NOW
   batch.seal = batch.seal or seal_of(call('HGET', batch_key(batch.id), 'd'))
   call('HSET', batch_key(batch.id), 's', batch.s, 'phase', 'sending', 'attempt', batch.attempt,
-    'taken', NOW, 'taker', taker, 'seal', batch.seal, 'marked', ARGV[4])
+    'taken', NOW, 'taker', taker, 'seal', batch.seal, 'marked', ARGV[4], 'lease', ARGV[6],
+    'quiet', ARGV[7] .. ' ' .. ARGV[8])
   if waiting < batch.n then
     local sent = string.gsub(string.gsub(batch.s, '[^s]', '0'), 's', '1')
     call('HSET', batch_key(batch.id), 'm' .. batch.attempt, sent)
@@ -186,7 +188,7 @@ if held then
   return reply_for(batch, probe_of(batch))
 end
 local steps = STEPS
-for i = 6, #ARGV do
+for i = 9, #ARGV do
   local throttled = tonumber(call('HGET', P .. ':throttled', ARGV[i]) or '0')
   if throttled <= NOW then
     local found

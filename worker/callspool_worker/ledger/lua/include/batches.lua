@@ -6,6 +6,9 @@
 --   phase               open, queued, resting, sending, doubt, buried, done
 --   ready               queued: since when it could be sent
 --   attempt taken taker the last attempt, when it began, and who holds it
+--   lease quiet         of the last attempt: ms after which it cannot be under way any more, and ms
+--                       without change before a document counts as missing, as its worker's
+--                       settings have them: `usual answered`, the latter where the API answered
 --   probe               `attempt:gate` of the last attempt that tried a closed gate
 --   seal                digest of all digests: an answer names it, and never meets another batch
 --   tries due           tries used up, and when a resting batch may be taken again
@@ -106,7 +109,7 @@ local function close_if_settled(batch)
   if string.find(batch.s, UNSETTLED) then return false end
   call('UNLINK', payload_key(batch.id))
   call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'due',
-    'taker', 'probe', 'proved', 'marked', 'traces', 'ready')
+    'taker', 'lease', 'quiet', 'probe', 'proved', 'marked', 'traces', 'ready')
   call('HSET', batch_key(batch.id), 'phase', 'done', 'settled', NOW)
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   forget_empty_lane(batch.lane)
