@@ -42,6 +42,7 @@ P:doubts:<SPACE>       zset    batches of a space with documents in doubt by the
 P:proofs               zset    spaces with documents in doubt by when they are read back next
 P:looking              hash    space → until when, and who reads it back
 P:unreadable           hash    space → since when it could not be read back
+P:gaps                 hash    space → when a look at it failed last, while it is looked at
 P:runs:<SPACE>         zset    runs whose documents are known, by when that was recorded (bounded)
 P:named:<K>            hash    a run, or an answer's first task, packed → ``batch:attempt`` that it
                                was named for first, in the Kth quarter of an hour; two are kept

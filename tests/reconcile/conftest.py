@@ -10,9 +10,11 @@ import pytest
 import redis
 
 from callspool_sandbox.process import SandboxProcess
+from tests.reconcile.played import PlayedApi
 from tests.reconcile.stage import Stage
 
 SetUp = Callable[..., Stage]
+Play = Callable[..., tuple[Stage, PlayedApi]]
 
 
 @pytest.fixture
@@ -24,5 +26,19 @@ def set_up(client: redis.Redis, tmp_path: Path) -> Iterator[SetUp]:
             api = SandboxProcess(log=tmp_path / "api.jsonl", faults=faults)
             stack.enter_context(api)
             return stack.enter_context(closing(Stage(client, api, **options)))  # type: ignore[arg-type]
+
+        yield begin
+
+
+@pytest.fixture
+def play(client: redis.Redis) -> Iterator[Play]:
+    """Begins a stage with an API that is played; ``ways`` as `played.Ways`, the rest as `Stage`."""
+    with ExitStack() as stack:
+
+        def begin(
+            ways: dict[str, object] | None = None, seed: int = 0, **options: object
+        ) -> tuple[Stage, PlayedApi]:
+            api = PlayedApi(seed, **(ways or {}))
+            return stack.enter_context(closing(Stage(client, api, **options))), api  # type: ignore[arg-type]
 
         yield begin

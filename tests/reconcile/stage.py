@@ -18,6 +18,7 @@ from callspool_worker.decisions import AttemptView, decide
 from callspool_worker.ledger import LaneKey, Taken, calls
 from callspool_worker.reconcile import Prover, Proving
 from callspool_worker.recording import Recorder
+from tests.reconcile.played import PlayedApi
 from tests.support.ledgers import LANE, LedgerUnderTest, P, group
 
 QUIET = 0.6
@@ -40,13 +41,17 @@ class _Account:
     api_token_file: None = None
 
 
+def _client_of(api: SandboxProcess) -> UnpodApi:
+    return UnpodApi({"default": _Account(api.url)}, request_timeout=1.0, max_connections=4)
+
+
 class Stage:
     """What a worker does, made to stop between any two steps."""
 
     def __init__(
         self,
         client: redis.Redis,
-        api: SandboxProcess,
+        api: SandboxProcess | PlayedApi,
         *,
         marked: bool = True,
         durable_takes: str = "off",
@@ -64,7 +69,7 @@ class Stage:
         )
         self.ledger = self.spool.ledger
         self.sandbox = api
-        self.api = UnpodApi({"default": _Account(api.url)}, request_timeout=1.0, max_connections=4)
+        self.api: UnpodApi | PlayedApi = api if isinstance(api, PlayedApi) else _client_of(api)
         self.recorder = Recorder(self.ledger)
         self._takers = itertools.count(1)
         self.reads: list[tuple[str, ...]] = []

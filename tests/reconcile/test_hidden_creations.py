@@ -203,6 +203,7 @@ def test_what_an_earlier_attempt_created_after_all_is_not_sent_a_third_time(set_
     stage = set_up(fault("before", times=3))
     stage.accept(IDS)
     old = stage.send()
+    stage.look()
     time.sleep(QUIET)
     stage.look()
     stage.end_rest()

@@ -70,6 +70,7 @@ def test_a_look_that_comes_too_late_to_say_that_documents_are_missing_changes_no
     stage = set_up(fault("before"))
     stage.accept(IDS)
     stage.send()
+    stage.look()
     time.sleep(QUIET * 1.1)
     slow = SlowReader(stage)
     slow.begin()

@@ -205,7 +205,7 @@ def test_a_look_that_is_too_old_says_nothing_and_is_told(
     stage.accept(IDS)
     taken = stage.send()
     monkeypatch.setattr(calls, "LOOK_GOOD_MS", -1)
-    stage.look()
+    stage.look(2)
     assert stage.states(IDS) == "d" * 10
     assert stage.held(taken) == conclusion.TOO_SLOW
     monkeypatch.undo()

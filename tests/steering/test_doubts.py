@@ -96,7 +96,7 @@ def test_the_list_tells_why_since_when_and_how_the_proof_stands(
     seen = [ann.readings.doubt("c1", Selector(campaign=name))[0] for name in ("", "spring")]
     assert seen[0].found is True
     assert [one.next_look_at is None for one in seen].count(True) == 1
-    spool.ledger.run([calls.looked(0, "me", looked.key, 1000, read=False)])
+    spool.ledger.run([calls.looked(0, "me", looked.key, 1000, read="not")])
     seen = [ann.readings.doubt("c1", Selector(campaign=name))[0] for name in ("", "spring")]
     assert [one.unreadable_since is None for one in seen].count(True) == 1
 
@@ -361,8 +361,9 @@ def test_an_operator_decides_between_what_a_look_reads_and_what_it_records(
         return answer
 
     monkeypatch.setattr(stage.api, "get", get)
+    stage.look()
     time.sleep(QUIET if where == "before" else 0)
-    stage.look(2)
+    stage.look()
     assert stage.states(IDS) == after
     stage.spool.check()
     counts = stage.spool.counts()

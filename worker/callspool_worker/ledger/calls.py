@@ -6,7 +6,7 @@ may be run again when a reply was lost: attempts and takers make the second one 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from callspool import keys
 from callspool.ledger import task_ids
@@ -29,6 +29,9 @@ LOOK_GOOD_MS = 30_000
 """Milliseconds after its beginning in which a look may still say that documents are missing."""
 
 BATCHES_A_LOOK = 500
+
+Readable = Literal["read", "partly", "not"]
+"""How much of a space a look could read: all that it needed, not all of its runs, or nothing."""
 
 FAILURES_IN_A_ROW = 5
 """Requests of an account that fail in a row, over all workers, until its API counts as down."""
@@ -188,18 +191,30 @@ def keep_looking(partition: int, looker: str, space: str) -> Call:
 
 
 def looked(
-    partition: int, looker: str, space: str, delay_ms: int, *, read: bool, stuck: str = ""
+    partition: int, looker: str, space: str, delay_ms: int, *, read: Readable, stuck: str = ""
 ) -> Call:
     """Ends a look, at a space that could be ``read`` or not; it is looked at again after that.
 
     ``stuck``: why it cannot be read for now.
     """
-    return _call("looked", partition, looker, space, delay_ms, int(read), stuck)
+    return _call("looked", partition, looker, space, delay_ms, read, stuck)
 
 
-def observe(partition: int, batch: int, attempt: int, *, found: str, held: str) -> Call:
-    """Keeps what a look found of an attempt in doubt, or why it cannot be proven."""
-    return _call("observe", partition, batch, attempt, found, held)
+def observe(
+    partition: int,
+    batch: int,
+    attempt: int,
+    *,
+    found: str,
+    held: str,
+    began_ms: int = 0,
+    gap_ms: int = 0,
+) -> Call:
+    """Keeps what a look found of an attempt in doubt, or why it cannot be proven.
+
+    ``began_ms``: when the look began. ``gap_ms``: looks further apart leave a gap.
+    """
+    return _call("observe", partition, batch, attempt, found, held, began_ms, gap_ms)
 
 
 def proven(

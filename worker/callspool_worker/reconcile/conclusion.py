@@ -98,7 +98,13 @@ class Conclusion:
     def _observe(self, question: Question, found: str, held: str) -> float | None:
         """Since when the same was found, in seconds of Redis' clock; None if the doubt is over."""
         step = calls.observe(
-            self._partition, question.batch, question.attempt, found=found, held=held
+            self._partition,
+            question.batch,
+            question.attempt,
+            found=found,
+            held=held,
+            began_ms=self._moment.space.at_ms,
+            gap_ms=math.ceil(self._how.gap_of(question) * 1000),
         )
         (changed_ms,) = self._ledger.run([step])
         if not isinstance(changed_ms, int) or changed_ms < 0:
@@ -190,4 +196,4 @@ class Conclusion:
         """Looks soon after a doubt began, then ever less often, and when the quiet is over."""
         left = moment - self._moment.now()
         age = self._moment.now() - question.since_ms / 1000
-        return min(left + SHORTEST_PAUSE, max(1.0, age / 2), LONGEST_PAUSE)
+        return min(left + SHORTEST_PAUSE, max(1.0, age), LONGEST_PAUSE)

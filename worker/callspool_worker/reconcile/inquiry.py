@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from callspool_worker.ledger import Ledger, SpaceLook
+    from callspool_worker.ledger.calls import Readable
     from callspool_worker.reconcile.proving import Proving
     from callspool_worker.reconcile.sightings import Question, RunRead, TaskSeen
     from callspool_worker.reconcile.survey import Memory
@@ -55,17 +56,17 @@ class Inquiry:
         self.stuck = ""
         """Why the space cannot be read for now, once that is clear."""
 
-    def make(self) -> tuple[float, bool]:
-        """Reads, concludes and records; seconds until the next look, and whether it could read."""
+    def make(self) -> tuple[float, Readable]:
+        """Reads, concludes and records; seconds until the next look, and what it could read."""
         questions = self._questions()
         if self._space.unread_ms:
             try:
                 self._recall()
             except Unreadable as fault:
-                return self._without_reading(questions, fault), False
+                return self._without_reading(questions, fault), "not"
             questions = self._questions()
         if not questions:
-            return 1.0, True
+            return 1.0, "read"
         begin = min(question.begin_ms for question in questions)
         known = self._ledger.known_runs(self._space.key, begin - KNOWN_BEFORE_MS)
         survey = Survey(
@@ -81,7 +82,7 @@ class Inquiry:
             runs = survey.read()
             marks_kept = self._keeps_marks(questions, runs, known)
         except Unreadable as fault:
-            return self._without_reading(questions, fault), False
+            return self._without_reading(questions, fault), "not"
         elsewhere = sent_elsewhere(self._ledger, self._space, questions, runs)
         pauses = []
         for question in questions:
@@ -95,7 +96,8 @@ class Inquiry:
                 question, theirs, marks_kept=marks_kept, sent_elsewhere=elsewhere[question.batch]
             )
             pauses.append(self._conclusion.draw(question, finding, survey.clocks.offset))
-        return max(SHORTEST_PAUSE, min(*pauses, LONGEST_PAUSE)), not survey.faults
+        pause = max(SHORTEST_PAUSE, min(*pauses, LONGEST_PAUSE))
+        return pause, "partly" if survey.faults else "read"
 
     def _recall(self) -> None:
         """Reads back what Redis forgot when it restarted, and lets the space send again."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from callspool_worker.answers import Answer
     from callspool_worker.ledger import Ledger, SpaceLook
+    from callspool_worker.ledger.calls import Readable
     from callspool_worker.reconcile.proving import Proving
     from callspool_worker.reconcile.reading import Get
 
@@ -68,16 +69,17 @@ class Prover:
         reader = SpaceReader(space.space_token, self._reading(looker, space))
         inquiry = Inquiry(self._ledger, space, reader, self._memory, self._how)
         # A look that this process or Redis breaks off says nothing about the API.
-        pause, was_read = BROKEN_OFF_PAUSE, True
+        outcome: tuple[float, Readable] = BROKEN_OFF_PAUSE, "read"
         try:
-            pause, was_read = inquiry.make()
+            outcome = inquiry.make()
         finally:
+            pause, read = outcome
             looked = calls.looked(
                 self._ledger.partition,
                 looker,
                 space.key,
                 math.ceil(pause * 1000),
-                read=was_read,
+                read=read,
                 stuck=inquiry.stuck,
             )
             self._ledger.run([looked])

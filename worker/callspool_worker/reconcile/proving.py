@@ -14,6 +14,9 @@ SHORTEST_PAUSE = 0.2
 LONGEST_PAUSE = 30.0
 """Seconds between two looks at a space that can be read."""
 
+SHORTEST_GAP, LONGEST_GAP = 10.0, 60.0
+"""Seconds: more than between any two looks as they are planned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proving:
@@ -38,6 +41,10 @@ class Proving:
         if question.quiet is not None:
             return question.quiet
         return self.quiet_answered if question.answered else self.quiet
+
+    def gap_of(self, question: Question) -> float:
+        """Seconds between two looks after which nobody knows what was between them."""
+        return min(self.quiet_of(question) + SHORTEST_GAP, LONGEST_GAP)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
 #!lua flags=allow-oom
 -- looked: a space was read back, or could not be; sets when it is looked at again.
 -- KEYS[1] prefix
--- ARGV[1] looker   ARGV[2] space   ARGV[3] ms until the next look   ARGV[4] 1 if it could be read
+-- ARGV[1] looker   ARGV[2] space   ARGV[3] ms until the next look
+-- ARGV[4] `read`; `partly` if some of its runs could not be read; `not` if nothing could
 -- ARGV[5] why it cannot be read for now ('' if it may yet)
 -- Reply: 1; 0 if somebody else looks at it meanwhile.
 -- include: base lanes batches doubts
 local till, looker = string.match(call('HGET', P .. ':looking', ARGV[2]) or '', '^(%d+) (.*)$')
 if looker ~= ARGV[1] then return 0 end
 call('HDEL', P .. ':looking', ARGV[2])
-if ARGV[4] == '1' then
+if ARGV[4] == 'not' then call('HSET', P .. ':gaps', ARGV[2], NOW) end
+if ARGV[4] == 'read' then
   call('HDEL', P .. ':unreadable', ARGV[2])
 else
   call('HSETNX', P .. ':unreadable', ARGV[2], NOW)

@@ -17,8 +17,9 @@
 --                       the attempt sent; further proofs are t<A>.2 and so on
 --   marked              1 if the last attempt's documents carry its mark
 --   doubted             in doubt: since when
---   seen changed held   and what the last look found, since when that is so, and why no look can
---                       prove it
+--   seen changed held   and what the last look found, since when looks find the same, and why no
+--                       look can prove it
+--   looked span         when the last look was answered, and how long after the one before it began
 --   said                what operators confirmed (words.lua)
 --   proved              places that a late answer proved created while another attempt sends them
 --   h why proof         attempts so far, the last reason, what a proof has to go by

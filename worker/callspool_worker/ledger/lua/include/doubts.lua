@@ -10,16 +10,19 @@ end
 
 local function begin_doubt(batch)
   local space = space_of(batch)
-  call('HDEL', batch_key(batch.id), 'seen', 'held')
+  call('HDEL', batch_key(batch.id), 'seen', 'held', 'looked', 'span')
   call('HSET', batch_key(batch.id), 'phase', 'doubt', 'doubted', NOW, 'changed', NOW)
   call('ZADD', P .. ':doubts:' .. space, NOW, batch.id)
   call('ZADD', P .. ':proofs', 'LT', NOW, space)
   call('PERSIST', P .. ':runs:' .. space)
 end
 
--- May a look still say what is missing? Not once it is old, or if something has changed since.
+-- May a look still say what is missing? Not once it is old, or if something has changed since, or if
+-- a later one failed.
 local function is_fresh(batch, looked, found, good_for)
-  return NOW - looked <= tonumber(good_for) and call('HGET', batch_key(batch.id), 'seen') == found
+  local failed = tonumber(call('HGET', P .. ':gaps', space_of(batch)) or '0')
+  return NOW - looked <= tonumber(good_for) and failed <= looked
+    and call('HGET', batch_key(batch.id), 'seen') == found
 end
 
 -- Nothing is to be read back there any more.
@@ -29,6 +32,7 @@ local function rest_space(space)
   if call('HEXISTS', P .. ':gates', 'unread:' .. space) == 1 then return false end
   call('ZREM', P .. ':proofs', space)
   call('HDEL', P .. ':unreadable', space)
+  call('HDEL', P .. ':gaps', space)
   return true
 end
 
@@ -36,6 +40,6 @@ end
 local function end_doubt(batch)
   local space = space_of(batch)
   call('ZREM', P .. ':doubts:' .. space, batch.id)
-  call('HDEL', batch_key(batch.id), 'seen', 'held', 'changed', 'doubted')
+  call('HDEL', batch_key(batch.id), 'seen', 'held', 'changed', 'doubted', 'looked', 'span')
   rest_space(space)
 end
