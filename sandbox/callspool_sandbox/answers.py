@@ -17,15 +17,27 @@ HTML = "text/html"
 VALIDATION = "There is some Validation error"
 """What the API says of a failed field check (O)."""
 
+FAILED = "Task Creation Failed"
+"""What the API says where the service behind it failed, or refused (R)."""
+
 _MESSAGES = {
     200: "Task Created Successfully",
     206: VALIDATION,
-    400: "Invalid parameters provided",
     401: "Invalid token.",
     403: "You do not have permission to perform this action.",
     404: "Space or agent not found",
     429: "Request was throttled.",
 }
+_DETAILS = {400: "Invalid parameters provided"}
+_FROM_BEHIND: dict[int, object] = {
+    422: {
+        "detail": [
+            {"loc": ["body", "tasks"], "msg": "field required", "type": "value_error.missing"}
+        ]
+    },
+    500: "Internal Server Error",
+}
+"""What the service behind the API says: the API passes it on, without a `status_code` (R)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +63,46 @@ def api_answer(
     *,
     http_status: int | None = None,
     message: str | None = None,
-    errors: dict[str, object] | None = None,
+    errors: object = None,
     headers: Headers | None = None,
 ) -> Answer:
-    """An error (or an empty success) as the API words it: below 401 with `data` (O)."""
-    body: dict[str, object] = {
-        "status_code": status,
-        "message": message or _MESSAGES.get(status) or reason(status),
-    }
-    if status < 401:
-        body["data"] = {}
-    if errors:
-        body["errors"] = errors
+    """An error (or an empty success) as the API words it (O, R)."""
+    if http_status is None and status in _FROM_BEHIND:
+        passed_on = _FROM_BEHIND[status] if errors is None else errors
+        body: dict[str, object] = {"message": message or FAILED, "errors": passed_on}
+    else:
+        body = _own_body(status, message, errors)
     return Answer(http_status or status, msgspec.json.encode(body), headers=headers or [])
+
+
+def _own_body(status: int, message: str | None, errors: object) -> dict[str, object]:
+    """Below 401 with `data`, which holds the detail of what was raised, or the faults."""
+    detail = None if errors is not None else _DETAILS.get(status)
+    if status == 400 and message and errors is None:
+        message, detail = None, message
+    said = message or _MESSAGES.get(status) or ("Error" if status == 400 else reason(status))
+    body: dict[str, object] = {"status_code": status, "message": said}
+    if status < 401:
+        body["data"] = {"detail": detail} if detail else {"errors": errors} if errors else {}
+    if errors is not None:
+        body["errors"] = errors
+    return body
 
 
 def validation(errors: dict[str, object]) -> Answer:
     """206 for fields that failed their check; nothing was created (O)."""
     return api_answer(206, errors=errors)
+
+
+def of_document(place: int, field: str, said: str, kind: str) -> Answer:
+    """422 of the service behind, which names the document that it will not take (R)."""
+    fault = {"loc": ["body", "tasks", place, "input_data", field], "msg": said, "type": kind}
+    return api_answer(422, errors={"detail": [fault]})
+
+
+def failed_read(what: str, said: str) -> Answer:
+    """206 in place of a list (O)."""
+    return api_answer(206, message=f"{what} Fetch Failed", errors=said)
 
 
 def proxy_answer(status: int, *, headers: Headers | None = None) -> Answer:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from callspool_sandbox.answers import Answer, api_answer, validation
+from callspool_sandbox.answers import Answer, api_answer, of_document, proxy_answer, validation
+from callspool_sandbox.storage import first_unstorable, holds_infinity
 
 if TYPE_CHECKING:
     from callspool_sandbox.options import Options
@@ -19,6 +20,7 @@ MARKS = {"reject": 400, "unprocessable": 422, "fail": 500}
 _MARK_ERRORS: dict[str, object] = {
     "documents": ["A document has an invalid contact_number."],
 }
+_NAMED = "value is not a valid number"
 _SCHEDULES = {"now", "auto", "custom"}
 _REQUIRED = ["This field is required."]
 
@@ -51,8 +53,9 @@ class Received:
     """A create request as it came in, looked through once.
 
     ``ids`` holds each document's `ref_id`: `id`, else `document_id` (O). ``incomplete``: one has no
-    name or number; ``has_id``: one carries `id`; ``mark``: the status that a marked one asks for.
-    ``problem`` answers a body that cannot be understood.
+    name or number; ``has_id``: one carries `id`; ``mark``: the status that a marked one asks for,
+    and its place. ``problem`` answers a body that cannot be understood. ``storable``: so many
+    documents can be stored, of more than these the next one cannot.
     """
 
     raw: bytes
@@ -62,7 +65,8 @@ class Received:
     attempts: set[str] = field(default_factory=set)
     incomplete: bool = False
     has_id: bool = False
-    mark: int | None = None
+    mark: tuple[int, int] | None = None
+    storable: int | None = None
 
 
 def read_body(raw: bytes) -> Received:
@@ -74,7 +78,11 @@ def read_body(raw: bytes) -> Received:
         return Received(raw, Body(), problem)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return Received(raw, Body(), api_answer(400, message="JSON parse error"))
-    for sent in received.body.documents or ():
+    if holds_infinity(raw):
+        # Nobody could pass it on to the service behind: an exception, and a page in HTML (R).
+        received.problem = proxy_answer(500)
+    received.storable = first_unstorable(raw)
+    for place, sent in enumerate(received.body.documents or ()):
         received.ids.append(sent.document_id)
         if sent.callspool_attempt is not None:
             received.attempts.add(str(sent.callspool_attempt))
@@ -83,22 +91,27 @@ def read_body(raw: bytes) -> Received:
         if sent.id is not None:
             received.has_id = True
             received.ids[-1] = sent.id
-        if sent.sandbox is not None:
-            received.mark = received.mark or MARKS.get(str(sent.sandbox))
+        if received.mark is None and str(sent.sandbox) in MARKS:
+            received.mark = MARKS[str(sent.sandbox)], place
     return received
 
 
-def check_sender(authorization: str, org_handle: str, options: Options) -> Answer | None:
-    """401 and the 206s of the `Org-Handle`, or None."""
+def check_sender(authorization: str, options: Options) -> Answer | None:
+    """401 for a token that is missing or wrong, or None. Nobody looks at the `Org-Handle` (R)."""
     scheme, _, token = authorization.partition(" ")
     if scheme != "Token" or not token.strip():
         return api_answer(401, message="Authentication credentials were not provided.")
     if options.token is not None and token.strip() != options.token:
         return api_answer(401)
+    return None
+
+
+def check_organisation(org_handle: str, options: Options) -> Answer | None:
+    """What agents say to an `Org-Handle` that is missing or unknown (R), or None."""
     if not org_handle:
-        return api_answer(206, message="Org-Handle is required")
+        return api_answer(400, message="Organization handle is required in Org-Handle header")
     if options.org_handle is not None and org_handle != options.org_handle:
-        return api_answer(206, message="You Don't have Access to this Organization")
+        return Answer(404, b'{"message":"Organization not found"}')
     return None
 
 
@@ -144,9 +157,12 @@ def _check_custom(schedule: dict[str, Any], now: float) -> Answer | None:
     return None
 
 
-def _check_mark(status: int | None) -> Answer | None:
-    if status is None:
+def _check_mark(mark: tuple[int, int] | None) -> Answer | None:
+    if mark is None:
         return None
+    status, place = mark
+    if status == 422:
+        return of_document(place, "contact_number", _NAMED, "type_error.str")
     return api_answer(status, errors=_MARK_ERRORS if status < 401 else None)
 
 

@@ -1,39 +1,31 @@
-"""The server's clock, which need not agree with anybody else's."""
+"""The clock of one of the API's servers, which need not agree with anybody else's."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
 from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from callspool_sandbox.ways import Ways
 
 
 class Clock:
-    """Wall-clock time with a constant skew in seconds, as the API's own answers show it.
+    """Wall-clock time as one server's answers show it: its ``Date``, its ids and ``created``.
 
-    ``zone`` is what ends an ISO 8601 time: "Z", "+00:00" or nothing (D: both occur).
-    ``shift``: seconds that such times are ahead, as those of a server that tells its local time.
+    The server's ways say how far it is off, and in which form it tells a time.
     """
 
-    def __init__(self, skew: float = 0.0, zone: str = "Z", shift: float = 0.0) -> None:
-        self._skew = skew
-        self._shift = shift
-        self._zone = zone
+    def __init__(self, ways: Ways, server: int = 0) -> None:
+        self.server = server
+        self._ways = ways
         self._second = -1
         self._date = ""
-        self._started = time.monotonic()
 
     def now(self) -> float:
         """Unix time as the server believes it."""
-        return time.time() + self._skew
-
-    def running(self) -> float:
-        """Seconds since the sandbox was ready, which no skew touches."""
-        return time.monotonic() - self._started
-
-    def iso(self, moment: float) -> str:
-        """A time as the API writes `created`."""
-        plain = datetime.fromtimestamp(moment + self._shift, UTC).replace(tzinfo=None)
-        return plain.isoformat(timespec="microseconds") + self._zone
+        return time.time() + self._ways.skew(self.server)
 
     def date(self) -> str:
         """The `Date` header, made once a second."""
@@ -42,6 +34,12 @@ class Clock:
             self._second = second
             self._date = formatdate(second, usegmt=True)
         return self._date
+
+    def iso(self, moment: float) -> str:
+        """A time as the API writes `created`."""
+        server = self._ways.now
+        plain = datetime.fromtimestamp(moment + server.created_shift, UTC).replace(tzinfo=None)
+        return plain.isoformat(timespec=server.created_precision) + server.created_zone
 
 
 def true_time() -> str:

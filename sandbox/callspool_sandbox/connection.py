@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import h11
 
 from callspool_sandbox.answers import Answer, proxy_answer, reason
-from callspool_sandbox.faults.model import Drop, Hang
+from callspool_sandbox.faults.model import Drop, Hang, Mixed
+from callspool_sandbox.faults.plan import plan
 
 if TYPE_CHECKING:
     from callspool_sandbox.exchange import Head, Reply
@@ -34,7 +35,7 @@ class Connection:
         self._sandbox = sandbox
         self._reader = reader
         self._writer = writer
-        self._idle_limit = sandbox.options.faults.server.keep_alive
+        self._clock = sandbox.clocks[0]
         self._last = False
 
     async def serve(self) -> None:
@@ -60,6 +61,7 @@ class Connection:
         head = self._sandbox.arrived(
             request.method.decode(), request.target.decode("latin-1"), dict(request.headers)
         )
+        self._clock = head.clock
         try:
             self._last = not _may_go_on(request)
             return await self._exchange(head, http) and not self._last
@@ -67,9 +69,10 @@ class Connection:
             self._sandbox.left(head)
 
     async def _next_head(self) -> bytes:
-        if self._idle_limit is None:
+        idle_limit = self._sandbox.ways.now.keep_alive
+        if idle_limit is None:
             return await self._reader.readuntil(b"\r\n\r\n")
-        async with asyncio.timeout(self._idle_limit):
+        async with asyncio.timeout(idle_limit):
             return await self._reader.readuntil(b"\r\n\r\n")
 
     async def _exchange(self, head: Head, http: h11.Connection) -> bool:
@@ -77,7 +80,14 @@ class Connection:
             self._sandbox.write_line(head, None)
             return self._drop(head.early)
         if isinstance(head.early, Hang):
-            await asyncio.sleep(head.early.seconds)
+            steps = plan(head.early, 0, 0.0)
+            await asyncio.sleep(steps.pause_at(self._sandbox.ways.running()))
+        if isinstance(head.early, Mixed) and self._sandbox.last_answer is not None:
+            self._writer.write(self._whole(self._sandbox.last_answer))
+            await self._writer.drain()
+            if head.early.where == "before":
+                self._sandbox.write_line(head, self._sandbox.last_answer.status)
+                return await self._read_body(head, http) is not None
         if head.header(b"expect").lower() == "100-continue":
             self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await self._read_body(head, http)
@@ -145,14 +155,14 @@ class Connection:
         if steps.drip is not None:
             await self._drip(data, steps.drip.seconds, steps.drip.pieces)
         else:
-            self._writer.write(data)
+            self._writer.write(data + (self._whole(reply.behind) if reply.behind else b""))
             await self._writer.drain()
         return True
 
     def _whole(self, answer: Answer) -> bytes:
         lines = [
             f"HTTP/1.1 {answer.status} {reason(answer.status)}",
-            f"Date: {self._sandbox.clock.date()}",
+            f"Date: {self._clock.date()}",
             f"Content-Type: {answer.content_type}",
             f"Content-Length: {len(answer.body)}",
             *(f"{name}: {value}" for name, value in answer.headers),

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from callspool_sandbox.answers import Answer, in_form
 from callspool_sandbox.faults.model import label
+from callspool_sandbox.packing import packed
 from callspool_sandbox.routes import Route, path_for_log
 
 if TYPE_CHECKING:
+    from callspool_sandbox.clock import Clock
     from callspool_sandbox.faults.model import Fault
     from callspool_sandbox.faults.plan import Plan
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 class Head:
     """A request's head. ``number`` counts requests, from 1, in the order of their arrival.
 
-    ``route`` is None for a path that the API does not have, ``early`` the fault that was chosen
-    before the body was there.
+    ``route`` is None for a path that the API does not have, ``clock`` that of the server which
+    answers, ``early`` the fault that was chosen before the body was there.
     """
 
     number: int
@@ -28,6 +30,7 @@ class Head:
     target: str
     headers: dict[bytes, bytes]
     route: Route | None
+    clock: Clock
     early: Fault | None = None
     started: float = field(default_factory=time.monotonic)
 
@@ -48,16 +51,22 @@ class Head:
 
 @dataclass(slots=True)
 class Reply:
-    """What goes out: an answer, or None for a connection that is closed without one."""
+    """What goes out: an answer, or None for a connection that is closed without one.
+
+    ``behind``: another one that follows it, though nobody asked.
+    """
 
     answer: Answer | None
     steps: Plan
+    behind: Answer | None = None
 
 
 def reply(answer: Answer, steps: Plan) -> Reply:
     """The answer as its plan wants it sent."""
     if steps.drop is not None and steps.drop.where != "response":
         return Reply(None, steps)
+    if steps.packed is not None:
+        answer = packed(answer, steps.packed)
     if steps.cut is not None:
         answer = in_form(answer, "cut", steps.cut.bytes)
     return Reply(answer, steps)

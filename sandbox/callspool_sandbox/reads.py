@@ -1,116 +1,110 @@
-"""The endpoints that read back: pages of runs, tasks and agents, newest first (D, O)."""
+"""The endpoints that read back: pages of runs, tasks and agents (D, O, R)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import random
+from itertools import islice
+from typing import TYPE_CHECKING
 
-from callspool_sandbox.answers import Answer, api_answer, page_answer
-from callspool_sandbox.defaults import PILOT
+from callspool_sandbox.answers import Answer, failed_read, page_answer
+from callspool_sandbox.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from callspool_sandbox.clock import Clock
     from callspool_sandbox.faults.model import Server
     from callspool_sandbox.routes import Route
-    from callspool_sandbox.store import Run, Store
+    from callspool_sandbox.rows import Row, View
+    from callspool_sandbox.store import Store
+    from callspool_sandbox.ways import Ways
 
-Row = dict[str, object]
-
-DOCUMENT_FIELDS = (
-    *("name", "contact_number", "email", "alternate_number", "occupation", "company_name"),
-    *("address", "about", "context", "labels", "title", "description", "document_id"),
-)
-"""The fields of a document that the API names (S)."""
+OLDER = b'{"pilot":"older","documents":[{"name":"Older","contact_number":"+14155550100"}]}'
+"""What a space holds that was there before: tasks of other programs."""
 
 
 class Reads:
     """Answers reads from the store."""
 
-    def __init__(self, store: Store, clock: Clock, server: Server) -> None:
+    def __init__(self, store: Store, ways: Ways, seed: int | None) -> None:
         self._store = store
-        self._clock = clock
-        self._server = server
+        self._ways = ways
+        self._chance = random.Random(seed)  # noqa: S311 - no secret
 
-    def answer(self, route: Route) -> Answer:
-        """The page that a read asks for; a failed read is a 206 whose `data` is an object (O)."""
+    def know(self, space: str, clock: Clock) -> None:
+        """Lets a space begin with what was there before, when it is named for the first time."""
+        older = self._ways.now.older_runs
+        if older and not self._store.knows(space):
+            self._store.add_older(space, older, OLDER, clock.now())
+
+    def page(self, route: Route, clock: Clock) -> tuple[list[Row] | Answer, Callable[[], int]]:
+        """The rows of the page that a read asks for, and what counts all of them.
+
+        The API counts after it has read the page, so a list that grows is shorter than its count
+        (R).
+        """
+        server = self._ways.now
+        number = route.number("page")
+        if number == 0:
+            what = "Tasks" if route.endpoint == "space_tasks" else "Runs"
+            return failed_read(what, "Page number must be 1 or more"), lambda: 0
         if route.endpoint == "agents":
-            rows: list[Row] = [{"handle": PILOT, "name": "Sandbox agent", "type": "Voice"}]
-            return self._page(len(rows), rows)
-        runs: Sequence[Run] = self._store.runs_of(route.space)
-        if route.endpoint == "runs":
-            start, size = self._window(route, len(runs))
-            return self._page(len(runs), [self._run_row(run) for run in _page(runs, start, size)])
-        if route.endpoint == "tasks":
-            run = self._store.find_run(route.space, route.run_id)
-            if run is None:
-                return api_answer(206, message="Invalid Run")
-            runs = [run]
-        count = sum(run.tasks for run in runs)
-        start, size = self._window(route, count)
-        return self._page(count, list(self._task_rows(runs, start, size)))
+            agents = [_agent(handle) for handle in server.agents]
+            return agents, lambda: len(agents)
+        view = Rows(self._store, server, clock, self._cutoffs(server)).view(route)
+        start, size = _window(server, route, view.count())
+        return list(islice(self._ordered(server, view, start), size)), view.count
 
-    def _page(self, count: int, rows: list[Row]) -> Answer:
-        return page_answer(count if self._server.counts else None, rows)
+    def answer(self, rows: list[Row] | Answer, count: Callable[[], int]) -> Answer:
+        """The page as it goes out."""
+        if isinstance(rows, Answer):
+            return rows
+        return page_answer(_stated(self._ways.now, len(rows), count), rows)
 
-    def _window(self, route: Route, count: int) -> tuple[int, int]:
-        size = min(route.page_size or self._server.page_size, self._server.max_page_size)
-        page = max(route.page or 1, 1)
-        if self._server.pages == "ignored":
-            page = 1
-        elif self._server.pages == "clamped":
-            page = min(page, max(-(-count // size), 1))
-        return (page - 1) * size, size
+    def _cutoffs(self, server: Server) -> tuple[float, float]:
+        """Seconds by which runs and tasks lag: those of a replica that may be asked."""
+        lags = self._chance.random() < server.lag_share
+        return (server.runs_lag, server.tasks_lag) if lags else (0.0, 0.0)
 
-    def _run_row(self, run: Run) -> Row:
-        return {
-            "run_id": self._store.run_id(run),
-            "status": run.status,
-            "batch_count": run.batch_count,
-            "created": self._clock.iso(run.created),
-            "modified": self._clock.iso(run.modified),
-        }
-
-    def _task_rows(self, runs: Sequence[Run], skip: int, size: int) -> Iterable[Row]:
-        for run in reversed(runs):
-            if size <= 0:
-                return
-            if skip >= run.tasks:
-                skip -= run.tasks
-                continue
-            newest = run.tasks - 1 - skip
-            oldest = max(newest - size + 1, 0)
-            yield from self._rows_of(run, newest, oldest)
-            size -= newest - oldest + 1
-            skip = 0
-
-    def _rows_of(self, run: Run, newest: int, oldest: int) -> Iterable[Row]:
-        request = self._store.request(run)
-        run_id = self._store.run_id(run)
-        for place in range(newest, oldest - 1, -1):
-            created = self._clock.iso(run.created_at(place))
-            document: dict[str, Any] = request.documents[place]
-            yield {
-                "task_id": self._store.task_id(run, place),
-                "run_id": run_id,
-                **self._shown(document),
-                "output": {},
-                "assignee": request.pilot,
-                "status": "pending",
-                "created": created,
-                "modified": created,
-            }
-
-    def _shown(self, document: dict[str, Any]) -> Row:
-        """What a task shows of the document that it was made from."""
-        if self._server.input == "none":
-            return {"input": {}}
-        ref_id = document.get("id", document.get("document_id"))
-        if self._server.input == "known":
-            document = {name: document[name] for name in DOCUMENT_FIELDS if name in document}
-        return {"ref_id": ref_id, "input": document}
+    def _ordered(self, server: Server, view: View, skip: int) -> Iterable[Row]:
+        if server.order in {"newest", "oldest"}:
+            return view.rows(skip, newest_first=server.order == "newest")
+        rows = list(view.rows(0, newest_first=True))
+        if server.order == "created":
+            rows.sort(key=lambda row: str(row["created"]), reverse=True)
+        else:
+            self._chance.shuffle(rows)
+        return rows[skip:]
 
 
-def _page(runs: Sequence[Run], start: int, size: int) -> Iterable[Run]:
-    newest = len(runs) - start
-    return reversed(runs[max(newest - size, 0) : max(newest, 0)])
+def _agent(handle: str) -> Row:
+    return {
+        "handle": handle,
+        "name": "Sandbox agent",
+        "type": "Voice",
+        "state": "published",
+        "description": None,
+        "purpose": "Calls nobody",
+    }
+
+
+def _window(server: Server, route: Route, count: int) -> tuple[int, int]:
+    """Where a page begins, and how many rows it has at most; 0 asks for everything (R)."""
+    asked = route.number("page_size")
+    size = server.page_size if asked is None else asked or max(count, 1)
+    size = min(size, server.max_page_size or size)
+    page = route.number("page") or 1
+    if server.pages == "ignored":
+        page = 1
+    elif server.pages == "clamped":
+        page = min(page, max(-(-count // size), 1))
+    return (page - 1) * size, size
+
+
+def _stated(server: Server, shown: int, count: Callable[[], int]) -> int | None:
+    """The `count` of a list, which may be a lie."""
+    if isinstance(server.counts, bool):
+        return count() if server.counts else None
+    if isinstance(server.counts, int):
+        return server.counts
+    return shown if server.counts == "page" else count()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping  # noqa: TC003 - a NamedTuple evaluates its annotations
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qs, unquote
 
@@ -14,14 +15,18 @@ _RUN_TASKS = re.compile(r"runs/(?P<run>[^/]+)/tasks/")
 
 
 class Route(NamedTuple):
-    """A request's endpoint; ``page`` and ``page_size`` are None where the query names none."""
+    """A request's endpoint. ``query``: what was asked for, the last word of each name."""
 
     endpoint: Endpoint
     method: str
     space: str = ""
     run_id: str = ""
-    page: int | None = None
-    page_size: int | None = None
+    query: Mapping[str, str] = {}
+
+    def number(self, name: str) -> int | None:
+        """A whole number of the query; None where it names none."""
+        word = self.query.get(name, "")
+        return int(word) if word.isascii() and word.isdigit() else None
 
 
 def find_route(target: str) -> Route | None:
@@ -50,13 +55,8 @@ def _space_route(space: str, rest: str, query: str) -> Route | None:
 def _paged(route: Route, query: str) -> Route:
     if not query:
         return route
-    asked = parse_qs(query)
-    return route._replace(page=_number(asked, "page"), page_size=_number(asked, "page_size"))
-
-
-def _number(asked: dict[str, list[str]], name: str) -> int | None:
-    word = asked.get(name, [""])[-1]
-    return int(word) if word.isascii() and word.isdigit() else None
+    asked = parse_qs(query, keep_blank_values=True)
+    return route._replace(query={name: words[-1] for name, words in asked.items()})
 
 
 def path_for_log(target: str) -> str:

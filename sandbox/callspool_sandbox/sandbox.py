@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from callspool_sandbox.answers import Answer, api_answer
-from callspool_sandbox.checks import Received, check_create, check_sender, read_body
+from callspool_sandbox.checks import (
+    Received,
+    check_create,
+    check_organisation,
+    check_sender,
+    read_body,
+)
 from callspool_sandbox.clock import Clock
 from callspool_sandbox.creation import Creation
 from callspool_sandbox.exchange import Head, Reply, logged_status, reply
@@ -16,6 +21,7 @@ from callspool_sandbox.faults.plan import Plan, plan
 from callspool_sandbox.reads import Reads
 from callspool_sandbox.routes import Route, find_route
 from callspool_sandbox.store import Store
+from callspool_sandbox.ways import Ways
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -25,16 +31,22 @@ if TYPE_CHECKING:
 
 
 class Sandbox:
-    """One API with its store, clock, faults and log."""
+    """One API with its store, clocks, faults and log.
+
+    ``creating``: held by the request that creates, where the API creates one after the other.
+    ``last_answer``: what the last create-call was answered that created something.
+    """
 
     def __init__(self, options: Options, log: EventLog) -> None:
-        server = options.faults.server
         self.options = options
         self.log = log
-        self.clock = Clock(server.clock_skew, server.created_zone, server.created_shift)
-        self.store = Store(options.seed)
+        self.ways = Ways(options.faults)
+        self.clocks = [Clock(self.ways, server) for server in range(self.ways.servers)]
+        self.store = Store(options.seed, len(self.clocks))
+        self.creating = asyncio.Lock()
+        self.last_answer: Answer | None = None
         self._chooser = Chooser(options.faults.faults, options.seed)
-        self._reads = Reads(self.store, self.clock, server)
+        self._reads = Reads(self.store, self.ways, options.seed)
         self._later: set[asyncio.Task[None]] = set()
         self._requests = 0
 
@@ -42,11 +54,13 @@ class Sandbox:
         """Takes note of a request's head and chooses the fault that needs no body."""
         self._requests += 1
         route = find_route(target)
-        head = Head(self._requests, method, target, headers, route)
+        clock = self.clocks[self._requests % len(self.clocks)]
+        head = Head(self._requests, method, target, headers, route, clock)
         if route is not None:
             self._chooser.in_flight[route.endpoint] += 1
             facts = Facts(route.endpoint, route.space)
-            head.early = self._chooser.before_body(facts, self.clock.running())
+            head.early = self._chooser.before_body(facts, self.ways.running())
+            self._reads.know(route.space, clock)
         return head
 
     def left(self, head: Head) -> None:
@@ -82,40 +96,50 @@ class Sandbox:
 
     async def _read(self, head: Head, route: Route) -> Reply:
         facts = Facts(route.endpoint, route.space)
-        fault = self._chooser.after_body(facts, self.clock.running())
-        steps = plan(fault, 0, self.clock.now())
-        answer = steps.own or self._refused(head)
+        running = self.ways.running()
+        fault = self._chooser.after_body(facts, running)
+        steps = plan(fault, 0, head.clock.now())
+        answer = steps.own or self._refused(head, route)
+        if steps.rest_before_reading:
+            await asyncio.sleep(steps.pause_at(running))
         if answer is None:
+            rows, count = self._reads.page(route, head.clock)
             await asyncio.sleep(self.options.latency)
-            answer = self._reads.answer(route)
+            answer = self._reads.answer(rows, count)
         self.log.write(
             "request", head.for_log(fault) | {"status": logged_status(answer.status, steps)}
         )
-        if steps.pause:
-            await asyncio.sleep(steps.pause)
+        if steps.pause and not steps.rest_before_reading:
+            await asyncio.sleep(steps.pause_at(running))
         return reply(answer, steps)
 
     async def _create(self, head: Head, route: Route, raw: bytes) -> Reply:
         received = read_body(raw)
         facts = Facts(route.endpoint, route.space, received.body.pilot, received.ids, len(raw))
-        fault = self._chooser.after_body(facts, self.clock.running())
-        steps = plan(fault, len(received.ids), self.clock.now())
+        running = self.ways.running()
+        fault = self._chooser.after_body(facts, running)
+        steps = plan(fault, len(received.ids), head.clock.now())
         if not steps.unseen:
-            refusal = self._refused_create(head, received)
+            refusal = self._refused_create(head, route, received)
             if refusal is not None:
-                steps = replace(steps, opens=False, first=0, rest=0, late=0, own=refusal)
+                steps = steps.without_creating(refusal)
             elif self.options.latency:
                 await asyncio.sleep(self.options.latency)
-        creation = Creation(self, head, received, steps=steps, fault=fault)
+        if received.storable is not None:
+            steps = steps.until(received.storable, api_answer(500))
+        creation = Creation(self, head, received, steps=steps, fault=fault, begun=running)
         return await creation.carry_out(route.space)
 
-    def _refused(self, head: Head) -> Answer | None:
-        return check_sender(head.header(b"authorization"), head.header(b"org-handle"), self.options)
+    def _refused(self, head: Head, route: Route) -> Answer | None:
+        refusal = check_sender(head.header(b"authorization"), self.options)
+        if refusal is None and route.endpoint == "agents":
+            refusal = check_organisation(head.header(b"org-handle"), self.options)
+        return refusal
 
-    def _refused_create(self, head: Head, received: Received) -> Answer | None:
-        refusal = self._refused(head)
+    def _refused_create(self, head: Head, route: Route, received: Received) -> Answer | None:
+        refusal = self._refused(head, route)
         if refusal is not None:
             return refusal
         if head.header(b"content-type").partition(";")[0].strip() != "application/json":
             return api_answer(415)
-        return check_create(received, self.clock.now())
+        return check_create(received, head.clock.now())

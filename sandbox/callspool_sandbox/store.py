@@ -1,24 +1,20 @@
 """Runs and tasks that were created, compactly: a run is one small object, a task is none.
 
-Ids are computed from a run's number, and the documents stay as the bytes that came in, in an
+Ids are computed from a run's stamp, and the documents stay as the bytes that came in, in an
 unlinked temporary file (in TMPDIR): a million documents cost memory for their runs only.
 """
 
 from __future__ import annotations
 
+import json
 import os
-import random
-import re
 import tempfile
-from bisect import bisect_left
-from operator import attrgetter
-from typing import Any
+import time
+from typing import Any, NamedTuple
 
 import msgspec
 
-_SUFFIXES = [f"{place:06x}" for place in range(1000)]
-_RUN_ID = re.compile(r"R([0-9a-f]{16})([0-9a-f]{10})000000")
-_number = attrgetter("number")
+from callspool_sandbox.ids import BLOCK, Ids, Stamp
 
 
 class Request(msgspec.Struct):
@@ -28,115 +24,193 @@ class Request(msgspec.Struct):
     pilot: str = ""
 
 
-_requests = msgspec.json.Decoder(Request)
+class Piece(NamedTuple):
+    """Tasks that were created together.
+
+    ``first``: place of the first of them; ``created`` in the server's time, ``made`` in the true
+    one, by a clock that never jumps.
+    """
+
+    first: int
+    stamp: Stamp
+    created: float
+    made: float
 
 
 class Run:
     """One create request that got as far as writing its run.
 
-    ``batch_count`` documents were asked for, the first ``tasks`` of them exist. ``late`` holds the
-    (number of tasks, time) of every piece that was created after the first.
+    ``batch_count`` documents were asked for, the first ``tasks`` of them exist. ``at_once``: so
+    many were created together with the run. ``later``: the pieces that came after these.
     """
 
-    __slots__ = ("batch_count", "created", "late", "length", "number", "offset", "status", "tasks")
+    __slots__ = (
+        *("at_once", "batch_count", "created", "later", "length", "made", "offset"),
+        *("space", "stamp", "status", "tasks"),
+    )
 
     def __init__(
-        self, number: int, created: float, *, batch_count: int, place: tuple[int, int], status: str
+        self,
+        space: str,
+        stamp: Stamp,
+        created: float,
+        *,
+        batch_count: int,
+        place: tuple[int, int],
+        status: str,
     ) -> None:
-        self.number = number
+        self.space = space
+        self.stamp = stamp
         self.created = created
+        self.made = time.monotonic()
         self.batch_count = batch_count
         self.offset, self.length = place
         self.status = status
-        self.tasks = 0
-        self.late: list[tuple[int, float]] | None = None
+        self.tasks = self.at_once = 0
+        self.later: tuple[Piece, ...] = ()
 
-    def created_at(self, place: int) -> float:
-        """When the task at a place was created, in the server's time."""
-        created = self.created
-        for tasks, moment in self.late or ():
-            if tasks > place:
-                break
-            created = moment
-        return created
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """In which steps its tasks were created."""
+        if not self.at_once:
+            return self.later
+        stamp = Stamp(self.stamp.steps + BLOCK, self.stamp.server)
+        return (Piece(0, stamp, self.created, self.made), *self.later)
+
+    def piece_of(self, place: int) -> Piece:
+        """The piece that the task at a place was created in."""
+        return next(piece for piece in reversed(self.pieces) if piece.first <= place)
+
+    def tasks_at(self, made: float) -> int:
+        """How many tasks it had at a moment."""
+        return next((each.first for each in self.pieces if each.made > made), self.tasks)
 
     @property
     def modified(self) -> float:
-        return self.late[-1][1] if self.late else self.created
+        return self.later[-1].created if self.later else self.created
+
+    @property
+    def finished(self) -> float | None:
+        """When its last task was made; None while some are missing."""
+        if self.tasks < self.batch_count:
+            return None
+        return self.later[-1].made if self.later else self.made
 
 
 class Store:
-    """All runs of one sandbox; ids repeat only for the same ``seed``."""
+    """All runs of one sandbox. ``servers``: how many clocks its ids are made by."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        self._prefix = f"{random.Random(seed).getrandbits(64):016x}"  # noqa: S311 - no secret
-        self._runs: list[Run] = []
+    def __init__(self, seed: int | None = None, servers: int = 1) -> None:
+        self._ids = Ids(seed, servers)
+        self._by_stamp: dict[Stamp, Run] = {}
         self._spaces: dict[str, list[Run]] = {}
         self._bodies = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as we do
         self._end = 0
 
     def start_run(
-        self, space: str, body: bytes, batch_count: int, moment: float, status: str = "pending"
+        self,
+        space: str,
+        body: bytes,
+        batch_count: int,
+        moment: float,
+        status: str = "pending",
+        server: int = 0,
     ) -> Run:
-        """Writes a run without tasks yet."""
-        run = Run(
-            len(self._runs),
-            moment,
-            batch_count=batch_count,
-            place=(self._end, len(body)),
-            status=status,
-        )
+        """Writes a run without tasks yet; ``moment`` is in the server's unix time."""
+        stamp = self._ids.reserve(server, moment, BLOCK + batch_count)
+        return self._add(space, stamp, self._write(body), moment, batch_count, status)
+
+    def add_tasks(self, run: Run, count: int, moment: float, server: int = 0) -> range:
+        """Creates tasks for the run's next documents; returns their places."""
+        places = range(run.tasks, run.tasks + count)
+        if moment == run.created and not run.tasks:
+            run.at_once = count
+        elif count:
+            stamp = self._ids.reserve(server, moment, count)
+            run.later += (Piece(run.tasks, stamp, moment, time.monotonic()),)
+        run.tasks += count
+        return places
+
+    def add_older(self, space: str, runs: int, body: bytes, moment: float) -> None:
+        """Lets a space hold runs of one task already, a minute apart and all before a moment."""
+        place = self._write(body)
+        server = self._ids.add_server()  # of its own: nobody's clock goes back for it
+        for age in range(runs, 0, -1):
+            then = moment - 60.0 * age
+            stamp = self._ids.reserve(server, then, BLOCK + 1)
+            run = self._add(space, stamp, place, then, 1, "completed")
+            run.made = 0.0
+            self.add_tasks(run, 1, then, server)
+
+    def run_id(self, run: Run) -> str:
+        return self._ids.text("R", run.stamp)
+
+    def task_id(self, run: Run, place: int) -> str:
+        piece = run.piece_of(place)
+        return self._ids.text("T", piece.stamp, place - piece.first)
+
+    def follow_up_id(self, run: Run, place: int) -> str:
+        """The id of the task that follows up the one at a place."""
+        return "T" + format(int(self.task_id(run, place)[1:], 16) ^ 1 << 64, "032x")
+
+    def task_ids_json(self, run: Run, count: int) -> bytes:
+        """The ids of the first tasks as a JSON array."""
+        ends = [*(piece.first for piece in run.pieces[1:]), run.tasks]
+        listed = [
+            self._ids.listed("T", piece.stamp, min(end, count) - piece.first)
+            for piece, end in zip(run.pieces, ends, strict=False)
+            if piece.first < count
+        ]
+        return b"[" + b",".join(listed) + b"]"
+
+    def find_run(self, space: str, run_id: str) -> Run | None:
+        """The run of that id, if it is one of that space's."""
+        stamp = self._ids.stamp_of(run_id)
+        run = None if stamp is None else self._by_stamp.get(stamp)
+        return run if run is not None and run.space == space else None
+
+    def knows(self, space: str) -> bool:
+        """Whether the space was ever asked about."""
+        return space in self._spaces
+
+    def runs_of(self, space: str) -> list[Run]:
+        """The space's runs in the order in which they were written."""
+        return self._spaces.setdefault(space, [])
+
+    def request(self, run: Run) -> Request:
+        """The run's request, decoded anew."""
+        raw = os.pread(self._bodies.fileno(), run.length, run.offset)
+        try:
+            return _requests.decode(raw)
+        except msgspec.ValidationError:
+            # A number that only Python reads stands in a document that was never stored.
+            return msgspec.convert(json.loads(raw), Request)
+
+    def close(self) -> None:
+        self._bodies.close()
+
+    def _add(
+        self,
+        space: str,
+        stamp: Stamp,
+        place: tuple[int, int],
+        moment: float,
+        batch_count: int,
+        status: str,
+    ) -> Run:
+        run = Run(space, stamp, moment, batch_count=batch_count, place=place, status=status)
+        self._by_stamp[stamp] = run
+        self.runs_of(space).append(run)
+        return run
+
+    def _write(self, body: bytes) -> tuple[int, int]:
+        """Keeps a body; its place in the file."""
+        place = self._end, len(body)
         rest = memoryview(body)
         while rest:
             rest = rest[os.write(self._bodies.fileno(), rest) :]
         self._end += len(body)
-        self._runs.append(run)
-        self._spaces.setdefault(space, []).append(run)
-        return run
+        return place
 
-    def add_tasks(self, run: Run, count: int, moment: float) -> range:
-        """Creates tasks for the run's next documents; returns their places."""
-        places = range(run.tasks, run.tasks + count)
-        if run.tasks or moment != run.created:
-            run.late = [*(run.late or ()), (run.tasks, moment)]
-        run.tasks += count
-        return places
 
-    def run_id(self, run: Run) -> str:
-        return f"R{self._prefix}{run.number:010x}000000"
-
-    def task_id(self, run: Run, place: int) -> str:
-        return f"T{self._prefix}{run.number:010x}{place:06x}"
-
-    def task_ids_json(self, run: Run, count: int) -> bytes:
-        """The ids of the first tasks as a JSON array, without a Python step for each."""
-        if count == 0:
-            return b"[]"
-        if count > len(_SUFFIXES):
-            _SUFFIXES.extend(f"{place:06x}" for place in range(len(_SUFFIXES), count))
-        start = f'"T{self._prefix}{run.number:010x}'
-        return ("[" + start + ('",' + start).join(_SUFFIXES[:count]) + '"]').encode()
-
-    def find_run(self, space: str, run_id: str) -> Run | None:
-        """The run of that id, if it is one of that space's."""
-        match = _RUN_ID.fullmatch(run_id)
-        if not match or match[1] != self._prefix:
-            return None
-        number = int(match[2], 16)
-        if number >= len(self._runs):
-            return None
-        run = self._runs[number]
-        runs = self._spaces.get(space, [])
-        place = bisect_left(runs, number, key=_number)
-        return run if place < len(runs) and runs[place] is run else None
-
-    def runs_of(self, space: str) -> list[Run]:
-        """The space's runs, oldest first."""
-        return self._spaces.get(space, [])
-
-    def request(self, run: Run) -> Request:
-        """The run's request, decoded anew."""
-        return _requests.decode(os.pread(self._bodies.fileno(), run.length, run.offset))
-
-    def close(self) -> None:
-        self._bodies.close()
+_requests = msgspec.json.Decoder(Request)

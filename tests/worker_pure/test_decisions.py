@@ -84,6 +84,9 @@ NO_ANSWER: list[Row] = [
 
 SERVER_ERROR: list[Row] = [
     ("500 of the API", error(500, "Oops"), doubt("server_error", "Oops", answered=True)),
+    ("500 as the platform's server has it",
+     said(500, {"message": "Task Creation Failed", "errors": "Internal Server Error"}),
+     doubt("server_error", "Task Creation Failed; Internal Server Error", answered=True)),
     ("500 with a run", creation(500, None), doubt("server_error", "created", "R1", answered=True)),
     ("500 of a gateway", said(500, {"message": "Internal server error"}),
      doubt("server_error", "Internal server error", answered=False)),

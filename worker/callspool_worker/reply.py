@@ -20,7 +20,7 @@ class Reply:
     """What an answer says, before anything is concluded from it.
 
     ``code`` is the code that counts. ``is_json`` tells that the body is a JSON object,
-    ``by_api`` that it carries a ``status_code``, as the API's own answers do (S).
+    ``by_api`` that it has the shape of the API's own answers.
     ``run_id`` is None unless it can be used as an id. ``task_ids`` is what the body holds,
     whatever its type, and None where there is none. ``traces`` tells that something in the
     body speaks for a creation.
@@ -44,7 +44,7 @@ def read_reply(answer: Answered) -> Reply:
     return Reply(
         code=_code_that_counts(answer.status, _stated_code(body)),
         is_json=True,
-        by_api=_stated_code(body) is not None,
+        by_api=_is_of_the_api(body),
         run_id=run_id if is_id(run_id) else None,
         task_ids=task_ids,
         traces=bool(run_id or task_ids) or (isinstance(data, list) and bool(data)),
@@ -55,6 +55,15 @@ def code_of(answer: Answered) -> int:
     """The code that counts: the body's where HTTP says 2xx and the body says something else."""
     stated = _stated_code(answer.json) if isinstance(answer.json, dict) else None
     return _code_that_counts(answer.status, stated)
+
+
+def _is_of_the_api(body: dict[object, object]) -> bool:
+    """Whether a body has the API's own shape: a code (S), or what it passes on with its words (R).
+
+    A proxy that speaks JSON has a message as well, and no errors beside it.
+    """
+    passes_on = isinstance(body.get("message"), str) and "errors" in body
+    return passes_on or _stated_code(body) is not None
 
 
 def _find(name: str, *places: object) -> object:

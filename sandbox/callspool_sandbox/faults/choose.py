@@ -7,7 +7,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from callspool_sandbox.faults.model import Drop, Fault, Hang
+from callspool_sandbox.faults.model import Fault, is_early
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,8 @@ class Chooser:
             _Armed(fault, random.Random(None if seed is None else f"{seed}/{place}"))  # noqa: S311
             for place, fault in enumerate(faults)
         ]
-        self._early = [each for each in armed if _before_the_body(each.fault)]
-        self._late = [each for each in armed if not _before_the_body(each.fault)]
+        self._early = [each for each in armed if is_early(each.fault)]
+        self._late = [each for each in armed if not is_early(each.fault)]
         self.in_flight: Counter[Endpoint] = Counter()
 
     def before_body(self, facts: Facts, now: float) -> Fault | None:
@@ -56,10 +56,6 @@ class Chooser:
             if each.is_about(facts) and chosen is None and each.fires(self.in_flight, now):
                 chosen = each.fault
         return chosen
-
-
-def _before_the_body(fault: Fault) -> bool:
-    return isinstance(fault, Drop | Hang) and fault.where == "before_body"
 
 
 class _Armed:

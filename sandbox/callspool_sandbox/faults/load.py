@@ -12,9 +12,11 @@ from callspool_sandbox.faults.model import (
     Fault,
     FaultFile,
     Hang,
+    Mixed,
     Partial,
     Refuse,
     Status,
+    is_early,
     label,
 )
 
@@ -43,7 +45,8 @@ def parse_faults(text: bytes, *, json: bool = False) -> FaultFile:
     decode = msgspec.json.decode if json else msgspec.toml.decode
     try:
         file = decode(text, type=FaultFile)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        file.states()
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError, ValueError) as error:
         raise SettingsError(" ".join(str(error).split())) from error
     for place, fault in enumerate(file.faults):
         fault_of = f"$.faults[{place}] ({label(fault)})"
@@ -60,7 +63,7 @@ def _objection(fault: Fault) -> str | None:
         return "`between` ends before it begins"
     if fault.on != "create":
         return _objection_on_a_read(fault, where)
-    if where == "before_body" and _looks_into_the_body(fault):
+    if is_early(fault) and _looks_into_the_body(fault):
         return "what stands in a body is unknown before it was read; drop that condition or `where`"
     created = getattr(fault, "created", None)
     if created is not None and where not in {"amid", "late", "after"}:
@@ -73,7 +76,7 @@ def _objection(fault: Fault) -> str | None:
 def _objection_on_a_read(fault: Fault, where: str) -> str | None:
     if _looks_into_the_body(fault):
         return "only requests with on = 'create' have a body to look into"
-    if isinstance(fault, Partial) or (isinstance(fault, Refuse) and fault.field in _BODY_FIELDS):
+    if isinstance(fault, Partial | Mixed) or _refuses_a_field(fault):
         return "it only makes sense with on = 'create'"
     if where in {"amid", "late"} or (where == "after" and isinstance(fault, Status)):
         return f"a read creates nothing, so where = {where!r} needs on = 'create'"
@@ -81,6 +84,10 @@ def _objection_on_a_read(fault: Fault, where: str) -> str | None:
 
 
 _BODY_FIELDS = {"pilot", "context", "schedule", "documents"}
+
+
+def _refuses_a_field(fault: Fault) -> bool:
+    return isinstance(fault, Refuse) and fault.field in _BODY_FIELDS
 
 
 def _looks_into_the_body(fault: Fault) -> bool:

@@ -5,11 +5,12 @@ Field descriptions for people are in docs/sandbox.md.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from callspool_sandbox.answers import BodyForm  # noqa: TC001 - msgspec reads the annotations
+from callspool_sandbox.defaults import PILOT
 from callspool_sandbox.routes import Endpoint
 
 Chance = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -52,7 +53,8 @@ class Status(Conditions, tag="status", tag_field="name", frozen=True):
     body: BodyForm | None = None
     message: str | None = None
     errors: dict[str, object] | None = None
-    retry_after: Count | None = None
+    retry_after: Count | str | None = None
+    location: str | None = None
     created: Count | None = None
     delay: Seconds = 0.0
 
@@ -82,10 +84,15 @@ class Drop(Conditions, tag="drop", tag_field="name", frozen=True):
 
 
 class Hang(Conditions, tag="hang", tag_field="name", frozen=True):
-    """Silence for a while, then everything goes on as if nothing had been."""
+    """Silence for a while, then everything goes on as if nothing had been.
+
+    ``until``: not for so long, but until so many seconds after the sandbox was ready, as where a
+    proxy holds what it cannot pass on.
+    """
 
     where: Literal["before_body", "before", "amid", "after"] = "before"
     seconds: Seconds = FOREVER
+    until: Seconds | None = None
     created: Count | None = None
 
 
@@ -102,29 +109,85 @@ class Drip(Conditions, tag="drip", tag_field="name", frozen=True):
     pieces: Annotated[int, msgspec.Meta(ge=2)] = 20
 
 
-Fault = Status | Refuse | Partial | Drop | Hang | Cut | Drip
+class Mixed(Conditions, tag="mixed", tag_field="name", frozen=True):
+    """The answer of the create-call before this one: in place of its own, ahead of it (before the
+    request was read) or behind it. ``before``: this one is not carried out.
+    """
+
+    where: Literal["before", "after"] = "before"
+    place: Literal["instead", "ahead", "behind"] = "instead"
+
+
+class Packed(Conditions, tag="packed", tag_field="name", frozen=True):
+    """The answer in a compression, which its headers name unless they shall not."""
+
+    encoding: Literal["gzip", "deflate", "raw-deflate", "br", "zstd"] = "gzip"
+    announced: bool = True
+
+
+Fault = Status | Refuse | Partial | Drop | Hang | Cut | Drip | Mixed | Packed
+
+
+ExecutionType = Literal["call", "email", "answer"]
 
 
 class Server(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
-    """How the server is, all the time."""
+    """How the server is, all the time or from some moment on."""
 
-    clock_skew: float = 0.0
+    clock_skew: float | Annotated[list[float], msgspec.Meta(min_length=1)] = 0.0
     created_shift: float = 0.0
-    created_zone: Literal["Z", "+00:00", ""] = "Z"
+    created_zone: Literal["Z", "+00:00", ""] = ""
+    created_precision: Literal["seconds", "microseconds"] = "seconds"
     page_size: Ordinal = 50
-    max_page_size: Ordinal = 1000
+    max_page_size: Ordinal | None = None
     pages: Literal["honoured", "ignored", "clamped"] = "honoured"
-    counts: bool = True
+    order: Literal["newest", "oldest", "created", "shuffled"] = "newest"
+    counts: bool | Count | Literal["page", "ahead"] = True
+    filters: Literal["honoured", "ignored"] = "honoured"
     input: Literal["whole", "known", "none"] = "whole"
     data_status: Literal["string", "object"] = "string"
     keep_alive: Seconds | None = None
+    runs_lag: Seconds = 0.0
+    tasks_lag: Seconds = 0.0
+    lag_share: Chance = 1.0
+    older_runs: Count = 0
+    documents_per_second: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    follow_up_after: Seconds | None = None
+    agents: tuple[str, ...] = (PILOT,)
+    execution_type: ExecutionType = "call"
+    execution_types: dict[str, ExecutionType] = {}
+
+    @property
+    def skews(self) -> list[float]:
+        """How far the clock of each server is ahead."""
+        return self.clock_skew if isinstance(self.clock_skew, list) else [self.clock_skew]
 
 
 class FaultFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
-    """A whole file: the server's ways, then its faults; the first that fires wins."""
+    """A whole file: the server's ways, then its faults; the first that fires wins.
+
+    ``changes``: fields of `server` that are others from some moment on, each with ``at``.
+    """
 
     server: Server = Server()
+    changes: list[dict[str, Any]] = []
     faults: list[Fault] = []
+
+    def states(self) -> list[tuple[float, Server]]:
+        """The server's ways from the beginning and after each change. Raises ValidationError."""
+        states = [(0.0, self.server)]
+        for change in sorted(self.changes, key=lambda each: float(each.get("at", 0))):
+            fields = {**msgspec.structs.asdict(states[-1][1]), **change}
+            at = msgspec.convert(fields.pop("at", None), Seconds)
+            states.append((at, msgspec.convert(fields, Server)))
+        return states
+
+
+def is_early(fault: Fault) -> bool:
+    """Whether it happens when only the head of a request is there."""
+    if isinstance(fault, Mixed):
+        return fault.place == "ahead"
+    return isinstance(fault, Drop | Hang) and fault.where == "before_body"
 
 
 def label(fault: Fault) -> str:
@@ -134,6 +197,10 @@ def label(fault: Fault) -> str:
         words.append(str(fault.status))
     if isinstance(fault, Refuse):
         words.append(fault.field)
-    if isinstance(fault, Status | Partial | Drop | Hang):
+    if isinstance(fault, Packed):
+        words.append(fault.encoding)
+    if isinstance(fault, Mixed):
+        words.append(fault.place)
+    if isinstance(fault, Status | Partial | Drop | Hang | Mixed):
         words.append(fault.where)
     return " ".join(words)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from callspool_sandbox.answers import (
     Answer,
@@ -18,6 +18,8 @@ from callspool_sandbox.faults.model import (
     Drop,
     Fault,
     Hang,
+    Mixed,
+    Packed,
     Partial,
     Refuse,
     Status,
@@ -39,13 +41,15 @@ class Plan:
     The run is written (``opens``) and ``first`` documents are created, the log's line is written,
     ``pause`` seconds pass, ``rest`` documents are created, the answer goes out, then ``late``
     documents are created, one every ``delay`` seconds. The answer is ``own`` in place of the usual
-    one, or lists ``listed`` ids in place of all; ``cut``, ``drip`` or ``drop`` say how it travels.
-    ``unseen`` requests are answered before anybody checks them.
+    one, or lists ``listed`` ids in place of all; ``cut``, ``drip``, ``drop`` or ``packed`` say how
+    it travels, ``mixed`` what else does. ``unseen`` requests are answered before anybody checks
+    them; ``wakes``: the pause ends at that second after the sandbox was ready.
     """
 
     opens: bool = True
     first: int = 0
     pause: float = 0.0
+    wakes: float | None = None
     rest: int = 0
     late: int = 0
     delay: float = 0.0
@@ -55,7 +59,30 @@ class Plan:
     cut: Cut | None = None
     drip: Drip | None = None
     drop: Drop | None = None
+    packed: Packed | None = None
+    mixed: Mixed | None = None
     unseen: bool = False
+
+    @property
+    def rest_before_reading(self) -> bool:
+        """Whether a read is made after the silence, as it would be of a request that was held."""
+        return bool(self.pause) and not self.opens
+
+    def pause_at(self, running: float) -> float:
+        """Seconds of silence for who comes so many seconds after the sandbox was ready."""
+        return self.pause if self.wakes is None else max(0.0, self.wakes - running)
+
+    def without_creating(self, own: Answer) -> Plan:
+        """The same for a request that is refused."""
+        return replace(self, opens=False, first=0, rest=0, late=0, own=own, mixed=None)
+
+    def until(self, storable: int, own: Answer) -> Plan:
+        """The same where the next document after so many cannot be stored."""
+        if self.first + self.rest + self.late <= storable:
+            return self
+        first = min(self.first, storable)
+        rest = min(self.rest, storable - first)
+        return replace(self, first=first, rest=rest, late=0, own=own)
 
 
 def plan(fault: Fault | None, documents: int, now: float) -> Plan:
@@ -70,15 +97,12 @@ def plan(fault: Fault | None, documents: int, now: float) -> Plan:
         case Drop():
             made = _drop(fault, documents)
         case Hang():
-            first = _created(fault.where, fault.created, documents)[0]
-            opens = fault.where in {"amid", "after"}
-            made = Plan(opens=opens, first=first, pause=fault.seconds, rest=documents - first)
-        case Cut():
-            made = Plan(first=documents, cut=fault)
-        case Drip():
-            made = Plan(first=documents, drip=fault)
-        case None:
-            made = Plan(first=documents)
+            made = _hang(fault, documents)
+        case Mixed():
+            carried_out = fault.where == "after"
+            made = Plan(opens=carried_out, first=documents * carried_out, mixed=fault)
+        case Cut() | Drip() | Packed() | None:
+            made = _travelling(fault, documents)
     return made
 
 
@@ -101,6 +125,23 @@ def _drop(fault: Drop, documents: int) -> Plan:
     return Plan(opens=seen, first=first, late=late, delay=fault.delay, drop=fault, unseen=not seen)
 
 
+def _travelling(fault: Cut | Drip | Packed | None, documents: int) -> Plan:
+    """Everything is created; only the way of the answer is another one."""
+    made = Plan(first=documents)
+    if isinstance(fault, Cut):
+        return replace(made, cut=fault)
+    if isinstance(fault, Drip):
+        return replace(made, drip=fault)
+    return made if fault is None else replace(made, packed=fault)
+
+
+def _hang(fault: Hang, documents: int) -> Plan:
+    first = _created(fault.where, fault.created, documents)[0]
+    opens = fault.where in {"amid", "after"}
+    pause = Plan(pause=fault.seconds, wakes=fault.until)
+    return replace(pause, opens=opens, first=first, rest=documents - first)
+
+
 def _created(where: str, created: int | None, documents: int) -> tuple[int, int]:
     """How many documents are created before the answer, and how many after it."""
     if where == "amid":
@@ -121,6 +162,8 @@ def status_answer(fault: Status, now: float) -> Answer:
     headers: Headers = []
     if fault.retry_after is not None:
         headers.append(("Retry-After", str(fault.retry_after)))
+    if fault.location is not None:
+        headers.append(("Location", fault.location))
     if status == 429:
         headers += _rate_headers(fault, now)
     if fault.body is None and status in _PROXYS_OWN and fault.http_status is None:
@@ -140,8 +183,12 @@ def _rate_headers(fault: Status, now: float) -> Headers:
     return [
         ("X-RateLimit-Limit", str(limit)),
         ("X-RateLimit-Remaining", "0"),
-        ("X-RateLimit-Reset", str(int(now) + (fault.retry_after or 1))),
+        ("X-RateLimit-Reset", str(int(now) + _whole(fault.retry_after))),
     ]
+
+
+def _whole(asked: int | str | None) -> int:
+    return asked if isinstance(asked, int) and asked else 1
 
 
 def _refusal(fault: Refuse) -> Answer:
