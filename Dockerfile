@@ -9,7 +9,9 @@ COPY constraints.txt ./
 RUN pip install --constraint constraints.txt hatchling
 COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
 COPY producers/ producers/
+COPY ledger/ ledger/
 COPY worker/ worker/
+COPY operators/ operators/
 COPY sandbox/ sandbox/
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && wheel="$(echo /wheels/callspool-*.whl)" \

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from callspool.ledger.readings import Readings
+from callspool_ledger.reads.reader import Readings
 from callspool_sandbox.process import SandboxProcess
 from tests.support import cli
 from tests.support.servers import RedisServer

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from callspool import CallQueue, CallRequest
-from callspool.ledger.everywhere import clients_of, readings_of
-from callspool.spooling.options import server_of
+from callspool.redis_io.servers import server_of
+from callspool_ledger.reads.all_partitions import clients_of, readings_of
 from callspool_sandbox.process import SandboxProcess
 from tests.support.cli import REAL, environment
 from tests.support.clusters import RedisCluster

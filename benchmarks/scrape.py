@@ -22,8 +22,8 @@ from itertools import count, islice
 from statistics import median
 from typing import TYPE_CHECKING
 
-from callspool import keys
-from callspool_worker.ledger import Delivery, Group, LaneKey, Ledger, Limits, calls, scripts
+from callspool_ledger import keys, scripts
+from callspool_ledger.writes import Delivery, Group, LaneKey, Ledger, Limits, calls
 from tests.support.servers import RedisServer
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ class Filler:
         for gate in gates:
             self.ledger.run([calls.park(0, limits, gate, reason="not found", code="404")])
         for pause in pauses:
-            self.ledger.run([scripts.load("pause").call([keys.prefix()], [pause, "me", "{}"])])
+            self.ledger.run(
+                [scripts.load("steering/pause").call([keys.prefix()], [pause, "me", "{}"])]
+            )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from callspool import CallRequest
-from callspool.identity import Scope
+from callspool.request.identity import Scope
 
 if TYPE_CHECKING:
     from chaos.schedule import Plan

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from callspool.cli.show import lines_of
+from callspool_operators.commands.show import lines_of
 from chaos.settling import read_stories
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from callspool.ledger.readings import Readings
+from callspool_ledger.reads.reader import Readings
 from callspool_sandbox.log import read_log
 from chaos.acting import Acting
 from chaos.contacts import portions
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from callspool.ledger.views import Summary
+    from callspool_ledger.reads.views import Summary
     from chaos.contacts import Key, Portion
     from chaos.schedule import Schedule
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from callspool.errors import QueueUnavailable
-from callspool.ledger.readings import Readings
+from callspool_ledger.reads.reader import Readings
 from chaos.judging import Found
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     import redis
 
-    from callspool.identity import Scope
-    from callspool.ledger.views import DocumentStatus, Story, Summary
+    from callspool.request.identity import Scope
+    from callspool_ledger.reads.views import DocumentStatus, Story, Summary
     from chaos.contacts import Key
 
 LOOK = 0.25

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMAND = (sys.executable, "-P", "-m", "callspool", "worker")
-CHILD = "callspool_worker.child"
+CHILD = "callspool_worker.processes.child"
 LOOK = 0.3
 END_TIMEOUT = 10.0
 

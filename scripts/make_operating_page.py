@@ -30,7 +30,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from callspool.cli.group import COMMANDS
+from callspool_operators.group import COMMANDS
 from scripts.transcripts import Normal
 
 if TYPE_CHECKING:

@@ -11,20 +11,57 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("producers", "worker", "sandbox")
+PACKAGES = ("producers", "ledger", "worker", "operators", "sandbox")
 
 VIOLATIONS = [
-    ("producers/callspool/queue.py", "import callspool_worker.app", "The core needs nothing"),
-    ("producers/callspool/queue.py", "import httpx", "The core needs nothing"),
-    ("worker/callspool_worker/decisions.py", "import time", "Decisions are pure"),
-    ("worker/callspool_worker/submit.py", "import httpx", "Only the API package speaks HTTP"),
-    ("worker/callspool_worker/recording.py", "import redis", "In the worker only the ledger"),
+    ("producers/callspool/queue.py", "import callspool_worker.app", "The floors of the house"),
     (
-        "worker/callspool_worker/decisions.py",
-        "import callspool_worker.submit",
-        "The worker is built in layers",
+        "producers/callspool/request/phones.py",
+        "import callspool_ledger.keys",
+        "The floors of the house",
     ),
-    ("worker/callspool_worker/brand_new.py", "", "The worker is built in layers"),
+    (
+        "ledger/callspool_ledger/keys.py",
+        "import callspool.enqueue.storing",
+        "The floors of the house",
+    ),
+    (
+        "worker/callspool_worker/app.py",
+        "import callspool_operators.group",
+        "The floors of the house",
+    ),
+    ("producers/callspool/brand_new.py", "", "Every room of the producers"),
+    ("producers/callspool/request/phones.py", "import callspool.queue", "Every room of the prod"),
+    ("ledger/callspool_ledger/brand_new.py", "", "Every room of the ledger"),
+    (
+        "ledger/callspool_ledger/reads/lanes.py",
+        "import callspool_ledger.writes.calls",
+        "Every room of the ledger",
+    ),
+    ("worker/callspool_worker/brand_new.py", "", "Every room of the worker"),
+    (
+        "worker/callspool_worker/decisions/decide.py",
+        "import callspool_worker.sending.submit",
+        "Every room of the worker",
+    ),
+    ("operators/callspool_operators/brand_new.py", "", "Every room of the operators"),
+    (
+        "operators/callspool_operators/lists/row.py",
+        "import callspool_operators.commands.send",
+        "Every room of the operators",
+    ),
+    ("producers/callspool/queue.py", "import httpx", "The core needs nothing"),
+    ("worker/callspool_worker/decisions/decide.py", "import time", "Decisions are pure"),
+    (
+        "worker/callspool_worker/sending/submit.py",
+        "import httpx",
+        "Only the API package speaks HTTP",
+    ),
+    (
+        "worker/callspool_worker/sending/recording.py",
+        "import redis",
+        "The worker reaches Redis through the ledger",
+    ),
 ]
 
 

@@ -13,8 +13,8 @@ from benchmarks.duel import stage
 from benchmarks.duel.contestant import WORKERS, Place
 from benchmarks.duel.roll import CHUNK, CONTEXT, PILOT, SPACE, Document, Roll
 from benchmarks.duel.verdict import Records
-from callspool.identity import Scope
-from callspool.ledger.readings import Readings
+from callspool.request.identity import Scope
+from callspool_ledger.reads.reader import Readings
 from tests.support.cli import environment
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from benchmarks.speed.api import Api
 from benchmarks.speed.contenders import Contender, Place
 from benchmarks.speed.processes import cpu_seconds, family, memory_bytes, peak_bytes
 from benchmarks.speed.producing import Producer
-from callspool.ledger.readings import Readings
+from callspool_ledger.reads.reader import Readings
 from tests.support.servers import RedisServer
 
 if TYPE_CHECKING:

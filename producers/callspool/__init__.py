@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from callspool.aio import AsyncCallQueue
-    from callspool.call_request import CallRequest
-    from callspool.document import Document
+    from callspool.enqueue.receipts import Receipt, Summary
     from callspool.errors import (
         CallspoolError,
         InvalidCallRequest,
@@ -14,10 +13,11 @@ if TYPE_CHECKING:
         QueueUnavailable,
         SettingsError,
     )
-    from callspool.ledger.views import DocumentStatus
     from callspool.queue import CallQueue
-    from callspool.receipts import Receipt, Summary
-    from callspool.schedule import Schedule
+    from callspool.request.call_request import CallRequest
+    from callspool.request.document import Document
+    from callspool.request.schedule import Schedule
+    from callspool_ledger.reads.views import DocumentStatus
 
 __all__ = [
     "AsyncCallQueue",
@@ -41,17 +41,17 @@ __version__ = "0.1.0"
 _HOMES = {
     "AsyncCallQueue": "callspool.aio",
     "CallQueue": "callspool.queue",
-    "CallRequest": "callspool.call_request",
+    "CallRequest": "callspool.request.call_request",
     "CallspoolError": "callspool.errors",
-    "Document": "callspool.document",
-    "DocumentStatus": "callspool.ledger.views",
+    "Document": "callspool.request.document",
+    "DocumentStatus": "callspool_ledger.reads.views",
     "InvalidCallRequest": "callspool.errors",
     "QueueFull": "callspool.errors",
     "QueueUnavailable": "callspool.errors",
-    "Receipt": "callspool.receipts",
-    "Schedule": "callspool.schedule",
+    "Receipt": "callspool.enqueue.receipts",
+    "Schedule": "callspool.request.schedule",
     "SettingsError": "callspool.errors",
-    "Summary": "callspool.receipts",
+    "Summary": "callspool.enqueue.receipts",
 }
 
 

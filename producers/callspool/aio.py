@@ -7,8 +7,10 @@ import os
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from callspool.checks import prepare
-from callspool.configured import (
+from callspool.enqueue.aio_connections import AsyncWires
+from callspool.enqueue.outcomes import TRANSPORT_ERRORS, Outgoing, Stored, failure_of
+from callspool.enqueue.partitioning import Routes, is_same
+from callspool.enqueue.queue_options import (
     DEFAULT_MAX_WAITING,
     DEFAULT_TIMEOUT,
     DEFAULT_URL,
@@ -16,10 +18,7 @@ from callspool.configured import (
     Configured,
     scope_of,
 )
-from callspool.errors import InvalidCallRequest, QueueUnavailable
-from callspool.identity import partition_of
-from callspool.message import encode
-from callspool.receipts import (
+from callspool.enqueue.receipts import (
     InvalidRequestInMany,
     Portion,
     Receipt,
@@ -31,11 +30,13 @@ from callspool.receipts import (
     portions,
     small_message,
 )
-from callspool.singles import Singles
-from callspool.spooling.aio_wires import AsyncWires
-from callspool.spooling.options import async_server_of
-from callspool.spooling.outcomes import TRANSPORT_ERRORS, Outgoing, Stored, failure_of
-from callspool.spooling.routing import Routes, is_same
+from callspool.errors import InvalidCallRequest, QueueUnavailable
+from callspool.redis_io.servers import async_server_of
+from callspool.request.checks import prepare
+from callspool.request.identity import partition_of
+from callspool.request.message import encode
+from callspool.request.single_request import Singles
+from callspool_ledger import keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,11 +45,11 @@ if TYPE_CHECKING:
 
     import redis.asyncio
 
-    from callspool.call_request import CallRequest, PreparedRequest
-    from callspool.ledger.readings import DocumentStatus
-    from callspool.message import Message
-    from callspool.rules import Rules
-    from callspool.spooling.options import Server
+    from callspool.redis_io.servers import Server
+    from callspool.request.call_request import CallRequest, PreparedRequest
+    from callspool.request.message import Message
+    from callspool.request.rules import Rules
+    from callspool_ledger.reads.reader import DocumentStatus
 
 DOCUMENTS_ON_THE_LOOP = 200
 """A larger request is checked in a thread, so that it does not hold up the event loop."""
@@ -68,7 +69,7 @@ class _Loop:
     def reader(self, server: Server, partition: int) -> redis.asyncio.Redis:
         """A client for looking into a partition."""
         if partition not in self.readers:
-            self.readers[partition] = server.of(partition).async_client()
+            self.readers[partition] = server.at(keys.prefix(partition)).async_client()
         return self.readers[partition]
 
 
@@ -189,7 +190,7 @@ class AsyncCallQueue(Configured):
         account: str | None = None,
     ) -> dict[str, DocumentStatus | None]:
         """As `CallQueue.status_many`."""
-        from callspool.ledger.readings import AsyncReadings  # noqa: PLC0415 - only needed here
+        from callspool_ledger.reads.reader import AsyncReadings  # noqa: PLC0415 - only needed here
 
         scope = scope_of(space_token, campaign, account)
         wanted = list(dict.fromkeys(document_ids))

@@ -6,8 +6,10 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from callspool.checks import prepare
-from callspool.configured import (
+from callspool.enqueue.connections import Wires
+from callspool.enqueue.outcomes import TRANSPORT_ERRORS, Outgoing, Stored, failure_of
+from callspool.enqueue.partitioning import Routes, is_same
+from callspool.enqueue.queue_options import (
     DEFAULT_MAX_WAITING,
     DEFAULT_TIMEOUT,
     DEFAULT_URL,
@@ -15,10 +17,7 @@ from callspool.configured import (
     Configured,
     scope_of,
 )
-from callspool.errors import InvalidCallRequest, QueueUnavailable
-from callspool.identity import partition_of
-from callspool.message import encode
-from callspool.receipts import (
+from callspool.enqueue.receipts import (
     InvalidRequestInMany,
     Portion,
     Receipt,
@@ -30,11 +29,13 @@ from callspool.receipts import (
     portions,
     small_message,
 )
-from callspool.singles import Singles
-from callspool.spooling.options import server_of
-from callspool.spooling.outcomes import TRANSPORT_ERRORS, Outgoing, Stored, failure_of
-from callspool.spooling.routing import Routes, is_same
-from callspool.spooling.wires import Wires
+from callspool.errors import InvalidCallRequest, QueueUnavailable
+from callspool.redis_io.servers import server_of
+from callspool.request.checks import prepare
+from callspool.request.identity import partition_of
+from callspool.request.message import encode
+from callspool.request.single_request import Singles
+from callspool_ledger import keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,9 +44,9 @@ if TYPE_CHECKING:
 
     import redis
 
-    from callspool.call_request import CallRequest
-    from callspool.ledger.readings import DocumentStatus
-    from callspool.message import Message
+    from callspool.request.call_request import CallRequest
+    from callspool.request.message import Message
+    from callspool_ledger.reads.reader import DocumentStatus
 
 
 _END: Final[Any] = object()
@@ -201,7 +202,7 @@ class CallQueue(Configured):
 
         Raises `QueueUnavailable`, and `LedgerMismatch` if the ledger has other partitions.
         """
-        from callspool.ledger.readings import Readings  # noqa: PLC0415 - not needed to enqueue
+        from callspool_ledger.reads.reader import Readings  # noqa: PLC0415 - not needed to enqueue
 
         scope = scope_of(space_token, campaign, account)
         wanted = list(dict.fromkeys(document_ids))
@@ -264,5 +265,5 @@ class CallQueue(Configured):
     def _reader(self, partition: int) -> redis.Redis:
         readers = self._process().readers
         if partition not in readers:
-            readers[partition] = self._server.of(partition).client()
+            readers[partition] = self._server.at(keys.prefix(partition)).client()
         return readers[partition]

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from callspool.aio import AsyncCallQueue
-from callspool.checks import prepare
-from callspool.configured import scope_of
-from callspool.errors import CallspoolError, InvalidCallRequest
-from callspool.message import encode
-from callspool.queue import CallQueue
-from callspool.receipts import (
+from callspool.enqueue.queue_options import scope_of
+from callspool.enqueue.receipts import (
     InvalidRequestInMany,
     Receipt,
     Summary,
     document_ids,
     note_enqueued,
 )
-from callspool.tracing import traceparent_of
+from callspool.errors import CallspoolError, InvalidCallRequest
+from callspool.queue import CallQueue
+from callspool.request.checks import prepare
+from callspool.request.message import encode
+from callspool.request.tracing import traceparent_of
 
 if TYPE_CHECKING:
-    from callspool.call_request import CallRequest
-    from callspool.identity import Scope
-    from callspool.ledger.readings import DocumentStatus
-    from callspool.rules import Rules
+    from callspool.request.call_request import CallRequest
+    from callspool.request.identity import Scope
+    from callspool.request.rules import Rules
+    from callspool_ledger.reads.reader import DocumentStatus
 
 
 class Recorder:
@@ -75,7 +75,7 @@ class Recorder:
         return {document_id: self._status(scope, document_id) for document_id in wanted}
 
     def _status(self, scope: Scope, document_id: str) -> DocumentStatus | None:
-        from callspool.ledger.readings import DocumentStatus  # noqa: PLC0415 - brings in redis
+        from callspool_ledger.reads.reader import DocumentStatus  # noqa: PLC0415 - brings in redis
 
         accepted_at = self._accepted.get((scope, document_id))
         if accepted_at is None:

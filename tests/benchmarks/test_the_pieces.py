@@ -19,7 +19,7 @@ from benchmarks.speed.picture import picture
 from benchmarks.speed.rivals.floor import body_of
 from benchmarks.speed.senders import SENDERS
 from benchmarks.speed.trial import Trial
-from callspool import keys
+from callspool_ledger import keys
 
 OURS = [name for name in SENDERS if name.startswith("callspool")]
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from callspool.identity import Scope
+from callspool.request.identity import Scope
 from chaos.contacts import Key
 from chaos.judging import STATES, Found, check_sums, creations, judge
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import redis
 
-from callspool import scripts as core_scripts
-from callspool_worker.ledger import scripts
+from callspool.redis_io import scripts as core_scripts
+from callspool_ledger import scripts
 
 
 class Cut(BaseException):
@@ -200,10 +200,4 @@ def script_names() -> dict[str, str]:
 
 def all_scripts() -> list[core_scripts.Script]:
     """Every script that producers and workers run."""
-    return [
-        core_scripts.load("callspool", "agree"),
-        core_scripts.load("callspool", "enqueue"),
-        *(core_scripts.load("callspool.broker", name) for name in _BROKER_SCRIPTS),
-        *(core_scripts.load("callspool.ledger", name) for name in _READING_SCRIPTS),
-        *map(scripts.load, scripts.names()),
-    ]
+    return list(map(scripts.load, scripts.list_scripts()))

@@ -10,24 +10,24 @@ from typing import Any
 
 import redis
 
-from callspool import keys
-from callspool.broker import StreamsBroker
-from callspool.broker.channel import Patience
-from callspool.broker.connections import own_client
-from callspool.broker.consumer import StreamsConsumer
-from callspool.broker.keeper import Keeper
 from callspool.settings import Settings
+from callspool.transport import StreamsBroker
+from callspool.transport.channel import Patience
+from callspool.transport.connections import own_client
+from callspool.transport.consumer import StreamsConsumer
+from callspool.transport.keeper import Keeper
+from callspool_ledger import keys
+from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import app
+from callspool_worker.accepting.queues import CODECS
 from callspool_worker.api import now
-from callspool_worker.ledger import LedgerUnavailable
+from callspool_worker.liveness.heartbeat import Pulse
 from callspool_worker.persistence import Persistence
-from callspool_worker.pulse import Pulse
-from callspool_worker.queues import CODECS
-from callspool_worker.reconcile import Prover
-from callspool_worker.recording import Recorder
-from callspool_worker.sending import Sending
-from callspool_worker.submit import Api, Submitter
-from callspool_worker.sweep import Sweeper, lapse_all
+from callspool_worker.proving import Prover
+from callspool_worker.sending.recording import Recorder
+from callspool_worker.sending.sender_pool import Sending
+from callspool_worker.sending.submit import Api, Submitter
+from callspool_worker.sweeping.sweep import Sweeper, lapse_all
 from tests.crashpoints.knife import Knife
 from tests.support.unlimited import Unlimited
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import redis
 
-from callspool import keys
-from callspool.identity import Scope
-from callspool.ledger.readings import Readings
-from callspool_worker.answers import Answer, Answered
+from callspool.request.identity import Scope
+from callspool_ledger import keys
+from callspool_ledger.reads.reader import Readings
+from callspool_worker.decisions.answers import Answer, Answered
 from tests.ledger.snapshot import Snapshot
 from tests.support.ledgers import STATES, P
 

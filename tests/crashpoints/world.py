@@ -12,15 +12,16 @@ from typing import Any
 
 import redis
 
-from callspool import CallQueue, CallRequest, Document, keys
+from callspool import CallQueue, CallRequest, Document
 from callspool.errors import QueueUnavailable
 from callspool.settings import Settings
 from callspool.settings.account import Account
 from callspool.settings.secret import Secret
+from callspool_ledger import keys
+from callspool_ledger.writes import LedgerUnavailable
 from callspool_sandbox.process import SandboxProcess
-from callspool_worker.answers import Answer, NotSent
 from callspool_worker.api import UnpodApi
-from callspool_worker.ledger import LedgerUnavailable
+from callspool_worker.decisions.answers import Answer, NotSent
 from tests.crashpoints.knife import Cut, Knife, Point, Step, all_scripts
 from tests.crashpoints.process import WorkerProcess
 from tests.crashpoints.scenarios import Request, Scenario

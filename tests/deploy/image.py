@@ -35,7 +35,7 @@ UNUSED = (
 SCRIPT = """\
 #!{python}
 import sys
-from callspool.cli import main
+from callspool_operators import main
 sys.exit(main())
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from callspool import __version__
-from callspool.cli.group import COMMANDS
+from callspool_operators.group import COMMANDS
 from scripts import make_operating_page as script
 from scripts.transcripts import Normal
 

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 import redis
 
-from callspool import CallQueue, CallRequest, Document, keys
-from callspool.identity import partition_of
-from callspool.ledger.everywhere import readings_of
-from callspool.ledger.readings import Readings
-from callspool.spooling.options import server_of
+from callspool import CallQueue, CallRequest, Document
+from callspool.redis_io.servers import server_of
+from callspool.request.identity import partition_of
+from callspool_ledger import keys
+from callspool_ledger.reads.all_partitions import readings_of
+from callspool_ledger.reads.reader import Readings
 from callspool_sandbox.process import SandboxProcess
 from tests.support import cli
 from tests.support.clusters import RedisCluster
@@ -77,7 +78,7 @@ def request(space: int, first: int, number: int) -> CallRequest:
 
 def clients_of(url: str) -> list[redis.Redis]:
     server = server_of(url, 2.0)
-    return [server.of(partition).client() for partition in range(PARTITIONS)]
+    return [server.at(keys.prefix(partition)).client() for partition in range(PARTITIONS)]
 
 
 def settle(readings: Readings, documents: int, timeout: float = 60) -> dict[str, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from callspool.ledger.readings import Readings
+from callspool_ledger.reads.reader import Readings
 from callspool_sandbox.process import SandboxProcess
 from tests.support import cli
 from tests.support.servers import RedisServer

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from callspool import CallQueue, CallRequest, Document
 from callspool.errors import QueueFull, QueueUnavailable
-from callspool.ledger.readings import Readings
+from callspool_ledger.reads.reader import Readings
 from callspool_sandbox.process import SandboxProcess
 from tests.support import cli
 from tests.support.prometheus_server import PrometheusServer

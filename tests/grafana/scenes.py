@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callspool import keys
+from callspool_ledger import keys
 from grafana.alerting.config import Burn, Config
 from tests.grafana.installation import Installation
 from tests.grafana.watch import Watch

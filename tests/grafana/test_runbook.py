@@ -6,7 +6,7 @@ import shlex
 import click
 import pytest
 
-from callspool.cli.group import callspool
+from callspool_operators.group import callspool
 from grafana.alerting import rules
 from grafana.alerting.config import Config
 from grafana.alerting.rule import anchor

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
-from callspool.identity import Scope
-from callspool.ledger.selector import Selector
-from callspool_worker.ledger import SEPARATOR, Group, LaneKey, Taken
+from callspool.request.identity import Scope
+from callspool_ledger.selectors import Selector
+from callspool_ledger.writes import SEPARATOR, Group, LaneKey, Taken
 from tests.ledger.steps import LANE_IDS
 
 STATES = {

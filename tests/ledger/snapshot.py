@@ -9,7 +9,7 @@ from typing import Any
 import redis
 from redis.crc import key_slot
 
-from callspool.ledger.entries import BatchEntry
+from callspool_ledger.reads.entries import BatchEntry
 from tests.support.ledgers import P
 
 UNSETTLED = frozenset("wsdx")

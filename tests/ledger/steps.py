@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
-from callspool.ledger.selector import Selector
-from callspool_worker.ledger import LaneKey
+from callspool_ledger.selectors import Selector
+from callspool_ledger.writes import LaneKey
 from tests.support.ledgers import LANE, group
 
 LANES = [

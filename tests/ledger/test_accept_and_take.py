@@ -5,8 +5,8 @@ import time
 import pytest
 import redis
 
-from callspool.keys import GROUP
-from callspool_worker.ledger import SEPARATOR, LaneKey, Limits, calls
+from callspool_ledger.keys import GROUP
+from callspool_ledger.writes import SEPARATOR, LaneKey, Limits, calls
 from tests.support.ledgers import LANE, LedgerUnderTest, P, document, group
 
 ACCOUNTS = ["default"]

@@ -7,13 +7,13 @@ from random import Random
 
 import pytest
 
-from callspool.ledger import foremost
-from callspool.ledger.foremost import Order
-from callspool.ledger.readings import Readings
-from callspool.ledger.selector import Selector
-from callspool.ledger.views import LaneView
-from callspool_worker.ledger import calls
-from callspool_worker.steering import Steering
+from callspool_ledger.reads import top_lanes as foremost
+from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.top_lanes import Order
+from callspool_ledger.reads.views import LaneView
+from callspool_ledger.selectors import Selector
+from callspool_ledger.steering import Steering
+from callspool_ledger.writes import calls
 from tests.support.ledgers import LANE, LedgerUnderTest, group
 
 LANES = [

@@ -17,21 +17,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from callspool.identity import Scope
-from callspool.ledger.readings import Readings
-from callspool.ledger.selector import Selector
-from callspool.scripts import Call
-from callspool_worker.ledger import (
-    Delivery,
-    Group,
-    LaneKey,
-    Limits,
-    Look,
-    Taken,
-    calls,
-    operator_calls,
-)
-from callspool_worker.ledger.operator_calls import Asked
+from callspool.redis_io.scripts import Call
+from callspool.request.identity import Scope
+from callspool_ledger.reads.reader import Readings
+from callspool_ledger.selectors import Selector
+from callspool_ledger.steering import calls as operator_calls
+from callspool_ledger.steering.calls import Asked
+from callspool_ledger.writes import Delivery, Group, LaneKey, Limits, Look, Taken, calls
 from tests.ledger.model import UNSETTLED, Attempt, Document, Model
 from tests.ledger.snapshot import Snapshot
 from tests.ledger.steps import (

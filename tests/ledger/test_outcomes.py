@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from callspool.ledger import task_ids
-from callspool.ledger.readings import Readings
-from callspool.scripts import Call
-from callspool_worker.ledger import Limits, Taken, calls
+from callspool.redis_io.scripts import Call
+from callspool_ledger.reads import task_ids
+from callspool_ledger.reads.reader import Readings
+from callspool_ledger.writes import Limits, Taken, calls
 from tests.support.ledgers import LANE, LedgerUnderTest, P, document, group
 
 ACCOUNTS = ["default"]

@@ -5,10 +5,10 @@ import time
 import pytest
 import redis
 
-from callspool.ledger.readings import Readings
-from callspool.ledger.selector import Selector
-from callspool_worker.ledger import Limits, calls
-from callspool_worker.steering import Steering
+from callspool_ledger.reads.reader import Readings
+from callspool_ledger.selectors import Selector
+from callspool_ledger.steering import Steering
+from callspool_ledger.writes import Limits, calls
 from tests.support.ledgers import LANE, LedgerUnderTest, group
 
 OTHER = LANE._replace(account="other")

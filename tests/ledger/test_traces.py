@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import redis
 
-from callspool_worker.ledger import Accepted, calls
+from callspool_ledger.writes import Accepted, calls
 from tests.support.ledgers import LedgerUnderTest, P, group
 
 TRACES = [f"00-{number:032x}-00f067aa0ba902b7-01" for number in range(1, 11)]

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from tests.api.conftest import TOKEN
+from tests.worker.api.conftest import TOKEN
 
 STEERING = "\x1b]0;owned\x07\x9b2J\u202e\r\n"
 TEXTS = st.text(max_size=20) | st.sampled_from(

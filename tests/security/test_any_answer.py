@@ -15,18 +15,18 @@ import redis
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from callspool.cli.show import lines_of
-from callspool.cli.wording import json_line
-from callspool.ledger.readings import Readings
-from callspool_worker import body
+from callspool_ledger.reads.reader import Readings
+from callspool_operators.commands.show import lines_of
+from callspool_operators.terminal.wording import json_line
 from callspool_worker.api import UnpodApi
-from callspool_worker.decisions import AttemptView, Created, decide
-from callspool_worker.reconcile import Prover, Proving
-from callspool_worker.recording import Recorder
-from tests.api.conftest import TOKEN, FakeAccount
-from tests.api.peer import Peer, Server, response
+from callspool_worker.decisions.decide import AttemptView, Created, decide
+from callspool_worker.proving import Prover, Proving
+from callspool_worker.sending import body
+from callspool_worker.sending.recording import Recorder
 from tests.security.answers import CREATIONS, LISTS, STEERING, answers
 from tests.support.ledgers import LANE, LedgerUnderTest, group
+from tests.worker.api.conftest import TOKEN, FakeAccount
+from tests.worker.api.peer import Peer, Server, response
 
 CREATIONS_TRIED = 500
 LOOKS_TRIED = 250
@@ -150,7 +150,7 @@ def test_any_answers_to_reads_leave_the_doubt_or_settle_it_and_nothing_else(
 MEMORY = 700 * 1024 * 1024
 READ_ONE = """
 import sys
-from tests.api.conftest import FakeAccount
+from tests.worker.api.conftest import FakeAccount
 from callspool_worker.api import UnpodApi
 with UnpodApi({"default": FakeAccount(sys.argv[1])}, request_timeout=60, max_connections=1) as api:
     answers = [api.get("default", ("spaces", "S", "runs")) for _ in range(2)]

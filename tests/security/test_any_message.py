@@ -8,16 +8,16 @@ import redis
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from callspool import keys
-from callspool.broker.codecs import Undecodable
-from callspool.cli.invalid import document_line, message_line
-from callspool.cli.wording import json_line
 from callspool.errors import MessageUnreadable
-from callspool.ledger.readings import Readings
-from callspool.message import MOST_BYTES_READ, MOST_DOCUMENTS_READ, decode
-from callspool.rules import Rules
-from callspool_worker.accept import Reader
-from callspool_worker.queues import CODECS
+from callspool.request.message import MOST_BYTES_READ, MOST_DOCUMENTS_READ, decode
+from callspool.request.rules import Rules
+from callspool.transport.codecs import Undecodable
+from callspool_ledger import keys
+from callspool_ledger.reads.reader import Readings
+from callspool_operators.commands.invalid import document_line, message_line
+from callspool_operators.terminal.wording import json_line
+from callspool_worker.accepting.message_reader import Reader
+from callspool_worker.accepting.queues import CODECS
 from tests.security.answers import ANYTHING, STEERING, TEXTS
 from tests.support.ledgers import LedgerUnderTest
 

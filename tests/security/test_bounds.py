@@ -8,15 +8,15 @@ from typing import Any
 import httpx
 import pytest
 
-from callspool_worker.answers import Answered
 from callspool_worker.api.accounts import Access
-from callspool_worker.reconcile.parsing import LONGEST_NAME, run_seen, task_seen
-from callspool_worker.reconcile.reading import MOST_ENTRIES, SpaceReader, Unreadable
-from callspool_worker.reconcile.sightings import Question, RunSeen
-from callspool_worker.reconcile.survey import Memory, Survey
-from callspool_worker.reply import code_of, is_id
-from callspool_worker.wording import words_of
-from tests.api.conftest import TOKEN, FakeAccount, Hidden
+from callspool_worker.decisions.answers import Answered
+from callspool_worker.decisions.reply import code_of, is_id
+from callspool_worker.decisions.wording import words_of
+from callspool_worker.proving.api_lists import MOST_ENTRIES, SpaceReader, Unreadable
+from callspool_worker.proving.parsing import LONGEST_NAME, run_seen, task_seen
+from callspool_worker.proving.records import Question, RunSeen
+from callspool_worker.proving.run_reader import Memory, Survey
+from tests.worker.api.conftest import TOKEN, FakeAccount, Hidden
 
 
 class Endless(dict[str, object]):

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from callspool import CallQueue, keys
+from callspool import CallQueue
+from callspool_ledger import keys
 from callspool_sandbox.process import SandboxProcess
-from tests.core.requests import request
-from tests.metrics.scraped import exporter, get, samples_in, value
+from tests.producers.request.requests import request
 from tests.support import cli
 from tests.support.servers import RedisServer
+from tests.worker.metrics.scraped import exporter, get, samples_in, value
 
 PAGE = Path(__file__).parents[2] / "docs" / "security.md"
 ADMIN = "user admin on >admin-password ~* &* +@all"

@@ -14,11 +14,11 @@ import msgspec
 import pytest
 import redis
 
-from callspool import keys
-from callspool.ledger.readings import Readings
-from tests.api.peer import Peer, Received, Server, response
+from callspool_ledger import keys
+from callspool_ledger.reads.reader import Readings
 from tests.support import cli
 from tests.support.servers import RedisServer
+from tests.worker.api.peer import Peer, Received, Server, response
 
 NAME = "Zebulon Quackenbush"
 NUMBER = "+14155550187"

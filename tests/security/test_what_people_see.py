@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from callspool.cli.wording import document_lines, json_line
-from callspool.intake import Intake, IntakeOptions
-from callspool.intake.rejects import RejectsFile
+from callspool_operators.lists import Intake, IntakeOptions
+from callspool_operators.lists.masking import document_lines
+from callspool_operators.lists.rejects import RejectsFile
+from callspool_operators.terminal.wording import json_line
 from callspool_worker.api.accounts import Access
-from tests.api.conftest import FakeAccount
 from tests.security.answers import STEERING
 from tests.support import cli
+from tests.worker.api.conftest import FakeAccount
 
 
 def test_a_document_is_shown_without_what_steers_a_terminal() -> None:

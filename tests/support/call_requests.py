@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 import msgspec
 import redis
 
-from callspool import CallRequest, Document, keys
-from callspool.message import decode
+from callspool import CallRequest, Document
+from callspool.request.message import decode
+from callspool_ledger import keys
 
 STREAM = keys.stream(keys.REQUESTS)
 COUNTS = keys.counts()

@@ -8,7 +8,7 @@ from typing import Any
 import redis
 from redis.crc import key_slot
 
-from callspool import keys
+from callspool_ledger import keys
 from tests.support.servers import RedisServer
 
 SLOTS = 16_384

@@ -10,8 +10,8 @@ from typing import Any
 
 import redis
 
-from callspool import keys
-from callspool_worker.ledger import Accepted, Delivery, Group, LaneKey, Ledger, Limits, Refusal
+from callspool_ledger import keys
+from callspool_ledger.writes import Accepted, Delivery, Group, LaneKey, Ledger, Limits, Refusal
 
 P = keys.prefix()
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")

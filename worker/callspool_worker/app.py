@@ -10,34 +10,36 @@ from typing import TYPE_CHECKING, cast
 import dramatiq
 import redis
 
-from callspool import keys
-from callspool.broker import MOST_TOGETHER, StreamsBroker
 from callspool.errors import CallspoolError, QueueUnavailable
-from callspool.ledger.everywhere import clients_of
+from callspool.redis_io.servers import server_of
 from callspool.settings.nodes import names_nodes
-from callspool.spooling.options import server_of
-from callspool_worker import api, body, events
-from callspool_worker.accepting import Accepter
+from callspool.transport import MOST_TOGETHER, StreamsBroker
+from callspool_ledger import keys
+from callspool_ledger.reads.all_partitions import clients_of
+from callspool_ledger.writes import Ledger, LedgerUnavailable, Limits, account_ledgers
+from callspool_worker import api, events
+from callspool_worker.accepting.actor import Accepter
+from callspool_worker.accepting.queues import ACCEPT, CODECS, SUBMIT
 from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
-from callspool_worker.leases import MARGIN, longest_stop
-from callspool_worker.ledger import Ledger, LedgerUnavailable, Limits, account_ledgers
+from callspool_worker.events.emitter import tell
+from callspool_worker.liveness.heartbeat import Pulse, Reporter
 from callspool_worker.permits import MOST_SENDERS, Courier, Permits
-from callspool_worker.pulse import Pulse, Reporter
-from callspool_worker.queues import ACCEPT, CODECS, SUBMIT
-from callspool_worker.reconcile import LOOKERS, Prover, Proving, Reconciler
-from callspool_worker.sending import sending_of
-from callspool_worker.submit import Api, Delivering
-from callspool_worker.sweep import Sweepers
-from callspool_worker.telling import tell
+from callspool_worker.proving import LOOKERS, Prover, Proving, Reconciler
+from callspool_worker.sending import body
+from callspool_worker.sending.sender_pool import sending_of
+from callspool_worker.sending.submit import Api, Delivering
+from callspool_worker.sweeping.leases import MARGIN, longest_stop
+from callspool_worker.sweeping.sweep import Sweepers
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
 
     from callspool.settings import Settings
-    from callspool_worker.answers import Answer
-    from callspool_worker.ledger.limits import Durability
-    from callspool_worker.sending import Sending
+    from callspool_ledger.writes.limits import Durability
+    from callspool_ledger.writes.records import ExpiredDocuments
+    from callspool_worker.decisions.answers import Answer
+    from callspool_worker.sending.sender_pool import Sending
 
 REDIS_TIMEOUT = 10.0
 """Seconds until a command counts as unanswered."""
@@ -57,7 +59,7 @@ ACCEPTERS = 4
 def connect(url: str) -> redis.Redis:
     """A client of the first partition. It repeats nothing by itself: the ledger knows what may."""
     if names_nodes(url):
-        return server_of(url, REDIS_TIMEOUT).client()
+        return server_of(url, REDIS_TIMEOUT).at(keys.prefix()).client()
     return redis.Redis.from_url(
         url,
         socket_timeout=REDIS_TIMEOUT,
@@ -94,7 +96,13 @@ def limits_of(settings: Settings) -> Limits:
 
 def ledger_of(settings: Settings, client: redis.Redis, partition: int = 0) -> Ledger:
     """The ledger of a partition under these settings; nothing of it is read or written."""
-    return Ledger(client, limits_of(settings), partition, settings.partitions)
+    return Ledger(
+        client, limits_of(settings), partition, settings.partitions, on_expired=_log_expired
+    )
+
+
+def _log_expired(expired: ExpiredDocuments) -> None:
+    tell(events.Expired(**expired._asdict()))
 
 
 def open_ledger(settings: Settings, client: redis.Redis, partition: int = 0) -> Ledger:

@@ -6,9 +6,9 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from callspool.errors import CallspoolError
+from callspool_ledger.writes import LedgerFull, LedgerUnavailable
 from callspool_worker import events
-from callspool_worker.ledger import LedgerFull, LedgerUnavailable
-from callspool_worker.telling import tell
+from callspool_worker.events.emitter import tell
 
 if TYPE_CHECKING:
     import threading

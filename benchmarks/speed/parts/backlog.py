@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from benchmarks.speed.senders import FIRST_OF_BACKLOG
-from callspool.ledger.selector import Selector
-from callspool_worker.steering import Steering
+from callspool_ledger.selectors import Selector
+from callspool_ledger.steering import Steering
 
 if TYPE_CHECKING:
     from benchmarks.speed.rig import Rig

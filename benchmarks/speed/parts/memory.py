@@ -11,7 +11,7 @@ from benchmarks.speed.contenders import callspool
 from benchmarks.speed.outcome import Options, Outcome, Tell, at_most
 from benchmarks.speed.parts.backlog import fill, pause, wait_until_accepted
 from benchmarks.speed.trial import LIMIT, WARM_UP
-from callspool import keys
+from callspool_ledger import keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

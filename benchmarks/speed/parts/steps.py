@@ -12,15 +12,17 @@ from benchmarks.speed.api import Api
 from benchmarks.speed.contacts import people
 from benchmarks.speed.outcome import Options, Outcome, Tell
 from benchmarks.speed.senders import request
-from callspool import CallQueue, keys
-from callspool.message import decode
-from callspool.rules import Rules
+from callspool import CallQueue
+from callspool.request.message import decode
+from callspool.request.rules import Rules
 from callspool.settings import load_settings
-from callspool_worker import api, body
-from callspool_worker.accept import Reader
+from callspool_ledger import keys
+from callspool_worker import api
+from callspool_worker.accepting.message_reader import Reader
 from callspool_worker.app import connect, open_ledger
-from callspool_worker.decisions import AttemptView, decide
-from callspool_worker.recording import Recorder
+from callspool_worker.decisions.decide import AttemptView, decide
+from callspool_worker.sending import body
+from callspool_worker.sending.recording import Recorder
 from tests.support.servers import RedisServer
 
 if TYPE_CHECKING:
@@ -28,9 +30,9 @@ if TYPE_CHECKING:
 
     import redis
 
-    from callspool.scripts import Call
+    from callspool.redis_io.scripts import Call
     from callspool.settings import Settings
-    from callspool_worker.ledger import Ledger
+    from callspool_ledger.writes import Ledger
 
 REQUEST = 500
 TRIES = 8

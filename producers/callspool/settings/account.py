@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from callspool.errors import SettingsError
-from callspool.identity import DEFAULT_ACCOUNT, is_account_name
+from callspool.request.identity import DEFAULT_ACCOUNT, is_account_name
+from callspool.request.text import kind_of
 from callspool.settings.kinds import ApiUrl, HeaderWord, Kind
 from callspool.settings.refused import RefusedValue
 from callspool.settings.secret import Secret, read_secret_file
 from callspool.settings.urls import API_URL, check_api_url
-from callspool.text import kind_of
 
 _LIMITS = ("max_in_flight", "max_rate")
 _KEYS = frozenset({"api_token", "api_token_file", "org_handle", "api_url", *_LIMITS})

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from callspool.regions import is_region
+from callspool.request.regions import is_region
+from callspool.request.text import MAX_WORD_BYTES, fault_of_word, is_unicode
 from callspool.settings.refused import RefusedValue
 from callspool.settings.secret import Secret
 from callspool.settings.urls import API_URL, REDIS_URL, check_redis_url
-from callspool.text import MAX_WORD_BYTES, fault_of_word, is_unicode
 
 _FLAGS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),

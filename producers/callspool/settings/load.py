@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from callspool.errors import SettingsError
-from callspool.identity import DEFAULT_ACCOUNT
+from callspool.request.identity import DEFAULT_ACCOUNT
+from callspool.request.text import kind_of
 from callspool.settings.account import Account, account_of
 from callspool.settings.model import Settings
 from callspool.settings.refused import RefusedValue
 from callspool.settings.secret import read_secret_file
 from callspool.settings.table import BY_KEY, CONFIG_KEY, FILE_KEYS, PREFIX, SETTINGS, Setting
 from callspool.settings.urls import check_api_url, redis_url_with_password
-from callspool.text import kind_of
 
 DEFAULT_CONFIG = Path("callspool.toml")
 FOR_TESTS = f"{PREFIX}TEST_"

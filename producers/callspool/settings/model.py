@@ -8,8 +8,8 @@ from typing import Self
 import msgspec
 
 from callspool.errors import SettingsError
-from callspool.identity import DEFAULT_ACCOUNT
-from callspool.rules import Rules
+from callspool.request.identity import DEFAULT_ACCOUNT
+from callspool.request.rules import Rules
 from callspool.settings.account import Account
 from callspool.settings.secret import Secret
 from callspool.settings.table import BY_KEY, DEFAULTS

@@ -9,8 +9,8 @@ import httpx
 
 import callspool
 from callspool.errors import CallspoolError, SettingsError
+from callspool_worker.api.api_request import Target
 from callspool_worker.api.connection import Origin
-from callspool_worker.api.outgoing import Target
 from callspool_worker.api.tokens import Token, can_be_sent
 
 if TYPE_CHECKING:

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from callspool_worker.answers import Answer, Answered, NotSent
 from callspool_worker.api.accounts import Access, UnknownAccount
+from callspool_worker.api.api_request import Outgoing
 from callspool_worker.api.clock import now
 from callspool_worker.api.exchange import exchange
 from callspool_worker.api.network import Network
-from callspool_worker.api.outgoing import Outgoing
 from callspool_worker.api.pool import Pool
 from callspool_worker.backoff import promptly
-from callspool_worker.reply import code_of
+from callspool_worker.decisions.answers import Answer, Answered, NotSent
+from callspool_worker.decisions.reply import code_of
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
     from callspool_worker.api.accounts import Credentials
-    from callspool_worker.api.outgoing import Target
+    from callspool_worker.api.api_request import Target
 
 MOST_OF_A_CREATION = 4 * 1024 * 1024
 MOST_OF_A_READ = 32 * 1024 * 1024

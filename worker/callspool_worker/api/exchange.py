@@ -11,10 +11,10 @@ from callspool_worker.api.reading import TooLarge, answered, read_body
 from callspool_worker.api.ticket import Ticket, Withheld
 
 if TYPE_CHECKING:
-    from callspool_worker.answers import Answer
     from callspool_worker.api.accounts import Access
-    from callspool_worker.api.outgoing import Outgoing
+    from callspool_worker.api.api_request import Outgoing
     from callspool_worker.api.pool import Pool
+    from callspool_worker.decisions.answers import Answer
 
 
 def exchange(pool: Pool, access: Access, token: str, outgoing: Outgoing, until: float) -> Answer:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import httpx
 
-from callspool_worker.answers import NoAnswer, NoAnswerKind, NotSent, NotSentKind
 from callspool_worker.api.reading import TooLarge
+from callspool_worker.decisions.answers import NoAnswer, NoAnswerKind, NotSent, NotSentKind
 
 _LONGEST = 200
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from callspool_worker.answers import Quota
+from callspool_worker.decisions.answers import Quota
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

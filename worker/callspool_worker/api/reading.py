@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from callspool_worker.answers import BODY_KEPT, Answered
 from callspool_worker.api.quotas import quota_of, reset_of
-from callspool_worker.reply import code_of
+from callspool_worker.decisions.answers import BODY_KEPT, Answered
+from callspool_worker.decisions.reply import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

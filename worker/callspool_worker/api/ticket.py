@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from callspool_worker.api.clock import now
 
 if TYPE_CHECKING:
-    from callspool_worker.answers import NotSentKind
+    from callspool_worker.decisions.answers import NotSentKind
 
 
 class Withheld(Exception):  # noqa: N818 - an event of its own, no failure

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from callspool_worker import events
 from callspool_worker.api.clock import now
-from callspool_worker.telling import tell
+from callspool_worker.events.emitter import tell
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ import msgspec
 
 import callspool
 import callspool_worker
+from callspool_worker.decisions.wording import one_line
 from callspool_worker.events import Event
-from callspool_worker.wording import one_line
 
 if TYPE_CHECKING:
     import logging

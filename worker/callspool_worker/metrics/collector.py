@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from callspool.ledger.metrics import Snapshot
+    from callspool_ledger.reads.metrics import Snapshot
 
 
 class LedgerCollector(Collector):

@@ -7,18 +7,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool.errors import QueueUnavailable
-from callspool.ledger.everywhere import clients_of, readings_of
-from callspool.spooling.options import server_of
-from callspool.spooling.outcomes import mismatch
+from callspool.redis_io.servers import server_of
+from callspool_ledger.errors import describe_mismatch
+from callspool_ledger.reads.all_partitions import clients_of, readings_of
 from callspool_worker.metrics.collector import LedgerCollector
 from callspool_worker.metrics.serving import MetricsServer, Page, Pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from callspool.ledger.metrics import Snapshot
-    from callspool.ledger.readings import Readings
     from callspool.settings import Settings
+    from callspool_ledger.reads.metrics import Snapshot
+    from callspool_ledger.reads.reader import Readings
 
 TIMEOUT = 2.0
 """Seconds for each step of asking Redis: a scrape has ten, as a rule."""
@@ -69,4 +69,4 @@ def _check(readings: Readings, partitions: int) -> None:
     """Raises `QueueUnavailable` where some partitions would be left out, or nothing answers."""
     known = readings.partitions()
     if known not in {0, partitions}:
-        raise QueueUnavailable(mismatch(known, partitions))
+        raise QueueUnavailable(describe_mismatch(known, partitions))

@@ -6,7 +6,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from callspool.identity import is_account_name
+from callspool.request.identity import is_account_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from callspool.ledger.entries import STATES
-from callspool.ledger.metrics.histograms import (
+from callspool_ledger.reads.entries import STATES
+from callspool_ledger.reads.metrics.histograms import (
     BATCH_DOCUMENTS,
     DELIVERY_MS,
     SUBMISSION_MS,
     Histogram,
 )
-from callspool.ledger.summary import OUTCOMES
+from callspool_ledger.reads.summary import OUTCOMES
 from callspool_worker.metrics.definitions import EVENTS, LANE_STATES, PAUSE_LEVELS
 from callspool_worker.metrics.families import Bars
 from callspool_worker.metrics.labels import OTHER, Accounts, code_label
 
 if TYPE_CHECKING:
-    from callspool.ledger.metrics import Server, Snapshot
+    from callspool_ledger.reads.metrics import Server, Snapshot
     from callspool_worker.metrics.families import Values
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from prometheus_client.registry import Collector
 
 from callspool.errors import QueueUnavailable
-from callspool.ledger.readings import Readings
-from callspool.spooling.options import server_of
+from callspool.redis_io.servers import server_of
+from callspool_ledger import keys
+from callspool_ledger.reads.reader import Readings
 from callspool_worker.metrics.exporter import TIMEOUT
 from callspool_worker.metrics.families import Definition, family_of
 from callspool_worker.metrics.serving import MetricsServer, Page, Pages
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from callspool.settings import Settings
-    from callspool_worker.metrics.crew import Crew
     from callspool_worker.metrics.families import Values
+    from callspool_worker.metrics.worker_stats import Crew
 
 DESERTED = 15.0
 """Seconds without any process after which this supervisor counts as dead: longer than a restart."""
@@ -175,7 +176,7 @@ def serving(settings: Settings, crew: Crew, alive: Callable[[], int]) -> Iterato
 
     Raises `SettingsError` where the address cannot be listened on.
     """
-    with server_of(settings.redis_url, TIMEOUT).client() as client:
+    with server_of(settings.redis_url, TIMEOUT).at(keys.prefix()).client() as client:
         probes = Probes(crew, alive, Readings(client).now_ms)
         pages = Pages(CrewCollector(crew, alive), probes.healthz, probes.readyz)
         server = MetricsServer(

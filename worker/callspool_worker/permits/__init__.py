@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callspool_worker.permits.courier import Courier, give_up
+from callspool_worker.permits.client import Courier, give_up
 from callspool_worker.permits.feedback import Feedback, feedback
 from callspool_worker.permits.permits import Permits
 from callspool_worker.permits.senders import MOST as MOST_SENDERS

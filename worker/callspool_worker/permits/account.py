@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from callspool_worker.ledger.account_calls import Ask, News
+from callspool_ledger.writes.account_calls import Ask, News
 
 if TYPE_CHECKING:
-    from callspool_worker.ledger.account_calls import Change, Grant
+    from callspool_ledger.writes.account_calls import Change, Grant
     from callspool_worker.permits.feedback import Feedback
 
 FRESH = 2.5

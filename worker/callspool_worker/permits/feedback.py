@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from callspool_worker.answers import Answered, NoAnswer
-from callspool_worker.reply import code_of
+from callspool_worker.decisions.answers import Answered, NoAnswer
+from callspool_worker.decisions.reply import code_of
 
 if TYPE_CHECKING:
-    from callspool_worker.answers import Answer, Quota
+    from callspool_worker.decisions.answers import Answer, Quota
 
 LONGEST_REST = 3600.0
 """Seconds of rest that an API may ask for; beyond it the request is tried anyway."""

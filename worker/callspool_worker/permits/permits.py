@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from callspool_worker.ledger.account_calls import Change
+from callspool_ledger.writes.account_calls import Change
 from callspool_worker.permits.account import FRESH, Account
 from callspool_worker.permits.limiter import GRACE, INITIAL, MOST, Standing, Window, adjust, pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from callspool_worker.ledger.account_calls import Ask, Grant
+    from callspool_ledger.writes.account_calls import Ask, Grant
     from callspool_worker.permits.feedback import Feedback
 
 

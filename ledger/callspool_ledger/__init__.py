@@ -1,0 +1,1 @@
+"""The ledger: the record of every document in Redis. The only room that knows Redis' data."""

@@ -1,0 +1,168 @@
+"""The ledger at one moment, as numbers: what the exporter serves, and what may be added up."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from callspool_ledger.reads.metrics.histograms import Histogram
+from callspool_ledger.selectors import Selector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from callspool_ledger.reads.account_limits import AccountLimit
+
+
+class Server(NamedTuple):
+    """What Redis says of itself; ``memory_limit`` 0 is none."""
+
+    memory: int
+    memory_limit: int
+    clients: int
+    uptime: int
+    is_persistent: bool
+    """The append-only file is on, and its last write went well."""
+
+
+class _Rest(msgspec.Struct):
+    """What the script tells besides hashes. Times are ms of Redis' clock; 0 or absent: none."""
+
+    spooled: int
+    oldest_spooled: int
+    unreadable: int
+    due: float
+    waiting: dict[str, float]
+    ready: dict[str, float]
+    in_doubt: dict[str, float]
+    sending: dict[str, float]
+    throttled: dict[str, float]
+    lanes: dict[str, int]
+    parked: dict[str, int]
+    pauses: list[str] = []
+    workers: list[str] = []
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """One moment of a ledger, or of several partitions of it; ages and rests in seconds."""
+
+    now_ms: int = 0
+    """Redis' time."""
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Account and name → number: the fields of P:counts (`keys`)."""
+    died: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Account and code → documents that became dead."""
+    known_since: dict[str, int] = field(default_factory=dict)
+    """Account → when its first document was accepted, ms."""
+    submissions: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """Account, outcome and code → answers."""
+    timings: defaultdict[tuple[str, str], Histogram] = field(
+        default_factory=lambda: defaultdict(Histogram)
+    )
+    """Account and name → histogram; names are ``batch``, ``delivery``, ``submission|<outcome>``."""
+    lanes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Account and state → lanes."""
+    parked: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """Level, code and account → closed gates."""
+    paused: Counter[str] = field(default_factory=Counter)
+    """Level → pauses."""
+    oldest: dict[tuple[str, str], float] = field(default_factory=dict)
+    """``waiting``, ``ready``, ``in_doubt`` or ``sending``, and account → age of the oldest."""
+    throttled: dict[str, float] = field(default_factory=dict)
+    """Account → how long it still rests."""
+    limits: dict[str, AccountLimit] = field(default_factory=dict)
+    """By account, for those that sent something within a day."""
+    workers: set[str] = field(default_factory=set)
+    spooled_messages: int = 0
+    oldest_spooled: float = 0.0
+    unreadable_messages: int = 0
+    sweep_lag: float = 0.0
+    server: Server | None = None
+
+    def merge(self, other: Snapshot) -> None:
+        """Adds another partition; what is in force in each of them counts once."""
+        self.counts.update(other.counts)
+        self.died.update(other.died)
+        self.submissions.update(other.submissions)
+        self.lanes.update(other.lanes)
+        self.parked.update(other.parked)
+        self.paused |= other.paused
+        for name, histogram in other.timings.items():
+            self.timings[name].merge(histogram)
+        for account, since in other.known_since.items():
+            self.known_since[account] = min(since, self.known_since.get(account, since))
+        for key, age in other.oldest.items():
+            self.oldest[key] = max(age, self.oldest.get(key, 0.0))
+        for account, rest in other.throttled.items():
+            self.throttled[account] = max(rest, self.throttled.get(account, 0.0))
+        self.limits |= other.limits
+        self.workers |= other.workers
+        self.spooled_messages += other.spooled_messages
+        self.unreadable_messages += other.unreadable_messages
+        self.oldest_spooled = max(self.oldest_spooled, other.oldest_spooled)
+        self.sweep_lag = max(self.sweep_lag, other.sweep_lag)
+        self.server = self.server or other.server
+
+
+def snapshot_of(reply: object, server: Server | None) -> Snapshot:
+    """Reads the reply of the script ``metrics``; raises TypeError if it is none."""
+    if not isinstance(reply, list) or len(reply) != 5:
+        raise TypeError(f"metrics answered {type(reply).__name__}, not a list of five")
+    now, counts, submissions, timings, text = reply
+    rest = msgspec.json.decode(text, type=_Rest)
+    now_ms = int(now)
+    found = Snapshot(server=server, now_ms=now_ms)
+    for name, number in _fields(counts):
+        _add_count(found, name, number)
+    for name, number in _fields(submissions):
+        account, outcome, code = name.split("|")
+        found.submissions[account, outcome, code] += number
+    for name, number in _fields(timings):
+        histogram, _, bucket = name.rpartition("|")
+        account, _, kind = histogram.partition("|")
+        found.timings[account, kind].add(bucket, number)
+    _add_rest(found, rest, now_ms)
+    return found
+
+
+def _fields(flat: Iterable[bytes]) -> Iterator[tuple[str, int]]:
+    each = iter(flat)
+    return ((name.decode(), int(number)) for name, number in zip(each, each, strict=True))
+
+
+def _add_count(found: Snapshot, field_name: str, number: int) -> None:
+    account, bar, name = field_name.partition("|")
+    if not bar:
+        return  # of the whole installation: for producers, who must not add up accounts
+    if name == "since":
+        found.known_since[account] = number
+    elif name.startswith("died|"):
+        found.died[account, name.removeprefix("died|")] += number
+    else:
+        found.counts[account, name] += number
+
+
+def _add_rest(found: Snapshot, rest: _Rest, now_ms: int) -> None:
+    def age(since_ms: float) -> float:
+        return max(0.0, (now_ms - since_ms) / 1000) if since_ms else 0.0
+
+    for what in ("waiting", "ready", "in_doubt", "sending"):
+        for account, since in getattr(rest, what).items():
+            found.oldest[what, account] = age(since)
+    found.throttled = {name: (till - now_ms) / 1000 for name, till in rest.throttled.items()}
+    for name, number in rest.lanes.items():
+        account, _, state = name.partition("|")
+        found.lanes[account, state] += number
+    for name, number in rest.parked.items():
+        level, code, account = name.split("|")
+        found.parked[level, code, account] += number
+    found.paused.update(Selector.named(name).level for name in rest.pauses)
+    found.workers.update(rest.workers)
+    found.spooled_messages = rest.spooled
+    found.oldest_spooled = age(rest.oldest_spooled)
+    found.unreadable_messages = rest.unreadable
+    found.sweep_lag = age(rest.due)

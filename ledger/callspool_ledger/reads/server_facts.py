@@ -1,0 +1,106 @@
+"""What Redis says of itself; nothing of it is written."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import redis
+
+from callspool_ledger import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ALIVE_MS = 10_000
+"""Milliseconds since a worker asked for messages in which it counts as alive: it asks several
+times a second."""
+
+_NOTHING = f"{keys.prefix()}:doctor"
+"""A key that is never there: what is asked of it changes nothing."""
+
+_TRIED = (
+    ("EVALSHA", "0" * 40, 0),
+    ("HDEL", _NOTHING, "x"),
+    ("XADD", _NOTHING, "NOMKSTREAM", "*", "x", "1"),
+    ("XREADGROUP", "GROUP", keys.GROUP, "doctor", "COUNT", 1, "STREAMS", _NOTHING, "0"),
+)
+"""What a worker needs, in forms that find nothing to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What was found.
+
+    ``info``: of INFO, empty if this user may not ask. ``config``: of CONFIG GET, as far as that may
+    be asked. ``refused``: commands of a worker that this user may not use. ``ahead``: seconds that
+    Redis' clock is ahead of this machine's; ``unsure``: by how much that may be wrong.
+    """
+
+    info: Mapping[str, Any]
+    config: Mapping[str, str] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
+    ahead: float = 0.0
+    unsure: float = 0.0
+
+
+def rules_of(client: redis.Redis) -> list[int] | None:
+    """The ledger's format, identity rules and partitions; None if there is no ledger yet."""
+    names = ["format", "identity", "partitions"]
+    found: Any = client.hmget(f"{keys.prefix()}:meta", names)
+    return None if None in found else [int(each) for each in found]
+
+
+def living_workers(client: redis.Redis) -> int:
+    """The worker processes that have asked for messages lately."""
+    try:
+        found: Any = client.xinfo_consumers(keys.stream(keys.REQUESTS), keys.GROUP)
+    except redis.ResponseError:
+        return 0  # none ever ran here
+    return sum(1 for each in found if int(each["idle"]) < ALIVE_MS)
+
+
+def examine(client: redis.Redis) -> Examined:
+    """Asks Redis. Raises what redis-py raises when the connection fails."""
+    ahead, unsure = _clock(client)
+    return Examined(
+        info=_or_nothing(lambda: client.info("everything")),
+        config=_config(client),
+        refused=tuple(str(tried[0]).lower() for tried in _TRIED if _is_refused(client, tried)),
+        ahead=ahead,
+        unsure=unsure,
+    )
+
+
+def _config(client: redis.Redis) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in ("appendfsync", "stop-writes-on-bgsave-error"):
+        found |= _or_nothing(lambda name=name: client.config_get(name))
+    return found
+
+
+def _or_nothing(ask: Any) -> dict[str, Any]:
+    """An answer, or nothing where this user may not ask."""
+    try:
+        found: dict[str, Any] = ask()
+    except redis.ResponseError:
+        return {}
+    return found
+
+
+def _is_refused(client: redis.Redis, tried: tuple[Any, ...]) -> bool:
+    try:
+        client.execute_command(*tried)  # type: ignore[no-untyped-call]
+    except redis.exceptions.NoPermissionError:
+        return True
+    except redis.ResponseError:
+        return False
+    return False
+
+
+def _clock(client: redis.Redis) -> tuple[float, float]:
+    began, before = time.monotonic(), time.time()
+    seconds, micros = client.time()
+    took = time.monotonic() - began
+    return seconds + micros / 1e6 - (before + took / 2), took / 2

@@ -1,0 +1,201 @@
+"""What the ledger says, as users read it. Times are aware datetimes in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from callspool.request.identity import Scope
+    from callspool_ledger.selectors import Selector
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentStatus:
+    """Where a document is.
+
+    ``state``: waiting, sending, in_doubt, created, dead, cancelled or expired. ``attempts``: how
+    often it was sent, or may have been. ``reason``: why it is where it is, None if that is plain.
+    """
+
+    document_id: str
+    state: str
+    run_id: str | None
+    task_id: str | None
+    attempts: int
+    reason: str | None
+    accepted_at: datetime
+    settled_at: datetime | None
+
+
+class AttemptLine(msgspec.Struct, frozen=True):
+    """One attempt to send a document, and the answer; ``documents`` were sent together."""
+
+    number: int
+    at: datetime
+    outcome: str
+    code: str
+    detail: str
+    documents: int
+    seconds: float
+
+
+class Story(msgspec.Struct, frozen=True):
+    """All that is known of one document in one scope, and what comes next."""
+
+    scope: Scope
+    document_id: str
+    state: str
+    accepted_at: datetime
+    settled_at: datetime | None
+    expires_at: datetime | None
+    attempts: list[AttemptLine]
+    run_id: str | None
+    task_id: str | None
+    reason: str | None
+    batch: int
+    lane: str
+    next_step: str
+    journal: list[JournalEntry] = msgspec.field(default_factory=list)
+    """What operators did that concerns it, the oldest first."""
+
+
+class GateView(msgspec.Struct, frozen=True):
+    """Why something is not sent: ``kind`` parked (by workers) or paused (``by`` an operator).
+
+    ``name`` is the ledger's own, ``selector`` tells what stands behind the gate. ``passing``: it
+    opens by itself before long, as soon as the API answers again or the space was read back.
+    """
+
+    name: str
+    selector: Selector
+    kind: str
+    reason: str
+    code: str
+    since: datetime
+    by: str = ""
+    passing: bool = False
+
+
+class JournalEntry(msgspec.Struct, frozen=True):
+    """What an operator did, and to how many documents, messages or gates."""
+
+    number: int
+    at: datetime
+    by: str
+    command: str
+    selector: Selector
+    document_id: str | None = None
+    documents: int = 0
+    messages: int = 0
+    opened: int = 0
+
+
+class LaneView(NamedTuple):
+    """A lane with unsettled documents; ``gate`` is what keeps it from sending, if anything does."""
+
+    lane: str
+    scope: Scope
+    pilot: str
+    waiting: int
+    unsettled: int
+    gate: GateView | None
+
+    @property
+    def state(self) -> str:
+        """open, paused or parked."""
+        return self.gate.kind if self.gate else "open"
+
+
+class DeadView(msgspec.Struct, frozen=True):
+    """A document that cannot be sent, and why."""
+
+    document_id: str
+    scope: Scope
+    lane: str
+    reason: str
+    at: datetime
+
+
+class DoubtView(msgspec.Struct, frozen=True):
+    """A document in doubt: since when and why, and how its proof stands.
+
+    ``held``: why no look at the API can prove it, or "". ``answered``: the API itself answered.
+    ``found``: whether the last look found something that may be its, None before the first;
+    ``changed_at``: since when that is so. ``next_look_at``: None while its space is being read.
+    ``unreadable_since``: since when its space could not be read back, if it cannot.
+    """
+
+    document_id: str
+    scope: Scope
+    lane: str
+    attempt: int
+    reason: str
+    since: datetime
+    held: str
+    answered: bool
+    found: bool | None
+    changed_at: datetime
+    next_look_at: datetime | None
+    unreadable_since: datetime | None
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why documents are in a state, dead or in_doubt, and how many; of the last batches only."""
+
+    state: str
+    reason: str
+    documents: int
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """How the whole installation stands. ``documents`` holds the states and, beside them,
+    accepted, duplicate and invalid; ``spooled`` are documents that no worker has accepted yet,
+    ``unreadable`` messages that none could read and that are kept whole.
+    """
+
+    documents: dict[str, int]
+    submissions: dict[str, int]
+    runs: int
+    lanes: dict[str, int]
+    gates: list[GateView] = msgspec.field(default_factory=list)
+    oldest_waiting_seconds: float | None = None
+    spooled: int = 0
+    unreadable: int = 0
+    journal: list[JournalEntry] = msgspec.field(default_factory=list)
+    """What operators did last, the newest first."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A document that was refused when its message was read, and why.
+
+    ``place`` in its request, None where the request itself was at fault. ``document`` is the
+    beginning of its raw JSON: personal data.
+    """
+
+    at: datetime
+    account: str
+    message: str
+    place: int | None
+    document_id: str | None
+    field: str
+    reason: str
+    document: str
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """A message that no worker could read.
+
+    ``message`` is the id that its sender was told, ``kept_as`` the one that it has in the stream
+    of those that are kept.
+    """
+
+    at: datetime
+    message: str
+    kept_as: str
+    reason: str
+    bytes: int

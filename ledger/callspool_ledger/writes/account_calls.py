@@ -1,0 +1,130 @@
+"""The scripts of what an account shares across partitions: permits, rate and rests.
+
+Its keys have a hash tag of their own, so on a cluster they lie apart from the documents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from callspool_ledger import keys, scripts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from callspool.redis_io.scripts import Argument, Call
+    from callspool_ledger.writes.ledger import Ledger
+
+
+class News(msgspec.Struct):
+    """What came of requests: ``n`` were carried out, in ``ms`` altogether; ``refused`` of those
+    that began after ``cuts`` decreases; the account is to rest for ``rest`` ms; the API takes
+    ``left`` more requests (-1: unknown) until ``reset`` ms from now.
+    """
+
+    n: int = 0
+    ms: float = 0.0
+    refused: int = 0
+    cuts: int = 0
+    rest: int = 0
+    left: int = -1
+    reset: int = 0
+
+
+class Change(msgspec.Struct):
+    """A new limit, if the account still stands as it did at ``version``; ``pause`` in ms."""
+
+    version: int
+    limit: int
+    pause: int
+    cuts: int
+    state: str
+
+
+class Past(msgspec.Struct):
+    """What the next change has to go by, over all processes: ``ms`` altogether, ``rest`` in ms."""
+
+    n: int
+    ms: float
+    refused: int
+    peak: int
+    rest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a process asks for: it has ``busy`` requests in flight (``peak`` since it asked last),
+    could have ``wanted``, and did not begin ``unused`` that it was let begin.
+    """
+
+    holder: str
+    busy: int
+    peak: int
+    wanted: int
+    unused: int = 0
+    news: News | None = None
+    change: Change | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What it gets: ``permits`` in flight; ``begin`` more requests now (-1: no matter); something
+    may begin in ``wait`` ms. ``past``: None if no change is due. ``at_ms`` by Redis' clock.
+    """
+
+    permits: int
+    limit: int
+    cuts: int
+    wait: int
+    begin: int
+    version: int
+    state: str
+    past: Past | None
+    at_ms: int
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def permits(
+    account: str, ask: Ask, *, lease_ms: int, first: int, most: int, rate: float, grace_ms: int
+) -> Call:
+    """Tells what came of an account's requests and asks how many may be in flight."""
+    args: list[Argument] = [
+        ask.holder,
+        ask.busy,
+        ask.peak,
+        ask.wanted,
+        lease_ms,
+        first,
+        most,
+        rate,
+        ask.unused,
+        _encode(ask.news) if ask.news else b"",
+        _encode(ask.change) if ask.change else b"",
+        grace_ms,
+    ]
+    return scripts.load("permits/permits").call([keys.account_prefix(account)], args)
+
+
+def granted(reply: object) -> Grant:
+    """The reply to `permits`."""
+    assert isinstance(reply, list)
+    numbers = [int(number) for number in (*reply[:6], reply[8])]
+    state, past = (bytes(part).decode() for part in reply[6:8])
+    permits, limit, cuts, wait, begin, version, at_ms = numbers
+    known = msgspec.json.decode(past, type=Past) if past else None
+    return Grant(permits, limit, cuts, wait, begin, version, state, known, at_ms)
+
+
+def give_up_permits(account: str, holder: str) -> Call:
+    """Frees what a process held of an account when it ended."""
+    return scripts.load("permits/give_up_permits").call([keys.account_prefix(account)], [holder])
+
+
+def account_ledgers(ledger: Ledger, accounts: Iterable[str]) -> dict[str, Ledger]:
+    """Where the calls of each account run: its keys are in a slot of their own."""
+    return {name: ledger.at(keys.account_prefix(name)) for name in accounts}

@@ -1,0 +1,103 @@
+"""Takes that have to be on disk before anything of them is sent (CALLSPOOL_DURABLE_TAKES)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import redis
+
+from callspool.errors import SettingsError
+from callspool_ledger.errors import LedgerUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from callspool.redis_io.scripts import Command, Reply
+    from callspool_ledger.writes.limits import Durability
+
+PATIENCE_MS = 5000
+"""Milliseconds until a take that is not confirmed to be on disk is asked about again."""
+
+
+class Disks:
+    """Asks Redis whether what was written is on its disk, and on a replica's where that is wanted.
+
+    ``meta`` is a hash that may be written to.
+    """
+
+    def __init__(self, wanted: Durability, meta: str) -> None:
+        self._replicas = int(wanted == "replica")
+        self._wanted = wanted
+        self._meta = meta
+        self._always = False
+
+    def check(self, run: Callable[[Sequence[Command]], list[Reply]]) -> None:
+        """Finds out how this Redis makes writes durable.
+
+        Raises `SettingsError` if it cannot: `WAITAOF` came with Redis 7.2, and needs AOF.
+        """
+        if self._wanted == "off":
+            return
+        try:
+            config, waited = run([("CONFIG", "GET", "append*"), ("WAITAOF", 0, 0, 1)])
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise LedgerUnavailable(f"Redis does not answer: {type(error).__name__}") from error
+        found = _pairs(config)
+        if found.get("appendonly") == "no":
+            raise SettingsError("CALLSPOOL_DURABLE_TAKES needs a Redis with appendonly yes")
+        if isinstance(waited, Exception):
+            # Whatever is answered is on disk then; a replica it cannot ask.
+            self._always = found.get("appendfsync") == "always"
+            if not self._always or self._replicas:
+                raise SettingsError(
+                    "CALLSPOOL_DURABLE_TAKES needs Redis 7.2 or later (WAITAOF) or, for local,"
+                    " appendfsync always"
+                )
+
+    def try_to_wait(self, run: Callable[[Sequence[Command]], list[Reply]]) -> bool:
+        """Waits until what was written is on Redis' own disk, if it can tell; whether it is."""
+        mark: Command = ("HSET", self._meta, "confirmed", 1)
+        try:
+            _, counts = run([mark, ("WAITAOF", 1, 0, PATIENCE_MS)])
+        except (redis.ConnectionError, redis.TimeoutError):
+            return False
+        return isinstance(counts, list) and bool(counts[0])
+
+    def confirm(self, run: Callable[[Sequence[Command]], list[Reply]]) -> None:
+        """Returns when all that was written before is on disk; raises `LedgerUnavailable`.
+
+        A write of its own goes before the question, which is about this connection's writes alone.
+        """
+        if self._always:
+            return
+        mark: Command = ("HSET", self._meta, "confirmed", 1)
+        _, counts = run([mark, ("WAITAOF", 1, self._replicas, PATIENCE_MS)])
+        local, replicas = counts if isinstance(counts, list) else (0, 0)
+        if not local or replicas < self._replicas:
+            raise LedgerUnavailable("Redis did not confirm in time that a take is on disk")
+
+
+def weaknesses(info: Mapping[str, object]) -> list[str]:
+    """What in this Redis endangers the ledger, each with its remedy; ``info`` as INFO tells it."""
+    found = []
+    if str(info.get("aof_enabled")) == "0":
+        found.append("Redis keeps no append-only file: set appendonly yes, or a restart forgets")
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction" and str(info.get("maxmemory")) != "0":
+        found.append(
+            f"Redis may drop keys (maxmemory-policy {policy}): set noeviction, or somebody may be"
+            " called again"
+        )
+    return found
+
+
+def _pairs(reply: object) -> dict[str, str]:
+    """A map, which RESP2 lists in a row; nothing of an error: not every user may ask."""
+    if isinstance(reply, dict):
+        return {_text(name): _text(value) for name, value in reply.items()}
+    flat = [_text(each) for each in reply] if isinstance(reply, list) else []
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,284 @@
+"""The ledger as the worker uses it: typed steps, run until Redis has answered."""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+import redis
+
+from callspool.errors import LedgerMismatch
+from callspool.redis_io.scripts import Call, Command, Reply, run
+from callspool.redis_io.servers import client_at
+from callspool.request.identity import Scope
+from callspool_ledger import keys
+from callspool_ledger.errors import LedgerUnavailable, describe_mismatch
+from callspool_ledger.reads.entries import BatchEntry
+from callspool_ledger.writes import calls
+from callspool_ledger.writes.durability import Disks, weaknesses
+from callspool_ledger.writes.records import SEPARATOR, SpaceLook
+from callspool_ledger.writes.replies import (
+    accepted_of,
+    as_bytes,
+    as_list,
+    as_text,
+    expired_of,
+    scored,
+    taken_of,
+)
+from callspool_ledger.writes.translating import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from callspool.redis_io.scripts import Argument
+    from callspool_ledger.reads.driving import Reading
+    from callspool_ledger.writes.limits import Limits
+    from callspool_ledger.writes.records import Accepted, Delivery, ExpiredDocuments, Taken
+
+FORMAT = 1
+"""The format of the ledger that this release reads and writes."""
+
+IDENTITY_RULES = 1
+"""The rules by which documents are identified; a ledger keeps those it began with."""
+
+RULES = (FORMAT, IDENTITY_RULES)
+"""What a ledger has to be written by for this release to work on it."""
+
+Found = TypeVar("Found")
+
+
+class Ledger:
+    """The record of every document's state of a partition, in Redis. Safe among threads.
+
+    ``partitions``: how many there are. ``on_expired`` hears of documents that expired while a take
+    was sought. Every method raises `LedgerUnavailable` when Redis does not
+    answer and `LedgerFull` when it is out of memory; asking again is then always safe.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        limits: Limits,
+        partition: int = 0,
+        partitions: int = 1,
+        on_expired: Callable[[ExpiredDocuments], object] = lambda _: None,
+    ) -> None:
+        self._on_expired = on_expired
+        self._client = client
+        self._partitions = partitions
+        self.limits = limits
+        self.partition = partition
+        self.id = ""
+        self._disks = Disks(limits.durable_takes, f"{keys.prefix(partition)}:meta")
+
+    def at(self, key: str) -> Ledger:
+        """Runs calls where another key is, that of an account: on a cluster maybe elsewhere."""
+        client = client_at(self._client, key)
+        return self if client is self._client else Ledger(client, self.limits)
+
+    def run(self, steps: Sequence[Call]) -> list[Reply]:
+        """Runs calls in one round trip; raises the first error among their replies."""
+        return self.run_commands(steps)
+
+    def open(self) -> None:
+        """Begins the ledger if there is none.
+
+        Raises `LedgerMismatch` if it was begun under other rules than this worker's.
+        """
+        new_id = secrets.token_hex(4)
+        step = calls.open_ledger(self.partition, new_id, FORMAT, IDENTITY_RULES, self._partitions)
+        (reply,) = self.run([step])
+        ledger_id, *rules = as_list(reply)
+        *theirs, partitions = [int(as_bytes(rule)) for rule in rules]
+        if theirs != [FORMAT, IDENTITY_RULES]:
+            raise LedgerMismatch(
+                f"the ledger in Redis has format and identity rules {theirs}, this worker has"
+                f" {[FORMAT, IDENTITY_RULES]}; run the release that wrote it, or use another Redis"
+                " database"
+            )
+        if partitions != self._partitions:
+            raise LedgerMismatch(describe_mismatch(partitions, self._partitions))
+        self.id = as_bytes(ledger_id).decode()
+        if self.id == new_id:
+            # Marks name the ledger: a new one's name must not be forgotten. Not every Redis can
+            # wait; then it is on disk within a second.
+            self._disks.try_to_wait(partial(run, self._client))
+
+    def accept(self, deliveries: Sequence[Delivery]) -> list[Accepted]:
+        """Accepts messages: all of their documents are in the ledger when this returns."""
+        (reply,) = self.run([calls.accept(self.partition, self.limits, deliveries)])
+        return [accepted_of(as_list(one)) for one in as_list(reply)]
+
+    def spool(self, fields: Mapping[str, Argument]) -> None:
+        """Appends a message to those that are to be accepted in this partition."""
+        pairs = [part for pair in fields.items() for part in pair]
+        self.run_commands([("XADD", keys.stream(keys.REQUESTS, self.partition), "*", *pairs)])
+
+    def take(self, taker: str, accounts: Sequence[str]) -> Taken | None:
+        """The next batch that may be sent for these accounts, or None."""
+        return self.record_and_take([], taker, accounts)
+
+    def record_and_take(
+        self, steps: Sequence[Call], taker: str, accounts: Sequence[str]
+    ) -> Taken | None:
+        """Records the end of an attempt and takes the next batch in the same round trip."""
+        while True:
+            take = calls.take(self.partition, self.limits, taker, accounts)
+            reply = as_list(self.run([*steps, take])[-1])
+            for expired in expired_of(reply):
+                self._on_expired(expired)
+            if not reply or reply[0] != b"again":
+                taken = taken_of(taker, reply) if len(reply) > 2 else None
+                if taken and self.limits.durable_takes != "off":
+                    self._disks.confirm(self.run_commands)
+                return taken
+            steps = ()
+
+    def weaknesses(self) -> list[str]:
+        """What in the configuration of Redis endangers the ledger, a sentence each."""
+        try:
+            return weaknesses(self._client.info("everything"))
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise LedgerUnavailable(f"Redis does not answer: {type(error).__name__}") from error
+        except redis.ResponseError:
+            return []  # this user may not ask: the scripts say so where it matters
+
+    def check_durability(self) -> None:
+        """Finds out how takes can be made durable; raises `SettingsError` if they cannot."""
+        self._disks.check(partial(run, self._client))
+
+    def sending(self) -> dict[str, str]:
+        """Takers and what they hold (``batch:attempt``): takes without a recorded outcome."""
+        key = f"{keys.prefix(self.partition)}:sending"
+        (reply,) = self.run_commands([("HGETALL", key)])
+        found = reply if isinstance(reply, dict) else {}
+        return {as_bytes(taker).decode(): as_bytes(held).decode() for taker, held in found.items()}
+
+    def leases(self, held: Sequence[str]) -> list[float | None]:
+        """The leases (seconds) of takes, each named ``batch:attempt``; None where none is known."""
+        base = keys.prefix(self.partition)
+        numbers = [one.partition(":")[0] for one in held]
+        found = self.run_commands([("HGET", f"{base}:b{number}", "lease") for number in numbers])
+        return [None if lease is None else int(as_bytes(lease)) / 1000 for lease in found]
+
+    def doubts(self, most: int) -> list[tuple[int, int, int]]:
+        """Batches in doubt, some of every space: number, last attempt, tries used up."""
+        base = keys.prefix(self.partition)
+        (spaces,) = self.run_commands([("ZRANGE", f"{base}:proofs", "0", str(most - 1))])
+        found = self.run_commands(
+            [("ZRANGE", f"{base}:doubts:{as_text(each)}", "0", "99") for each in as_list(spaces)]
+        )
+        numbers = [as_text(number) for each in found for number in as_list(each)][:most]
+        fields = self.run_commands(
+            [("HMGET", f"{base}:b{number}", "attempt", "tries") for number in numbers]
+        )
+        return [
+            (int(number), int(as_bytes(attempt)), int(as_bytes(tries)))
+            for number, (attempt, tries) in zip(numbers, map(as_list, fields), strict=True)
+            if attempt is not None
+        ]
+
+    def look(self, looker: str, accounts: Sequence[str]) -> SpaceLook | None:
+        """The space that this looker is to read back now, or None."""
+        reply = as_list(self.run([calls.look(self.partition, looker, accounts)])[0])
+        if not reply:
+            return None
+        account, _, space_token = as_text(reply[0]).partition("|")
+        batches = [int(as_bytes(number)) for number in as_list(reply[2])]
+        times = [int(as_bytes(number)) for number in reply[3:6]]
+        return SpaceLook(account, space_token, int(as_bytes(reply[1])), batches, *times)
+
+    def in_doubt(self, space: str) -> list[int]:
+        """All batches of a space with documents in doubt."""
+        key = f"{keys.prefix(self.partition)}:doubts:{space}"
+        (found,) = self.run_commands([("ZRANGE", key, "0", "-1")])
+        return [int(as_bytes(number)) for number in as_list(found)]
+
+    def batches(self, numbers: Sequence[int]) -> dict[int, tuple[BatchEntry, list[bytes]]]:
+        """The records of batches, each with its raw documents, a place each."""
+        if not numbers:
+            return {}
+        base = keys.prefix(self.partition)
+        asked: list[Command] = []
+        for number in numbers:
+            asked += [("HGETALL", f"{base}:b{number}"), ("LRANGE", f"{base}:p{number}", "0", "-1")]
+        replies = self.run_commands(asked)
+        found = {}
+        for at, number in enumerate(numbers):
+            fields, pieces = replies[2 * at], as_list(replies[2 * at + 1])
+            if isinstance(fields, dict) and fields:
+                entry = BatchEntry(
+                    {as_text(name): as_bytes(value) for name, value in fields.items()}
+                )
+                found[number] = entry, SEPARATOR.join(map(as_bytes, pieces)).split(SEPARATOR)
+        return found
+
+    def spaces_of(self, lanes: Collection[str]) -> dict[str, str]:
+        """The space tokens of lanes, as far as these are known."""
+        base = keys.prefix(self.partition)
+        found = self.run_commands([("HGET", f"{base}:l{lane}", "space") for lane in lanes])
+        return {lane: as_text(space) for lane, space in zip(lanes, found, strict=True) if space}
+
+    def read(self, reading: Reading[Found]) -> Found:
+        """What one of the core's readings finds."""
+        try:
+            questions = next(reading)
+            while True:
+                questions = reading.send(self.run_commands(questions))
+        except StopIteration as done:
+            found: Found = done.value
+            return found
+
+    def scopes_of(self, account: str, space_token: str) -> list[Scope]:
+        """The scopes of a space that documents were ever accepted in."""
+        (found,) = self.run_commands([("SMEMBERS", f"{keys.prefix(self.partition)}:scopes")])
+        every = found if isinstance(found, set | list) else ()
+        scopes = (Scope(*msgspec.json.decode(as_bytes(scope))) for scope in every)
+        return [one for one in scopes if one[:2] == (account, space_token)]
+
+    def strays(self, space: str, names: Sequence[str]) -> dict[str, str]:
+        """Documents that the API has of a time that Redis forgot, among these."""
+        key = f"{keys.prefix(self.partition)}:strays:{space}"
+        (found,) = self.run_commands([("HMGET", key, *names)])
+        return {name: as_text(one) for name, one in zip(names, as_list(found), strict=True) if one}
+
+    def new_attempt(self) -> int:
+        """A number that no attempt has, for one whose number nobody knows any more."""
+        (found,) = self.run_commands(
+            [("HINCRBY", f"{keys.prefix(self.partition)}:meta", "attempt", 1)]
+        )
+        return int(as_bytes(found))
+
+    def known_runs(self, space: str, since_ms: float) -> dict[str, float]:
+        """The runs of a space that are known to be somebody's: id → when that was recorded, ms."""
+        key = f"{keys.prefix(self.partition)}:runs:{space}"
+        (found,) = self.run_commands(
+            [("ZRANGE", key, str(since_ms), "+inf", "BYSCORE", "WITHSCORES")]
+        )
+        return dict(scored(as_list(found)))
+
+    def accounts(self) -> set[str]:
+        """The accounts that documents were ever accepted for."""
+        (found,) = self.run_commands([("SMEMBERS", f"{keys.prefix(self.partition)}:accounts")])
+        return (
+            {as_bytes(name).decode() for name in found} if isinstance(found, set | list) else set()
+        )
+
+    def run_commands(self, commands: Sequence[Call | Command]) -> list[Reply]:
+        """As `run`, plain commands among the calls."""
+        try:
+            replies = run(self._client, commands)
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise LedgerUnavailable(f"Redis does not answer: {type(error).__name__}") from error
+        except redis.ResponseError as error:  # to what redis-py says when it connects
+            raise translated(error) from error
+        for reply in replies:
+            if isinstance(reply, redis.RedisError):
+                raise translated(reply) from reply
+        for call, reply in zip(commands, replies, strict=True):
+            if isinstance(call, Call) and call.told is not None:
+                call.told(reply)
+        return replies

@@ -1,0 +1,144 @@
+"""What goes into the ledger and comes out of it, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+SEPARATOR = b"\x1e"
+"""Joins raw documents. JSON never holds this character, so no document has to be parsed."""
+
+
+class LaneKey(NamedTuple):
+    """What all documents of a lane share: all that a create-call holds besides documents."""
+
+    account: str
+    space_token: str
+    campaign: str
+    pilot: str
+    context: str
+    schedule: str
+    """The schedule as compact JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Documents of one lane that are accepted together.
+
+    ``digests`` are their identities (12 bytes each), ``documents`` their raw JSON. With a
+    ``reason`` they can never be sent and are dead at once.
+    """
+
+    lane_id: str
+    lane: LaneKey
+    empty_body_bytes: int
+    digests: list[bytes]
+    documents: list[bytes]
+    expires_ms: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A document that was refused, as the JSON record that the operator reads."""
+
+    account: str
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message of call requests, checked and sorted into lanes."""
+
+    entry_id: str
+    spooled: int
+    groups: list[Group] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    trace: str = ""
+    """W3C traceparent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a message; ``known`` if it had been accepted before.
+
+    ``by_group``: accepted and duplicate documents of each group; ``batches``: where they went.
+    """
+
+    accepted: int
+    duplicate: int
+    refused: int
+    known: bool = False
+    by_group: list[tuple[int, int]] = field(default_factory=list)
+    batches: tuple[int, ...] = ()
+
+
+class ExpiredDocuments(NamedTuple):
+    """Documents of one batch that expired before they were sent."""
+
+    batch: int
+    account: str
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A batch, taken for one POST: the attempt, its lane and the documents to send."""
+
+    batch: int
+    attempt: int
+    tries: int
+    taker: str
+    lane_id: str
+    lane: LaneKey
+    states: str
+    documents: bytes
+    """The raw documents to send, joined by `SEPARATOR`."""
+    count: int
+    gate: str
+    """The gate that this attempt probes, or ""."""
+    at_ms: int
+    """Redis' time of the take."""
+    seal: str
+    """Made of the identities in the batch; tells it from another one with the same number."""
+    refused_alone: int = 0
+    """Documents of the lane that were refused alone, with none created since."""
+    strays: bool = False
+    """Whether the API has documents of the space that the ledger does not know."""
+    traces: tuple[str, ...] = ()
+    """W3C traceparents of the requests in the batch, the first ones of many."""
+
+    @property
+    def places(self) -> list[int]:
+        """The documents' places in the batch."""
+        return [place for place, letter in enumerate(self.states) if letter == "s"]
+
+
+class Look(NamedTuple):
+    """What a look at the API found of an attempt: when it began (ms of Redis' clock), and what."""
+
+    at_ms: int
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceLook:
+    """A space that is to be read back: when the look began, and its oldest batches in doubt.
+
+    ``failing_ms``: since when it could not be read, by Redis' clock; 0 if the last look could.
+    ``unread_ms``: from when on it is to be read back because Redis restarted, for the time that
+    ``epoch`` counts; 0 if it need not.
+    """
+
+    account: str
+    space_token: str
+    at_ms: int
+    batches: list[int]
+    failing_ms: int = 0
+    epoch: int = 0
+    unread_ms: int = 0
+
+    @property
+    def key(self) -> str:
+        """The space as the ledger's keys name it."""
+        return f"{self.account}|{self.space_token}"

@@ -1,0 +1,241 @@
+"""`callspool dead`: documents that cannot be sent, and messages that no worker could read."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from callspool_operators.commands.steered import agreed, steering, yes_option
+from callspool_operators.commands.told import tell_each
+from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.options import (
+    json_option,
+    limit_option,
+    redis_option,
+    state_dir_option,
+)
+from callspool_operators.options.selecting import completed, document_option, selector_options
+from callspool_operators.terminal.exits import Exit
+from callspool_operators.terminal.gates import named, selector_object
+from callspool_operators.terminal.times import local
+from callspool_operators.terminal.wording import counted, json_line, plain, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from callspool_ledger.reads.reader import Readings
+    from callspool_ledger.reads.views import DeadView
+    from callspool_ledger.selectors import Selector
+    from callspool_ledger.steering import One, Steering
+
+_EXAMPLES = """\b
+Examples:
+  callspool dead list --campaign spring
+  callspool dead replay --document-id crm-17
+  callspool dead drop --all
+"""
+_LIST_EXAMPLES = """\b
+Examples:
+  callspool dead list
+  callspool dead list --campaign spring --limit 1000
+  callspool dead list --json | jq -r '.documents[] | [.document_id, .reason] | @tsv'
+"""
+_REPLAY_EXAMPLES = """\b
+Examples:
+  callspool dead replay --document-id crm-17
+  callspool dead replay --space-token 8KZ… --campaign spring
+  callspool dead replay --messages
+"""
+_DROP_EXAMPLES = """\b
+Examples:
+  callspool dead drop --document-id crm-17
+  callspool dead drop --all --yes --json
+"""
+_NOT_DEAD = {
+    "w": "waits to be sent",
+    "s": "is being sent",
+    "d": "is in doubt, not dead",
+    "c": "was created",
+    "X": "was given up before; enqueue it anew to have it sent",
+    "k": "was cancelled; enqueue it anew to have it sent",
+    "e": "expired; enqueue it anew to have it sent",
+}
+_no_question_option = click.option("--yes", is_flag=True, hidden=True)
+_messages_option = click.option(
+    "--messages", is_flag=True, help="The messages that no worker could read, instead."
+)
+
+
+@click.group("dead", epilog=_EXAMPLES)
+def dead() -> None:
+    """List, replay and drop what cannot be sent: documents, and unreadable messages."""
+
+
+@dead.command("list", epilog=_LIST_EXAMPLES)
+@document_option
+@selector_options(required=False)
+@limit_option(50, 100_000, "So many of them, at most.")
+@redis_option
+@state_dir_option
+@json_option
+def list_(
+    document_id: str | None,
+    selector: Selector,
+    limit: int,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> None:
+    """List what cannot be sent, in the API's own words.
+
+    The newest first. And the messages that no worker could read, which are kept whole.
+    """
+    with ledger_readings(redis_url, state_dir) as readings:
+        selector = completed(selector, readings)
+        documents, total = _documents(readings, document_id, selector, limit)
+        everything = document_id is None and not selector.as_object()
+        messages = readings.unreadable(limit) if everything else []
+    if as_json:
+        found = {
+            "documents": [_as_object(each) for each in documents],
+            "total": total,
+            "more": total - len(documents),
+            "messages": messages,
+        }
+        click.echo(json_line(found))
+        return
+    lines = [_line(each) for each in documents]
+    if total > len(documents):
+        lines.append(f"and {counted(total - len(documents), 'document')} more (--limit)")
+    lines += [
+        f"{local(each.at)}  message {each.message} ({counted(each.bytes, 'byte')}), kept whole:"
+        f" {plain(each.reason)}"
+        for each in messages
+    ]
+    for line in lines or ["Nothing is dead here."]:
+        click.echo(line)
+
+
+def _documents(
+    readings: Readings, document_id: str | None, selector: Selector, limit: int
+) -> tuple[list[DeadView], int]:
+    """The newest dead documents, and how many there are."""
+    if document_id is None:
+        return readings.dead(selector, limit)
+    every, _ = readings.dead(selector, sys.maxsize)
+    found = [each for each in every if each.document_id == document_id]
+    return found[:limit], len(found)
+
+
+def _as_object(each: DeadView) -> dict[str, object]:
+    return {
+        "document_id": each.document_id,
+        **each.scope._asdict(),
+        "lane": each.lane,
+        "reason": each.reason,
+        "at": each.at,
+    }
+
+
+def _line(each: DeadView) -> str:
+    campaign = f", campaign {plain(each.scope.campaign, 40)}" if each.scope.campaign else ""
+    return (
+        f"{local(each.at)}  {plain(each.document_id, 100)} (space"
+        f" {shortened(each.scope.space_token)}{campaign}): {plain(each.reason) or 'no reason'}"
+    )
+
+
+def _dead_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    decorated = command
+    for option in (
+        json_option,
+        state_dir_option,
+        redis_option,
+        selector_options(required=True),
+        _messages_option,
+        document_option,
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+@dead.command("replay", epilog=_REPLAY_EXAMPLES)
+@_dead_options
+@_no_question_option
+def replay(yes: bool, **given: Any) -> int:  # noqa: ARG001 - it asks nothing
+    """Let dead documents wait again, with all their tries before them.
+
+    Under the same identity: nobody is called twice by it. A document that was enqueued anew
+    meanwhile is not replayed.
+    """
+    return _change("replay", "replayed", "waits again", yes=True, **given)
+
+
+@dead.command("drop", epilog=_DROP_EXAMPLES)
+@_dead_options
+@yes_option
+def drop(**given: Any) -> int:
+    """Give up dead documents for good, and free their memory. Asks first; a script says --yes.
+
+    They stay counted as dead. Enqueued anew, they are sent.
+    """
+    return _change("drop", "dropped", "is given up", **given)
+
+
+def _change(
+    verb: str,
+    done: str,
+    it: str,
+    *,
+    document_id: str | None,
+    messages: bool,
+    selector: Selector,
+    yes: bool,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> int:
+    if messages and (document_id is not None or selector.as_object()):
+        raise click.UsageError("--messages are of no document: leave the other flags out")
+    with steering(redis_url, state_dir) as steer:
+        selector = completed(selector, steer.readings)
+        if verb == "drop" and not _agreed_to_drop(steer, document_id, messages, selector, yes):
+            click.echo("Nothing was dropped.", err=True)
+            return Exit.INTERRUPTED
+        if document_id is not None:
+            one: list[One] = getattr(steer, f"{verb}_one")(document_id, selector)
+            return _tell_one(document_id, one, done, it, as_json)
+        number = (
+            getattr(steer, f"{verb}_messages")() if messages else getattr(steer, verb)(selector)
+        )
+    if as_json:
+        selected = {} if messages else {"selector": selector_object(selector)}
+        click.echo(json_line({done: number, "messages": messages, **selected}))
+        return Exit.DONE
+    what = counted(number, "message" if messages else "dead document")
+    click.echo(f"{what} {done}{'' if messages else f' ({named(selector)})'}.")
+    return Exit.DONE
+
+
+def _agreed_to_drop(
+    steer: Steering, document_id: str | None, messages: bool, selector: Selector, yes: bool
+) -> bool:
+    if yes:
+        return True
+    if messages:
+        many = steer.readings.summary().unreadable
+        what = counted(many, "unreadable message")
+    elif document_id is not None:
+        many, what = 1, plain(document_id, 100)
+    else:
+        many = steer.readings.dead(selector, 1)[1]
+        what = f"{counted(many, 'dead document')} ({named(selector)})"
+    return not many or agreed(f"Give up {what} for good?", yes=False)
+
+
+def _tell_one(document_id: str, found: list[One], done: str, it: str, as_json: bool) -> int:
+    tell_each(document_id, found, done, it, _NOT_DEAD, as_json=as_json)
+    again = {"replayed": "w", "dropped": "X"}[done]
+    return Exit.DONE if any(one.done or one.letter == again for one in found) else Exit.NOT_ALL

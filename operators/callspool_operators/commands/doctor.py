@@ -1,0 +1,160 @@
+"""`callspool doctor`: what could keep this installation from sending, each with its remedy."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from callspool.errors import CallspoolError, QueueUnavailable, SettingsError
+from callspool.settings import load_settings
+from callspool.settings.urls import redis_url_without_password
+from callspool_ledger.reads.all_partitions import readings_of
+from callspool_ledger.reads.server_facts import examine, living_workers, rules_of
+from callspool_ledger.selectors import Selector
+from callspool_ledger.writes import RULES
+from callspool_operators.doctor import (
+    Finding,
+    Standing,
+    examine_api,
+    examine_ledger,
+    examine_server,
+    examine_settings,
+    ok,
+    problem,
+    worst,
+)
+from callspool_operators.options.connection import ledger_clients
+from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.terminal.wording import counted, json_line, led_to
+from callspool_worker import api, app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import redis
+
+    from callspool.request.identity import Scope
+    from callspool.settings import Settings
+
+_EXAMPLES = """\b
+Examples:
+  callspool doctor
+  callspool doctor --json | jq -r '.findings[] | select(.health != "ok") | .remedy'
+"""
+PATIENCE = 10.0
+"""Seconds that a read of the API may take."""
+
+_COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
+
+
+@click.command("doctor", epilog=_EXAMPLES)
+@redis_option
+@state_dir_option
+@json_option
+def doctor(redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
+    """Check Redis, the API of each account, the settings and the ledger. Changes nothing.
+
+    Each line is ok, a warning or a problem, with what to do about it. Exit code 0 without a
+    problem, 3 if Redis or an API cannot be reached, else 2.
+    """
+    findings: list[Finding] = []
+    for finding in _examine(redis_url, state_dir):
+        findings.append(finding)
+        if not as_json:
+            click.echo(_line(finding))
+    healths = [each.health for each in findings]
+    counts = {"problems": healths.count("problem"), "warnings": healths.count("warning")}
+    if as_json:
+        objects = [
+            {name: getattr(each, name) for name in ("check", "health", "said", "remedy")}
+            for each in findings
+        ]
+        click.echo(json_line({"findings": objects, **counts}))
+    else:
+        problems = counted(counts["problems"], "problem")
+        click.echo(f"{problems}, {counted(counts['warnings'], 'warning')}")
+    return worst(findings)
+
+
+def _line(finding: Finding) -> str:
+    health = click.style(f"{finding.health:<7}", fg=_COLOURS[finding.health])
+    remedy = f" → {finding.remedy}" if finding.remedy else ""
+    return f"{health}  {finding.check}: {finding.said}{remedy}"
+
+
+def _examine(redis_url: str | None, state_dir: str | None) -> Iterator[Finding]:
+    try:
+        settings = load_settings(os.environ, overrides={"redis_url": redis_url})
+    except SettingsError as fault:
+        yield problem("settings", str(fault), "correct it: nothing starts before")
+        return
+    yield from examine_settings(settings, os.environ)
+    if state_dir is not None:
+        settings = replace(settings, partitions=1)  # as the ledger of every run
+    scopes: list[Scope] = []
+    with ExitStack() as stack:
+        try:
+            clients = stack.enter_context(ledger_clients(redis_url, state_dir))
+            place = state_dir or redis_url_without_password(settings.redis_url)
+            yield ok("redis", f"{place} answers")
+            scopes = readings_of(clients).scopes()
+            yield from _of_redis(clients, settings, led_to(state_dir).strip())
+        except QueueUnavailable as fault:
+            said, _, remedy = str(fault).partition("; ")
+            yield problem("redis", said, remedy or "see that it runs", unreachable=True)
+        except CallspoolError as fault:
+            yield problem("redis", str(fault), "see --state-dir")
+    yield from _of_apis(settings, scopes)
+
+
+def _of_redis(clients: Sequence[redis.Redis], settings: Settings, where: str) -> Iterator[Finding]:
+    found: dict[Finding, None] = {}
+    for each in dict.fromkeys(clients):  # the same of several nodes is told once
+        found |= dict.fromkeys((*examine_server(examine(each)), _durability(each, settings)))
+    yield from found
+    client, readings = clients[0], readings_of(clients)
+    standing = Standing(
+        rules_of(client),
+        readings.summary(),
+        living_workers(client),
+        readings.lonely(),
+        {scope.account for scope in readings.scopes()},
+        readings.dead(Selector(), 1)[1],
+        where,
+    )
+    yield from examine_ledger(standing, (*RULES, settings.partitions), settings.accounts)
+
+
+def _durability(client: redis.Redis, settings: Settings) -> Finding:
+    wanted = settings.durable_takes
+    try:
+        app.ledger_of(settings, client).check_durability()
+    except SettingsError as fault:
+        return problem("durability", str(fault), "or set CALLSPOOL_DURABLE_TAKES to off")
+    if wanted == "off":
+        return ok("durability", "spaces are read back after Redis restarted, before they send")
+    return ok("durability", f"every take is on disk before it is sent ({wanted})")
+
+
+def _of_apis(settings: Settings, scopes: list[Scope]) -> Iterator[Finding]:
+    if not settings.accounts:
+        return
+    patience = min(PATIENCE, settings.request_timeout)
+    try:
+        unpod = api.UnpodApi(settings.accounts, request_timeout=patience, max_connections=1)
+    except SettingsError as fault:
+        yield problem("settings", str(fault), "correct it: workers do not start before")
+        return
+    with unpod:
+        for name in sorted(settings.accounts):
+            spaces = [scope.space_token for scope in scopes if scope.account == name]
+            if not spaces and settings.space_token and name == "default":
+                spaces = [settings.space_token]
+            path = ("spaces", spaces[-1], "runs") if spaces else ("agents",)
+            answer = unpod.get(name, path, {"page": 1, "page_size": 1})
+            yield from examine_api(name, answer, space=bool(spaces), now=time.time())

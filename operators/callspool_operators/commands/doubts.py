@@ -1,0 +1,252 @@
+"""`callspool doubts`: documents in doubt that could not be proven, and what an operator decides."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from callspool.request.text import has_control_character
+from callspool_operators.commands.doubtful import Quiet, as_object, line_of
+from callspool_operators.commands.steered import agreed, doubting, yes_option
+from callspool_operators.commands.told import of_each, one_object
+from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.options import (
+    json_option,
+    limit_option,
+    redis_option,
+    state_dir_option,
+)
+from callspool_operators.options.selecting import completed, document_option, selector_options
+from callspool_operators.terminal.exits import Exit
+from callspool_operators.terminal.gates import named, selector_object
+from callspool_operators.terminal.wording import counted, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from callspool_ledger.selectors import Selector
+    from callspool_ledger.steering import Doubts, One
+
+MOST_CHARACTERS = 200
+
+_EXAMPLES = """\b
+Examples:
+  callspool doubts list --held
+  callspool doubts confirm --document-id crm-17 --run-id R0123…
+  callspool doubts confirm --campaign spring --held
+  callspool doubts resend --document-id crm-17
+"""
+_NOT_IN_DOUBT = {
+    "w": "waits to be sent, and is not in doubt",
+    "s": "is being sent, and not in doubt",
+    "c": "was created already",
+    "x": "is dead, not in doubt (callspool dead list)",
+    "X": "was given up (callspool dead drop); enqueue it anew to have it sent",
+    "k": "was cancelled; enqueue it anew to have it sent",
+    "e": "expired; enqueue it anew to have it sent",
+}
+_held_option = click.option(
+    "--held", is_flag=True, help="Only what no look at the API can prove now."
+)
+
+
+@click.group("doubts", epilog=_EXAMPLES)
+def doubts() -> None:
+    """List, confirm and send again what may have been created, and nobody could prove."""
+
+
+@doubts.command("list", epilog=_EXAMPLES)
+@document_option
+@selector_options(required=False)
+@_held_option
+@limit_option(50, 100_000, "So many of them, at most.")
+@redis_option
+@state_dir_option
+@json_option
+def list_(
+    document_id: str | None,
+    selector: Selector,
+    held: bool,
+    limit: int,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> None:
+    """List documents in doubt, the longest in doubt first.
+
+    Why each came into doubt, in the API's words where it said something, and how its proof stands:
+    its space is being read back, or no look can prove it, with the reason. When the quiet ends is
+    told by this machine's settings (CALLSPOOL_PROOF_QUIET…).
+    """
+    quiet = Quiet.of_settings()
+    with ledger_readings(redis_url, state_dir) as readings:
+        selector = completed(selector, readings)
+        if document_id is None:
+            found, total = readings.doubts(selector, limit, only_held=held)
+        else:
+            every = readings.doubt(document_id, selector, only_held=held)
+            found, total = every[:limit], len(every)
+    if as_json:
+        listed = [as_object(each, quiet) for each in found]
+        click.echo(
+            msgspec.json.encode({"documents": listed, "total": total, "more": total - len(found)})
+        )
+        return
+    lines = [line_of(each, quiet) for each in found]
+    if total > len(found):
+        lines.append(f"and {counted(total - len(found), 'document')} more (--limit)")
+    for line in lines or [f"Nothing is {'held' if held else 'in doubt'} here."]:
+        click.echo(line)
+
+
+def _steering_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(command)
+    def checked(**given: Any) -> Any:
+        if given["document_id"] is not None and given["held"]:
+            raise click.UsageError("--document-id names one document: leave --held out")
+        return command(**given)
+
+    decorated: Callable[..., Any] = checked
+    for option in (
+        json_option,
+        state_dir_option,
+        redis_option,
+        yes_option,
+        _held_option,
+        selector_options(required=True),
+        document_option,
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+@doubts.command("confirm", epilog=_EXAMPLES)
+@_steering_options
+@click.option("--run-id", metavar="ID", help="The run in which they were found, where you know it.")
+@click.option("--task-id", metavar="ID", help="The task of the one document.")
+def confirm(
+    document_id: str | None,
+    selector: Selector,
+    held: bool,
+    run_id: str | None,
+    task_id: str | None,
+    yes: bool,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> int:
+    """Count documents in doubt as created: you looked into the space, and they are there.
+
+    They are not sent again. What came into doubt after the command asked is left alone. Name the
+    run where you can: then no other attempt with the same contacts takes it for its own.
+    """
+    _check_id("--run-id", run_id)
+    _check_id("--task-id", task_id)
+    if task_id is not None and document_id is None:
+        raise click.UsageError("--task-id is of one document: name it with --document-id")
+    with doubting(redis_url, state_dir) as steer:
+        selector = completed(selector, steer.readings)
+        if document_id is not None:
+            name = plain(document_id, 100)
+            if task_id is not None and len(steer.readings.doubt(document_id, selector)) > 1:
+                raise click.UsageError(
+                    f"{name} is in doubt more than once: name the task's --space-token, --campaign"
+                    " or --account"
+                )
+            if not agreed(f"Count {name} as created, wherever it is in doubt?", yes=yes):
+                return _refused("confirmed")
+            one = steer.confirm_one(document_id, selector, run_id or "", task_id or "")
+            return _tell_one(document_id, one, "confirmed", as_json)
+        till_ms = steer.readings.now_ms()
+        many, waiting = _how_many(steer, selector, held)
+        question = f"Count {many} as created, although nobody could prove it?{waiting}"
+        if many and not agreed(question, yes=yes):
+            return _refused("confirmed")
+        done = steer.confirm(selector, run_id or "", only_held=held, till_ms=till_ms)
+        return _tell(steer, selector, done, "confirmed", as_json)
+
+
+@doubts.command("resend", epilog=_EXAMPLES)
+@_steering_options
+def resend(
+    document_id: str | None,
+    selector: Selector,
+    held: bool,
+    yes: bool,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> int:
+    """Send documents in doubt again without proof: who was called already is called twice.
+
+    They wait again with all their tries before them. What came into doubt after the command asked
+    is left alone.
+    """
+    with doubting(redis_url, state_dir) as steer:
+        selector = completed(selector, steer.readings)
+        if document_id is not None:
+            name = plain(document_id, 100)
+            question = f"Send {name} again, wherever it is in doubt? {_TWICE}"
+            if not agreed(question, yes=yes):
+                return _refused("sent again")
+            one = steer.resend_one(document_id, selector)
+            return _tell_one(document_id, one, "resent", as_json)
+        till_ms = steer.readings.now_ms()
+        many, waiting = _how_many(steer, selector, held)
+        question = f"Send {many} again without proof? {_TWICE}{waiting}"
+        if many and not agreed(question, yes=yes):
+            return _refused("sent again")
+        done = steer.resend(selector, only_held=held, till_ms=till_ms)
+        return _tell(steer, selector, done, "resent", as_json)
+
+
+_TWICE = "Whoever was created already is called twice."
+_DONE = {"confirmed": "counts as created", "resent": "waits again"}
+_AGAIN = {"confirmed": "c", "resent": "w"}
+
+
+def _check_id(option: str, given: str | None) -> None:
+    if given is not None and not (
+        0 < len(given.strip()) <= MOST_CHARACTERS and not has_control_character(given)
+    ):
+        raise click.UsageError(f"{option}: an id has 1 to {MOST_CHARACTERS} visible characters")
+
+
+def _how_many(steer: Doubts, selector: Selector, held: bool) -> tuple[str, str]:
+    """How many documents are meant, in words ("" for none); and how many may yet be proven."""
+    _, total = steer.readings.doubts(selector, 1, only_held=held)
+    unproven = 0 if held else total - steer.readings.doubts(selector, 1, only_held=True)[1]
+    if not total:
+        return "", ""
+    many = counted(total, "document in doubt", "documents in doubt")
+    yet = f" Workers may yet prove {unproven:,} of them (leave those out with --held)."
+    return f"{many} ({named(selector)})", yet if unproven else ""
+
+
+def _refused(done: str) -> int:
+    click.echo(f"Nothing was {done}.", err=True)
+    return Exit.INTERRUPTED
+
+
+def _tell(steer: Doubts, selector: Selector, number: int, done: str, as_json: bool) -> int:
+    left = steer.readings.doubts(selector, 1)[1]
+    if as_json:
+        found = {"selector": selector_object(selector), done: number, "in_doubt": left}
+        click.echo(msgspec.json.encode(found))
+        return Exit.DONE
+    click.echo(f"{counted(number, 'document')} {done} ({named(selector)}).")
+    if left:
+        click.echo(f"{counted(left, 'document is', 'documents are')} still in doubt.")
+    return Exit.DONE
+
+
+def _tell_one(document_id: str, found: list[One], done: str, as_json: bool) -> int:
+    if as_json:
+        click.echo(msgspec.json.encode(one_object(document_id, done, found)))
+    for line in [] if as_json else of_each(document_id, found, _DONE[done], _NOT_IN_DOUBT):
+        click.echo(line)
+    is_so = any(one.done or one.letter == _AGAIN[done] for one in found)
+    return Exit.DONE if is_so else Exit.NOT_ALL

@@ -1,0 +1,83 @@
+"""`callspool journal`: who did what, and when."""
+
+from collections.abc import Sequence
+
+import click
+
+from callspool_ledger.reads.journal import KEPT
+from callspool_ledger.reads.views import JournalEntry
+from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.options import (
+    json_option,
+    limit_option,
+    redis_option,
+    state_dir_option,
+)
+from callspool_operators.terminal.gates import Json, named, selector_object
+from callspool_operators.terminal.times import local
+from callspool_operators.terminal.wording import counted, json_line, plain, shortened
+
+_EXAMPLES = """\b
+Examples:
+  callspool journal
+  callspool journal --limit 1000 --json | jq '.journal[] | select(.command == "cancel")'
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@limit_option(20, KEPT, "The newest, at most.")
+@redis_option
+@state_dir_option
+@json_option
+def journal(limit: int, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+    """List what operators paused, cancelled, replayed, confirmed and so on, the newest first.
+
+    The ledger keeps the last 1,000 entries.
+    """
+    with ledger_readings(redis_url, state_dir) as readings:
+        entries = readings.journal(limit)
+    if as_json:
+        click.echo(json_line({"journal": [journal_object(each) for each in entries]}))
+        return
+    for line in journal_lines(entries) or ["No operator has changed anything here yet."]:
+        click.echo(line)
+
+
+def journal_lines(entries: Sequence[JournalEntry]) -> list[str]:
+    """A line for each entry."""
+    return [
+        f"{local(each.at)}  {plain(each.by, 80)}: {each.command} {_what(each)}{_how_many(each)}"
+        for each in entries
+    ]
+
+
+def journal_object(entry: JournalEntry) -> Json:
+    """An entry as scripts read it; the space token shortened, as everywhere in the journal."""
+    selector = selector_object(entry.selector)
+    if entry.selector.space_token is not None:
+        selector["space_token"] = shortened(entry.selector.space_token)
+    return {
+        "number": entry.number,
+        "at": entry.at,
+        "by": entry.by,
+        "command": entry.command,
+        "selector": {**selector, "document_id": entry.document_id},
+        "documents": entry.documents,
+        "messages": entry.messages,
+        "opened": entry.opened,
+    }
+
+
+def _what(entry: JournalEntry) -> str:
+    if entry.messages:
+        return "unreadable messages"
+    if entry.document_id is None:
+        return named(entry.selector)
+    where = "" if not entry.selector.as_object() else f" ({named(entry.selector)})"
+    return f"document {plain(entry.document_id, 100)}{where}"
+
+
+def _how_many(entry: JournalEntry) -> str:
+    if entry.messages:
+        return f": {counted(entry.messages, 'message')}"
+    return f": {counted(entry.documents, 'document')}"

@@ -1,0 +1,119 @@
+"""`callspool lanes`: what waits where, and why it is not sent."""
+
+from collections.abc import Sequence
+
+import click
+
+from callspool_ledger.reads.top_lanes import Order
+from callspool_ledger.reads.views import LaneView
+from callspool_ledger.selectors import Selector
+from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.options import (
+    json_option,
+    limit_option,
+    redis_option,
+    state_dir_option,
+)
+from callspool_operators.options.selecting import completed, selector_options
+from callspool_operators.terminal.gates import Json, gate_object, named, why
+from callspool_operators.terminal.times import span
+from callspool_operators.terminal.wording import counted, json_line, plain, shortened
+
+_EXAMPLES = """\b
+Examples:
+  callspool lanes
+  callspool lanes --campaign spring --sort oldest
+  callspool lanes --limit 1000 --json | jq -r '.lanes[] | select(.state == "parked").lane'
+"""
+_HEADINGS = ("lane", "account", "space", "campaign", "pilot", "waiting", "oldest", "state", "why")
+
+
+@click.command(epilog=_EXAMPLES)
+@selector_options(required=False)
+@click.option(
+    "--sort",
+    type=click.Choice(["waiting", "oldest"]),
+    default="waiting",
+    show_default=True,
+    help="Which lanes come first: the largest, or those that wait longest.",
+)
+@limit_option(50, 100_000, "So many of them, at most.")
+@redis_option
+@state_dir_option
+@json_option
+def lanes(
+    selector: Selector,
+    sort: Order,
+    limit: int,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> None:
+    """List the lanes: documents that can share a create-call, how many wait, how long, and why.
+
+    A lane is open, paused by an operator, or parked by workers because of what the API said.
+    """
+    with ledger_readings(redis_url, state_dir) as readings:
+        selector = completed(selector, readings)
+        if selector.lane is None:
+            shown, total = readings.foremost(selector, sort, limit)
+        else:
+            shown = [lane for lane in readings.lanes() if lane.lane == selector.lane]
+            total = len(shown)
+        since = readings.oldest([lane.lane for lane in shown if lane.waiting])
+        now = readings.now_ms() / 1000
+    more = total - len(shown)
+    waits = {lane: max(0.0, now - oldest.timestamp()) for lane, oldest in since.items()}
+    if as_json:
+        objects = [lane_object(lane, waits.get(lane.lane)) for lane in shown]
+        click.echo(json_line({"lanes": objects, "total": total, "more": more}))
+        return
+    if shown:
+        rows = [_row(lane, waits.get(lane.lane)) for lane in shown]
+        click.echo("\n".join(_table([_HEADINGS, *rows])))
+    else:
+        of = f" ({named(selector)})" if selector.as_object() else ""
+        click.echo(f"No lane holds documents that are not settled{of}.")
+    if more:
+        click.echo(f"and {counted(more, 'lane')} more (--limit, --json)")
+
+
+def lane_object(lane: LaneView, waited: float | None) -> Json:
+    """A lane as scripts read it; ``waited`` in seconds."""
+    return {
+        "lane": lane.lane,
+        **lane.scope._asdict(),
+        "pilot": lane.pilot,
+        "waiting": lane.waiting,
+        "unsettled": lane.unsettled,
+        "oldest_waiting_seconds": None if waited is None else round(waited, 3),
+        "state": lane.state,
+        "reason": why(lane.gate) if lane.gate else None,
+        "gate": gate_object(lane.gate) if lane.gate else None,
+    }
+
+
+def _row(lane: LaneView, waited: float | None) -> tuple[str, ...]:
+    return (
+        lane.lane,
+        lane.scope.account,
+        shortened(lane.scope.space_token),
+        plain(lane.scope.campaign, 24) or "-",
+        plain(lane.pilot, 24),
+        f"{lane.waiting:,}",
+        "-" if waited is None else span(waited),
+        lane.state,
+        why(lane.gate) if lane.gate else "",
+    )
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    right = _HEADINGS.index("waiting")
+    return [
+        "  ".join(
+            cell.rjust(width) if place == right else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,125 @@
+"""`callspool pause` and `callspool resume`: sending stops, and goes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from callspool_operators.commands.steered import steering
+from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.options.selecting import completed, is_known, selector_options
+from callspool_operators.terminal.gates import gate_object, named, selector_object, why
+from callspool_operators.terminal.times import local
+from callspool_operators.terminal.wording import counted, json_line, led_to
+
+if TYPE_CHECKING:
+    from callspool_ledger.selectors import Selector
+    from callspool_ledger.steering import Paused, Resumed
+
+_PAUSE_EXAMPLES = """\b
+Examples:
+  callspool pause --campaign spring
+  callspool pause --space-token 8KZ… --campaign spring
+  callspool pause --all
+"""
+_RESUME_EXAMPLES = """\b
+Examples:
+  callspool resume --campaign spring
+  callspool resume --all
+"""
+
+
+@click.command("pause", epilog=_PAUSE_EXAMPLES)
+@selector_options(required=True)
+@redis_option
+@state_dir_option
+@json_option
+def pause(selector: Selector, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+    """Stop sending, on all workers and until `callspool resume`; nothing is lost meanwhile.
+
+    What is being sent at this moment is finished. What comes later waits, too. Several flags
+    together mean what all of them mean; without --account it is every account.
+    """
+    with steering(redis_url, state_dir) as steer:
+        selector = completed(selector, steer.readings)
+        done = steer.pause(selector)
+        known = is_known(selector, steer.readings)
+    if as_json:
+        click.echo(
+            json_line(
+                {
+                    "already": done.already,
+                    "documents": done.documents,
+                    "gate": gate_object(done.gate),
+                }
+            )
+        )
+        return
+    for line in _paused_lines(done, known, led_to(state_dir)):
+        click.echo(line)
+
+
+def _paused_lines(done: Paused, known: bool, where: str) -> list[str]:
+    selector, gate = done.gate.selector, done.gate
+    wait = counted(done.documents, "document waits", "documents wait")
+    if done.already:
+        first = f"{named(selector)} was paused already, {why(gate)} at {local(gate.since)}: {wait}"
+    else:
+        first = f"{named(selector)} is paused: {wait}; what is being sent now is finished"
+    lines = [_sentence(first)]
+    if not known and selector.as_object():
+        what = "No document of it waits now" if selector.lane else "No document of it came yet"
+        lines.append(f"{what}: check the name. What comes later waits.")
+    return [*lines, f"Next: callspool resume {selector.flags}{where}"]
+
+
+@click.command("resume", epilog=_RESUME_EXAMPLES)
+@selector_options(required=True)
+@redis_option
+@state_dir_option
+@json_option
+def resume(selector: Selector, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+    """Send again what was paused, and try again what workers parked.
+
+    Every pause and every parked gate that lies within what the flags mean is opened: --all opens
+    all of them.
+    """
+    with steering(redis_url, state_dir) as steer:
+        selector = completed(selector, steer.readings)
+        done = steer.resume(selector)
+    if as_json:
+        found = {
+            "selector": selector_object(selector),
+            "opened": [gate_object(gate) for gate in done.opened],
+            "still_closed": [gate_object(gate) for gate in done.still],
+            "documents": done.documents,
+        }
+        click.echo(json_line(found))
+        return
+    for line in _resumed_lines(selector, done, led_to(state_dir)):
+        click.echo(line)
+
+
+def _resumed_lines(selector: Selector, done: Resumed, where: str) -> list[str]:
+    if done.opened:
+        waiting = counted(done.documents, "document waits", "documents wait")
+        lines = [f"Opened; {waiting} there:"]
+    elif done.still:
+        lines = [_sentence(f"{named(selector)} was not paused by itself")]
+    else:
+        lines = [_sentence(f"{named(selector)} was not paused, and nothing of it was parked")]
+    lines += [
+        f"  {named(gate.selector)} (was {gate.kind} since {local(gate.since)}: {why(gate)})"
+        for gate in done.opened
+    ]
+    lines += [
+        f"Still {gate.kind}: {named(gate.selector)}, {why(gate)}; open it with"
+        f" callspool resume {gate.selector.flags}{where}"
+        for gate in done.still
+    ]
+    return lines
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."

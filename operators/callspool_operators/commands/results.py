@@ -1,0 +1,231 @@
+"""`callspool results`: a list given back with what became of each row."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+
+import click
+
+from callspool.request.checks import Rules
+from callspool.request.identity import Scope
+from callspool.settings import load_settings
+from callspool_ledger.reads.reader import Readings
+from callspool_operators.lists import Intake, IntakeOptions, Row
+from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs, OutFile
+from callspool_operators.options import parsing
+from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.options import (
+    files_argument,
+    json_option,
+    map_option,
+    redis_option,
+    region_option,
+    shared_numbers_option,
+    state_dir_option,
+)
+from callspool_operators.options.scope import SANDBOX, flags_of, sandbox_space, scope_of, words_of
+from callspool_operators.terminal import completing
+from callspool_operators.terminal.colours import painted
+from callspool_operators.terminal.exits import Exit
+from callspool_operators.terminal.progress import Progress
+from callspool_operators.terminal.report import STATES
+from callspool_operators.terminal.wording import counted, json_line, listing, plain
+
+CHUNK = 2000
+"""Rows looked up together."""
+
+_EXAMPLES = """\b
+Examples:
+  callspool results contacts.csv -o answers.csv
+  callspool results contacts.csv --campaign spring -o answers.csv --json
+  callspool results leads.jsonl.gz --account sales --space-token 8KZ… -o answers.csv
+  callspool results contacts.csv --sandbox --state-dir ~/rehearsal | head
+"""
+
+
+@click.command("results", epilog=_EXAMPLES)
+@files_argument
+@click.option(
+    "-o",
+    "--output",
+    default="-",
+    show_default=True,
+    type=click.Path(allow_dash=True),
+    metavar="OUT.csv",
+    help="Where to write (CSV, UTF-8; .csv.gz is packed); - is stdout. Replaced when it is whole.",
+)
+@click.option(
+    "--space-token",
+    metavar="TOKEN",
+    help="Space; its shown beginning (8KZ1…) will do. [CALLSPOOL_SPACE_TOKEN]",
+)
+@click.option("--campaign", metavar="NAME", help="The campaign it was sent in.  [default: none]")
+@click.option(
+    "--account",
+    callback=parsing.account,
+    shell_complete=completing.accounts,
+    metavar="NAME",
+    help="The account it was sent by.  [default: default]",
+)
+@click.option("--sandbox", is_flag=True, help=f"It was a rehearsal: the account {SANDBOX}.")
+@map_option
+@region_option
+@shared_numbers_option
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="Cells as they are, for programs: not safe to open in a spreadsheet.",
+)
+@click.option(
+    "--bom/--no-bom",
+    "marked",
+    default=None,
+    help="Begin with a byte order mark, by which Excel knows UTF-8.  [default: as FILE came]",
+)
+@json_option
+@click.option("--strict", is_flag=True, help="Exit with 1 if a row was invalid.")
+@redis_option
+@state_dir_option
+def results(
+    files: tuple[str, ...],
+    output: str,
+    space_token: str | None,
+    campaign: str | None,
+    account: str | None,
+    sandbox: bool,
+    columns: Mapping[str, str],
+    region: str | None,
+    allow_shared_numbers: bool,
+    raw: bool,
+    marked: bool | None,
+    as_json: bool,
+    strict: bool,
+    redis_url: str | None,
+    state_dir: str | None,
+) -> int:
+    """Give lists back, each row with what became of it.
+
+    Every row of the files comes again, in its order and with its columns as they were. Beside
+    them stand state, reason, document_id, run_id, task_id, attempts, accepted_at, settled_at,
+    duplicate_of (the row that had the same contact first) and line. A column that a file has
+    already is called callspool_… instead.
+
+    States are those of `callspool status`, invalid for rows that cannot be sent, and unknown for
+    those that the ledger does not know. Name account, space and campaign as for `callspool send`;
+    where no space is named, the only one that fits is taken.
+
+    Cells that a spreadsheet would run as a formula, or change because they look like a number
+    (+14155550100, 00417), begin with an apostrophe; callspool takes it off again when it reads
+    the file. Exits with 1 where a row that was accepted, or should have been, is not created.
+    """
+    if as_json and output == "-":
+        raise click.UsageError("--json prints a summary on stdout: name a file for the rows (-o)")
+    if output.lower().endswith((".xlsx", ".xls", ".ods")):
+        raise click.UsageError(
+            f"-o {plain(output)}: answers are CSV, which every spreadsheet opens: name it .csv"
+        )
+    if sandbox and account not in (None, SANDBOX):
+        raise click.UsageError(f"--sandbox means the account {SANDBOX}: leave --account out")
+    settings = load_settings(os.environ, overrides={"redis_url": redis_url})
+    space_token = space_token or settings.space_token
+    if sandbox:
+        account, space_token = SANDBOX, space_token or sandbox_space()
+    options = IntakeOptions(
+        rules=Rules(region or settings.region, settings.send_e164, settings.context),
+        columns=columns,
+        allow_shared_numbers=allow_shared_numbers,
+    )
+    with (
+        Inputs(files, sys.stdin.buffer) as inputs,
+        ledger_readings(redis_url, state_dir) as readings,
+    ):
+        grid = Grid.of(inputs, columns)
+        scope = scope_of(readings, account, space_token, campaign)
+        marked = grid.marked if marked is None else marked
+        ledger = readings.of_space(scope.account, scope.space_token)
+        answers = Answers(ledger, scope, files, _why_unknown(readings))
+        with OutFile(output, files, marked=marked, raw=raw) as out:
+            _write(inputs, options, grid, answers, out)
+            out.finish()
+        _tell(answers, scope, readings, output, as_json=as_json)
+    return _code(answers, strict=strict)
+
+
+def _write(
+    inputs: Inputs, options: IntakeOptions, grid: Grid, answers: Answers, out: OutFile
+) -> None:
+    intake = Intake(
+        inputs.names,
+        replace(options, memory=answers.memory()),
+        streams=inputs.streams(),
+    )
+    several = len(inputs.names) > 1
+    out.write([_headers(grid, several=several)])
+    with Progress(intake.bytes_total(), quiet=True) as progress:
+        for chunk in _chunks(intake):
+            out.write(
+                [
+                    *grid.cells(each.row),
+                    *each.cells,
+                    *([each.row.file] if several else []),
+                ]
+                for each in answers.of(chunk)
+            )
+            progress.update(intake.bytes_read, lambda: counted(intake.counts.read, "row"))
+
+
+def _chunks(intake: Intake) -> Iterator[list[Row]]:
+    rows = iter(intake)
+    while chunk := list(islice(rows, CHUNK)):
+        yield chunk
+
+
+def _headers(grid: Grid, *, several: bool) -> list[str]:
+    """The names of all columns; those of ours that are taken get a name of their own."""
+    headers = grid.headers
+    for name in (*ANSWERS, *(["file"] if several else [])):
+        new, number = name, 1
+        while new in headers or (new == "document_id" and grid.has_ids):
+            new = f"callspool_{name}" + (f"_{number}" if number > 1 else "")
+            number += 1
+        headers.append(new)
+    return headers
+
+
+def _why_unknown(readings: Readings) -> str:
+    spooled = readings.summary().spooled
+    if spooled:
+        documents = counted(spooled, "document is", "documents are")
+        return f"not accepted by a worker yet ({documents} in the queue), or never sent"
+    return "never sent in this account, space and campaign, or longer ago than is remembered"
+
+
+def _code(answers: Answers, *, strict: bool) -> int:
+    counts = answers.counts
+    if counts["unknown"] or any(counts[state] for state in STATES if state != "created"):
+        return Exit.NOT_ALL
+    return Exit.NOT_ALL if strict and counts["invalid"] else Exit.DONE
+
+
+def _tell(
+    answers: Answers, scope: Scope, readings: Readings, output: str, *, as_json: bool
+) -> None:
+    counts = answers.counts
+    states = {name: counts[name] for name in STATES}
+    beside = {name: counts[name] for name in ("duplicate", "invalid", "unknown")}
+    if as_json:
+        documents = {"read": counts.total(), "accepted": sum(states.values()), **beside, **states}
+        found = {**scope._asdict(), "documents": documents, "output": output}
+        click.echo(json_line(found))
+        return
+    err = output == "-"
+    shown = {"created": counts["created"], **states, **beside}
+    click.echo(painted(f"{counted(counts.total(), 'row')}: {listing(shown)}"), err=err)
+    if counts["unknown"] and not any(states.values()):
+        others = [each for each in readings.scopes() if each != scope]
+        known = f"; known are {flags_of(others)}" if others else ""
+        click.echo(f"No row is known in {words_of(scope)}{known}", err=err)
+    if not err:
+        click.echo(f"Written to {plain(output)}")

@@ -1,0 +1,245 @@
+"""`callspool run`: the whole job on one machine, from a file to a report."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from callspool.errors import ApiUnreachable, CallspoolError, QueueUnavailable
+from callspool.settings import Settings, load_settings
+from callspool.settings.urls import redis_url_without_password
+from callspool_operators.commands.send import rehearse
+from callspool_operators.local import LocalLedger, default_state_dir
+from callspool_operators.local.job import End, Job
+from callspool_operators.local.preflight import check_api
+from callspool_operators.local.rehearsal import SANDBOX, STAND_INS, sandbox_settings, start_sandbox
+from callspool_operators.local.reporting import report_of
+from callspool_operators.local.workforce import Workforce
+from callspool_operators.options.connection import (
+    client_that_answers,
+    ledger_for_a_look,
+    readings_for,
+)
+from callspool_operators.options.options import SendOptions, redis_option_that, sending_options
+from callspool_operators.options.target import Target, target_of
+from callspool_operators.sending.asking import agreed
+from callspool_operators.sending.reading import new_intake, open_intake
+from callspool_operators.sending.row_lines import held_back_in_short
+from callspool_operators.sending.spooling import Spooler
+from callspool_operators.terminal.colours import painted
+from callspool_operators.terminal.exits import Exit
+from callspool_operators.terminal.progress import Progress
+from callspool_operators.terminal.wording import json_line
+from callspool_worker.sweeping.leases import longest_stop
+
+if TYPE_CHECKING:
+    from callspool_operators.lists import Intake
+    from callspool_operators.terminal.report import Report
+
+AGAIN = "run the same command again"
+
+_EXAMPLES = """\b
+Examples:
+  callspool run contacts.csv --sandbox
+  callspool run contacts.csv --space-token 8KZ… --pilot space-agent-… --context "Follow up"
+  callspool run leads.csv.gz --map "Handy=contact_number" --region IN --rejects bad.csv --dry-run
+  callspool run contacts.csv --campaign spring --expires 2h --yes --json
+"""
+
+
+@click.command("run", epilog=_EXAMPLES)
+@sending_options(
+    redis_option_that(
+        "Use that Redis and its ledger, instead of an own one; CALLSPOOL_REDIS_URL does not."
+    )
+)
+@click.option("--sandbox", is_flag=True, help="Send to a local API that calls nobody.")
+@click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where the ledger is kept.  [default: the user's state directory]",
+)
+@click.option("--processes", type=int, metavar="N", help="Worker processes.  [default: 2]")
+@click.option("--threads", type=int, metavar="N", help="Threads of each process.  [default: 8]")
+def run(
+    options: SendOptions,
+    sandbox: bool,
+    state_dir: Path | None,
+    processes: int | None,
+    threads: int | None,
+) -> int:
+    """Call the contacts of files, from this machine alone: queue, workers and report.
+
+    Nobody is called twice: a second run of the same file finds every contact in the ledger, and
+    an interrupted run goes on where it stopped.
+    """
+    flags = {"redis_url": options.redis_url, "processes": processes, "threads": threads}
+    settings = load_settings(os.environ, overrides=flags)
+    if sandbox and options.account not in (None, SANDBOX):
+        raise click.UsageError(f"--sandbox sends as the account {SANDBOX}: leave --account out")
+    target = target_of(options, settings, defaults=STAND_INS if sandbox else None)
+    place = state_dir or default_state_dir()
+    if options.redis_url is None and settings.redis_url != Settings().redis_url and not sandbox:
+        click.echo(
+            f"CALLSPOOL_REDIS_URL is not used: the ledger of this run is in {place} and does not"
+            " know whom that one called; --redis URL sends through it",
+            err=True,
+        )
+    if options.dry_run:
+        kept_in = None if options.redis_url else str(place)
+        with ledger_for_a_look(options.redis_url, kept_in) as readings:
+            return rehearse(options, target, readings)
+    if not sandbox:
+        settings.account(target.envelope.account)
+    # Better known before a server is started than after it.
+    new_intake(options, target.rules).inspect()
+    return _Run(options, settings, target, sandbox, place).do()
+
+
+def _do(job: Job, spooler: Spooler) -> tuple[End, CallspoolError | None]:
+    """Does the job; what kept it from being done whole is told after the report."""
+    try:
+        end = job.do(spooler)
+    except CallspoolError as fault:
+        return End.AT_REST, fault
+    if end is End.API_UNREACHABLE:
+        return end, ApiUnreachable(
+            "the API cannot be reached any more: what is left waits in the ledger;"
+            " run the same command again"
+        )
+    return end, job.fault if end is End.AT_REST else None
+
+
+class _Run:
+    """One call of the command, past its questions."""
+
+    def __init__(
+        self,
+        options: SendOptions,
+        settings: Settings,
+        target: Target,
+        sandbox: bool,
+        state_dir: Path,
+    ) -> None:
+        self._options = options
+        self._settings = settings
+        self._target = target
+        self._sandbox = sandbox
+        self._state_dir = state_dir
+
+    def do(self) -> int:
+        with ExitStack() as stack:
+            stack.enter_context(_sigterm_is_an_interrupt())
+            local = self._ledger(stack)
+            if not self._sandbox and not self._agreed():
+                self._say("Nothing was sent.")
+                return Exit.INTERRUPTED
+            intake = stack.enter_context(open_intake(self._options, self._target.rules))
+            self._choose_api(stack)
+            return self._work(stack, intake, local)
+
+    def _agreed(self) -> bool:
+        """Whether whoever started this wants it, knowing what the ledger knows already."""
+        with readings_for(self._settings, self._target.envelope) as readings:
+            return agreed(self._options, self._target, readings)
+
+    def _ledger(self, stack: ExitStack) -> LocalLedger | None:
+        """The embedded server, unless another Redis was named."""
+        if self._options.redis_url is not None:
+            stack.enter_context(client_that_answers(self._settings.redis_url))
+            return None
+        local = stack.enter_context(LocalLedger(self._state_dir))
+        self._say(f"state directory: {self._state_dir}")
+        local.wait_for_old_workers(
+            longest_stop(self._settings.request_timeout),
+            lambda: self._say("waiting for workers of an interrupted run to finish …"),
+        )
+        self._settings = replace(self._settings, redis_url=local.url, partitions=1)
+        return local
+
+    def _choose_api(self, stack: ExitStack) -> None:
+        if self._sandbox:
+            url = start_sandbox(stack, self._state_dir)
+            self._settings = sandbox_settings(self._settings, url)
+            self._say(f"sandbox: {url} (nobody is called)")
+        else:
+            name = self._target.envelope.account
+            account = self._settings.account(name)
+            check_api(account.api_url)
+
+    def _work(self, stack: ExitStack, intake: Intake, local: LocalLedger | None) -> int:
+        workforce = stack.enter_context(Workforce(self._settings, local))
+        progress = stack.enter_context(Progress(1.0, quiet=False))
+        job = Job(
+            intake,
+            self._target,
+            workforce.readings(self._target.envelope),
+            progress,
+            workforce.check,
+            max_waiting=self._settings.max_waiting,
+            alone=local is not None,
+        )
+        if left := job.before.documents["waiting"] + job.before.spooled:
+            self._say(f"{left:,} documents of earlier runs wait in this ledger: they are sent, too")
+        started = time.monotonic()
+        workforce.start()
+        with Spooler(self._settings, self._target.envelope) as spooler:
+            end, failure = _do(job, spooler)
+            seconds = time.monotonic() - started
+            progress.close()
+            if end is End.INTERRUPTED:
+                self._say("finishing what was sent; the rest is kept for the next run …")
+            workforce.stop()
+        if not isinstance(failure, QueueUnavailable):
+            notes = held_back_in_short(intake, self._options)
+            report = report_of(job, spooler.enqueued, seconds, self._where(local), AGAIN, notes)
+            self._show(report)
+        if failure is not None:
+            raise failure
+        if end is End.INTERRUPTED:
+            self._say_what_was_not_read(intake)
+            return Exit.INTERRUPTED
+        return report.exit_code(strict=self._options.strict)
+
+    def _show(self, report: Report) -> None:
+        if self._options.as_json:
+            click.echo(json_line(report.to_json()))
+            for line in report.paused_lines():
+                self._say(line)
+        else:
+            for line in report.lines():
+                click.echo(painted(line))
+
+    def _say_what_was_not_read(self, intake: Intake) -> None:
+        if intake.bytes_read < (intake.bytes_total() or 0):
+            self._say("the files were not read to their end; the next run reads them again")
+
+    def _where(self, local: LocalLedger | None) -> str:
+        if local is None:
+            return f"--redis {redis_url_without_password(self._settings.redis_url)}"
+        return f"--state-dir {self._state_dir}"
+
+    def _say(self, words: str) -> None:
+        click.echo(words, err=True)
+
+
+class _sigterm_is_an_interrupt:  # noqa: N801 - reads as what it does in a with statement
+    """Within it, SIGTERM ends a run as Ctrl-C does."""
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGTERM, _interrupt)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt

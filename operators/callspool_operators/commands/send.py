@@ -1,0 +1,151 @@
+"""`callspool send`: puts the contacts of files into the queue."""
+
+import os
+import time
+
+import click
+
+from callspool.errors import CallspoolError, QueueFull, QueueUnavailable
+from callspool.settings import Settings, load_settings
+from callspool_ledger.reads.reader import Readings
+from callspool_operators.lists import Intake, IntakeError
+from callspool_operators.options.connection import ledger_for_a_look, readings_for
+from callspool_operators.options.options import SendOptions, sending_options
+from callspool_operators.options.target import Target, target_of
+from callspool_operators.sending.asking import agreed, look
+from callspool_operators.sending.reading import (
+    chunks_of_documents,
+    new_intake,
+    open_intake,
+)
+from callspool_operators.sending.row_lines import held_back_json, held_back_lines
+from callspool_operators.sending.spooling import Spooler
+from callspool_operators.terminal.exits import Exit, Interrupted
+from callspool_operators.terminal.progress import Progress
+from callspool_operators.terminal.wording import counted, json_line
+
+_EXAMPLES = """\b
+Examples:
+  callspool send contacts.csv --space-token 8KZ… --pilot space-agent-… --context "Follow up"
+  callspool send leads.csv --map "Handy=contact_number" --region IN --dry-run
+  curl -s https://example.org/leads.jsonl.gz | callspool send - --yes --json
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@sending_options()
+def send(options: SendOptions) -> int:
+    """Put the contacts of files (CSV or JSON, also .gz; - for stdin) into the queue.
+
+    Workers call them; `callspool status` tells how far they are. Sending the same file again is
+    safe: contacts that are known in the same campaign are not called twice.
+    """
+    settings = load_settings(os.environ, overrides={"redis_url": options.redis_url})
+    target = target_of(options, settings)
+    if options.dry_run:
+        with ledger_for_a_look(settings.redis_url) as readings:
+            return rehearse(options, target, readings)
+    # Better known before the question than after it.
+    new_intake(options, target.rules).inspect()
+    with readings_for(settings, target.envelope) as readings:
+        if not agreed(options, target, readings):
+            click.echo("Nothing was sent.", err=True)
+            return Exit.INTERRUPTED
+    with open_intake(options, target.rules) as intake:
+        return _send(options, settings, target, intake)
+
+
+def _send(options: SendOptions, settings: Settings, target: Target, intake: Intake) -> int:
+    started = time.monotonic()
+    fault: CallspoolError | KeyboardInterrupt | None = None
+    with (
+        Spooler(settings, target.envelope) as spooler,
+        Progress(intake.bytes_total(), quiet=options.as_json) as progress,
+    ):
+        try:
+            _put(intake, spooler, progress)
+        except (CallspoolError, KeyboardInterrupt) as stopped:
+            fault = stopped
+    _tell(options, intake, spooler.enqueued, time.monotonic() - started)
+    if fault is not None:
+        raise _with_advice(fault, spooler.enqueued)
+    return _code(options, intake)
+
+
+def _put(intake: Intake, spooler: Spooler, progress: Progress) -> None:
+    """Everything into the queue; of a file that cannot be read on, the rows up to there."""
+    try:
+        for chunk in chunks_of_documents(intake, progress):
+            spooler.add(chunk)
+            progress.update(intake.bytes_read, lambda: _so_far(intake, spooler))
+    except IntakeError:
+        spooler.store()
+        raise
+    spooler.store()
+
+
+def rehearse(options: SendOptions, target: Target, readings: Readings | None) -> int:
+    """Checks the files and shows what would be sent; sends nothing."""
+    started = time.monotonic()
+    with open_intake(options, target.rules) as intake:
+        overview = look(intake, target, readings, even_once=True)
+    if options.as_json:
+        seconds = round(time.monotonic() - started, 3)
+        summary = {**overview.to_json(target.envelope), "seconds": seconds}
+        click.echo(json_line(summary))
+    else:
+        for line in overview.lines(target.envelope, options):
+            click.echo(line)
+        click.echo("Nothing was sent (--dry-run).")
+    return _code(options, intake)
+
+
+def _code(options: SendOptions, intake: Intake) -> int:
+    return Exit.NOT_ALL if options.strict and intake.counts.invalid else Exit.DONE
+
+
+def _so_far(intake: Intake, spooler: Spooler) -> str:
+    return f"{counted(intake.counts.read, 'row')} read, {spooler.enqueued:,} enqueued"
+
+
+def _tell(options: SendOptions, intake: Intake, enqueued: int, seconds: float) -> None:
+    """The summary: on stdout, as one JSON object or for people."""
+    counts = intake.counts
+    if options.as_json:
+        documents = {
+            "read": counts.read,
+            "enqueued": enqueued,
+            "duplicate": counts.duplicate,
+            "invalid": counts.invalid,
+        }
+        summary = {
+            "documents": documents,
+            "healed": counts.healed,
+            **held_back_json(intake),
+            "seconds": round(seconds, 3),
+        }
+        click.echo(json_line(summary))
+        return
+    click.echo(
+        f"{counted(counts.read, 'row')} read in {seconds:.1f} s: {enqueued:,} enqueued,"
+        f" {counts.duplicate:,} duplicate (in the files), {counts.invalid:,} invalid"
+    )
+    for line in held_back_lines(intake, options):
+        click.echo(line)
+    click.echo("Next: callspool status" if enqueued else "Nothing was sent.")
+
+
+def _with_advice(fault: CallspoolError | KeyboardInterrupt, enqueued: int) -> CallspoolError:
+    """The error again, with what is in the queue by now and what is safe to do."""
+    there = (
+        f"{counted(enqueued, 'document is', 'documents are')} in the queue;"
+        " sending the same files again is safe, nobody is called twice"
+    )
+    match fault:
+        case QueueFull():
+            return QueueFull(f"{fault} ({there})", enqueued=enqueued)
+        case QueueUnavailable():
+            return QueueUnavailable(f"{fault} ({there})", enqueued=enqueued)
+        case CallspoolError():
+            return CallspoolError(f"{fault} ({there})")
+    return Interrupted(f"interrupted: {there}")

@@ -1,0 +1,155 @@
+"""`callspool show`: one document's whole story."""
+
+import importlib
+import os
+import re
+from typing import Any
+
+import click
+
+from callspool.request.identity import made_document_id
+from callspool.settings import load_settings
+from callspool_ledger.reads.views import AttemptLine, Story
+from callspool_ledger.selectors import Selector
+from callspool_operators.commands.journal import journal_lines, journal_object
+from callspool_operators.options import parsing
+from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.namesakes import alone
+from callspool_operators.options.options import (
+    json_option,
+    redis_option,
+    region_option,
+    state_dir_option,
+)
+from callspool_operators.options.selecting import completed
+from callspool_operators.terminal import completing
+from callspool_operators.terminal.colours import painted
+from callspool_operators.terminal.exits import Exit
+from callspool_operators.terminal.times import local, span
+from callspool_operators.terminal.wording import counted, json_line, led_to, plain, shortened
+
+_EXAMPLES = """\b
+Examples:
+  callspool show crm-17
+  callspool show crm-17 --campaign spring --json
+  callspool show --number +14155550100
+  callspool show --number "98765 43210" --region IN
+"""
+_COMMAND = re.compile(r"(`callspool (?!run)[^`]+)(?=`)")
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("document_id", required=False)
+@click.option(
+    "--number",
+    metavar="NUMBER",
+    help="Of a contact that was sent without an id: finds the id made from this phone number.",
+)
+@region_option
+@click.option(
+    "--space-token",
+    metavar="TOKEN",
+    help="Only in this space; its shown beginning (8KZ1…) will do.",
+)
+@click.option("--campaign", metavar="NAME", help="Only in this campaign ('' for none).")
+@click.option(
+    "--account",
+    callback=parsing.account,
+    shell_complete=completing.accounts,
+    metavar="NAME",
+    help="Only of this account.",
+)
+@redis_option
+@state_dir_option
+@json_option
+@click.pass_context
+def show(
+    ctx: click.Context,
+    document_id: str | None,
+    number: str | None,
+    region: str | None,
+    space_token: str | None,
+    campaign: str | None,
+    account: str | None,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Tell the whole story of one document, in every account, space and campaign that has it.
+
+    When it was accepted, every attempt and answer, its ids at the API, and what comes next, or
+    the command that would change it. Exits with 1 where no such document is known.
+    """
+    document_id = _wanted(document_id, number, region)
+    with ledger_readings(redis_url, state_dir) as readings:
+        only = completed(Selector(account, space_token, campaign), readings)
+        stories = alone(readings.stories(document_id, account, only.space_token, campaign), only)
+    if as_json:
+        found = {"document_id": document_id, "stories": [_as_object(story) for story in stories]}
+        click.echo(json_line(found))
+    for story in [] if as_json else stories:
+        click.echo("\n".join(map(painted, lines_of(story, state_dir))))
+    if not stories:
+        click.echo(
+            f"callspool: no document {plain(document_id, 100)} is known here: it is still in the"
+            " queue (callspool status), was refused (callspool invalid), was never enqueued, or was"
+            " settled longer ago than documents are remembered",
+            err=True,
+        )
+        ctx.exit(Exit.NOT_ALL)
+
+
+def _wanted(document_id: str | None, number: str | None, region: str | None) -> str:
+    """The id that was given, or the one that is made from a number."""
+    if document_id and number is None:
+        return document_id
+    if number is None or document_id:
+        both = "not both: " if document_id and number is not None else ""
+        raise click.UsageError(f"{both}give a document's id, or --number for a contact without one")
+    region = region or load_settings(os.environ).region
+    # Who gives an id need not wait for the library of phone numbers.
+    phones: Any = importlib.import_module("callspool.request.phones")
+    try:
+        return made_document_id(phones.identify(number.strip(), region))
+    except phones.NumberError as fault:
+        raise click.UsageError(f"--number {fault}") from None
+
+
+def _as_object(story: Story) -> dict[str, object]:
+    fields = {name: getattr(story, name) for name in Story.__struct_fields__}
+    fields["journal"] = [journal_object(entry) for entry in story.journal]
+    return {**fields.pop("scope")._asdict(), **fields}
+
+
+def lines_of(story: Story, state_dir: str | None = None) -> list[str]:
+    """The story as people read it; commands it names lead to the ledger in ``state_dir``."""
+    account, space_token, campaign = story.scope
+    rows = [
+        ("account", plain(account)),
+        ("space", plain(shortened(space_token))),
+        ("campaign", plain(campaign) or "(none)"),
+        ("accepted", local(story.accepted_at)),
+        ("expires", local(story.expires_at) if story.expires_at else ""),
+        ("settled", local(story.settled_at) if story.settled_at else ""),
+        ("run", story.run_id or ""),
+        ("task", story.task_id or ""),
+        ("why", plain(story.reason or "")),
+        ("batch", f"{story.batch} of lane {story.lane}"),
+    ]
+    state = story.state.replace("_", " ")
+    return [
+        f"{plain(story.document_id, 100)}: {state}",
+        *(f"  {name:<8}  {value}" for name, value in rows if value),
+        *(f"  {_attempt(each)}" for each in story.attempts),
+        *(f"  {line}" for line in journal_lines(story.journal)),
+        f"  next: {_COMMAND.sub(lambda found: found[1] + led_to(state_dir), story.next_step)}",
+    ]
+
+
+def _attempt(each: AttemptLine) -> str:
+    code = f" ({each.code})" if each.code else ""
+    detail = f": {plain(each.detail)}" if each.detail else ""
+    return (
+        f"attempt {each.number}, {local(each.at)}: {each.outcome.replace('_', ' ')}{code}"
+        f" after {span(each.seconds)}, {counted(each.documents, 'document')}{detail}"
+    )

@@ -1,0 +1,208 @@
+"""`callspool status`: documents by state, submissions by outcome, lanes, oldest wait."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Self
+
+import click
+
+from callspool_ledger.reads.account_limits import AccountLimit
+from callspool_ledger.reads.one_document_lanes import ADVICE, Lonely
+from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.views import Reason, Summary
+from callspool_operators.commands.journal import journal_lines, journal_object
+from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.terminal.colours import painted
+from callspool_operators.terminal.gates import gate_lines, gate_object
+from callspool_operators.terminal.report import COUNTS, Json, submissions_in_order
+from callspool_operators.terminal.times import span
+from callspool_operators.terminal.watching import watch
+from callspool_operators.terminal.wording import counted, json_line, listing, plain
+
+_EXAMPLES = """\b
+Examples:
+  callspool status
+  callspool status --watch
+  callspool status --watch --interval 60 >> standing.log
+  callspool status --json | jq .documents.created
+"""
+_BESIDE = ("accepted", "duplicate", "invalid")
+_IN_A_LINE = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
+
+
+@click.command(epilog=_EXAMPLES)
+@click.option("--watch", "watching", is_flag=True, help="Look again and again, until Ctrl-C.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(0.1, 86400),
+    metavar="SECONDS",
+    help="Between two looks, with --watch.  [default: 1]",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --watch: end after N looks, with exit code 0.",
+)
+@redis_option
+@state_dir_option
+@json_option
+def status(
+    watching: bool,
+    interval: float | None,
+    count: int | None,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> int | None:
+    """Show how many documents are in which state, what the API answered, and what waits.
+
+    The counts are those of the installation's whole life; the reasons are those of the last
+    batches with documents that are dead or in doubt.
+
+    With --watch: on a terminal a screen that is drawn again each second, with the documents
+    accepted and created a second; elsewhere a line for each look, and with --json a JSON object a
+    line. It goes on while Redis is away. Ctrl-C ends it, with exit code 130.
+    """
+    if not watching and (count is not None or interval is not None):
+        raise click.UsageError("--interval and --count go with --watch: add it")
+    with ledger_readings(redis_url, state_dir) as readings:
+        if watching:
+            return watch(
+                lambda: _Standing.of(readings),
+                interval=interval or 1.0,
+                count=count,
+                as_json=as_json,
+            )
+        standing = _Standing.of(readings)
+    if as_json:
+        click.echo(json_line(standing.to_json()))
+        return None
+    for line in standing.lines():
+        click.echo(painted(line))
+    return None
+
+
+class _Standing:
+    """How the installation stands at one moment."""
+
+    def __init__(
+        self,
+        summary: Summary,
+        reasons: Sequence[Reason],
+        lonely: Lonely,
+        limits: Sequence[AccountLimit] = (),
+    ) -> None:
+        self.summary = summary
+        self._reasons = reasons
+        self._advice = advice_of(lonely)
+        self._limits = limits
+        self.accepted = summary.documents.get("accepted", 0)
+        self.created = summary.documents.get("created", 0)
+
+    @classmethod
+    def of(cls, readings: Readings) -> Self:
+        return cls(readings.summary(), readings.reasons(), readings.lonely(), readings.limits())
+
+    def lines(self) -> list[str]:
+        return [*lines_of(self.summary, self._reasons, self._limits), *self._advice]
+
+    def to_json(self) -> Json:
+        found = as_object(self.summary, self._reasons, self._limits)
+        return {**found, "advice": self._advice}
+
+    def line(self) -> str:
+        """The same on one line, for a log."""
+        found = self.summary.documents
+        states = listing({name: found.get(name, 0) for name in _IN_A_LINE})
+        parts = [f"{self.accepted:,} accepted", *([states] if states else [])]
+        if self.summary.spooled:
+            parts.append(f"{self.summary.spooled:,} in the queue")
+        if self.summary.oldest_waiting_seconds is not None:
+            parts.append(f"oldest wait {span(self.summary.oldest_waiting_seconds)}")
+        if self.summary.gates:
+            parts.append(counted(len(self.summary.gates), "gate closed", "gates closed"))
+        return ", ".join(parts)
+
+
+def advice_of(lonely: Lonely) -> list[str]:
+    """What would make sending faster, if anything is seen."""
+    if not lonely.is_usual:
+        return []
+    return [f"{lonely.alone} of {lonely.seen} lanes hold one document each: {ADVICE}"]
+
+
+def as_object(
+    summary: Summary, reasons: Sequence[Reason] = (), limits: Sequence[AccountLimit] = ()
+) -> Json:
+    """The status as scripts read it."""
+    return {
+        "documents": {name: summary.documents.get(name, 0) for name in COUNTS if name != "read"},
+        "submissions": submissions_in_order(summary.submissions),
+        "runs": summary.runs,
+        "spooled": summary.spooled,
+        "lanes": summary.lanes,
+        "unreadable": summary.unreadable,
+        "oldest_waiting_seconds": summary.oldest_waiting_seconds,
+        "gates": [gate_object(gate) for gate in summary.gates],
+        "journal": [journal_object(entry) for entry in summary.journal],
+        "reasons": list(reasons),
+        "limits": [asdict(limit) for limit in limits],
+    }
+
+
+def lines_of(
+    summary: Summary, reasons: Sequence[Reason] = (), limits: Sequence[AccountLimit] = ()
+) -> list[str]:
+    """The status as people read it."""
+    found = summary.documents
+    if not any(found.values()) and not summary.spooled:
+        nothing = "Nothing was enqueued here yet: callspool send FILE puts contacts into the queue."
+        return [nothing, *_steering_lines(summary)]
+    states = {name: found.get(name, 0) for name in COUNTS if name not in (*_BESIDE, "read")}
+    beside = {name: found.get(name, 0) for name in ("duplicate", "invalid")}
+    width = len(f"{max(*states.values(), found.get('accepted', 0)):,}")
+    lines = [f"{found.get('accepted', 0):>{width},} accepted"]
+    for name, number in states.items():
+        if number:
+            lines.append(f"{number:>{width},}   {name.replace('_', ' ')}")
+            lines += _reason_lines(reasons, name, width)
+    if any(beside.values()):
+        lines.append(f"not accepted: {listing(beside)}")
+    if summary.spooled:
+        lines.append(f"{counted(summary.spooled, 'document')} in the queue, not accepted yet")
+    if summary.unreadable:
+        messages = counted(summary.unreadable, "message")
+        lines.append(f"{messages} kept whole, since no worker could read them: callspool invalid")
+    lines.append(f"create-calls: {listing(submissions_in_order(summary.submissions)) or 'none'}")
+    lines.append(f"runs: {summary.runs:,}")
+    lines.append(f"lanes: {listing(summary.lanes) or 'none'}")
+    if summary.oldest_waiting_seconds is not None:
+        lines.append(f"oldest wait: {span(summary.oldest_waiting_seconds)}")
+    lines += map(_limit_line, limits)
+    return lines + _steering_lines(summary)
+
+
+def _steering_lines(summary: Summary) -> list[str]:
+    """What is not sent now and why, and what operators did last."""
+    lines = gate_lines(summary.gates)
+    if summary.journal:
+        lines.append("last done by operators (callspool journal):")
+        lines += [f"  {line}" for line in journal_lines(summary.journal)]
+    return lines
+
+
+def _limit_line(limit: AccountLimit) -> str:
+    used = f"account {limit.account}: {limit.in_flight:,} of {limit.limit:,} requests in flight"
+    if not limit.rests_seconds:
+        return used
+    return f"{used}; rests for {span(limit.rests_seconds)}, as the API asked"
+
+
+def _reason_lines(reasons: Sequence[Reason], state: str, width: int) -> list[str]:
+    return [
+        f"{'':{width}}     {each.documents:,}: {plain(each.reason, 200) or 'no reason'}"
+        for each in reasons
+        if each.state == state
+    ]

@@ -1,0 +1,131 @@
+"""`callspool worker`: the processes that send, until they are told to stop."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack, nullcontext
+
+import click
+
+from callspool.errors import QueueUnavailable
+from callspool.settings import Settings, load_settings
+from callspool_ledger.writes import LedgerUnavailable, account_ledgers
+from callspool_operators.options.connection import client_that_answers
+from callspool_operators.options.options import redis_option
+from callspool_worker import events
+from callspool_worker.events.emitter import tell
+from callspool_worker.logs import log_to_stderr
+from callspool_worker.metrics.worker_stats import Crew
+from callspool_worker.metrics.workers import serving
+from callspool_worker.permits import give_up
+from callspool_worker.processes.child import configuration
+from callspool_worker.processes.supervisor import Supervisor
+from callspool_worker.sweeping.leases import MARGIN, longest_stop
+from callspool_worker.sweeping.sweep import lapse_all
+
+_EXAMPLES = """\b
+Examples:
+  callspool worker
+  callspool worker --processes 4 --threads 8 --redis redis://queue.example:6379/0
+"""
+PAUSE = 0.5
+"""Seconds between two tries to tell the ledger of a dead worker."""
+
+
+@click.command("worker", epilog=_EXAMPLES)
+@click.option(
+    "--processes", type=int, metavar="N", help="Worker processes (2). [CALLSPOOL_PROCESSES]"
+)
+@click.option(
+    "--threads", type=int, metavar="N", help="Threads of each process (8). [CALLSPOOL_THREADS]"
+)
+@click.option(
+    "--metrics-port",
+    type=int,
+    metavar="N",
+    help="Serve these processes' metrics and probes there (0: no). [CALLSPOOL_METRICS_PORT]",
+)
+@redis_option
+def worker(
+    processes: int | None, threads: int | None, metrics_port: int | None, redis_url: str | None
+) -> int:
+    """Run the workers that send what is in the queue.
+
+    SIGTERM or Ctrl-C: finishes what was sent and gives the rest back. A second Ctrl-C ends at
+    once; what was being sent then counts as in doubt.
+    """
+    flags = {
+        "processes": processes,
+        "threads": threads,
+        "metrics_port": metrics_port,
+        "redis_url": redis_url,
+    }
+    settings = load_settings(os.environ, overrides=flags)
+    refuse_what_cannot_work(settings)
+    log_to_stderr(settings.log_level, settings.log_format)
+    is_watched = settings.metrics_port > 0
+    crew = Crew()
+    supervisor = Supervisor(
+        config=configuration(settings, vitals=is_watched),
+        processes=settings.processes,
+        stop_timeout=longest_stop(settings.request_timeout),
+        on_child_death=lambda incarnation: put_in_doubt(settings, incarnation),
+        witness=crew,
+    )
+    with serving(settings, crew, supervisor.alive) if is_watched else nullcontext():
+        code = supervisor.run()
+    if supervisor.failure is not None:
+        raise supervisor.failure
+    return code
+
+
+def refuse_what_cannot_work(settings: Settings) -> None:
+    """Raises `CallspoolError` where every worker would fail: no account, or no Redis."""
+    if not settings.accounts:
+        settings.account()
+    with client_that_answers(settings.redis_url):
+        pass
+
+
+def put_in_doubt(settings: Settings, incarnation: str) -> None:
+    """Puts in doubt what a dead worker had taken, at once and not when its lease is over.
+
+    Tries until Redis answers, or until the lease is over: then other workers have seen it.
+    """
+    left = set(range(settings.partitions))
+    give_up_at = time.monotonic() + settings.request_timeout + MARGIN
+    while True:
+        try:
+            _put_in_doubt(settings, incarnation, left)
+        except (LedgerUnavailable, QueueUnavailable) as error:
+            if time.monotonic() >= give_up_at:
+                why = f"what a dead worker held waits for its lease: {error}"
+                tell(events.Left(why=why))
+                return
+            time.sleep(PAUSE)
+        else:
+            return
+
+
+def _put_in_doubt(settings: Settings, incarnation: str, left: set[int]) -> None:
+    """Does it in the partitions that are ``left``; raises where one does not answer."""
+    from callspool_worker import app  # noqa: PLC0415 - much to load for what seldom happens
+
+    failure: Exception | None = None
+    with ExitStack() as stack:
+        clients = app.connect_all(settings)
+        for client in clients:
+            stack.callback(client.close)
+        for partition in sorted(left):
+            try:
+                ledger = app.open_ledger(settings, clients[partition], partition)
+                lapse_all(ledger, "the worker was killed while it held this batch", incarnation)
+            except (LedgerUnavailable, QueueUnavailable) as error:
+                failure = error
+            else:
+                left.discard(partition)
+                if partition == 0:
+                    give_up(account_ledgers(ledger, list(settings.accounts)), incarnation)
+    if failure is not None:
+        raise failure

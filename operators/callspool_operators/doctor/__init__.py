@@ -1,0 +1,21 @@
+"""Doctor: what could keep this installation from sending, or from keeping its word."""
+
+from __future__ import annotations
+
+from callspool_operators.doctor.apis import examine_api
+from callspool_operators.doctor.finding import Finding, ok, problem, worst
+from callspool_operators.doctor.server import examine_server
+from callspool_operators.doctor.setup import examine_settings
+from callspool_operators.doctor.standing import Standing, examine_ledger
+
+__all__ = [
+    "Finding",
+    "Standing",
+    "examine_api",
+    "examine_ledger",
+    "examine_server",
+    "examine_settings",
+    "ok",
+    "problem",
+    "worst",
+]

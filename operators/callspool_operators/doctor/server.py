@@ -1,0 +1,156 @@
+"""How Redis stands, by what it says of itself: pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from callspool_operators.doctor.finding import Finding, ok, problem, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from callspool_ledger.reads.server_facts import Examined
+
+OLDEST = (7, 0)
+FULL = 0.8
+"""Share of maxmemory beyond which producers are refused."""
+
+SKEW = 2.0
+"""Seconds between two clocks that are worth a word; beyond `MUCH` something is wrong."""
+
+MUCH = 60.0
+
+
+def examine_server(found: Examined) -> Iterator[Finding]:
+    """A finding for everything that Redis told."""
+    if found.info:
+        yield _version(found)
+        yield _role(found)
+        yield from _persistence(found)
+        yield _eviction(found)
+        yield _memory(found)
+        yield from _clients(found)
+    else:
+        remedy = "allow it +info (docs/security.md)"
+        yield warning("redis", "this user may not ask Redis how it stands (INFO)", remedy)
+    yield _clock(found)
+    yield _rights(found)
+
+
+def _version(found: Examined) -> Finding:
+    version = str(found.info.get("redis_version", "0"))
+    name = f"Valkey {found.info['valkey_version']}" if "valkey_version" in found.info else ""
+    name = name or f"Redis {version}"
+    parts = version.split(".")
+    known = tuple(int(part) for part in parts[:2] if part.isdigit())
+    if known < OLDEST:
+        return problem("version", f"{name} is too old", "install Redis 7.0 or later, or Valkey")
+    return ok("version", name)
+
+
+def _role(found: Examined) -> Finding:
+    role = str(found.info.get("role", "master"))
+    if role != "master":
+        return problem("role", "this Redis is a replica", "set CALLSPOOL_REDIS_URL to its primary")
+    replicas = int(found.info.get("connected_slaves", 0))
+    return ok("role", f"primary, {replicas} replica{'' if replicas == 1 else 's'} connected")
+
+
+def _persistence(found: Examined) -> Iterator[Finding]:
+    info = found.info
+    if str(info.get("aof_enabled")) == "0":
+        yield problem(
+            "persistence",
+            "Redis keeps no append-only file: a restart forgets who was called",
+            "set appendonly yes",
+        )
+    elif str(info.get("aof_last_write_status", "ok")) != "ok":
+        yield problem(
+            "persistence", "the last write to the append-only file failed", "see to Redis' disk"
+        )
+    else:
+        yield _fsync(found.config.get("appendfsync", ""))
+    if str(info.get("aof_last_bgrewrite_status", "ok")) != "ok":
+        yield warning(
+            "persistence", "the last rewrite of the append-only file failed", "see Redis' log"
+        )
+    stops = found.config.get("stop-writes-on-bgsave-error", "yes") == "yes"
+    if str(info.get("rdb_last_bgsave_status", "ok")) != "ok" and stops:
+        yield problem(
+            "persistence", "Redis refuses writes: its last snapshot failed", "see its log"
+        )
+
+
+def _fsync(policy: str) -> Finding:
+    if policy == "no":
+        return warning(
+            "persistence",
+            "append-only file, written to disk when the system likes (appendfsync no)",
+            "set appendfsync everysec or always",
+        )
+    said = {
+        "always": "append-only file, on disk before each answer",
+        "everysec": "append-only file, on disk within a second",
+    }
+    return ok("persistence", said.get(policy, "append-only file (this user may not ask CONFIG)"))
+
+
+def _eviction(found: Examined) -> Finding:
+    policy = str(found.info.get("maxmemory_policy", "noeviction"))
+    if policy == "noeviction":
+        return ok("eviction", "noeviction")
+    said = f"Redis may drop keys (maxmemory-policy {policy}): somebody may be called again"
+    remedy = "set maxmemory-policy noeviction"
+    if int(found.info.get("maxmemory", 0)) == 0:
+        return warning("eviction", f"{said}, once it has a maxmemory", remedy)
+    return problem("eviction", said, remedy)
+
+
+def _memory(found: Examined) -> Finding:
+    used, limit = int(found.info.get("used_memory", 0)), int(found.info.get("maxmemory", 0))
+    if not limit:
+        return warning(
+            "memory",
+            f"{_size(used)} used, without a limit: the system may kill Redis when it is short",
+            "set maxmemory to what this machine can spare",
+        )
+    said = f"{_size(used)} of {_size(limit)} used ({used / limit:.0%})"
+    remedy = "raise maxmemory, or let workers send first"
+    if used >= FULL * limit:
+        return problem("memory", f"{said}: producers are refused", remedy)
+    if used >= FULL * 0.75 * limit:
+        return warning("memory", f"{said}: producers are refused from {FULL:.0%} on", remedy)
+    return ok("memory", said)
+
+
+def _clients(found: Examined) -> Iterator[Finding]:
+    now, most = int(found.info.get("connected_clients", 0)), int(found.info.get("maxclients", 0))
+    if most and now >= 0.8 * most:
+        yield warning("clients", f"{now:,} of {most:,} connections are in use", "raise maxclients")
+
+
+def _clock(found: Examined) -> Finding:
+    off = max(0.0, abs(found.ahead) - found.unsure)
+    side = "ahead of" if found.ahead > 0 else "behind"
+    said = f"Redis' clock is {off:.1f} s {side} this machine's"
+    remedy = "let both machines keep time (NTP): expiry and retries follow Redis' clock"
+    if off >= MUCH:
+        return problem("clock", said, remedy)
+    if off >= SKEW:
+        return warning("clock", said, remedy)
+    return ok("clock", "this machine and Redis agree")
+
+
+def _rights(found: Examined) -> Finding:
+    if not found.refused:
+        return ok("rights", "this user may do a worker's work")
+    said = f"this user may not use {', '.join(found.refused)}, which workers need"
+    return warning("rights", said, "give workers the rights of docs/security.md")
+
+
+def _size(number: int) -> str:
+    value, units = float(number), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while value >= 1024 and len(units) > 1:
+        value /= 1024
+        units.pop(0)
+    return f"{value:.0f} {units[0]}" if units[0] == "B" else f"{value:.1f} {units[0]}"

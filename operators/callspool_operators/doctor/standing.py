@@ -1,0 +1,104 @@
+"""How the ledger stands: workers, what is stuck, and what slows it down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from callspool_ledger.errors import describe_mismatch
+from callspool_ledger.reads.one_document_lanes import ADVICE, Lonely
+from callspool_operators.doctor.finding import Finding, ok, problem, warning
+from callspool_operators.terminal.gates import named, why
+from callspool_operators.terminal.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from callspool_ledger.reads.views import GateView, Summary
+
+GATES_SHOWN = 10
+
+
+class Standing(NamedTuple):
+    """What was read of the ledger.
+
+    ``rules``: its format, identity rules and partitions, None if there is no ledger yet.
+    ``workers`` that have shown a sign of life lately. ``known``: accounts that documents were ever
+    accepted for. ``dead``: documents that wait for somebody to decide, those that were given up
+    or accepted anew left out. ``where``: the flags that lead other commands to it.
+    """
+
+    rules: list[int] | None
+    summary: Summary
+    workers: int
+    lonely: Lonely
+    known: Collection[str]
+    dead: int
+    where: str = ""
+
+
+def examine_ledger(
+    found: Standing, ours: Sequence[int], accounts: Collection[str]
+) -> Iterator[Finding]:
+    """A finding for each part. ``ours``: this release's rules; ``accounts``: those set up here."""
+    yield _rules(found.rules, ours)
+    yield _workers(found)
+    for name in sorted(set(found.known) - set(accounts)):
+        remedy = "set it up where workers run, or callspool cancel --account " + name
+        yield warning("accounts", f"documents were accepted for {name}, not set up here", remedy)
+    yield from _stuck(found)
+    if found.lonely.is_usual:
+        some = f"{found.lonely.alone} of {found.lonely.seen} lanes hold one document each"
+        yield warning("lanes", f"{some} ({found.lonely.lanes:,} lanes in all)", ADVICE)
+    else:
+        yield ok("lanes", f"{counted(found.lonely.lanes, 'lane')}")
+
+
+def _rules(theirs: list[int] | None, ours: Sequence[int]) -> Finding:
+    if theirs is None:
+        return ok("ledger", "there is none yet: a worker begins it")
+    if theirs[:-1] == list(ours[:-1]) and theirs != list(ours):
+        said, remedy = describe_mismatch(theirs[-1], ours[-1]).split(": ", 1)
+        return problem("ledger", said, remedy)
+    if theirs != list(ours):
+        return problem(
+            "ledger",
+            f"its format, identity rules and partitions are {theirs}, this release's {list(ours)}",
+            "run the release that wrote it, or use another Redis database",
+        )
+    return ok("ledger", f"format {theirs[0]}, read and written by this release")
+
+
+def _workers(found: Standing) -> Finding:
+    if found.workers:
+        return ok("workers", f"{counted(found.workers, 'worker process', 'worker processes')}")
+    waiting = found.summary.documents.get("waiting", 0) + found.summary.spooled
+    if waiting:
+        return problem(
+            "workers", f"none runs, and {counted(waiting, 'document')} wait", "callspool worker"
+        )
+    return warning("workers", "none runs", "callspool worker")
+
+
+def _stuck(found: Standing) -> Iterator[Finding]:
+    where = f" {found.where}" if found.where else ""
+    summary = found.summary
+    for gate in summary.gates[:GATES_SHOWN]:
+        yield _gate(gate, where)
+    if len(summary.gates) > GATES_SHOWN:
+        said = f"{len(summary.gates) - GATES_SHOWN} more are parked or paused"
+        yield warning("gates", said, f"callspool lanes{where}")
+    if found.dead:
+        remedy = f"callspool dead list{where}"
+        yield warning("dead", f"{counted(found.dead, 'document')} cannot be sent", remedy)
+    if doubt := summary.documents.get("in_doubt", 0):
+        remedy = f"callspool doubts list{where} tells which need a decision"
+        yield warning("in doubt", f"{counted(doubt, 'document')} in doubt", remedy)
+    if summary.unreadable:
+        remedy = f"callspool invalid{where} tells why"
+        yield warning("messages", f"{summary.unreadable} could be read by no worker", remedy)
+
+
+def _gate(gate: GateView, where: str) -> Finding:
+    flags = gate.selector.flags
+    remedy = f"callspool resume {flags}{where}, once the reason is gone"
+    return warning(gate.kind, f"{named(gate.selector)}: {why(gate)}", remedy)

@@ -1,0 +1,212 @@
+"""The group `callspool`: which commands there are, and what each of them needs."""
+
+import difflib
+import gc
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from callspool import __version__
+from callspool_operators.terminal.colours import wanted
+from callspool_operators.terminal.exits import Exit, OutputGone
+
+CORE = "callspool"
+WORKER = "callspool[worker]"
+OF_THE_WORKER = ("h11", "httptools", "httpx", "prometheus_client", "tenacity")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command that is imported when it is used. ``needs``: what pip has to install for it."""
+
+    target: str
+    help: str
+    needs: str = CORE
+
+
+COMMANDS = {
+    "run": Entry(
+        "callspool_operators.commands.run:run",
+        "Do the whole job on this machine: read, send, report.",
+        WORKER,
+    ),
+    "send": Entry(
+        "callspool_operators.commands.send:send",
+        "Put the contacts of files into the queue.",
+    ),
+    "worker": Entry(
+        "callspool_operators.commands.worker:worker",
+        "Run the workers that send what is in the queue.",
+        WORKER,
+    ),
+    "exporter": Entry(
+        "callspool_operators.commands.exporter:exporter",
+        "Serve the metrics of the whole installation.",
+        WORKER,
+    ),
+    "sandbox": Entry(
+        "callspool_sandbox.command:sandbox",
+        "Run a local Unpod API to rehearse with.",
+        WORKER,
+    ),
+    "status": Entry(
+        "callspool_operators.commands.status:status",
+        "Show how many documents are in which state, and why.",
+    ),
+    "show": Entry(
+        "callspool_operators.commands.show:show",
+        "Tell the whole story of one document.",
+    ),
+    "results": Entry(
+        "callspool_operators.commands.results:results",
+        "Give a list back, each row with what became of it.",
+    ),
+    "invalid": Entry(
+        "callspool_operators.commands.invalid:invalid",
+        "List what workers refused, and why.",
+    ),
+    "lanes": Entry(
+        "callspool_operators.commands.lanes:lanes",
+        "List what waits where, for how long, and why.",
+    ),
+    "pause": Entry(
+        "callspool_operators.commands.pausing:pause",
+        "Stop sending; nothing is lost meanwhile.",
+    ),
+    "resume": Entry(
+        "callspool_operators.commands.pausing:resume",
+        "Send again what was paused or parked.",
+    ),
+    "cancel": Entry(
+        "callspool_operators.commands.cancel:cancel",
+        "Take back documents that wait.",
+    ),
+    "dead": Entry(
+        "callspool_operators.commands.dead:dead",
+        "List, replay and drop what cannot be sent.",
+    ),
+    "doubts": Entry(
+        "callspool_operators.commands.doubts:doubts",
+        "List, confirm and resend what nobody could prove.",
+        WORKER,
+    ),
+    "doctor": Entry(
+        "callspool_operators.commands.doctor:doctor",
+        "Check Redis, the API and the settings, each with its remedy.",
+        WORKER,
+    ),
+    "journal": Entry(
+        "callspool_operators.commands.journal:journal",
+        "List who changed what, and when.",
+    ),
+    "completion": Entry(
+        "callspool_operators.commands.completion:completion",
+        "Print what makes a shell complete callspool's commands.",
+    ),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported only when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        try:
+            return _load(cmd_name, entry)
+        except click.ClickException:
+            if ctx.resilient_parsing:  # completing: no place for an error
+                return None
+            raise
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not ctx.resilient_parsing:
+            raise _no_such(args[0], ctx)
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Completes commands without importing them."""
+        if incomplete[:1] == "-":
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(name, help=entry.help)
+            for name, entry in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise OutputGone from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Lists the commands without importing them, by what they need."""
+        width = max(map(len, COMMANDS))
+        for needs, heading in (
+            (CORE, "Commands of the core (pip install callspool)"),
+            (WORKER, f"Commands that need more (pip install '{WORKER}')"),
+        ):
+            rows = [(name.ljust(width), e.help) for name, e in COMMANDS.items() if e.needs == needs]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+def _load(name: str, entry: Entry) -> click.Command:
+    module, _, attribute = entry.target.partition(":")
+    # A command may load late what its processes need: better known before they are started.
+    if entry.needs == WORKER and not all(map(importlib.util.find_spec, OF_THE_WORKER)):
+        raise _lacking(name)
+    try:
+        command = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as fault:
+        if (fault.name or "").partition(".")[0].startswith("callspool"):
+            raise
+        raise _lacking(name) from None
+    assert isinstance(command, click.Command)
+    if not gc.isenabled():
+        # What was loaded lives to the end. To look for garbage among it, now and at the end, took
+        # short commands a third of their time.
+        gc.freeze()
+        gc.enable()
+    return command
+
+
+def _no_such(name: str, ctx: click.Context) -> click.UsageError:
+    close = difflib.get_close_matches(name, COMMANDS, n=2, cutoff=0.6)
+    hint = f": did you mean {' or '.join(close)}?" if close else ""
+    return click.UsageError(f"there is no command {name!r}{hint}", ctx)
+
+
+def _lacking(name: str) -> click.ClickException:
+    return click.ClickException(
+        f"callspool {name} needs the worker's packages: pip install '{WORKER}'"
+    )
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="callspool", message="%(prog)s %(version)s")
+@click.pass_context
+def callspool(ctx: click.Context) -> None:
+    """Hand contacts to the Unpod calling API: nobody called twice, nobody lost.
+
+    Settings come from CALLSPOOL_… environment variables or callspool.toml; flags win over both.
+    """
+    ctx.color = wanted()
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(Exit.WRONG_USE)

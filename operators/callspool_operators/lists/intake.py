@@ -1,0 +1,190 @@
+"""The rows of all files, in order, each one good, refused or a duplicate of an earlier one."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from callspool.request.checks import Rules
+from callspool_operators.lists.array_rows import ArrayRows
+from callspool_operators.lists.encodings import UTF8
+from callspool_operators.lists.errors import IntakeError
+from callspool_operators.lists.formats import Rows, open_rows
+from callspool_operators.lists.judge import Judge, Memory
+from callspool_operators.lists.object_rows import ObjectRows
+from callspool_operators.lists.objects import fields_of
+from callspool_operators.lists.rejects import RejectsFile
+from callspool_operators.lists.row import Likeness, Row, RowCounts
+from callspool_operators.lists.source import STANDARD_INPUT, Source
+from callspool_operators.lists.table_rows import TableRows
+
+FIRST_FAULTS = 5
+_KINDS_OF_FAULTS = 100
+_OTHER_FAULTS = "other reasons"
+
+
+Renamed = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeOptions:
+    """``columns``: fields chosen for columns (header → field, ``-`` leaves one out).
+
+    ``limit``: good rows, at most; nothing is read beyond them. ``memory``: what duplicates are
+    to know of the row that came first.
+    """
+
+    rules: Rules = field(default_factory=Rules)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    allow_shared_numbers: bool = False
+    limit: int | None = None
+    memory: Memory | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """A file before its rows are read: ``renamed`` lists header → field where they differ.
+
+    ``extra`` are the columns that travel along as extra fields. Of JSON, both are of the keys of
+    the first object. ``format``: for people, with the encoding if it is not UTF-8, such as
+    ``CSV, Windows-1252``.
+    """
+
+    name: str
+    format: str
+    renamed: Renamed = ()
+    extra: Sequence[str] = ()
+
+
+class Intake:
+    """Iterates over the rows of files, once, in memory that does not grow with the files.
+
+    (Except for some 80 bytes for each contact: what it takes to know it again.) `inspect` first, so
+    that a file that cannot be read is known before the first row of another is sent. ``streams``:
+    what to read in place of the files of these names.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[str],
+        options: IntakeOptions,
+        *,
+        rejects: RejectsFile | None = None,
+        duplicates: RejectsFile | None = None,
+        stdin: BinaryIO | None = None,
+        streams: Mapping[str, BinaryIO] | None = None,
+    ) -> None:
+        self.files = files
+        self.counts = RowCounts()
+        self.faults: Counter[str] = Counter()
+        """Reasons for refusing rows, with the number of rows."""
+        self.first_faults: list[Row] = []
+        self.likenesses: Counter[Likeness] = Counter()
+        """Duplicates by what they have in common with an earlier row."""
+        self.first_duplicates: list[Row] = []
+        self._options = options
+        self._rejects = rejects
+        self._duplicates = duplicates
+        given = {} if stdin is None else {STANDARD_INPUT: stdin}
+        self._streams = {**given, **(streams or {})}
+        self._source: Source | None = None
+        self._done = 0
+
+    def inspect(self) -> list[FileView]:
+        """Looks at the first line of each file that can be read twice; raises `IntakeError`."""
+        if self.files.count(STANDARD_INPUT) > 1:
+            raise IntakeError("standard input (-) can be read only once: name it once")
+        return [self._view(name) for name in self.files if name != STANDARD_INPUT]
+
+    def _view(self, name: str) -> FileView:
+        path = Path(name)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            return FileView(name, "stream")
+        with Source(name) as source:
+            rows = open_rows(source, self._options.columns)
+            if isinstance(rows, TableRows):
+                columns = rows.columns
+                return FileView(name, _shown("CSV", source), columns.renamed(), columns.extra())
+            return FileView(name, _shown(rows.format, source), *self._fields_of_first(rows))
+
+    def _fields_of_first(self, rows: ObjectRows | ArrayRows) -> tuple[Renamed, Sequence[str]]:
+        """How the keys of the first object are named; what is wrong with it is told later."""
+        with suppress(IntakeError):
+            for row in rows:
+                return fields_of(row.text, self._options.columns)
+        return (), ()
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of all files taken so far."""
+        return self._done + (self._source.done if self._source else 0)
+
+    @property
+    def can_be_read_again(self) -> bool:
+        """Whether no file is a pipe or standard input."""
+        return all(name != STANDARD_INPUT and Path(name).is_file() for name in self.files)
+
+    def bytes_total(self) -> int | None:
+        """Bytes of all files; None where one has no size."""
+        if not self.can_be_read_again:
+            return None
+        return sum(Path(name).stat().st_size for name in self.files)
+
+    def __iter__(self) -> Iterator[Row]:
+        """Every row that holds anything, with its reason or mark if it is not good.
+
+        Raises `IntakeError` where a file cannot be read (on).
+        """
+        options = self._options
+        judge = Judge(
+            options.rules, allow_shared_numbers=options.allow_shared_numbers, memory=options.memory
+        )
+        counts, limit = self.counts, self._options.limit
+        for name in self.files:
+            with Source(name, self._streams.get(name)) as source:
+                self._source = source
+                for row in _judged(open_rows(source, self._options.columns), judge):
+                    counts.read += 1
+                    if row.reason:
+                        self._note(row)
+                    elif row.duplicate is not None:
+                        self._note_duplicate(row, row.duplicate)
+                    else:
+                        counts.good += 1
+                        counts.healed += row.healed
+                    yield row
+                    if counts.good == limit:
+                        return
+                self._source, self._done = None, self._done + source.done
+
+    def _note_duplicate(self, row: Row, likeness: Likeness) -> None:
+        self.counts.duplicate += 1
+        self.likenesses[likeness] += 1
+        if len(self.first_duplicates) < FIRST_FAULTS:
+            self.first_duplicates.append(row)
+        if self._duplicates is not None:
+            self._duplicates.add(row)
+
+    def _note(self, row: Row) -> None:
+        self.counts.invalid += 1
+        reason = row.reason
+        if reason not in self.faults and len(self.faults) >= _KINDS_OF_FAULTS:
+            reason = _OTHER_FAULTS
+        self.faults[reason] += 1
+        if len(self.first_faults) < FIRST_FAULTS:
+            self.first_faults.append(row)
+        if self._rejects is not None:
+            self._rejects.add(row)
+
+
+def _judged(rows: Rows, judge: Judge) -> Iterator[Row]:
+    for chunk in rows.chunks():
+        judge.judge(chunk)
+        yield from chunk
+
+
+def _shown(kind: str, source: Source) -> str:
+    parts = [kind, *([source.encoding] if source.encoding != UTF8 else [])]
+    return ", ".join([*parts, "gzip"] if source.packed else parts)

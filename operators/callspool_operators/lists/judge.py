@@ -1,0 +1,141 @@
+"""Whether documents can be sent, and whether earlier rows were the same contacts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from callspool.errors import InvalidCallRequest
+from callspool.request.checks import Rules
+from callspool.request.document_fields import Known
+from callspool.request.phone_lists import identify_all
+from callspool.request.raw_document import examined, finished, identified, with_number
+from callspool.request.text import are_words
+from callspool_operators.lists.cells import healed_number, refuse_shortened_id
+from callspool_operators.lists.earlier import LONGEST_ID, EarlierRows
+from callspool_operators.lists.row import Likeness, Row
+from callspool_operators.lists.seen import Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is to be remembered of each good row, for the rows that turn out to be its duplicates.
+
+    ``note`` makes it of a row with its ``document_id``; always ``size`` bytes.
+    """
+
+    size: int
+    note: Callable[[Row], bytes]
+
+
+class Judge:
+    """Judges rows, some at a time, in their order.
+
+    Unless numbers may be shared, the second contact with a number is a duplicate, whatever its id.
+    """
+
+    def __init__(
+        self, rules: Rules, *, allow_shared_numbers: bool, memory: Memory | None = None
+    ) -> None:
+        self._rules = rules
+        self._memory = memory
+        self._rows = EarlierRows(memory.size if memory else 0)
+        self._ids = Seen()
+        self._numbers = None if allow_shared_numbers else Seen()
+
+    def judge(self, rows: Sequence[Row]) -> None:
+        """Fills in ``document_id``, ``raw`` and, where there is one, what stands against a row.
+
+        A row that was refused before is left as it is. One that is not good is not remembered.
+        """
+        fresh = [row for row in rows if not row.reason]
+        numbers = self._numbers_of(fresh)
+        pairs = zip(fresh, numbers, strict=True)
+        judged = [(row, number) for row, number in pairs if not row.reason]
+        place, most = 0, len(judged)
+        while place < len(judged):
+            some = judged[place : place + most]
+            good = self._compare(some)
+            place += good + (good < len(some))
+            # After a duplicate, others may follow: what is in vain is kept small.
+            most = 2 * most if good == len(some) else 1
+
+    def _numbers_of(self, rows: Sequence[Row]) -> list[str]:
+        """The identifying forms of the numbers; what is wrong with a row is filled in."""
+        known = [row.known for row in rows if row.known is not None]
+        if len(known) < len(rows):
+            return [self._number_of(row) for row in rows]
+        # Made of cells just now: no field twice, no null, no surprise of foreign JSON.
+        forms = identify_all([each.contact_number for each in known], self._rules.region)
+        are_good = are_words([each.document_id for each in known if each.document_id])
+        as_it_is = are_good and not self._rules.send_e164
+        numbers = []
+        for row, each, form in zip(rows, known, forms, strict=True):
+            if form is None or not are_good or not each.name:
+                numbers.append(self._number_of(row))
+                continue
+            if as_it_is and each.document_id:
+                row.document_id = each.document_id
+            else:
+                document = finished(each, row.raw, form, self._rules)
+                row.document_id, row.raw = document.document_id, document.raw
+            numbers.append(form)
+        return numbers
+
+    def _number_of(self, row: Row) -> str:
+        """As `_numbers_of`, of one row of any kind."""
+        try:
+            if row.known is None:
+                row.known, row.raw = _examined(row)
+            document, number = identified(row.known, row.raw, self._rules)
+        except InvalidCallRequest as fault:
+            row.reason = f"{fault.field}: {fault.reason}"
+        except ValueError as lost:
+            row.reason = str(lost)
+        else:
+            row.document_id, row.raw = document.document_id, document.raw
+            return number
+        return ""
+
+    def _compare(self, judged: Sequence[tuple[Row, str]]) -> int:
+        """How many good rows come before the first that repeats an earlier one, which is marked.
+
+        ``judged``: rows, all of one file, and the identifying forms of their numbers. The rows
+        before the duplicate are remembered.
+        """
+        count, first = len(judged), None
+        if self._numbers is not None:
+            count, first = self._numbers.add([number for _, number in judged])
+        rows = [row for row, _ in judged]
+        good, same = self._ids.add([row.document_id for row in rows[:count]])
+        if same is not None and self._numbers is not None:
+            self._numbers.take_back(count - good)
+        self._remember(rows[:good])
+        if same is not None:
+            row = rows[good]
+            row.earlier = self._rows.at(same)
+            row.duplicate = Likeness.ID if self._numbers is None else Likeness.REUSED_ID
+        elif first is not None:
+            row = rows[good]
+            row.earlier = self._rows.at(first)
+            alike = _given(row)[:LONGEST_ID] == row.earlier.document_id
+            row.duplicate = Likeness.CONTACT if alike else Likeness.NUMBER
+        return good
+
+    def _remember(self, rows: Sequence[Row]) -> None:
+        if rows:
+            noted = [self._memory.note(row) for row in rows] if self._memory else []
+            self._rows.add(rows[0].file, [row.line for row in rows], [*map(_given, rows)], noted)
+
+
+def _given(row: Row) -> str:
+    """The id that a row gave, if it did."""
+    return (row.known and row.known.document_id) or ""
+
+
+def _examined(row: Row) -> tuple[Known, bytes]:
+    """A row of JSON, its number put right as one of a table is."""
+    known, raw = examined(row.raw)
+    number = known.contact_number
+    known.contact_number = healed_number(number)
+    row.healed = known.contact_number != number
+    refuse_shortened_id(known.document_id or "")
+    return known, with_number(raw, known.contact_number) if row.healed else raw

@@ -1,0 +1,108 @@
+"""JSON objects as rows: their keys named as columns are, their values passed on byte by byte."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from callspool_operators.lists.columns import extra, renamed
+from callspool_operators.lists.lines import MAX_LINE
+from callspool_operators.lists.naming import Naming
+from callspool_operators.lists.row import Row
+from callspool_operators.lists.spellings import NAME
+from callspool_operators.lists.table import TOO_LONG
+from callspool_operators.lists.table_rows import NOT_UTF8
+
+BOM = b"\xef\xbb\xbf"
+NOT_AN_OBJECT = "is not a JSON object"
+_REMEMBERED = 1000
+
+
+class _Plan(NamedTuple):
+    """For each key its new name and a colon, in JSON (None: left out), and the name's parts."""
+
+    names: Sequence[bytes | None]
+    name_parts: tuple[int, ...]
+
+
+class Objects:
+    """Makes rows of one file's objects; ``chosen`` names fields of keys as it does of columns.
+
+    ``reason``: why a text that is no object is refused.
+    """
+
+    def __init__(self, file: str, chosen: Mapping[str, str], reason: str = NOT_AN_OBJECT) -> None:
+        self._file = file
+        self._reason = reason
+        self._decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+        self._chosen = chosen
+        self._known: dict[tuple[str, ...], _Plan | None] = {}
+
+    def row(self, number: int, text: bytes, bare: bytes) -> Row:
+        """The row that starts on line ``number``; ``bare`` is its text without white space."""
+        row = Row(self._file, number, text)
+        if len(text) > MAX_LINE:
+            row.reason = TOO_LONG
+            return row
+        try:
+            row.raw = self._renamed(bare)
+        except UnicodeError:
+            row.reason = NOT_UTF8
+        except (msgspec.DecodeError, RecursionError):
+            row.reason = self._reason
+        return row
+
+    def _renamed(self, bare: bytes) -> bytes:
+        """The object with its keys as the API knows them; untouched where they are already."""
+        fields = self._decode(bare)
+        keys = tuple(fields)
+        if keys not in self._known:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[keys] = _plan(keys, self._chosen)
+        plan = self._known[keys]
+        if plan is None:
+            return bare
+        values = [*fields.values()]
+        pairs = [
+            name + bytes(value) for name, value in zip(plan.names, values, strict=True) if name
+        ]
+        if plan.name_parts and (whole := _joined(values[place] for place in plan.name_parts)):
+            pairs.append(b'"name":' + msgspec.json.encode(whole))
+        return b"{" + b",".join(pairs) + b"}"
+
+
+def _joined(parts: Iterable[msgspec.Raw]) -> str:
+    found = [msgspec.json.decode(part) for part in parts]
+    return " ".join([part.strip() for part in found if isinstance(part, str) and part.strip()])
+
+
+def fields_of(text: bytes, chosen: Mapping[str, str]) -> tuple[list[tuple[str, str]], list[str]]:
+    """The keys of an object with another name than their own, and those of extra fields."""
+    try:
+        keys = [*msgspec.json.decode(text.removeprefix(BOM), type=dict[str, msgspec.Raw])]
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return [], []
+    naming = _naming(keys, chosen)
+    parts = () if naming.has(NAME) else naming.name_parts()
+    return renamed(keys, naming.names, parts), extra(keys, naming.names)
+
+
+def _naming(keys: Sequence[str], chosen: Mapping[str, str]) -> Naming:
+    naming = Naming(keys)
+    for column, field in chosen.items():
+        place = naming.place_of(column)
+        if place is not None:
+            naming.choose(place, field)
+    naming.name_the_others()
+    return naming
+
+
+def _plan(keys: Sequence[str], chosen: Mapping[str, str]) -> _Plan | None:
+    """What becomes of objects with these keys; None if nothing of them changes."""
+    naming = _naming(keys, chosen)
+    parts = () if naming.has(NAME) else naming.name_parts()
+    if naming.names == list(keys) and not parts:
+        return None
+    names = [None if name is None else msgspec.json.encode(name) + b":" for name in naming.names]
+    return _Plan(names, parts)

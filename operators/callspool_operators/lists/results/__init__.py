@@ -1,0 +1,8 @@
+"""A list of contacts given back, with what became of each row."""
+
+from callspool_operators.lists.results.answers import ANSWERS, Answered, Answers
+from callspool_operators.lists.results.grid import Grid
+from callspool_operators.lists.results.inputs import Inputs
+from callspool_operators.lists.results.outfile import OutFile
+
+__all__ = ["ANSWERS", "Answered", "Answers", "Grid", "Inputs", "OutFile"]

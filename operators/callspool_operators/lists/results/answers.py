@@ -1,0 +1,115 @@
+"""What became of rows: looked up in the ledger, thousands at a time."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+from callspool.request.identity import DIGEST_BYTES, Scope, digester
+from callspool_ledger.reads.views import DocumentStatus
+from callspool_operators.lists.judge import Memory
+from callspool_operators.lists.row import Row
+from callspool_operators.terminal.times import local
+from callspool_operators.terminal.wording import plain
+
+ANSWERS = (
+    "state",
+    "reason",
+    "document_id",
+    "run_id",
+    "task_id",
+    "attempts",
+    "accepted_at",
+    "settled_at",
+    "duplicate_of",
+    "line",
+)
+"""The columns beside those of the list."""
+
+UNKNOWN = "unknown"
+INVALID = "invalid"
+
+_PLACE = 7
+_FILE = 2
+
+
+class Ledger(Protocol):
+    """What is asked: where the documents with these identities are."""
+
+    def by_digest(
+        self, digests: Sequence[bytes], document_ids: Sequence[str]
+    ) -> list[DocumentStatus | None]: ...
+
+
+class Answered(NamedTuple):
+    """A row and what stands beside it: a cell for each of `ANSWERS`."""
+
+    row: Row
+    state: str
+    cells: list[str]
+
+
+class Answers:
+    """Answers for the rows of one list, all in one scope.
+
+    ``counts``: rows by state, those that repeat an earlier row under ``duplicate``. ``unknown``:
+    the reason for documents that the ledger does not know.
+    """
+
+    def __init__(self, ledger: Ledger, scope: Scope, files: Sequence[str], unknown: str) -> None:
+        self.counts: Counter[str] = Counter()
+        self._ledger = ledger
+        self._files = list(dict.fromkeys(files))
+        self._digest = digester(scope)
+        # Documents of one batch have most of these in common.
+        self._moment = lru_cache(maxsize=10_000)(local)
+        self._plain = lru_cache(maxsize=10_000)(plain)
+        self._unknown = unknown
+
+    def memory(self) -> Memory:
+        """What a row has to remember for its duplicates: where it stands, and its identity."""
+        return Memory(_PLACE + DIGEST_BYTES, self._note)
+
+    def _note(self, row: Row) -> bytes:
+        file = self._files.index(row.file).to_bytes(_FILE)
+        return file + row.line.to_bytes(_PLACE - _FILE) + self._digest(row.document_id)
+
+    def of(self, rows: Sequence[Row]) -> list[Answered]:
+        """The answers for some rows, in their order. Raises `QueueUnavailable`."""
+        asked = [row for row in rows if not row.reason]
+        repeats = [row for row in asked if row.earlier]
+        digests = [self._digest(row.document_id) for row in asked]
+        digests += [row.earlier.noted[_PLACE:] for row in repeats if row.earlier]
+        names = [row.document_id for row in (*asked, *repeats)]
+        found = iter(self._ledger.by_digest(digests, names))
+        own = {id(row): next(found) for row in asked}
+        first = {id(row): next(found) for row in repeats}
+        # A row with another's number may have been sent all the same, where numbers were shared.
+        return [self._answer(row, own.get(id(row)) or first.get(id(row))) for row in rows]
+
+    def _answer(self, row: Row, status: DocumentStatus | None) -> Answered:
+        if row.reason:
+            self.counts[INVALID] += 1
+            cells = [INVALID, row.reason, "", "", "", "", "", "", "", str(row.line)]
+            return Answered(row, INVALID, cells)
+        state = status.state if status else UNKNOWN
+        self.counts["duplicate" if row.duplicate else state] += 1
+        found = self._found(status) if status else ["", "", "", "", ""]
+        reason = self._plain(status.reason or "") if status else self._unknown
+        beside = [self._first_place(row.earlier.noted) if row.earlier else "", str(row.line)]
+        return Answered(row, state, [state, reason, row.document_id, *found, *beside])
+
+    def _found(self, status: DocumentStatus) -> list[str]:
+        return [
+            status.run_id or "",
+            status.task_id or "",
+            str(status.attempts),
+            self._moment(status.accepted_at),
+            self._moment(status.settled_at) if status.settled_at else "",
+        ]
+
+    def _first_place(self, note: bytes) -> str:
+        line = f"line {int.from_bytes(note[_FILE:_PLACE])}"
+        if len(self._files) == 1:
+            return line
+        return f"{self._files[int.from_bytes(note[:_FILE])]}, {line}"

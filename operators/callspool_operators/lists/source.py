@@ -1,0 +1,202 @@
+"""A file of contacts as a stream of bytes that knows how far it has been read."""
+
+import codecs
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from callspool_operators.lists.encodings import (
+    UTF8,
+    UTF16,
+    WINDOWS_1252,
+    Read,
+    from_utf16,
+    from_windows_1252,
+    is_windows_1252,
+    utf16_of,
+)
+from callspool_operators.lists.errors import IntakeError
+from callspool_operators.lists.packed import MAGIC, Packed
+
+STANDARD_INPUT = "-"
+BLOCK = 256 * 1024
+SAMPLE = 256 * 1024
+"""Bytes at the start that decide on the encoding of a table."""
+_PACKED_BLOCK = 32 * 1024
+_HEAD = 4
+_ENDS = (b"\n", b"\r")
+_NOTHING = b"\xef\xbb\xbf \t\r\n"
+
+
+class Source:
+    """One input, unpacked and in UTF-8, read once from its start to its end, in blocks.
+
+    ``size`` is None where the input has no size (a pipe); ``done`` counts the bytes taken of it.
+    ``encoding``, ``marked`` (by a byte order mark) and ``packed`` are known when `head` has been
+    called. ``stream``: what to read in place of the file of that name; it is left open.
+    """
+
+    def __init__(self, name: str, stream: BinaryIO | None = None) -> None:
+        self.name = name
+        self.done = 0
+        self.size: int | None = None
+        self.encoding = UTF8
+        self.packed = False
+        self.marked = False
+        self._given = stream or (sys.stdin.buffer if name == STANDARD_INPUT else None)
+        self._stream = self._given or self._opened()
+        self._block = BLOCK
+        self._next: Read = self._read
+        self._head = b""
+        self._fault: IntakeError | None = None
+
+    @property
+    def shown(self) -> str:
+        """The name for messages."""
+        return "standard input" if self.name == STANDARD_INPUT else self.name
+
+    @property
+    def suffix(self) -> str:
+        """The end of the name that tells the format: ``.csv`` for ``contacts.csv.gz``."""
+        path = Path(self.name.lower())
+        return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+
+    def _opened(self) -> BinaryIO:
+        try:
+            stream = Path(self.name).open("rb", buffering=0)  # noqa: SIM115 - see close
+        except IsADirectoryError:
+            raise IntakeError(f"{self.name} is a directory: name the files in it") from None
+        except FileNotFoundError:
+            raise IntakeError(f"{self.name} is not there: check the name") from None
+        except (OSError, ValueError) as fault:
+            reason = fault.strerror if isinstance(fault, OSError) else fault
+            raise IntakeError(f"cannot read {self.name}: {reason}") from None
+        status = os.fstat(stream.fileno())
+        if stat.S_ISREG(status.st_mode):
+            self.size = status.st_size
+        return stream
+
+    def head(self) -> bytes:
+        """The first bytes, which the next `read` returns again; refuses what is no text.
+
+        Raises `IntakeError` for an empty input and for formats that callspool does not read.
+        """
+        self._fill(_HEAD)
+        if self._head.startswith(MAGIC):
+            self._unpack()
+        if self._head.startswith(MAGIC):
+            raise IntakeError(f"{self.shown} is compressed twice: unpack it once (gunzip)")
+        if self._head.startswith(b"PK\x03\x04"):
+            raise IntakeError(
+                f"{self.shown} is a spreadsheet or an archive: export it as CSV (UTF-8)"
+            )
+        if codec := utf16_of(self._head):
+            self.encoding, self.marked = UTF16, True
+            self._next = from_utf16(self._once_more(), codec)
+            self._fill(_HEAD)
+        self.marked = self.marked or self._head.startswith(codecs.BOM_UTF8)
+        if not self._head.strip(_NOTHING):
+            self._refuse_if_empty()
+        if b"\0" in self._head[:4096]:
+            raise IntakeError(f"{self.shown} is not text: save it as CSV or JSON Lines in UTF-8")
+        return self._head
+
+    def first_line(self) -> bytes:
+        """The first line that holds anything, or as much of it as `SAMPLE` bytes have."""
+        size = _HEAD
+        while True:
+            self._fill(size)
+            lines = self._head.lstrip(_NOTHING).splitlines(keepends=True)
+            if len(self._head) < size or size >= SAMPLE or (lines and lines[0].endswith(_ENDS)):
+                return lines[0] if lines else b""
+            size = 2 * len(self._head)
+
+    def settle_encoding(self) -> None:
+        """Decides by the first `SAMPLE` bytes whether a text that claims nothing is UTF-8.
+
+        A row of it that is not is refused later, in either encoding. To be called after `head`.
+        """
+        if self.encoding != UTF8 or self._head.startswith(b"\xef\xbb\xbf"):
+            return
+        self._fill(SAMPLE)
+        whole = max(self._head.rfind(b"\n"), self._head.rfind(b"\r")) + 1
+        if len(self._head) < SAMPLE or not whole:
+            whole = len(self._head)
+        if is_windows_1252(self._head[:whole]):
+            self.encoding = WINDOWS_1252
+            self._next = from_windows_1252(self._once_more())
+
+    def _unpack(self) -> None:
+        self.packed = True
+        self._block = _PACKED_BLOCK
+        self._next = Packed(self._once_more(), self.shown).read
+        self._fill(_HEAD)
+
+    def _once_more(self) -> Read:
+        """Reads this source from its start again, what `head` has taken included."""
+        head, self._head = self._head, b""
+        fault, self._fault = self._fault, None
+        onwards = self._next
+
+        def read() -> bytes:
+            nonlocal head
+            if head:
+                block, head = head, b""
+                return block
+            if fault is not None:
+                raise fault
+            return onwards()
+
+        return read
+
+    def _fill(self, size: int) -> None:
+        """Makes the head as long as that, if there is as much; what is broken is told later."""
+        parts, length = [self._head], len(self._head)
+        try:
+            while length < size and self._fault is None and (block := self._next()):
+                parts.append(block)
+                length += len(block)
+        except IntakeError as fault:
+            self._fault = fault
+        self._head = b"".join(parts)
+
+    def _refuse_if_empty(self) -> None:
+        """Looks behind white space; what it reads stays in front of the next `read`."""
+        self._fill(BLOCK)
+        if not self._head.strip(_NOTHING):
+            if self._fault is not None:
+                raise self._fault
+            raise IntakeError(f"{self.shown} is empty: it needs a line of column names and rows")
+
+    def read(self) -> bytes:
+        """The next bytes, as many as are there, at most about `BLOCK`; empty at the end.
+
+        Raises `IntakeError` where the input cannot be read on.
+        """
+        if self._head:
+            block, self._head = self._head, b""
+            return block
+        if self._fault is not None:
+            raise self._fault
+        return self._next()
+
+    def _read(self) -> bytes:
+        try:
+            read = getattr(self._stream, "read1", self._stream.read)
+            block: bytes | None = read(self._block)
+        except OSError as fault:
+            raise IntakeError(f"cannot read {self.shown}: {fault.strerror}") from None
+        self.done += len(block or b"")
+        return block or b""
+
+    def close(self) -> None:
+        if self._given is None:
+            self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

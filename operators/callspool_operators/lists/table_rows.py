@@ -1,0 +1,83 @@
+"""Rows of a CSV file, as documents in JSON."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+
+from callspool_operators.lists.columns import map_columns
+from callspool_operators.lists.header import read_header
+from callspool_operators.lists.lines import blocks_of_lines
+from callspool_operators.lists.row import Row
+from callspool_operators.lists.shield import unshielded
+from callspool_operators.lists.source import Source
+from callspool_operators.lists.table import OPEN_QUOTE, Table
+from callspool_operators.lists.writing import DocumentWriter
+
+NOT_UTF8 = "is not valid UTF-8: save the file as UTF-8"
+_NOTHING = b"{}"
+TORN = f"is not a whole row, behind a line in which {OPEN_QUOTE}"
+
+
+class TableRows:
+    """The rows of a CSV file below its line of column names.
+
+    Raises `IntakeError` for a header that cannot be used.
+    """
+
+    def __init__(self, source: Source, chosen: Mapping[str, str]) -> None:
+        self._file = source.name
+        self._table = Table(blocks_of_lines(source.read))
+        self.delimiter, headers = read_header(self._table, chosen, source.shown)
+        self.columns = map_columns(headers, chosen, source.shown)
+        self._writer = DocumentWriter(self.columns)
+
+    def __iter__(self) -> Iterator[Row]:
+        return chain.from_iterable(self.chunks())
+
+    def chunks(self) -> Iterator[list[Row]]:
+        """The rows, as many at once as are at hand."""
+        file = self._file
+        for records in self._table.chunks(self.delimiter):
+            rows = [
+                Row(file, line, text, cells=cells)
+                if isinstance(cells, list)
+                else Row(file, line, text, reason=cells)
+                for line, text, cells in records
+            ]
+            self._write_documents(rows)
+            yield [row for row in rows if row.raw != _NOTHING or any(map(str.strip, row.cells))]
+
+    def _write_documents(self, rows: Sequence[Row]) -> None:
+        """Fills in the documents of the rows that are whole, and why the others are not."""
+        columns = len(self.columns.names)
+        for row in rows:
+            if len(row.cells) != columns and not row.reason:
+                row.reason = self._fault_of_shape(row.line, row.cells)
+        whole = [row for row in rows if not row.reason]
+        if whole:
+            self._write(whole)
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        try:
+            documents = self._writer.write([_bare(row) for row in rows])
+        except ValueError as lost:
+            if len(rows) > 1:
+                half = len(rows) // 2
+                self._write(rows[:half])
+                self._write(rows[half:])
+                return
+            rows[0].reason = NOT_UTF8 if isinstance(lost, UnicodeEncodeError) else str(lost)
+            return
+        for row, document in zip(rows, documents, strict=True):
+            row.raw, row.known, row.healed = document
+
+    def _fault_of_shape(self, line: int, cells: Sequence[str]) -> str:
+        columns = len(self.columns.names)
+        if line <= self._table.suspect:
+            return TORN
+        if len(cells) > columns and any(map(str.strip, cells[columns:])):
+            return f"has {len(cells)} cells, but the file has {columns} columns"
+        return ""
+
+
+def _bare(row: Row) -> Sequence[str]:
+    return [*map(unshielded, row.cells)] if b"'" in row.text else row.cells

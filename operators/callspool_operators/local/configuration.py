@@ -1,0 +1,109 @@
+"""What the embedded server is told: one user, one socket, nothing on the network, all on disk."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from callspool_operators.local.state import StateDir
+
+LONGEST_SOCKET = 100
+"""Bytes of a socket's path; the kernels take 107 (Linux) and 103 (macOS)."""
+
+SETTINGS = """\
+port 0
+unixsocketperm 700
+daemonize no
+set-proc-title no
+loglevel notice
+save ""
+appendonly yes
+appendfsync everysec
+aof-load-truncated yes
+maxmemory-policy noeviction
+"""
+
+
+def write_configuration(state: StateDir, socket: Path) -> None:
+    """Writes the server's configuration, and where its socket is going to be."""
+    places = {
+        "dir": state.path,
+        "unixsocket": socket,
+        "pidfile": state.pid_file,
+        "logfile": state.log_file,
+    }
+    lines = [b"%s %s\n" % (name.encode(), quoted(path)) for name, path in places.items()]
+    _write_private(state.config_file, SETTINGS.encode() + b"".join(lines))
+    _write_private(state.socket_record, os.fsencode(socket))
+
+
+def quoted(path: Path) -> bytes:
+    """A path as the server's configuration spells it."""
+    plain = range(0x20, 0x7F)
+    letters = (
+        b"%c" % byte if byte in plain and byte not in b'\\"' else b"\\x%02x" % byte
+        for byte in os.fsencode(path)
+    )
+    return b'"' + b"".join(letters) + b'"'
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    draft.replace(path)
+
+
+def socket_beside(state: StateDir) -> Path:
+    """The socket's usual place."""
+    return state.path / "valkey.sock"
+
+
+def recorded_socket(state: StateDir) -> Path | None:
+    """Where an earlier start put the socket, if that place is still this user's alone."""
+    try:
+        socket = Path(os.fsdecode(state.socket_record.read_bytes()))
+    except OSError:
+        return None
+    return socket if _is_private(socket.parent) else None
+
+
+def _is_private(directory: Path) -> bool:
+    try:
+        found = directory.lstat()
+    except OSError:
+        return False
+    return found.st_uid == os.geteuid() and not found.st_mode & 0o077
+
+
+def place_for_socket(state: StateDir) -> Path:
+    """Where the socket goes: the state directory, or a private one where that path is too long."""
+    beside = socket_beside(state)
+    if len(os.fsencode(beside)) <= LONGEST_SOCKET:
+        return beside
+    earlier = recorded_socket(state)
+    if earlier is not None and earlier.parent != state.path:
+        return earlier
+    return Path(_temporary_directory()) / beside.name
+
+
+def _temporary_directory() -> str:
+    made = tempfile.mkdtemp(prefix="callspool-")
+    if len(os.fsencode(made)) <= LONGEST_SOCKET - len("/valkey.sock"):
+        return made
+    Path(made).rmdir()
+    return tempfile.mkdtemp(prefix="callspool-", dir="/tmp")
+
+
+def forget_socket(state: StateDir, socket: Path) -> None:
+    """Removes what a server that is certainly gone has left of its socket."""
+    socket.unlink(missing_ok=True)
+    if socket.parent != state.path and _is_private(socket.parent):
+        socket.parent.rmdir()
+    for leftover in (state.socket_record, state.pid_file, state.config_file):
+        leftover.unlink(missing_ok=True)

@@ -1,0 +1,248 @@
+"""One run: the rows of files go into the queue, workers send them, until everything rests."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from callspool.errors import QueueFull, QueueUnavailable
+from callspool.request.identity import digester
+from callspool_operators.lists import IntakeError
+from callspool_operators.local.tracking import Tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from callspool_ledger.reads.reader import MessageId, Readings, Summary
+    from callspool_operators.lists import Intake
+    from callspool_operators.options.target import Target
+    from callspool_operators.sending.spooling import Spooler
+    from callspool_operators.terminal.progress import Progress
+
+CHUNK = 500
+"""Documents handed to the queue together."""
+
+LOOK_SECONDS = 0.2
+"""Seconds between two looks at how far the run is."""
+
+SCAN_SECONDS = 2.0
+"""Seconds between two looks at every document that is not at rest."""
+
+REDIS_PATIENCE = 60.0
+"""Seconds without an answer of Redis after which the run gives up looking."""
+
+API_PATIENCE = 60.0
+"""Seconds without anything but failures after which the API counts as unreachable."""
+
+FAILURES = ("not_sent", "server_error", "no_answer")
+
+
+class End(Enum):
+    """How a run ended."""
+
+    AT_REST = "at rest"
+    INTERRUPTED = "interrupted"
+    API_UNREACHABLE = "API unreachable"
+
+
+@dataclass(slots=True)
+class _Movement:
+    """Notices when nothing moves although it is tried."""
+
+    since: float = field(default_factory=time.monotonic)
+    seen: tuple[int, ...] = ()
+    failed: int = 0
+
+    def stands_still(self, summary: Summary, at_rest: int) -> bool:
+        """Whether nothing but failures came for so long that the API counts as unreachable."""
+        outcomes = dict(summary.submissions)
+        failed = sum(outcomes.pop(name, 0) for name in FAILURES)
+        is_down = any(gate.passing and gate.name.startswith("account:") for gate in summary.gates)
+        seen = (at_rest, *outcomes.values())
+        if seen != self.seen or not failed:
+            self.seen, self.failed, self.since = seen, failed, time.monotonic()
+        stopped = failed > self.failed or is_down
+        return stopped and time.monotonic() - self.since > API_PATIENCE
+
+
+class Job:
+    """The work of a run, apart from the processes that do it.
+
+    ``alone``: nobody else uses this ledger, so the run ends only when its queue is empty.
+    ``max_waiting``: documents that may wait. ``keep_up`` is called between looks; it raises
+    where the run cannot go on (no worker starts, the server is gone).
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        target: Target,
+        readings: Readings,
+        progress: Progress,
+        keep_up: Callable[[], None],
+        *,
+        max_waiting: int,
+        alone: bool,
+    ) -> None:
+        self.intake = intake
+        self.envelope = target.envelope
+        self.readings = readings
+        self._progress = progress
+        self._keep_up = keep_up
+        self._max_waiting = max_waiting
+        self._alone = alone
+        self.tracker = Tracker(readings, readings.now_ms())
+        self.before = readings.summary()
+        self.fault: IntakeError | None = None
+        """Why a file could not be read to its end; the rows before that go on."""
+        self._next_look = 0.0
+        self._next_scan = 0.0
+        self._room = 0
+        self._in_doubt = 0
+        self._last_message: MessageId | None = None
+        self._were_accepted = False
+        self._answered_at = time.monotonic()
+
+    def do(self, spooler: Spooler) -> End:
+        """Reads, enqueues and waits; Ctrl-C ends it early. Raises `CallspoolError`."""
+        try:
+            self._enqueue(spooler)
+            return self._wait()
+        except KeyboardInterrupt:
+            return End.INTERRUPTED
+
+    def _enqueue(self, spooler: Spooler) -> None:
+        identity = digester(self.envelope.scope)
+        try:
+            for documents, ids in self._chunks():
+                self._wait_for_room(spooler, len(documents))
+                spooler.add(documents)
+                self.tracker.add(map(identity, ids))
+                self._look_now_and_then()
+        except IntakeError as fault:
+            self.fault = fault
+        spooler.store()
+        self._last_message = self.readings.last_message()
+
+    def _wait_for_room(self, spooler: Spooler, documents: int) -> None:
+        """Waits while the queue is full, since this run's workers empty it."""
+        self._room -= documents
+        if self._room >= 0:
+            return
+        spooler.store()
+        while True:
+            found = self.readings.summary()
+            held = found.documents["waiting"] + found.spooled
+            self._room = self._max_waiting - held - documents
+            if self._room >= 0 or not held:
+                return
+            self._look()
+            if self._nothing_moves():
+                raise QueueFull(
+                    f"{held} documents wait behind a closed gate, and no more than"
+                    f" CALLSPOOL_MAX_WAITING ({self._max_waiting}) may: see callspool status"
+                )
+            time.sleep(LOOK_SECONDS / 4)
+
+    def _chunks(self) -> Iterator[tuple[list[bytes], list[str]]]:
+        documents: list[bytes] = []
+        ids: list[str] = []
+        fault: IntakeError | None = None
+        try:
+            for row in self.intake:
+                if not row.good:
+                    continue
+                documents.append(row.raw)
+                ids.append(row.document_id)
+                if len(documents) == min(CHUNK, self._max_waiting):
+                    yield documents, ids
+                    documents, ids = [], []
+        except IntakeError as broken:
+            fault = broken
+        if documents:
+            yield documents, ids
+        if fault is not None:
+            raise fault
+
+    def _wait(self) -> End:
+        movement = _Movement()
+        while True:
+            self._look()
+            with suppress(QueueUnavailable):  # the next look tells whether it lasts
+                if self._is_over():
+                    return End.AT_REST
+                at_rest = sum(self.tracker.settled.values())
+                summary = self.readings.summary()
+                self._in_doubt = summary.documents["in_doubt"]
+                if movement.stands_still(summary, at_rest):
+                    return End.API_UNREACHABLE
+            time.sleep(LOOK_SECONDS)
+
+    @property
+    def all_accepted(self) -> bool:
+        """Whether workers have accepted every message of this run."""
+        if self._last_message is None:
+            return False
+        if not self._were_accepted:
+            self._were_accepted = self.readings.has_accepted(self._last_message)
+        return self._were_accepted
+
+    def _is_over(self) -> bool:
+        return self.all_accepted and (not self.tracker.open or self._nothing_moves())
+
+    def _nothing_moves(self) -> bool:
+        """Whether what is left waits behind a closed gate, cannot be proven, or was refused."""
+        if self._alone:
+            empty = self.readings.has_accepted(self.readings.last_message())
+            accounts = [self.envelope.account]
+            return (
+                empty
+                and self.readings.is_quiet(accounts)
+                and not self.readings.is_proving(accounts)
+                and not any(gate.passing for gate in self.readings.gates())
+            )
+        if time.monotonic() < self._next_scan:
+            return False
+        self._next_scan = time.monotonic() + SCAN_SECONDS
+        gates = self.readings.gates_before(self.envelope)
+        if any(gate.passing for gate in gates):
+            return False
+        left = self.tracker.letters()
+        return left["s"] + left["d"] + (0 if gates else left["w"]) == 0
+
+    def _look_now_and_then(self) -> None:
+        if time.monotonic() >= self._next_look:
+            self._look()
+
+    def _look(self) -> None:
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        self._keep_up()
+        try:
+            self.tracker.look(anew=self.all_accepted)
+        except QueueUnavailable:
+            if time.monotonic() - self._answered_at > REDIS_PATIENCE:
+                raise
+            return
+        self._answered_at = time.monotonic()
+        self._progress.update(self._share(), self._words)
+
+    def _share(self) -> float | None:
+        """Which share of all documents is at rest, as far as the part read so far tells."""
+        at_rest, found = len(self.tracker) - self.tracker.open, max(len(self.tracker), 1)
+        if self._last_message is not None:
+            return at_rest / found
+        size, read = self.intake.bytes_total(), self.intake.bytes_read
+        return at_rest / found * read / size if size else None
+
+    def _words(self) -> str:
+        settled = self.tracker.settled
+        words = f"{self.intake.counts.read:,} rows read, {settled['c']:,} created"
+        for letter, word in (("x", "dead"), ("k", "cancelled"), ("e", "expired")):
+            if settled[letter]:
+                words += f", {settled[letter]:,} {word}"
+        if self._in_doubt:
+            words += f", {self._in_doubt:,} in doubt: the space is read back"
+        return words

@@ -1,0 +1,135 @@
+"""Following the documents of one run through the ledger, whoever else uses it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from callspool.request.identity import DIGEST_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from callspool_ledger.reads.entries import BatchEntry
+    from callspool_ledger.reads.reader import Place, Readings
+
+SLICE = 2000
+"""Identities that are looked up together."""
+
+RESTING = frozenset("hcxXke")
+"""Letters of documents with which nothing happens any more unless somebody makes it happen."""
+
+ANEW = frozenset("xXke")
+"""Those whose identity may be accepted anew by a message that is still on its way."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a run's documents are: by state, and beside it what was known before.
+
+    ``duplicate``: the API had them before this run began, the first since ``known_since``.
+    ``unknown``: the ledger does not know them: still spooled, or refused by a worker.
+    ``elsewhere``: those that wait in another lane than the run's, with an earlier request's pilot,
+    context or schedule. ``reasons``: why documents are dead, in doubt or waiting, with how many.
+    """
+
+    states: Counter[str] = field(default_factory=Counter)
+    duplicate: int = 0
+    known_since: datetime | None = None
+    unknown: int = 0
+    elsewhere: int = 0
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+class Tracker:
+    """The identities of a run's documents, 12 bytes each.
+
+    ``began_ms``: when the run began, by Redis' clock: what was created earlier is a duplicate.
+    """
+
+    def __init__(self, readings: Readings, began_ms: int) -> None:
+        self._readings = readings
+        self._began_ms = began_ms
+        self._all = bytearray()
+        self._open = bytearray()
+        self.settled: Counter[str] = Counter()
+        """Letters of the documents that were seen at rest."""
+
+    def __len__(self) -> int:
+        return len(self._all) // DIGEST_BYTES
+
+    @property
+    def open(self) -> int:
+        """Documents that were not seen at rest yet."""
+        return len(self._open) // DIGEST_BYTES
+
+    def add(self, digests: Iterable[bytes]) -> None:
+        """Follows some more documents."""
+        joined = b"".join(digests)
+        self._all += joined
+        self._open += joined
+
+    def look(self, *, anew: bool, slices: int = 5) -> None:
+        """Looks after the documents that are followed longest; a bounded number of them.
+
+        ``anew``: all messages are accepted, so that nothing is accepted anew any more.
+        """
+        resting = RESTING if anew else RESTING - ANEW
+        for _ in range(min(slices, -(-self.open // SLICE))):
+            digests = [*_digests(self._open[: SLICE * DIGEST_BYTES])]
+            still_open = bytearray()
+            for digest, place in zip(digests, self._readings.places(digests), strict=True):
+                if place is not None and place.letter in resting:
+                    self.settled[place.letter] += 1
+                else:
+                    still_open += digest
+            self._open[: SLICE * DIGEST_BYTES] = still_open
+            # A lane is first in, first out: behind documents that wait, others do too.
+            if still_open:
+                return
+
+    def letters(self) -> Counter[str]:
+        """The letters of all documents that were not seen at rest; "" for unknown ones."""
+        found: Counter[str] = Counter()
+        for digests in _slices(self._open):
+            places = self._readings.places(digests)
+            found.update(place.letter if place else "" for place in places)
+        return found
+
+    def standing(self, lane: str) -> Standing:
+        """Where all documents are now. ``lane``: the one to which the run sends."""
+        standing = Standing()
+        for digests in _slices(self._all):
+            places = self._readings.places(digests)
+            numbers = {place.batch for place in places if place}
+            batches = self._readings.batches(sorted(numbers))
+            for place in places:
+                batch = batches.get(place.batch) if place else None
+                if place is None or batch is None:
+                    standing.unknown += 1
+                else:
+                    self._count(standing, place, batch)
+                    standing.elsewhere += place.letter == "w" and batch.lane != lane
+        return standing
+
+    def _count(self, standing: Standing, place: Place, batch: BatchEntry) -> None:
+        if place.letter == "c" and batch.created_ms(place.place) < self._began_ms:
+            standing.duplicate += 1
+            since = datetime.fromtimestamp(batch.created_ms(place.place) / 1000, UTC)
+            standing.known_since = min(standing.known_since or since, since)
+            return
+        standing.states[place.state] += 1
+        if place.letter in "dhxw" and batch.reason:
+            standing.reasons[place.state, batch.held or batch.reason] += 1
+
+
+def _digests(joined: bytes | bytearray) -> Iterator[bytes]:
+    for at in range(0, len(joined), DIGEST_BYTES):
+        yield bytes(joined[at : at + DIGEST_BYTES])
+
+
+def _slices(joined: bytes | bytearray) -> Iterator[list[bytes]]:
+    for at in range(0, len(joined), SLICE * DIGEST_BYTES):
+        yield [*_digests(joined[at : at + SLICE * DIGEST_BYTES])]

@@ -1,0 +1,124 @@
+"""The workers of one run: started when there is something to do, ended with the run."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from callspool.errors import CallspoolError
+from callspool.request.identity import partition_of
+from callspool_ledger.reads.gates import UNREAD
+from callspool_ledger.reads.reader import Readings
+from callspool_ledger.writes import account_ledgers
+from callspool_worker import app, events
+from callspool_worker.events.emitter import tell
+from callspool_worker.permits import give_up
+from callspool_worker.processes.child import configuration
+from callspool_worker.processes.supervisor import Supervisor
+from callspool_worker.sweeping.leases import longest_stop
+from callspool_worker.sweeping.sweep import lapse_all, reopen
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from callspool.request.call_request import CheckedEnvelope
+    from callspool.settings import Settings
+    from callspool_operators.local import LocalLedger
+
+QUIET = "error"
+"""What workers of a run say: the report tells the rest."""
+
+START_PATIENCE = 120.0
+"""Seconds that worker processes may take until they work."""
+
+_log = logging.getLogger(__name__)
+
+
+class Workforce:
+    """A context manager. With an embedded ledger nobody else can hold a batch when it begins, so
+    what an earlier run's workers had taken is in doubt at once. Raises `CallspoolError`.
+    """
+
+    def __init__(self, settings: Settings, local: LocalLedger | None) -> None:
+        self.clients = app.connect_all(settings)
+        self._local = local
+        self._accounts = list(settings.accounts)
+        self._ledgers = app.open_ledgers(settings, self.clients)
+        if local is not None:
+            self._lapse("")
+        self._supervisor = Supervisor(
+            config=configuration(settings, log_level=QUIET, log_format="console"),
+            processes=settings.processes,
+            pass_fds=local.inherit_fds() if local else (),
+            stop_timeout=longest_stop(settings.request_timeout),
+            on_child_death=self._bury_the_dead,
+        )
+        self._running = False
+        self._started_at = 0.0
+
+    def readings(self, envelope: CheckedEnvelope) -> Readings:
+        """What the partition says that keeps the envelope's space."""
+        ledgers = len(self._ledgers)
+        partition = partition_of(envelope.account, envelope.space_token, ledgers)
+        return Readings(self.clients[partition], partition)
+
+    def start(self) -> None:
+        """Starts the workers and returns at once.
+
+        Whoever starts a run wants it to try: what an earlier one found parked is tried again.
+        What an operator paused stays paused.
+        """
+        if self._local is not None:
+            for gate in Readings(self.clients[0]).gates():
+                # What Redis may have forgotten is read back first, whoever begins anew.
+                if gate.kind == "parked" and not gate.name.startswith(UNREAD):
+                    reopen(self._ledgers[0], gate.name)
+        self._running = True
+        self._started_at = time.monotonic()
+        self._supervisor.start()
+
+    def stop(self) -> None:
+        """Lets the workers finish what they sent and give the rest back."""
+        if self._running:
+            self._running = False
+            self._supervisor.stop()
+
+    def check(self) -> None:
+        """Raises what keeps the workers from working; starts a killed server again."""
+        if self._supervisor.failure is not None:
+            raise self._supervisor.failure
+        if self._running and not self._supervisor.wait_ready(0) and self._overdue():
+            raise CallspoolError(
+                f"no worker process could begin within {START_PATIENCE:.0f} s: see the messages"
+                " above; what was enqueued is kept for the next run"
+            )
+        if self._local is not None and self._local.ensure_running():
+            _log.warning("the embedded server was gone and has been started again")
+
+    def _overdue(self) -> bool:
+        return time.monotonic() - self._started_at > START_PATIENCE
+
+    def _bury_the_dead(self, incarnation: str) -> None:
+        try:
+            self._lapse(incarnation)
+            give_up(account_ledgers(self._ledgers[0], self._accounts), incarnation)
+        except CallspoolError as error:
+            tell(events.Failed(part="recording the death of a worker"), error=error)
+
+    def _lapse(self, incarnation: str) -> None:
+        for ledger in self._ledgers:
+            lapse_all(ledger, "the worker was killed while it held this batch", incarnation)
+
+    def __enter__(self) -> Workforce:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        for client in self.clients:
+            client.close()

@@ -1,0 +1,127 @@
+"""Connections to the ledger for commands that look at it."""
+
+import importlib
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+import redis
+
+from callspool.enqueue.outcomes import TRANSPORT_ERRORS, failure_of
+from callspool.errors import CallspoolError, QueueUnavailable
+from callspool.redis_io.servers import Server, server_of
+from callspool.request.identity import partition_of
+from callspool.settings import Settings, load_settings
+from callspool_ledger import keys
+from callspool_ledger.reads.all_partitions import clients_of, readings_of
+from callspool_ledger.reads.reader import Readings
+
+TIMEOUT = 5.0
+"""Seconds for each step of a command of Redis."""
+
+LOOK_TIMEOUT = 2.0
+"""The same for a look that the command can do without."""
+
+if TYPE_CHECKING:
+    from callspool.request.call_request import CheckedEnvelope
+
+_LOCAL = "callspool_operators.local"
+
+
+@contextmanager
+def ledger_clients(redis_url: str | None, state_dir: str | None) -> Iterator[list[redis.Redis]]:
+    """A client of the Redis that holds each partition of the ledger, in their order.
+
+    Either the one of a `callspool run` in ``state_dir``, or ``redis_url``, or the setting's. How
+    many partitions there are, the ledger tells. Raises `SettingsError`, `QueueUnavailable`, or
+    `CallspoolError` for a directory without ledger.
+    """
+    if redis_url and state_dir:
+        raise click.UsageError("--redis and --state-dir name two ledgers: give one of them")
+    with _url_of(redis_url, state_dir) as url, _clients(url, TIMEOUT) as clients:
+        yield clients
+
+
+@contextmanager
+def ledger_readings(redis_url: str | None, state_dir: str | None) -> Iterator[Readings]:
+    """What the ledger says, all of its partitions; arguments and errors as of `ledger_clients`."""
+    with ledger_clients(redis_url, state_dir) as clients:
+        yield readings_of(clients)
+
+
+@contextmanager
+def ledger_for_a_look(
+    redis_url: str | None, state_dir: str | None = None
+) -> Iterator[Readings | None]:
+    """The ledger if it is there and answers soon, else None; arguments as of `ledger_clients`."""
+    with ExitStack() as stack:
+        readings = None
+        with suppress(CallspoolError):
+            url = stack.enter_context(_url_of(redis_url, state_dir))
+            readings = readings_of(stack.enter_context(_clients(url, LOOK_TIMEOUT)))
+        yield readings
+
+
+@contextmanager
+def client_that_answers(url: str, timeout: float = TIMEOUT) -> Iterator[redis.Redis]:
+    """A client of a Redis that has answered once; raises `QueueUnavailable` with the remedy."""
+    with _answering(server_of(url, timeout).at(keys.prefix())) as client:
+        yield client
+
+
+@contextmanager
+def readings_for(settings: Settings, envelope: "CheckedEnvelope") -> Iterator[Readings]:
+    """What the partition says that keeps the envelope's space; it has answered once.
+
+    Raises `QueueUnavailable`.
+    """
+    partition = partition_of(envelope.account, envelope.space_token, settings.partitions)
+    with _answering(server_of(settings.redis_url, TIMEOUT).at(keys.prefix(partition))) as client:
+        yield Readings(client, partition)
+
+
+@contextmanager
+def _answering(server: Server) -> Iterator[redis.Redis]:
+    with server.client() as client:
+        try:
+            client.ping()
+        except TRANSPORT_ERRORS as fault:
+            raise QueueUnavailable(failure_of(fault, str(server)).reason) from None
+        yield client
+
+
+@contextmanager
+def _clients(url: str, timeout: float) -> Iterator[list[redis.Redis]]:
+    """A client for each partition: the same for all but in a cluster."""
+    server = server_of(url, timeout).at(keys.prefix())
+    with ExitStack() as stack:
+        first = stack.enter_context(_answering(server))
+        # Where nobody was before, whoever comes first decides.
+        partitions = Readings(first).partitions() or load_settings(os.environ).partitions
+        clients = [first] if partitions == 1 else clients_of(server, partitions)
+        for client in clients[len(clients) == 1 :]:
+            stack.callback(client.close)
+        yield clients
+
+
+def _url_of(redis_url: str | None, state_dir: str | None) -> AbstractContextManager[str]:
+    if state_dir is not None:
+        return _local_ledger(state_dir)
+    settings = load_settings(os.environ, overrides={"redis_url": redis_url})
+    return nullcontext(settings.redis_url)
+
+
+def _local_ledger(state_dir: str) -> AbstractContextManager[str]:
+    """The embedded server of a run; it comes with the worker's packages."""
+    try:
+        local: Any = importlib.import_module(_LOCAL)
+    except ModuleNotFoundError as fault:
+        if (fault.name or "").startswith("callspool"):
+            raise
+        raise click.UsageError(
+            "--state-dir needs the worker's packages: pip install 'callspool[worker]'"
+        ) from None
+    opened: AbstractContextManager[str] = local.open_ledger(state_dir)
+    return opened

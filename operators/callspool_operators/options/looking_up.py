@@ -1,0 +1,182 @@
+"""Which of the files' documents the ledger knows already, and since when."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import redis
+
+from callspool.errors import QueueUnavailable
+from callspool.request.call_request import CheckedEnvelope
+from callspool.request.identity import digester
+from callspool_ledger.reads.reader import Readings
+from callspool_operators.terminal.times import local
+from callspool_operators.terminal.wording import counted, listing
+
+if TYPE_CHECKING:
+    from callspool_ledger.reads.views import GateView
+
+SLICE = 2000
+"""Documents that are looked up together."""
+
+PATIENCE = 15.0
+"""Seconds spent on looking up; the documents behind that are not looked up any more."""
+
+SHOWN_LANES = 3
+
+ANEW = ("dead", "cancelled", "expired")
+"""States of documents that are accepted anew when they are sent again."""
+
+
+@dataclass(slots=True)
+class KnownAlready:
+    """What the ledger says about documents that are about to be sent.
+
+    ``asked`` of ``documents`` were looked up; ``since``: when the first of the known ones was
+    accepted. ``elsewhere``: those that wait with another pilot, context or schedule, in ``lanes``,
+    ``parked`` of them behind a closed gate. ``spooled``: documents that no worker has accepted yet,
+    so that the ledger cannot know them.
+    """
+
+    documents: int = 0
+    asked: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    since: datetime | None = None
+    elsewhere: int = 0
+    lanes: set[str] = field(default_factory=set)
+    parked: int = 0
+    spooled: int = 0
+
+    @property
+    def known(self) -> int:
+        """Documents that are not sent again, whatever becomes of them."""
+        return self.states.total() - self.anew
+
+    @property
+    def anew(self) -> int:
+        return sum(self.states[state] for state in ANEW)
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        lines = self._known_lines()
+        if self.anew:
+            lines.append(f"  {self.anew:,} were dead, cancelled or expired: accepted anew")
+        if self.elsewhere:
+            lines += self._elsewhere_lines()
+        if self.asked < self.documents:
+            lines.append(
+                f"  (only the first {self.asked:,} of {self.documents:,} were looked up in time)"
+            )
+        if self.spooled:
+            spooled = counted(self.spooled, "document is", "documents are")
+            lines.append(f"  {spooled} in the queue that no worker has accepted yet")
+        return lines
+
+    def _known_lines(self) -> list[str]:
+        if not self.known or self.since is None:
+            return ["None of them is in the ledger yet."] if self.asked and not self.anew else []
+        states = {state: n for state, n in self.states.items() if state not in ANEW}
+        documents = counted(self.asked, "document")
+        return [
+            f"{self.known:,} of {documents} known since {local(self.since)}: {listing(states)}",
+            "  they are duplicates and not called again; another --campaign calls them again",
+        ]
+
+    def _elsewhere_lines(self) -> list[str]:
+        gate = f" ({self.parked:,} behind a closed gate)" if self.parked else ""
+        verb = "waits" if self.elsewhere == 1 else "wait"
+        lanes = ", ".join(sorted(self.lanes)[:SHOWN_LANES])
+        return [
+            f"  {self.elsewhere:,} {verb} with another pilot, context or schedule{gate}:",
+            f"    cancel what waits there (callspool cancel --lane, of {lanes}) and send again",
+        ]
+
+    def to_json(self) -> dict[str, object]:
+        return {
+            "looked_up": self.asked,
+            "complete": self.asked == self.documents,
+            "states": dict(self.states),
+            "since": None if self.since is None else self.since.isoformat(),
+            "waiting_elsewhere": self.elsewhere,
+            "lanes_elsewhere": sorted(self.lanes),
+            "waiting_elsewhere_behind_a_gate": self.parked,
+            "not_accepted_yet": self.spooled,
+        }
+
+
+class LookingUp:
+    """Looks up documents as they are read, many at a time, for so long as there is patience."""
+
+    def __init__(
+        self,
+        readings: Readings,
+        envelope: CheckedEnvelope,
+        *,
+        patience: float = PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._readings = readings.of_space(envelope.account, envelope.space_token)
+        self._lane = envelope.lane_id
+        self._digest = digester(envelope.scope)
+        self._left = patience
+        self._clock = clock
+        self._digests: list[bytes] = []
+        self._found = KnownAlready()
+        self._scope = envelope.scope
+        self._gates: list[GateView] = []
+        self._ask(self._look_at_gates)
+
+    def add(self, document_id: str) -> None:
+        """Takes a document."""
+        self._found.documents += 1
+        if self._left > 0:
+            self._digests.append(self._digest(document_id))
+            if len(self._digests) == SLICE:
+                self._ask(self._look)
+
+    def found(self) -> KnownAlready:
+        """What is known of all documents."""
+        if self._digests:
+            self._ask(self._look)
+        return self._found
+
+    def _ask(self, question: Callable[[], None]) -> None:
+        """Asks the ledger; where it does not answer, nothing more is asked."""
+        started = self._clock()
+        try:
+            question()
+        except (QueueUnavailable, redis.RedisError):
+            self._left = 0
+            self._digests = []
+        self._left -= self._clock() - started
+
+    def _look_at_gates(self) -> None:
+        self._found.spooled = self._readings.summary().spooled
+        self._gates = self._readings.gates()
+
+    def _look(self) -> None:
+        found = self._found
+        places = [place for place in self._readings.places(self._digests) if place]
+        batches = self._readings.batches(sorted({place.batch for place in places}))
+        first = 0
+        for place in places:
+            batch = batches.get(place.batch)
+            if batch is None:
+                continue
+            found.states[place.state] += 1
+            accepted = batch.accepted_ms(place.place)
+            first = min(first or accepted, accepted)
+            if place.letter == "w" and batch.lane != self._lane:
+                found.elsewhere += 1
+                found.lanes.add(batch.lane)
+                found.parked += any(
+                    gate.selector.covers(self._scope, batch.lane) for gate in self._gates
+                )
+        if first:
+            since = datetime.fromtimestamp(first / 1000, UTC)
+            found.since = min(found.since or since, since)
+        found.asked += len(self._digests)
+        self._digests = []

@@ -1,0 +1,177 @@
+"""Options that commands share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from callspool_operators.options import parsing
+from callspool_operators.terminal import completing
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Command = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOptions:
+    """What `run` and `send` were told. None: not given, so the setting decides.
+
+    ``expires_at`` is in unix seconds; ``columns`` maps headers to fields.
+    """
+
+    files: tuple[str, ...]
+    space_token: str | None = None
+    pilot: str | None = None
+    context: str | None = None
+    schedule: str | None = None
+    campaign: str | None = None
+    account: str | None = None
+    expires_at: float | None = None
+    columns: Mapping[str, str]
+    region: str | None = None
+    allow_shared_numbers: bool = False
+    limit: int | None = None
+    dry_run: bool = False
+    rejects: str | None = None
+    duplicates: str | None = None
+    yes: bool = False
+    as_json: bool = False
+    strict: bool = False
+    redis_url: str | None = None
+
+
+def redis_option_that(words: str) -> Callable[[Command], Command]:
+    """``--redis``, and what it is for."""
+    return click.option("--redis", "redis_url", metavar="URL", help=words)
+
+
+redis_option = redis_option_that(
+    "Where Redis is (redis://, rediss:// or unix://). [CALLSPOOL_REDIS_URL]"
+)
+
+
+def limit_option(default: int, most: int, words: str) -> Callable[[Command], Command]:
+    """``--limit``: how many entries a listing shows; ``most`` is the largest it takes."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(1, most),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help=words,
+    )
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and nothing else."
+)
+state_dir_option = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Look into the ledger that `callspool run` keeps in this directory.",
+)
+
+files_argument = click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True)
+)
+map_option = click.option(
+    "--map",
+    "columns",
+    callback=parsing.columns,
+    multiple=True,
+    metavar="COLUMN=FIELD",
+    help="The field of a column (repeatable); COLUMN=- leaves it out.",
+)
+region_option = click.option(
+    "--region",
+    callback=parsing.region,
+    shell_complete=completing.regions,
+    metavar="IN",
+    help="The country of numbers without a country code. [CALLSPOOL_REGION]",
+)
+shared_numbers_option = click.option(
+    "--allow-shared-numbers",
+    is_flag=True,
+    help="Take a number again under another id; else such a row is a duplicate.",
+)
+space_token_option = click.option(
+    "--space-token", metavar="TOKEN", help="Space. [CALLSPOOL_SPACE_TOKEN]"
+)
+_SENDING = (
+    space_token_option,
+    click.option("--pilot", metavar="HANDLE", help="Agent that calls. [CALLSPOOL_PILOT]"),
+    click.option("--context", metavar="TEXT", help="What the call is about. [CALLSPOOL_CONTEXT]"),
+    click.option(
+        "--schedule",
+        shell_complete=completing.schedules,
+        metavar="WHEN",
+        help="now (default), auto (the agent's own hours), or 'custom:2026-12-01 10:30'.",
+    ),
+    click.option(
+        "--campaign", metavar="NAME", help="The same contact may be called again in another one."
+    ),
+    click.option(
+        "--account",
+        shell_complete=completing.accounts,
+        metavar="NAME",
+        help="Credentials of the worker. [default]",
+    ),
+    click.option(
+        "--expires",
+        "expires_at",
+        callback=parsing.expires,
+        metavar="2h|TIME",
+        help="Not sent after that: a span (90m, 2h, 1d, 2w) or 2026-12-01T18:00+05:30.",
+    ),
+    map_option,
+    region_option,
+    shared_numbers_option,
+    click.option(
+        "--limit", type=click.IntRange(min=1), metavar="N", help="Documents, at most; then stop."
+    ),
+    click.option(
+        "--dry-run", is_flag=True, help="Check and show what would be sent; send nothing."
+    ),
+    click.option(
+        "--rejects",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Write bad rows there (CSV), with line number and reason.",
+    ),
+    click.option(
+        "--duplicates",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Write rows there that repeat an earlier one, with that one's line.",
+    ),
+    click.option("--yes", is_flag=True, help="Do not ask before sending."),
+    json_option,
+    click.option("--strict", is_flag=True, help="Exit with 1 if a row was invalid."),
+)
+_NAMES = frozenset(field.name for field in fields(SendOptions))
+
+
+def sending_options(
+    redis: Callable[[Command], Command] = redis_option,
+) -> Callable[[Command], Command]:
+    """Adds FILE… and the options of `SendOptions`, and hands them over as ``options``.
+
+    Options of the command's own come as they do without this. ``redis``: its ``--redis``.
+    """
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def gathered(*args: object, **given: Any) -> object:
+            shared = {name: given.pop(name) for name in _NAMES & given.keys()}
+            return command(*args, options=SendOptions(**shared), **given)
+
+        decorated: Command = gathered
+        for option in reversed((*_SENDING, redis)):
+            decorated = option(decorated)
+        return files_argument(decorated)
+
+    return decorate

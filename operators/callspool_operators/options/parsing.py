@@ -1,0 +1,83 @@
+"""Reads the values of options; raises `click.BadParameter` for what cannot be one."""
+
+import re
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+
+from callspool.errors import InvalidCallRequest
+from callspool.request.expiry import expiry
+from callspool.request.identity import is_account_name
+from callspool.request.regions import is_region
+from callspool_operators.lists.naming import LEFT_OUT
+from callspool_operators.lists.spellings import FIELDS, NAME_PARTS
+
+_SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800}
+
+
+def columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -> dict[str, str]:
+    """``COLUMN=FIELD``, any number of them, as column → field."""
+    chosen: dict[str, str] = {}
+    for pair in given:
+        column, _, field = (part.strip() for part in pair.rpartition("="))
+        if not column:
+            raise click.BadParameter(f"{pair!r} is not COLUMN=FIELD, as in Handy=contact_number")
+        if field not in (*FIELDS, *NAME_PARTS, LEFT_OUT):
+            known = ", ".join((*FIELDS, *NAME_PARTS))
+            raise click.BadParameter(
+                f"{field!r} is no field: take one of {known}, or {LEFT_OUT} to leave the column out"
+            )
+        if column in chosen or (field != LEFT_OUT and field in chosen.values()):
+            raise click.BadParameter(f"{pair!r}: a column has one field, and a field one column")
+        chosen[column] = field
+    return chosen
+
+
+def expires(_ctx: click.Context, _param: click.Parameter, given: str | None) -> float | None:
+    """A span from now (``90m``, ``2h``, ``1d``), or a time with its offset, in unix seconds."""
+    if given is None:
+        return None
+    if found := _SPAN.fullmatch(given.strip()):
+        return time.time() + float(found[1]) * _SECONDS[found[2]]
+    try:
+        moment = datetime.fromisoformat(given.strip())
+    except ValueError:
+        raise click.BadParameter(
+            f"{given!r} is neither a span (90m, 2h, 1d) nor a time (2026-12-01T18:00+05:30)"
+        ) from None
+    if moment.tzinfo is None:
+        raise click.BadParameter(f"{given!r} has no offset: write it as {_with_offset(moment)}")
+    try:
+        return expiry(moment)
+    except InvalidCallRequest as fault:
+        raise click.BadParameter(fault.reason) from None
+
+
+def _with_offset(moment: datetime) -> str:
+    """The moment as the user's clock would have it, to be copied."""
+    try:
+        return moment.astimezone().isoformat(timespec="minutes")
+    except (OverflowError, ValueError):
+        return "2026-12-01T18:00+05:30"
+
+
+def region(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:
+    """A region of phone numbers, in capitals."""
+    if given is None:
+        return None
+    code = given.strip().upper()
+    if not is_region(code):
+        raise click.BadParameter(f"{given!r} is not a region such as IN, US or GB")
+    return code
+
+
+def account(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:
+    """The name of an account."""
+    if given is not None and not is_account_name(given):
+        raise click.BadParameter(
+            f"{given!r} must be a name of 1 to 32 lower-case letters, digits, _ and -"
+        )
+    return given

@@ -1,0 +1,77 @@
+"""Where contacts are to be sent: the call request around their documents."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+
+from callspool.errors import InvalidCallRequest
+from callspool.request.call_request import CallRequest, CheckedEnvelope
+from callspool.request.checks import Rules, prepare
+from callspool.request.document import Document
+from callspool.settings import Settings
+from callspool_operators.options.options import SendOptions
+from callspool_operators.terminal.wording import is_cut, shortened
+
+_FLAGS = {"expires_at": "--expires", "schedule.type": "--schedule"}
+_ANYBODY = Document(name="Anybody", contact_number="+14155550100")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The checked call request without its documents, and the rules for these."""
+
+    envelope: CheckedEnvelope
+    rules: Rules
+
+
+def target_of(
+    options: SendOptions, settings: Settings, *, defaults: Mapping[str, str] | None = None
+) -> Target:
+    """What flags and settings say; ``defaults`` stand in for what neither gives.
+
+    Keys of ``defaults``: ``space_token``, ``pilot``, ``context``, ``account``. Raises
+    `click.UsageError` that names flag and setting.
+    """
+    stand_in = defaults or {}
+    _refuse_empty_flags(options)
+    wanted = {
+        field: getattr(options, field) or getattr(settings, field) or stand_in.get(field)
+        for field in ("space_token", "pilot", "context")
+    }
+    for field, value in wanted.items():
+        if not value:
+            word = field.replace("_", " ")
+            flag = f"--{field.replace('_', '-')}"
+            raise click.UsageError(f"no {word}: give {flag} or set CALLSPOOL_{field.upper()}")
+    space_token = wanted["space_token"] or ""
+    if is_cut(space_token):
+        raise click.UsageError(
+            f"--space-token: {shortened(space_token)} is but the shown beginning of a token: give"
+            " the whole token"
+        )
+    rules = Rules(options.region or settings.region, settings.send_e164, settings.context)
+    request = CallRequest(
+        space_token=space_token,
+        pilot=wanted["pilot"] or "",
+        documents=[_ANYBODY],
+        context=wanted["context"],
+        schedule=options.schedule,
+        campaign=options.campaign,
+        account=options.account or stand_in.get("account"),
+        expires_at=options.expires_at,
+    )
+    try:
+        return Target(prepare(request, rules).envelope, rules)
+    except InvalidCallRequest as fault:
+        flag = _FLAGS.get(fault.field, f"--{fault.field.partition('.')[0].replace('_', '-')}")
+        raise click.UsageError(f"{flag}: {fault.reason}") from None
+
+
+def _refuse_empty_flags(options: SendOptions) -> None:
+    """A script's variable that is not set must not mean the space, or account, of the settings."""
+    for field in ("space_token", "pilot", "context", "account"):
+        value = getattr(options, field)
+        if value is not None and not value.strip():
+            flag = f"--{field.replace('_', '-')}"
+            raise click.UsageError(f"{flag}: is empty: give a value, or leave the flag out")

@@ -1,0 +1,1 @@
+"""What `run` and `send` share: reading lists, asking before sending, enqueueing."""

@@ -1,0 +1,130 @@
+"""What files hold and what will be sent where: for people before a question, and for scripts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from callspool.request.call_request import CheckedEnvelope
+from callspool_operators.lists import FileView, Intake, Row
+from callspool_operators.lists.masking import document_lines, masked_document
+from callspool_operators.options.looking_up import KnownAlready
+from callspool_operators.options.options import SendOptions
+from callspool_operators.sending.row_lines import held_back_json, held_back_lines
+from callspool_operators.terminal.times import local_of
+from callspool_operators.terminal.wording import counted, plain, shortened
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Files before they are sent.
+
+    ``was_read``: whether ``intake`` went through them. ``known``: what the ledger knows of their
+    documents; None where it was not asked.
+    """
+
+    files: Sequence[FileView]
+    intake: Intake
+    was_read: bool = False
+    first: Row | None = None
+    known: KnownAlready | None = None
+
+    def lines(self, envelope: CheckedEnvelope, options: SendOptions) -> list[str]:
+        """For people."""
+        return [
+            *self._mapping_lines(),
+            *self._count_lines(options),
+            *self._known_lines(),
+            *_target_lines(envelope),
+            *self._first_lines(),
+        ]
+
+    def to_json(self, envelope: CheckedEnvelope) -> Json:
+        """For scripts."""
+        counts = self.intake.counts
+        return {
+            "dry_run": True,
+            "documents": {
+                "read": counts.read,
+                "enqueued": 0,
+                "valid": counts.good,
+                "duplicate": counts.duplicate,
+                "invalid": counts.invalid,
+            },
+            "healed": counts.healed,
+            **held_back_json(self.intake),
+            "files": [
+                {
+                    "name": file.name,
+                    "format": file.format,
+                    "columns": dict(file.renamed),
+                    "extra": [*file.extra],
+                }
+                for file in self.files
+            ],
+            "target": _target(envelope),
+            "first_document": masked_document(self.first.raw) if self.first else None,
+            "known": self.known.to_json() if self.known else None,
+        }
+
+    def _mapping_lines(self) -> list[str]:
+        """Which format each file was found to be in, and which columns become which fields."""
+        lines = []
+        for file in self.files:
+            pairs = ", ".join(f"{plain(header, 60)} → {field}" for header, field in file.renamed)
+            lines.append(f"{plain(file.name)} ({file.format}){': ' if pairs else ''}{pairs}")
+            if file.extra:
+                lines.append(f"  extra fields, as they are: {_some(file.extra)}")
+        return lines
+
+    def _count_lines(self, options: SendOptions) -> list[str]:
+        counts = self.intake.counts
+        if not self.was_read:
+            return ["An unknown number of documents: the input can be read only once."]
+        if not counts.read:
+            return ["No rows: there is nothing to send."]
+        parts = [counted(counts.good, "document")]
+        parts += [f"{counts.duplicate:,} duplicate in the files"] if counts.duplicate else []
+        parts += [f"{counts.invalid:,} invalid"] if counts.invalid else []
+        lines = [f"{counted(counts.read, 'row')}: {', '.join(parts)}"]
+        if counts.good == options.limit:
+            lines.append(f"  not read any further (--limit {options.limit:,})")
+        return lines + held_back_lines(self.intake, options)
+
+    def _known_lines(self) -> list[str]:
+        if self.known is not None:
+            return self.known.lines()
+        return ["No ledger answered that could know them."] if self.was_read else []
+
+    def _first_lines(self) -> list[str]:
+        if self.first is None:
+            return []
+        return ["First document", *(f"  {line}" for line in document_lines(self.first.raw))]
+
+
+def _some(headers: Sequence[str], most: int = 12) -> str:
+    more = len(headers) - most
+    shown = ", ".join(plain(header, 40) for header in headers[:most])
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def _target(envelope: CheckedEnvelope) -> Json:
+    found = msgspec.to_builtins(envelope, enc_hook=str)
+    assert isinstance(found, dict)
+    return {**found, "space_token": shortened(envelope.space_token)}
+
+
+def _target_lines(envelope: CheckedEnvelope) -> list[str]:
+    rows = [
+        ("space", shortened(envelope.space_token)),
+        ("pilot", plain(envelope.pilot, 80)),
+        ("context", plain(envelope.context, 80)),
+        ("schedule", " ".join(envelope.schedule.values())),
+        ("campaign", plain(envelope.campaign, 80) or "(none)"),
+        ("account", envelope.account),
+    ]
+    if envelope.expires_at is not None:
+        rows.append(("expires", local_of(envelope.expires_at)))
+    return ["To be sent to", *(f"  {name:<8}  {value}" for name, value in rows)]

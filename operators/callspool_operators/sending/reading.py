@@ -1,0 +1,102 @@
+"""Reading the files of a command, and looking at them before anything is sent."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from callspool.request.checks import Rules
+from callspool_operators.lists import Intake, IntakeError, IntakeOptions, RejectsFile, Row
+from callspool_operators.options.options import SendOptions
+from callspool_operators.terminal.progress import Progress
+from callspool_operators.terminal.wording import counted
+
+CHUNK = 500
+"""Documents handed on together."""
+
+
+@contextmanager
+def open_intake(options: SendOptions, rules: Rules) -> Iterator[Intake]:
+    """The rows of the command's files; others go to ``--rejects`` and ``--duplicates``.
+
+    Raises `IntakeError`.
+    """
+    new_intake(options, rules).inspect()
+    with ExitStack() as stack:
+        rejects = duplicates = None
+        if options.rejects is not None:
+            rejects = stack.enter_context(RejectsFile(options.rejects, options.files))
+        if options.duplicates is not None:
+            duplicates = stack.enter_context(
+                RejectsFile(options.duplicates, options.files, "--duplicates", rejects)
+            )
+        yield new_intake(options, rules, rejects, duplicates)
+
+
+def new_intake(
+    options: SendOptions,
+    rules: Rules,
+    rejects: RejectsFile | None = None,
+    duplicates: RejectsFile | None = None,
+) -> Intake:
+    """The rows of the command's files, from their start."""
+    return Intake(
+        options.files,
+        IntakeOptions(
+            rules=rules,
+            columns=options.columns,
+            allow_shared_numbers=options.allow_shared_numbers,
+            limit=options.limit,
+        ),
+        rejects=rejects,
+        duplicates=duplicates,
+        stdin=sys.stdin.buffer,
+    )
+
+
+def chunks_of_documents(
+    intake: Intake, progress: Progress | None = None, size: int = CHUNK
+) -> Iterator[list[bytes]]:
+    """The good documents as JSON, ``size`` of them at a time.
+
+    ``progress`` is told how many bytes are read. Raises `IntakeError` where a file cannot be read
+    on, after all documents up to there.
+    """
+    chunk: list[bytes] = []
+    fault: IntakeError | None = None
+    try:
+        for row in intake:
+            if not row.reason and row.duplicate is None:  # as row.good, for each of millions
+                chunk.append(row.raw)
+                if len(chunk) == size:
+                    yield chunk
+                    chunk = []
+            elif progress is not None:
+                progress.update(intake.bytes_read, lambda: rows_so_far(intake))
+    except IntakeError as broken:
+        fault = broken
+    if chunk:
+        yield chunk
+    if fault is not None:
+        raise fault
+
+
+def rows_so_far(intake: Intake) -> str:
+    """How many rows were read, for a progress bar."""
+    return counted(intake.counts.read, "row")
+
+
+def examine(intake: Intake, see: Callable[[str], None] | None = None) -> Row | None:
+    """Reads to the end, with a progress bar; returns the first good row.
+
+    ``see`` is called with the ``document_id`` of every good row.
+    """
+    first: Row | None = None
+    with Progress(intake.bytes_total(), quiet=True) as progress:
+        for row in intake:
+            if row.good:
+                first = first or row
+                if see is not None:
+                    see(row.document_id)
+            if intake.counts.read % CHUNK == 0:
+                progress.update(intake.bytes_read, lambda: f"checking: {rows_so_far(intake)}")
+    return first

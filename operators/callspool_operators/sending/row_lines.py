@@ -1,0 +1,84 @@
+"""The rows of files that do not go on, as people and scripts are told of them."""
+
+from collections.abc import Sequence
+
+from callspool_operators.lists import Intake, Likeness, Row
+from callspool_operators.options.options import SendOptions
+from callspool_operators.terminal.wording import counted, plain
+
+_SHARED = "--allow-shared-numbers sends these, too"
+
+
+def held_back_lines(intake: Intake, options: SendOptions) -> list[str]:
+    """Duplicates and refused rows: why, the first of each, and where all are; nothing if none."""
+    duplicates = _first(intake.first_duplicates, intake.counts.duplicate, options)
+    refused = _first(intake.first_faults, intake.counts.invalid, options)
+    return [
+        *_healed_lines(intake),
+        *_likeness_lines(intake),
+        *duplicates,
+        *_where(intake.counts.duplicate, "--duplicates", options.duplicates),
+        *refused,
+        *_where(intake.counts.invalid, "--rejects", options.rejects),
+    ]
+
+
+def held_back_in_short(intake: Intake, options: SendOptions) -> list[str]:
+    """What was put right, kinds of duplicates, and where all rows are that do not go on."""
+    return [
+        *_healed_lines(intake),
+        *_likeness_lines(intake),
+        *_where(intake.counts.duplicate, "--duplicates", options.duplicates),
+        *_where(intake.counts.invalid, "--rejects", options.rejects),
+    ]
+
+
+def held_back_json(intake: Intake) -> dict[str, object]:
+    """The same for scripts."""
+    return {
+        "duplicates": {one.name.lower(): intake.likenesses[one] for one in Likeness},
+        "duplicate_rows": [_row_json(row) for row in intake.first_duplicates],
+        "invalid_reasons": dict(intake.faults.most_common()),
+        "invalid_rows": [_row_json(row) for row in intake.first_faults],
+    }
+
+
+def _healed_lines(intake: Intake) -> list[str]:
+    healed = intake.counts.healed
+    if not healed:
+        return []
+    who = "a spreadsheet (…210.0) or an address book (invisible signs)"
+    return [f"  {counted(healed, 'number')} put right that {who} had changed"]
+
+
+def _likeness_lines(intake: Intake) -> list[str]:
+    return [
+        f"  {number:,} duplicate: {likeness.value}"
+        f"{f' ({_SHARED})' if likeness is Likeness.NUMBER else ''}"
+        for likeness, number in intake.likenesses.most_common()
+    ]
+
+
+def _where(rows: int, flag: str, path: str | None) -> list[str]:
+    if not rows:
+        return []
+    if path:
+        return [f"  {flag.removeprefix('--')}, with line, reason and row: {path}"]
+    return [f"  ({flag} FILE keeps them with line, reason and row)"]
+
+
+def _first(rows: Sequence[Row], number: int, options: SendOptions) -> list[str]:
+    several = len(options.files) > 1
+    lines = [
+        f"  {plain(row.file) + ', ' if several else ''}line {row.line:,}: {row.verdict}"
+        for row in rows
+    ]
+    more = number - len(lines)
+    return [*lines, f"  and {more:,} more"] if more else lines
+
+
+def _row_json(row: Row) -> dict[str, object]:
+    found: dict[str, object] = {"file": row.file, "line": row.line, "reason": row.verdict}
+    if row.earlier is not None:
+        found |= {"of_file": row.earlier.file, "of_line": row.earlier.line}
+    return found

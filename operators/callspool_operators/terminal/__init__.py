@@ -1,0 +1,1 @@
+"""How commands speak: words, colours, times, progress, exit codes."""

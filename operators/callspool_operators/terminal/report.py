@@ -1,0 +1,178 @@
+"""The report of a run: what became of the rows of its files. Knows no Redis and no clock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from callspool_ledger.reads.summary import OUTCOMES
+from callspool_ledger.reads.views import GateView
+from callspool_operators.terminal.exits import Exit
+from callspool_operators.terminal.gates import gate_lines
+from callspool_operators.terminal.times import local, span
+from callspool_operators.terminal.wording import counted, listing, plain
+
+STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
+COUNTS = ("read", "accepted", "duplicate", "invalid", *STATES)
+MOST_REASONS = 10
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class NotCreated:
+    """Documents that are in one state for one reason."""
+
+    state: str
+    reason: str
+    documents: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What `run` did with its files.
+
+    ``documents``: `COUNTS`, of these files; what is absent is 0. ``submissions``: answers to
+    create-calls by outcome. ``invalid_reasons``: refused rows by reason. ``duplicates_since``:
+    when the first of the contacts that the ledger knew already was accepted. ``row_notes``: lines
+    about rows that do not go on. ``waiting_elsewhere``: documents that wait with the pilot, context
+    or schedule of an earlier request. ``gates``: all that are closed; ``paused``: those among them
+    by which an operator keeps these documents. ``where``: the flags that lead other commands to the
+    same ledger. ``again``: the command that goes on with the rest.
+    """
+
+    documents: Mapping[str, int]
+    submissions: Mapping[str, int] = field(default_factory=dict)
+    runs: int = 0
+    seconds: float = 0.0
+    invalid_reasons: Mapping[str, int] = field(default_factory=dict)
+    not_created: Sequence[NotCreated] = ()
+    gates: Sequence[GateView] = ()
+    paused: Sequence[GateView] = ()
+    duplicates_since: datetime | None = None
+    row_notes: Sequence[str] = ()
+    waiting_elsewhere: int = 0
+    where: str = ""
+    again: str = ""
+
+    def count(self, name: str) -> int:
+        return self.documents.get(name, 0)
+
+    @property
+    def documents_per_second(self) -> float:
+        """Documents created in a second of the run."""
+        return self.count("created") / self.seconds if self.seconds > 0 else 0.0
+
+    def exit_code(self, *, strict: bool = False) -> Exit:
+        """1 where an accepted document is not created or, if strict, a row was invalid."""
+        if self.count("created") < self.count("accepted"):
+            return Exit.NOT_ALL
+        return Exit.NOT_ALL if strict and self.count("invalid") else Exit.DONE
+
+    def to_json(self) -> Json:
+        """The report as scripts read it."""
+        return {
+            "documents": {name: self.count(name) for name in COUNTS},
+            "submissions": submissions_in_order(self.submissions),
+            "runs": self.runs,
+            "seconds": round(self.seconds, 3),
+            "documents_per_second": round(self.documents_per_second, 1),
+        }
+
+    def lines(self) -> list[str]:
+        """The report as people read it."""
+        return [
+            *self._row_lines(),
+            *self._document_lines(),
+            *self._reason_lines(),
+            *gate_lines(self.gates, self.where),
+            *self._elsewhere_lines(),
+            *self._next_lines(),
+        ]
+
+    def _row_lines(self) -> list[str]:
+        kinds = {name: self.count(name) for name in ("accepted", "duplicate", "invalid")}
+        lines = [f"{counted(self.count('read'), 'row')}: {listing(kinds, always=['accepted'])}"]
+        if self.count("duplicate"):
+            lines.append(f"  {self._about_duplicates()}")
+        most = sorted(self.invalid_reasons.items(), key=lambda item: -item[1])
+        lines += [f"  {n:,} invalid: {plain(reason)}" for reason, n in most[:MOST_REASONS]]
+        return [*lines, *self.row_notes]
+
+    def _about_duplicates(self) -> str:
+        if self.duplicates_since is None:
+            return "duplicates: each contact is called once, however often it is in the files"
+        return (
+            f"duplicates: known since {local(self.duplicates_since)}, so not called again;"
+            " another --campaign calls them again"
+        )
+
+    def _document_lines(self) -> list[str]:
+        if not self.count("accepted"):
+            return ["Nothing new to send."]
+        states = {name: self.count(name) for name in ("created", *STATES)}
+        answers = listing(submissions_in_order(self.submissions))
+        rate = f"{self.documents_per_second:,.0f} a second"
+        stand = (
+            f"{counted(self.count('accepted'), 'document')}: {listing(states, always=['created'])}"
+        )
+        return [
+            f"{stand} in {span(self.seconds)} ({rate})",
+            f"create-calls: {answers or 'none'}; {counted(self.runs, 'run')}",
+        ]
+
+    def _reason_lines(self) -> list[str]:
+        """Why documents are not created, the most frequent reasons first."""
+        most = sorted(self.not_created, key=lambda each: -each.documents)
+        lines = [
+            f"  {each.documents:,} {each.state.replace('_', ' ')}: {plain(each.reason)}"
+            for each in most[:MOST_REASONS]
+        ]
+        more = sum(each.documents for each in most[MOST_REASONS:])
+        return lines + ([f"  {more:,} for other reasons"] if more else [])
+
+    def _elsewhere_lines(self) -> list[str]:
+        if not self.waiting_elsewhere:
+            return []
+        waiting = counted(self.waiting_elsewhere, "document waits", "documents wait")
+        return [
+            f"{waiting} with another pilot, context or schedule, from an earlier run:",
+            "  to send them with the new one, cancel them (callspool cancel) and run this again",
+        ]
+
+    def paused_lines(self) -> list[str]:
+        """That an operator keeps documents from being sent, and the commands that let them go."""
+        if not self.paused or not self.count("waiting"):
+            return []
+        where = f" {self.where}" if self.where else ""
+        commands = " and ".join(
+            f"callspool resume {gate.selector.flags}{where}" for gate in self.paused
+        )
+        return [
+            (
+                f"{counted(self.count('waiting'), 'document is', 'documents are')} paused by an"
+                f" operator and not sent until they are resumed: {commands}"
+            )
+        ]
+
+    def _next_lines(self) -> list[str]:
+        where = f" {self.where}" if self.where else ""
+        lines = [
+            f"Next: callspool status{where}",
+            f"  one contact's story: callspool show DOCUMENT_ID{where}",
+            f"  the list with answers: callspool results FILE -o OUT.csv{where}",
+        ]
+        if self.count("in_doubt"):
+            lines.append(f"  what is in doubt, and what to do: callspool doubts list{where}")
+        if self.count("dead"):
+            lines.append(f"  what cannot be sent, and why: callspool dead list{where}")
+        unfinished = self.count("waiting") + self.count("sending")
+        lines += self.paused_lines()
+        if unfinished and self.again:
+            then = ", after that" if self.paused else ""
+            lines.append(f"To go on with {counted(unfinished, 'document')}{then}: {self.again}")
+        return lines
+
+
+def submissions_in_order(counts: Mapping[str, int]) -> dict[str, int]:
+    """Every outcome of create-calls, in the order in which it is always listed."""
+    return {name: counts.get(name, 0) for name in OUTCOMES}

@@ -1,0 +1,55 @@
+"""Small pieces of text that several commands print."""
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from callspool.request import text as texts
+
+shortened = texts.shortened
+is_cut = texts.is_cut
+
+
+# What JSON leaves as it is: DEL and C1, line separators, and what turns the direction of writing.
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """``1 row``, ``12,000 rows``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listing(counts: Mapping[str, int], *, always: Iterable[str] = ()) -> str:
+    """``12 created, 3 dead``; what is nought is left out, unless it is to be said always."""
+    wanted = set(always)
+    parts = [
+        f"{number:,} {name.replace('_', ' ')}"
+        for name, number in counts.items()
+        if number or name in wanted
+    ]
+    return ", ".join(parts)
+
+
+def json_line(value: object) -> str:
+    """A value as JSON on one line, with nothing in it that steers a terminal."""
+    text = msgspec.json.encode(value).decode()
+    return text if text.isascii() and "\x7f" not in text else _STEERING.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def plain(text: str, most: int = 500) -> str:
+    """Text from elsewhere on one line, not endless, and with nothing that steers a terminal."""
+    flat = " ".join(text.split())
+    if not flat.isprintable():
+        flat = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in flat)
+    return flat if len(flat) <= most else f"{flat[: most - 1]}…"
+
+
+def led_to(state_dir: str | None) -> str:
+    """What a command needs behind it to look into the ledger of a run, where that is meant."""
+    return f" --state-dir {shlex.quote(state_dir)}" if state_dir else ""

@@ -1,5 +1,0 @@
-"""The command `callspool`."""
-
-from callspool.cli.boundary import main
-
-__all__ = ["main"]

@@ -1,0 +1,1 @@
+"""How messages reach Redis: connections, partitions, group commit, receipts."""

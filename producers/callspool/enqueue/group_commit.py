@@ -1,0 +1,285 @@
+"""Group commit: concurrent callers share round trips.
+
+Whoever comes first leads: it sends the messages of all who came meanwhile in one round trip, tells
+each what became of its own, and hands the lead to the next who waits. Among threads nothing runs
+in the background, so nothing is left behind when the process ends; on an event loop one task
+leads, and ends when nobody waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from callspool.enqueue.backoff import pauses
+from callspool.enqueue.outcomes import Failed, Outcome, Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+GROUP_MESSAGES: Final = 1000
+GROUP_BYTES: Final = 1024 * 1024
+COMPANY: Final = 5
+GATHERING: Final = 0.0005
+"""Seconds that a leader waits for more company where the last group had that much of it."""
+LEADER_LATE: Final = 1.0
+"""Seconds after its own deadline when a leader is taken for gone (interrupted at a bad moment)."""
+
+NO_TURN: Final = Failed(
+    "Redis did not answer other callers of this process in time; see that it runs, enqueue again",
+    again=True,
+)
+
+NO_ANSWER: Final = Failed(
+    "Redis did not answer in time; see that it runs and is not overloaded, then try again",
+    again=True,
+)
+
+
+class Ticket:
+    """A thread's message, and what became of it so far; ``next`` is whom it has to wake."""
+
+    __slots__ = ("deadline", "failure", "left", "message", "next", "outcome", "wake")
+
+    def __init__(self, message: Outgoing, deadline: float) -> None:
+        self.message = message
+        self.deadline = deadline
+        self.outcome: Outcome | None = None
+        self.failure: Failed = NO_TURN
+        self.next: Ticket | None = None
+        self.left = False
+        self.wake: threading.Lock | None = None
+
+    def settle(self, outcome: Outcome) -> bool:
+        """Takes a last word; False when another try may do better."""
+        if isinstance(outcome, Failed) and outcome.again:
+            self.failure = outcome
+            return False
+        self.outcome = outcome
+        return True
+
+    def will_wait(self) -> None:
+        """Says that somebody has to rouse it; called with the group's lock held."""
+        self.wake = threading.Lock()
+        self.wake.acquire()
+
+    def wait(self) -> None:
+        """Waits until it is roused, or its time is over."""
+        if self.wake is not None:
+            self.wake.acquire(timeout=max(self.deadline - time.monotonic(), 0.0))
+
+    def rouse(self) -> None:
+        """Ends the wait, once; called with the group's lock held."""
+        if self.wake is not None and self.wake.locked():
+            self.wake.release()
+
+
+class GroupCommit:
+    """Shares round trips among threads.
+
+    ``store`` makes one round trip by a deadline (of `time.monotonic`) and returns an outcome for
+    each message. A process made by fork needs a `GroupCommit` of its own.
+    """
+
+    def __init__(self, store: Callable[[Sequence[Outgoing], float], list[Outcome]]) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._waiting: deque[Ticket] = deque()
+        self._leader: Ticket | None = None
+        self._last_size = 0
+
+    def submit(self, message: Outgoing, deadline: float) -> Outcome:
+        """What became of the message by the deadline, other threads' messages going along."""
+        ticket = Ticket(message, deadline)
+        try:
+            self._join(ticket)
+            ticket.wait()
+            if self._leader is ticket and time.monotonic() < deadline:
+                self._lead(ticket)
+        finally:
+            self._leave(ticket)
+        return ticket.outcome or ticket.failure
+
+    def _join(self, ticket: Ticket) -> None:
+        with self._lock:
+            self._waiting.append(ticket)
+            leader = self._leader
+            if leader is None or leader.deadline + LEADER_LATE < time.monotonic():
+                self._leader = ticket
+            else:
+                ticket.will_wait()
+
+    def _lead(self, own: Ticket) -> None:
+        if self._last_size >= COMPANY:
+            time.sleep(GATHERING)
+        for pause in pauses():
+            group = self._take()
+            self._last_size = len(group)
+            try:
+                outcomes = self._store([each.message for each in group], own.deadline)
+                settled = [
+                    ticket
+                    for ticket, outcome in zip(group, outcomes, strict=True)
+                    if ticket.settle(outcome) and ticket is not own
+                ]
+            finally:
+                self._put_back([each for each in group if each.outcome is None])
+            if settled:
+                self._wake(settled)
+            if own.outcome is not None or time.monotonic() + pause >= own.deadline:
+                return
+            time.sleep(pause)
+
+    def _take(self) -> list[Ticket]:
+        group: list[Ticket] = []
+        size = 0
+        with self._lock:
+            while self._waiting and len(group) < GROUP_MESSAGES and size < GROUP_BYTES:
+                ticket = self._waiting.popleft()
+                size += ticket.message.size
+                group.append(ticket)
+        return group
+
+    def _put_back(self, tickets: Sequence[Ticket]) -> None:
+        if tickets:
+            with self._lock:
+                self._waiting.extendleft(each for each in reversed(tickets) if not each.left)
+
+    def _wake(self, settled: Sequence[Ticket]) -> None:
+        """Wakes the first, who wakes the next: threads woken at once only crowd the interpreter."""
+        with self._lock:
+            there = [each for each in settled if not each.left]
+            for ticket, following in pairwise(there):
+                ticket.next = following
+            if there:
+                there[0].rouse()
+
+    def _leave(self, ticket: Ticket) -> None:
+        """Ends a caller's part, whatever happened to it; the lead goes to the next in line."""
+        with self._lock:
+            ticket.left = True
+            if ticket.next is not None:
+                ticket.next.rouse()
+            if ticket.outcome is None and ticket in self._waiting:
+                self._waiting.remove(ticket)
+            if self._leader is ticket:
+                self._leader = self._waiting[0] if self._waiting else None
+                if self._leader is not None:
+                    self._leader.rouse()
+
+
+class AsyncTicket:
+    """A task's message, and the future that its caller awaits."""
+
+    __slots__ = ("deadline", "failure", "future", "message")
+
+    def __init__(self, message: Outgoing, deadline: float, future: asyncio.Future[Outcome]) -> None:
+        self.message = message
+        self.deadline = deadline
+        self.failure: Failed = NO_TURN
+        self.future = future
+
+    def settle(self, outcome: Outcome) -> None:
+        """Takes an outcome; one that another try may better is only remembered."""
+        if isinstance(outcome, Failed) and outcome.again:
+            self.failure = outcome
+        elif not self.future.done():
+            self.future.set_result(outcome)
+
+    def set_off(self) -> None:
+        """Says that it is on its way: nobody else is in front of it any more."""
+        if self.failure is NO_TURN:
+            self.failure = NO_ANSWER
+
+    def give_up(self) -> None:
+        """Ends the wait with what is known."""
+        if not self.future.done():
+            self.future.set_result(self.failure)
+
+
+class AsyncGroupCommit:
+    """Shares round trips among the tasks of one event loop.
+
+    ``store`` makes one round trip by a deadline (of the loop's clock) and returns an outcome for
+    each message; one task awaits it, never two at once.
+    """
+
+    def __init__(
+        self, store: Callable[[Sequence[Outgoing], float], Awaitable[list[Outcome]]]
+    ) -> None:
+        self._store = store
+        self._waiting: deque[AsyncTicket] = deque()
+        self._leading: asyncio.Task[None] | None = None
+        self._unsettled: set[AsyncTicket] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def submit(self, message: Outgoing, deadline: float) -> Outcome:
+        """What became of the message by the deadline, other tasks' messages going along."""
+        loop = asyncio.get_running_loop()
+        ticket = AsyncTicket(message, deadline, loop.create_future())
+        self._waiting.append(ticket)
+        if self._leading is None:
+            leading = loop.create_task(self._lead())
+            if not leading.done():  # as it may be where tasks begin at once
+                self._leading = leading
+        self._unsettled.add(ticket)
+        if self._timer is None or deadline < self._timer.when():
+            self._limit(deadline, loop)
+        try:
+            return await ticket.future
+        finally:
+            self._unsettled.discard(ticket)
+
+    def _limit(self, deadline: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Sets the timer, one for all: most calls end long before it would have to be cancelled."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(deadline, self._give_up, loop)
+
+    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Ends the waits whose time is over, and looks again when that of others may be."""
+        self._timer = None
+        now = loop.time()
+        for ticket in self._unsettled:
+            if ticket.deadline <= now:
+                ticket.give_up()
+        left = [each.deadline for each in self._unsettled if each.deadline > now]
+        if left:
+            self._limit(min(left), loop)
+
+    async def _lead(self) -> None:
+        group: list[AsyncTicket] = []
+        waits = pauses()
+        try:
+            while group := self._take():
+                for ticket in group:
+                    ticket.set_off()
+                deadline = max(each.deadline for each in group)
+                outcomes = await self._store([each.message for each in group], deadline)
+                for ticket, outcome in zip(group, outcomes, strict=True):
+                    ticket.settle(outcome)
+                again = [each for each in group if not each.future.done()]
+                self._waiting.extendleft(reversed(again))
+                if again:
+                    await asyncio.sleep(next(waits))
+                else:
+                    waits = pauses()
+        finally:
+            self._leading = None
+            for ticket in (*group, *self._waiting):
+                ticket.give_up()  # nobody but who waits while this task is cancelled
+            self._waiting.clear()
+
+    def _take(self) -> list[AsyncTicket]:
+        group: list[AsyncTicket] = []
+        size = 0
+        while self._waiting and len(group) < GROUP_MESSAGES and size < GROUP_BYTES:
+            ticket = self._waiting.popleft()
+            if not ticket.future.done():
+                size += ticket.message.size
+                group.append(ticket)
+        return group

@@ -1,0 +1,170 @@
+"""What `enqueue` and `enqueue_many` give back, and what they have gathered and stored so far."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from callspool.enqueue.outcomes import Failed, Mismatched, Outcome, Outgoing, Refused, Stored
+from callspool.errors import (
+    CallspoolError,
+    InvalidCallRequest,
+    LedgerMismatch,
+    QueueFull,
+    QueueUnavailable,
+)
+from callspool.request.message import SHARED_BYTES, SHARED_DOCUMENTS, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from callspool.request.call_request import PreparedRequest
+    from callspool.request.message import Message
+
+PORTION_BYTES: Final = 4 * 1024 * 1024
+PORTION_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Redis has the request: how many documents, in how many messages, under which ids.
+
+    The ids are in the order of the request's documents; one that came without has a made one.
+    """
+
+    documents: int
+    messages: int
+    document_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Redis has all of these."""
+
+    requests: int
+    documents: int
+
+
+class InvalidRequestInMany(InvalidCallRequest):
+    """One of many call requests is invalid; those before it are in the queue.
+
+    Attributes besides those of `InvalidCallRequest`: ``request`` (its place, from 0) and
+    ``enqueued`` (documents that Redis certainly has).
+    """
+
+    def __init__(self, fault: InvalidCallRequest, request: int, enqueued: int) -> None:
+        super().__init__(
+            fault.field, fault.reason, document=fault.document, document_id=fault.document_id
+        )
+        self.request = request
+        self.enqueued = enqueued
+        self.args = (f"request {request}: {fault}",)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        fault = InvalidCallRequest(
+            self.field, self.reason, document=self.document, document_id=self.document_id
+        )
+        return InvalidRequestInMany, (fault, self.request, self.enqueued)
+
+
+class _Identified(msgspec.Struct):
+    document_id: str
+
+
+_identified = msgspec.json.Decoder(_Identified).decode
+
+
+def document_ids(prepared: PreparedRequest) -> tuple[str, ...]:
+    """The ids of prepared documents, in their order."""
+    return tuple([_identified(document).document_id for document in prepared.documents])
+
+
+def small_message(prepared: PreparedRequest) -> Message | None:
+    """The message of a request that is small enough to share its round trip, else None."""
+    if prepared.count > SHARED_DOCUMENTS:
+        return None
+    message, *more = encode(prepared)
+    return None if more or len(message.requests) > SHARED_BYTES else message
+
+
+class Portion:
+    """Messages gathered to be stored together: bounded in bytes and in age."""
+
+    def __init__(self) -> None:
+        self._messages: list[Outgoing] = []
+        self._size = 0
+        self._since = 0.0
+
+    def add(self, message: Message, trace: str | None = None, partition: int = 0) -> bool:
+        """Takes one more; True when it is time to store what was gathered."""
+        if not self._messages:
+            self._since = time.monotonic()
+        self._messages.append(Outgoing(message, trace, partition))
+        self._size += len(message.requests)
+        return self._size >= PORTION_BYTES or time.monotonic() - self._since >= PORTION_SECONDS
+
+    def take(self) -> list[Outgoing]:
+        """All that was gathered since the last time; maybe nothing."""
+        taken, self._messages, self._size = self._messages, [], 0
+        return taken
+
+
+def portions(
+    messages: Iterable[Message], trace: str | None, partition: int = 0
+) -> Iterator[list[Outgoing]]:
+    """The messages of one request, in runs of bounded size."""
+    run: list[Outgoing] = []
+    size = 0
+    for message in messages:
+        run.append(Outgoing(message, trace, partition))
+        size += len(message.requests)
+        if size >= PORTION_BYTES:
+            yield run
+            run, size = [], 0
+    if run:
+        yield run
+
+
+def error_of(outcome: Refused | Failed | Mismatched, enqueued: int) -> CallspoolError:
+    """The error that a caller deserves whose message was not stored."""
+    if isinstance(outcome, Mismatched):
+        return LedgerMismatch(outcome.reason, enqueued=enqueued)
+    if isinstance(outcome, Refused):
+        return QueueFull(outcome.reason, enqueued=enqueued)
+    return QueueUnavailable(outcome.reason, enqueued=enqueued)
+
+
+def note_enqueued(error: Exception, enqueued: int) -> None:
+    """Adds to somebody else's error how much Redis has by now."""
+    with suppress(AttributeError):  # an error of a class with slots has no room for it
+        error.enqueued = enqueued  # type: ignore[attr-defined]
+    error.add_note(f"callspool: {enqueued} documents of this enqueue_many are in the queue")
+
+
+class Tally:
+    """Counts what Redis certainly has."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.documents = 0
+        self.messages = 0
+
+    def add(self, messages: Sequence[Outgoing], outcomes: Sequence[Outcome]) -> None:
+        """Counts stored messages; raises the error that the first other one deserves."""
+        bad: Refused | Failed | Mismatched | None = None
+        for each, outcome in zip(messages, outcomes, strict=True):
+            if isinstance(outcome, Stored):
+                self.documents += each.message.documents
+                self.messages += 1
+            elif bad is None:
+                bad = outcome
+        if bad is not None:
+            raise error_of(bad, self.documents)
+
+    @property
+    def summary(self) -> Summary:
+        return Summary(self.requests, self.documents)

@@ -1,0 +1,121 @@
+"""Storing messages: which commands go to Redis, and what becomes of each message.
+
+Nothing here touches a socket. `Spool.store` yields the commands of a round trip and is sent the
+replies, so that threads and event loops run the same steps.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from callspool.enqueue import memory_watch as memory
+from callspool.enqueue.outcomes import (
+    OUT_OF_MEMORY,
+    Outcome,
+    Outgoing,
+    Refused,
+    outcome_of,
+)
+from callspool.redis_io.scripts import Call, Command, Reply, round_trips
+from callspool.request.message import VERSION, merge
+from callspool_ledger import keys
+from callspool_ledger.scripts import load
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+
+_VERSION = b"%d" % VERSION
+
+
+class Parcel(NamedTuple):
+    """Neighbouring messages that travel as one, and their places."""
+
+    content: Outgoing
+    places: range
+
+
+class Spool:
+    """The queue of call requests of one partition, seen from a producer."""
+
+    def __init__(
+        self, max_waiting: int, where: str, partition: int = 0, partitions: int = 1
+    ) -> None:
+        self._where = where
+        self._partitions = partitions
+        self._keys = (
+            keys.stream(keys.REQUESTS, partition).encode(),
+            keys.counts(partition).encode(),
+        )
+        self._script = load("enqueue/enqueue")
+        self._limits = (str(max_waiting).encode(), str(partitions).encode())
+        self._memory = memory.MemoryWatch()
+
+    def store(
+        self, messages: Sequence[Outgoing]
+    ) -> Generator[list[Command], list[Reply], list[Outcome]]:
+        """Yields commands, is sent their replies; returns the outcome of each message, in order.
+
+        One round trip, as a rule. Messages of several callers travel as one; where Redis has no
+        room for all of them together, each is tried alone.
+        """
+        if self._memory.must_know_first:
+            self._memory.note((yield [memory.QUESTION])[0])
+        if self._memory.full:
+            return [OUT_OF_MEMORY] * len(messages)
+        if len(messages) == 1:
+            (reply,) = yield from self._send(messages)
+            return [outcome_of(reply, self._where, self._partitions)]
+        parcels = join(messages)
+        replies = yield from self._send([parcel.content for parcel in parcels])
+        outcomes: list[Outcome] = []
+        alone: list[int] = []
+        for parcel, reply in zip(parcels, replies, strict=True):
+            outcome = outcome_of(reply, self._where, self._partitions)
+            outcomes += [outcome] * len(parcel.places)
+            if isinstance(outcome, Refused) and len(parcel.places) > 1:
+                alone += parcel.places
+        if alone:
+            replies = yield from self._send([messages[place] for place in alone])
+            for place, reply in zip(alone, replies, strict=True):
+                outcomes[place] = outcome_of(reply, self._where, self._partitions)
+        return outcomes
+
+    def _send(
+        self, contents: Sequence[Outgoing]
+    ) -> Generator[list[Command], list[Reply], list[Reply]]:
+        calls: list[Call | Command] = [self._call(content) for content in contents]
+        if not self._memory.due:
+            return (yield from round_trips(calls))
+        *replies, answer = yield from round_trips([*calls, memory.QUESTION])
+        self._memory.note(answer)
+        return replies
+
+    def _call(self, content: Outgoing) -> Call:
+        message = content.message
+        documents = b"1" if message.documents == 1 else b"%d" % message.documents
+        arguments = (_VERSION, message.requests, documents, *self._limits)
+        if content.trace is None:
+            return self._script.call(self._keys, arguments)
+        return self._script.call(self._keys, (*arguments, content.trace))
+
+
+def join(messages: Sequence[Outgoing]) -> list[Parcel]:
+    """Joins neighbours into messages of bounded size, so that workers have fewer to read."""
+    if len(messages) == 1:
+        return [Parcel(messages[0], range(1))]
+    parcels = []
+    place = 0
+    for trace, run in groupby(messages, key=_trace_of):
+        for joined in merge(each.message for each in run):
+            start, documents = place, 0
+            while documents < joined.documents:
+                documents += messages[place].message.documents
+                place += 1
+            parcels.append(Parcel(Outgoing(joined, trace), range(start, place)))
+    return parcels
+
+
+_trace_of = attrgetter("trace")

@@ -1,0 +1,1 @@
+"""Everything that touches redis-py: servers, scripts, and its private parts."""

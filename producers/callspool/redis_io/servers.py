@@ -1,0 +1,163 @@
+"""How to connect: read from a URL, or taken over from a client of the caller's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import redis
+import redis.asyncio
+import redis.asyncio.connection
+import redis.connection
+
+from callspool.errors import SettingsError
+from callspool.redis_io import located_connections as located
+from callspool.redis_io.discovery import ClusterMap, Sentinels
+from callspool.settings.nodes import names_nodes, nodes_of
+from callspool.settings.urls import check_redis_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from callspool.redis_io.discovery import Locator
+    from callspool.settings.nodes import Nodes
+
+_OURS = {"socket_timeout", "socket_connect_timeout", "protocol", "decode_responses"}
+_OURS |= {"retry", "retry_on_timeout", "retry_on_error", "health_check_interval", "parser_class"}
+_OF_POOLS = {"max_connections", "timeout", "cache", "cache_config", "event_dispatcher"}
+_OF_POOLS |= {"himport_registry", "orig_host_address", "orig_socket_timeout"}
+_OF_POOLS |= {"orig_socket_connect_timeout"}
+_OF_POOLS_START = ("maint", "oss_cluster")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Server:
+    """A Redis server and how to reach it. ``options`` may hold a password: never printed.
+
+    ``name`` where it is one of several, which one being looked up for each connection.
+    """
+
+    connection_class: type[Any]
+    options: Mapping[str, Any]
+    name: str = field(default="")
+    is_cluster: bool = False
+
+    def at(self, key: str) -> Server:
+        """Returns the server that has a key: another one only in a cluster."""
+        if not self.is_cluster:
+            return self
+        return replace(self, options={**self.options, "key": key})
+
+    def __str__(self) -> str:
+        if self.name:
+            return self.name
+        if "connection_pool" in self.options:  # Sentinel looks the address up
+            return f"the Redis service {self.options['connection_pool'].service_name}"
+        if "path" in self.options:
+            return f"Redis at {self.options['path']}"
+        return f"Redis at {self.options.get('host', 'localhost')}:{self.options.get('port', 6379)}"
+
+    def connection(self) -> Any:
+        """A new connection, not connected yet."""
+        return self.connection_class(**self.options)
+
+    def client(self) -> redis.Redis:
+        """A client with a pool of its own."""
+        pool = redis.ConnectionPool(connection_class=self.connection_class, **self.options)
+        return redis.Redis.from_pool(pool)
+
+    def async_client(self) -> redis.asyncio.Redis:
+        """A client of redis.asyncio with a pool of its own."""
+        kind = self.connection_class
+        pool = redis.asyncio.ConnectionPool(connection_class=kind, **self.options)
+        return redis.asyncio.Redis.from_pool(pool)
+
+
+def is_located(client: redis.Redis) -> bool:
+    """Whether the server is looked up, and another key may be on another one."""
+    return "locator" in client.connection_pool.connection_kwargs
+
+
+def client_at(client: redis.Redis, key: str) -> redis.Redis:
+    """A client of the server that has a key; the same one unless that may be another's."""
+    if not is_located(client):
+        return client
+    pool = client.connection_pool
+    options = {**pool.connection_kwargs, "key": key}
+    return redis.Redis.from_pool(
+        redis.ConnectionPool(connection_class=pool.connection_class, **options)
+    )
+
+
+def server_of(target: object, timeout: float) -> Server:
+    """The server that a URL names, or that a `redis.Redis` is connected to.
+
+    ``timeout``: seconds for each step of a command, unless the connection keeps a deadline.
+    Raises `SettingsError`, whose text never repeats the URL.
+    """
+    if isinstance(target, redis.Redis):
+        return _taken_over(target.connection_pool, timeout)
+    return _from_url(target, redis.connection, timeout)
+
+
+def async_server_of(target: object) -> Server:
+    """As `server_of`, for redis.asyncio; time is limited from outside."""
+    if isinstance(target, redis.asyncio.Redis):
+        return _taken_over(target.connection_pool, None)
+    return _from_url(target, redis.asyncio.connection, None)
+
+
+def _limits(timeout: float | None) -> dict[str, Any]:
+    return {"socket_timeout": timeout, "socket_connect_timeout": timeout, "protocol": 2}
+
+
+def _taken_over(pool: Any, timeout: float | None) -> Server:
+    options = _of_connection(pool.connection_kwargs)
+    return Server(pool.connection_class, options | _limits(timeout))
+
+
+def _from_url(url: object, module: Any, timeout: float | None) -> Server:
+    if not isinstance(url, str):
+        raise SettingsError(
+            "a CallQueue takes a URL or a redis.Redis, an AsyncCallQueue a redis.asyncio.Redis"
+            " (and for a cluster the URL redis+cluster://host:port,host:port)"
+        )
+    try:
+        check_redis_url(url)
+        nodes = nodes_of(url) if names_nodes(url) else None
+        options = dict(module.parse_url(url if nodes is None else nodes.one))
+    except ValueError as fault:
+        raise SettingsError(f"CALLSPOOL_REDIS_URL: {fault}") from None
+    connection_class = options.pop("connection_class", module.Connection)
+    if nodes is not None:
+        return _among(nodes, module, options, timeout)
+    return Server(connection_class, options | _limits(timeout))
+
+
+def _among(nodes: Nodes, module: Any, options: dict[str, Any], timeout: float | None) -> Server:
+    """One of several servers, found when it is connected to."""
+    for name in ("host", "port"):
+        options.pop(name)
+    has_tls = nodes.one.startswith("rediss:")
+    asking = redis.connection.SSLConnection if has_tls else redis.connection.Connection
+    locator: Locator
+    if nodes.kind == "cluster":
+        locator = ClusterMap(nodes.addresses, asking, options)
+    else:
+        theirs = {name: value for name, value in options.items() if name.startswith("ssl")}
+        locator = Sentinels(nodes.addresses, nodes.service, asking, theirs | nodes.credentials)
+    if module is redis.connection:
+        kind: type[Any] = located.LocatedTls if has_tls else located.LocatedTcp
+    else:
+        kind = located.AsyncLocatedTls if has_tls else located.AsyncLocatedTcp
+    found = options | _limits(timeout) | {"locator": locator}
+    return Server(kind, found, str(nodes), nodes.kind == "cluster")
+
+
+def _of_connection(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what belongs to a pool, and without what is decided here."""
+    return {
+        name: value
+        for name, value in options.items()
+        if name not in _OURS | _OF_POOLS and not name.startswith(_OF_POOLS_START)
+    }

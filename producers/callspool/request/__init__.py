@@ -1,0 +1,1 @@
+"""What is asked for: documents, call requests, identities, numbers, and their checks."""

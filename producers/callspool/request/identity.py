@@ -1,0 +1,92 @@
+"""Who a document is about: what makes two documents the same call, and one lane of calls.
+
+The rules are part of the message format (docs/message-format.md): any producer can compute them.
+"""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from callspool.errors import InvalidCallRequest
+from callspool.request.text import has_control_character, is_unicode
+
+DIGEST_BYTES = 12
+"""Bytes of an identity: among a billion, two are alike with a chance of 1 in 10^11."""
+
+DEFAULT_ACCOUNT = "default"
+
+_MADE = "tel-"
+_ACCOUNT_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Scope(NamedTuple):
+    """Within which a ``document_id`` is called once."""
+
+    account: str
+    space_token: str
+    campaign: str = ""
+
+
+def is_account_name(name: str) -> bool:
+    """Whether an account may be called so: lower-case letters, digits, ``_`` and ``-``."""
+    return _ACCOUNT_NAME.fullmatch(name) is not None
+
+
+def digester(scope: Scope) -> Callable[[str], bytes]:
+    """A function from ``document_id`` to identity, for many documents of one scope.
+
+    Raises `InvalidCallRequest` for a scope with control characters: they separate its parts.
+    """
+    for field, part in zip(Scope._fields, scope, strict=True):
+        if has_control_character(part) or not is_unicode(part):
+            raise InvalidCallRequest(field, "must not hold control characters")
+    copy = hashlib.blake2b("\0".join((*scope, "")).encode(), digest_size=DIGEST_BYTES).copy
+
+    def digest_of(document_id: str) -> bytes:
+        state = copy()
+        state.update(document_id.encode())
+        return state.digest()
+
+    return digest_of
+
+
+def digest(scope: Scope, document_id: str) -> bytes:
+    """The identity of a document: 12 bytes of BLAKE2b over its scope and its id."""
+    return digester(scope)(document_id)
+
+
+def digests_in(scopes: Iterable[tuple[str, str, str]], document_id: str) -> list[bytes]:
+    """The identities that one document has in many scopes, which documents were accepted for."""
+    hashed = hashlib.blake2b
+    return [
+        hashed("\0".join((*scope, document_id)).encode(), digest_size=DIGEST_BYTES).digest()
+        for scope in scopes
+    ]
+
+
+def partition_of(account: str, space_token: str, partitions: int) -> int:
+    """The partition that keeps every document of a space: CRC-32 of both names, modulo."""
+    if partitions == 1:
+        return 0
+    return zlib.crc32(f"{account}\0{space_token}".encode()) % partitions
+
+
+def scope_tag(scope: Scope) -> str:
+    """Eight hex digits that tell scopes of one space apart without naming them."""
+    return hashlib.blake2b("\0".join((*scope, "")).encode(), digest_size=4).hexdigest()
+
+
+def made_document_id(identifying_number: str) -> str:
+    """The ``document_id`` of a document that came without one, from its number's form."""
+    return _MADE + hashlib.sha256(identifying_number.encode()).hexdigest()[:24]
+
+
+def lane_id(scope: Scope, pilot: str, context: str, schedule: Mapping[str, str]) -> str:
+    """The name of a lane: documents with the same one can share a create-call."""
+    key = _encode([*scope, pilot, context, dict(schedule)])
+    return hashlib.blake2b(key, digest_size=10).hexdigest()

@@ -1,0 +1,214 @@
+"""Documents as JSON: checked once, and from then on only carried."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import cast
+
+import msgspec
+from msgspec import UNSET
+
+from callspool.errors import InvalidCallRequest
+from callspool.request.document import KNOWN_FIELDS
+from callspool.request.document_fields import RESERVED, Known, wrong_field
+from callspool.request.identity import made_document_id
+from callspool.request.json_values import MAX_NESTING
+from callspool.request.phones import NumberError, identify, is_e164
+from callspool.request.rules import Rules
+from callspool.request.text import fault_of_word
+
+_JSON_SPACE = b" \t\r\n"
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_TOO_DEEP = f"is nested deeper than {MAX_NESTING} levels"
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+_known = msgspec.json.Decoder(Known).decode
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_any = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+class CheckedDocument(msgspec.Struct, frozen=True, gc=False):
+    """A document as it will be sent: a JSON object from ``{`` to ``}`` with its id in it."""
+
+    document_id: str
+    raw: bytes
+
+
+def trusted(raw: bytes) -> CheckedDocument | None:
+    """A document that a producer has checked before; None if it does not look so."""
+    raw = raw.strip(_JSON_SPACE)
+    try:
+        known = _known(raw)
+    except _UNREADABLE:
+        return None
+    document_id = known.document_id
+    if not document_id or known.id is not UNSET or known.callspool_attempt is not UNSET:
+        return None
+    return CheckedDocument(document_id, raw)
+
+
+def all_trusted(raws: Sequence[msgspec.Raw]) -> list[str] | None:
+    """The ids of documents that a producer has checked before, if `trusted` would take each."""
+    try:
+        every = [*map(_known, raws)]
+    except _UNREADABLE:
+        return None
+    ids = [known.document_id for known in every]
+    is_free_of_reserved = (
+        [known.id for known in every].count(UNSET)
+        == [known.callspool_attempt for known in every].count(UNSET)
+        == len(every)
+    )
+    return cast("list[str]", ids) if is_free_of_reserved and all(ids) else None
+
+
+def checked(raw: bytes, rules: Rules) -> CheckedDocument:
+    """A document from elsewhere, checked in full; raises `InvalidCallRequest`."""
+    return identified(*examined(raw), rules)[0]
+
+
+def examined(raw: bytes) -> tuple[Known, bytes]:
+    """The known fields of JSON from elsewhere, and the object without nulls among these.
+
+    Raises `InvalidCallRequest`.
+    """
+    raw = raw.strip(_JSON_SPACE)
+    known = _read(raw)
+    fields = _fields(raw)
+    if _encode(fields) != raw:
+        _refuse_repeated_fields(raw)
+    if b"null" in raw:
+        raw = _without_nulls(raw, fields)
+    return known, raw
+
+
+def settled(known: Known, raw: bytes, rules: Rules) -> CheckedDocument:
+    """The document as it will be sent: with an id, and E.164 if the rules say so.
+
+    ``raw`` is the JSON object of ``known``. Raises `InvalidCallRequest`.
+    """
+    return identified(known, raw, rules)[0]
+
+
+def identified(known: Known, raw: bytes, rules: Rules) -> tuple[CheckedDocument, str]:
+    """As `settled`, and the form that identifies the number, so that none is read twice."""
+    number = _identified(known, rules)
+    return finished(known, raw, number, rules), number
+
+
+def finished(known: Known, raw: bytes, number: str, rules: Rules) -> CheckedDocument:
+    """As `settled`, of what was found good; ``number`` is in its identifying form."""
+    if rules.send_e164 and number != known.contact_number and is_e164(number):
+        raw = with_number(raw, number)
+    if isinstance(known.document_id, str):
+        return CheckedDocument(known.document_id, raw)
+    made = made_document_id(number)
+    raw = b'%b,"document_id":"%b"}' % (raw[:-1], made.encode())
+    return CheckedDocument(made, raw)
+
+
+def with_number(raw: bytes, number: str) -> bytes:
+    """The document with another contact number, its other fields byte by byte."""
+    return _encode({**_fields(raw), "contact_number": number})
+
+
+def _identified(known: Known, rules: Rules) -> str:
+    """The identifying form of the document's number, once nothing is wrong with the rest."""
+    fault = _fault(known)
+    if fault is None:
+        try:
+            return identify(known.contact_number, rules.region)
+        except NumberError as wrong:
+            blank = not known.contact_number.strip()
+            fault = ("contact_number", "must not be blank" if blank else str(wrong))
+    raise InvalidCallRequest(*fault, document_id=known.document_id)
+
+
+def _fault(known: Known) -> tuple[str, str] | None:
+    if known.id is not UNSET:
+        return "id", RESERVED["id"]
+    if known.callspool_attempt is not UNSET:
+        return "callspool_attempt", RESERVED["callspool_attempt"]
+    if not known.name.strip():
+        return "name", "must not be blank"
+    if not isinstance(known.document_id, str):
+        return None
+    reason = fault_of_word(known.document_id)
+    return None if reason is None else ("document_id", reason)
+
+
+def _read(raw: bytes) -> Known:
+    """The known fields of JSON that may be anything."""
+    # msgspec does not look into the strings that it skips.
+    if not raw.isascii():
+        try:
+            raw.decode()
+        except UnicodeDecodeError as fault:
+            reason = f"is not valid UTF-8 (byte {fault.start})"
+            raise InvalidCallRequest("json", reason) from None
+    if raw.count(b"[") + raw.count(b"{") > MAX_NESTING and _depth(raw) > MAX_NESTING:
+        raise InvalidCallRequest("json", _TOO_DEEP)
+    try:
+        return _known(raw)
+    except msgspec.ValidationError:
+        raise _explained(raw) from None
+    except msgspec.DecodeError as fault:
+        raise _not_json(fault) from None
+    except RecursionError:
+        raise InvalidCallRequest("json", _TOO_DEEP) from None
+
+
+def _depth(raw: bytes) -> int:
+    deepest = depth = 0
+    for byte in _STRING.sub(b"", raw):
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _explained(raw: bytes) -> InvalidCallRequest:
+    """What is wrong with what is not a document, and may turn out not to be JSON further on."""
+    try:
+        fields = _fields(raw)
+    except msgspec.ValidationError:
+        return InvalidCallRequest("json", "must be an object")
+    except msgspec.DecodeError as fault:
+        return _not_json(fault)
+    return wrong_field({field: _value(fields[field]) for field in KNOWN_FIELDS if field in fields})
+
+
+def _not_json(fault: msgspec.DecodeError) -> InvalidCallRequest:
+    reason = str(fault).removeprefix("JSON is malformed: ")
+    return InvalidCallRequest("json", f"is not JSON: {reason}")
+
+
+def _value(raw: msgspec.Raw) -> object:
+    try:
+        return _any(raw)
+    except msgspec.DecodeError:
+        return 0  # the one thing that is JSON and no Python value: a number out of range
+
+
+def _refuse_repeated_fields(raw: bytes) -> None:
+    """Refuses a known field that is there twice: which of the two counts depends on the reader."""
+    names: list[str] = json.loads(raw, object_pairs_hook=_names, parse_int=str, parse_float=str)
+    for field in KNOWN_FIELDS:
+        if names.count(field) > 1:
+            raise InvalidCallRequest(field, "is there more than once")
+
+
+def _names(pairs: list[tuple[str, object]]) -> list[str]:
+    return [name for name, _ in pairs]
+
+
+def _without_nulls(raw: bytes, fields: dict[str, msgspec.Raw]) -> bytes:
+    """The document without the known fields that are null; the others byte by byte."""
+    nulls = [field for field in KNOWN_FIELDS if field in fields and bytes(fields[field]) == b"null"]
+    if not nulls:
+        return raw
+    return _encode({field: value for field, value in fields.items() if field not in nulls})

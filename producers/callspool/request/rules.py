@@ -1,0 +1,26 @@
+"""How call requests are read: what a setting decides."""
+
+from dataclasses import dataclass
+
+from callspool.errors import SettingsError
+from callspool.request.regions import is_region
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """``region``: of numbers without a country code (``IN``, ``US``, …).
+
+    ``send_e164``: send numbers normalised instead of as they were written.
+    ``default_context``: for requests without a ``context``, which the API demands (O).
+    Raises `SettingsError` for a region that does not exist.
+    """
+
+    region: str | None = None
+    send_e164: bool = False
+    default_context: str | None = None
+
+    def __post_init__(self) -> None:
+        region = self.region.upper() if self.region else None
+        if region is not None and not is_region(region):
+            raise SettingsError("CALLSPOOL_REGION: must be a region such as IN, US or GB")
+        object.__setattr__(self, "region", region)

@@ -1,0 +1,115 @@
+"""When the API may call: ``now``, ``auto`` or ``custom``.
+
+The API runs a call at once for any other word, typos included (O), so nothing else gets through.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Self
+
+from callspool.errors import InvalidCallRequest
+from callspool.request.text import kind_of, plain_text
+
+_TEXT = re.compile(r"custom:([0-9-]+) ([0-9:]+)")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
+_KEYS = ("type", "calling_date", "calling_time")
+_WORDS = 'must be now, auto or custom ("custom:2026-12-01 10:30")'
+# Wherever the agent is, a local time is past once it is past where days end last.
+_LAST_ZONE = timezone(timedelta(hours=-12))
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When to call: at once, in the agent's own hours, or at a local date and time.
+
+    ``calling_date`` (``YYYY-MM-DD``) and ``calling_time`` (``HH:MM``) belong to ``custom``, and
+    carry no time zone (O). Checked when the request is enqueued.
+    """
+
+    type: str = "now"
+    calling_date: str | None = None
+    calling_time: str | None = None
+
+    @classmethod
+    def now(cls) -> Self:
+        """At once."""
+        return cls("now")
+
+    @classmethod
+    def auto(cls) -> Self:
+        """In the calling days and hours of the agent."""
+        return cls("auto")
+
+    @classmethod
+    def custom(cls, calling_date: date | str, calling_time: time | str) -> Self:
+        """On that day at that minute, in the agent's time zone."""
+        day = calling_date if isinstance(calling_date, str) else f"{calling_date:%Y-%m-%d}"
+        minute = calling_time if isinstance(calling_time, str) else f"{calling_time:%H:%M}"
+        return cls("custom", day, minute)
+
+
+def normalised(schedule: object) -> dict[str, str]:
+    """The schedule as the API takes it; None means now. Raises `InvalidCallRequest`."""
+    if schedule is None:
+        return {"type": "now"}
+    given = _as_mapping(schedule)
+    unknown = [key for key in given if key not in _KEYS]
+    if unknown:
+        raise InvalidCallRequest("schedule", f"holds only {', '.join(_KEYS)}; remove the rest")
+    kind, day, minute = (given.get(key) for key in _KEYS)
+    if kind == "custom":
+        return {"type": "custom", **_moment(day, minute)}
+    if not isinstance(kind, str) or kind not in ("now", "auto"):
+        raise InvalidCallRequest("schedule.type", _WORDS)
+    if day is not None or minute is not None:
+        raise InvalidCallRequest(
+            "schedule", f"calling_date and calling_time belong to custom, not to {kind}"
+        )
+    return {"type": plain_text(kind)}
+
+
+def is_past(schedule: Mapping[str, str], now: float) -> bool:
+    """Whether a custom time is past in every time zone (``now`` in unix seconds)."""
+    if schedule["type"] != "custom":
+        return False
+    day = date.fromisoformat(schedule["calling_date"])
+    minute = time.fromisoformat(schedule["calling_time"])
+    return datetime.combine(day, minute, _LAST_ZONE).timestamp() < now
+
+
+def _as_mapping(schedule: object) -> Mapping[object, object]:
+    if isinstance(schedule, Schedule):
+        return {key: getattr(schedule, key) for key in _KEYS}
+    if isinstance(schedule, Mapping):
+        return schedule
+    if not isinstance(schedule, str):
+        raise InvalidCallRequest(
+            "schedule", f"must be a Schedule, an object or a string, not {kind_of(schedule)}"
+        )
+    if schedule in ("now", "auto"):
+        return {"type": schedule}
+    match = _TEXT.fullmatch(schedule)
+    if match is None:
+        raise InvalidCallRequest("schedule", _WORDS)
+    return {"type": "custom", "calling_date": match[1], "calling_time": match[2]}
+
+
+def _moment(day: object, minute: object) -> dict[str, str]:
+    if not (isinstance(day, str) and _DATE.fullmatch(day) and _exists(day)):
+        raise InvalidCallRequest(
+            "schedule.calling_date", "must be a date that exists, as YYYY-MM-DD"
+        )
+    if not (isinstance(minute, str) and _TIME.fullmatch(minute)):
+        raise InvalidCallRequest("schedule.calling_time", "must be a time of day, as HH:MM")
+    return {"calling_date": plain_text(day), "calling_time": plain_text(minute)}
+
+
+def _exists(day: str) -> bool:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,21 @@
+"""The transport: a dramatiq broker over Redis Streams."""
+
+from callspool.transport.channel import Patience
+from callspool.transport.codecs import Codec, Joining, MessageCodec, Undecodable
+from callspool.transport.connections import CommandRefused
+from callspool.transport.consumer import MOST_TOGETHER
+from callspool.transport.delivery import Delivery
+from callspool.transport.streams_broker import DelayRefused, StreamsBroker
+
+__all__ = [
+    "MOST_TOGETHER",
+    "Codec",
+    "CommandRefused",
+    "DelayRefused",
+    "Delivery",
+    "Joining",
+    "MessageCodec",
+    "Patience",
+    "StreamsBroker",
+    "Undecodable",
+]

@@ -1,0 +1,315 @@
+"""Reads a queue's stream for a worker."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import redis
+from dramatiq import Consumer, Message, MessageProxy
+
+from callspool.transport.codecs import Joining, Undecodable
+from callspool.transport.connections import disconnect, is_without_group, translated
+from callspool.transport.delivery import Delivery, as_delivery, checked, entry_ids_of
+from callspool.transport.keeper import FIRST_BACKOFF, LONGEST_BACKOFF, Keeper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from callspool.transport.channel import Channel
+    from callspool.transport.stream import Entry, Stream
+
+MOST_TOGETHER = 128
+BYTES_TOGETHER = 64 * 1024
+"""Entries that are joined into one message, and bytes of them, at most."""
+
+FEW = 32
+BYTES_IN_HAND = 1024 * 1024
+"""Of large messages fewer are in hand than of small ones: as many as make up so many bytes, but not
+fewer than that."""
+
+logger = logging.getLogger(__name__)
+
+
+class StreamsConsumer(Consumer):
+    """Hands out a queue's messages: its own lost ones, failed ones, those of the dead, new ones.
+
+    It connects again by itself and never raises for Redis' sake while it is iterated over.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        client: redis.Redis,
+        keeper: Keeper,
+        *,
+        prefetch: int,
+        timeout: int,
+        pace: float = 0.0,
+    ) -> None:
+        self._channel = channel
+        self._holdings = channel.holdings
+        self._client = client
+        self._stream: Stream = channel.stream.over(client)
+        self._keeper = keeper
+        self._prefetch = max(1, prefetch)
+        self._most = min(self._prefetch, FEW)
+        self._timeout = timeout / 1000
+        self._buffer: deque[Entry] = deque()
+        codec = channel.codec
+        self._joins = codec if isinstance(codec, Joining) else None
+        self._pace = 0.0 if self._joins is None else pace
+        self._may_have_lost = True
+        self._looks_at_notes = self._joins is not None
+        self._next_claim = 0.0
+        self._next_read = 0.0
+        self._backoff = FIRST_BACKOFF
+        self._closed = Event()
+
+    def __next__(self) -> Delivery | None:
+        """The next message, or None after the timeout, and after Redis was away for a moment."""
+        if not self._buffer:
+            self._fill()
+        while self._buffer:
+            delivery = self._joined() if self._joins is not None else self._alone()
+            if delivery is not None:
+                return delivery
+        return None
+
+    def ack(self, message: MessageProxy) -> None:
+        """Acknowledges a message, soon and together with others.
+
+        In a queue that is recorded elsewhere only `StreamsBroker.mark_recorded` does: a message
+        without it is delivered again.
+        """
+        delivery = as_delivery(message)
+        if self._channel.is_recorded_elsewhere:
+            self._settle(delivery, "its actor ended without recording it")
+        else:
+            for entry_id in delivery.entry_ids:
+                self._keeper.done(self._holdings.finish(entry_id))
+
+    def nack(self, message: MessageProxy) -> None:
+        """Moves a message, whole, to the dead letters.
+
+        One that is to be recorded elsewhere is delivered again first, as after `ack`. While Redis
+        is away the message waits for it, and the worker goes on.
+        """
+        delivery = as_delivery(message)
+        if self._channel.is_recorded_elsewhere:
+            self._settle(delivery, delivery.failure)
+        else:
+            for entry_id in delivery.entry_ids:
+                self._bury(entry_id, delivery.failure)
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Gives messages back that were not begun; any other consumer takes them at once.
+
+        Raises dramatiq's BrokerConnectionError; others then take them after ``claim_after``.
+        """
+        with translated():
+            ids = [each for message in messages for each in entry_ids_of(message)]
+            self._give_back(ids, begun=False)
+
+    def close(self) -> None:
+        """Gives back what no worker has begun, and sends the acknowledgements that wait."""
+        self._closed.set()
+        buffered = [entry.id for entry in self._buffer]
+        self._buffer.clear()
+        try:
+            self._give_back(buffered, begun=False)
+            self._give_back(self._holdings.delayed(), begun=True)
+            self._keeper.acknowledge()
+        except redis.RedisError as error:
+            logger.warning(
+                "queue %s closed while Redis was away (%s); other workers take what it had",
+                self._channel.queue_name,
+                type(error).__name__,
+            )
+        finally:
+            disconnect(self._client)
+
+    # Reading
+
+    def _fill(self) -> None:
+        with self._holdings.reading:
+            room = self._holdings.wait_for_room(self._most, self._timeout)
+            if room == 0:
+                return
+            try:
+                self._buffer.extend(self._fetch(room))
+            except redis.RedisError as error:
+                self._recover(error)
+            else:
+                self._backoff = FIRST_BACKOFF
+
+    def _fetch(self, room: int) -> list[Entry]:
+        try:
+            return self._next_entries(room)
+        except redis.ResponseError as error:
+            if not is_without_group(error):
+                raise
+            self._stream.create_group()
+            return self._next_entries(room)
+
+    def _next_entries(self, room: int) -> list[Entry]:
+        return self._lost(room) or self._failed(room) or self._claimed(room) or self._new(room)
+
+    def _lost(self, room: int) -> list[Entry]:
+        """Entries that were given to this process by replies that never came."""
+        if not self._may_have_lost:
+            return []
+        lost = self._holdings.unknown(self._stream.owned())
+        entries = self._stream.retake(lost[:room], counts=False)
+        self._may_have_lost = len(lost) > room
+        return self._holdings.take(entries)
+
+    def _failed(self, room: int) -> list[Entry]:
+        due = self._holdings.due(room)
+        if not due:
+            return []
+        found: list[Entry] = []
+        for excused in (False, True):
+            theirs = [each for each in due if self._holdings.is_excused(each) is excused]
+            again = self._stream.retake(theirs, counts=not excused)
+            found += self._holdings.take_again(theirs, again)
+        return found
+
+    def _claimed(self, room: int) -> list[Entry]:
+        """Entries of consumers that are gone."""
+        now = time.monotonic()
+        if now < self._next_claim:
+            return []
+        patience = self._channel.patience
+        suspect_from = patience.suspect_from
+        entries = self._stream.claim(
+            min_idle=patience.claim_after,
+            count=room,
+            suspect_from=suspect_from,
+            suspects=0 if self._holdings.has_delivered(suspect_from + 1) else 1,
+        )
+        if not entries:
+            self._next_claim = now + patience.claim_every
+            # Notes of what was read in its turn have to go, too.
+            self._looks_at_notes = self._joins is not None
+        return self._holdings.take(entries)
+
+    def _overtaking(self, room: int) -> list[Entry]:
+        """Small entries that stand behind many documents, in turn with the others."""
+        if not self._looks_at_notes:
+            return []
+        self._looks_at_notes = False
+        return self._holdings.take(self._stream.overtaking(room))
+
+    def _new(self, room: int) -> list[Entry]:
+        pause = max(0.001, min(self._timeout, self._next_pause()))
+        room = min(room, self._holdings.room_to_fail())
+        if room == 0:
+            self._closed.wait(pause)
+            return []
+        if first := self._overtaking(room):
+            return first
+        if self._next_read:
+            self._closed.wait(max(0.0, self._next_read - time.monotonic()))
+        entries = self._stream.read(room, int(pause * 1000))
+        is_all = 0 < len(entries) < room
+        self._looks_at_notes = len(entries) == room and self._joins is not None
+        self._next_read = time.monotonic() + self._pace if is_all else 0.0
+        if entries:
+            each = sum(map(_bytes_of, entries)) // len(entries)
+            self._most = min(self._prefetch, max(FEW, BYTES_IN_HAND // max(1, each)))
+        return self._holdings.take(entries)
+
+    def _next_pause(self) -> float:
+        return min(self._next_claim - time.monotonic(), self._holdings.next_due())
+
+    def _recover(self, error: redis.RedisError) -> None:
+        self._may_have_lost = True
+        disconnect(self._client)
+        if self._backoff == FIRST_BACKOFF:
+            logger.warning(
+                "queue %s waits for Redis (%s)", self._channel.queue_name, type(error).__name__
+            )
+        self._closed.wait(self._backoff)
+        self._backoff = min(LONGEST_BACKOFF, self._backoff * 2)
+
+    def _alone(self) -> Delivery | None:
+        entry = self._buffer.popleft()
+        message = self._decoded(entry)
+        return None if message is None else Delivery(message, (entry.id,), entry.deliveries)
+
+    def _joined(self) -> Delivery | None:
+        """The next small entries as one message; what failed before comes alone."""
+        buffer, size = self._buffer, 0
+        messages: list[Message[Any]] = []
+        ids: list[str] = []
+        while buffer and len(ids) < MOST_TOGETHER:
+            size += _bytes_of(buffer[0])
+            if ids and (buffer[0].deliveries > 1 or size > BYTES_TOGETHER):
+                break
+            entry = buffer.popleft()
+            message = self._decoded(entry)
+            if message is None:
+                continue
+            if entry.deliveries > 1:
+                return Delivery(message, (entry.id,), entry.deliveries)
+            messages.append(message)
+            ids.append(entry.id)
+        if not messages:
+            return None
+        assert self._joins is not None
+        one = messages[0] if len(messages) == 1 else self._joins.join(messages)
+        return Delivery(one, tuple(ids), 1)
+
+    def _decoded(self, entry: Entry) -> Message[Any] | None:
+        try:
+            return self._message(entry)
+        except Undecodable as error:
+            self._bury(entry.id, error.reason)
+        except Exception as error:  # noqa: BLE001 - whatever a codec raises, the queue goes on
+            self._bury(entry.id, f"its codec raised {type(error).__name__}")
+        return None
+
+    def _message(self, entry: Entry) -> Message[Any]:
+        if entry.deliveries > self._channel.patience.deliveries:
+            raise Undecodable("its workers ended while they had it, again and again")
+        name = self._channel.queue_name
+        return checked(self._channel.codec.decode(name, entry.id, entry.fields), name)
+
+    # Endings
+
+    def _settle(self, delivery: Delivery, reason: str) -> None:
+        """Ends a delivery whose acknowledgement is somebody else's."""
+        for entry_id in self._holdings.release_recorded(delivery.entry_ids):
+            self._settle_one(entry_id, delivery.deliveries, reason)
+
+    def _settle_one(self, entry_id: str, deliveries: int, reason: str) -> None:
+        patience = self._channel.patience
+        if self._holdings.is_excused(entry_id):
+            self._holdings.postpone(entry_id, patience.first_delay)
+        elif deliveries >= patience.deliveries:
+            self._bury(entry_id, reason)
+        else:
+            self._holdings.postpone(entry_id, patience.delay(deliveries))
+
+    def _bury(self, entry_id: str, reason: str) -> None:
+        try:
+            self._channel.bury(entry_id, reason)
+        except redis.RedisError:
+            self._holdings.condemn(entry_id, reason)
+            self._keeper.condemned()
+
+    def _give_back(self, ids: list[str], *, begun: bool) -> None:
+        if not ids:
+            return
+        with self._holdings.owning:
+            # Released first: what could not be given back must not be renewed either.
+            self._holdings.release(ids)
+            self._channel.stream.give_back(ids, begun=begun)
+
+
+def _bytes_of(entry: Entry) -> int:
+    return sum(map(len, entry.fields.values()))

@@ -1,0 +1,142 @@
+"""The thread that acknowledges what is done and renews what is not."""
+
+from __future__ import annotations
+
+import logging
+import time
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING
+
+import redis
+
+from callspool.transport.holdings import FULL_BATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from callspool.transport.channel import Channel
+
+logger = logging.getLogger(__name__)
+
+COMPANY = 0.02
+"""Seconds that an acknowledgement waits for others, at most."""
+
+FORGET_EVERY = 600.0
+FORGET_AFTER = 3600.0
+"""Seconds after which a consumer that does nothing and owns nothing is forgotten."""
+
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.05, 1.0
+
+
+class Keeper:
+    """Acknowledges in batches, and repeats it until Redis has answered.
+
+    What this process has of a queue is renewed as long as the process lives, also while its
+    consumers are paused, so that nobody claims it.
+    """
+
+    def __init__(self, channels: Callable[[], Iterable[Channel]], renew_every: float) -> None:
+        self._channels = channels
+        self._renew_every = renew_every
+        self._next_renewal = 0.0
+        self._next_forgetting = 0.0
+        self._waits = Event()
+        self._is_full = Event()
+        self._closed = Event()
+        self._sending = Lock()
+        self._starting = Lock()
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Starts the thread, once."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = Thread(target=self._run, name="callspool-keeper", daemon=True)
+                self._thread.start()
+
+    def done(self, waiting: int) -> None:
+        """Tells it of one more entry to acknowledge, of so many that wait in its queue."""
+        if waiting == 1:
+            self._waits.set()
+        elif waiting % FULL_BATCH == 0:
+            self._is_full.set()
+
+    def condemned(self) -> None:
+        """Tells it of a message that could not be made a dead letter at once."""
+        self._waits.set()
+
+    def acknowledge(self) -> None:
+        """Sends what waits now; raises redis-py's errors, and keeps what was not confirmed."""
+        with self._sending:
+            self._for_each(self._acknowledge)
+
+    def close(self) -> None:
+        """Ends the thread; sends what still waits, once."""
+        self._closed.set()
+        self._waits.set()
+        self._is_full.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.acknowledge()
+
+    def _run(self) -> None:
+        backoff = FIRST_BACKOFF
+        while not self._closed.is_set():
+            self._wait()
+            try:
+                self.acknowledge()
+                self._renew_if_due()
+                self._forget_if_due()
+            except redis.RedisError as error:
+                if backoff == FIRST_BACKOFF:
+                    logger.warning("acknowledgements wait for Redis (%s)", type(error).__name__)
+                self._waits.set()
+                self._closed.wait(backoff)
+                backoff = min(LONGEST_BACKOFF, backoff * 2)
+            else:
+                backoff = FIRST_BACKOFF
+
+    def _wait(self) -> None:
+        if self._waits.wait(max(0.0, self._next_renewal - time.monotonic())):
+            self._is_full.wait(COMPANY)
+        self._waits.clear()
+        self._is_full.clear()
+
+    def _acknowledge(self, channel: Channel) -> None:
+        done = channel.holdings.done()
+        if done:
+            channel.stream.acknowledge(done)
+            if channel.holdings.acknowledged(done):
+                self._waits.set()
+        for entry_id, reason in channel.holdings.condemned():
+            channel.bury(entry_id, reason)
+
+    def _renew(self, channel: Channel) -> None:
+        with channel.holdings.owning:
+            channel.stream.renew(channel.holdings.unfinished())
+
+    def _forget(self, channel: Channel) -> None:
+        channel.stream.forget_consumers(idle=FORGET_AFTER)
+
+    def _renew_if_due(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_renewal:
+            self._for_each(self._renew)
+            self._next_renewal = now + self._renew_every
+
+    def _forget_if_due(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_forgetting:
+            self._for_each(self._forget)
+            self._next_forgetting = now + FORGET_EVERY
+
+    def _for_each(self, action: Callable[[Channel], None]) -> None:
+        """Does it for every queue, even if one fails; then raises what failed."""
+        failure: redis.RedisError | None = None
+        for channel in self._channels():
+            try:
+                action(channel)
+            except redis.RedisError as error:
+                failure = error
+        if failure is not None:
+            raise failure

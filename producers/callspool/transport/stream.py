@@ -1,0 +1,206 @@
+"""One queue's stream in Redis: a typed method for each command and script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import redis
+from redis.exceptions import ResponseError
+
+from callspool.redis_io.scripts import run
+from callspool.transport.connections import is_without_group
+from callspool_ledger import keys
+from callspool_ledger.scripts import load
+
+Fields = Mapping[str, bytes] | Mapping[bytes, bytes] | Mapping[str | bytes, bytes]
+
+GIVEN_BACK = 24 * 3600 * 1000
+"""Milliseconds of idle time that make an entry free for every consumer."""
+
+_PAGE = 500
+
+
+class Entry(NamedTuple):
+    """An entry of the stream, and how often it was handed out so far, this time included."""
+
+    id: str
+    fields: dict[bytes, bytes]
+    deliveries: int
+
+
+class Stream:
+    """The stream of a queue, as one consumer of the group sees it.
+
+    Every method raises redis-py's errors; who calls translates them.
+    """
+
+    def __init__(
+        self, client: redis.Redis, *, key: str, dead_key: str, consumer: str, dead_limit: int
+    ) -> None:
+        self.key = key
+        self.dead_key = dead_key
+        self._client = client
+        self._consumer = consumer
+        self._dead_limit = dead_limit
+
+    def over(self, client: redis.Redis) -> Stream:
+        """The same stream, reached through another client."""
+        return Stream(
+            client,
+            key=self.key,
+            dead_key=self.dead_key,
+            consumer=self._consumer,
+            dead_limit=self._dead_limit,
+        )
+
+    def add(self, messages: Sequence[Fields]) -> None:
+        """Appends messages, in one round trip."""
+        commands = [("XADD", self.key, "*", *_flat(fields)) for fields in messages]
+        if len(commands) == 1:
+            self._call(*commands[0])
+        else:
+            self._pipeline(commands)
+
+    def create_group(self) -> None:
+        """Makes the group, and the stream, unless they are there; old entries count as new."""
+        try:
+            self._call("XGROUP", "CREATE", self.key, keys.GROUP, "0", "MKSTREAM")
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+    def read(self, count: int, block_ms: int) -> list[Entry]:
+        """Takes entries that nobody was given yet; waits for one, at most that long."""
+        reply = self._call(
+            "XREADGROUP", "GROUP", keys.GROUP, self._consumer,
+            "COUNT", count, "BLOCK", max(1, block_ms), "STREAMS", self.key, ">",
+        )  # fmt: skip
+        if not reply:
+            return []
+        return [_entry((*found, 1)) for found in reply[0][1]]
+
+    def overtaking(self, count: int) -> list[Entry]:
+        """Takes small entries that nobody was given yet and that stand behind many documents."""
+        soon = keys.soon_list(self.key)
+        reply = self._run("overtake", keys.GROUP, self._consumer, count, besides=soon)
+        return [_entry(found) for found in reply]
+
+    def owned(self) -> list[str]:
+        """The ids of all entries that this consumer was given and has not acknowledged."""
+        found: list[str] = []
+        start = "-"
+        while True:
+            page: list[dict[str, Any]] = self._client.xpending_range(
+                self.key, keys.GROUP, start, "+", _PAGE, self._consumer
+            )
+            found.extend(item["message_id"].decode() for item in page)
+            if len(page) < _PAGE:
+                return found
+            start = f"({found[-1]}"
+
+    def retake(self, ids: Sequence[str], *, counts: bool) -> list[Entry]:
+        """Entries that this consumer owns, again; `counts` as a delivery of their own or not."""
+        if not ids:
+            return []
+        reply = self._run("retake", keys.GROUP, self._consumer, int(counts), *ids)
+        return [_entry(found) for found in reply]
+
+    def claim(
+        self, *, min_idle: float, count: int, suspect_from: int, suspects: int
+    ) -> list[Entry]:
+        """Takes over entries that nobody renewed for `min_idle` seconds."""
+        idle_ms = int(min_idle * 1000)
+        reply = self._run(
+            "claim", keys.GROUP, self._consumer, idle_ms, count, suspect_from, suspects
+        )
+        return [_entry(found) for found in reply]
+
+    def renew(self, ids: Sequence[str]) -> None:
+        """Says that these entries are still being worked on."""
+        self._hold(ids, idle=0, uncounted=0)
+
+    def give_back(self, ids: Sequence[str], *, begun: bool) -> None:
+        """Lets any consumer claim these entries at once, under their ids.
+
+        An entry that was not even begun counts one delivery less.
+        """
+        self._hold(ids, idle=GIVEN_BACK, uncounted=0 if begun else 1)
+
+    def acknowledge(self, ids: Sequence[str]) -> None:
+        """Removes entries for good; may be repeated."""
+        # In this order: an entry acknowledged but not deleted would stay for ever.
+        self._pipeline([("XDEL", self.key, *ids), ("XACK", self.key, keys.GROUP, *ids)])
+
+    def bury(self, entry_id: str, reason: str) -> bool:
+        """Moves an entry whole to the dead stream; False if this consumer owns it no more."""
+        limit = self._dead_limit
+        try:
+            what = (keys.GROUP, self._consumer, entry_id, reason, limit)
+            return bool(self._run("bury", *what, besides=self.dead_key))
+        except ResponseError as error:
+            if is_without_group(error):
+                return False
+            raise
+
+    def forget_consumers(self, *, idle: float, only: str = "") -> None:
+        """Removes consumers without pending entries that were idle for so many seconds."""
+        try:
+            self._run("forget", keys.GROUP, int(idle * 1000), only)
+        except ResponseError as error:
+            if not is_without_group(error):
+                raise
+
+    def forget_myself(self) -> None:
+        """Removes this consumer, unless it still owns entries."""
+        self.forget_consumers(idle=0, only=self._consumer)
+
+    def length(self) -> int:
+        """Entries that are not done yet."""
+        return int(self._call("XLEN", self.key))
+
+    def clear(self) -> None:
+        """Drops every entry, and what was known of who works on it."""
+        create = ("XGROUP", "CREATE", self.key, keys.GROUP, "0", "MKSTREAM")
+        self._pipeline([("DEL", self.key), create], atomic=True)
+
+    def clear_dead(self) -> None:
+        """Drops every dead message."""
+        self._call("DEL", self.dead_key)
+
+    def _hold(self, ids: Sequence[str], *, idle: int, uncounted: int) -> None:
+        try:
+            for start in range(0, len(ids), _PAGE):
+                page = ids[start : start + _PAGE]
+                self._run("hold", keys.GROUP, self._consumer, idle, uncounted, *page)
+        except ResponseError as error:
+            if not is_without_group(error):
+                raise
+
+    def _call(self, *command: str | bytes | int) -> Any:
+        return self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+
+    def _pipeline(
+        self, commands: Iterable[tuple[str | bytes, ...]], *, atomic: bool = False
+    ) -> None:
+        with self._client.pipeline(transaction=atomic) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
+            pipeline.execute()
+
+    def _run(self, name: str, *arguments: str | int, besides: str | None = None) -> Any:
+        touched = (self.key,) if besides is None else (self.key, besides)
+        call = load(f"transport/{name}").call(touched, arguments)
+        [reply] = run(self._client, [call])
+        if isinstance(reply, redis.RedisError):
+            raise reply
+        return reply
+
+
+def _flat(fields: Fields) -> Iterable[str | bytes]:
+    return (part for pair in fields.items() for part in pair)
+
+
+def _entry(found: Sequence[Any]) -> Entry:
+    parts = iter(found[1])
+    return Entry(found[0].decode(), dict(zip(parts, parts, strict=True)), found[2])

@@ -1,0 +1,266 @@
+"""A dramatiq broker over Redis Streams with consumer groups."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import redis
+from dramatiq import Broker, Message, Middleware
+from dramatiq.errors import BrokerError, QueueJoinTimeout, QueueNotFound
+
+from callspool.transport.channel import Channel, Patience
+from callspool.transport.codecs import Codec, MessageCodec
+from callspool.transport.connections import command_timeout, disconnect, own_client, translated
+from callspool.transport.consumer import StreamsConsumer
+from callspool.transport.keeper import Keeper
+from callspool.transport.stream import Stream
+from callspool_ledger import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+_PIPELINED = 500
+_LOOK_AGAIN = 0.01
+
+
+class DelayRefused(BrokerError, ValueError):  # noqa: N818 - says what happened
+    """A message was to be delayed; this broker delivers at once."""
+
+
+class _Home(NamedTuple):
+    """A partition: how it is reached, and who acknowledges there, apart from all others."""
+
+    client: redis.Redis
+    keeper: Keeper
+
+
+class StreamsBroker(Broker):
+    """Delivers messages through one Redis stream a queue.
+
+    Each message is delivered at least once: what a worker had when it died, or what was lost with
+    a reply, is delivered again. An actor that raises is done with its message, unless the queue
+    is one of `recorded_elsewhere`.
+
+    It starts a thread with its first consumer, so a forked child needs a broker of its own to
+    consume (it may enqueue through this one).
+    `close` it at the end: otherwise the last few acknowledgements may be lost, and their
+    messages are delivered again.
+
+    Parameters:
+
+    * ``client``: tells which server; the broker makes connections of its own. Of several, each is
+      a partition's, and its queues are called as `keys.queue_name` says; what follows is by queue
+      all the same.
+    * ``codecs``: by queue, how entries become messages; `MessageCodec` for all others.
+    * ``recorded_elsewhere``: queues whose messages somebody else acknowledges, in the same step
+      that records them; see `mark_recorded`.
+    * ``middleware``: none by default. dramatiq's own defaults would enqueue copies with a delay
+      (Retries), interrupt actors (TimeLimit, ShutdownNotifications) or drop messages (AgeLimit).
+    * ``prefetch``: by queue, entries in hand at most; otherwise as many as the worker asks for. Of
+      large ones there are fewer.
+    * ``pace``: seconds between two reads of a queue whose messages are joined, unless more wait
+      than fit: those that come soon after each other then come together. The first after a pause
+      comes at once.
+    * ``dead_limit``: dead letters kept for each queue, about. The queues of `recorded_elsewhere`
+      keep all of theirs: nothing else has a record of them.
+    * ``patience``: when to claim, to deliver again, and to give up.
+    """
+
+    queues: dict[str, Channel]
+
+    def __init__(
+        self,
+        client: redis.Redis | Sequence[redis.Redis],
+        *,
+        codecs: Mapping[str, Codec] | None = None,
+        recorded_elsewhere: Collection[str] = (),
+        middleware: list[Middleware] | None = None,
+        prefetch: Mapping[str, int] | None = None,
+        pace: float = 0.02,
+        dead_limit: int = 10_000,
+        patience: Patience = Patience(),  # noqa: B008 - immutable
+    ) -> None:
+        super().__init__(middleware=list(middleware or ()))
+        self._codecs = dict(codecs or {})
+        self._default_codec = MessageCodec()
+        self._recorded_elsewhere = frozenset(recorded_elsewhere)
+        self._prefetch = dict(prefetch or {})
+        self._pace = pace
+        self._dead_limit = dead_limit
+        self._patience = patience
+        clients = [client] if isinstance(client, redis.Redis) else list(client)
+        self._command_timeout = command_timeout(clients[0])
+        self._homes = [self._home(partition, each) for partition, each in enumerate(clients)]
+        self._pid = os.getpid()
+        self.consumer_name = f"{socket.gethostname()}-{self._pid}-{secrets.token_hex(4)}"
+        """What Redis calls this broker among the consumers of each group."""
+
+    def _home(self, partition: int, client: redis.Redis) -> _Home:
+        def channels() -> list[Channel]:
+            every = list(self.queues.values())
+            return [each for each in every if each.partition == partition]
+
+        own = own_client(client, timeout=self._command_timeout)
+        return _Home(own, Keeper(channels, self._patience.renew_every))
+
+    def declare_queue(self, queue_name: str) -> None:
+        """Makes a queue known; again has no effect. Redis need not be there."""
+        if queue_name in self.queues:
+            return
+        self.emit_before("declare_queue", queue_name)
+        queue, partition = keys.queue_and_partition(queue_name)
+        is_recorded_elsewhere = queue in self._recorded_elsewhere
+        self.queues[queue_name] = Channel(
+            queue_name,
+            Stream(
+                self._homes[partition].client,
+                key=keys.stream(queue, partition),
+                dead_key=keys.dead_stream(queue, partition),
+                consumer=self.consumer_name,
+                dead_limit=0 if is_recorded_elsewhere else self._dead_limit,
+            ),
+            self._codecs.get(queue, self._default_codec),
+            is_recorded_elsewhere,
+            self._patience,
+            partition,
+        )
+        self.emit_after("declare_queue", queue_name)
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 1000) -> StreamsConsumer:
+        """An iterator over a queue's messages.
+
+        ``prefetch``: messages in hand at most; ``timeout``: milliseconds to wait for one. Raises
+        QueueNotFound for a queue that was not declared, RuntimeError in a forked child. Of several
+        consumers of a queue, one at a time reads.
+        """
+        channel = self._channel(queue_name)
+        if os.getpid() != self._pid:
+            raise RuntimeError("this process was forked: make a broker of its own to consume")
+        home = self._homes[channel.partition]
+        home.keeper.start()
+        return StreamsConsumer(
+            channel,
+            own_client(home.client, timeout=timeout / 1000 + self._command_timeout),
+            home.keeper,
+            prefetch=self._prefetch.get(keys.queue_and_partition(queue_name)[0], prefetch),
+            timeout=timeout,
+            pace=self._pace,
+        )
+
+    def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
+        """Appends a message to its queue.
+
+        Raises QueueNotFound, `DelayRefused` for any delay, and dramatiq's BrokerConnectionError
+        if Redis did not confirm it; it may be stored nevertheless.
+        """
+        channel = self._channel(message.queue_name)
+        _refuse_delay(delay)
+        self.emit_before("enqueue", message, delay)
+        with translated():
+            channel.stream.add([channel.codec.encode(message)])
+        self.emit_after("enqueue", message, delay)
+        return message
+
+    def enqueue_many(self, messages: Iterable[Message[Any]]) -> int:
+        """Appends messages to their queues, many in a round trip; returns how many.
+
+        Raises as `enqueue`; any part of the messages may then be stored.
+        """
+        pending = iter(messages)
+        total = 0
+        while chunk := list(islice(pending, _PIPELINED)):
+            for queue_name, own in _by_queue(chunk):
+                self._enqueue_chunk(self._channel(queue_name), own)
+            total += len(chunk)
+        return total
+
+    def mark_recorded(self, queue_name: str, entry_ids: Iterable[str]) -> None:
+        """Says, from within the actor, that its messages were recorded and acknowledged elsewhere.
+
+        Without it, a message of a `recorded_elsewhere` queue is delivered again, however its
+        actor ended. Raises QueueNotFound.
+        """
+        self._channel(queue_name).holdings.mark_recorded(entry_ids)
+
+    def excuse(self, queue_name: str, entry_id: str) -> None:
+        """Says, from within the actor, that its message could not be recorded for no fault of its.
+
+        It is delivered again soon, as often as it takes. Raises QueueNotFound.
+        """
+        self._channel(queue_name).holdings.excuse(entry_id)
+
+    def flush(self, queue_name: str) -> None:
+        """Drops all messages of a queue, also those that workers have; for tests."""
+        with translated():
+            self._channel(queue_name).stream.clear()
+
+    def flush_all(self) -> None:
+        """Drops all messages and dead letters of all declared queues; for tests."""
+        for queue_name, channel in list(self.queues.items()):
+            self.flush(queue_name)
+            with translated():
+                channel.stream.clear_dead()
+
+    def join(self, queue_name: str, *, timeout: int | None = None) -> None:
+        """Waits until no message of the queue is left, in hand of whomever; for tests.
+
+        ``timeout``: milliseconds. Raises QueueJoinTimeout, QueueNotFound.
+        """
+        stream = self._channel(queue_name).stream
+        deadline = None if timeout is None else time.monotonic() + timeout / 1000
+        while True:
+            with translated():
+                if stream.length() == 0:
+                    return
+            if deadline is not None and time.monotonic() >= deadline:
+                raise QueueJoinTimeout(queue_name)  # type: ignore[no-untyped-call]
+            time.sleep(_LOOK_AGAIN)
+
+    def close(self) -> None:
+        """Sends the last acknowledgements and closes the connections; never raises for Redis."""
+        for partition, home in enumerate(self._homes):
+            try:
+                home.keeper.close()
+                for channel in self.queues.values():
+                    if channel.partition == partition:
+                        channel.stream.forget_myself()
+            except redis.RedisError as error:
+                self.logger.warning(
+                    "closed while Redis was away (%s); a few messages may be delivered again",
+                    type(error).__name__,
+                )
+            finally:
+                disconnect(home.client)
+
+    def _channel(self, queue_name: str) -> Channel:
+        try:
+            return self.queues[queue_name]
+        except KeyError:
+            raise QueueNotFound(queue_name) from None  # type: ignore[no-untyped-call]
+
+    def _enqueue_chunk(self, channel: Channel, messages: list[Message[Any]]) -> None:
+        for message in messages:
+            self.emit_before("enqueue", message, None)
+        with translated():
+            channel.stream.add([channel.codec.encode(message) for message in messages])
+        for message in messages:
+            self.emit_after("enqueue", message, None)
+
+
+def _refuse_delay(delay: int | None) -> None:
+    if delay is not None:
+        raise DelayRefused(  # type: ignore[no-untyped-call]
+            "this broker keeps no delayed messages; enqueue it when it is due"
+        )
+
+
+def _by_queue(messages: list[Message[Any]]) -> Iterator[tuple[str, list[Message[Any]]]]:
+    found: dict[str, list[Message[Any]]] = {}
+    for message in messages:
+        found.setdefault(message.queue_name, []).append(message)
+    yield from found.items()

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from callspool_ledger import scripts
+
+
+@pytest.mark.parametrize("path", scripts.list_scripts("permits", "reads", "steering", "writes"))
+def test_the_header_of_a_script_tells_every_key_and_argument_that_it_uses(path: str):
+    name = path.rpartition("/")[2]
+    lines = scripts.load(path).source.splitlines()
+    end = next(at for at, line in enumerate(lines[1:], 1) if not line.startswith("--"))
+    header, code = "\n".join(lines[:end]), "\n".join(lines[end:])
+    assert lines[1].startswith(f"-- {name}: ")
+    assert "Reply: " in header
+    for word in ("KEYS", "ARGV"):
+        told = set(re.findall(rf"{word}\[(\d+)(?:\.\.\.)?\]", header))
+        used = set(re.findall(rf"{word}\[(\d+)\]", code))
+        later = set(re.findall(rf"{word}\[(\d+)\.\.\.\]", header))
+        assert used <= told, f"{name} uses what its header does not tell"
+        if not re.search(rf"{word}\[i", code):
+            assert told - later <= used, f"the header of {name} tells what it does not use"

@@ -1,0 +1,248 @@
+"""What is known before a real send: what the files hold, what the ledger has, and the question."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+
+from callspool.request.call_request import CheckedEnvelope
+from callspool_ledger import keys
+from callspool_ledger.reads.reader import Readings
+from callspool_operators.options.looking_up import SLICE, KnownAlready, LookingUp
+from tests.operators.conftest import Call
+from tests.support.ledgers import LANE, LedgerUnderTest, group
+from tests.support.terminal import on_a_terminal
+
+TARGET = ("--space-token", "SPACE", "--pilot", "pilot-a", "--context", "Follow up")
+ENVELOPE = CheckedEnvelope(
+    space_token="SPACE", pilot="pilot-a", context="Follow up", schedule={"type": "now"}
+)
+STREAM = keys.stream(keys.REQUESTS)
+
+
+@pytest.fixture
+def ledger(client: redis.Redis) -> LedgerUnderTest:
+    return LedgerUnderTest(client, batch_size=100, linger_ms=0)
+
+
+@pytest.fixture
+def contacts(tmp_path: Path) -> Path:
+    path = tmp_path / "contacts.csv"
+    rows = [f"crm-{n},Ada {n},+141555501{n:02}\n" for n in range(10)]
+    path.write_text("ID,Name,Phone\n" + "".join(rows) + "crm-99,Eve,+14155550103\n,,x\n")
+    return path
+
+
+def accepted(ledger: LedgerUnderTest, ids: list[str], envelope: CheckedEnvelope = ENVELOPE) -> None:
+    """The ledger has these documents, waiting in the lane of the envelope."""
+    lane = LANE._replace(pilot=envelope.pilot)
+    ledger.accept(replace(group(ids, lane), lane_id=envelope.lane_id))
+
+
+def known(client: redis.Redis, ids: list[str], **options: float) -> KnownAlready:
+    looking = LookingUp(Readings(client), ENVELOPE, **options)
+    for one in ids:
+        looking.add(one)
+    return looking.found()
+
+
+def test_what_the_ledger_knows_is_counted_with_its_age(
+    ledger: LedgerUnderTest, client: redis.Redis
+) -> None:
+    before = Readings(client).now_ms()
+    accepted(ledger, [f"crm-{n}" for n in range(250)])
+    found = known(client, [f"crm-{n}" for n in range(SLICE + 5)])
+    assert (found.documents, found.asked, found.known) == (SLICE + 5, SLICE + 5, 250)
+    assert found.states == {"waiting": 250}
+    assert found.since is not None
+    assert before <= found.since.timestamp() * 1000 <= Readings(client).now_ms()
+    assert (found.elsewhere, found.parked) == (0, 0)
+    [first, second] = found.lines()
+    assert first.startswith("250 of 2,005 documents known since ")
+    assert first.endswith(": 250 waiting")
+    assert "another --campaign calls them again" in second
+
+
+def test_documents_that_wait_with_another_pilot_are_told_with_the_way_out(
+    ledger: LedgerUnderTest, client: redis.Redis
+) -> None:
+    other = CheckedEnvelope(
+        space_token="SPACE", pilot="wrong", context="Follow up", schedule={"type": "now"}
+    )
+    accepted(ledger, ["crm-1", "crm-2"], other)
+    found = known(client, ["crm-1", "crm-2", "crm-3"])
+    assert (found.elsewhere, found.parked) == (2, 0)
+    lines = "\n".join(found.lines())
+    assert "2 wait with another pilot, context or schedule:" in lines
+    assert "callspool cancel" in lines
+
+
+def test_looking_up_ends_when_it_takes_too_long(
+    ledger: LedgerUnderTest, client: redis.Redis
+) -> None:
+    ticks = iter(range(0, 1000, 10))
+    ids = [f"crm-{n}" for n in range(3 * SLICE)]
+    found = known(client, ids, patience=15, clock=lambda: next(ticks))
+    assert (found.documents, found.asked) == (3 * SLICE, SLICE)
+    assert "only the first 2,000 of 6,000" in found.lines()[-1]
+    assert found.to_json()["complete"] is False
+
+
+def test_a_ledger_that_stops_answering_hinders_nothing() -> None:
+    with redis.Redis(port=1, socket_connect_timeout=0.1) as gone:
+        found = known(gone, ["crm-1"])
+    assert (found.documents, found.asked, found.known) == (1, 0, 0)
+
+
+def test_a_rehearsal_tells_scripts_all_that_it_tells_people(
+    call: Call, contacts: Path, ledger: LedgerUnderTest, redis_url: str
+) -> None:
+    accepted(ledger, ["crm-1", "crm-2"])
+    arguments = ("send", contacts, *TARGET, "--redis", redis_url, "--dry-run")
+    found = call(*arguments, "--json").json
+    assert found["documents"] == {
+        "read": 12,
+        "enqueued": 0,
+        "valid": 10,
+        "duplicate": 1,
+        "invalid": 1,
+    }
+    assert found["duplicates"] == {"contact": 0, "number": 1, "id": 0, "reused_id": 0}
+    [duplicate] = found["duplicate_rows"]
+    assert (duplicate["line"], duplicate["of_line"]) == (12, 5)
+    assert duplicate["reason"] == "duplicate of line 5 (same number as crm-3)"
+    assert [row["line"] for row in found["invalid_rows"]] == [13]
+    [file] = found["files"]
+    assert file["columns"] == {
+        "ID": "document_id",
+        "Name": "name",
+        "Phone": "contact_number",
+    }
+    assert found["target"]["pilot"] == "pilot-a"
+    assert found["first_document"]["contact_number"] == "+•••••••0100"
+    assert found["known"]["states"] == {"waiting": 2}
+    shown = call(*arguments).out
+    assert "2 of 10 documents known since" in shown
+    assert "--allow-shared-numbers sends these, too" in shown
+
+
+def test_a_rehearsal_needs_no_redis(call: Call, contacts: Path) -> None:
+    result = call("send", contacts, *TARGET, "--redis", "redis://127.0.0.1:1", "--dry-run")
+    assert result.code == 0
+    assert "No ledger answered" in result.out
+    json = call("send", contacts, *TARGET, "--redis", "redis://127.0.0.1:1", "--dry-run", "--json")
+    assert json.json["known"] is None
+
+
+def test_the_question_comes_although_stdout_is_a_pipe(
+    contacts: Path, ledger: LedgerUnderTest, redis_url: str, client: redis.Redis
+) -> None:
+    accepted(ledger, ["crm-1", "crm-2"])
+    arguments = ["send", str(contacts), *TARGET, "--redis", redis_url, "--json"]
+    refused = on_a_terminal(arguments, b"n\n", pipes=("stdout",))
+    assert refused.code == 130
+    assert refused.piped == ""
+    for words in ("Send them?", "12 rows: 10 documents", "SPACE", "pilot-a", "(none)", "default"):
+        assert words in refused.screen
+    assert "2 of 10 documents known since" in refused.screen
+    assert client.xlen(STREAM) == 0
+    sent = on_a_terminal(arguments, b"y\n", pipes=("stdout",))
+    assert sent.code == 0
+    assert '"enqueued":10' in sent.piped
+    assert sent.piped.count("\n") == 1
+
+
+def test_nobody_is_asked_where_nobody_can_answer(contacts: Path, redis_url: str) -> None:
+    sent = on_a_terminal(
+        ["send", str(contacts), *TARGET, "--redis", redis_url], b"", pipes=("stdin",)
+    )
+    assert sent.code == 0
+    assert "Send them?" not in sent.screen
+    assert "10 enqueued" in sent.screen
+
+
+def test_nobody_is_asked_about_nothing(tmp_path: Path, redis_url: str) -> None:
+    path = tmp_path / "header.csv"
+    path.write_text("name,phone\n")
+    seen = on_a_terminal(["send", str(path), *TARGET, "--redis", redis_url], b"")
+    assert seen.code == 0
+    assert "No rows: there is nothing to send." in seen.screen
+    assert "Send them?" not in seen.screen
+    assert seen.screen.rstrip().endswith("Nothing was sent.")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("2036-12-01T18:00", "has no offset: write it as 2036-12-01T18:00"),
+        ("2020-12-01T18:00Z", "is past already"),
+        ("0h", "is past already"),
+        ("-2h", "neither a span"),
+        ("tomorrow", "neither a span"),
+        ("0001-01-01T00:00", "has no offset"),
+    ],
+)
+def test_a_wrong_expiry_is_refused_with_what_would_be_right(
+    call: Call, contacts: Path, given: str, words: str
+) -> None:
+    result = call("send", contacts, *TARGET, "--expires", given, "--dry-run")
+    assert result.code == 2
+    assert words in result.err
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("given", ["2h", "90 m", "1.5d", "2w", "2036-12-01T18:00+05:30"])
+def test_an_expiry_is_shown_in_the_users_time(call: Call, contacts: Path, given: str) -> None:
+    result = call("send", contacts, *TARGET, "--expires", given, "--dry-run")
+    assert result.code == 0
+    assert "  expires   20" in result.out
+
+
+def rows_in(path: Path) -> list[tuple[str, ...]]:
+    """Line, reason and text of the rows that were kept."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [(*row[1:3], row[3].rstrip("\n")) for row in csv.reader(file)][1:]
+
+
+def test_rejects_and_duplicates_name_every_row_that_does_not_go_on(
+    call: Call, contacts: Path, tmp_path: Path, redis_url: str
+) -> None:
+    rejects = tmp_path / "rejects.csv"
+    other = tmp_path / "other.csv"
+    other.write_text("ID,Name,Phone\ncrm-1,Ada,+14155550199\n,Bob,+14155550101\n,Cy,+14155550107\n")
+    arguments = ("send", contacts, other, *TARGET, "--redis", redis_url, "--rejects", rejects)
+    result = call(*arguments, "--duplicates", tmp_path / "twice.csv")
+    assert result.code == 0
+    assert rows_in(rejects) == [("13", "name: must not be blank", ",,x")]
+    assert rows_in(tmp_path / "twice.csv") == [
+        ("12", "duplicate of line 5 (same number as crm-3)", "crm-99,Eve,+14155550103"),
+        (
+            "2",
+            f"duplicate of {contacts}, line 3 (same id, another number)",
+            "crm-1,Ada,+14155550199",
+        ),
+        ("3", f"duplicate of {contacts}, line 3 (same number as crm-1)", ",Bob,+14155550101"),
+        ("4", f"duplicate of {contacts}, line 9 (same number as crm-7)", ",Cy,+14155550107"),
+    ]
+    assert "3 duplicate: the same number under another id" in result.out
+    assert "1 duplicate: the same id with another number" in result.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--map", "Handy=contact_number"), "it has ID, Name, Phone"),
+        (("--map", "Phone=number"), "'number' is no field: take one of contact_number"),
+        (("--map", "Phone"), "is not COLUMN=FIELD"),
+        (("--map", "Phone=name", "--map", "Name=name"), "a field one column"),
+    ],
+)
+def test_a_wrong_map_is_told_with_what_is_there(
+    call: Call, contacts: Path, flags: tuple[str, ...], words: str
+) -> None:
+    result = call("send", contacts, *TARGET, *flags, "--dry-run")
+    assert result.code == 2
+    assert words in result.err
+    assert result.err.count("\n") == 1

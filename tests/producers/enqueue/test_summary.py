@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+import redis
+
+from callspool_ledger.reads.reader import Readings
+from callspool_ledger.writes import calls
+from tests.support.ledgers import LedgerUnderTest, group
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_the_oldest_wait_is_told_whatever_protocol_the_client_speaks(protocol: int, redis_url: str):
+    with (
+        redis.Redis.from_url(redis_url) as feeder,
+        redis.Redis.from_url(redis_url, protocol=protocol) as client,
+    ):
+        spool = LedgerUnderTest(feeder, batch_size=10, linger_ms=60_000)
+        assert Readings(client).summary().oldest_waiting_seconds is None
+        spool.accept(group(["c1"]))
+        oldest = Readings(client).summary().oldest_waiting_seconds
+    assert oldest is not None
+    assert 0 <= oldest < 60
+
+
+def test_the_story_of_an_expired_document_tells_no_attempt_that_did_not_hold_it(
+    redis_url: str,
+):
+    with redis.Redis.from_url(redis_url) as client:
+        spool = LedgerUnderTest(client, batch_size=2, linger_ms=60_000)
+        spool.accept(group(["late"], expires_ms=1))
+        spool.accept(group(["good"]))
+        taken = spool.ledger.take("me:1", ["default"])
+        assert taken is not None
+        spool.ledger.run([calls.created(0, taken, "R1", ["T1"], "200")])
+        (late,) = Readings(client).stories("late")
+        (good,) = Readings(client).stories("good")
+    assert (late.state, late.attempts, late.task_id) == ("expired", [], None)
+    assert (good.state, len(good.attempts), good.task_id) == ("created", 1, "T1")

@@ -1,0 +1,164 @@
+"""`RecordingQueue`, as the tests of another service use it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from callspool import (
+    AsyncCallQueue,
+    CallQueue,
+    CallRequest,
+    Document,
+    InvalidCallRequest,
+    QueueFull,
+    QueueUnavailable,
+)
+from callspool.enqueue.receipts import InvalidRequestInMany
+from callspool.testing import AsyncRecordingQueue, RecordingQueue
+from tests.support.call_requests import contacts, one_contact
+
+
+@dataclass
+class Lead:
+    """A row of the other service's own database."""
+
+    id: int
+    name: str
+    phone: str
+
+
+class Outreach:
+    """The other service: it gets its queue from outside and knows nothing of Redis."""
+
+    def __init__(self, queue: CallQueue) -> None:
+        self._queue = queue
+
+    def welcome(self, lead: Lead) -> bool:
+        request = CallRequest(
+            space_token="8KZ",
+            pilot="space-agent-1",
+            context="Welcome the new customer",
+            documents=[Document(lead.name, lead.phone, document_id=f"lead-{lead.id}")],
+        )
+        try:
+            self._queue.enqueue(request)
+        except QueueUnavailable:
+            return False
+        return True
+
+    def is_on_its_way(self, lead: Lead) -> bool:
+        status = self._queue.status(f"lead-{lead.id}", space_token="8KZ")
+        return status is not None and status.state == "waiting"
+
+
+@pytest.fixture
+def queue() -> RecordingQueue:
+    return RecordingQueue()
+
+
+def test_a_new_customer_is_called(queue: RecordingQueue) -> None:
+    outreach = Outreach(queue)
+    ada = Lead(17, "Ada", "+14155550100")
+    assert not outreach.is_on_its_way(ada)
+    assert outreach.welcome(ada)
+    assert queue.documents == [
+        {"name": "Ada", "contact_number": "+14155550100", "document_id": "lead-17"}
+    ]
+    assert queue.requests[0].context == "Welcome the new customer"
+    assert outreach.is_on_its_way(ada)
+
+
+def test_a_customer_whose_number_is_wrong_is_noticed(queue: RecordingQueue) -> None:
+    with pytest.raises(InvalidCallRequest, match="contact_number"):
+        Outreach(queue).welcome(Lead(18, "Bo", "12"))
+    assert queue.documents == []
+
+
+def test_an_outage_of_the_queue_is_survived(queue: RecordingQueue) -> None:
+    queue.error = QueueUnavailable("Redis is away")
+    ada = Lead(17, "Ada", "+14155550100")
+    assert not Outreach(queue).welcome(ada)
+    assert queue.requests == []
+    queue.error = None
+    assert Outreach(queue).welcome(ada)
+
+
+def test_it_answers_as_the_real_one_does(queue: RecordingQueue) -> None:
+    receipt = queue.enqueue(contacts([f"d{number}" for number in range(501)]))
+    assert (receipt.documents, receipt.messages) == (501, 2)
+    assert receipt.document_ids[:2] == ("d0", "d1")
+    queue.clear()
+    summary = queue.enqueue_many(one_contact(name) for name in "abc")
+    assert (summary.requests, summary.documents) == (3, 3)
+    assert len(queue.requests) == 3
+    found = queue.status_many(["a", "z"], space_token="8KZ")
+    assert found["a"] is not None
+    assert found["a"].document_id == "a"
+    assert found["z"] is None
+    assert queue.status("a", space_token="8KZ", campaign="other") is None
+    queue.clear()
+    assert queue.status("a", space_token="8KZ") is None
+
+
+def test_an_invalid_request_amid_many_says_what_was_recorded(queue: RecordingQueue) -> None:
+    bad = one_contact("b")
+    bad.pilot = ""
+    with pytest.raises(InvalidRequestInMany, match=r"request 1: .*pilot") as caught:
+        queue.enqueue_many([one_contact("a"), bad])
+    assert caught.value.enqueued == 1
+
+
+def test_a_source_that_fails_is_told_with_what_came_before(queue: RecordingQueue) -> None:
+    def source() -> Iterator[CallRequest]:
+        yield one_contact("a")
+        raise LookupError
+
+    with pytest.raises(LookupError) as caught:
+        queue.enqueue_many(source())
+    assert caught.value.enqueued == 1
+
+
+def test_a_full_queue_amid_many_is_raised(queue: RecordingQueue) -> None:
+    queue.error = QueueFull("full", enqueued=0)
+    with pytest.raises(QueueFull):
+        queue.enqueue_many([one_contact("a")])
+
+
+def test_it_is_a_call_queue_and_never_connects() -> None:
+    with RecordingQueue("redis://nowhere.invalid:1/0", region="US") as queue:
+        assert isinstance(queue, CallQueue)
+        queue.enqueue(CallRequest("8KZ", "p", [Document("Ada", "(415) 555-0100")], context="Hi"))
+    made = RecordingQueue.from_env({"CALLSPOOL_CONTEXT": "Hi"})
+    made.enqueue(CallRequest("8KZ", "p", [Document("Ada", "+14155550100")]))
+    assert len(made.documents) == 1
+
+
+def test_its_twin_serves_an_event_loop() -> None:
+    async def source() -> AsyncIterator[CallRequest]:
+        yield one_contact("c")
+
+    def plain() -> Iterator[CallRequest]:
+        yield one_contact("b")
+
+    async def scenario() -> None:
+        async with AsyncRecordingQueue() as queue:
+            assert isinstance(queue, AsyncCallQueue)
+            await queue.enqueue(one_contact("a"))
+            await queue.enqueue_many(plain())
+            summary = await queue.enqueue_many(source())
+            assert summary.documents == 1
+            assert [document["document_id"] for document in queue.documents] == ["a", "b", "c"]
+            status = await queue.status("a", space_token="8KZ")
+            assert status is not None
+            assert status.state == "waiting"
+            found = await queue.status_many(["z"], space_token="8KZ")
+            assert found == {"z": None}
+            queue.error = QueueUnavailable("away")
+            with pytest.raises(QueueUnavailable):
+                await queue.enqueue(one_contact("d"))
+
+    asyncio.run(scenario())

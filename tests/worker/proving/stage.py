@@ -1,0 +1,179 @@
+"""A ledger, an API in a process of its own, and one worker's steps, a step at a time."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
+import redis
+
+from callspool_ledger.writes import LaneKey, Taken, calls
+from callspool_sandbox.process import SandboxProcess
+from callspool_worker.api import UnpodApi
+from callspool_worker.decisions.decide import AttemptView, decide
+from callspool_ledger.writes import LaneKey, Taken
+from callspool_ledger.writes import calls
+from callspool_worker.proving import Prover, Proving
+from callspool_worker.sending.recording import Recorder
+from tests.worker.proving.played import PlayedApi
+from tests.support.ledgers import LANE, LedgerUnderTest, P, group
+
+QUIET = 0.6
+"""Seconds of quiet in these tests."""
+
+MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class _Hidden:
+    def reveal(self) -> str:
+        return "tok-0123456789abcdef"
+
+
+@dataclass(frozen=True)
+class _Account:
+    api_url: str
+    api_token: _Hidden = field(default_factory=_Hidden)
+    org_handle: str = "unpod.tv"
+    api_token_file: None = None
+
+
+def _client_of(api: SandboxProcess) -> UnpodApi:
+    return UnpodApi({"default": _Account(api.url)}, request_timeout=1.0, max_connections=4)
+
+
+class Stage:
+    """What a worker does, made to stop between any two steps."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        api: SandboxProcess | PlayedApi,
+        *,
+        marked: bool = True,
+        durable_takes: str = "off",
+        quiet: float = QUIET,
+        quiet_answered: float = QUIET,
+        resend_unproven: bool = False,
+    ) -> None:
+        self.spool = LedgerUnderTest(
+            client,
+            linger_ms=0,
+            mark_attempts=marked,
+            durable_takes=durable_takes,
+            quiet_ms=int(quiet * 1000),
+            quiet_answered_ms=int(quiet_answered * 1000),
+        )
+        self.ledger = self.spool.ledger
+        self.sandbox = api
+        self.api: UnpodApi | PlayedApi = api if isinstance(api, PlayedApi) else _client_of(api)
+        self.recorder = Recorder(self.ledger)
+        self._takers = itertools.count(1)
+        self.reads: list[tuple[str, ...]] = []
+        self.after_reading: list[Callable[[], None]] = []
+        how = Proving(("default",), quiet, quiet_answered, MAX_ATTEMPTS, resend_unproven, 3600)
+        self.prover = Prover(self.ledger, self._get, how)
+
+    def _get(self, account: str, path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
+        self.reads.append(path)
+        answer = self.api.get(account, path, query)
+        while self.after_reading:
+            self.after_reading.pop()()
+        return answer
+
+    def accept(self, ids: list[str], lane: LaneKey = LANE) -> None:
+        documents = [
+            b'{"name":"Ada","contact_number":"+14155550100","document_id":%b}'
+            % msgspec.json.encode(one)
+            for one in ids
+        ]
+        self.spool.accept(replace(group(ids, lane), documents=documents))
+
+    def take(self) -> Taken:
+        taken = self.ledger.take(f"me:{next(self._takers)}", ["default"])
+        assert taken is not None
+        return taken
+
+    def post(self, taken: Taken) -> Answer:
+        """Sends a batch, and records nothing."""
+        word = None
+        if self.ledger.limits.mark_attempts:
+            word = body.mark(self.ledger.id, taken.attempt, taken.lane)
+        return self.api.create("default", taken.lane.space_token, body.compose(taken, word))
+
+    def record(self, taken: Taken, answer: Answer) -> None:
+        view = AttemptView(taken.count, taken.tries, MAX_ATTEMPTS, taken.refused_alone)
+        self.ledger.run(self.recorder.steps(taken, view, answer, decide(answer, view)))
+
+    def deliver(self, taken: Taken) -> None:
+        """What a worker does with a batch of a space with strays."""
+        found = strays.steps(self.ledger, taken)
+        self.ledger.run([self.recorder.give_back(taken), *found])
+
+    def sweep(self) -> None:
+        self.ledger.run([calls.sweep(0, self.ledger.limits)])
+
+    def deliver_probe(self, taken: Taken) -> str:
+        """What a worker does with a batch that probes a gate."""
+        path = ("spaces", taken.lane.space_token, "runs")
+        turned_away = self.recorder.after_reading(taken, self.api.get("default", path))
+        if turned_away is not None:
+            self.ledger.run(turned_away)
+            return "turned away by a read"
+        self.record(taken, self.post(taken))
+        return "sent"
+
+    def send(self) -> Taken:
+        """Takes a batch, sends it and records what came of it."""
+        taken = self.take()
+        self.record(taken, self.post(taken))
+        return taken
+
+    def look(self, times: int = 1) -> None:
+        """Looks at every space now, whenever it would be due."""
+        for _ in range(times):
+            proofs = self.spool.client.zrange("callspool:{0}:proofs", 0, -1)
+            for space in proofs:
+                self.spool.client.zadd("callspool:{0}:proofs", {space: 0})
+                assert self.prover.look("me")
+            self.spool.check()
+
+    def end_rest(self) -> None:
+        """Whatever rests may be taken now."""
+        due = self.spool.client.zrange("callspool:{0}:due", 0, -1)
+        if due:
+            self.spool.client.zadd("callspool:{0}:due", dict.fromkeys(due, 0))
+        self.ledger.run([calls.sweep(0, self.ledger.limits)])
+
+    def states(self, ids: list[str], lane: LaneKey = LANE) -> str:
+        return "".join(self.spool.state(one, lane) for one in ids)
+
+    def made(self) -> Counter[str]:
+        """How often each document was created."""
+        return Counter(self.sandbox.created())
+
+    def taken_again(self) -> bool:
+        """Whether anything would be sent now."""
+        return self.ledger.take("nobody:1", ["default"]) is not None
+
+    def held(self, taken: Taken) -> str:
+        """Why a batch cannot be proven, as the operator sees it; "" while it can."""
+        return (self.spool.client.hget(f"{P}:b{taken.batch}", "held") or b"").decode()
+
+    def be_called_by_others(self, *ids: str, space: str = "SPACE", **fields: object) -> str:
+        """Another system creates a run in the same space."""
+        documents = [
+            {"name": "Bob", "contact_number": "+14155550101", "document_id": one, **fields}
+            for one in ids
+        ]
+        content = msgspec.json.encode({"pilot": "p", "context": "c", "documents": documents})
+        answer = self.api.create("default", space, content)
+        assert isinstance(answer, Answered), answer
+        assert isinstance(answer.json, dict)
+        return str(answer.json["data"]["run_id"])
+
+    def close(self) -> None:
+        self.api.close()

@@ -1,0 +1,80 @@
+"""An answer that names what another request made proves nothing: the space is read back."""
+
+from __future__ import annotations
+
+import time
+
+from callspool_ledger.writes import calls
+from callspool_ledger.writes.replies import creation_of
+from tests.worker.proving.conftest import SetUp
+from tests.worker.proving.stage import QUIET, Stage
+
+FIRST, SECOND = ["crm-1", "crm-2"], ["crm-3", "crm-4"]
+
+
+def send_first(stage: Stage) -> object:
+    """Sends the first two documents; the API's answer to that."""
+    stage.accept(FIRST)
+    taken = stage.take()
+    answer = stage.post(taken)
+    stage.record(taken, answer)
+    assert stage.states(FIRST) == "cc"
+    return answer
+
+
+def test_a_request_that_was_answered_with_anothers_answer_is_in_doubt_until_its_run_is_found(
+    set_up: SetUp,
+):
+    stage = set_up()
+    answer = send_first(stage)
+    stage.accept(SECOND)
+    taken = stage.take()
+    stage.post(taken)
+    stage.record(taken, answer)
+    assert stage.states(SECOND) == "dd"
+    stage.look()
+    assert stage.states(FIRST + SECOND) == "cccc"
+    assert set(stage.made().values()) == {1}
+
+
+def test_a_request_that_never_arrived_is_sent_again_although_anothers_answer_came(set_up: SetUp):
+    stage = set_up()
+    answer = send_first(stage)
+    stage.accept(SECOND)
+    stage.record(stage.take(), answer)
+    stage.look()
+    assert stage.states(SECOND) == "dd"
+    time.sleep(QUIET)
+    stage.look()
+    assert stage.states(SECOND) == "ww"
+    stage.end_rest()
+    stage.send()
+    assert stage.states(FIRST + SECOND) == "cccc"
+    assert set(stage.made().values()) == {1}
+
+
+def test_a_task_that_another_attempt_was_answered_with_is_no_proof_either(set_up: SetUp):
+    stage = set_up()
+    stage.accept(FIRST)
+    stage.accept(SECOND)
+    one, two = stage.take(), stage.take()
+    tasks = ["T" + "1" * 32, "T" + "2" * 32]
+    (reply,) = stage.ledger.run([calls.created(0, one, "", tasks, "200")])
+    assert creation_of(reply).created == 2
+    (reply,) = stage.ledger.run([calls.created(0, two, "R2", tasks, "200")])
+    assert creation_of(reply) == (0, 0, 2, False, True)
+
+
+def test_the_same_answer_that_is_recorded_again_because_a_reply_was_lost_counts_once(
+    set_up: SetUp,
+):
+    stage = set_up()
+    stage.accept(FIRST)
+    taken = stage.take()
+    step = calls.created(0, taken, "R1", ["T" + "1" * 32, "T" + "2" * 32], "200")
+    replies = [creation_of(reply) for reply in stage.ledger.run([step, step])]
+    assert [(each.created, each.is_known, each.is_mistaken) for each in replies] == [
+        (2, False, False),
+        (0, True, False),
+    ]
+    assert stage.states(FIRST) == "cc"

@@ -1,0 +1,1 @@
+"""From a message to documents in the ledger."""

@@ -1,1 +1,0 @@
-"""Commands that need the worker; the command line loads them by name."""

@@ -1,0 +1,1 @@
+"""What an answer of the API means: pure functions, no clock, no Redis, no HTTP."""

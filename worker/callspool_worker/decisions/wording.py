@@ -1,0 +1,87 @@
+"""The API's own words, made fit for a ledger and a log: one line, bounded, without numbers."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from callspool_worker.decisions.answers import Answered
+
+LONGEST = 500
+"""Characters of the API's words that are kept."""
+
+_READ = 8 * LONGEST
+_MOST_FAULTS = 20
+_DEEPEST = 6
+_MOST_VALUES = 1000
+"""Values of an answer that are looked at in search of words."""
+
+_LONGEST_PATH = 100
+
+_SEPARATORS = r"[\s().\-/\u2010-\u2015\u2212]"
+_NUMBER = re.compile(
+    rf"(?<!\d)(?!\d{{4}}-\d{{2}}-\d{{2}}(?!\d))\+?\(?\d(?:{_SEPARATORS}{{0,3}}\d){{6,}}"
+)
+_SECRET = re.compile(r"(?i)\b(token|bearer|basic|key)(\W{1,4})[\w.~+/=-]{16,}")
+_TAG = re.compile(r"(?s)<(script|style)\b.*?</\1\s*>|<[^>]*>")
+
+
+def one_line(text: str, longest: int = LONGEST) -> str:
+    """The text in one line of printable characters, numbers and secrets masked, bounded."""
+    printable = "".join(c if c.isprintable() else " " for c in text[:_READ])
+    line = " ".join(printable.split())
+    line = _NUMBER.sub(_last_two_digits, _SECRET.sub(r"\1\2…", line))
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def words_of(answer: Answered) -> str:
+    """What the API says in this answer; where it says nothing readable, the status alone."""
+    if isinstance(answer.json, dict):
+        said = one_line("; ".join(dict.fromkeys(_said(answer.json))))
+    else:
+        said = _excerpt(answer.body)
+    return said or f"HTTP {answer.status} without a readable answer"
+
+
+def _last_two_digits(number: re.Match[str]) -> str:
+    return "…" + "".join(c for c in number[0] if c.isdigit())[-2:]
+
+
+def _said(body: dict[object, object]) -> Iterator[str]:
+    for name in ("message", "error", "detail", "errors"):
+        leaves = islice(_leaves(body.get(name), "", _DEEPEST), _MOST_VALUES)
+        yield from islice((text[:_READ] for text in leaves if text), _MOST_FAULTS)
+
+
+def _leaves(value: object, path: str, deepest: int) -> Iterator[str]:
+    """The texts inside of nested errors, each with the path that leads to it; "" for the rest."""
+    if isinstance(value, dict) and isinstance(value.get("loc"), list):
+        # An inner service names the path itself: {"loc": ["body", "pilot"], "msg": "…"} (O).
+        steps = [_step(step) for step in value["loc"][:_DEEPEST] if isinstance(step, str | int)]
+        yield from _leaves(value.get("msg"), ".".join(steps), 0)
+    elif isinstance(value, dict) and deepest and value:
+        for key, inner in value.items():
+            nested = f"{path}.{_step(key)}" if path else _step(key)
+            yield from _leaves(inner, nested, deepest - 1)
+    elif isinstance(value, list) and deepest and value:
+        for place, inner in enumerate(value):
+            nested = f"{path}[{place}]" if isinstance(inner, dict | list) else path
+            yield from _leaves(inner, nested, deepest - 1)
+    elif isinstance(value, str) and value.strip():
+        text = value[:_READ]
+        yield f"{path}: {text}" if path else text
+    else:
+        yield ""
+
+
+def _step(name: object) -> str:
+    return str(name)[:_LONGEST_PATH]
+
+
+def _excerpt(body: bytes) -> str:
+    """The text of a page that is not JSON, as a proxy sends it."""
+    return one_line(_TAG.sub(" ", body[:_READ].decode(errors="replace")))

@@ -1,0 +1,1 @@
+"""What a worker process knows of itself: heartbeat and statistics."""

@@ -1,0 +1,147 @@
+"""Takes a worker process's vital signs, and tells them its supervisor every second."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import threading
+from collections import Counter
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+
+from callspool_worker.events.emitter import lines_dropped
+from callspool_worker.liveness.process_stats import EVERY, Vitals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Sweeping(Protocol):
+    """How the sweep does."""
+
+    def ages(self) -> tuple[float, float]:
+        """Seconds since the last finished sweep, and since the last end in good order."""
+
+
+class Connected(Protocol):
+    """How many connections to the API there are."""
+
+    def connections(self) -> tuple[int, int]:
+        """Idle ones, and those in use."""
+
+
+class Permitted(Protocol):
+    """What of the permits is told."""
+
+    @property
+    def most(self) -> int:
+        """Threads that may send."""
+
+    def limits(self) -> dict[str, float]:
+        """Account → its limit, over all workers, as this process was told last."""
+
+
+class Pulse:
+    """Counts what the threads of this process do. Safe among threads."""
+
+    def __init__(self, threads: int) -> None:
+        self._lock = threading.Lock()
+        self._threads = threads
+        self._busy = 0
+        self._accepted = 0
+        self._in_flight: Counter[str] = Counter()
+
+    def working(self, function: Callable[P, R]) -> Callable[P, R]:
+        """The function, whose threads count as busy while it runs."""
+
+        @wraps(function)
+        def counted(*args: P.args, **kwargs: P.kwargs) -> R:
+            with self._lock:
+                self._busy += 1
+            try:
+                return function(*args, **kwargs)
+            finally:
+                with self._lock:
+                    self._busy -= 1
+
+        return counted
+
+    def asking(
+        self, function: Callable[Concatenate[str, P], R]
+    ) -> Callable[Concatenate[str, P], R]:
+        """A function whose first argument is an account: it has a request in flight meanwhile."""
+
+        def counted(account: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            with self._lock:
+                self._in_flight[account] += 1
+            try:
+                return function(account, *args, **kwargs)
+            finally:
+                with self._lock:
+                    self._in_flight[account] -= 1
+
+        return counted
+
+    def accepted(self, messages: int) -> None:
+        """So many messages were accepted."""
+        with self._lock:
+            self._accepted += messages
+
+    def take(self, sweeping: Sweeping, connected: Connected, permitted: Permitted) -> Vitals:
+        """The vital signs at this moment."""
+        sweep_age, wedged_for = sweeping.ages()
+        idle, busy = connected.connections()
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        with self._lock:
+            return Vitals(
+                threads=self._threads + permitted.most,
+                limits=permitted.limits(),
+                busy_threads=self._busy,
+                in_flight=dict(self._in_flight),
+                connections_idle=idle,
+                connections_busy=busy,
+                sweep_age=sweep_age,
+                wedged_for=wedged_for,
+                messages_accepted=self._accepted,
+                log_lines_dropped=lines_dropped(),
+                cpu_seconds=usage.ru_utime + usage.ru_stime,
+                memory_bytes=_resident_bytes(usage.ru_maxrss),
+                open_fds=len(os.listdir("/dev/fd")),  # noqa: PTH208 - names are all that is needed
+            )
+
+
+class Reporter:
+    """Tells the vital signs every second until it is stopped, from a thread of its own."""
+
+    def __init__(self, take: Callable[[], Vitals], tell: Callable[[bytes], None]) -> None:
+        self._take = take
+        self._tell = tell
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends it; a supervisor that does not listen any more holds nobody up."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while True:
+            self._tell(self._take().to_json())
+            if self._stopped.wait(EVERY):
+                return
+
+
+def _resident_bytes(most: int) -> int:
+    """The resident memory; where the system does not say, the most that it ever was (getrusage)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return most if sys.platform == "darwin" else most * 1024
+    return pages * os.sysconf("SC_PAGE_SIZE")

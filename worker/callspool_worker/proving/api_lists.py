@@ -1,0 +1,159 @@
+"""Reading back, page by page: as far as needed and no further."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+
+from callspool.errors import CallspoolError
+from callspool_worker.decisions.answers import Answered
+from callspool_worker.decisions.reply import code_of
+from callspool_worker.decisions.wording import words_of
+from callspool_worker.proving.parsing import run_seen, task_seen
+from callspool_worker.proving.records import RunSeen, TaskSeen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from callspool_worker.decisions.answers import Answer
+
+    Get: TypeAlias = Callable[[tuple[str, ...], Mapping[str, str | int]], Answer]
+    """Reads a path of the API with its query."""
+
+PAGE_SIZE = 100
+MOST_PAGES = 500
+"""Pages of one list that are read in one look, at most."""
+
+MOST_ENTRIES = MOST_PAGES * PAGE_SIZE
+"""Entries of one list, whatever size its pages have."""
+
+STALE_PAGES = 4
+"""Pages without anything new after which a list does not go on: while others create runs, pages
+shift, and the next one may show what the last one showed."""
+
+Entry = TypeVar("Entry", RunSeen, TaskSeen)
+
+_REFUSED = frozenset({403, 404})
+
+
+class Unreadable(CallspoolError):  # noqa: N818 - says what is the matter
+    """A list could not be read. ``refused``: the API says that this account may not, or cannot.
+
+    ``passing``: it gave no answer, or none of its own; another try may do.
+    """
+
+    def __init__(self, reason: str, *, refused: bool = False, passing: bool = False) -> None:
+        self.refused = refused
+        self.passing = passing
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list, and the server's clock when it was sent."""
+
+    entries: list[object]
+    count: int | None
+    server_date: float | None
+
+
+@dataclass(slots=True)
+class _List(Generic[Entry]):
+    """What was seen of a list so far, and whether that is all of it.
+
+    New entries only push the others on, so whoever reads to the end has seen all that were there
+    at the first page.
+    """
+
+    parse: Callable[[object], Entry | None]
+    seen: dict[str, Entry] = field(default_factory=dict)
+    counts: list[int] = field(default_factory=list)
+    stale: int = 0
+
+    def add(self, page: Page) -> list[Entry]:
+        """The entries of a page that were not seen before."""
+        if page.count is not None:
+            self.counts.append(page.count)
+        read = {}
+        for entry in page.entries:
+            known = self.parse(entry)
+            if known is None:
+                raise Unreadable("it lists what cannot be told by an id")
+            read[_id_of(known)] = known
+        fresh = [entry for name, entry in read.items() if name not in self.seen]
+        self.seen.update(read)
+        self.stale = 0 if fresh else self.stale + 1
+        if self.stale >= STALE_PAGES:
+            raise Unreadable("whatever page is asked for, it shows nothing new")
+        return fresh
+
+    @property
+    def is_whole(self) -> bool:
+        return bool(self.counts) and len(self.seen) >= self.counts[-1]
+
+    def end(self) -> None:
+        """No further page: nothing that was counted may be left out."""
+        if self.counts and len(self.seen) < min(self.counts):
+            raise Unreadable(f"it ends after {len(self.seen)} of {min(self.counts)} entries")
+
+
+def _id_of(entry: RunSeen | TaskSeen) -> str:
+    return entry.run_id if isinstance(entry, RunSeen) else entry.task_id
+
+
+class SpaceReader:
+    """Reads the runs of one space and their tasks. Raises `Unreadable`."""
+
+    def __init__(self, space_token: str, get: Get) -> None:
+        self._space = ("spaces", space_token, "runs")
+        self._get = get
+        self.server_date: float | None = None
+        """The server's clock at the last answer, in seconds since 1970; None if it told none."""
+
+    def runs(self) -> Iterator[list[RunSeen]]:
+        """The space's runs, a page at a time, the newest first."""
+        yield from self._pages(self._space, _List(run_seen))
+
+    def tasks(self, run_id: str, *, whole: Callable[[list[TaskSeen]], bool]) -> list[TaskSeen]:
+        """The tasks of a run; only its first page unless ``whole``, asked about that, says so."""
+        found: _List[TaskSeen] = _List(task_seen)
+        for number, page in enumerate(self._pages((*self._space, run_id, "tasks"), found)):
+            if number == 0 and not whole(page):
+                break
+        return list(found.seen.values())
+
+    def _pages(self, path: tuple[str, ...], found: _List[Entry]) -> Iterator[list[Entry]]:
+        read = 0
+        for number in range(1, MOST_PAGES + 1):
+            page = self._page(path, number)
+            if page is None or not page.entries:
+                found.end()
+                return
+            read += len(page.entries)
+            if read > MOST_ENTRIES:
+                raise Unreadable(f"it has more than {MOST_ENTRIES:,} entries")
+            fresh = found.add(page)
+            if fresh:
+                yield fresh
+            if found.is_whole:
+                return
+        raise Unreadable(f"it has more than {MOST_PAGES} pages")
+
+    def _page(self, path: tuple[str, ...], number: int) -> Page | None:
+        """A page; None where the API says that there is none of that number."""
+        answer = self._get(path, {"page": number, "page_size": PAGE_SIZE})
+        if not isinstance(answer, Answered):
+            raise Unreadable(f"no answer: {answer.reason}", passing=True)
+        self.server_date = answer.server_date or self.server_date
+        code = code_of(answer)
+        body = answer.json if isinstance(answer.json, dict) else {}
+        if answer.status == 200 and code == 200 and isinstance(body.get("data"), list):
+            count = body.get("count")
+            known = isinstance(count, int) and not isinstance(count, bool)
+            return Page(body["data"], count if known else None, answer.server_date)
+        if number > 1 and code == 404:
+            return None
+        passing = not body or code == 401 or code >= 429
+        # A page of people that is broken must not be quoted, only what refuses it.
+        words = "no list that can be read" if code == 200 else words_of(answer)
+        raise Unreadable(f"{code}: {words}", refused=code in _REFUSED, passing=passing)

@@ -1,0 +1,174 @@
+"""After Redis restarted or failed over: what was sent in the moments that it forgot is found again.
+
+A take that was forgotten makes documents look as if they waited although they were sent. So a
+space sends nothing until its runs since then were read back: what is found there is recorded, and
+what the ledger does not know any more is kept, in case it is accepted once more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import partial
+from typing import TYPE_CHECKING
+
+from callspool.request.identity import digester, scope_tag
+from callspool_ledger.reads.lookup import read_batches, read_places
+from callspool_ledger.writes import calls
+from callspool_worker import events
+from callspool_worker.events.attempt_events import recalled
+from callspool_worker.events.emitter import after, space_shown, tell
+from callspool_worker.proving.timeframe import Clocks, clocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from callspool.request.identity import Scope
+    from callspool_ledger.writes import Ledger, SpaceLook
+    from callspool_worker.proving.api_lists import SpaceReader
+    from callspool_worker.proving.records import RunSeen, TaskSeen
+
+
+class Recall:
+    """Reads a space back from some moment on. Raises `Unreadable` and `LedgerUnavailable`.
+
+    ``known``: runs that the ledger knows to be somebody's. ``now`` tells Redis' time in seconds.
+    ``window``: seconds for which documents that nobody knows are kept.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        space: SpaceLook,
+        reader: SpaceReader,
+        known: Mapping[str, float],
+        now: Callable[[], float],
+        window: float,
+    ) -> None:
+        self._ledger = ledger
+        self._space = space
+        self._reader = reader
+        self._known = known
+        self._now = now
+        self._window = window
+        self._ours = f"{ledger.id}-"
+        self._strays = 0
+
+    def make(self, since_ms: int) -> None:
+        """Records what the API has from ``since_ms`` (Redis' clock) on."""
+        scopes = self._ledger.scopes_of(self._space.account, self._space.space_token)
+        found = 0
+        for run in self._runs(since_ms):
+            tasks = self._reader.tasks(run.run_id, whole=self._may_be_ours)
+            found += self._recall(run.run_id, tasks, scopes)
+        tell(
+            events.ReadBack(
+                account=self._space.account,
+                space=space_shown(self._space.space_token),
+                documents=found,
+                strays=self._strays,
+            )
+        )
+
+    def _runs(self, since_ms: int) -> list[RunSeen]:
+        found: dict[str, RunSeen] = {}
+        known = Clocks(0.0, 0.0)
+        for page in self._reader.runs():
+            found.update((run.run_id, run) for run in page)
+            known = clocks(self._reader.server_date, self._now(), found.values(), self._known)
+            if all(known.is_before(run, since_ms) for run in page):
+                break
+        return [
+            run
+            for run in found.values()
+            if run.run_id not in self._known and not known.is_before(run, since_ms)
+        ]
+
+    def _may_be_ours(self, first_page: Sequence[TaskSeen]) -> bool:
+        return any((task.mark or self._ours).startswith(self._ours) for task in first_page)
+
+    def _recall(self, run_id: str, tasks: Iterable[TaskSeen], scopes: Sequence[Scope]) -> int:
+        by_attempt: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+        for task in tasks:
+            is_ours = task.mark is not None and task.mark.startswith(self._ours)
+            if task.document_id and is_ours:
+                owner = task.mark or "", task.scope_tag or ""
+                by_attempt[owner].setdefault(task.document_id, task.task_id)
+            elif task.document_id and task.mark is None and not self._ledger.limits.mark_attempts:
+                by_attempt["", ""].setdefault(task.document_id, task.task_id)
+        return sum(
+            self._recall_attempt(run_id, mark, tag, ids, scopes)
+            for (mark, tag), ids in by_attempt.items()
+        )
+
+    def _recall_attempt(
+        self, run_id: str, mark: str, tag: str, ids: Mapping[str, str], scopes: Sequence[Scope]
+    ) -> int:
+        """Settles the documents of one attempt; the number of those that were known."""
+        own = [scope for scope in scopes if not tag or scope_tag(scope) == tag]
+        attempt = _attempt_of(mark)
+        left = dict(ids)
+        known = 0
+        for scope in own:
+            for number, placed in self._places(scope, left).items():
+                known += len(placed)
+                self._settle(run_id, attempt, number, placed)
+        if left and tag:
+            self._keep(run_id, attempt, tag, left)
+        return known
+
+    def _places(self, scope: Scope, ids: dict[str, str]) -> dict[int, dict[int, str]]:
+        """Where documents are: batch → place → task id; they are taken out of ``ids``."""
+        named = list(ids)
+        identity = digester(scope)
+        places = self._ledger.read(
+            read_places(self._ledger.partition, [identity(one) for one in named])
+        )
+        found: dict[int, dict[int, str]] = defaultdict(dict)
+        for one, place in zip(named, places, strict=True):
+            if place is not None:
+                found[place.batch][place.place] = ids.pop(one)
+        return found
+
+    def _settle(self, run_id: str, attempt: int, number: int, placed: Mapping[int, str]) -> None:
+        entries = self._ledger.read(read_batches(self._ledger.partition, [number]))
+        if number not in entries:
+            return
+        states = entries[number].states
+        # Without a mark only what seems never to have been sent can be the forgotten attempt's.
+        tasks = {
+            place: placed[place]
+            for place in sorted(placed)
+            if (states[place] != "c" if attempt else states[place] == "w")
+        }
+        if not tasks:
+            return
+        mask = "".join("1" if place in tasks else "0" for place in range(len(states)))
+        step = calls.recall(
+            self._ledger.partition,
+            number,
+            attempt or self._ledger.new_attempt(),
+            run_id=run_id,
+            ids=list(tasks.values()),
+            places=mask,
+        )
+        self._ledger.run(
+            [after(step, partial(recalled, self._space.account, number, attempt, run_id))]
+        )
+
+    def _keep(self, run_id: str, attempt: int, tag: str, ids: Mapping[str, str]) -> None:
+        strays = {
+            f"{tag}|{one}": "\x1f".join((run_id, task, str(attempt))) for one, task in ids.items()
+        }
+        window_ms = int(self._window * 1000)
+        keep = calls.keep_strays(self._ledger.partition, self._space.key, strays, window_ms)
+        self._ledger.run([keep])
+        self._strays += len(ids)
+
+
+def _attempt_of(mark: str) -> int:
+    """The attempt that a mark of ours names; 0 without one."""
+    _, _, number = mark.partition("-")
+    try:
+        return int(number, 16)
+    except ValueError:
+        return 0

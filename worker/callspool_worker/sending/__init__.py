@@ -1,0 +1,1 @@
+"""From a wake-up to a recorded answer: take, POST, record."""

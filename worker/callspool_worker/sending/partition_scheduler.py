@@ -1,0 +1,170 @@
+"""Partitions in turn, for the threads that send for all of them."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from callspool_ledger.writes import LedgerUnavailable
+from callspool_worker.persistence import Persistence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from callspool_worker.permits import Feedback
+    from callspool_worker.sending.submit import Licence
+
+BATCHES_A_TURN = 8
+"""Batches that a thread sends of a partition while another one waits for its turn."""
+
+Result = TypeVar("Result")
+Reserved = tuple[str, ...]
+
+
+class Aside(Protocol):
+    """Threads that send, of which one may step aside."""
+
+    def aside(self) -> AbstractContextManager[None]: ...
+    def wake(self) -> None: ...
+
+
+class Turns:
+    """Partitions that were woken, each in its turn. ``nudge`` is told where something was sent."""
+
+    def __init__(self, permits: Licence, nudge: Callable[[int], None]) -> None:
+        self._permits = permits
+        self._nudge = nudge
+        self._works: list[Callable[[Reserved, Callable[[], bool]], None]] = []
+        self._woken: dict[int, None] = {}
+        self._away: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def add(self, work: Callable[[Reserved, Callable[[], bool]], None]) -> None:
+        """Adds what sends for the next partition: (permits, whether to go on) → nothing."""
+        self._works.append(work)
+
+    def licence(self, partition: int) -> Licence:
+        """The permits as who sends for a partition sees them."""
+        return _LicenceInTurns(self._permits, self, partition)
+
+    def wake(self, partition: int) -> None:
+        """Something of a partition may be ready."""
+        with self._lock:
+            self._woken.setdefault(partition)
+
+    def is_empty(self, partition: int) -> None:
+        """Nothing of a partition is ready."""
+        with self._lock:
+            self._woken.pop(partition, None)
+
+    def others_wait(self, partition: int) -> bool:
+        """Whether another partition waits for its turn."""
+        with self._lock:
+            return any(one != partition and one not in self._away for one in self._woken)
+
+    def is_away(self, partition: int) -> bool:
+        """Whether a thread waits for the node of a partition."""
+        return partition in self._away
+
+    @contextmanager
+    def waiting_for(self, partition: int) -> Iterator[None]:
+        """Around the time for which a thread waits for a node: nobody else goes there."""
+        with self._lock:
+            self._away[partition] = self._away.get(partition, 0) + 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._away[partition] -= 1
+                if not self._away[partition]:
+                    del self._away[partition]
+                self._woken.setdefault(partition)
+
+    def work(self, reserved: Reserved) -> None:
+        """Sends with these permits, for the partition whose turn it is, then for the next."""
+        while reserved:
+            partition = self._next()
+            if partition is None:
+                self._permits.keep(reserved, None)
+                return
+            self._works[partition](reserved, _Turn(self, partition).goes_on)
+            self._nudge(partition)
+            reserved = self._permits.reserve() if self.others_wait(-1) else ()
+
+    def _next(self) -> int | None:
+        with self._lock:
+            for partition in self._woken:
+                if partition not in self._away:
+                    del self._woken[partition]
+                    self._woken[partition] = None  # behind all others
+                    return partition
+        return None
+
+
+class _Turn:
+    """One thread's turn at one partition."""
+
+    def __init__(self, turns: Turns, partition: int) -> None:
+        self._turns = turns
+        self._partition = partition
+        self._batches = 0
+
+    def goes_on(self) -> bool:
+        """Asked after each batch: whether the thread may go on here."""
+        self._batches += 1
+        return self._batches < BATCHES_A_TURN or not self._turns.others_wait(self._partition)
+
+
+class _LicenceInTurns:
+    """Permits as who sends for one of several partitions sees them."""
+
+    def __init__(self, permits: Licence, turns: Turns, partition: int) -> None:
+        self._permits = permits
+        self._turns = turns
+        self._partition = partition
+        self.reserve = permits.reserve
+        self.began = permits.began
+        self.gave_back = permits.gave_back
+
+    def keep(self, reserved: Reserved, used: str | None, *, looked: bool = True) -> None:
+        """That nothing was found here says nothing of other partitions."""
+        if looked and used is None:
+            self._turns.is_empty(self._partition)
+            looked = not self._turns.others_wait(self._partition)
+        self._permits.keep(reserved, used, looked=looked)
+
+    def ended(self, name: str, told: Feedback, began: tuple[float, int]) -> float:
+        return self._permits.ended(name, told, began)
+
+
+class PersistenceInTurns(Persistence):
+    """As `Persistence`, for one of several partitions: who waits for it, steps aside."""
+
+    def __init__(
+        self,
+        stop: threading.Event,
+        give_up_after: float,
+        partition: int,
+        turns: Turns,
+        senders: Aside,
+    ) -> None:
+        super().__init__(stop, give_up_after)
+        self._partition = partition
+        self._turns = turns
+        self._senders = senders
+
+    def until_answered(
+        self, step: Callable[[], Result], when_full: Callable[[], None] | None = None
+    ) -> Result:
+        """See `Persistence.until_answered`."""
+        try:
+            return step()
+        except LedgerUnavailable:
+            pass
+        try:
+            with self._turns.waiting_for(self._partition), self._senders.aside():
+                return super().until_answered(step, when_full)
+        finally:
+            self._senders.wake()

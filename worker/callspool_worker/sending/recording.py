@@ -1,0 +1,229 @@
+"""From a decision to the steps that record it in the ledger."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from callspool_ledger.writes import calls
+from callspool_worker import backoff
+from callspool_worker.decisions.answers import Answered, NotSent
+from callspool_worker.decisions.decide import (
+    Bury,
+    Created,
+    InDoubt,
+    Isolate,
+    Park,
+    Retry,
+    Throttle,
+    is_failure,
+    label,
+)
+from callspool_worker.decisions.probes import ProbeFailed, ProbeRefused, read_probe
+from callspool_worker.events import attempt_events as ending
+from callspool_worker.events.attempt_events import Ending
+from callspool_worker.events.emitter import after
+
+if TYPE_CHECKING:
+    from callspool.redis_io.scripts import Call
+    from callspool_ledger.writes import Ledger, Taken
+    from callspool_worker.decisions.answers import Answer
+    from callspool_worker.decisions.decide import AttemptView, Decision
+
+LONGEST_REST = 5.0
+"""Seconds that an account rests at most between two tries to reach its API."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Proof(msgspec.Struct, omit_defaults=True):
+    """What a proof has to go by: whether the API itself spoke, its run, and its clock."""
+
+    answered: bool
+    sent_at: float
+    server_date: float | None = None
+    run_id: str | None = None
+
+
+class Recorder:
+    """Turns what came of an attempt into the ledger's steps; one for all threads of a process."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._limits = ledger.limits
+        self._partition = ledger.partition
+        self._unreachable: dict[str, int] = {}
+
+    def steps(
+        self,
+        taken: Taken,
+        view: AttemptView,
+        answer: Answer,
+        decision: Decision,
+        seconds: float = 0.0,
+        rests: float = 0.0,
+    ) -> list[Call]:
+        """The steps that record the end of an attempt, in their order; each tells what it did.
+
+        ``seconds``: how long the request took. ``rests``: for how long its account then rests.
+        """
+        if not isinstance(answer, NotSent):
+            self._unreachable.pop(taken.lane.account, None)
+        if isinstance(answer, NotSent) and answer.kind == "withheld":
+            return [self.give_back(taken)]
+        outcome, code = label(answer, decision)
+        why = "" if isinstance(answer, Answered) else answer.kind
+        over = Ending(taken, outcome, code, seconds, why, rests)
+        match decision:
+            case Created(run_id, task_ids):
+                proof = _encode(_proof(taken, answer))
+                step = calls.created(self._partition, taken, run_id, task_ids, code, proof)
+                steps = [over.recorded_by(step, "created", run_id=run_id)]
+            case InDoubt():
+                steps = self._doubt(over, answer, decision)
+            case Retry():
+                steps = self._retry(over, decision)
+            case Isolate(detail):
+                step = self._split(taken, view, outcome, code, detail)
+                steps = [over.recorded_by(step, "parted")]
+            case Bury(detail):
+                step = self._bury(taken, outcome, code, detail)
+                steps = [over.recorded_by(step, "dead")]
+            case Park(level, detail):
+                steps = self._park(over, level, detail)
+            case Throttle():
+                step = self._back(over, 0, 0.0, "the API asked to slow down")
+                steps = [over.recorded_by(step, "throttled")]
+        return [*steps, *self._reopen(taken, decision)]
+
+    def rest(self, taken: Taken, seconds: float) -> list[Call]:
+        """The step by which the whole account sends nothing more for a while, if it is to.
+
+        It goes before what puts the batch back, which else would be taken at once.
+        """
+        if not seconds:
+            return []
+        delay = _ms(backoff.delay(1, seconds))
+        return [calls.throttle(self._partition, taken.lane.account, delay)]
+
+    def give_back(self, taken: Taken) -> Call:
+        """The step that returns a batch of which nothing was sent."""
+        return calls.put_back(self._partition, taken, tries=0, delay_ms=0)
+
+    def _rest(self, over: Ending, seconds: float, decision: str, detail: str) -> list[Call]:
+        """The whole account waits; the batch is the first to go when it goes on."""
+        return [
+            calls.throttle(self._partition, over.taken.lane.account, _ms(seconds)),
+            over.recorded_by(self._back(over, 0, 0.0, detail), decision, rests=seconds),
+        ]
+
+    def _back(self, over: Ending, tries: int, seconds: float, detail: str) -> Call:
+        return calls.put_back(
+            self._partition,
+            over.taken,
+            tries=tries,
+            delay_ms=_ms(seconds),
+            outcome=over.outcome,
+            code=over.code,
+            detail=detail,
+        )
+
+    def _retry(self, over: Ending, decision: Retry) -> list[Call]:
+        if decision.costs_try:
+            seconds = backoff.delay(over.taken.tries + 1, decision.retry_after)
+            step = self._back(over, 1, seconds, decision.detail)
+            return [over.recorded_by(step, "again", rests=seconds)]
+        # What could not be sent would not be sent for another batch either: the account rests.
+        account = over.taken.lane.account
+        failures = self._unreachable[account] = self._unreachable.get(account, 0) + 1
+        seconds = min(backoff.delay(failures, decision.retry_after), LONGEST_REST)
+        rest = self._rest(over, seconds, "again", decision.detail)
+        return [*rest, self._fail(over.taken, decision.detail, over.code)]
+
+    def _fail(self, taken: Taken, detail: str, code: str) -> Call:
+        account = taken.lane.account
+        reason = f"the API is down, and tried now and then: {detail}"
+        step = calls.fail(self._partition, account, reason=reason, code=code)
+        return after(step, partial(ending.down, account, code, calls.FAILURES_IN_A_ROW))
+
+    def after_reading(self, taken: Taken, answer: Answer) -> list[Call] | None:
+        """What follows for a probe when a read went before it; None if the batch may be sent.
+
+        A token that is refused for a read is refused for a batch as well, and an API that is down
+        would only leave the batch in doubt. Anything else says nothing about create-calls.
+        """
+        match read_probe(answer):
+            case ProbeRefused(detail, code):
+                gate = taken.gate
+                step = calls.park(self._partition, self._limits, gate, reason=detail, code=code)
+                step = after(step, partial(ending.parked, taken, gate, code))
+            case ProbeFailed(detail, code):
+                step = self._fail(taken, detail, code)
+            case None:
+                return None
+        return [step, self.give_back(taken)]
+
+    def _split(self, taken: Taken, view: AttemptView, outcome: str, code: str, detail: str) -> Call:
+        tries = min(taken.tries, view.max_attempts - 1)
+        return calls.split(
+            self._partition, taken, tries=tries, outcome=outcome, code=code, detail=detail
+        )
+
+    def _bury(self, taken: Taken, outcome: str, code: str, detail: str) -> Call:
+        return calls.bury(self._partition, taken, outcome=outcome, code=code, detail=detail)
+
+    def _doubt(self, over: Ending, answer: Answer, decision: InDoubt) -> list[Call]:
+        taken = over.taken
+        proof = _proof(taken, answer, answered=decision.answered, run_id=decision.run_id)
+        step = calls.doubt(
+            self._partition,
+            taken,
+            outcome=decision.outcome,
+            code=over.code,
+            detail=decision.detail,
+            proof=_encode(proof),
+        )
+        # Without the API's words, which may name a person: those are for `callspool show`.
+        step = over.recorded_by(step, "in_doubt", run_id=decision.run_id)
+        if decision.outcome == "partial":
+            return [step]
+        return [step, self._fail(taken, decision.detail, over.code)]
+
+    def _park(self, over: Ending, level: str, detail: str) -> list[Call]:
+        gate = _gate(level, over.taken)
+        park = calls.park(self._partition, self._limits, gate, reason=detail, code=over.code)
+        return [
+            over.parked_by(park, gate),
+            over.recorded_by(self._back(over, 0, 0.0, detail), "parked"),
+        ]
+
+    def _reopen(self, taken: Taken, decision: Decision) -> list[Call]:
+        """A probe that got past what had closed its gate opens it, whatever it met behind it."""
+        if not taken.gate:
+            return []
+        if is_failure(decision):
+            return []
+        is_past = isinstance(decision, Created | Isolate | Bury)
+        step = calls.open_gate(self._partition, taken.gate, if_down=not is_past)
+        return [after(step, partial(ending.opened, taken))]
+
+
+def _proof(
+    taken: Taken, answer: Answer, *, answered: bool = False, run_id: str | None = None
+) -> Proof:
+    date = answer.server_date if isinstance(answer, Answered) else None
+    return Proof(answered, taken.at_ms / 1000, date, run_id)
+
+
+def _gate(level: str, taken: Taken) -> str:
+    if level == "account":
+        return f"account:{taken.lane.account}"
+    if level == "space":
+        return f"space:{taken.lane.account}|{taken.lane.space_token}"
+    return f"lane:{taken.lane_id}"
+
+
+def _ms(seconds: float) -> int:
+    return math.ceil(seconds * 1000)

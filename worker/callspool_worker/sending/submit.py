@@ -1,0 +1,186 @@
+"""Submitting: a batch is taken, sent, and what came of it is recorded, until none is left."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from callspool_worker import events
+from callspool_worker.decisions.decide import AttemptView, decide
+from callspool_worker.events.attempt_events import taken_event
+from callspool_worker.events.emitter import tell
+from callspool_worker.permits.feedback import Feedback, feedback
+from callspool_worker.persistence import GivenUp
+from callspool_worker.sending import body, strays
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from callspool.redis_io.scripts import Call
+    from callspool_ledger.writes import Ledger, Taken
+    from callspool_worker.decisions.answers import Answer
+    from callspool_worker.persistence import Persistence
+    from callspool_worker.sending.recording import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Delivering:
+    """How this process sends.
+
+    ``request_timeout``: seconds, for the whole of a request. ``incarnation`` names this process
+    among all that ever were.
+    """
+
+    request_timeout: float
+    max_attempts: int
+    incarnation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What a submitter needs of the API.
+
+    ``create`` sends a body: (account, space token, body, deadline of its last byte) → answer;
+    ``clock`` is that deadline's clock, in seconds.
+    """
+
+    create: Callable[[str, str, bytes, float], Answer]
+    read: Callable[[str, str], Answer]
+    clock: Callable[[], float]
+
+
+class Licence(Protocol):
+    """Says which accounts may send; `permits.Permits` does."""
+
+    def reserve(self) -> tuple[str, ...]: ...
+    def keep(self, reserved: tuple[str, ...], used: str | None, *, looked: bool = True) -> None: ...
+    def began(self, name: str) -> tuple[float, int]: ...
+    def ended(self, name: str, told: Feedback, began: tuple[float, int]) -> float: ...
+    def gave_back(self, name: str) -> None: ...
+
+
+class Submitter:
+    """Takes batches, sends them and records what came of them: one for all threads of a process.
+
+    Nothing is taken without a permit of its account.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        api: Api,
+        recorder: Recorder,
+        persistence: Persistence,
+        permits: Licence,
+        *,
+        how: Delivering,
+    ) -> None:
+        self._ledger = ledger
+        self._api = api
+        self._recorder = recorder
+        self._persistence = persistence
+        self._permits = permits
+        self._how = how
+        self._turns = itertools.count(1)
+
+    def run(self) -> None:
+        """Sends batch after batch until nothing is ready, or nothing may be sent."""
+        self.work(self._permits.reserve())
+
+    def work(self, reserved: tuple[str, ...], goes_on: Callable[[], bool] = lambda: True) -> None:
+        """The same, with permits of these accounts to begin with.
+
+        ``goes_on`` is asked after each batch whether this thread may go on.
+        """
+        try:
+            if self._persistence.stopping:
+                self._permits.keep(reserved, None, looked=False)
+                return
+            self._send_all(reserved, goes_on)
+        except GivenUp as reason:
+            tell(events.Left(why=str(reason)))
+
+    def _send_all(self, reserved: tuple[str, ...], goes_on: Callable[[], bool]) -> None:
+        steps: Sequence[Call] = ()
+        while reserved:
+            started = self._api.clock()
+            taken = self._take(steps, reserved)
+            if taken is None:
+                return
+            steps = self._deliver(taken, started + self._how.request_timeout)
+            is_over = self._persistence.stopping or not goes_on()
+            reserved = () if is_over else self._permits.reserve()
+        if steps:
+            self._persistence.until_answered(partial(self._ledger.run, steps))
+
+    def _take(self, steps: Sequence[Call], reserved: tuple[str, ...]) -> Taken | None:
+        """Records and takes; of the permits only that of the batch is kept."""
+        turn = next(self._turns)
+        taker = f"{self._how.incarnation}:{turn}"
+        taken, looked = None, False
+        try:
+            taken = self._persistence.until_answered(
+                partial(self._ledger.record_and_take, steps, taker, _turned(reserved, turn))
+            )
+            looked = True
+        finally:
+            used = taken.lane.account if taken else None
+            self._permits.keep(reserved, used, looked=looked)
+        return taken
+
+    def _deliver(self, taken: Taken, send_before: float) -> list[Call]:
+        """Sends a batch; the steps that record what came of it."""
+        tell(taken_event(taken))
+        account = taken.lane.account
+        instead = None
+        try:
+            instead = self._instead(taken, send_before)
+        except BaseException:
+            self._permits.gave_back(account)
+            raise
+        if instead is not None:
+            self._permits.gave_back(account)
+            return instead
+        began = self._api.clock()
+        answer, rest = self._send(taken, send_before)
+        seconds = self._api.clock() - began
+        view = AttemptView(taken.count, taken.tries, self._how.max_attempts, taken.refused_alone)
+        steps = self._recorder.steps(taken, view, answer, decide(answer, view), seconds, rest)
+        return [*self._recorder.rest(taken, rest), *steps]
+
+    def _instead(self, taken: Taken, send_before: float) -> list[Call] | None:
+        """What is recorded if the batch is not to be sent; None if it is."""
+        if self._persistence.stopping or self._api.clock() >= send_before:
+            return [self._recorder.give_back(taken)]
+        if taken.strays:
+            recalled = self._persistence.until_answered(partial(strays.steps, self._ledger, taken))
+            if recalled:
+                return [self._recorder.give_back(taken), *recalled]
+        if taken.gate:
+            read = self._api.read(taken.lane.account, taken.lane.space_token)
+            return self._recorder.after_reading(taken, read)
+        return None
+
+    def _send(self, taken: Taken, send_before: float) -> tuple[Answer, float]:
+        """The answer, and the seconds that the account rests because of it."""
+        lane = taken.lane
+        told, began = Feedback(), self._permits.began(lane.account)
+        rest = 0.0
+        try:
+            word = None
+            if self._ledger.limits.mark_attempts:
+                word = body.mark(self._ledger.id, taken.attempt, lane)
+            content = body.compose(taken, word)
+            answer = self._api.create(lane.account, lane.space_token, content, send_before)
+            told = feedback(answer)
+        finally:
+            rest = self._permits.ended(lane.account, told, began)
+        return answer, rest
+
+
+def _turned(accounts: tuple[str, ...], turn: int) -> tuple[str, ...]:
+    """The accounts, another one first each time, so that none waits for another."""
+    first = turn % len(accounts)
+    return accounts[first:] + accounts[:first]

@@ -1,0 +1,1 @@
+"""What comes due by time: lingering lanes, retries, leases that ended."""
