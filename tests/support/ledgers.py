@@ -12,6 +12,7 @@ import redis
 
 from callspool_ledger import keys
 from callspool_ledger.writes import Accepted, Delivery, Group, LaneKey, Ledger, Limits, Refusal
+from callspool_worker.app import log_expired
 
 P = keys.prefix()
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
@@ -51,7 +52,7 @@ class LedgerUnderTest:
 
     def __init__(self, client: redis.Redis, **limits: Any) -> None:
         self.client = client
-        self.ledger = Ledger(client, Limits(**limits))
+        self.ledger = Ledger(client, Limits(**limits), on_expired=log_expired)
         self.ledger.open()
         stream = keys.stream(keys.REQUESTS)
         with contextlib.suppress(redis.ResponseError):  # it is there already

@@ -97,11 +97,12 @@ def limits_of(settings: Settings) -> Limits:
 def ledger_of(settings: Settings, client: redis.Redis, partition: int = 0) -> Ledger:
     """The ledger of a partition under these settings; nothing of it is read or written."""
     return Ledger(
-        client, limits_of(settings), partition, settings.partitions, on_expired=_log_expired
+        client, limits_of(settings), partition, settings.partitions, on_expired=log_expired
     )
 
 
-def _log_expired(expired: ExpiredDocuments) -> None:
+def log_expired(expired: ExpiredDocuments) -> None:
+    """Logs documents that expired before they were sent."""
     tell(events.Expired(**expired._asdict()))
 
 
