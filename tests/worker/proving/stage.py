@@ -13,13 +13,13 @@ import redis
 from callspool_ledger.writes import LaneKey, Taken, calls
 from callspool_sandbox.process import SandboxProcess
 from callspool_worker.api import UnpodApi
+from callspool_worker.decisions.answers import Answer, Answered
 from callspool_worker.decisions.decide import AttemptView, decide
-from callspool_ledger.writes import LaneKey, Taken
-from callspool_ledger.writes import calls
 from callspool_worker.proving import Prover, Proving
+from callspool_worker.sending import body, strays
 from callspool_worker.sending.recording import Recorder
-from tests.worker.proving.played import PlayedApi
 from tests.support.ledgers import LANE, LedgerUnderTest, P, group
+from tests.worker.proving.played import PlayedApi
 
 QUIET = 0.6
 """Seconds of quiet in these tests."""

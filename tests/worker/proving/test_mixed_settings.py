@@ -6,13 +6,13 @@ import time
 
 import redis
 
-from callspool_worker.sweeping.leases import LeaseWatch
 from callspool_ledger.writes import Ledger, Limits
+from callspool_worker.sweeping.leases import LeaseWatch
 from callspool_worker.sweeping.sweep import Sweeper
+from tests.support.ledgers import LedgerUnderTest, group
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.faults import fault
 from tests.worker.proving.stage import Stage
-from tests.support.ledgers import LedgerUnderTest, group
 
 PATIENT, HASTY = 0.8, 0.05
 """Seconds of quiet of two workers, and of their leases."""

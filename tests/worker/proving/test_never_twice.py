@@ -8,10 +8,10 @@ import time
 import pytest
 
 from callspool_worker.decisions.answers import NoAnswer
+from tests.support.ledgers import P
 from tests.worker.proving.conftest import Play
 from tests.worker.proving.played import PlayedApi
 from tests.worker.proving.stage import Stage
-from tests.support.ledgers import P
 
 SEEDS = range(20)
 

@@ -14,11 +14,11 @@ from callspool_worker.proving.run_reader import Memory
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from callspool_worker.decisions.answers import Answer
     from callspool_ledger.writes import Ledger, SpaceLook
     from callspool_ledger.writes.calls import Readable
-    from callspool_worker.proving.proof_settings import Proving
+    from callspool_worker.decisions.answers import Answer
     from callspool_worker.proving.api_lists import Get
+    from callspool_worker.proving.proof_settings import Proving
 
 BROKEN_OFF_PAUSE = 1.0
 """Seconds until a look that was broken off is made again."""
