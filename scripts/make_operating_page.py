@@ -77,7 +77,7 @@ class Stage:
 
     def _lines(self, line: str) -> list[str]:
         if line.startswith("$ "):
-            print(line, file=sys.stderr)  # noqa: T201 - it takes a while
+            print(line, file=sys.stderr)
             return [line, *self._normal.text(self._output(line[2:])).splitlines()]
         found = _DIRECTIVE.fullmatch(line)
         if found is None:
