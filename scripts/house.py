@@ -32,7 +32,7 @@ MOST_LINES = 350
 """Lines of one file."""
 
 IRREGULAR = frozenset(
-    (
+    {  # fmt: skip
         "begun",
         "bound",
         "built",
@@ -66,7 +66,7 @@ IRREGULAR = frozenset(
         "woken",
         "won",
         "written",
-    )
+    }
 )
 PUBLIC_FACE = frozenset(("__init__.py", "aio.py", "queue.py", "testing.py"))
 """What of the producers stands above the ledger (docs/decisions/0017)."""
