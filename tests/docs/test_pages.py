@@ -10,7 +10,10 @@ from scripts import make_settings_page
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")
-FOLDERS = "tests|benchmarks|docs|grafana|deploy|scripts|worker|producers|sandbox|chaos|examples"
+FOLDERS = (
+    "tests|benchmarks|docs|grafana|deploy|scripts|worker|producers|ledger|operators|sandbox|chaos"
+    "|examples"
+)
 PLACE = re.compile(rf"`((?:{FOLDERS})/[\w./*-]*)`")
 TEST = re.compile(r"`(test_\w+)`")
 
