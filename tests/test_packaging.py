@@ -1,0 +1,24 @@
+"""What pyproject.toml says of the distribution."""
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+TARGETS = PYPROJECT["tool"]["hatch"]["build"]["targets"]
+
+
+def test_the_source_distribution_takes_files_of_the_root_only() -> None:
+    includes = TARGETS["sdist"]["include"]
+    assert all(include.startswith("/") for include in includes), includes
+    assert all((ROOT / include[1:]).exists() for include in includes), includes
+
+
+def test_the_source_distribution_holds_every_package_of_the_wheel() -> None:
+    roots = {include[1:] for include in TARGETS["sdist"]["include"]}
+    assert {package.partition("/")[0] for package in TARGETS["wheel"]["packages"]} <= roots
+
+
+def test_requirements_of_which_private_parts_are_used_end_before_the_next_major_version() -> None:
+    (requirement,) = [each for each in PYPROJECT["project"]["dependencies"] if "redis" in each]
+    assert ",<" in requirement
