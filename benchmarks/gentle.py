@@ -20,7 +20,9 @@ from typing import Any
 import msgspec
 
 from callspool_ledger.reads.reader import Readings
+from benchmarks.speed.processes import cpu_seconds, memory_bytes
 from callspool_sandbox.process import SandboxProcess
+from chaos.processes import children_of
 from tests.support import cli
 from tests.support.servers import RedisServer
 
@@ -120,14 +122,8 @@ def _enqueue(folder: Path, env: dict[str, str], number: int) -> None:
 
 def _used(parent: int) -> tuple[float, float]:
     """Processor seconds and megabytes of a supervisor's children."""
-    rows = subprocess.run(
-        ["ps", "--ppid", str(parent), "-o", "cputimes=,rss="],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    numbers = [int(number) for number in rows]
-    return float(sum(numbers[::2])), sum(numbers[1::2]) / 1024
+    children = children_of(parent)
+    return cpu_seconds(children), memory_bytes(children) / 1024**2
 
 
 def _judged(

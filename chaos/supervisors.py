@@ -11,6 +11,8 @@ import threading
 import time
 from typing import IO, TYPE_CHECKING
 
+from chaos.processes import all_processes
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -46,7 +48,7 @@ class Supervisors:
         """Returns when every supervisor has a worker process, or after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline and not all(
-            children_of(process.pid) for process in self._slots
+            workers_of(process.pid) for process in self._slots
         ):
             time.sleep(LOOK)
 
@@ -82,7 +84,7 @@ class Supervisors:
         self._closed.set()
         self._keeper.join()
         for process in self._slots:
-            self._orphans |= set(children_of(process.pid))
+            self._orphans |= set(workers_of(process.pid))
             process.kill()
             process.wait()
         deadline = time.monotonic() + END_TIMEOUT
@@ -96,7 +98,7 @@ class Supervisors:
         place = int(pick * len(self._slots))
         with self._lock:
             process = self._slots[place]
-            self._orphans |= set(children_of(process.pid))
+            self._orphans |= set(workers_of(process.pid))
             self._held.add(place)
         process.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -131,27 +133,23 @@ class Supervisors:
 
     def _child(self, pick: float) -> int | None:
         place = int(pick * len(self._slots))
-        children = children_of(self._slots[place].pid)
+        children = workers_of(self._slots[place].pid)
         # The same number chose the supervisor: what is left of it chooses the child.
         rest = pick * len(self._slots) - place
         return children[int(rest * len(children))] if children else None
 
     def _living_orphans(self) -> list[int]:
-        commands = {pid: command for pid, _, command in processes()}
+        commands = {process.pid: process.command for process in all_processes()}
         return [pid for pid in sorted(self._orphans) if CHILD in commands.get(pid, "")]
 
 
-def children_of(parent: int) -> list[int]:
+def workers_of(parent: int) -> list[int]:
     """The worker processes of a supervisor, by number."""
-    return sorted(pid for pid, of, command in processes() if of == parent and CHILD in command)
-
-
-def processes() -> list[tuple[int, int, str]]:
-    """Every process: its number, its parent's, its command line."""
-    command = ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    return [(int(row[0]), int(row[1]), row[2]) for row in rows if len(row) == 3]
+    return sorted(
+        process.pid
+        for process in all_processes()
+        if process.parent == parent and CHILD in process.command
+    )
 
 
 def _pause(pid: int, seconds: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -39,6 +40,12 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
     """A client of the empty server."""
     with redis.Redis.from_url(redis_url) as connected:
         yield connected
+
+
+def pytest_configure() -> None:
+    """Lets an interrupt reach the commands under test: a shell's background jobs ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

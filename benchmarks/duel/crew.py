@@ -9,6 +9,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from chaos.processes import family_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -70,7 +72,7 @@ class Crew:
 
     def close(self) -> None:
         """Asks all to end, and kills those that do not."""
-        families = [_descendants(process.pid) for process in self._living]
+        families = [family_of([process.pid])[1:] for process in self._living]
         for process in self._living:
             process.terminate()
         for process, family in zip(self._living, families, strict=True):
@@ -97,7 +99,7 @@ def _kill_tree(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         # Stopped first, so that it starts no child while its children are looked up.
         process.send_signal(signal.SIGSTOP)
-        _kill([process.pid, *_descendants(process.pid)])
+        _kill(family_of([process.pid]))
         process.wait()
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)  # what lost its parent but not its group
@@ -107,17 +109,3 @@ def _kill(pids: list[int]) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-
-def _descendants(pid: int) -> list[int]:
-    listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-    ).stdout
-    children: dict[int, list[int]] = {}
-    for line in listing.splitlines():
-        child, parent = map(int, line.split())
-        children.setdefault(parent, []).append(child)
-    found = [pid]
-    for each in found:
-        found += children.get(each, ())
-    return found[1:]

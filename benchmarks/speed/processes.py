@@ -14,21 +14,6 @@ _PROC = Path("/proc")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def family(pids: Iterable[int]) -> list[int]:
-    """The processes and all of their children that live."""
-    listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-    ).stdout
-    children: dict[int, list[int]] = {}
-    for line in listing.splitlines():
-        child, parent = map(int, line.split())
-        children.setdefault(parent, []).append(child)
-    found = [*pids]
-    for each in found:
-        found += children.get(each, ())
-    return found
-
-
 def cpu_seconds(pids: Iterable[int]) -> float:
     """User and system seconds of these processes so far; 0 for those that are gone."""
     return sum(map(_cpu, pids))

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.duel.crew import Crew
 from benchmarks.speed.api import Api
 from benchmarks.speed.contenders import Contender, Place
-from benchmarks.speed.processes import cpu_seconds, family, memory_bytes, peak_bytes
+from benchmarks.speed.processes import cpu_seconds, memory_bytes, peak_bytes
 from benchmarks.speed.producing import Producer
 from callspool_ledger.reads.reader import Readings
+from chaos.processes import family_of
 from tests.support.servers import RedisServer
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Rig:
 
     def worker_pids(self) -> list[int]:
         """All processes of all workers."""
-        return family(self._crew.pids) if self._crew else []
+        return family_of(self._crew.pids) if self._crew else []
 
     def worker_cpu(self) -> float:
         """CPU seconds of all workers so far."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from chaos import mix
+from chaos.processes import all_processes
 from chaos.report import Report
 from chaos.run import run
 from chaos.schedule import Event, Plan, Schedule, draw
@@ -82,5 +82,5 @@ def test_where_nothing_can_be_read_back_nothing_is_lost_and_what_is_doubtful_is_
 
 
 def _left_over() -> list[str]:
-    listed = subprocess.run(["ps", "-A", "-o", "args="], capture_output=True, text=True, check=True)
-    return [line for line in listed.stdout.splitlines() if "callspool-chaos-" in line]
+    commands = [process.command for process in all_processes()]
+    return [command for command in commands if "callspool-chaos-" in command]

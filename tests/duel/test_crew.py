@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from benchmarks.duel.crew import Crew
+from chaos.processes import is_alive
 
 PARENT = """
 import os, subprocess, sys, time
@@ -28,19 +29,9 @@ def pids(home: Path, workers: int) -> list[list[int]]:
     raise AssertionError(f"fewer than {workers} workers in 20 s")
 
 
-def lives(pid: int) -> bool:
-    """Whether it runs; a child that nobody waits for any more is not running."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
-
-
 def wait_until_gone(processes: list[int]) -> None:
     deadline = time.monotonic() + 20
-    while any(map(lives, processes)):
+    while any(map(is_alive, processes)):
         assert time.monotonic() < deadline, "a worker's child outlived it"
         time.sleep(0.02)
 
@@ -53,7 +44,7 @@ def test_a_kill_takes_the_children_along_and_nobody_is_left_in_the_end(tmp_path:
         wait_until_gone(first)
         _, second = pids(tmp_path, 2)
         crew.revive()
-        assert all(map(lives, second))
+        assert all(map(is_alive, second))
     wait_until_gone(second)
 
 

@@ -11,6 +11,7 @@ import redis
 
 from callspool_ledger.reads.reader import Readings
 from callspool_sandbox.process import SandboxProcess
+from chaos.processes import all_processes
 from tests.support import cli
 from tests.support.servers import RedisServer
 
@@ -157,9 +158,7 @@ def test_tokens_and_whole_numbers_are_nowhere_but_in_the_documents(
     send(tmp_path, env, 300)
     with server.client() as client:
         settle(client, 300)
-        arguments = subprocess.run(
-            ["ps", "-eo", "args"], capture_output=True, text=True, check=True
-        ).stdout
+        arguments = "\n".join(process.command for process in all_processes())
         keys = b" ".join(client.scan_iter(count=1000))
         leftovers = [client.dump(key) or b"" for key in client.scan_iter(count=1000)]
     token = env["CALLSPOOL_API_TOKEN"]

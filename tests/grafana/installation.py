@@ -17,6 +17,7 @@ from callspool import CallQueue, CallRequest, Document
 from callspool.errors import QueueFull, QueueUnavailable
 from callspool_ledger.reads.reader import Readings
 from callspool_sandbox.process import SandboxProcess
+from chaos.processes import children_of, is_alive
 from tests.support import cli
 from tests.support.prometheus_server import PrometheusServer
 from tests.support.servers import RedisServer, free_port
@@ -144,15 +145,15 @@ class Installation:
         process = self._processes.pop(name, None)
         if process is None:
             return
-        children = _children_of(process.pid)
+        children = children_of(process.pid)
         process.kill()
         process.wait()
-        while any(_lives(child) for child in children):
+        while any(is_alive(child) for child in children):
             time.sleep(0.02)
 
     def kill_a_child(self) -> None:
         """SIGKILL for a process that the worker started."""
-        for child in _children_of(self._processes["worker"].pid):
+        for child in children_of(self._processes["worker"].pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
 
@@ -228,17 +229,3 @@ class Installation:
                     return documents
                 assert time.monotonic() < deadline, summary
                 time.sleep(0.2)
-
-
-def _children_of(process: int) -> list[int]:
-    listed = ["pgrep", "-P", str(process)]
-    found = subprocess.run(listed, capture_output=True, text=True, check=False)
-    return [int(child) for child in found.stdout.split()]
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True

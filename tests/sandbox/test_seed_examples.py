@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
+from http.client import HTTPResponse
 
-from tests.sandbox.client import HEADERS, SPACE, Client, create_path
+from tests.sandbox.client import HEADERS, SPACE, Client, connected, create_path
 
 EXAMPLE = """{
     "pilot": "space-agent-f1o3qjm1y7q1avvuynv4vprb1",
@@ -60,15 +59,22 @@ def test_the_example_request_gets_an_answer_of_the_sample_s_shape(plain: Client)
     assert shape(answer.json()) == shape(json.loads(SAMPLE))
 
 
-def test_the_example_works_from_curl_as_the_page_has_it(plain: Client) -> None:
-    curl = shutil.which("curl")
-    assert curl is not None, "this test wants curl, as the API page does"
-    command = [curl, "--silent", "--request", "POST"]
-    command += ["--url", f"{plain.sandbox.url}{create_path()}"]
-    for name, value in (*HEADERS.items(), ("Content-Type", "application/json")):
-        command += ["--header", f"{name}: {value}"]
-    answered = subprocess.run([*command, "--data", EXAMPLE], capture_output=True, check=True)
-    assert shape(json.loads(answered.stdout)) == shape(json.loads(SAMPLE))
+def test_the_example_works_in_the_bytes_that_curl_sends_for_the_page(plain: Client) -> None:
+    lines = [
+        f"POST {create_path()} HTTP/1.1",
+        f"Host: {plain.sandbox.url.removeprefix('http://')}",
+        "User-Agent: curl/7.88.1",
+        "Accept: */*",
+        *(f"{name}: {value}" for name, value in HEADERS.items()),
+        "Content-Type: application/json",
+        f"Content-Length: {len(EXAMPLE)}",
+    ]
+    with connected(plain.sandbox) as connection:
+        connection.sendall("\r\n".join([*lines, "", EXAMPLE]).encode())
+        answer = HTTPResponse(connection, method="POST")
+        answer.begin()
+        assert answer.status == 200
+        assert shape(json.loads(answer.read())) == shape(json.loads(SAMPLE))
 
 
 def test_the_second_example_without_schedule_and_with_an_unknown_number_form_works(

@@ -16,6 +16,7 @@ import redis
 
 from callspool_ledger import keys
 from callspool_ledger.reads.reader import Readings
+from chaos.processes import all_processes, children_of, shown_of
 from tests.support import cli
 from tests.support.servers import RedisServer
 from tests.worker.api.peer import Peer, Received, Server, response
@@ -136,8 +137,8 @@ def test_nothing_that_workers_write_under_faults_holds_a_secret(
         try:
             until(lambda: api.answers >= 8 and log.read_bytes().count(b"in doubt") >= 3)
             children = children_of(worker.pid)
-            seen = b"".join(told_by_proc(child) for child in children)
-            seen += subprocess.check_output(["ps", "-eo", "args"])
+            seen = b"".join(shown_of(child) for child in children)
+            seen += os.fsencode("".join(process.command for process in all_processes()))
             os.kill(children[0], signal.SIGKILL)
             client.xadd(stream, {"v": "1", "requests": requests(20, 20)})
             server.kill()
@@ -223,20 +224,6 @@ def answers(client: redis.Redis) -> bool:
         return bool(client.ping())
     except redis.RedisError:
         return False
-
-
-def children_of(pid: int) -> list[int]:
-    listed = subprocess.run(
-        ["ps", "-eo", "ppid=,pid="], capture_output=True, text=True, check=True
-    ).stdout
-    pairs = [line.split() for line in listed.splitlines()]
-    return [int(child) for parent, child in pairs if int(parent) == pid]
-
-
-def told_by_proc(pid: int) -> bytes:
-    """What the system tells other processes of this user about one."""
-    files = [Path(f"/proc/{pid}/{what}") for what in ("cmdline", "environ")]
-    return b"".join(file.read_bytes() for file in files if file.exists())
 
 
 def until(holds: object, seconds: float = 120) -> None:

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError
 
 from tests.support import prometheus
 from tests.support.servers import free_port
@@ -71,7 +71,10 @@ class PrometheusServer:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=5):
                 return True
-        except (URLError, OSError):
+        except HTTPError as answer:
+            answer.close()
+            return False
+        except OSError:
             return False
 
     def _ask(self, path: str, **query: object) -> Any:

@@ -16,6 +16,7 @@ import pytest
 from callspool_operators.local import LocalLedger, leftover
 from callspool_operators.local.locks import wait_until
 from callspool_operators.local.state import StateDir
+from chaos.processes import all_processes
 from tests.support.servers import server_binary
 
 if TYPE_CHECKING:
@@ -52,10 +53,8 @@ def ledger(state: StateDir, binary: Path) -> Callable[..., LocalLedger]:
 
 def servers_of(state: StateDir) -> list[int]:
     """The servers of a state directory, by the system's own list of processes."""
-    listing = subprocess.run(["ps", "-eww", "-o", "pid=,command="], capture_output=True, check=True)
     mark = f" - --dir {state.path}"
-    lines = os.fsdecode(listing.stdout).splitlines()
-    return [int(line.split()[0]) for line in lines if line.endswith(mark)]
+    return [process.pid for process in all_processes() if process.command.endswith(mark)]
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from callspool.errors import CallspoolError, QueueUnavailable
 from callspool_operators.local import LocalLedger, StateDirBusy, configuration, open_ledger
 from callspool_operators.local.ledger import WAIT_FOR_LOOK
 from tests.operators.local.conftest import Run, servers_of, start_holder
+from chaos.processes import shown_of
 
 if TYPE_CHECKING:
     from callspool_operators.local.state import StateDir
@@ -91,8 +91,9 @@ def test_the_server_does_not_see_the_settings_of_callspool(
     monkeypatch.setenv("CALLSPOOL_API_TOKEN", "secret-token")
     with ledger() as opened, connect(opened.url) as client:
         server = client.info("server")["process_id"]
-        shown = subprocess.run(["ps", "eww", str(server)], capture_output=True, check=True)
-        assert b"secret-token" not in shown.stdout
+        shown = shown_of(server)
+        assert b"HOME" in shown
+        assert b"secret-token" not in shown
 
 
 def test_a_closed_ledger_leaves_data_log_and_locks(ledger: Make, state: StateDir) -> None:

@@ -17,6 +17,7 @@ import redis
 
 from callspool_ledger.reads.reader import Readings
 from callspool_sandbox.process import SandboxProcess
+from chaos.processes import children_of
 from tests.support import cli
 from tests.support.servers import RedisServer, free_port
 from tests.worker.metrics.scraped import STATES, Samples, exporter, get, samples_in, total, value
@@ -73,13 +74,6 @@ def worker(env: dict[str, str], cwd: Path, port: int) -> Iterator[subprocess.Pop
     finally:
         process.kill()
         process.wait()
-
-
-def children(process: subprocess.Popen[str]) -> list[int]:
-    found = subprocess.run(
-        ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False
-    )
-    return [int(pid) for pid in found.stdout.split()]
 
 
 def wait_for(condition: Callable[[], object], timeout: float = 90) -> None:
@@ -143,7 +137,7 @@ def test_every_scrape_accounts_for_every_document_while_workers_are_killed(tmp_p
         assert cli.call(["send", str(contacts), "--yes"], env, tmp_path).returncode == 0
         readings = Readings(stack.enter_context(redis.Redis.from_url(server.url)))
         wait_for(lambda: readings.summary().documents["created"] > CONTACTS / 10)
-        os.kill(children(working)[0], signal.SIGKILL)
+        os.kill(children_of(working.pid)[0], signal.SIGKILL)
         wait_for(lambda: readings.summary().documents["created"] == CONTACTS)
         for scraper in scrapers:
             scraper.stopped.set()

@@ -17,6 +17,7 @@ import pytest
 from callspool_operators.local.locks import wait_until
 from callspool_worker.processes.supervisor import Supervisor
 from tests.worker.processes.parent import SIMPLE_CHILD
+from chaos.processes import is_alive
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,12 +53,6 @@ class Journal:
     def config(self, behaviour: str, **more: object) -> bytes:
         told = {"journal": str(self.path), "behaviour": behaviour, **more}
         return json.dumps(told).encode()
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process is there and not merely waiting to be reaped."""
-    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False)
-    return shown.stdout.strip() != b"" and not shown.stdout.startswith(b"Z")
 
 
 def all_gone(pids: list[int], within: float) -> bool:

@@ -18,6 +18,7 @@ from callspool_operators.local.locks import wait_until
 from callspool_worker.processes.child import configuration
 from callspool_worker.processes.supervisor import COMMAND, Supervisor, without_settings
 from tests.worker.processes.conftest import ROOT, all_gone
+from chaos.processes import shown_of
 
 TOKEN = "a-secret-token"
 
@@ -114,9 +115,9 @@ def test_a_child_gets_its_orders_and_says_when_it_works(supervise: Supervise, no
 
 def test_no_secret_is_in_the_process_list(supervise: Supervise, notes: Notes) -> None:
     assert supervise("work").wait_ready(10)
-    shown = subprocess.run(["ps", "eww", str(notes.pid())], capture_output=True, check=True)
-    assert b"callspool_worker.processes.child" in shown.stdout
-    assert TOKEN.encode() not in shown.stdout
+    shown = shown_of(notes.pid())
+    assert b"callspool_worker.processes.child" in shown
+    assert TOKEN.encode() not in shown
 
 
 def test_the_end_of_the_parents_pipe_ends_a_child_in_good_order(

@@ -19,9 +19,10 @@ from callspool_ledger.reads.reader import Readings
 from callspool_operators.commands.worker import put_in_doubt, worker
 from callspool_operators.local.locks import wait_until
 from callspool_worker.processes.supervisor import without_settings
+from chaos.processes import is_alive
 from tests.support.ledgers import LedgerUnderTest, group
 from tests.support.servers import RedisServer, free_port
-from tests.worker.processes.conftest import all_gone, is_alive
+from tests.worker.processes.conftest import all_gone
 
 ACCOUNT = {"CALLSPOOL_API_TOKEN": "a-secret-token", "CALLSPOOL_ORG_HANDLE": "example"}
 
