@@ -19,8 +19,8 @@ from typing import Any
 
 import msgspec
 
-from callspool_ledger.reads.reader import Readings
 from benchmarks.speed.processes import cpu_seconds, memory_bytes
+from callspool_ledger.reads.reader import Readings
 from callspool_sandbox.process import SandboxProcess
 from chaos.processes import children_of
 from tests.support import cli

@@ -14,8 +14,8 @@ import redis
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool_operators.local import LocalLedger, StateDirBusy, configuration, open_ledger
 from callspool_operators.local.ledger import WAIT_FOR_LOOK
-from tests.operators.local.conftest import Run, servers_of, start_holder
 from chaos.processes import shown_of
+from tests.operators.local.conftest import Run, servers_of, start_holder
 
 if TYPE_CHECKING:
     from callspool_operators.local.state import StateDir

@@ -16,8 +16,8 @@ import pytest
 
 from callspool_operators.local.locks import wait_until
 from callspool_worker.processes.supervisor import Supervisor
-from tests.worker.processes.parent import SIMPLE_CHILD
 from chaos.processes import is_alive
+from tests.worker.processes.parent import SIMPLE_CHILD
 
 ROOT = Path(__file__).parents[3]
 

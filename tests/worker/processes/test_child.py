@@ -17,8 +17,8 @@ from callspool.settings import load_settings
 from callspool_operators.local.locks import wait_until
 from callspool_worker.processes.child import configuration
 from callspool_worker.processes.supervisor import COMMAND, Supervisor, without_settings
-from tests.worker.processes.conftest import ROOT, all_gone
 from chaos.processes import shown_of
+from tests.worker.processes.conftest import ROOT, all_gone
 
 TOKEN = "a-secret-token"
 
