@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,8 +25,9 @@ from callspool_worker.api import now
 from callspool_worker.liveness.heartbeat import Pulse
 from callspool_worker.persistence import Persistence
 from callspool_worker.proving import Prover
+from callspool_worker.sending.partition_scheduler import PartitionScheduler
 from callspool_worker.sending.recording import Recorder
-from callspool_worker.sending.sender_pool import Sending
+from callspool_worker.sending.sender_pool import SenderPool
 from callspool_worker.sending.submit import Api, Submitter
 from callspool_worker.sweeping.sweep import Sweeper, lapse_all
 from tests.crashpoints.knife import Knife
@@ -59,6 +61,8 @@ class WorkerProcess:
     ) -> None:
         client = knife.client(settings.redis_url)
         self._ledger = app.open_ledger(settings, client)
+        # A take carries its own lease: here it is over at once.
+        self._ledger.limits = replace(self._ledger.limits, lease_ms=int(LEASE * 1000))
         self._knife = knife
         for one in dead:
             lapse_all(self._ledger, "the worker was killed while it held this batch", one)
@@ -67,6 +71,8 @@ class WorkerProcess:
         def watched_get(account: str, path: tuple[str, ...], query: Any) -> Any:
             return knife.request(f"GET {path[-1]}", lambda: get(account, path, query))
 
+        permits = Unlimited(settings.accounts)
+        scheduler = PartitionScheduler(permits, lambda _: None)
         submitter = Submitter(
             self._ledger,
             Api(
@@ -76,8 +82,8 @@ class WorkerProcess:
             ),
             Recorder(self._ledger),
             persistence,
-            Unlimited(settings.accounts),
-            how=app.delivering(settings, incarnation),
+            scheduler.permits_of(0),
+            how=app.submit_settings_of(settings, incarnation),
         )
         self._broker = StreamsBroker(
             client,
@@ -85,8 +91,10 @@ class WorkerProcess:
             recorded_elsewhere=(keys.REQUESTS,),
             patience=Patience(claim_after=CLAIM_AFTER),
         )
-        alone = SimpleNamespace(wake=submitter.run)  # it sends in the thread that is woken
-        sending = Sending(persistence, alone, submitter.run)
+        scheduler.add(submitter.work)
+        # It sends in the thread that is woken.
+        alone = SimpleNamespace(wake=lambda: scheduler.work(permits.reserve()))
+        sending = SenderPool(persistence, alone, scheduler)
         pulse = Pulse(threads=2)
         app.declare_actors(self._broker, [self._ledger], settings, sending, pulse, lambda _: None)
         self._keeper = Keeper(lambda: list(self._broker.queues.values()), renew_every=60.0)

@@ -26,8 +26,8 @@ from callspool_worker.liveness.heartbeat import Pulse, Reporter
 from callspool_worker.permits import MOST_SENDERS, Courier, Permits
 from callspool_worker.proving import LOOKERS, Prover, Proving, Reconciler
 from callspool_worker.sending import body
-from callspool_worker.sending.sender_pool import sending_of
-from callspool_worker.sending.submit import Api, Delivering
+from callspool_worker.sending.sender_pool import build_senders
+from callspool_worker.sending.submit import Api, SubmitSettings
 from callspool_worker.sweeping.leases import MARGIN, longest_stop
 from callspool_worker.sweeping.sweep import Sweepers
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from callspool_ledger.writes.limits import Durability
     from callspool_ledger.writes.records import ExpiredDocuments
     from callspool_worker.decisions.answers import Answer
-    from callspool_worker.sending.sender_pool import Sending
+    from callspool_worker.sending.sender_pool import SenderPool
 
 REDIS_TIMEOUT = 10.0
 """Seconds until a command counts as unanswered."""
@@ -173,8 +173,8 @@ def run_worker(
         )
         lease = settings.request_timeout + MARGIN
         sweepers = Sweepers(ledgers, lease, settings.dedupe_window, accounts=settings.accounts)
-        permits, how = permits_of(settings, incarnation), delivering(settings, incarnation)
-        sending = sending_of(ledgers, asked, permits, how, stop, pulse, sweepers.nudge, threads)
+        permits, how = permits_of(settings, incarnation), submit_settings_of(settings, incarnation)
+        sending = build_senders(ledgers, asked, permits, how, stop, pulse, sweepers.nudge, threads)
         homes = account_ledgers(ledgers[0], settings.accounts)
         courier = Courier(homes, permits, incarnation, sending.senders.fill)
         courier.start()
@@ -226,13 +226,13 @@ def _read(unpod: api.UnpodApi, account: str, space_token: str) -> Answer:
     return unpod.get(account, ("spaces", space_token, "runs"), {"page": 1, "page_size": 1})
 
 
-def delivering(settings: Settings, incarnation: str) -> Delivering:
+def submit_settings_of(settings: Settings, incarnation: str) -> SubmitSettings:
     """How the settings want batches to be sent; raises `CallspoolError` without an account."""
     if not settings.accounts:
         raise CallspoolError(
             "no account is configured: set CALLSPOOL_API_TOKEN and CALLSPOOL_ORG_HANDLE"
         )
-    return Delivering(
+    return SubmitSettings(
         request_timeout=settings.request_timeout,
         max_attempts=settings.max_attempts,
         incarnation=incarnation,
@@ -266,13 +266,13 @@ def declare_actors(
     broker: StreamsBroker,
     ledgers: Sequence[Ledger],
     settings: Settings,
-    sending: Sending,
+    sending: SenderPool,
     pulse: Pulse,
     nudge: Callable[[int], None],
 ) -> None:
     """Declares the actors that accept call requests and send batches, for all partitions.
 
-    While Redis is full every thread may accept; then they send, which makes room.
+    While Redis is full, those that accept wake those that send, which makes room.
     """
 
     def accepted(partition: int, messages: int) -> None:
@@ -280,7 +280,7 @@ def declare_actors(
         nudge(partition)
 
     accepter = Accepter(
-        broker, ledgers, settings.rules, sending.persistence, sending.send, accepted
+        broker, ledgers, settings.rules, sending.persistence, sending.wake, accepted
     )
     dramatiq.actor(broker=broker, queue_name=keys.REQUESTS, actor_name=ACCEPT, priority=0)(
         pulse.working(accepter.accept)

@@ -8,7 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from callspool_ledger.writes import LedgerUnavailable
-from callspool_worker.sending.partition_scheduler import BATCHES_A_TURN, PersistenceInTurns, Turns
+from callspool_worker.sending.partition_scheduler import (
+    BATCHES_A_TURN,
+    PartitionScheduler,
+    YieldingPersistence,
+)
 
 PATIENCE = 10.0
 RESERVED = ("default",)
@@ -56,13 +60,13 @@ class Stage:
         self.left = list(batches)
         self.sent: list[int] = []
         self.nudged: list[int] = []
-        self.turns = Turns(self.permits, self.nudged.append)
+        self.turns = PartitionScheduler(self.permits, self.nudged.append)
         for partition in range(len(batches)):
             self.turns.add(self._work_of(partition))
             self.turns.wake(partition)
 
     def _work_of(self, partition: int) -> Callable[[tuple[str, ...], Callable[[], bool]], None]:
-        licence = self.turns.licence(partition)
+        licence = self.turns.permits_of(partition)
 
         def work(reserved: tuple[str, ...], goes_on: Callable[[], bool]) -> None:
             while reserved:
@@ -105,7 +109,7 @@ def test_nothing_in_one_partition_says_nothing_of_the_others():
 def test_who_waits_for_a_node_steps_aside_and_nobody_else_goes_there():
     stage, senders = Stage(5, 5), Senders()
     is_back = threading.Event()
-    patient = PersistenceInTurns(threading.Event(), PATIENCE, 0, stage.turns, senders)
+    patient = YieldingPersistence(threading.Event(), PATIENCE, 0, stage.turns, senders)
 
     def step() -> str:
         if not is_back.is_set():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from callspool_worker.permits import Feedback
-    from callspool_worker.sending.submit import Licence
+    from callspool_worker.sending.submit import SendPermits
 
 BATCHES_A_TURN = 8
 """Batches that a thread sends of a partition while another one waits for its turn."""
@@ -23,17 +23,20 @@ Result = TypeVar("Result")
 Reserved = tuple[str, ...]
 
 
-class Aside(Protocol):
+class SteppingAside(Protocol):
     """Threads that send, of which one may step aside."""
 
     def aside(self) -> AbstractContextManager[None]: ...
     def wake(self) -> None: ...
 
 
-class Turns:
-    """Partitions that were woken, each in its turn. ``nudge`` is told where something was sent."""
+class PartitionScheduler:
+    """Gives each partition that was woken its turn.
 
-    def __init__(self, permits: Licence, nudge: Callable[[int], None]) -> None:
+    ``nudge`` is called with a partition in which something was sent.
+    """
+
+    def __init__(self, permits: SendPermits, nudge: Callable[[int], None]) -> None:
         self._permits = permits
         self._nudge = nudge
         self._works: list[Callable[[Reserved, Callable[[], bool]], None]] = []
@@ -45,9 +48,9 @@ class Turns:
         """Adds what sends for the next partition: (permits, whether to go on) → nothing."""
         self._works.append(work)
 
-    def licence(self, partition: int) -> Licence:
-        """The permits as who sends for a partition sees them."""
-        return _LicenceInTurns(self._permits, self, partition)
+    def permits_of(self, partition: int) -> SendPermits:
+        """Returns the permits as the threads that send for a partition see them."""
+        return _PermitsOfPartition(self._permits, self, partition)
 
     def wake(self, partition: int) -> None:
         """Something of a partition may be ready."""
@@ -70,7 +73,7 @@ class Turns:
 
     @contextmanager
     def waiting_for(self, partition: int) -> Iterator[None]:
-        """Around the time for which a thread waits for a node: nobody else goes there."""
+        """Keeps other threads from a partition while one waits for its node."""
         with self._lock:
             self._away[partition] = self._away.get(partition, 0) + 1
         try:
@@ -106,23 +109,23 @@ class Turns:
 class _Turn:
     """One thread's turn at one partition."""
 
-    def __init__(self, turns: Turns, partition: int) -> None:
-        self._turns = turns
+    def __init__(self, scheduler: PartitionScheduler, partition: int) -> None:
+        self._scheduler = scheduler
         self._partition = partition
         self._batches = 0
 
     def goes_on(self) -> bool:
         """Asked after each batch: whether the thread may go on here."""
         self._batches += 1
-        return self._batches < BATCHES_A_TURN or not self._turns.others_wait(self._partition)
+        return self._batches < BATCHES_A_TURN or not self._scheduler.others_wait(self._partition)
 
 
-class _LicenceInTurns:
-    """Permits as who sends for one of several partitions sees them."""
+class _PermitsOfPartition:
+    """Permits as the threads that send for one partition see them."""
 
-    def __init__(self, permits: Licence, turns: Turns, partition: int) -> None:
+    def __init__(self, permits: SendPermits, scheduler: PartitionScheduler, partition: int) -> None:
         self._permits = permits
-        self._turns = turns
+        self._scheduler = scheduler
         self._partition = partition
         self.reserve = permits.reserve
         self.began = permits.began
@@ -131,28 +134,28 @@ class _LicenceInTurns:
     def keep(self, reserved: Reserved, used: str | None, *, looked: bool = True) -> None:
         """That nothing was found here says nothing of other partitions."""
         if looked and used is None:
-            self._turns.is_empty(self._partition)
-            looked = not self._turns.others_wait(self._partition)
+            self._scheduler.is_empty(self._partition)
+            looked = not self._scheduler.others_wait(self._partition)
         self._permits.keep(reserved, used, looked=looked)
 
     def ended(self, name: str, told: Feedback, began: tuple[float, int]) -> float:
         return self._permits.ended(name, told, began)
 
 
-class PersistenceInTurns(Persistence):
-    """As `Persistence`, for one of several partitions: who waits for it, steps aside."""
+class YieldingPersistence(Persistence):
+    """As `Persistence`, for one partition: a thread that waits for its node steps aside."""
 
     def __init__(
         self,
         stop: threading.Event,
         give_up_after: float,
         partition: int,
-        turns: Turns,
-        senders: Aside,
+        scheduler: PartitionScheduler,
+        senders: SteppingAside,
     ) -> None:
         super().__init__(stop, give_up_after)
         self._partition = partition
-        self._turns = turns
+        self._scheduler = scheduler
         self._senders = senders
 
     def until_answered(
@@ -164,7 +167,7 @@ class PersistenceInTurns(Persistence):
         except LedgerUnavailable:
             pass
         try:
-            with self._turns.waiting_for(self._partition), self._senders.aside():
+            with self._scheduler.waiting_for(self._partition), self._senders.aside():
                 return super().until_answered(step, when_full)
         finally:
             self._senders.wake()

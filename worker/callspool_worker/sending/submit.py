@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivering:
+class SubmitSettings:
     """How this process sends.
 
     ``request_timeout``: seconds, for the whole of a request. ``incarnation`` names this process
@@ -51,7 +51,7 @@ class Api:
     clock: Callable[[], float]
 
 
-class Licence(Protocol):
+class SendPermits(Protocol):
     """Says which accounts may send; `permits.Permits` does."""
 
     def reserve(self) -> tuple[str, ...]: ...
@@ -73,9 +73,9 @@ class Submitter:
         api: Api,
         recorder: Recorder,
         persistence: Persistence,
-        permits: Licence,
+        permits: SendPermits,
         *,
-        how: Delivering,
+        how: SubmitSettings,
     ) -> None:
         self._ledger = ledger
         self._api = api
