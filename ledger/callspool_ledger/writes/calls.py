@@ -79,10 +79,15 @@ def accept(partition: int, limits: Limits, deliveries: Iterable[Delivery]) -> Ca
     return scripts.load("writes/accept").call([keys.prefix(partition), stream], args)
 
 
-def take(partition: int, limits: Limits, taker: str, accounts: Sequence[str]) -> Call:
-    """Takes the next batch that may be sent for one of the accounts, the first first."""
+def take(
+    partition: int, limits: Limits, taker: str, accounts: Sequence[str], known: int = 0
+) -> Call:
+    """Takes the next batch that may be sent for one of the accounts, the first first.
+
+    ``known``: the highest attempt that this process knows of.
+    """
     sizes = limits.batch_size, limits.batch_bytes
-    flags = int(limits.mark_attempts), int(limits.durable_takes != "off")
+    flags = int(limits.mark_attempts), known
     times = limits.lease_ms, limits.quiet_ms, limits.quiet_answered_ms
     return _call("take", partition, taker, *sizes, *flags, *times, *accounts)
 
@@ -332,6 +337,9 @@ def forget(partition: int, window_ms: int, piece: int = 2000) -> Call:
     return _call("forget", partition, window_ms, piece)
 
 
-def open_ledger(partition: int, new_id: str, fmt: int, identity: int, partitions: int) -> Call:
+def open_ledger(
+    partition: int, limits: Limits, new_id: str, rules: tuple[int, int], partitions: int
+) -> Call:
     """Begins the ledger if there is none, and asks by which rules it is written."""
-    return _call("open_ledger", partition, new_id, fmt, identity, partitions)
+    times = limits.lease_ms, limits.quiet_ms
+    return _call("open_ledger", partition, new_id, *rules, partitions, *times)

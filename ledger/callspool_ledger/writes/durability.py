@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import redis
@@ -10,7 +12,7 @@ from callspool.errors import SettingsError
 from callspool_ledger.errors import LedgerUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from callspool.redis_io.scripts import Command, Reply
     from callspool_ledger.writes.limits import Durability
@@ -20,9 +22,10 @@ PATIENCE_MS = 5000
 
 
 class Disks:
-    """Asks Redis whether what was written is on its disk, and on a replica's where that is wanted.
+    """Asks Redis whether what was written is on its disk, and on that of its replicas where wanted.
 
-    ``meta`` is a hash that may be written to.
+    ``meta`` is a hash that may be written to. Any replica may be the one that is promoted: all that
+    are connected have to confirm, and one at least.
     """
 
     def __init__(self, wanted: Durability, meta: str) -> None:
@@ -53,6 +56,16 @@ class Disks:
                     "CALLSPOOL_DURABLE_TAKES needs Redis 7.2 or later (WAITAOF) or, for local,"
                     " appendfsync always"
                 )
+        self._count_replicas(run)
+
+    def _count_replicas(self, run: Callable[[Sequence[Command]], list[Reply]]) -> None:
+        if self._wanted != "replica":
+            return
+        try:
+            (info,) = run([("INFO", "replication")])
+        except (redis.ConnectionError, redis.TimeoutError, LedgerUnavailable):
+            return  # the next question fails as well, and says so
+        self._replicas = max(1, _connected(info))
 
     def try_to_wait(self, run: Callable[[Sequence[Command]], list[Reply]]) -> bool:
         """Waits until what was written is on Redis' own disk, if it can tell; whether it is."""
@@ -74,6 +87,7 @@ class Disks:
         _, counts = run([mark, ("WAITAOF", 1, self._replicas, PATIENCE_MS)])
         local, replicas = counts if isinstance(counts, list) else (0, 0)
         if not local or replicas < self._replicas:
+            self._count_replicas(run)  # one may be gone for good
             raise LedgerUnavailable("Redis did not confirm in time that a take is on disk")
 
 
@@ -89,6 +103,14 @@ def weaknesses(info: Mapping[str, object]) -> list[str]:
             " called again"
         )
     return found
+
+
+def _connected(info: object) -> int:
+    """How many replicas are connected, as INFO tells; 0 where this user may not ask."""
+    if isinstance(info, Mapping):
+        return int(info.get("connected_slaves", 0))
+    found = re.search(r"connected_slaves:(\d+)", _text(info))
+    return int(found[1]) if found else 0
 
 
 def _pairs(reply: object) -> dict[str, str]:

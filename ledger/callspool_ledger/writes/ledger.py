@@ -72,6 +72,8 @@ class Ledger:
         self.limits = limits
         self.partition = partition
         self.id = ""
+        self._known = 0
+        """The highest attempt that this process was given."""
         self._disks = Disks(limits.durable_takes, f"{keys.prefix(partition)}:meta")
 
     def at(self, key: str) -> Ledger:
@@ -89,7 +91,7 @@ class Ledger:
         Raises `LedgerMismatch` if it was begun under other rules than this worker's.
         """
         new_id = secrets.token_hex(4)
-        step = calls.open_ledger(self.partition, new_id, FORMAT, IDENTITY_RULES, self._partitions)
+        step = calls.open_ledger(self.partition, self.limits, new_id, RULES, self._partitions)
         (reply,) = self.run([step])
         ledger_id, *rules = as_list(reply)
         *theirs, partitions = [int(as_bytes(rule)) for rule in rules]
@@ -126,12 +128,14 @@ class Ledger:
     ) -> Taken | None:
         """Records the end of an attempt and takes the next batch in the same round trip."""
         while True:
-            take = calls.take(self.partition, self.limits, taker, accounts)
+            take = calls.take(self.partition, self.limits, taker, accounts, self._known)
             reply = as_list(self.run([*steps, take])[-1])
             for expired in expired_of(reply):
                 self._on_expired(expired)
             if not reply or reply[0] != b"again":
                 taken = taken_of(taker, reply) if len(reply) > 2 else None
+                if taken:
+                    self._known = max(self._known, taken.attempt)
                 if taken and self.limits.durable_takes != "off":
                     self._disks.confirm(self.run_commands)
                 return taken

@@ -70,9 +70,10 @@ class LocalLedger:
         """Tells the ledger that this server is new, but knows all that the last one did."""
         with client(self._server.socket) as connected:
             run_id = connected.info("server")["run_id"]
+            history = connected.info("replication")["master_replid"]
             meta = f"{keys.prefix()}:meta"
             if connected.hexists(meta, "server"):
-                connected.hset(meta, "server", run_id)
+                connected.hset(meta, mapping={"server": run_id, "replid": history})
 
     def _lock(self) -> None:
         wait_until(self._locked_or_hopeless, WAIT_FOR_LOOK[self._purpose])

@@ -157,8 +157,8 @@ SETTINGS = (
         "durable_takes",
         Choice(("off", "local", "replica")),
         "off",
-        "whether a take has to be on Redis' disk, or a replica's too, before it is sent;"
-        " else spaces are read back after Redis restarted",
+        "whether a take has to be on Redis' disk, or on that of all its replicas too, before it is"
+        " sent; spaces are read back after Redis restarted all the same",
     ),
     Setting("region", Region(), None, "region of phone numbers without a country code"),
     Setting("send_e164", Flag(), False, "send phone numbers normalised"),

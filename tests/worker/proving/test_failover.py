@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -15,15 +15,23 @@ from tests.support.servers import RedisServer, free_port
 from tests.worker.proving.stage import Stage
 
 IDS = [f"crm-{n}" for n in range(10)]
+DURABLE = ["off", "local", "replica"]
+
+
+def follower_of(primary: RedisServer) -> RedisServer:
+    return RedisServer("--replicaof", "127.0.0.1", str(primary.port), append_only=True)
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[RedisServer, RedisServer]]:
-    """A server, and one that follows it."""
-    with RedisServer() as first, RedisServer("--replicaof", "127.0.0.1", str(first.port)) as second:
-        with second.client() as client:
-            wait_until(lambda: client.info("replication")["master_link_status"] == "up")
-        yield first, second
+def trio() -> Iterator[tuple[RedisServer, RedisServer]]:
+    """A server and one of the two that follow it; all keep an append-only file."""
+    with ExitStack() as stack:
+        first = stack.enter_context(RedisServer(append_only=True))
+        followers = [stack.enter_context(follower_of(first)) for _ in range(2)]
+        for each in followers:
+            with each.client() as client:
+                wait_until(lambda: client.info("replication")["master_link_status"] == "up")
+        yield first, followers[0]
 
 
 def wait_until(condition: object, seconds: float = 20) -> None:
@@ -34,25 +42,42 @@ def wait_until(condition: object, seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
+def can_wait(client: redis.Redis) -> bool:
+    """Whether this server is one since Redis 7.2."""
+    return any(name in (b"waitaof", "waitaof") for name in client.command_list())
+
+
+def fall_behind(server: RedisServer) -> None:
+    with server.client() as client:
+        client.execute_command("REPLICAOF", "127.0.0.1", free_port())
+
+
+@pytest.mark.parametrize("durable", DURABLE)
 def test_takes_that_the_promoted_replica_never_saw_are_found_at_the_api(
-    pair: tuple[RedisServer, RedisServer], tmp_path: Path
+    trio: tuple[RedisServer, RedisServer], tmp_path: Path, durable: str
 ):
-    first, second = pair
+    first, second = trio
     with SandboxProcess(log=tmp_path / "api.jsonl") as api:
-        with first.client() as before, closing(Stage(before, api)) as stage:
-            stage.accept(IDS)
-            stage.accept(["crm-10"])
-            before.wait(1, 5000)
-            with second.client() as follower:
-                follower.execute_command("REPLICAOF", "127.0.0.1", free_port())
-            stage.send()
-            stage.post(stage.take())
-            assert len(stage.made()) == 11
+        with first.client() as before:
+            if durable != "off" and not can_wait(before):
+                pytest.skip("WAITAOF came with Redis 7.2")
+            with closing(Stage(before, api, durable_takes=durable)) as stage:
+                stage.ledger.check_durability()
+                stage.accept(IDS)
+                stage.accept(["crm-10"])
+                before.wait(2, 5000)
+                fall_behind(second)
+                wait_until(lambda: before.info("replication")["connected_slaves"] == 1)
+                stage.ledger.check_durability()
+                stage.send()
+                stage.post(stage.take())
+                assert len(stage.made()) == 11
         first.kill()
         with second.client() as after:
             after.execute_command("REPLICAOF", "NO", "ONE")
-            promoted = Stage(after, api)
-            with closing(promoted):
+            with closing(
+                Stage(after, api, durable_takes="off" if durable == "off" else "local")
+            ) as promoted:
                 check(promoted, after)
 
 
@@ -67,3 +92,28 @@ def check(stage: Stage, after: redis.Redis) -> None:
     taken = stage.send()
     assert taken.attempt > 1_000_000, "a number that a forgotten take may have had"
     assert after.hget("callspool:{0}:meta", "epoch") == b"1"
+
+
+def test_a_primary_that_took_over_the_data_of_a_replica_behind_it_is_another_server(
+    trio: tuple[RedisServer, RedisServer], tmp_path: Path
+):
+    """The process, and with it the run id, is the same as before: only its data is older."""
+    first, second = trio
+    with SandboxProcess(log=tmp_path / "api.jsonl") as api, first.client() as client:
+        with closing(Stage(client, api, durable_takes="off")) as stage:
+            stage.accept(IDS)
+            client.wait(2, 5000)
+            fall_behind(second)
+            stage.post(stage.take())
+            with second.client() as other:
+                other.execute_command("REPLICAOF", "NO", "ONE")
+            client.execute_command("REPLICAOF", "127.0.0.1", second.port)
+            wait_until(lambda: client.info("replication")["master_link_status"] == "up")
+            client.execute_command("REPLICAOF", "NO", "ONE")
+        # A worker that was started only now knows of no take.
+        with closing(Stage(client, api)) as later:
+            assert later.states(IDS) == "w" * 10
+            assert later.ledger.take("me:99", ["default"]) is None
+            later.look()
+            assert later.states(IDS) == "c" * 10
+            assert set(later.made().values()) == {1}

@@ -93,17 +93,64 @@ def test_nothing_is_sent_while_the_space_cannot_be_read_back_unless_an_operator_
     assert stage.states(IDS) == "c" * 10
 
 
-def test_with_durable_takes_nothing_is_read_back(set_up: SetUp, client: redis.Redis):
+def test_no_setting_spares_the_reading_back(set_up: SetUp, client: redis.Redis):
+    """It may have been switched on after the crash."""
     client.config_set("appendonly", "yes")
     client.config_set("appendfsync", "always")
     try:
-        stage: Stage = set_up(durable_takes="local")
-        stage.ledger.check_durability()
-        stage.accept(IDS)
-        forget_since(client, everything(client))
-        stage.send()
-        assert stage.states(IDS) == "c" * 10
-        assert stage.reads == []
+        off: Stage = set_up()
+        off.accept(IDS)
+        kept = everything(client)
+        off.post(off.take())
+        forget_since(client, kept)
+        durable = Stage(client, off.sandbox, durable_takes="local")
+        durable.ledger.check_durability()
+        assert durable.ledger.take("me:9", ["default"]) is None
+        durable.look()
+        assert durable.states(IDS) == "c" * 10
+        assert set(durable.made().values()) == {1}
+        durable.close()
     finally:
         client.config_set("appendfsync", "everysec")
         client.config_set("appendonly", "no")
+
+
+def test_a_ledger_that_has_forgotten_a_take_of_a_living_worker_is_read_back_first(
+    set_up: SetUp, client: redis.Redis
+):
+    """An older copy of the data was put into the very server that has run all along."""
+    stage = set_up()
+    stage.accept(IDS)
+    kept = everything(client)
+    stage.post(stage.take())
+    forget_since(client, kept)
+    client.hset(f"{P}:meta", "server", client.info("server")["run_id"])
+    assert stage.ledger.take("me:9", ["default"]) is None
+    stage.look()
+    assert stage.states(IDS) == "c" * 10
+    assert set(stage.made().values()) == {1}
+
+
+def test_a_forgotten_space_is_read_back_however_late_its_message_comes_again(
+    set_up: SetUp, client: redis.Redis
+):
+    stage = set_up()
+    stage.accept(["other-1"], LANE._replace(space_token="OTHER"))
+    stage.send()
+    kept = everything(client)
+    stage.accept(IDS)
+    stage.post(stage.take())
+    forget_since(client, kept)
+    assert stage.ledger.take("me:9", ["default"]) is None
+    a_day_later(client)
+    stage.accept(IDS)
+    assert stage.ledger.take("me:10", ["default"]) is None
+    stage.look()
+    assert stage.states(IDS) == "c" * 10
+    assert stage.made()["crm-1"] == 1
+
+
+def a_day_later(client: redis.Redis) -> None:
+    """As if the restart had been noticed a day ago; what it reads back from stays."""
+    at = int(client.hget(f"{P}:meta", "restarted") or 0)
+    client.hset(f"{P}:meta", "restarted", at - 86_400_000)

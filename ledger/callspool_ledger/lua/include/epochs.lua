@@ -1,11 +1,14 @@
--- After Redis restarted or failed over, its last writes may be gone: takes among them, so that what was
--- sent looks as if it waited. P:meta `server` is the server that answered last, `epoch` counts those
--- that came after the first, `restarted` when the last one was noticed. The first one is known from
--- the ledger's beginning: the very first take may be forgotten, too. Every space that held
--- documents then waits behind a gate `unread` until it was read back; P:read holds those that were.
+-- After Redis restarted, failed over or was restored, its last writes may be gone: takes among them,
+-- so that what was sent looks as if it waited. Fields of P:meta: `server` and `replid` name the
+-- server and its data as they answered last; `epoch` counts the changes of these, `restarted` is when
+-- the last one was noticed, `from` the moment from which on spaces are read back because of it. The
+-- first server is known from the ledger's beginning: the very first take may be forgotten, too.
+-- `lease` and `quiet` are the longest ones of any take (ms): so long after a forgotten take the API
+-- may still carry it out unseen.
+-- Every space waits behind a gate `unread` until it was read back: those that hold documents at once,
+-- any other when it is heard of again, however late. P:read tells when spaces were read back last.
 -- Needs: lanes
 local FORGOTTEN_MS = 60000 -- how long before the last known take a forgotten one may have been
-local FORGOTTEN_SPACES_MS = 600000 -- how long after a restart a forgotten message may come again
 local ATTEMPTS_SKIPPED = 1000000 -- numbers that forgotten takes may have used
 
 -- Nothing of the space is sent until it was read back from that moment (ms) on.
@@ -19,12 +22,12 @@ local function close_until_read(space, from)
   call('ZADD', P .. ':proofs', 'LT', NOW, space)
 end
 
-local function begin_epoch(last_take)
+local function begin_epoch(last_take, attempt)
   local epoch = call('HINCRBY', P .. ':meta', 'epoch', 1)
   local from = tonumber(last_take or NOW) - FORGOTTEN_MS
-  call('HSET', P .. ':meta', 'restarted', NOW, 'from', from)
-  call('HINCRBY', P .. ':meta', 'attempt', ATTEMPTS_SKIPPED)
-  call('UNLINK', P .. ':read', P .. ':looking') -- a look that Redis broke off holds up nobody
+  call('HSET', P .. ':meta', 'restarted', NOW, 'from', from,
+    'attempt', string.format('%d', attempt + ATTEMPTS_SKIPPED))
+  call('UNLINK', P .. ':looking') -- a look that Redis broke off holds up nobody
   for _, lane in ipairs(call('SMEMBERS', P .. ':lanes')) do
     local f = call('HMGET', lane_key(lane), 'account', 'space')
     close_until_read(f[1] .. '|' .. f[2], from)
@@ -32,24 +35,39 @@ local function begin_epoch(last_take)
   return epoch
 end
 
+-- The process that runs this script, and the history of data that it has. A replica that was promoted
+-- has another history than its primary, and so has a server that took over another one's data.
 local function this_server()
-  return string.match(call('INFO', 'server'), 'run_id:(%x+)') or ''
+  local info = call('INFO', 'server', 'replication')
+  return string.match(info, 'run_id:(%x+)') or '', string.match(info, 'master_replid:(%x+)') or ''
 end
 
--- The epoch of the server that runs this script. With `durable` takes none is ever forgotten.
-local function current_epoch(durable)
-  local server = this_server()
-  local f = call('HMGET', P .. ':meta', 'server', 'epoch', 'taken')
-  if f[1] == server then return tonumber(f[2] or '0') end
-  call('HSET', P .. ':meta', 'server', server)
-  if durable then return tonumber(f[2] or '0') end
-  return begin_epoch(f[3])
+-- The epoch of the server that runs this script. `known` is the highest attempt that the caller knows
+-- of: a ledger that has not given out that number yet has forgotten it.
+local function current_epoch(known)
+  local server, replid = this_server()
+  local f = call('HMGET', P .. ':meta', 'server', 'epoch', 'taken', 'replid', 'attempt')
+  local attempt = tonumber(f[5] or '0')
+  if f[1] == server and (f[4] or replid) == replid and known <= attempt then
+    if not f[4] then call('HSET', P .. ':meta', 'replid', replid) end
+    return tonumber(f[2] or '0')
+  end
+  call('HSET', P .. ':meta', 'server', server, 'replid', replid)
+  return begin_epoch(f[3], math.max(attempt, known))
 end
 
--- A space that is heard of soon after a restart may be one that the restart made the ledger forget.
+-- Keeps the longest lease and quiet period of all takes.
+local function keep_longest(lease, quiet)
+  local f = call('HMGET', P .. ':meta', 'lease', 'quiet')
+  if lease > tonumber(f[1] or '0') then call('HSET', P .. ':meta', 'lease', lease) end
+  if quiet > tonumber(f[2] or '0') then call('HSET', P .. ':meta', 'quiet', quiet) end
+end
+
+-- A space that is heard of after a restart may be one that the restart made the ledger forget.
 local function read_back_if_new(account, space)
   local f = call('HMGET', P .. ':meta', 'restarted', 'from')
-  if NOW - tonumber(f[1] or '0') >= FORGOTTEN_SPACES_MS then return end
+  if not f[1] then return end
   local named = account .. '|' .. space
-  if call('HEXISTS', P .. ':read', named) == 0 then close_until_read(named, tonumber(f[2])) end
+  local read = tonumber(call('HGET', P .. ':read', named) or '0')
+  if read < tonumber(f[1]) then close_until_read(named, tonumber(f[2])) end
 end

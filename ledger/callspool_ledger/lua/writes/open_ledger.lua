@@ -2,6 +2,7 @@
 -- open_ledger: begins the ledger if there is none, and tells by which rules it is written.
 -- KEYS[1] prefix
 -- ARGV[1] id for a new ledger   ARGV[2] format   ARGV[3] rules of identity   ARGV[4] partitions
+-- ARGV[5] lease of the caller's takes, ms   ARGV[6] their quiet period, ms
 -- Reply: {id, format, rules of identity, partitions}
 -- include: base generations lanes epochs
 local meta, counts = P .. ':meta', P .. ':counts'
@@ -10,7 +11,9 @@ if call('HEXISTS', meta, 'id') == 0 then
   call('HSET', meta, 'id', ARGV[1], 'format', ARGV[2], 'identity', ARGV[3], 'partitions', partitions)
 end
 call('HSETNX', counts, 'partitions', call('HGET', meta, 'partitions'))
-call('HSETNX', meta, 'server', this_server())
+local server, replid = this_server()
+if call('HSETNX', meta, 'server', server) == 1 then call('HSET', meta, 'replid', replid) end
+keep_longest(tonumber(ARGV[5]), tonumber(ARGV[6]))
 call('HSETNX', meta, 'taken', NOW) -- no take that may ever be forgotten was before
 generations()
 -- A release that did not count lanes by scope and closed gates may have written here.

@@ -4,7 +4,7 @@
 -- KEYS[1] prefix
 -- ARGV[1] taker   ARGV[2] documents a batch   ARGV[3] bytes of a body
 -- ARGV[4] 1 if the documents will carry their attempt's mark
--- ARGV[5] 1 if every take is durable before its POST
+-- ARGV[5] highest attempt that the caller knows of
 -- ARGV[6] lease of the take, ms   ARGV[7] ms without change before a document counts as missing
 -- ARGV[8] the same where the API itself answers   ARGV[9...] accounts to send for, the first first
 -- Reply: {batch, attempt, tries, account, lane, space, campaign, pilot, context, schedule,
@@ -16,7 +16,8 @@
 --   number for each batch.
 -- include: base generations lanes batches parts epochs
 local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local epoch = current_epoch(ARGV[5] == '1')
+local epoch = current_epoch(tonumber(ARGV[5]))
+keep_longest(tonumber(ARGV[6]), tonumber(ARGV[7]))
 local expired = {}
 local STEPS = 200 -- expired batches and parked lanes passed over in one call, at most
 
