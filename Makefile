@@ -43,7 +43,7 @@ demo: $(VENV)/.worker
 # About ten minutes; not part of the gate.
 duel: $(VENV)/.duel
 	@mkdir -p build
-	@$(BIN)/python -m benchmarks.duel --json build/duel.json --picture build/duel.svg $(ARGS)
+	@$(BIN)/python -m benchmarks.duel --json build/duel.json $(ARGS)
 
 PART ?=
 SIZE ?= quick
@@ -53,7 +53,7 @@ ROUNDS ?= 3
 bench: $(VENV)/.duel
 	@mkdir -p build
 	@$(BIN)/python -m benchmarks.speed --size $(SIZE) --rounds $(ROUNDS) --json build/bench.json \
-		--picture build/bench.svg $(foreach part,$(PART),--part $(part)) $(ARGS)
+		$(foreach part,$(PART),--part $(part)) $(ARGS)
 
 MINUTES ?= 1
 SEED ?= 1

@@ -15,7 +15,6 @@ import msgspec
 
 from benchmarks.duel.match import Rules, play
 from benchmarks.duel.ours import Callspool
-from benchmarks.duel.picture import picture
 from benchmarks.duel.rivals.celery_rival import CeleryRival
 from benchmarks.duel.rivals.dramatiq_rival import DramatiqRival
 from benchmarks.duel.roll import MOST, call_the_roll
@@ -76,9 +75,8 @@ def _wrong_use(options: argparse.Namespace, chosen: list[str]) -> str | None:
         return f"--contacts can be 1 to {MOST}"
     if "celery" in chosen and find_spec("celery_batches") is None:
         return "celery-batches is not installed: say make duel"
-    for file in (options.json, options.picture):
-        if file and not file.parent.is_dir():
-            return f"there is no directory {file.parent}: make it, or name another"
+    if options.json and not options.json.parent.is_dir():
+        return f"there is no directory {options.json.parent}: make it, or name another"
     if options.keep and any((options.keep / key).exists() for key in chosen):
         return f"{options.keep} holds an earlier duel: name another directory"
     return None
@@ -98,8 +96,6 @@ def _write(options: argparse.Namespace, outcomes: list[Outcome]) -> None:
             "outcomes": [asdict(outcome) for outcome in outcomes],
         }
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
-    if options.picture:
-        options.picture.write_text(picture(outcomes), encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,7 +112,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=float, default=480.0, help="seconds for each (480)")
     parser.add_argument("--only", action="append", choices=CONTESTANTS, help="repeatable")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
-    parser.add_argument("--picture", type=Path, help="draw the outcome into this SVG file")
     parser.add_argument("--keep", type=Path, help="keep logs in this directory")
     return parser
 

@@ -8,9 +8,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from benchmarks.speed.contenders import AFTERNOON, CELERY, DRAMATIQ, FLOOR
 from benchmarks.speed.machine import describe, disturbance
 from benchmarks.speed.outcome import SIZES, Options, Outcome
 from benchmarks.speed.parts import (
@@ -23,9 +20,7 @@ from benchmarks.speed.parts import (
     single,
     steps,
 )
-from benchmarks.speed.picture import picture
 from benchmarks.speed.report import document, machine_line, markdown
-from benchmarks.speed.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,17 +41,14 @@ PARTS: dict[str, Callable[[Options, Tell], Outcome]] = {
     "intake": intake.run,
     "steps": steps.run,
 }
-NAMES = {each.key: each.name for each in (DRAMATIQ, AFTERNOON, CELERY, FLOOR)}
-NAMES["callspool"] = "callspool"
 
 
 def main() -> int:
     """Exit code 1 where a target was missed and ``--strict`` asks for that; 2 for wrong use."""
     given = _parser().parse_args()
-    for file in (given.json, given.picture):
-        if file and not file.parent.is_dir():
-            print(f"Error: there is no directory {file.parent}: make it, or name another")
-            return 2
+    if given.json and not given.json.parent.is_dir():
+        print(f"Error: there is no directory {given.json.parent}: make it, or name another")
+        return 2
     only = tuple(given.only or ())
     options = Options(given.size, given.rounds, dict(given.set or ()), only)
     machine, warning = describe(), disturbance()
@@ -70,16 +62,9 @@ def main() -> int:
         print(markdown(outcomes[-1]), flush=True)
         if given.json:  # after each part, since the next one may take an hour
             given.json.write_bytes(document(machine, warning, options, outcomes))
-        if given.picture and name == "batches":
-            given.picture.write_text(_picture(outcomes[-1]), encoding="utf-8")
     missed = [one for outcome in outcomes for one in outcome.findings if not one.met]
     print(f"{len(missed)} targets were missed." if missed else "Every target was met.")
     return int(bool(missed) and given.strict)
-
-
-def _picture(outcome: Outcome) -> str:
-    trials = msgspec.convert(outcome.figures["trials"], dict[str, list[Trial]])
-    return picture(NAMES, trials, f"{outcome.title}. Callspool with its full ledger; AOF.")
 
 
 def _tell(text: str) -> None:
@@ -108,7 +93,6 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--only", action="append", help="a contender's key, repeatable (all)")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
-    parser.add_argument("--picture", type=Path, help="draw the part batches into this SVG file")
     parser.add_argument("--strict", action="store_true", help="exit code 1 if a target is missed")
     return parser
 

@@ -1,4 +1,4 @@
-"""What a dashboard shows, without a word of Grafana's: its pictures are drawn from the same."""
+"""What a dashboard shows, without a word of Grafana's."""
 
 from __future__ import annotations
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import xml.etree.ElementTree as ET
 
 import msgspec
 import pytest
 import redis
 
-from benchmarks.speed.__main__ import NAMES
 from benchmarks.speed.api import Api
 from benchmarks.speed.contacts import BYTES, people, person, requests
 from benchmarks.speed.outcome import at_least, at_most, quantile, spread
-from benchmarks.speed.picture import picture
 from benchmarks.speed.rivals.floor import body_of
 from benchmarks.speed.senders import SENDERS
 from benchmarks.speed.trial import Trial
@@ -94,10 +91,3 @@ def test_costs_are_told_for_a_hundred_thousand():
     found = trial(50_000, 2.0)
     assert (found.rate, found.enqueue_rate, found.cpu) == (25_000, 50_000, 6.0)
     assert (found.redis_cpu_each, found.api_share) == (1.0, 0.05)
-
-
-def test_the_picture_shows_everybody_who_took_part():
-    trials = {"callspool": [trial(50_000, 2.0)], "floor": [trial(50_000, 1.0)]}
-    drawn = picture(NAMES, trials, "Requests of 500 contacts & more")
-    texts = [element.text for element in ET.fromstring(drawn).iter() if element.text]
-    assert {"callspool", "the floor", "25,000", "50,000", "6.0"} <= set(texts)

@@ -22,11 +22,6 @@ class Watch:
         self.seconds: dict[str, float] = {}
         """Alert → seconds from its cause until it fired."""
         self.annotations: set[str] = set()
-        self.marks: list[tuple[float, str]] = []
-        """When what was done."""
-        self.busiest = self.began
-        """When most alerts fired at once."""
-        self._most = 0
         self._causes: dict[str, float] = {}
         self._firing: dict[str, str] = {}
         self._changed = threading.Condition()
@@ -47,7 +42,6 @@ class Watch:
         """Something was done just now, that lets these alerts fire, or be over."""
         with self._changed:
             self._write(what)
-            self.marks.append((time.time(), what))
             self._causes |= dict.fromkeys(alerts, time.time())
 
     def fires(self, *alerts: str, within: float = 30) -> None:
@@ -89,8 +83,6 @@ class Watch:
         for name in sorted(self._firing.keys() - now.keys()):
             self._write(f"   {name} is over{self._since(name)}")
         self._firing = now
-        if len(now) >= self._most:
-            self._most, self.busiest = len(now), time.time()
 
     def _since(self, name: str) -> str:
         cause = self._causes.get(name)
