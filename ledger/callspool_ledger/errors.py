@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from callspool.errors import CallspoolError
+from callspool.redis_io.errors import Fault, classify
+
+_AWAY = frozenset(
+    {
+        Fault.UNREACHABLE,
+        Fault.TIMEOUT,
+        Fault.LOADING,
+        Fault.LOGIN,
+        Fault.READ_ONLY,
+        Fault.FAILOVER,
+    }
+)
 
 
 class LedgerUnavailable(CallspoolError):  # noqa: N818 - says what is the matter
@@ -11,6 +23,23 @@ class LedgerUnavailable(CallspoolError):  # noqa: N818 - says what is the matter
 
 class LedgerFull(LedgerUnavailable):
     """Redis is out of memory; nothing was written. It heals as batches are sent."""
+
+
+def translate(error: Exception) -> Exception:
+    """Returns what an error of Redis means for the ledger, or the error itself if nothing more."""
+    fault = classify(error)
+    if fault is Fault.OUT_OF_MEMORY:
+        return LedgerFull("Redis is out of memory: raise maxmemory, or let workers send first")
+    if fault in _AWAY:
+        return LedgerUnavailable(f"Redis does not answer: {type(error).__name__}")
+    if fault is Fault.PERMISSION:
+        return LedgerUnavailable(
+            "Redis does not let this user do a worker's work: docs/security.md says what it needs"
+        )
+    if fault in (Fault.BUSY, Fault.UNSAVED):
+        word = str(error).partition(" ")[0]
+        return LedgerUnavailable(f"Redis refuses every write, its log says why: {word}")
+    return error
 
 
 def describe_mismatch(ledgers: object, ours: int) -> str:

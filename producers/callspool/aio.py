@@ -7,9 +7,9 @@ import os
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from callspool.enqueue.aio_connections import AsyncWires
-from callspool.enqueue.outcomes import TRANSPORT_ERRORS, Outgoing, Stored, failure_of
-from callspool.enqueue.partitioning import Routes, is_same
+from callspool.enqueue.aio_connections import AsyncPartitionConnections
+from callspool.enqueue.outcomes import OutgoingMessage, Stored
+from callspool.enqueue.partitioning import Partitioning, has_partitions
 from callspool.enqueue.queue_options import (
     DEFAULT_MAX_WAITING,
     DEFAULT_TIMEOUT,
@@ -19,11 +19,11 @@ from callspool.enqueue.queue_options import (
     scope_of,
 )
 from callspool.enqueue.receipts import (
+    EnqueueTally,
     InvalidRequestInMany,
     Portion,
     Receipt,
     Summary,
-    Tally,
     document_ids,
     error_of,
     note_enqueued,
@@ -31,6 +31,7 @@ from callspool.enqueue.receipts import (
     small_message,
 )
 from callspool.errors import InvalidCallRequest, QueueUnavailable
+from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
 from callspool.redis_io.servers import async_server_of
 from callspool.request.checks import prepare
 from callspool.request.identity import partition_of
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
     import redis.asyncio
 
-    from callspool.redis_io.servers import Server
+    from callspool.redis_io.servers import RedisEndpoint
     from callspool.request.call_request import CallRequest, PreparedRequest
     from callspool.request.message import Message
     from callspool.request.rules import Rules
@@ -60,13 +61,13 @@ TURN = 0.005
 class _Loop:
     """What belongs to one event loop of one process."""
 
-    def __init__(self, routes: Routes) -> None:
+    def __init__(self, partitioning: Partitioning) -> None:
         self.pid = os.getpid()
-        self.wires = AsyncWires(routes)
+        self.connections = AsyncPartitionConnections(partitioning)
         self.readers: dict[int, redis.asyncio.Redis] = {}
         self.is_checked = False
 
-    def reader(self, server: Server, partition: int) -> redis.asyncio.Redis:
+    def reader(self, server: RedisEndpoint, partition: int) -> redis.asyncio.Redis:
         """A client for looking into a partition."""
         if partition not in self.readers:
             self.readers[partition] = server.at(keys.prefix(partition)).async_client()
@@ -105,8 +106,8 @@ class AsyncCallQueue(Configured):
             partitions=partitions,
         )
         self._server = async_server_of(url_or_client)
-        self._routes = Routes(self._server, self._partitions, self._max_waiting)
-        self._singles = Singles(self._rules, self._routes.partition_of)
+        self._partitioning = Partitioning(self._server, self._partitions, self._max_waiting)
+        self._singles = Singles(self._rules, self._partitioning.partition_of)
         self._loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
 
     async def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
@@ -118,18 +119,18 @@ class AsyncCallQueue(Configured):
             return Receipt(1, 1, ids)
         prepared = await self._prepare(request)
         trace = self._trace_of(prepared.traceparent, trace)
-        partition = self._routes.partition_of(prepared.envelope)
+        partition = self._partitioning.partition_of(prepared.envelope)
         small = small_message(prepared)
         if small is not None:
             await self._share(small, trace, partition)
             return Receipt(small.documents, 1, document_ids(prepared))
         loop = asyncio.get_running_loop()
-        wires = self._here(loop).wires
+        connections = self._here(loop).connections
         deadline = loop.time() + self._timeout
-        await wires.agree(deadline)
-        tally = Tally()
+        await connections.check_partitions(deadline)
+        tally = EnqueueTally()
         for messages in portions(encode(prepared), trace, partition):
-            tally.add(messages, await wires.store_all(messages, deadline))
+            tally.add(messages, await connections.store_all(messages, deadline))
         return Receipt(tally.documents, tally.messages, document_ids(prepared))
 
     async def enqueue_many(
@@ -137,13 +138,15 @@ class AsyncCallQueue(Configured):
     ) -> Summary:
         """As `CallQueue.enqueue_many`; takes an async iterable too."""
         loop = asyncio.get_running_loop()
-        wires = self._here(loop).wires
-        await wires.agree(loop.time() + self._timeout)
-        portion, tally = Portion(), Tally()
+        connections = self._here(loop).connections
+        await connections.check_partitions(loop.time() + self._timeout)
+        portion, tally = Portion(), EnqueueTally()
 
         async def store() -> None:
             if messages := portion.take():
-                tally.add(messages, await wires.store_all(messages, loop.time() + self._timeout))
+                tally.add(
+                    messages, await connections.store_all(messages, loop.time() + self._timeout)
+                )
 
         coming = _each(requests)
         while True:
@@ -160,7 +163,7 @@ class AsyncCallQueue(Configured):
                 note_enqueued(error, tally.documents)
                 raise
             tally.requests += 1
-            partition = self._routes.partition_of(prepared.envelope)
+            partition = self._partitioning.partition_of(prepared.envelope)
             for message in encode(prepared):
                 if portion.add(message, trace, partition):
                     await store()
@@ -202,19 +205,19 @@ class AsyncCallQueue(Configured):
             if not here.is_checked:
                 async with asyncio.timeout(self._timeout):
                     known = await AsyncReadings(here.reader(self._server, 0)).partitions()
-                here.is_checked = is_same(known, self._partitions)
+                here.is_checked = has_partitions(known, self._partitions)
             for start in range(0, len(wanted), STATUS_IDS):
                 async with asyncio.timeout(self._timeout):
                     found += await readings.documents(scope, wanted[start : start + STATUS_IDS])
         except TRANSPORT_ERRORS as error:
-            raise QueueUnavailable(failure_of(error, str(self._server)).reason) from None
+            raise QueueUnavailable(describe(error, str(self._server))) from None
         return dict(zip(wanted, found, strict=True))
 
     async def close(self) -> None:
         """Closes the connections of the running event loop; a later call makes new ones."""
         here = self._loops.pop(asyncio.get_running_loop(), None)
         if here is not None:
-            await here.wires.close()
+            await here.connections.close()
             for reader in here.readers.values():
                 await reader.aclose()
 
@@ -232,10 +235,10 @@ class AsyncCallQueue(Configured):
     async def _share(self, message: Message, trace: str | None, partition: int) -> None:
         """Stores a message along with those of other tasks."""
         loop = asyncio.get_running_loop()
-        wires = self._here(loop).wires
+        connections = self._here(loop).connections
         deadline = loop.time() + self._timeout
-        await wires.agree(deadline)
-        outcome = await wires.submit(Outgoing(message, trace, partition), deadline)
+        await connections.check_partitions(deadline)
+        outcome = await connections.submit(OutgoingMessage(message, trace, partition), deadline)
         if not isinstance(outcome, Stored):
             raise error_of(outcome, enqueued=0)
 
@@ -250,7 +253,7 @@ class AsyncCallQueue(Configured):
         if here is None or here.pid != os.getpid():
             for other in [each for each in list(self._loops) if each.is_closed()]:
                 self._loops.pop(other, None)
-            here = self._loops[loop] = _Loop(self._routes)
+            here = self._loops[loop] = _Loop(self._partitioning)
         return here
 
 

@@ -6,9 +6,9 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from callspool.enqueue.connections import Wires
-from callspool.enqueue.outcomes import TRANSPORT_ERRORS, Outgoing, Stored, failure_of
-from callspool.enqueue.partitioning import Routes, is_same
+from callspool.enqueue.connections import PartitionConnections
+from callspool.enqueue.outcomes import OutgoingMessage, Stored
+from callspool.enqueue.partitioning import Partitioning, has_partitions
 from callspool.enqueue.queue_options import (
     DEFAULT_MAX_WAITING,
     DEFAULT_TIMEOUT,
@@ -18,11 +18,11 @@ from callspool.enqueue.queue_options import (
     scope_of,
 )
 from callspool.enqueue.receipts import (
+    EnqueueTally,
     InvalidRequestInMany,
     Portion,
     Receipt,
     Summary,
-    Tally,
     document_ids,
     error_of,
     note_enqueued,
@@ -30,6 +30,7 @@ from callspool.enqueue.receipts import (
     small_message,
 )
 from callspool.errors import InvalidCallRequest, QueueUnavailable
+from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
 from callspool.redis_io.servers import server_of
 from callspool.request.checks import prepare
 from callspool.request.identity import partition_of
@@ -55,8 +56,8 @@ _END: Final[Any] = object()
 class _Process:
     """What belongs to one process and is never shared with its children."""
 
-    def __init__(self, routes: Routes) -> None:
-        self.wires = Wires(routes)
+    def __init__(self, partitioning: Partitioning) -> None:
+        self.connections = PartitionConnections(partitioning)
         self.readers: dict[int, redis.Redis] = {}
         self.is_checked = False
 
@@ -101,8 +102,8 @@ class CallQueue(Configured):
             partitions=partitions,
         )
         self._server = server_of(url_or_client, self._timeout)
-        self._routes = Routes(self._server, self._partitions, self._max_waiting)
-        self._singles = Singles(self._rules, self._routes.partition_of)
+        self._partitioning = Partitioning(self._server, self._partitions, self._max_waiting)
+        self._singles = Singles(self._rules, self._partitioning.partition_of)
         self._processes: dict[int, _Process] = {}
 
     def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
@@ -121,17 +122,17 @@ class CallQueue(Configured):
             return Receipt(1, 1, ids)
         prepared = prepare(request, self._rules)
         trace = self._trace_of(prepared.traceparent, trace)
-        partition = self._routes.partition_of(prepared.envelope)
+        partition = self._partitioning.partition_of(prepared.envelope)
         small = small_message(prepared)
         if small is not None:
             self._share(small, trace, partition)
             return Receipt(small.documents, 1, document_ids(prepared))
-        wires = self._process().wires
+        connections = self._process().connections
         deadline = time.monotonic() + self._timeout
-        wires.agree(deadline)
-        tally = Tally()
+        connections.check_partitions(deadline)
+        tally = EnqueueTally()
         for messages in portions(encode(prepared), trace, partition):
-            tally.add(messages, wires.store_all(messages, deadline))
+            tally.add(messages, connections.store_all(messages, deadline))
         return Receipt(tally.documents, tally.messages, document_ids(prepared))
 
     def enqueue_many(self, requests: Iterable[CallRequest]) -> Summary:
@@ -142,13 +143,13 @@ class CallQueue(Configured):
         ``enqueued`` and a note that says the same. In either case all requests before are in the
         queue. The timeout is for each round trip.
         """
-        wires = self._process().wires
-        wires.agree(time.monotonic() + self._timeout)
-        portion, tally = Portion(), Tally()
+        connections = self._process().connections
+        connections.check_partitions(time.monotonic() + self._timeout)
+        portion, tally = Portion(), EnqueueTally()
 
         def store() -> None:
             if messages := portion.take():
-                tally.add(messages, wires.store_in_turn(messages, self._timeout))
+                tally.add(messages, connections.store_in_turn(messages, self._timeout))
 
         coming = iter(requests)
         while True:
@@ -166,7 +167,7 @@ class CallQueue(Configured):
                 note_enqueued(error, tally.documents)
                 raise
             tally.requests += 1
-            partition = self._routes.partition_of(prepared.envelope)
+            partition = self._partitioning.partition_of(prepared.envelope)
             for message in encode(prepared):
                 if portion.add(message, trace, partition):
                     store()
@@ -213,18 +214,18 @@ class CallQueue(Configured):
         try:
             if not process.is_checked:
                 known = Readings(self._reader(0)).partitions()
-                process.is_checked = is_same(known, self._partitions)
+                process.is_checked = has_partitions(known, self._partitions)
             for start in range(0, len(wanted), STATUS_IDS):
                 found += readings.documents(scope, wanted[start : start + STATUS_IDS])
         except TRANSPORT_ERRORS as error:
-            raise QueueUnavailable(failure_of(error, str(self._server)).reason) from None
+            raise QueueUnavailable(describe(error, str(self._server))) from None
         return dict(zip(wanted, found, strict=True))
 
     def close(self) -> None:
         """Closes this process's connections; a later call makes new ones."""
         process = self._processes.pop(os.getpid(), None)
         if process is not None:
-            process.wires.close()
+            process.connections.close()
             for reader in process.readers.values():
                 reader.close()
 
@@ -241,10 +242,10 @@ class CallQueue(Configured):
 
     def _share(self, message: Message, trace: str | None, partition: int) -> None:
         """Stores a message along with those of other threads."""
-        wires = self._process().wires
+        connections = self._process().connections
         deadline = time.monotonic() + self._timeout
-        wires.agree(deadline)
-        outcome = wires.submit(Outgoing(message, trace, partition), deadline)
+        connections.check_partitions(deadline)
+        outcome = connections.submit(OutgoingMessage(message, trace, partition), deadline)
         if not isinstance(outcome, Stored):
             raise error_of(outcome, enqueued=0)
 
@@ -255,11 +256,11 @@ class CallQueue(Configured):
         if process is None:
             # setdefault is one step: threads that meet here after a fork get the same one, and no
             # lock is involved that the parent could have held.
-            process = self._processes.setdefault(pid, _Process(self._routes))
+            process = self._processes.setdefault(pid, _Process(self._partitioning))
             for other in [each for each in list(self._processes) if each != pid]:
                 inherited = self._processes.pop(other, None)
                 if inherited is not None:
-                    inherited.wires.abandon()
+                    inherited.connections.abandon()
         return process
 
     def _reader(self, partition: int) -> redis.Redis:

@@ -292,7 +292,7 @@ def test_memory_is_asked_for_at_most_once_a_second(proxy: Proxy) -> None:
 def test_a_server_out_of_memory_is_a_full_queue(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callspool.enqueue.memory_watch.FULL_FROM", 100.0)
+    monkeypatch.setattr("callspool.enqueue.storing.FULL_FROM", 100.0)
     with server.client() as client:
         queue = CallQueue(server.url)
         queue.enqueue(one_contact("a"))

@@ -71,7 +71,7 @@ def test_a_child_closes_its_copies_of_the_parents_sockets(
         return found
 
     process = queue._process()
-    (connection,) = process.wires._wires[0]._open
+    (connection,) = process.connections._connections[0]._open
     inherited = os.fstat(connection._sock.fileno())
 
     def work() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import redis
 
-    from callspool.redis_io.servers import Server
+    from callspool.redis_io.servers import RedisEndpoint
     from callspool.request.identity import Scope
     from callspool_ledger.reads.account_limits import AccountLimit
     from callspool_ledger.reads.driving import Reading
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from callspool_ledger.selectors import Selector
 
 
-def clients_of(server: Server, partitions: int) -> list[redis.Redis]:
+def clients_of(server: RedisEndpoint, partitions: int) -> list[redis.Redis]:
     """A client for each partition: the same for all but in a cluster."""
     if not server.is_cluster:
         return [server.client()] * partitions

@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeVar
 import redis
 import redis.asyncio
 
+from callspool.redis_io import scripts
 from callspool.redis_io.scripts import Call, Command, Reply, run, run_async
 
 Found = TypeVar("Found")
@@ -18,27 +19,19 @@ Reading: TypeAlias = Generator[Sequence[Call | Command], list[Reply], Found]
 
 def drive(client: redis.Redis, reading: Reading[Found]) -> Found:
     """Runs a reading; raises what redis-py raises, for an error among the replies too."""
-    try:
-        questions = next(reading)
-        while True:
-            questions = reading.send(_sound(run(client, questions)))
-    except StopIteration as done:
-        found: Found = done.value
-        return found
+    return scripts.drive(reading, lambda questions: _raise_errors(run(client, questions)))
 
 
 async def drive_async(client: redis.asyncio.Redis, reading: Reading[Found]) -> Found:
     """As `drive`, for redis.asyncio."""
-    try:
-        questions = next(reading)
-        while True:
-            questions = reading.send(_sound(await run_async(client, questions)))
-    except StopIteration as done:
-        found: Found = done.value
-        return found
+
+    async def exchange(questions: Sequence[Call | Command]) -> list[Reply]:
+        return _raise_errors(await run_async(client, questions))
+
+    return await scripts.drive_async(reading, exchange)
 
 
-def _sound(replies: list[Reply]) -> list[Reply]:
+def _raise_errors(replies: list[Reply]) -> list[Reply]:
     for reply in replies:
         if isinstance(reply, redis.RedisError):
             raise reply

@@ -10,11 +10,11 @@ import msgspec
 import redis
 
 from callspool.errors import LedgerMismatch
-from callspool.redis_io.scripts import Call, Command, Reply, run
+from callspool.redis_io.scripts import Call, Command, Reply, drive, run
 from callspool.redis_io.servers import client_at
 from callspool.request.identity import Scope
 from callspool_ledger import keys
-from callspool_ledger.errors import LedgerUnavailable, describe_mismatch
+from callspool_ledger.errors import LedgerUnavailable, describe_mismatch, translate
 from callspool_ledger.reads.entries import BatchEntry
 from callspool_ledger.writes import calls
 from callspool_ledger.writes.durability import Disks, weaknesses
@@ -28,7 +28,6 @@ from callspool_ledger.writes.replies import (
     scored,
     taken_of,
 )
-from callspool_ledger.writes.translating import translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -227,14 +226,8 @@ class Ledger:
         return {lane: as_text(space) for lane, space in zip(lanes, found, strict=True) if space}
 
     def read(self, reading: Reading[Found]) -> Found:
-        """What one of the core's readings finds."""
-        try:
-            questions = next(reading)
-            while True:
-                questions = reading.send(self.run_commands(questions))
-        except StopIteration as done:
-            found: Found = done.value
-            return found
+        """Runs one of the core's readings; returns what it finds."""
+        return drive(reading, self.run_commands)
 
     def scopes_of(self, account: str, space_token: str) -> list[Scope]:
         """The scopes of a space that documents were ever accepted in."""
@@ -275,14 +268,12 @@ class Ledger:
         """As `run`, plain commands among the calls."""
         try:
             replies = run(self._client, commands)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            raise LedgerUnavailable(f"Redis does not answer: {type(error).__name__}") from error
-        except redis.ResponseError as error:  # to what redis-py says when it connects
-            raise translated(error) from error
+        except redis.RedisError as error:
+            raise translate(error) from error
         for reply in replies:
             if isinstance(reply, redis.RedisError):
-                raise translated(reply) from reply
+                raise translate(reply) from reply
         for call, reply in zip(commands, replies, strict=True):
-            if isinstance(call, Call) and call.told is not None:
-                call.told(reply)
+            if isinstance(call, Call) and call.on_reply is not None:
+                call.on_reply(reply)
         return replies

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import redis
 
-from callspool.enqueue.outcomes import TRANSPORT_ERRORS, failure_of
 from callspool.errors import CallspoolError, QueueUnavailable
-from callspool.redis_io.servers import Server, server_of
+from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
+from callspool.redis_io.servers import RedisEndpoint, server_of
 from callspool.request.identity import partition_of
 from callspool.settings import Settings, load_settings
 from callspool_ledger import keys
@@ -83,12 +83,12 @@ def readings_for(settings: Settings, envelope: "CheckedEnvelope") -> Iterator[Re
 
 
 @contextmanager
-def _answering(server: Server) -> Iterator[redis.Redis]:
+def _answering(server: RedisEndpoint) -> Iterator[redis.Redis]:
     with server.client() as client:
         try:
             client.ping()
         except TRANSPORT_ERRORS as fault:
-            raise QueueUnavailable(failure_of(fault, str(server)).reason) from None
+            raise QueueUnavailable(describe(fault, str(server))) from None
         yield client
 
 

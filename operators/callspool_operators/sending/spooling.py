@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 from typing import Self
 
-from callspool.enqueue.connections import Wires
-from callspool.enqueue.partitioning import Routes
-from callspool.enqueue.receipts import Portion, Tally
+from callspool.enqueue.connections import PartitionConnections
+from callspool.enqueue.partitioning import Partitioning
+from callspool.enqueue.receipts import EnqueueTally, Portion
 from callspool.redis_io.servers import server_of
 from callspool.request.call_request import CheckedEnvelope, PreparedRequest
 from callspool.request.message import encode
@@ -21,12 +21,12 @@ class Spooler:
 
     def __init__(self, settings: Settings, envelope: CheckedEnvelope) -> None:
         server = server_of(settings.redis_url, TIMEOUT)
-        routes = Routes(server, settings.partitions, settings.max_waiting)
-        self._wires = Wires(routes)
-        self._partition = routes.partition_of(envelope)
+        partitioning = Partitioning(server, settings.partitions, settings.max_waiting)
+        self._connections = PartitionConnections(partitioning)
+        self._partition = partitioning.partition_of(envelope)
         self._envelope = envelope
         self._portion = Portion()
-        self._tally = Tally()
+        self._tally = EnqueueTally()
 
     @property
     def enqueued(self) -> int:
@@ -46,11 +46,11 @@ class Spooler:
         """Stores what was gathered; raises as `add`."""
         if messages := self._portion.take():
             deadline = time.monotonic() + TIMEOUT
-            self._wires.agree(deadline)
-            self._tally.add(messages, self._wires.store_all(messages, deadline))
+            self._connections.check_partitions(deadline)
+            self._tally.add(messages, self._connections.store_all(messages, deadline))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._wires.close()
+        self._connections.close()

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import click
 
-from callspool.enqueue.outcomes import TRANSPORT_ERRORS
 from callspool.errors import CallspoolError, QueueUnavailable
+from callspool.redis_io.errors import TRANSPORT_ERRORS
 from callspool_operators.terminal.colours import painted, wanted
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.progress import is_terminal

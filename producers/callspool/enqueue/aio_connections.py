@@ -1,77 +1,149 @@
-"""The wires of one event loop, one for each partition, and what its tasks share of them."""
+"""Round trips to Redis from an event loop: its connections, each within a deadline."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from callspool.enqueue.aio_connection import AsyncWire
-from callspool.enqueue.backoff import pauses
+from redis.exceptions import ReadOnlyError
+
+from callspool.enqueue.connections import IDLE_CONNECTIONS
 from callspool.enqueue.group_commit import AsyncGroupCommit
-from callspool.enqueue.outcomes import TRANSPORT_ERRORS, failure_of
-from callspool.enqueue.partitioning import agreeing, by_partition, check_agreed, in_order
+from callspool.enqueue.outcomes import compute_pauses, list_passing, why_not_stored
+from callspool.enqueue.partitioning import (
+    ask_partitions,
+    group_by_partition,
+    read_partitions,
+    restore_order,
+)
 from callspool.errors import QueueUnavailable
+from callspool.redis_io.connections import pack, read_reply_async
+from callspool.redis_io.errors import TRANSPORT_ERRORS
+from callspool.redis_io.scripts import drive_async
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from callspool.enqueue.outcomes import Failed, Outcome, Outgoing
-    from callspool.enqueue.partitioning import Routes
+    from callspool.enqueue.outcomes import NotStored, Outcome, OutgoingMessage
+    from callspool.enqueue.partitioning import Partitioning
+    from callspool.enqueue.storing import Spool
+    from callspool.redis_io.scripts import Command, Reply
+    from callspool.redis_io.servers import RedisEndpoint
 
 
-class AsyncWires:
-    """The way to every partition, for the tasks of one event loop."""
+class AsyncSpoolConnections:
+    """The connections of one event loop to one partition, and how messages travel over them."""
 
-    def __init__(self, routes: Routes) -> None:
-        self._partitions = routes.partitions
-        self._where = str(routes.server)
-        self._wires = routes.ways(AsyncWire)
-        self._groups = [AsyncGroupCommit(wire.store) for wire in self._wires]
-        self._is_agreed = routes.partitions == 1
+    def __init__(self, server: RedisEndpoint, spool: Spool) -> None:
+        self._server = server
+        self._spool = spool
+        self._idle: list[Any] = []
+        self._closed = False
 
-    async def agree(self, deadline: float) -> None:
-        """As `Wires.agree`; ``deadline`` by the loop's clock."""
-        if self._is_agreed:
-            return
+    async def store_all(
+        self, messages: Sequence[OutgoingMessage], deadline: float
+    ) -> list[Outcome]:
+        """As `store`; repeats what failed for the moment, until the deadline."""
         loop = asyncio.get_running_loop()
-        for pause in pauses():
-            failed = await self._ask(deadline)
-            if failed is None:
-                self._is_agreed = True
-                return
-            if not failed.again or loop.time() + pause >= deadline:
-                raise QueueUnavailable(failed.reason)
+        outcomes = await self.store(messages, deadline)
+        for pause in compute_pauses():
+            again = list_passing(outcomes)
+            if not again or loop.time() + pause >= deadline:
+                break
             await asyncio.sleep(pause)
+            retried = await self.store([messages[place] for place in again], deadline)
+            for place, outcome in zip(again, retried, strict=True):
+                outcomes[place] = outcome
+        return outcomes
 
-    async def _ask(self, deadline: float) -> Failed | None:
-        trips = agreeing(self._partitions)
+    async def store(self, messages: Sequence[OutgoingMessage], deadline: float) -> list[Outcome]:
+        """Stores messages, as a rule in one round trip; returns each one's outcome, in order."""
+        exchange = partial(self.exchange, deadline=deadline)
         try:
-            commands = next(trips)
-            while True:
-                commands = trips.send(await self._wires[0].exchange(commands, deadline))
-        except StopIteration as done:
-            return check_agreed(done.value, self._partitions, self._where)
+            return await drive_async(self._spool.store(messages), exchange)
         except TRANSPORT_ERRORS as error:
-            return failure_of(error, self._where)
+            return [why_not_stored(error, str(self._server))] * len(messages)
 
-    async def submit(self, message: Outgoing, deadline: float) -> Outcome:
-        """As `Wires.submit`."""
-        return await self._groups[message.partition].submit(message, deadline)
-
-    async def store_all(self, messages: Sequence[Outgoing], deadline: float) -> list[Outcome]:
-        """Stores messages, those of different partitions at once; the outcome of each, in order."""
-        if self._partitions == 1:
-            return await self._wires[0].store_all(messages, deadline)
-        parts = by_partition(messages)
-        outcomes = await asyncio.gather(
-            *(
-                self._wires[partition].store_all([messages[at] for at in places], deadline)
-                for partition, places in parts.items()
-            )
-        )
-        return in_order(zip(parts.values(), outcomes, strict=True))
+    async def exchange(self, commands: Sequence[Command], deadline: float) -> list[Reply]:
+        """Makes one round trip; raises `TimeoutError` after the deadline (of the loop's clock)."""
+        is_new = not self._idle
+        connection = self._server.connection() if is_new else self._idle.pop()
+        try:
+            async with asyncio.timeout_at(deadline):
+                if is_new:
+                    await connection.connect()
+                await connection.send_packed_command([pack(commands)])
+                replies = [await read_reply_async(connection) for _ in commands]
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        was_demoted = any(isinstance(reply, ReadOnlyError) for reply in replies)
+        if was_demoted or self._closed or len(self._idle) >= IDLE_CONNECTIONS:
+            await connection.disconnect(nowait=True)
+        else:
+            self._idle.append(connection)
+        return replies
 
     async def close(self) -> None:
         """Closes the connections: those in use when their round trip is over."""
-        for wire in self._wires:
-            await wire.close()
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().disconnect()
+
+
+class AsyncPartitionConnections:
+    """The connections of one event loop to every partition, and what its tasks share of them."""
+
+    def __init__(self, partitioning: Partitioning) -> None:
+        self._partitions = partitioning.partitions
+        self._where = str(partitioning.server)
+        self._connections = partitioning.for_each(AsyncSpoolConnections)
+        self._groups = [AsyncGroupCommit(each.store) for each in self._connections]
+        self._is_checked = partitioning.partitions == 1
+
+    async def check_partitions(self, deadline: float) -> None:
+        """As `PartitionConnections.check_partitions`; ``deadline`` by the loop's clock."""
+        if self._is_checked:
+            return
+        loop = asyncio.get_running_loop()
+        for pause in compute_pauses():
+            failure = await self._ask(deadline)
+            if failure is None:
+                self._is_checked = True
+                return
+            if not failure.again or loop.time() + pause >= deadline:
+                raise QueueUnavailable(failure.reason)
+            await asyncio.sleep(pause)
+
+    async def _ask(self, deadline: float) -> NotStored | None:
+        exchange = partial(self._connections[0].exchange, deadline=deadline)
+        try:
+            replies = await drive_async(ask_partitions(self._partitions), exchange)
+        except TRANSPORT_ERRORS as error:
+            return why_not_stored(error, self._where)
+        return read_partitions(replies, self._partitions, self._where)
+
+    async def submit(self, message: OutgoingMessage, deadline: float) -> Outcome:
+        """Stores one message by the deadline, along with those of other tasks."""
+        return await self._groups[message.partition].submit(message, deadline)
+
+    async def store_all(
+        self, messages: Sequence[OutgoingMessage], deadline: float
+    ) -> list[Outcome]:
+        """Stores messages, all partitions at once; returns their outcomes, in order."""
+        if self._partitions == 1:
+            return await self._connections[0].store_all(messages, deadline)
+        parts = group_by_partition(messages)
+        outcomes = await asyncio.gather(
+            *(
+                self._connections[partition].store_all([messages[at] for at in places], deadline)
+                for partition, places in parts.items()
+            )
+        )
+        return restore_order(zip(parts.values(), outcomes, strict=True))
+
+    async def close(self) -> None:
+        """Closes the connections: those in use when their round trip is over."""
+        for each in self._connections:
+            await each.close()

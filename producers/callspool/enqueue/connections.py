@@ -1,84 +1,183 @@
-"""The wires of one process, one for each partition, and what threads share of them."""
+"""Round trips to Redis from threads: the connections of one process, each within a deadline."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
-from callspool.enqueue.backoff import pauses
-from callspool.enqueue.connection import Wire
+from redis.exceptions import ReadOnlyError
+
 from callspool.enqueue.group_commit import GroupCommit
-from callspool.enqueue.outcomes import TRANSPORT_ERRORS, failure_of
-from callspool.enqueue.partitioning import agreeing, by_partition, check_agreed, in_order
+from callspool.enqueue.outcomes import compute_pauses, list_passing, why_not_stored
+from callspool.enqueue.partitioning import (
+    ask_partitions,
+    group_by_partition,
+    read_partitions,
+    restore_order,
+)
 from callspool.errors import QueueUnavailable
+from callspool.redis_io.connections import DeadlineConnection, pack
+from callspool.redis_io.errors import TRANSPORT_ERRORS
+from callspool.redis_io.scripts import drive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from callspool.enqueue.outcomes import Failed, Outcome, Outgoing
-    from callspool.enqueue.partitioning import Routes
+    from callspool.enqueue.outcomes import NotStored, Outcome, OutgoingMessage
+    from callspool.enqueue.partitioning import Partitioning
+    from callspool.enqueue.storing import Spool
+    from callspool.redis_io.scripts import Command, Reply
+    from callspool.redis_io.servers import RedisEndpoint
+
+IDLE_CONNECTIONS: Final = 8
 
 
-class Wires:
-    """The way to every partition, for the threads of one process."""
+class SpoolConnections:
+    """The connections of one process to one partition, and how messages travel over them.
 
-    def __init__(self, routes: Routes) -> None:
-        self._partitions = routes.partitions
-        self._where = str(routes.server)
-        self._wires = routes.ways(Wire)
-        self._groups = [GroupCommit(wire.store) for wire in self._wires]
-        self._is_agreed = routes.partitions == 1  # each message asks in the only one anyway
+    Threads take a connection each for one round trip; a deque's ends need no lock. A process made
+    by fork must not use its parent's `SpoolConnections`; it calls `abandon`, which closes the
+    child's copies of the sockets and leaves the parent's connections as they are.
+    """
 
-    def agree(self, deadline: float) -> None:
-        """Sees to it once that the ledger has as many partitions.
+    def __init__(self, server: RedisEndpoint, spool: Spool) -> None:
+        self._server = server
+        self._spool = spool
+        self._idle: deque[Any] = deque()
+        self._open: set[Any] = set()
+        self._closed = False
+        kind: Any = server.connection_class
+        how = {"is_looked_up": bool(server.name)}
+        self._class: Any = type(f"Deadline{kind.__name__}", (DeadlineConnection, kind), how)
 
-        Raises `LedgerMismatch` if it has not and `QueueUnavailable` if nobody tells in time.
+    def store_all(self, messages: Sequence[OutgoingMessage], deadline: float) -> list[Outcome]:
+        """As `store`; repeats what failed for the moment, until the deadline."""
+        outcomes = self.store(messages, deadline)
+        for pause in compute_pauses():
+            again = list_passing(outcomes)
+            if not again or time.monotonic() + pause >= deadline:
+                break
+            time.sleep(pause)
+            retried = self.store([messages[place] for place in again], deadline)
+            for place, outcome in zip(again, retried, strict=True):
+                outcomes[place] = outcome
+        return outcomes
+
+    def store(self, messages: Sequence[OutgoingMessage], deadline: float) -> list[Outcome]:
+        """Stores messages, as a rule in one round trip; returns each one's outcome, in order."""
+        try:
+            return drive(self._spool.store(messages), partial(self.exchange, deadline=deadline))
+        except TRANSPORT_ERRORS as error:
+            return [why_not_stored(error, str(self._server))] * len(messages)
+
+    def exchange(self, commands: Sequence[Command], deadline: float) -> list[Reply]:
+        """Makes one round trip; raises what redis-py raises when it fails or takes too long."""
+        try:
+            connection, is_new = self._idle.pop(), False
+        except IndexError:
+            connection, is_new = self._new(), True
+        connection.deadline = deadline
+        try:
+            if is_new:
+                connection.connect()
+            replies: list[Reply] = connection.ask(pack(commands), len(commands))
+        except BaseException:
+            self._drop(connection)
+            raise
+        for reply in replies:
+            if isinstance(reply, ReadOnlyError):  # the server was demoted: look it up anew
+                self._drop(connection)
+                return replies
+        self._give_back(connection)
+        return replies
+
+    def close(self) -> None:
+        """Closes the connections: those in use when their round trip is over."""
+        self._closed = True
+        while self._idle:
+            self._drop(self._idle.pop())
+
+    def abandon(self) -> None:
+        """Lets go of the parent's connections after a fork, without a word to Redis."""
+        self._idle.clear()
+        while self._open:
+            self._open.pop().disconnect()
+
+    def _new(self) -> Any:
+        connection = self._class(**self._server.options)
+        self._open.add(connection)
+        return connection
+
+    def _give_back(self, connection: Any) -> None:
+        if len(self._idle) < IDLE_CONNECTIONS and not self._closed:
+            self._idle.append(connection)
+        else:
+            self._drop(connection)
+
+    def _drop(self, connection: Any) -> None:
+        self._open.discard(connection)
+        connection.disconnect()
+
+
+class PartitionConnections:
+    """The connections of one process to every partition, and what its threads share of them."""
+
+    def __init__(self, partitioning: Partitioning) -> None:
+        self._partitions = partitioning.partitions
+        self._where = str(partitioning.server)
+        self._connections = partitioning.for_each(SpoolConnections)
+        self._groups = [GroupCommit(each.store) for each in self._connections]
+        self._is_checked = partitioning.partitions == 1  # each message asks in the only one anyway
+
+    def check_partitions(self, deadline: float) -> None:
+        """Checks once that the ledger has as many partitions as this queue.
+
+        Raises `LedgerMismatch` if it has not, and `QueueUnavailable` if Redis does not answer.
         """
-        if self._is_agreed:
+        if self._is_checked:
             return
-        for pause in pauses():
-            failed = self._ask(deadline)
-            if failed is None:
-                self._is_agreed = True
+        for pause in compute_pauses():
+            failure = self._ask(deadline)
+            if failure is None:
+                self._is_checked = True
                 return
-            if not failed.again or time.monotonic() + pause >= deadline:
-                raise QueueUnavailable(failed.reason)
+            if not failure.again or time.monotonic() + pause >= deadline:
+                raise QueueUnavailable(failure.reason)
             time.sleep(pause)
 
-    def _ask(self, deadline: float) -> Failed | None:
-        trips = agreeing(self._partitions)
+    def _ask(self, deadline: float) -> NotStored | None:
+        exchange = partial(self._connections[0].exchange, deadline=deadline)
         try:
-            commands = next(trips)
-            while True:
-                commands = trips.send(self._wires[0].exchange(commands, deadline))
-        except StopIteration as done:
-            return check_agreed(done.value, self._partitions, self._where)
+            replies = drive(ask_partitions(self._partitions), exchange)
         except TRANSPORT_ERRORS as error:
-            return failure_of(error, self._where)
+            return why_not_stored(error, self._where)
+        return read_partitions(replies, self._partitions, self._where)
 
-    def submit(self, message: Outgoing, deadline: float) -> Outcome:
+    def submit(self, message: OutgoingMessage, deadline: float) -> Outcome:
         """Stores one message by the deadline, along with those of other threads."""
         return self._groups[message.partition].submit(message, deadline)
 
-    def store_all(self, messages: Sequence[Outgoing], deadline: float) -> list[Outcome]:
-        """Stores messages of one partition by the deadline; the outcome of each, in order."""
-        return self._wires[messages[0].partition].store_all(messages, deadline)
+    def store_all(self, messages: Sequence[OutgoingMessage], deadline: float) -> list[Outcome]:
+        """Stores messages of one partition by the deadline; returns their outcomes, in order."""
+        return self._connections[messages[0].partition].store_all(messages, deadline)
 
-    def store_in_turn(self, messages: Sequence[Outgoing], timeout: float) -> list[Outcome]:
-        """Stores messages, one partition after the other; ``timeout`` is for each of them."""
+    def store_in_turn(self, messages: Sequence[OutgoingMessage], timeout: float) -> list[Outcome]:
+        """Stores messages, one partition after the other, each within ``timeout`` seconds."""
         if self._partitions == 1:
             return self.store_all(messages, time.monotonic() + timeout)
-        return in_order(
+        return restore_order(
             (places, self.store_all([messages[at] for at in places], time.monotonic() + timeout))
-            for places in by_partition(messages).values()
+            for places in group_by_partition(messages).values()
         )
 
     def close(self) -> None:
         """Closes the connections: those in use when their round trip is over."""
-        for wire in self._wires:
-            wire.close()
+        for each in self._connections:
+            each.close()
 
     def abandon(self) -> None:
-        """For a child after fork; see `Wire.abandon`."""
-        for wire in self._wires:
-            wire.abandon()
+        """Lets go of the parent's connections after a fork; see `SpoolConnections.abandon`."""
+        for each in self._connections:
+            each.abandon()

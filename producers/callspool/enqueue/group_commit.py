@@ -1,9 +1,9 @@
 """Group commit: concurrent callers share round trips.
 
-Whoever comes first leads: it sends the messages of all who came meanwhile in one round trip, tells
-each what became of its own, and hands the lead to the next who waits. Among threads nothing runs
-in the background, so nothing is left behind when the process ends; on an event loop one task
-leads, and ends when nobody waits.
+The first caller leads. It sends the messages of all callers that came meanwhile in one round trip,
+gives each the outcome of its own message, and hands the lead to the next caller that waits. Among
+threads nothing runs in the background, so nothing is left behind when the process ends. On an event
+loop one task leads, and ends when no caller waits.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from collections import deque
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from callspool.enqueue.backoff import pauses
-from callspool.enqueue.outcomes import Failed, Outcome, Outgoing
+from callspool.enqueue.outcomes import NotStored, Outcome, OutgoingMessage, compute_pauses
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -25,45 +24,45 @@ GROUP_MESSAGES: Final = 1000
 GROUP_BYTES: Final = 1024 * 1024
 COMPANY: Final = 5
 GATHERING: Final = 0.0005
-"""Seconds that a leader waits for more company where the last group had that much of it."""
+"""Seconds that a leader waits for more messages where the last group had `COMPANY` of them."""
 LEADER_LATE: Final = 1.0
-"""Seconds after its own deadline when a leader is taken for gone (interrupted at a bad moment)."""
+"""Seconds after its deadline when a leader counts as gone (interrupted at a bad moment)."""
 
-NO_TURN: Final = Failed(
+NO_TURN: Final = NotStored(
     "Redis did not answer other callers of this process in time; see that it runs, enqueue again",
     again=True,
 )
 
-NO_ANSWER: Final = Failed(
+NO_ANSWER: Final = NotStored(
     "Redis did not answer in time; see that it runs and is not overloaded, then try again",
     again=True,
 )
 
 
-class Ticket:
-    """A thread's message, and what became of it so far; ``next`` is whom it has to wake."""
+class CommitTicket:
+    """A thread's message and its outcome so far; ``next`` is the ticket that it has to wake."""
 
     __slots__ = ("deadline", "failure", "left", "message", "next", "outcome", "wake")
 
-    def __init__(self, message: Outgoing, deadline: float) -> None:
+    def __init__(self, message: OutgoingMessage, deadline: float) -> None:
         self.message = message
         self.deadline = deadline
         self.outcome: Outcome | None = None
-        self.failure: Failed = NO_TURN
-        self.next: Ticket | None = None
+        self.failure: NotStored = NO_TURN
+        self.next: CommitTicket | None = None
         self.left = False
         self.wake: threading.Lock | None = None
 
     def settle(self, outcome: Outcome) -> bool:
-        """Takes a last word; False when another try may do better."""
-        if isinstance(outcome, Failed) and outcome.again:
+        """Takes an outcome; returns False when another try may do better."""
+        if isinstance(outcome, NotStored) and outcome.again:
             self.failure = outcome
             return False
         self.outcome = outcome
         return True
 
     def will_wait(self) -> None:
-        """Says that somebody has to rouse it; called with the group's lock held."""
+        """Prepares to be roused by another thread; called with the group's lock held."""
         self.wake = threading.Lock()
         self.wake.acquire()
 
@@ -85,16 +84,16 @@ class GroupCommit:
     each message. A process made by fork needs a `GroupCommit` of its own.
     """
 
-    def __init__(self, store: Callable[[Sequence[Outgoing], float], list[Outcome]]) -> None:
+    def __init__(self, store: Callable[[Sequence[OutgoingMessage], float], list[Outcome]]) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._waiting: deque[Ticket] = deque()
-        self._leader: Ticket | None = None
+        self._waiting: deque[CommitTicket] = deque()
+        self._leader: CommitTicket | None = None
         self._last_size = 0
 
-    def submit(self, message: Outgoing, deadline: float) -> Outcome:
-        """What became of the message by the deadline, other threads' messages going along."""
-        ticket = Ticket(message, deadline)
+    def submit(self, message: OutgoingMessage, deadline: float) -> Outcome:
+        """Stores a message along with those of other threads; returns its outcome in time."""
+        ticket = CommitTicket(message, deadline)
         try:
             self._join(ticket)
             ticket.wait()
@@ -104,7 +103,7 @@ class GroupCommit:
             self._leave(ticket)
         return ticket.outcome or ticket.failure
 
-    def _join(self, ticket: Ticket) -> None:
+    def _join(self, ticket: CommitTicket) -> None:
         with self._lock:
             self._waiting.append(ticket)
             leader = self._leader
@@ -113,10 +112,10 @@ class GroupCommit:
             else:
                 ticket.will_wait()
 
-    def _lead(self, own: Ticket) -> None:
+    def _lead(self, own: CommitTicket) -> None:
         if self._last_size >= COMPANY:
             time.sleep(GATHERING)
-        for pause in pauses():
+        for pause in compute_pauses():
             group = self._take()
             self._last_size = len(group)
             try:
@@ -134,8 +133,8 @@ class GroupCommit:
                 return
             time.sleep(pause)
 
-    def _take(self) -> list[Ticket]:
-        group: list[Ticket] = []
+    def _take(self) -> list[CommitTicket]:
+        group: list[CommitTicket] = []
         size = 0
         with self._lock:
             while self._waiting and len(group) < GROUP_MESSAGES and size < GROUP_BYTES:
@@ -144,12 +143,12 @@ class GroupCommit:
                 group.append(ticket)
         return group
 
-    def _put_back(self, tickets: Sequence[Ticket]) -> None:
+    def _put_back(self, tickets: Sequence[CommitTicket]) -> None:
         if tickets:
             with self._lock:
                 self._waiting.extendleft(each for each in reversed(tickets) if not each.left)
 
-    def _wake(self, settled: Sequence[Ticket]) -> None:
+    def _wake(self, settled: Sequence[CommitTicket]) -> None:
         """Wakes the first, who wakes the next: threads woken at once only crowd the interpreter."""
         with self._lock:
             there = [each for each in settled if not each.left]
@@ -158,8 +157,8 @@ class GroupCommit:
             if there:
                 there[0].rouse()
 
-    def _leave(self, ticket: Ticket) -> None:
-        """Ends a caller's part, whatever happened to it; the lead goes to the next in line."""
+    def _leave(self, ticket: CommitTicket) -> None:
+        """Ends a caller's part, however it ended; the lead goes to the next in line."""
         with self._lock:
             ticket.left = True
             if ticket.next is not None:
@@ -172,26 +171,28 @@ class GroupCommit:
                     self._leader.rouse()
 
 
-class AsyncTicket:
+class AsyncCommitTicket:
     """A task's message, and the future that its caller awaits."""
 
     __slots__ = ("deadline", "failure", "future", "message")
 
-    def __init__(self, message: Outgoing, deadline: float, future: asyncio.Future[Outcome]) -> None:
+    def __init__(
+        self, message: OutgoingMessage, deadline: float, future: asyncio.Future[Outcome]
+    ) -> None:
         self.message = message
         self.deadline = deadline
-        self.failure: Failed = NO_TURN
+        self.failure: NotStored = NO_TURN
         self.future = future
 
     def settle(self, outcome: Outcome) -> None:
         """Takes an outcome; one that another try may better is only remembered."""
-        if isinstance(outcome, Failed) and outcome.again:
+        if isinstance(outcome, NotStored) and outcome.again:
             self.failure = outcome
         elif not self.future.done():
             self.future.set_result(outcome)
 
     def set_off(self) -> None:
-        """Says that it is on its way: nobody else is in front of it any more."""
+        """Notes that it is on its way: no other message is in front of it any more."""
         if self.failure is NO_TURN:
             self.failure = NO_ANSWER
 
@@ -209,18 +210,18 @@ class AsyncGroupCommit:
     """
 
     def __init__(
-        self, store: Callable[[Sequence[Outgoing], float], Awaitable[list[Outcome]]]
+        self, store: Callable[[Sequence[OutgoingMessage], float], Awaitable[list[Outcome]]]
     ) -> None:
         self._store = store
-        self._waiting: deque[AsyncTicket] = deque()
+        self._waiting: deque[AsyncCommitTicket] = deque()
         self._leading: asyncio.Task[None] | None = None
-        self._unsettled: set[AsyncTicket] = set()
+        self._unsettled: set[AsyncCommitTicket] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def submit(self, message: Outgoing, deadline: float) -> Outcome:
-        """What became of the message by the deadline, other tasks' messages going along."""
+    async def submit(self, message: OutgoingMessage, deadline: float) -> Outcome:
+        """Stores a message along with those of other tasks; returns its outcome by the deadline."""
         loop = asyncio.get_running_loop()
-        ticket = AsyncTicket(message, deadline, loop.create_future())
+        ticket = AsyncCommitTicket(message, deadline, loop.create_future())
         self._waiting.append(ticket)
         if self._leading is None:
             leading = loop.create_task(self._lead())
@@ -252,8 +253,8 @@ class AsyncGroupCommit:
             self._limit(min(left), loop)
 
     async def _lead(self) -> None:
-        group: list[AsyncTicket] = []
-        waits = pauses()
+        group: list[AsyncCommitTicket] = []
+        waits = compute_pauses()
         try:
             while group := self._take():
                 for ticket in group:
@@ -267,15 +268,15 @@ class AsyncGroupCommit:
                 if again:
                     await asyncio.sleep(next(waits))
                 else:
-                    waits = pauses()
+                    waits = compute_pauses()
         finally:
             self._leading = None
             for ticket in (*group, *self._waiting):
                 ticket.give_up()  # nobody but who waits while this task is cancelled
             self._waiting.clear()
 
-    def _take(self) -> list[AsyncTicket]:
-        group: list[AsyncTicket] = []
+    def _take(self) -> list[AsyncCommitTicket]:
+        group: list[AsyncCommitTicket] = []
         size = 0
         while self._waiting and len(group) < GROUP_MESSAGES and size < GROUP_BYTES:
             ticket = self._waiting.popleft()

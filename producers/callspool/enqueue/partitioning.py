@@ -1,4 +1,4 @@
-"""The way of messages to the partition that keeps their space: one wire for each partition."""
+"""Which partition keeps the space of a request, and what its messages need to get there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import redis
 
-from callspool.enqueue.outcomes import Failed, failure_of
+from callspool.enqueue.outcomes import why_not_stored
 from callspool.enqueue.storing import Spool
 from callspool.errors import LedgerMismatch
 from callspool.redis_io.scripts import round_trips
@@ -18,30 +18,30 @@ from callspool_ledger.scripts import load
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from callspool.enqueue.outcomes import Outcome, Outgoing
+    from callspool.enqueue.outcomes import NotStored, Outcome, OutgoingMessage
     from callspool.redis_io.scripts import RoundTrips
-    from callspool.redis_io.servers import Server
+    from callspool.redis_io.servers import RedisEndpoint
     from callspool.request.call_request import CheckedEnvelope
 
-Way = TypeVar("Way")
+Connections = TypeVar("Connections")
 
 
-class Routes:
-    """Which partition a request goes to, and what is needed to get there."""
+class Partitioning:
+    """How many partitions there are, and on which server."""
 
-    def __init__(self, server: Server, partitions: int, max_waiting: int) -> None:
+    def __init__(self, server: RedisEndpoint, partitions: int, max_waiting: int) -> None:
         self.server = server
         self.partitions = partitions
         self._max_waiting = max_waiting
 
     def partition_of(self, envelope: CheckedEnvelope) -> int:
-        """The partition of a request."""
+        """Returns the partition of a request."""
         return partition_of(envelope.account, envelope.space_token, self.partitions)
 
-    def ways(self, way: Callable[[Server, Spool], Way]) -> list[Way]:
-        """A way to each partition. Nothing is connected by that."""
+    def for_each(self, make: Callable[[RedisEndpoint, Spool], Connections]) -> list[Connections]:
+        """Makes connections for each partition; none of them is opened yet."""
         return [
-            way(
+            make(
                 self.server.at(keys.prefix(partition)),
                 Spool(self._max_waiting, str(self.server), partition, self.partitions),
             )
@@ -49,25 +49,28 @@ class Routes:
         ]
 
 
-def agreeing(partitions: int) -> RoundTrips:
-    """The round trips that ask the first partition how many there are.
+def ask_partitions(partitions: int) -> RoundTrips:
+    """Yields the round trips that ask the first partition how many there are.
 
-    Whoever asks before there is a ledger decides it: its messages are where workers look.
+    Where there is no ledger yet, the one that asks first decides: workers look for its messages.
     """
     return round_trips([load("enqueue/agree").call([keys.counts()], [partitions])])
 
 
-def check_agreed(replies: Sequence[object], partitions: int, where: str) -> Failed | None:
-    """What `agreeing` came to: None, or why nobody knows for now; raises `LedgerMismatch`."""
+def read_partitions(replies: Sequence[object], partitions: int, where: str) -> NotStored | None:
+    """Returns None if the ledger has as many partitions, or why that is not known for now.
+
+    ``replies`` are those to `ask_partitions`. Raises `LedgerMismatch` if it has another number.
+    """
     (reply,) = replies
     if isinstance(reply, redis.RedisError):
-        return failure_of(reply, where)
+        return why_not_stored(reply, where)
     if reply != partitions:
         raise LedgerMismatch(describe_mismatch(reply, partitions))
     return None
 
 
-def is_same(ledgers: int, ours: int) -> bool:
+def has_partitions(ledgers: int, ours: int) -> bool:
     """Whether the ledger has as many partitions; False while it has not begun (0).
 
     Raises `LedgerMismatch` if it has another number.
@@ -77,16 +80,16 @@ def is_same(ledgers: int, ours: int) -> bool:
     return ledgers == ours
 
 
-def by_partition(messages: Iterable[Outgoing]) -> dict[int, list[int]]:
-    """The places of messages by the partition that they go to."""
+def group_by_partition(messages: Iterable[OutgoingMessage]) -> dict[int, list[int]]:
+    """Returns the places of messages by the partition that they go to."""
     places: dict[int, list[int]] = {}
     for place, message in enumerate(messages):
         places.setdefault(message.partition, []).append(place)
     return places
 
 
-def in_order(parts: Iterable[tuple[Sequence[int], Sequence[Outcome]]]) -> list[Outcome]:
-    """The outcomes of all messages, in their order; ``parts`` are places and outcomes."""
+def restore_order(parts: Iterable[tuple[Sequence[int], Sequence[Outcome]]]) -> list[Outcome]:
+    """Returns the outcomes of all messages in order; ``parts`` are places and outcomes."""
     found = {
         place: outcome
         for places, outcomes in parts

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from callspool.enqueue.outcomes import Failed, Mismatched, Outcome, Outgoing, Refused, Stored
+from callspool.enqueue.outcomes import (
+    Mismatched,
+    NoRoom,
+    NotStored,
+    Outcome,
+    OutgoingMessage,
+    Stored,
+)
 from callspool.errors import (
     CallspoolError,
     InvalidCallRequest,
@@ -71,11 +78,11 @@ class InvalidRequestInMany(InvalidCallRequest):
         return InvalidRequestInMany, (fault, self.request, self.enqueued)
 
 
-class _Identified(msgspec.Struct):
+class _DocumentId(msgspec.Struct):
     document_id: str
 
 
-_identified = msgspec.json.Decoder(_Identified).decode
+_identified = msgspec.json.Decoder(_DocumentId).decode
 
 
 def document_ids(prepared: PreparedRequest) -> tuple[str, ...]:
@@ -95,7 +102,7 @@ class Portion:
     """Messages gathered to be stored together: bounded in bytes and in age."""
 
     def __init__(self) -> None:
-        self._messages: list[Outgoing] = []
+        self._messages: list[OutgoingMessage] = []
         self._size = 0
         self._since = 0.0
 
@@ -103,11 +110,11 @@ class Portion:
         """Takes one more; True when it is time to store what was gathered."""
         if not self._messages:
             self._since = time.monotonic()
-        self._messages.append(Outgoing(message, trace, partition))
+        self._messages.append(OutgoingMessage(message, trace, partition))
         self._size += len(message.requests)
         return self._size >= PORTION_BYTES or time.monotonic() - self._since >= PORTION_SECONDS
 
-    def take(self) -> list[Outgoing]:
+    def take(self) -> list[OutgoingMessage]:
         """All that was gathered since the last time; maybe nothing."""
         taken, self._messages, self._size = self._messages, [], 0
         return taken
@@ -115,12 +122,12 @@ class Portion:
 
 def portions(
     messages: Iterable[Message], trace: str | None, partition: int = 0
-) -> Iterator[list[Outgoing]]:
+) -> Iterator[list[OutgoingMessage]]:
     """The messages of one request, in runs of bounded size."""
-    run: list[Outgoing] = []
+    run: list[OutgoingMessage] = []
     size = 0
     for message in messages:
-        run.append(Outgoing(message, trace, partition))
+        run.append(OutgoingMessage(message, trace, partition))
         size += len(message.requests)
         if size >= PORTION_BYTES:
             yield run
@@ -129,11 +136,11 @@ def portions(
         yield run
 
 
-def error_of(outcome: Refused | Failed | Mismatched, enqueued: int) -> CallspoolError:
+def error_of(outcome: NoRoom | NotStored | Mismatched, enqueued: int) -> CallspoolError:
     """The error that a caller deserves whose message was not stored."""
     if isinstance(outcome, Mismatched):
         return LedgerMismatch(outcome.reason, enqueued=enqueued)
-    if isinstance(outcome, Refused):
+    if isinstance(outcome, NoRoom):
         return QueueFull(outcome.reason, enqueued=enqueued)
     return QueueUnavailable(outcome.reason, enqueued=enqueued)
 
@@ -145,7 +152,7 @@ def note_enqueued(error: Exception, enqueued: int) -> None:
     error.add_note(f"callspool: {enqueued} documents of this enqueue_many are in the queue")
 
 
-class Tally:
+class EnqueueTally:
     """Counts what Redis certainly has."""
 
     def __init__(self) -> None:
@@ -153,9 +160,9 @@ class Tally:
         self.documents = 0
         self.messages = 0
 
-    def add(self, messages: Sequence[Outgoing], outcomes: Sequence[Outcome]) -> None:
+    def add(self, messages: Sequence[OutgoingMessage], outcomes: Sequence[Outcome]) -> None:
         """Counts stored messages; raises the error that the first other one deserves."""
-        bad: Refused | Failed | Mismatched | None = None
+        bad: NoRoom | NotStored | Mismatched | None = None
         for each, outcome in zip(messages, outcomes, strict=True):
             if isinstance(outcome, Stored):
                 self.documents += each.message.documents

@@ -6,34 +6,45 @@ replies, so that threads and event loops run the same steps.
 
 from __future__ import annotations
 
+import math
+import re
+import time
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from callspool.enqueue import memory_watch as memory
 from callspool.enqueue.outcomes import (
     OUT_OF_MEMORY,
+    NoRoom,
     Outcome,
-    Outgoing,
-    Refused,
-    outcome_of,
+    OutgoingMessage,
+    read_outcome,
 )
-from callspool.redis_io.scripts import Call, Command, Reply, round_trips
+from callspool.redis_io.scripts import round_trips
 from callspool.request.message import VERSION, merge
 from callspool_ledger import keys
 from callspool_ledger.scripts import load
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
 
+    from callspool.redis_io.scripts import Call, Command, Reply, Steps
 
 _VERSION = b"%d" % VERSION
+
+MEMORY_QUESTION: Final[Command] = ("INFO", "memory")
+FULL_FROM: Final = 0.8
+"""Share of maxmemory in use from which producers are refused."""
+SECONDS_BETWEEN: Final = 1.0
+
+_USED = re.compile(rb"^used_memory:(\d+)", re.MULTILINE)
+_LIMIT = re.compile(rb"^maxmemory:(\d+)", re.MULTILINE)
 
 
 class Parcel(NamedTuple):
     """Neighbouring messages that travel as one, and their places."""
 
-    content: Outgoing
+    content: OutgoingMessage
     places: range
 
 
@@ -51,49 +62,45 @@ class Spool:
         )
         self._script = load("enqueue/enqueue")
         self._limits = (str(max_waiting).encode(), str(partitions).encode())
-        self._memory = memory.MemoryWatch()
+        self._memory = MemoryWatch()
 
-    def store(
-        self, messages: Sequence[Outgoing]
-    ) -> Generator[list[Command], list[Reply], list[Outcome]]:
+    def store(self, messages: Sequence[OutgoingMessage]) -> Steps[list[Command], list[Outcome]]:
         """Yields commands, is sent their replies; returns the outcome of each message, in order.
 
         One round trip, as a rule. Messages of several callers travel as one; where Redis has no
         room for all of them together, each is tried alone.
         """
         if self._memory.must_know_first:
-            self._memory.note((yield [memory.QUESTION])[0])
+            self._memory.note((yield [MEMORY_QUESTION])[0])
         if self._memory.full:
             return [OUT_OF_MEMORY] * len(messages)
         if len(messages) == 1:
             (reply,) = yield from self._send(messages)
-            return [outcome_of(reply, self._where, self._partitions)]
+            return [read_outcome(reply, self._where, self._partitions)]
         parcels = join(messages)
         replies = yield from self._send([parcel.content for parcel in parcels])
         outcomes: list[Outcome] = []
         alone: list[int] = []
         for parcel, reply in zip(parcels, replies, strict=True):
-            outcome = outcome_of(reply, self._where, self._partitions)
+            outcome = read_outcome(reply, self._where, self._partitions)
             outcomes += [outcome] * len(parcel.places)
-            if isinstance(outcome, Refused) and len(parcel.places) > 1:
+            if isinstance(outcome, NoRoom) and len(parcel.places) > 1:
                 alone += parcel.places
         if alone:
             replies = yield from self._send([messages[place] for place in alone])
             for place, reply in zip(alone, replies, strict=True):
-                outcomes[place] = outcome_of(reply, self._where, self._partitions)
+                outcomes[place] = read_outcome(reply, self._where, self._partitions)
         return outcomes
 
-    def _send(
-        self, contents: Sequence[Outgoing]
-    ) -> Generator[list[Command], list[Reply], list[Reply]]:
+    def _send(self, contents: Sequence[OutgoingMessage]) -> Steps[list[Command], list[Reply]]:
         calls: list[Call | Command] = [self._call(content) for content in contents]
         if not self._memory.due:
             return (yield from round_trips(calls))
-        *replies, answer = yield from round_trips([*calls, memory.QUESTION])
+        *replies, answer = yield from round_trips([*calls, MEMORY_QUESTION])
         self._memory.note(answer)
         return replies
 
-    def _call(self, content: Outgoing) -> Call:
+    def _call(self, content: OutgoingMessage) -> Call:
         message = content.message
         documents = b"1" if message.documents == 1 else b"%d" % message.documents
         arguments = (_VERSION, message.requests, documents, *self._limits)
@@ -102,7 +109,7 @@ class Spool:
         return self._script.call(self._keys, (*arguments, content.trace))
 
 
-def join(messages: Sequence[Outgoing]) -> list[Parcel]:
+def join(messages: Sequence[OutgoingMessage]) -> list[Parcel]:
     """Joins neighbours into messages of bounded size, so that workers have fewer to read."""
     if len(messages) == 1:
         return [Parcel(messages[0], range(1))]
@@ -114,8 +121,43 @@ def join(messages: Sequence[Outgoing]) -> list[Parcel]:
             while documents < joined.documents:
                 documents += messages[place].message.documents
                 place += 1
-            parcels.append(Parcel(Outgoing(joined, trace), range(start, place)))
+            parcels.append(Parcel(OutgoingMessage(joined, trace), range(start, place)))
     return parcels
 
 
 _trace_of = attrgetter("trace")
+
+
+class MemoryWatch:
+    """Knows how full Redis was when last asked, which is at most once a second.
+
+    Threads share it without a lock: the worst that a race does is one question too many.
+    """
+
+    def __init__(self) -> None:
+        self._asked = -math.inf
+        self._known = False
+        self.full = False
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to ask again."""
+        return time.monotonic() - self._asked >= SECONDS_BETWEEN
+
+    @property
+    def must_know_first(self) -> bool:
+        """Whether nothing may be written before the answer: it is full, or was never asked."""
+        return (self.full or not self._known) and self.due
+
+    def note(self, reply: object) -> None:
+        """Takes the answer. One that cannot be read (no permission) leaves Redis to say OOM."""
+        self._asked = time.monotonic()
+        self._known = True
+        self.full = isinstance(reply, bytes) and _is_full(reply)
+
+
+def _is_full(info: bytes) -> bool:
+    used, limit = _USED.search(info), _LIMIT.search(info)
+    if used is None or limit is None or int(limit[1]) == 0:
+        return False
+    return int(used[1]) > FULL_FROM * int(limit[1])

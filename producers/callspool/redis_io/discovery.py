@@ -7,10 +7,13 @@ is redirected finds the right node anew.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import redis
+import redis.asyncio.connection
+import redis.connection
 from redis.crc import key_slot
 
 from callspool.settings.nodes import Address
@@ -23,6 +26,16 @@ ASKING_TIMEOUT = 1.0
 
 LOOK_AGAIN = 0.05
 """Seconds between two questions about the same cluster, at least."""
+
+_ELSEWHERE = (
+    redis.exceptions.AskError,  # MovedError is one
+    redis.ReadOnlyError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.MasterDownError,
+)
+"""Answers of a server that does not have the partition, or not now."""
+
+_GONE = (redis.ConnectionError, redis.TimeoutError)
 
 
 class Locator(Protocol):
@@ -74,7 +87,7 @@ class ClusterMap:
         deadline = time.monotonic() + (ASKING_TIMEOUT * 3 if timeout is None else timeout)
         self._turn += 1  # another node first each time: one may be cut off from the others
         known = list(dict.fromkeys((*self._nodes, *self._seeds)))
-        for node in _turned(known, self._turn):
+        for node in _rotate(known, self._turn):
             left = min(ASKING_TIMEOUT, deadline - time.monotonic())
             if left <= 0:
                 break
@@ -114,7 +127,7 @@ class Sentinels:
         deadline = time.monotonic() + (ASKING_TIMEOUT * 3 if timeout is None else timeout)
         question = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service)
         self._turn += 1
-        for sentinel in _turned(self._addresses, self._turn):
+        for sentinel in _rotate(self._addresses, self._turn):
             left = min(ASKING_TIMEOUT, deadline - time.monotonic())
             if left <= 0:
                 break
@@ -128,6 +141,84 @@ class Sentinels:
 
     def doubt(self) -> None:
         """See `Locator.doubt`: nothing is remembered."""
+
+
+class _Located(redis.connection.AbstractConnection):
+    """Connects to the server that has ``key`` now, and ends when that has it no more.
+
+    An answer that says so becomes a `redis.ConnectionError`: whoever asked asks again, and so
+    looks the server up anew.
+    """
+
+    def __init__(self, *, locator: Locator, key: str = "", **options: Any) -> None:
+        self._locator = locator
+        self._key = key
+        super().__init__(host="", port=0, **options)  # type: ignore[call-arg]
+
+    def _connect(self) -> Any:
+        address = self._locator.address(self._key, self.socket_connect_timeout)
+        self.host, self.port = address
+        try:
+            return super()._connect()  # type: ignore[safe-super, no-untyped-call]
+        except (redis.RedisError, OSError):
+            self._locator.doubt()
+            raise
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().read_response(*args, **kwargs)
+        except _ELSEWHERE as error:
+            self._locator.doubt()
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise _as_disconnection(error) from None
+        except _GONE:
+            self._locator.doubt()
+            raise
+
+
+class LocatedTcp(_Located, redis.connection.Connection):
+    """As it says, over TCP."""
+
+
+class LocatedTls(_Located, redis.connection.SSLConnection):
+    """As it says, over TLS."""
+
+
+class _AsyncLocated(redis.asyncio.connection.AbstractConnection):
+    """As `_Located`, for event loops; a thread looks the server up, which is seldom."""
+
+    def __init__(self, *, locator: Locator, key: str = "", **options: Any) -> None:
+        self._locator = locator
+        self._key = key
+        super().__init__(host="", port=0, **options)  # type: ignore[call-arg]
+
+    async def _connect(self) -> None:
+        look_up = self._locator.address
+        self.host, self.port = await asyncio.to_thread(look_up, self._key, None)
+        try:
+            await super()._connect()  # type: ignore[safe-super, no-untyped-call]
+        except (redis.RedisError, OSError):
+            self._locator.doubt()
+            raise
+
+    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super().read_response(*args, **kwargs)
+        except _ELSEWHERE as error:
+            self._locator.doubt()
+            await self.disconnect(nowait=True)
+            raise _as_disconnection(error) from None
+        except _GONE:
+            self._locator.doubt()
+            raise
+
+
+class AsyncLocatedTcp(_AsyncLocated, redis.asyncio.connection.Connection):
+    """As it says, over TCP."""
+
+
+class AsyncLocatedTls(_AsyncLocated, redis.asyncio.connection.SSLConnection):
+    """As it says, over TLS."""
 
 
 def ask(
@@ -154,7 +245,7 @@ def ask(
         connection.disconnect()
 
 
-def _turned(servers: Sequence[Address], turn: int) -> list[Address]:
+def _rotate(servers: Sequence[Address], turn: int) -> list[Address]:
     first = turn % len(servers)
     return [*servers[first:], *servers[:first]]
 
@@ -178,3 +269,8 @@ def _address(node: Any, asked: Address) -> Address | None:
     """A node that does not know its own name is where it was asked; ``?`` is nowhere."""
     host = (node[0] or b"").decode()
     return None if host == "?" else Address(host or asked.host, int(node[1]))
+
+
+def _as_disconnection(error: Exception) -> redis.ConnectionError:
+    """What an answer means that sends elsewhere."""
+    return redis.ConnectionError(f"this server does not have the partition now: {error}")

@@ -7,12 +7,13 @@ pipeline. Callers see one typed function per script; `Script` is what they are m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError
 
-from callspool.redis_io.resp import pack
+from callspool.redis_io.connections import pack, read_reply
 
 if TYPE_CHECKING:
     import redis
@@ -23,8 +24,17 @@ Command: TypeAlias = tuple[Argument, ...]
 Reply: TypeAlias = object
 """What Redis answered to one command; an error is an answer too, as a `redis.ResponseError`."""
 
-RoundTrips: TypeAlias = Generator[list[Command], list[Reply], list[Reply]]
-"""Yields the commands of a round trip, is sent their replies, and returns all in order."""
+Questions = TypeVar("Questions")
+Found = TypeVar("Found")
+
+Steps: TypeAlias = Generator[Questions, list[Reply], Found]
+"""Yields what to ask in one round trip, is sent the replies, and returns what was found.
+
+It touches no socket: `drive` and `drive_async` run it for threads and for event loops.
+"""
+
+RoundTrips: TypeAlias = Steps[list[Command], list[Reply]]
+"""The steps that return all replies in order."""
 
 
 class Script(NamedTuple):
@@ -42,12 +52,13 @@ class Script(NamedTuple):
 class Call(NamedTuple):
     """One call of one script; ``command`` is what goes over the wire.
 
-    ``told``: whom the worker's ledger tells of the reply, once all of the round trip went well.
+    ``on_reply``: called by the worker's ledger with the reply, once all of the round trip went
+    well.
     """
 
     script: Script
     command: Command
-    told: Callable[[Reply], object] | None = None
+    on_reply: Callable[[Reply], object] | None = None
 
 
 def round_trips(calls: Sequence[Call | Command]) -> RoundTrips:
@@ -72,61 +83,70 @@ def round_trips(calls: Sequence[Call | Command]) -> RoundTrips:
     return replies
 
 
+def drive(steps: Steps[Questions, Found], exchange: Callable[[Questions], list[Reply]]) -> Found:
+    """Runs steps to their end: ``exchange`` makes each round trip. Returns what they found."""
+    try:
+        questions = next(steps)
+        while True:
+            questions = steps.send(exchange(questions))
+    except StopIteration as done:
+        found: Found = done.value
+        return found
+
+
+async def drive_async(
+    steps: Steps[Questions, Found], exchange: Callable[[Questions], Awaitable[list[Reply]]]
+) -> Found:
+    """As `drive`, on an event loop."""
+    try:
+        questions = next(steps)
+        while True:
+            questions = steps.send(await exchange(questions))
+    except StopIteration as done:
+        found: Found = done.value
+        return found
+
+
 def run(client: redis.Redis, calls: Sequence[Call | Command]) -> list[Reply]:
     """Runs calls in one pipeline. A command that failed has its error in its place.
 
     Raises what redis-py raises when the connection fails.
     """
-    trips = round_trips(calls)
-    commands = next(trips)
-    while True:
-        try:
-            commands = trips.send(_exchanged(client, commands))
-        except StopIteration as done:
-            return list(done.value)
+    return drive(round_trips(calls), partial(_exchange, client))
 
 
-def _exchanged(client: redis.Redis, commands: Sequence[Command]) -> list[Reply]:
-    """One round trip, as a pipeline of redis-py makes it, at half its cost."""
+async def run_async(client: redis.asyncio.Redis, calls: Sequence[Call | Command]) -> list[Reply]:
+    """As `run`, for redis.asyncio."""
+    return await drive_async(round_trips(calls), partial(_exchange_async, client))
+
+
+def _exchange(client: redis.Redis, commands: Sequence[Command]) -> list[Reply]:
+    """Makes one round trip, as a pipeline of redis-py does, at half its cost."""
     pool: Any = client.connection_pool
     connection = pool.get_connection()
 
-    def asked() -> list[Reply]:
+    def ask() -> list[Reply]:
         connection.send_packed_command([pack(commands)])
-        return [_reply(connection) for _ in commands]
+        return [read_reply(connection) for _ in commands]
 
     try:
-        replies = connection.retry.call_with_retry(asked, lambda _: connection.disconnect())
+        replies = connection.retry.call_with_retry(ask, lambda _: connection.disconnect())
     except BaseException:
         connection.disconnect()  # replies may still be on their way
         raise
     finally:
         pool.release(connection)
-    meant: Any = client.response_callbacks
+    parsers: Any = client.response_callbacks
     return [
-        meant[command[0]](reply)
-        if command[0] in meant and not isinstance(reply, Exception)
+        parsers[command[0]](reply)
+        if command[0] in parsers and not isinstance(reply, Exception)
         else reply
         for command, reply in zip(commands, replies, strict=True)
     ]
 
 
-def _reply(connection: Any) -> Reply:
-    try:
-        return connection.read_response()
-    except ResponseError as error:
-        return error
-
-
-async def run_async(client: redis.asyncio.Redis, calls: Sequence[Call | Command]) -> list[Reply]:
-    """As `run`, for redis.asyncio."""
-    trips = round_trips(calls)
-    commands = next(trips)
-    while True:
-        pipeline: Any = client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        try:
-            commands = trips.send(await pipeline.execute(raise_on_error=False))
-        except StopIteration as done:
-            return list(done.value)
+async def _exchange_async(client: redis.asyncio.Redis, commands: Sequence[Command]) -> list[Reply]:
+    pipeline: Any = client.pipeline(transaction=False)
+    for command in commands:
+        pipeline.execute_command(*command)
+    return list(await pipeline.execute(raise_on_error=False))

@@ -9,10 +9,18 @@ import redis
 import redis.asyncio
 import redis.asyncio.connection
 import redis.connection
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from callspool.errors import SettingsError
-from callspool.redis_io import located_connections as located
-from callspool.redis_io.discovery import ClusterMap, Sentinels
+from callspool.redis_io.discovery import (
+    AsyncLocatedTcp,
+    AsyncLocatedTls,
+    ClusterMap,
+    LocatedTcp,
+    LocatedTls,
+    Sentinels,
+)
 from callspool.settings.nodes import names_nodes, nodes_of
 from callspool.settings.urls import check_redis_url
 
@@ -29,9 +37,21 @@ _OF_POOLS |= {"himport_registry", "orig_host_address", "orig_socket_timeout"}
 _OF_POOLS |= {"orig_socket_connect_timeout"}
 _OF_POOLS_START = ("maint", "oss_cluster")
 
+COMMAND_TIMEOUT = 5.0
+"""Seconds that a command may take where the client sets no limit of its own."""
+
+_COPIED = frozenset(
+    {
+        "host", "port", "path", "db", "username", "password", "credential_provider",
+        "client_name", "socket_connect_timeout", "socket_keepalive", "socket_keepalive_options",
+        "health_check_interval", "redis_connect_func", "locator", "key",
+    }
+)  # fmt: skip
+"""Options that a client's copy has, besides those of TLS."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Server:
+class RedisEndpoint:
     """A Redis server and how to reach it. ``options`` may hold a password: never printed.
 
     ``name`` where it is one of several, which one being looked up for each connection.
@@ -42,7 +62,7 @@ class Server:
     name: str = field(default="")
     is_cluster: bool = False
 
-    def at(self, key: str) -> Server:
+    def at(self, key: str) -> RedisEndpoint:
         """Returns the server that has a key: another one only in a cluster."""
         if not self.is_cluster:
             return self
@@ -89,7 +109,46 @@ def client_at(client: redis.Redis, key: str) -> redis.Redis:
     )
 
 
-def server_of(target: object, timeout: float) -> Server:
+def command_timeout(client: redis.Redis) -> float:
+    """Returns the seconds that a command of this client may take."""
+    return client.connection_pool.connection_kwargs.get("socket_timeout") or COMMAND_TIMEOUT
+
+
+def copy_client(client: redis.Redis, *, timeout: float) -> redis.Redis:
+    """Returns a client of the same server with its own connections, which repeats no command.
+
+    redis-py repeats a command whose reply was lost. A message would be enqueued
+    twice, and the messages of a first fetch would be forgotten; only the broker knows what to do.
+    """
+    given = client.connection_pool
+    known: dict[str, Any] = {
+        name: value
+        for name, value in given.connection_kwargs.items()
+        if name in _COPIED or name.startswith("ssl")
+    }
+    pool = redis.ConnectionPool(
+        connection_class=given.connection_class,
+        max_connections=10_000,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=timeout,
+        **known,
+    )
+    own = redis.Redis(connection_pool=pool)
+    own.set_response_callback("XREADGROUP", _keep_reply)
+    return own
+
+
+def disconnect(client: redis.Redis) -> None:
+    """Closes a client's connections; it opens new ones when it is used again."""
+    client.connection_pool.disconnect()
+
+
+def _keep_reply(reply: Any, **_: Any) -> Any:
+    return reply
+
+
+def server_of(target: object, timeout: float) -> RedisEndpoint:
     """The server that a URL names, or that a `redis.Redis` is connected to.
 
     ``timeout``: seconds for each step of a command, unless the connection keeps a deadline.
@@ -100,7 +159,7 @@ def server_of(target: object, timeout: float) -> Server:
     return _from_url(target, redis.connection, timeout)
 
 
-def async_server_of(target: object) -> Server:
+def async_server_of(target: object) -> RedisEndpoint:
     """As `server_of`, for redis.asyncio; time is limited from outside."""
     if isinstance(target, redis.asyncio.Redis):
         return _taken_over(target.connection_pool, None)
@@ -111,12 +170,12 @@ def _limits(timeout: float | None) -> dict[str, Any]:
     return {"socket_timeout": timeout, "socket_connect_timeout": timeout, "protocol": 2}
 
 
-def _taken_over(pool: Any, timeout: float | None) -> Server:
+def _taken_over(pool: Any, timeout: float | None) -> RedisEndpoint:
     options = _of_connection(pool.connection_kwargs)
-    return Server(pool.connection_class, options | _limits(timeout))
+    return RedisEndpoint(pool.connection_class, options | _limits(timeout))
 
 
-def _from_url(url: object, module: Any, timeout: float | None) -> Server:
+def _from_url(url: object, module: Any, timeout: float | None) -> RedisEndpoint:
     if not isinstance(url, str):
         raise SettingsError(
             "a CallQueue takes a URL or a redis.Redis, an AsyncCallQueue a redis.asyncio.Redis"
@@ -131,10 +190,12 @@ def _from_url(url: object, module: Any, timeout: float | None) -> Server:
     connection_class = options.pop("connection_class", module.Connection)
     if nodes is not None:
         return _among(nodes, module, options, timeout)
-    return Server(connection_class, options | _limits(timeout))
+    return RedisEndpoint(connection_class, options | _limits(timeout))
 
 
-def _among(nodes: Nodes, module: Any, options: dict[str, Any], timeout: float | None) -> Server:
+def _among(
+    nodes: Nodes, module: Any, options: dict[str, Any], timeout: float | None
+) -> RedisEndpoint:
     """One of several servers, found when it is connected to."""
     for name in ("host", "port"):
         options.pop(name)
@@ -147,11 +208,11 @@ def _among(nodes: Nodes, module: Any, options: dict[str, Any], timeout: float | 
         theirs = {name: value for name, value in options.items() if name.startswith("ssl")}
         locator = Sentinels(nodes.addresses, nodes.service, asking, theirs | nodes.credentials)
     if module is redis.connection:
-        kind: type[Any] = located.LocatedTls if has_tls else located.LocatedTcp
+        kind: type[Any] = LocatedTls if has_tls else LocatedTcp
     else:
-        kind = located.AsyncLocatedTls if has_tls else located.AsyncLocatedTcp
+        kind = AsyncLocatedTls if has_tls else AsyncLocatedTcp
     found = options | _limits(timeout) | {"locator": locator}
-    return Server(kind, found, str(nodes), nodes.kind == "cluster")
+    return RedisEndpoint(kind, found, str(nodes), nodes.kind == "cluster")
 
 
 def _of_connection(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,19 +10,25 @@ from typing import Any
 
 import pytest
 
-from callspool.enqueue.group_commit import NO_ANSWER, NO_TURN, AsyncGroupCommit, GroupCommit, Ticket
-from callspool.enqueue.outcomes import Failed, Outcome, Outgoing, Refused, Stored
+from callspool.enqueue.group_commit import (
+    NO_ANSWER,
+    NO_TURN,
+    AsyncGroupCommit,
+    CommitTicket,
+    GroupCommit,
+)
+from callspool.enqueue.outcomes import NoRoom, NotStored, Outcome, OutgoingMessage, Stored
 from callspool.request.message import Message
 
-LATER = Failed("away for a moment", again=True)
-NEVER = Failed("wrong password", again=False)
+LATER = NotStored("away for a moment", again=True)
+NEVER = NotStored("wrong password", again=False)
 
 
-def outgoing(name: str) -> Outgoing:
-    return Outgoing(Message(name.encode(), 1))
+def outgoing(name: str) -> OutgoingMessage:
+    return OutgoingMessage(Message(name.encode(), 1))
 
 
-def names(messages: Sequence[Outgoing]) -> list[str]:
+def names(messages: Sequence[OutgoingMessage]) -> list[str]:
     return [each.message.requests.decode() for each in messages]
 
 
@@ -35,7 +41,7 @@ class Store:
         self.go_on = threading.Event()
         self.answer = answer or (lambda name: Stored(name.encode()))
 
-    def __call__(self, messages: Sequence[Outgoing], deadline: float) -> list[Outcome]:
+    def __call__(self, messages: Sequence[OutgoingMessage], deadline: float) -> list[Outcome]:
         self.trips.append(names(messages))
         if len(self.trips) == 1:
             self.began.set()
@@ -95,7 +101,7 @@ def test_those_who_come_during_a_round_trip_share_the_next_one() -> None:
 
 
 def test_each_caller_hears_what_became_of_its_own_message() -> None:
-    answers: dict[str, Outcome] = {"b": Refused("full"), "c": NEVER}
+    answers: dict[str, Outcome] = {"b": NoRoom("full"), "c": NEVER}
     store = Store(lambda name: answers.get(name, Stored(b"1-0")))
     group, callers = led(store)
     for name in "bcd":
@@ -104,7 +110,7 @@ def test_each_caller_hears_what_became_of_its_own_message() -> None:
     callers.join()
     assert callers.got == {
         "a": Stored(b"1-0"),
-        "b": Refused("full"),
+        "b": NoRoom("full"),
         "c": NEVER,
         "d": Stored(b"1-0"),
     }
@@ -208,7 +214,7 @@ def test_a_late_leader_may_take_along_the_one_that_replaced_it() -> None:
     group, callers = led(store)
     late = group._leader
     assert late is not None
-    ticket = Ticket(outgoing("b"), time.monotonic() + 5)
+    ticket = CommitTicket(outgoing("b"), time.monotonic() + 5)
     group._join(ticket)
     group._leader = ticket
     ticket.rouse()  # b may lead now, and before it wakes up another leader settles it
@@ -256,7 +262,7 @@ def test_many_threads_with_short_deadlines_never_get_stuck() -> None:
     def answer(name: str) -> Outcome:
         return LATER if int(name) % 7 == 0 else Stored(name.encode())
 
-    def store(messages: Sequence[Outgoing], deadline: float) -> list[Outcome]:
+    def store(messages: Sequence[OutgoingMessage], deadline: float) -> list[Outcome]:
         time.sleep(0.002)
         return [answer(name) for name in names(messages)]
 
@@ -289,7 +295,7 @@ class AsyncStore:
         self.go_on = asyncio.Event()
         self.answer = answer or (lambda name: Stored(name.encode()))
 
-    async def __call__(self, messages: Sequence[Outgoing], deadline: float) -> list[Outcome]:
+    async def __call__(self, messages: Sequence[OutgoingMessage], deadline: float) -> list[Outcome]:
         self.trips.append(names(messages))
         if len(self.trips) == 1:
             await self.go_on.wait()
@@ -344,15 +350,15 @@ def test_a_loop_whose_tasks_begin_at_once_is_led_again_after_an_answer_without_a
         done.set_result(None)
         return done
 
-    async def store(messages: Sequence[Outgoing], deadline: float) -> list[Outcome]:
-        return [Refused("full") for _ in messages]
+    async def store(messages: Sequence[OutgoingMessage], deadline: float) -> list[Outcome]:
+        return [NoRoom("full") for _ in messages]
 
     async def scenario() -> None:
         group = AsyncGroupCommit(store)
         loop = asyncio.get_running_loop()
         loop.set_task_factory(begun)  # type: ignore[arg-type]
         for name in "ab":
-            assert await group.submit(outgoing(name), loop.time() + 0.2) == Refused("full")
+            assert await group.submit(outgoing(name), loop.time() + 0.2) == NoRoom("full")
         loop.set_task_factory(None)
 
     asyncio.run(scenario())

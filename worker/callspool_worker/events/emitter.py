@@ -43,7 +43,7 @@ def tell(
 
 def after(call: Call, event: Callable[[Reply], Event | None]) -> Call:
     """The call, of whose reply the event is made that is told once the ledger has answered."""
-    return call._replace(told=lambda reply: tell(event(reply)))
+    return call._replace(on_reply=lambda reply: tell(event(reply)))
 
 
 def run_shown(run_id: str | None) -> str:
