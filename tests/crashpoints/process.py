@@ -11,10 +11,10 @@ from typing import Any
 
 import redis
 
+from callspool.redis_io.servers import copy_client
 from callspool.settings import Settings
 from callspool.transport import StreamsBroker
 from callspool.transport.channel import Patience
-from callspool.transport.connections import own_client
 from callspool.transport.consumer import StreamsConsumer
 from callspool.transport.keeper import Keeper
 from callspool_ledger import keys
@@ -101,7 +101,7 @@ class WorkerProcess:
         self._consumers = [
             StreamsConsumer(
                 self._broker.queues[queue],
-                own_client(client, timeout=10.0),
+                copy_client(client, timeout=10.0),
                 self._keeper,
                 prefetch=8,
                 timeout=1,

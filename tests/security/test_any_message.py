@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from callspool.errors import MessageUnreadable
 from callspool.request.message import MOST_BYTES_READ, MOST_DOCUMENTS_READ, decode
 from callspool.request.rules import Rules
-from callspool.transport.codecs import Undecodable
+from callspool.transport.messages import Undecodable
 from callspool_ledger import keys
 from callspool_ledger.reads.reader import Readings
 from callspool_operators.commands.invalid import document_line, message_line

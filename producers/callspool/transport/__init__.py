@@ -1,10 +1,9 @@
 """The transport: a dramatiq broker over Redis Streams."""
 
 from callspool.transport.channel import Patience
-from callspool.transport.codecs import Codec, Joining, MessageCodec, Undecodable
-from callspool.transport.connections import CommandRefused
 from callspool.transport.consumer import MOST_TOGETHER
-from callspool.transport.delivery import Delivery
+from callspool.transport.messages import Codec, Delivery, Joining, MessageCodec, Undecodable
+from callspool.transport.stream import CommandRefused
 from callspool.transport.streams_broker import DelayRefused, StreamsBroker
 
 __all__ = [

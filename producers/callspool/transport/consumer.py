@@ -11,33 +11,40 @@ from typing import TYPE_CHECKING, Any
 import redis
 from dramatiq import Consumer, Message, MessageProxy
 
-from callspool.transport.codecs import Joining, Undecodable
-from callspool.transport.connections import disconnect, is_without_group, translated
-from callspool.transport.delivery import Delivery, as_delivery, checked, entry_ids_of
+from callspool.redis_io.errors import is_without_group
+from callspool.redis_io.servers import disconnect
 from callspool.transport.keeper import FIRST_BACKOFF, LONGEST_BACKOFF, Keeper
+from callspool.transport.messages import (
+    Delivery,
+    Joining,
+    Undecodable,
+    as_delivery,
+    check_message,
+    entry_ids_of,
+)
+from callspool.transport.stream import translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from callspool.transport.channel import Channel
-    from callspool.transport.stream import Entry, Stream
+    from callspool.transport.stream import QueueStream, StreamEntry
 
 MOST_TOGETHER = 128
 BYTES_TOGETHER = 64 * 1024
-"""Entries that are joined into one message, and bytes of them, at most."""
+"""At most so many entries, and bytes of them, are joined into one message."""
 
 FEW = 32
 BYTES_IN_HAND = 1024 * 1024
-"""Of large messages fewer are in hand than of small ones: as many as make up so many bytes, but not
-fewer than that."""
+"""Fewer large messages are in hand than small ones: about `BYTES_IN_HAND`, but at least `FEW`."""
 
 logger = logging.getLogger(__name__)
 
 
 class StreamsConsumer(Consumer):
-    """Hands out a queue's messages: its own lost ones, failed ones, those of the dead, new ones.
+    """Hands out a queue's messages: lost ones, failed ones, those of dead consumers, new ones.
 
-    It connects again by itself and never raises for Redis' sake while it is iterated over.
+    It reconnects by itself; iterating over it never raises an error of Redis.
     """
 
     def __init__(
@@ -53,12 +60,12 @@ class StreamsConsumer(Consumer):
         self._channel = channel
         self._holdings = channel.holdings
         self._client = client
-        self._stream: Stream = channel.stream.over(client)
+        self._stream: QueueStream = channel.stream.over(client)
         self._keeper = keeper
         self._prefetch = max(1, prefetch)
         self._most = min(self._prefetch, FEW)
         self._timeout = timeout / 1000
-        self._buffer: deque[Entry] = deque()
+        self._buffer: deque[StreamEntry] = deque()
         codec = channel.codec
         self._joins = codec if isinstance(codec, Joining) else None
         self._pace = 0.0 if self._joins is None else pace
@@ -70,11 +77,11 @@ class StreamsConsumer(Consumer):
         self._closed = Event()
 
     def __next__(self) -> Delivery | None:
-        """The next message, or None after the timeout, and after Redis was away for a moment."""
+        """Returns the next message, or None after the timeout or while Redis is away."""
         if not self._buffer:
             self._fill()
         while self._buffer:
-            delivery = self._joined() if self._joins is not None else self._alone()
+            delivery = self._join_next() if self._joins is not None else self._take_next()
             if delivery is not None:
                 return delivery
         return None
@@ -90,7 +97,7 @@ class StreamsConsumer(Consumer):
             self._settle(delivery, "its actor ended without recording it")
         else:
             for entry_id in delivery.entry_ids:
-                self._keeper.done(self._holdings.finish(entry_id))
+                self._keeper.expect_done(self._holdings.finish(entry_id))
 
     def nack(self, message: MessageProxy) -> None:
         """Moves a message, whole, to the dead letters.
@@ -110,7 +117,7 @@ class StreamsConsumer(Consumer):
 
         Raises dramatiq's BrokerConnectionError; others then take them after ``claim_after``.
         """
-        with translated():
+        with translate_errors():
             ids = [each for message in messages for each in entry_ids_of(message)]
             self._give_back(ids, begun=False)
 
@@ -121,7 +128,7 @@ class StreamsConsumer(Consumer):
         self._buffer.clear()
         try:
             self._give_back(buffered, begun=False)
-            self._give_back(self._holdings.delayed(), begun=True)
+            self._give_back(self._holdings.list_delayed(), begun=True)
             self._keeper.acknowledge()
         except redis.RedisError as error:
             logger.warning(
@@ -146,7 +153,7 @@ class StreamsConsumer(Consumer):
             else:
                 self._backoff = FIRST_BACKOFF
 
-    def _fetch(self, room: int) -> list[Entry]:
+    def _fetch(self, room: int) -> list[StreamEntry]:
         try:
             return self._next_entries(room)
         except redis.ResponseError as error:
@@ -155,31 +162,36 @@ class StreamsConsumer(Consumer):
             self._stream.create_group()
             return self._next_entries(room)
 
-    def _next_entries(self, room: int) -> list[Entry]:
-        return self._lost(room) or self._failed(room) or self._claimed(room) or self._new(room)
+    def _next_entries(self, room: int) -> list[StreamEntry]:
+        return (
+            self._retake_lost(room)
+            or self._retake_failed(room)
+            or self._claim(room)
+            or self._read_new(room)
+        )
 
-    def _lost(self, room: int) -> list[Entry]:
-        """Entries that were given to this process by replies that never came."""
+    def _retake_lost(self, room: int) -> list[StreamEntry]:
+        """Takes entries again that were given to this process by replies that never came."""
         if not self._may_have_lost:
             return []
-        lost = self._holdings.unknown(self._stream.owned())
+        lost = self._holdings.list_unknown(self._stream.list_owned())
         entries = self._stream.retake(lost[:room], counts=False)
         self._may_have_lost = len(lost) > room
         return self._holdings.take(entries)
 
-    def _failed(self, room: int) -> list[Entry]:
-        due = self._holdings.due(room)
+    def _retake_failed(self, room: int) -> list[StreamEntry]:
+        due = self._holdings.list_due(room)
         if not due:
             return []
-        found: list[Entry] = []
+        found: list[StreamEntry] = []
         for excused in (False, True):
             theirs = [each for each in due if self._holdings.is_excused(each) is excused]
             again = self._stream.retake(theirs, counts=not excused)
             found += self._holdings.take_again(theirs, again)
         return found
 
-    def _claimed(self, room: int) -> list[Entry]:
-        """Entries of consumers that are gone."""
+    def _claim(self, room: int) -> list[StreamEntry]:
+        """Takes over entries of consumers that are gone."""
         now = time.monotonic()
         if now < self._next_claim:
             return []
@@ -197,20 +209,20 @@ class StreamsConsumer(Consumer):
             self._looks_at_notes = self._joins is not None
         return self._holdings.take(entries)
 
-    def _overtaking(self, room: int) -> list[Entry]:
-        """Small entries that stand behind many documents, in turn with the others."""
+    def _overtake(self, room: int) -> list[StreamEntry]:
+        """Takes small entries that stand behind many documents, in turn with the others."""
         if not self._looks_at_notes:
             return []
         self._looks_at_notes = False
-        return self._holdings.take(self._stream.overtaking(room))
+        return self._holdings.take(self._stream.overtake(room))
 
-    def _new(self, room: int) -> list[Entry]:
+    def _read_new(self, room: int) -> list[StreamEntry]:
         pause = max(0.001, min(self._timeout, self._next_pause()))
         room = min(room, self._holdings.room_to_fail())
         if room == 0:
             self._closed.wait(pause)
             return []
-        if first := self._overtaking(room):
+        if first := self._overtake(room):
             return first
         if self._next_read:
             self._closed.wait(max(0.0, self._next_read - time.monotonic()))
@@ -219,7 +231,7 @@ class StreamsConsumer(Consumer):
         self._looks_at_notes = len(entries) == room and self._joins is not None
         self._next_read = time.monotonic() + self._pace if is_all else 0.0
         if entries:
-            each = sum(map(_bytes_of, entries)) // len(entries)
+            each = sum(map(_count_bytes, entries)) // len(entries)
             self._most = min(self._prefetch, max(FEW, BYTES_IN_HAND // max(1, each)))
         return self._holdings.take(entries)
 
@@ -236,22 +248,22 @@ class StreamsConsumer(Consumer):
         self._closed.wait(self._backoff)
         self._backoff = min(LONGEST_BACKOFF, self._backoff * 2)
 
-    def _alone(self) -> Delivery | None:
+    def _take_next(self) -> Delivery | None:
         entry = self._buffer.popleft()
-        message = self._decoded(entry)
+        message = self._decode(entry)
         return None if message is None else Delivery(message, (entry.id,), entry.deliveries)
 
-    def _joined(self) -> Delivery | None:
-        """The next small entries as one message; what failed before comes alone."""
+    def _join_next(self) -> Delivery | None:
+        """Joins the next small entries into one message; one that failed before comes alone."""
         buffer, size = self._buffer, 0
         messages: list[Message[Any]] = []
         ids: list[str] = []
         while buffer and len(ids) < MOST_TOGETHER:
-            size += _bytes_of(buffer[0])
+            size += _count_bytes(buffer[0])
             if ids and (buffer[0].deliveries > 1 or size > BYTES_TOGETHER):
                 break
             entry = buffer.popleft()
-            message = self._decoded(entry)
+            message = self._decode(entry)
             if message is None:
                 continue
             if entry.deliveries > 1:
@@ -264,25 +276,25 @@ class StreamsConsumer(Consumer):
         one = messages[0] if len(messages) == 1 else self._joins.join(messages)
         return Delivery(one, tuple(ids), 1)
 
-    def _decoded(self, entry: Entry) -> Message[Any] | None:
+    def _decode(self, entry: StreamEntry) -> Message[Any] | None:
         try:
-            return self._message(entry)
+            return self._read_message(entry)
         except Undecodable as error:
             self._bury(entry.id, error.reason)
         except Exception as error:  # noqa: BLE001 - whatever a codec raises, the queue goes on
             self._bury(entry.id, f"its codec raised {type(error).__name__}")
         return None
 
-    def _message(self, entry: Entry) -> Message[Any]:
+    def _read_message(self, entry: StreamEntry) -> Message[Any]:
         if entry.deliveries > self._channel.patience.deliveries:
             raise Undecodable("its workers ended while they had it, again and again")
         name = self._channel.queue_name
-        return checked(self._channel.codec.decode(name, entry.id, entry.fields), name)
+        return check_message(self._channel.codec.decode(name, entry.id, entry.fields), name)
 
     # Endings
 
     def _settle(self, delivery: Delivery, reason: str) -> None:
-        """Ends a delivery whose acknowledgement is somebody else's."""
+        """Ends a delivery that is acknowledged elsewhere."""
         for entry_id in self._holdings.release_recorded(delivery.entry_ids):
             self._settle_one(entry_id, delivery.deliveries, reason)
 
@@ -300,7 +312,7 @@ class StreamsConsumer(Consumer):
             self._channel.bury(entry_id, reason)
         except redis.RedisError:
             self._holdings.condemn(entry_id, reason)
-            self._keeper.condemned()
+            self._keeper.expect_condemned()
 
     def _give_back(self, ids: list[str], *, begun: bool) -> None:
         if not ids:
@@ -311,5 +323,5 @@ class StreamsConsumer(Consumer):
             self._channel.stream.give_back(ids, begun=begun)
 
 
-def _bytes_of(entry: Entry) -> int:
+def _count_bytes(entry: StreamEntry) -> int:
     return sum(map(len, entry.fields.values()))

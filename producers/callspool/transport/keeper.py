@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from callspool.transport.holdings import FULL_BATCH
+from callspool.transport.channel import FULL_BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 COMPANY = 0.02
-"""Seconds that an acknowledgement waits for others, at most."""
+"""An acknowledgement waits at most so many seconds for others."""
 
 FORGET_EVERY = 600.0
 FORGET_AFTER = 3600.0
-"""Seconds after which a consumer that does nothing and owns nothing is forgotten."""
+"""Seconds after which a consumer that does nothing and owns nothing is removed."""
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.05, 1.0
 
@@ -54,15 +54,15 @@ class Keeper:
                 self._thread = Thread(target=self._run, name="callspool-keeper", daemon=True)
                 self._thread.start()
 
-    def done(self, waiting: int) -> None:
-        """Tells it of one more entry to acknowledge, of so many that wait in its queue."""
+    def expect_done(self, waiting: int) -> None:
+        """Notes one more entry to acknowledge; ``waiting`` of its queue wait now."""
         if waiting == 1:
             self._waits.set()
         elif waiting % FULL_BATCH == 0:
             self._is_full.set()
 
-    def condemned(self) -> None:
-        """Tells it of a message that could not be made a dead letter at once."""
+    def expect_condemned(self) -> None:
+        """Notes a message that could not be made a dead letter at once."""
         self._waits.set()
 
     def acknowledge(self) -> None:
@@ -103,17 +103,17 @@ class Keeper:
         self._is_full.clear()
 
     def _acknowledge(self, channel: Channel) -> None:
-        done = channel.holdings.done()
+        done = channel.holdings.list_done()
         if done:
             channel.stream.acknowledge(done)
-            if channel.holdings.acknowledged(done):
+            if channel.holdings.forget_done(done):
                 self._waits.set()
-        for entry_id, reason in channel.holdings.condemned():
+        for entry_id, reason in channel.holdings.list_condemned():
             channel.bury(entry_id, reason)
 
     def _renew(self, channel: Channel) -> None:
         with channel.holdings.owning:
-            channel.stream.renew(channel.holdings.unfinished())
+            channel.stream.renew(channel.holdings.list_unfinished())
 
     def _forget(self, channel: Channel) -> None:
         channel.stream.forget_consumers(idle=FORGET_AFTER)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import redis
+from dramatiq.errors import BrokerConnectionError, ConnectionClosed, ConnectionFailed
 from redis.exceptions import ResponseError
 
+from callspool.redis_io.errors import Fault, classify, is_without_group
 from callspool.redis_io.scripts import run
-from callspool.transport.connections import is_without_group
 from callspool_ledger import keys
 from callspool_ledger.scripts import load
 
@@ -21,7 +23,33 @@ GIVEN_BACK = 24 * 3600 * 1000
 _PAGE = 500
 
 
-class Entry(NamedTuple):
+class CommandRefused(BrokerConnectionError):  # noqa: N818 - says what happened
+    """Redis answered and refused the command: it is full, read-only, or access is denied."""
+
+
+_TIMEOUT = (ConnectionClosed, "Redis did not answer in time; try again")
+_AWAY = (ConnectionClosed, "Redis cannot be reached; check that it runs")
+_LOGIN = (ConnectionFailed, "Redis refuses user or password; check its URL")
+_REFUSED = (CommandRefused, "Redis refused the command; see its log")
+_TRANSLATIONS: dict[Fault, tuple[type[BrokerConnectionError], str]] = {
+    Fault.TIMEOUT: _TIMEOUT,
+    Fault.LOGIN: _LOGIN,
+    Fault.LOADING: _AWAY,
+    Fault.UNREACHABLE: _AWAY,
+}
+
+
+@contextmanager
+def translate_errors() -> Iterator[None]:
+    """Turns redis-py's errors into dramatiq's; their text never quotes what was sent."""
+    try:
+        yield
+    except redis.RedisError as error:
+        kind, text = _TRANSLATIONS.get(classify(error), _REFUSED)
+        raise kind(f"{text} ({type(error).__name__})") from error
+
+
+class StreamEntry(NamedTuple):
     """An entry of the stream, and how often it was handed out so far, this time included."""
 
     id: str
@@ -29,10 +57,10 @@ class Entry(NamedTuple):
     deliveries: int
 
 
-class Stream:
+class QueueStream:
     """The stream of a queue, as one consumer of the group sees it.
 
-    Every method raises redis-py's errors; who calls translates them.
+    Every method raises redis-py's errors; callers translate them with `translate_errors`.
     """
 
     def __init__(
@@ -44,9 +72,9 @@ class Stream:
         self._consumer = consumer
         self._dead_limit = dead_limit
 
-    def over(self, client: redis.Redis) -> Stream:
-        """The same stream, reached through another client."""
-        return Stream(
+    def over(self, client: redis.Redis) -> QueueStream:
+        """Returns the same stream, reached through another client."""
+        return QueueStream(
             client,
             key=self.key,
             dead_key=self.dead_key,
@@ -70,24 +98,24 @@ class Stream:
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
-    def read(self, count: int, block_ms: int) -> list[Entry]:
-        """Takes entries that nobody was given yet; waits for one, at most that long."""
+    def read(self, count: int, block_ms: int) -> list[StreamEntry]:
+        """Takes new entries; waits for the first at most ``block_ms`` milliseconds."""
         reply = self._call(
             "XREADGROUP", "GROUP", keys.GROUP, self._consumer,
             "COUNT", count, "BLOCK", max(1, block_ms), "STREAMS", self.key, ">",
         )  # fmt: skip
         if not reply:
             return []
-        return [_entry((*found, 1)) for found in reply[0][1]]
+        return [_parse_entry((*found, 1)) for found in reply[0][1]]
 
-    def overtaking(self, count: int) -> list[Entry]:
-        """Takes small entries that nobody was given yet and that stand behind many documents."""
+    def overtake(self, count: int) -> list[StreamEntry]:
+        """Takes small new entries that stand behind many documents."""
         soon = keys.soon_list(self.key)
         reply = self._run("overtake", keys.GROUP, self._consumer, count, besides=soon)
-        return [_entry(found) for found in reply]
+        return [_parse_entry(found) for found in reply]
 
-    def owned(self) -> list[str]:
-        """The ids of all entries that this consumer was given and has not acknowledged."""
+    def list_owned(self) -> list[str]:
+        """Returns the ids of all entries that this consumer was given and has not acknowledged."""
         found: list[str] = []
         start = "-"
         while True:
@@ -99,25 +127,25 @@ class Stream:
                 return found
             start = f"({found[-1]}"
 
-    def retake(self, ids: Sequence[str], *, counts: bool) -> list[Entry]:
-        """Entries that this consumer owns, again; `counts` as a delivery of their own or not."""
+    def retake(self, ids: Sequence[str], *, counts: bool) -> list[StreamEntry]:
+        """Takes entries that this consumer owns again; ``counts``: as one more delivery."""
         if not ids:
             return []
         reply = self._run("retake", keys.GROUP, self._consumer, int(counts), *ids)
-        return [_entry(found) for found in reply]
+        return [_parse_entry(found) for found in reply]
 
     def claim(
         self, *, min_idle: float, count: int, suspect_from: int, suspects: int
-    ) -> list[Entry]:
-        """Takes over entries that nobody renewed for `min_idle` seconds."""
+    ) -> list[StreamEntry]:
+        """Takes over entries that no consumer renewed for ``min_idle`` seconds."""
         idle_ms = int(min_idle * 1000)
         reply = self._run(
             "claim", keys.GROUP, self._consumer, idle_ms, count, suspect_from, suspects
         )
-        return [_entry(found) for found in reply]
+        return [_parse_entry(found) for found in reply]
 
     def renew(self, ids: Sequence[str]) -> None:
-        """Says that these entries are still being worked on."""
+        """Keeps these entries from being claimed, since they are still being worked on."""
         self._hold(ids, idle=0, uncounted=0)
 
     def give_back(self, ids: Sequence[str], *, begun: bool) -> None:
@@ -156,11 +184,11 @@ class Stream:
         self.forget_consumers(idle=0, only=self._consumer)
 
     def length(self) -> int:
-        """Entries that are not done yet."""
+        """Returns how many entries are not done yet."""
         return int(self._call("XLEN", self.key))
 
     def clear(self) -> None:
-        """Drops every entry, and what was known of who works on it."""
+        """Drops every entry, and all that consumers have of them."""
         create = ("XGROUP", "CREATE", self.key, keys.GROUP, "0", "MKSTREAM")
         self._pipeline([("DEL", self.key), create], atomic=True)
 
@@ -201,6 +229,6 @@ def _flat(fields: Fields) -> Iterable[str | bytes]:
     return (part for pair in fields.items() for part in pair)
 
 
-def _entry(found: Sequence[Any]) -> Entry:
+def _parse_entry(found: Sequence[Any]) -> StreamEntry:
     parts = iter(found[1])
-    return Entry(found[0].decode(), dict(zip(parts, parts, strict=True)), found[2])
+    return StreamEntry(found[0].decode(), dict(zip(parts, parts, strict=True)), found[2])

@@ -13,12 +13,12 @@ import redis
 from dramatiq import Broker, Message, Middleware
 from dramatiq.errors import BrokerError, QueueJoinTimeout, QueueNotFound
 
+from callspool.redis_io.servers import command_timeout, copy_client, disconnect
 from callspool.transport.channel import Channel, Patience
-from callspool.transport.codecs import Codec, MessageCodec
-from callspool.transport.connections import command_timeout, disconnect, own_client, translated
 from callspool.transport.consumer import StreamsConsumer
 from callspool.transport.keeper import Keeper
-from callspool.transport.stream import Stream
+from callspool.transport.messages import Codec, MessageCodec
+from callspool.transport.stream import QueueStream, translate_errors
 from callspool_ledger import keys
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class DelayRefused(BrokerError, ValueError):  # noqa: N818 - says what happened
 
 
 class _Home(NamedTuple):
-    """A partition: how it is reached, and who acknowledges there, apart from all others."""
+    """A partition: the client that reaches it, and the keeper that acknowledges there."""
 
     client: redis.Redis
     keeper: Keeper
@@ -98,18 +98,18 @@ class StreamsBroker(Broker):
         self._homes = [self._home(partition, each) for partition, each in enumerate(clients)]
         self._pid = os.getpid()
         self.consumer_name = f"{socket.gethostname()}-{self._pid}-{secrets.token_hex(4)}"
-        """What Redis calls this broker among the consumers of each group."""
+        """The broker's name among the consumers of each group."""
 
     def _home(self, partition: int, client: redis.Redis) -> _Home:
         def channels() -> list[Channel]:
             every = list(self.queues.values())
             return [each for each in every if each.partition == partition]
 
-        own = own_client(client, timeout=self._command_timeout)
+        own = copy_client(client, timeout=self._command_timeout)
         return _Home(own, Keeper(channels, self._patience.renew_every))
 
     def declare_queue(self, queue_name: str) -> None:
-        """Makes a queue known; again has no effect. Redis need not be there."""
+        """Makes a queue known; doing it again has no effect. Redis need not run."""
         if queue_name in self.queues:
             return
         self.emit_before("declare_queue", queue_name)
@@ -117,7 +117,7 @@ class StreamsBroker(Broker):
         is_recorded_elsewhere = queue in self._recorded_elsewhere
         self.queues[queue_name] = Channel(
             queue_name,
-            Stream(
+            QueueStream(
                 self._homes[partition].client,
                 key=keys.stream(queue, partition),
                 dead_key=keys.dead_stream(queue, partition),
@@ -132,11 +132,11 @@ class StreamsBroker(Broker):
         self.emit_after("declare_queue", queue_name)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 1000) -> StreamsConsumer:
-        """An iterator over a queue's messages.
+        """Returns an iterator over a queue's messages.
 
-        ``prefetch``: messages in hand at most; ``timeout``: milliseconds to wait for one. Raises
-        QueueNotFound for a queue that was not declared, RuntimeError in a forked child. Of several
-        consumers of a queue, one at a time reads.
+        ``prefetch``: at most so many messages in hand; ``timeout``: milliseconds to wait for one.
+        Raises QueueNotFound for a queue that was not declared, RuntimeError in a forked child. Of
+        several consumers of a queue, one at a time reads.
         """
         channel = self._channel(queue_name)
         if os.getpid() != self._pid:
@@ -145,7 +145,7 @@ class StreamsBroker(Broker):
         home.keeper.start()
         return StreamsConsumer(
             channel,
-            own_client(home.client, timeout=timeout / 1000 + self._command_timeout),
+            copy_client(home.client, timeout=timeout / 1000 + self._command_timeout),
             home.keeper,
             prefetch=self._prefetch.get(keys.queue_and_partition(queue_name)[0], prefetch),
             timeout=timeout,
@@ -161,7 +161,7 @@ class StreamsBroker(Broker):
         channel = self._channel(message.queue_name)
         _refuse_delay(delay)
         self.emit_before("enqueue", message, delay)
-        with translated():
+        with translate_errors():
             channel.stream.add([channel.codec.encode(message)])
         self.emit_after("enqueue", message, delay)
         return message
@@ -180,7 +180,7 @@ class StreamsBroker(Broker):
         return total
 
     def mark_recorded(self, queue_name: str, entry_ids: Iterable[str]) -> None:
-        """Says, from within the actor, that its messages were recorded and acknowledged elsewhere.
+        """Notes that messages were recorded and acknowledged elsewhere; their actor calls it.
 
         Without it, a message of a `recorded_elsewhere` queue is delivered again, however its
         actor ended. Raises QueueNotFound.
@@ -188,33 +188,33 @@ class StreamsBroker(Broker):
         self._channel(queue_name).holdings.mark_recorded(entry_ids)
 
     def excuse(self, queue_name: str, entry_id: str) -> None:
-        """Says, from within the actor, that its message could not be recorded for no fault of its.
+        """Notes that a message could not be recorded, without being at fault; its actor calls it.
 
         It is delivered again soon, as often as it takes. Raises QueueNotFound.
         """
         self._channel(queue_name).holdings.excuse(entry_id)
 
     def flush(self, queue_name: str) -> None:
-        """Drops all messages of a queue, also those that workers have; for tests."""
-        with translated():
+        """Drops all messages of a queue, including those that workers have; for tests."""
+        with translate_errors():
             self._channel(queue_name).stream.clear()
 
     def flush_all(self) -> None:
         """Drops all messages and dead letters of all declared queues; for tests."""
         for queue_name, channel in list(self.queues.items()):
             self.flush(queue_name)
-            with translated():
+            with translate_errors():
                 channel.stream.clear_dead()
 
     def join(self, queue_name: str, *, timeout: int | None = None) -> None:
-        """Waits until no message of the queue is left, in hand of whomever; for tests.
+        """Waits until no message of the queue is left, workers' included; for tests.
 
         ``timeout``: milliseconds. Raises QueueJoinTimeout, QueueNotFound.
         """
         stream = self._channel(queue_name).stream
         deadline = None if timeout is None else time.monotonic() + timeout / 1000
         while True:
-            with translated():
+            with translate_errors():
                 if stream.length() == 0:
                     return
             if deadline is not None and time.monotonic() >= deadline:
@@ -246,7 +246,7 @@ class StreamsBroker(Broker):
     def _enqueue_chunk(self, channel: Channel, messages: list[Message[Any]]) -> None:
         for message in messages:
             self.emit_before("enqueue", message, None)
-        with translated():
+        with translate_errors():
             channel.stream.add([channel.codec.encode(message) for message in messages])
         for message in messages:
             self.emit_after("enqueue", message, None)

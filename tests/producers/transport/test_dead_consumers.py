@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from callspool.transport import Patience, StreamsBroker
-from callspool.transport.stream import Stream
+from callspool.transport.stream import QueueStream
 from callspool_ledger import keys
 from tests.producers.transport.conftest import MakeBroker
 from tests.producers.transport.helpers import (
@@ -115,7 +115,7 @@ def test_a_renewal_does_not_take_back_what_another_has_claimed(
     client.xclaim(keys.stream("work"), keys.GROUP, quick.consumer_name, 0, [message.entry_ids[0]])
     slow.queues["work"].stream.renew([message.entry_ids[0]])
     slow.queues["work"].stream.give_back([message.entry_ids[0]], begun=True)
-    assert slow.queues["work"].stream.owned() == []
+    assert slow.queues["work"].stream.list_owned() == []
     assert not slow.queues["work"].stream.bury(message.entry_ids[0], "not mine any more")
     consumer.close()
 
@@ -162,8 +162,8 @@ def _run_until_the_poison(broker: StreamsBroker) -> set[int]:
 def test_consumers_that_do_nothing_are_forgotten_but_not_their_messages(
     client: redis.Redis,
 ) -> None:
-    def stream(name: str) -> Stream:
-        return Stream(
+    def stream(name: str) -> QueueStream:
+        return QueueStream(
             client,
             key=keys.stream("work"),
             dead_key=keys.dead_stream("work"),

@@ -74,7 +74,7 @@ def test_small_messages_come_together_in_their_order_and_large_ones_alone(
     actor(together, accept, queue="requests", name="accept")
     with working(together, threads=1):
         together.join("requests", timeout=10_000)
-        until(lambda: together.queues["requests"].holdings.unfinished() == [])
+        until(lambda: together.queues["requests"].holdings.list_unfinished() == [])
     assert [each for ids in seen for each in ids] == [*small, *large]
     assert max(map(len, seen)) <= MOST_TOGETHER
     assert len(seen) < 50

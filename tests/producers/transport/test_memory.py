@@ -31,4 +31,4 @@ def test_memory_is_flat_after_50000_messages(broker: StreamsBroker, client: redi
     assert int(client.memory_usage(keys.stream("work")) or 0) < 10_000
     assert used_memory(client) - before < 2_000_000
     holdings = broker.queues["work"].holdings
-    assert (holdings.unfinished(), holdings.done()) == ([], [])
+    assert (holdings.list_unfinished(), holdings.list_done()) == ([], [])

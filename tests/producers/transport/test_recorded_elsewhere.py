@@ -71,8 +71,8 @@ def test_a_recorded_message_is_over(make_broker: MakeBroker, client: redis.Redis
         assert seen == [(entry_id, {b"v": b"1", b"requests": b'["a"]'})]
         assert pending(client, "requests") == 0
         holdings = request_broker.queues["requests"].holdings
-        until(lambda: holdings.unfinished() == [], timeout=0.5)
-        assert holdings.delayed() == []
+        until(lambda: holdings.list_unfinished() == [], timeout=0.5)
+        assert holdings.list_delayed() == []
 
 
 def fails(_broker: StreamsBroker) -> None:

@@ -8,13 +8,13 @@ from dramatiq import Message
 
 from callspool.errors import MessageUnreadable
 from callspool.request.message import decode as decode_requests
-from callspool.transport.codecs import Undecodable
+from callspool.transport.messages import Undecodable
 from callspool_ledger import keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from callspool.transport.codecs import Codec
+    from callspool.transport.messages import Codec
 
 ACCEPT = "accept"
 SUBMIT = "submit"

@@ -1,11 +1,11 @@
-"""How a message becomes the fields of a stream's entry, and back."""
+"""Messages: how they become a stream's entries, and how they are handed to an actor."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
-from dramatiq import Message
+from dramatiq import Message, MessageProxy
 
 from callspool.errors import CallspoolError
 
@@ -45,7 +45,7 @@ class Joining(Protocol):
         """One message for the actor, of two or more of one queue in their order."""
 
 
-class _Wire(msgspec.Struct):
+class _MessageJson(msgspec.Struct):
     """A message of dramatiq, field by field."""
 
     queue_name: str
@@ -65,7 +65,7 @@ class MessageCodec:
 
     def __init__(self) -> None:
         self._encoder = msgspec.json.Encoder()
-        self._decoder = msgspec.json.Decoder(_Wire)
+        self._decoder = msgspec.json.Decoder(_MessageJson)
 
     def decode(self, queue_name: str, entry_id: str, fields: dict[bytes, bytes]) -> Message[Any]:
         """See `Codec.decode`."""
@@ -74,19 +74,68 @@ class MessageCodec:
         if text is None:
             raise Undecodable(f"it has no field {FIELD!r}")
         try:
-            wire = self._decoder.decode(text)
+            parsed = self._decoder.decode(text)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise Undecodable("its JSON is not that of a message") from error
         return Message(
-            wire.queue_name,
-            wire.actor_name,
-            wire.args,
-            wire.kwargs,
-            wire.options,
-            wire.message_id,
-            wire.message_timestamp,
+            parsed.queue_name,
+            parsed.actor_name,
+            parsed.args,
+            parsed.kwargs,
+            parsed.options,
+            parsed.message_id,
+            parsed.message_timestamp,
         )
 
     def encode(self, message: Message[Any]) -> Mapping[str | bytes, bytes]:
         """See `Codec.encode`; raises TypeError for arguments that JSON cannot carry."""
         return {FIELD: self._encoder.encode(message.asdict())}
+
+
+class Delivery(MessageProxy):
+    """One delivery of one entry, or of several at once that a codec joined.
+
+    Attributes: ``entry_ids`` in the stream; ``deliveries`` of each so far, this one included.
+    """
+
+    def __init__(self, message: Message[Any], entry_ids: Sequence[str], deliveries: int) -> None:
+        super().__init__(message)
+        vars(self).update(vars(message))  # spares workers a call for each look at a field
+        self.entry_ids = entry_ids
+        self.deliveries = deliveries
+
+    @property
+    def failure(self) -> str:
+        """Why it was rejected, in one word; never the error's text, which may quote content."""
+        return type(self._exception).__name__ if self._exception else "rejected"
+
+    # Workers log messages; arguments hold names and phone numbers.
+    def __str__(self) -> str:
+        return f"{self.actor_name}[{', '.join(self.entry_ids)}]"
+
+    def __repr__(self) -> str:
+        return f"<Delivery {self} of {self.queue_name}>"
+
+
+def entry_ids_of(message: MessageProxy) -> Sequence[str]:
+    """Returns the ids of the entries of a message that a consumer of this broker gave out."""
+    return as_delivery(message).entry_ids
+
+
+def as_delivery(message: MessageProxy) -> Delivery:
+    """Returns the same message; raises TypeError for one of another broker."""
+    if not isinstance(message, Delivery):
+        raise TypeError("this message came from another broker; hand it back there")
+    return message
+
+
+def check_message(message: Message[Any], queue_name: str) -> Message[Any]:
+    """Returns the message if a worker can handle it, else raises `Undecodable`.
+
+    A worker's thread would end on a message of a queue that it has no consumer for.
+    """
+    if not isinstance(message, Message):
+        raise Undecodable("its codec made no message of it")
+    if message.queue_name != queue_name:
+        raise Undecodable("it names another queue")
+    return message
