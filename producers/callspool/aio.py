@@ -89,7 +89,7 @@ class AsyncCallQueue(Configured):
         *,
         timeout: float = DEFAULT_TIMEOUT,
         region: str | None = None,
-        send_e164: bool = False,
+        send_e164: bool = True,
         default_context: str | None = None,
         max_waiting: int = DEFAULT_MAX_WAITING,
         current_trace: Callable[[], str | None] | None = None,

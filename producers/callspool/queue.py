@@ -68,7 +68,8 @@ class CallQueue(Configured):
     ``url_or_client``: a Redis URL (``redis://``, ``rediss://``, ``unix://``; of a cluster
     ``redis+cluster://``, with Sentinels ``redis+sentinel://``), or a `redis.Redis` whose address
     and credentials are taken over. ``timeout``: seconds that `enqueue` may block, in total.
-    ``region``: of numbers without a country code (``IN``). ``send_e164``: send numbers normalised.
+    ``region``: of numbers without a country code (``IN``). ``send_e164``: send numbers whose
+    country is known as E.164.
     ``default_context``: for requests without one. ``max_waiting``: documents waiting,
     beyond which `QueueFull` is raised. ``partitions``: those of the ledger (docs/scale.md); where
     it has another number, calls raise `LedgerMismatch`. ``current_trace`` is asked for the W3C
@@ -85,7 +86,7 @@ class CallQueue(Configured):
         *,
         timeout: float = DEFAULT_TIMEOUT,
         region: str | None = None,
-        send_e164: bool = False,
+        send_e164: bool = True,
         default_context: str | None = None,
         max_waiting: int = DEFAULT_MAX_WAITING,
         current_trace: Callable[[], str | None] | None = None,

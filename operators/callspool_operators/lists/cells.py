@@ -1,15 +1,16 @@
 """What single cells hold: several labels, or a number that a spreadsheet took for its own."""
 
 import re
-from collections.abc import Sequence
+
+from callspool.request.phone_reading import to_ascii
+from callspool.request.text import clean
 
 _AS_FLOAT = re.compile(r"(\+?\d+)[.,]0*").fullmatch
 _WITH_DECIMALS = re.compile(r"\+?\d{7,}[.,]\d{1,2}").fullmatch
 _SUSPECT = re.compile(r"[.,eE'=]").search
 _AS_TEXT = re.compile(r"""'(.+)|="(.+)\"""").fullmatch
-_INVISIBLE = dict.fromkeys(
-    [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]
-)
+_AS_FLOAT_ID = re.compile(r"(\d+)[.,]0{1,2}").fullmatch
+_MAY_BE_FLOAT = re.compile(r"[.,]0").search
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+").fullmatch
 
 _SHORTENED_ID = re.compile(r"\d(?:[.,]\d+)?E\+\d{2,}").fullmatch
@@ -31,7 +32,7 @@ def healed_number(text: str) -> str:
     """
     if text.isascii() and not _SUSPECT(text):
         return text
-    bare = text.translate(_INVISIBLE)
+    bare = to_ascii(text)
     if marked := _AS_TEXT(bare):
         bare = marked[1] or marked[2]
     bare = bare.strip()
@@ -54,11 +55,23 @@ def healed_numbers(texts: list[str]) -> list[str]:
     return [*map(healed_number, texts)]
 
 
-def refuse_shortened_ids(texts: Sequence[str]) -> None:
-    """As `refuse_shortened_id`, for the first of them that is one."""
-    if "E+" in "\n".join(texts):
-        for text in texts:
-            refuse_shortened_id(text)
+def healed_id(text: str) -> str:
+    """The id without marks that nobody sees, and without the decimals of a spreadsheet (``12.0``).
+
+    Raises `ValueError` for one of which a spreadsheet has left what many rows share.
+    """
+    bare = clean(text)
+    refuse_shortened_id(bare)
+    whole = _AS_FLOAT_ID(bare)
+    return whole[1] if whole else bare
+
+
+def healed_ids(texts: list[str]) -> list[str]:
+    """As `healed_id` of each."""
+    whole = "\n".join(texts)
+    if whole.isascii() and "E+" not in whole and not _MAY_BE_FLOAT(whole):
+        return texts
+    return [*map(healed_id, texts)]
 
 
 def refuse_shortened_id(text: str) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from callspool.request.text import is_unicode
+from callspool.request.text import clean, is_unicode
 from callspool_operators.lists.errors import IntakeError
 from callspool_operators.lists.naming import LEFT_OUT, Naming
 from callspool_operators.lists.shield import unshielded
@@ -55,7 +55,7 @@ def map_columns(headers: Sequence[str], chosen: Mapping[str, str], file: str) ->
 
     Raises `IntakeError` where a chosen column is not there, or no column holds number or name.
     """
-    bare = [unshielded(header.strip()) for header in headers]
+    bare = [unshielded(clean(header)) for header in headers]
     shown = [header or f"column {place + 1}" for place, header in enumerate(bare)]
     if not all(map(is_unicode, shown)):
         raise IntakeError(f"the first line of {file} is not valid UTF-8: save the file as UTF-8")

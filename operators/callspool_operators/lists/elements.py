@@ -13,7 +13,7 @@ _STRING = rb'"[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*'
 _FLAT = re.compile(rb'\{[^{}"]*+(?:' + _STRING + rb'"[^{}"]*+)*\}', re.DOTALL)
 _TOKEN = re.compile(_STRING + rb'("?)|[\[\]{}]', re.DOTALL)
 _BARE = re.compile(rb'[^,\[\]{"]+|\]')
-_GAP = re.compile(rb"[\s,]*")
+_GAP = re.compile(rb"(?:[\s,]|\xef\xbb\xbf)*")
 _START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(\[?)")
 
 

@@ -16,7 +16,7 @@ from callspool_operators.lists.judge import Judge, Memory
 from callspool_operators.lists.object_rows import ObjectRows
 from callspool_operators.lists.objects import fields_of
 from callspool_operators.lists.rejects import RejectsFile
-from callspool_operators.lists.row import Likeness, Row, RowCounts
+from callspool_operators.lists.row import Beside, Likeness, Row, RowCounts
 from callspool_operators.lists.source import STANDARD_INPUT, Source
 from callspool_operators.lists.table_rows import TableRows
 
@@ -32,14 +32,15 @@ Renamed = Sequence[tuple[str, str]]
 class IntakeOptions:
     """``columns``: fields chosen for columns (header → field, ``-`` leaves one out).
 
-    ``limit``: good rows, at most; nothing is read beyond them. ``memory``: what duplicates are
-    to know of the row that came first.
+    ``limit``: good rows, at most; nothing is read beyond them. ``id_prefix``: stands before every
+    id that a row gives. ``memory``: what duplicates are to know of the row that came first.
     """
 
     rules: Rules = field(default_factory=Rules)
     columns: Mapping[str, str] = field(default_factory=dict)
     allow_shared_numbers: bool = False
     limit: int | None = None
+    id_prefix: str = ""
     memory: Memory | None = None
 
 
@@ -139,7 +140,10 @@ class Intake:
         """
         options = self._options
         judge = Judge(
-            options.rules, allow_shared_numbers=options.allow_shared_numbers, memory=options.memory
+            options.rules,
+            allow_shared_numbers=options.allow_shared_numbers,
+            memory=options.memory,
+            id_prefix=options.id_prefix,
         )
         counts, limit = self.counts, self._options.limit
         for name in self.files:
@@ -154,6 +158,8 @@ class Intake:
                     else:
                         counts.good += 1
                         counts.healed += row.healed
+                        counts.notes += row.beside is Beside.NOTE
+                        counts.second_numbers += row.beside is Beside.SECOND
                     yield row
                     if counts.good == limit:
                         return

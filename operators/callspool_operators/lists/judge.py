@@ -7,12 +7,22 @@ from callspool.errors import InvalidCallRequest
 from callspool.request.checks import Rules
 from callspool.request.document_fields import Known
 from callspool.request.phone_lists import identify_all
-from callspool.request.raw_document import examined, finished, identified, with_number
+from callspool.request.phone_reading import NumberError
+from callspool.request.raw_document import (
+    CheckedDocument,
+    examined,
+    finished,
+    has_field,
+    identified,
+    with_fields,
+)
 from callspool.request.text import are_words
-from callspool_operators.lists.cells import healed_number, refuse_shortened_id
+from callspool_operators.lists.cells import healed_id, healed_number
 from callspool_operators.lists.earlier import LONGEST_ID, EarlierRows
-from callspool_operators.lists.row import Likeness, Row
+from callspool_operators.lists.number_cells import read_cell
+from callspool_operators.lists.row import Beside, Likeness, Row
 from callspool_operators.lists.seen import Seen
+from callspool_operators.lists.spellings import ALTERNATE, CONTACT_NUMBER, DOCUMENT_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +43,15 @@ class Judge:
     """
 
     def __init__(
-        self, rules: Rules, *, allow_shared_numbers: bool, memory: Memory | None = None
+        self,
+        rules: Rules,
+        *,
+        allow_shared_numbers: bool,
+        memory: Memory | None = None,
+        id_prefix: str = "",
     ) -> None:
         self._rules = rules
+        self._id_prefix = id_prefix
         self._memory = memory
         self._rows = EarlierRows(memory.size if memory else 0)
         self._ids = Seen()
@@ -63,19 +79,21 @@ class Judge:
         known = [row.known for row in rows if row.known is not None]
         if len(known) < len(rows):
             return [self._number_of(row) for row in rows]
+        if self._id_prefix:
+            for row in rows:
+                self._put_prefix(row)
         # Made of cells just now: no field twice, no null, no surprise of foreign JSON.
         forms = identify_all([each.contact_number for each in known], self._rules.region)
         are_good = are_words([each.document_id for each in known if each.document_id])
-        as_it_is = are_good and not self._rules.send_e164
         numbers = []
         for row, each, form in zip(rows, known, forms, strict=True):
             if form is None or not are_good or not each.name:
                 numbers.append(self._number_of(row))
                 continue
-            if as_it_is and each.document_id:
+            if each.document_id and form == each.contact_number:
                 row.document_id = each.document_id
             else:
-                document = finished(each, row.raw, form, self._rules)
+                document = finished(each, row.raw, form, self._rules, flat=True)
                 row.document_id, row.raw = document.document_id, document.raw
             numbers.append(form)
         return numbers
@@ -85,7 +103,8 @@ class Judge:
         try:
             if row.known is None:
                 row.known, row.raw = _examined(row)
-            document, number = identified(row.known, row.raw, self._rules)
+                self._put_prefix(row)
+            document, number = self._identified(row, row.known)
         except InvalidCallRequest as fault:
             row.reason = f"{fault.field}: {fault.reason}"
         except ValueError as lost:
@@ -95,6 +114,32 @@ class Judge:
             return number
         return ""
 
+    def _put_prefix(self, row: Row) -> None:
+        known = row.known
+        if self._id_prefix and known is not None and known.document_id:
+            known.document_id = self._id_prefix + known.document_id
+            row.raw = with_fields(row.raw, {DOCUMENT_ID: known.document_id})
+
+    def _identified(self, row: Row, known: Known) -> tuple[CheckedDocument, str]:
+        """The document, and the form of its number; of a cell with more in it, the number alone."""
+        try:
+            return identified(known, row.raw, self._rules)
+        except InvalidCallRequest as fault:
+            if fault.field != CONTACT_NUMBER:
+                raise
+            try:
+                cell = read_cell(known.contact_number, self._rules.region)
+            except NumberError as wrong:
+                reason = str(wrong) if known.contact_number.strip() else fault.reason
+                raise InvalidCallRequest(CONTACT_NUMBER, reason) from None
+            if cell.second and has_field(row.raw, ALTERNATE):
+                raise
+        known.contact_number = cell.number
+        second = {ALTERNATE: cell.second} if cell.second else {}
+        row.raw = with_fields(row.raw, {CONTACT_NUMBER: cell.number, **second})
+        row.beside = Beside.SECOND if cell.second else Beside.NOTE
+        return identified(known, row.raw, self._rules)
+
     def _compare(self, judged: Sequence[tuple[Row, str]]) -> int:
         """How many good rows come before the first that repeats an earlier one, which is marked.
 
@@ -103,7 +148,8 @@ class Judge:
         """
         count, first = len(judged), None
         if self._numbers is not None:
-            count, first = self._numbers.add([number for _, number in judged])
+            # By digits: a spreadsheet may have taken the + away.
+            count, first = self._numbers.add([number.removeprefix("+") for _, number in judged])
         rows = [row for row, _ in judged]
         good, same = self._ids.add([row.document_id for row in rows[:count]])
         if same is not None and self._numbers is not None:
@@ -132,10 +178,12 @@ def _given(row: Row) -> str:
 
 
 def _examined(row: Row) -> tuple[Known, bytes]:
-    """A row of JSON, its number put right as one of a table is."""
+    """A row of JSON, its number and its id put right as those of a table are."""
     known, raw = examined(row.raw)
-    number = known.contact_number
+    number, document_id = known.contact_number, known.document_id
     known.contact_number = healed_number(number)
     row.healed = known.contact_number != number
-    refuse_shortened_id(known.document_id or "")
-    return known, with_number(raw, known.contact_number) if row.healed else raw
+    changed = {CONTACT_NUMBER: known.contact_number} if row.healed else {}
+    if document_id and (healed := healed_id(document_id)) and healed != document_id:
+        changed[DOCUMENT_ID] = known.document_id = healed
+    return known, with_fields(raw, changed) if changed else raw

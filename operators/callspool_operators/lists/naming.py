@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from callspool.request.text import clean
 from callspool_operators.lists.spellings import (
     FIELDS,
     FIRST_NAMES,
@@ -26,6 +27,7 @@ class Naming:
     def __init__(self, headers: Sequence[str]) -> None:
         self.headers = headers
         self.names: list[str | None] = [None] * len(headers)
+        self._clean = [clean(header) for header in headers]
         self._spelled = [squashed(header) for header in headers]
         self._settled: set[int] = set()
         self._parts: set[int] = set()
@@ -35,8 +37,8 @@ class Naming:
 
     def place_of(self, column: str) -> int | None:
         """Where a column stands that the user names: exactly so, else by its spelling."""
-        if column.strip() in self.headers:
-            return self.headers.index(column.strip())
+        if (wanted := clean(column)) in self._clean:
+            return self._clean.index(wanted)
         spelled = squashed(column)
         return self._spelled.index(spelled) if spelled in self._spelled else None
 
@@ -51,7 +53,7 @@ class Naming:
     def name_the_others(self) -> None:
         """Known fields by exact name, then by spelling; any other column is an extra field."""
         for field in FIELDS:
-            exact = [place for place, header in enumerate(self.headers) if header == field]
+            exact = [place for place, header in enumerate(self._clean) if header == field]
             self._claim(field, [place for place in exact if place not in self._parts])
         for field, spellings in SPELLINGS.items():
             self._claim(field, self._places(spellings))

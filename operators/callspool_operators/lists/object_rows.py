@@ -33,7 +33,7 @@ class ObjectRows:
                 rows = []
                 for line in block[start : start + CHUNK]:
                     number += 1
-                    bare = (line.removeprefix(BOM) if number == 1 else line).strip()
+                    bare = line.removeprefix(BOM).strip()
                     if bare:
                         rows.append(row(number, line, bare))
                 yield rows

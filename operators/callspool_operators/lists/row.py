@@ -19,6 +19,13 @@ class Likeness(Enum):
     REUSED_ID = "the same id with another number"
 
 
+class Beside(Enum):
+    """What a cell held beside its number."""
+
+    NOTE = "a note, which is left out"
+    SECOND = "a second number, which became alternate_number"
+
+
 class Row(msgspec.Struct, gc=False):
     """One row of a file, and what is to become of it.
 
@@ -42,6 +49,8 @@ class Row(msgspec.Struct, gc=False):
     """The row that a duplicate repeats."""
     healed: bool = False
     """Whether the number was written as a spreadsheet writes numbers, and has been put right."""
+    beside: Beside | None = None
+    """What stood beside the number in its cell, if anything did."""
     known: Known | None = None
     """What is to be checked of a document made of cells; None for one that came as JSON."""
     cells: Sequence[str] = ()
@@ -72,10 +81,15 @@ def _likeness(likeness: Likeness, earlier_id: str) -> str:
 
 
 class RowCounts(msgspec.Struct):
-    """Rows so far: ``read = good + duplicate + invalid``. ``healed`` rows are among the good."""
+    """Rows so far: ``read = good + duplicate + invalid``.
+
+    Among the good are ``healed`` rows, and those that held a note or a second number beside theirs.
+    """
 
     read: int = 0
     good: int = 0
     duplicate: int = 0
     invalid: int = 0
     healed: int = 0
+    notes: int = 0
+    second_numbers: int = 0

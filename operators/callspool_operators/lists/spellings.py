@@ -5,6 +5,8 @@ spelling. Where several columns fit a field, the spelling that comes first here 
 column that stands first.
 """
 
+from callspool.request.text import clean
+
 CONTACT_NUMBER = "contact_number"
 ALTERNATE = "alternate_number"
 NAME = "name"
@@ -96,4 +98,4 @@ LAST_NAMES = ("lastname", "surname", "familyname")
 
 def squashed(header: str) -> str:
     """A header's letters and digits, in one case."""
-    return "".join(filter(str.isalnum, header.casefold()))
+    return "".join(filter(str.isalnum, clean(header).casefold()))

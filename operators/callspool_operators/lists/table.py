@@ -10,6 +10,7 @@ import re
 from collections.abc import Generator, Iterator, Sequence
 from itertools import chain, islice
 
+from callspool.request.text import MARKS_BEFORE
 from callspool_operators.lists.lines import MAX_LINE
 
 DELIMITERS = (",", ";", "\t")
@@ -112,10 +113,9 @@ class Table:
     def skip_to_header(self) -> None:
         """Passes over lines without any letter or digit, `sep=;`, and a byte order mark."""
         for line in self._feed():
-            bare = line.removeprefix("\ufeff")
             self.taken.clear()
-            if any(map(str.isalnum, bare)) and not _SEPARATOR.fullmatch(bare.strip("\r\n")):
-                self.give_back([bare.encode("utf-8", "surrogateescape")])
+            if any(map(str.isalnum, line)) and not _SEPARATOR.fullmatch(line.strip("\r\n")):
+                self.give_back([line.encode("utf-8", "surrogateescape")])
                 return
 
     def _feed(self) -> Iterator[str]:
@@ -128,7 +128,7 @@ class Table:
                     raise BrokenRowError(TOO_LONG)
                 if len(taken) > 1:
                     self._refuse_endless(line)
-                yield line.decode("utf-8", "surrogateescape")
+                yield line.decode("utf-8", "surrogateescape").lstrip(MARKS_BEFORE)
             block = next(self._blocks, None)
             if block is None:
                 return
@@ -174,7 +174,7 @@ def _cells_of_lines(lines: Sequence[bytes], delimiter: str) -> list[list[str]] |
     """The cells of each line, none for an empty one; None unless each line is a row by itself."""
     if max(map(len, lines)) > MAX_LINE:
         return None
-    texts = [line.decode("utf-8", "surrogateescape") for line in lines]
+    texts = [line.decode("utf-8", "surrogateescape").lstrip(MARKS_BEFORE) for line in lines]
     try:
         cells = [*csv.reader(texts, delimiter=delimiter, strict=True, skipinitialspace=True)]
     except csv.Error:

@@ -9,9 +9,9 @@ import msgspec
 
 from callspool.request.document_fields import Known
 from callspool_operators.lists.cells import (
+    healed_ids,
     healed_number,
     healed_numbers,
-    refuse_shortened_ids,
     split_labels,
 )
 from callspool_operators.lists.columns import Columns
@@ -49,7 +49,7 @@ class DocumentWriter:
         numbers = columns[self._number] = healed_numbers(given)
         ids: Sequence[str | None] = [None] * len(rows)
         if self._id is not None:
-            refuse_shortened_ids(columns[self._id])
+            columns[self._id] = healed_ids(columns[self._id])
             ids = [document_id or None for document_id in columns[self._id]]
         names = self._names(columns)
         self._put_in_order(columns)

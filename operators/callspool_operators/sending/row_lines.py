@@ -36,6 +36,8 @@ def held_back_in_short(intake: Intake, options: SendOptions) -> list[str]:
 def held_back_json(intake: Intake) -> dict[str, object]:
     """The same for scripts."""
     return {
+        "notes_left_out": intake.counts.notes,
+        "second_numbers": intake.counts.second_numbers,
         "duplicates": {one.name.lower(): intake.likenesses[one] for one in Likeness},
         "duplicate_rows": [_row_json(row) for row in intake.first_duplicates],
         "invalid_reasons": dict(intake.faults.most_common()),
@@ -44,11 +46,17 @@ def held_back_json(intake: Intake) -> dict[str, object]:
 
 
 def _healed_lines(intake: Intake) -> list[str]:
-    healed = intake.counts.healed
-    if not healed:
-        return []
-    who = "a spreadsheet (…210.0) or an address book (invisible signs)"
-    return [f"  {counted(healed, 'number')} put right that {who} had changed"]
+    counts, lines = intake.counts, []
+    if counts.healed:
+        who = "a spreadsheet (…210.0) or an address book (invisible signs)"
+        lines.append(f"  {counted(counts.healed, 'number')} put right that {who} had changed")
+    if counts.notes:
+        cells = counted(counts.notes, "number")
+        lines.append(f"  {cells} with a note behind: the note is left out")
+    if counts.second_numbers:
+        cells = counted(counts.second_numbers, "cell")
+        lines.append(f"  {cells} with two numbers: the second became alternate_number")
+    return lines
 
 
 def _likeness_lines(intake: Intake) -> list[str]:

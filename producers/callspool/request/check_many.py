@@ -18,6 +18,7 @@ from callspool.request.document import OPTIONAL_TEXTS, Document, values_of
 from callspool.request.document_fields import Known
 from callspool.request.field_checks import NAMES, SIMPLE
 from callspool.request.phone_lists import identify_all
+from callspool.request.phones import number_to_send
 from callspool.request.raw_document import finished
 from callspool.request.rules import Rules
 from callspool.request.text import are_words
@@ -139,7 +140,14 @@ def _checked(
     forms = [each for each in identify_all(numbers, rules.region) if each is not None]
     if len(forms) < len(numbers):
         return None
-    if len(given) == len(ids) and not rules.send_e164:
+    if len(given) == len(ids) and (forms == numbers or _are_sent_as_written(numbers, forms, rules)):
         return raws
     apart = raws.apart() if isinstance(raws, Lines) else raws
     return [each.raw for each in map(finished, known, apart, forms, repeat(rules))]
+
+
+def _are_sent_as_written(numbers: Sequence[str], forms: Sequence[str], rules: Rules) -> bool:
+    return all(
+        number_to_send(number, form, as_e164=rules.send_e164) == number
+        for number, form in zip(numbers, forms, strict=True)
+    )

@@ -7,22 +7,22 @@ number by number.
 import re
 from collections.abc import Callable, Sequence
 
+from callspool.request.phone_reading import FEWEST_DIGITS, NumberError
 from callspool.request.phones import (
-    FEWEST_DIGITS,
     MOST_DIGITS,
     WITHOUT_SEPARATORS,
-    NumberError,
     identify,
     international,
     lines_other_than,
     national,
+    room_for_two,
 )
 
 _FindOther = Callable[[str], re.Match[str] | None]
 
 _find_other_than_usual = lines_other_than(r"\+?[0-9(][0-9 ().-]{3,40}")
 _find_other_than_digits = lines_other_than(r"\+?[0-9]{4,17}")
-_find_with_country = lines_other_than(rf"[0-9]{{{FEWEST_DIGITS},{MOST_DIGITS}}}")
+_find_with_country = lines_other_than(rf"(?!00)[0-9]{{{FEWEST_DIGITS},{MOST_DIGITS}}}")
 
 
 def identify_all(numbers: Sequence[str], region: str | None = None) -> Sequence[str | None]:
@@ -56,7 +56,9 @@ def _together(numbers: Sequence[str], region: str | None) -> Sequence[str] | Non
     if not _all_match(_find_other_than_usual, numbers):
         return None
     bare = "\n".join(numbers).translate(WITHOUT_SEPARATORS).split("\n")
-    if not _all_match(_find_other_than_digits, bare):
+    if not _all_match(_find_other_than_digits, bare) or max(map(len, bare)) >= room_for_two(
+        bare[0]
+    ):
         return None
     if bare[0][0] == "+":
         return bare if _are_international(bare) else None

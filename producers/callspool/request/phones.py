@@ -7,7 +7,6 @@ the library's own verdict either way (tests compare the two for every region).
 """
 
 import re
-import unicodedata
 from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -16,7 +15,6 @@ from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
     NumberParseException,
     PhoneMetadata,
-    PhoneNumber,
     PhoneNumberFormat,
     ValidationResult,
     format_number,
@@ -25,16 +23,20 @@ from phonenumbers import (
     region_code_for_country_code,
 )
 
-from callspool.request.text import has_control_character
+from callspool.request.phone_reading import (
+    FEWEST_DIGITS,
+    LONGEST_NATIONAL,
+    NumberError,
+    Spelled,
+    spell_one,
+    to_ascii,
+)
 
-FEWEST_DIGITS = 7
 MOST_DIGITS = 15
-LONGEST_TEXT = 250
 
 _DIGITS = re.compile(r"\+?[0-9]{4,17}").fullmatch
 _SPACED = re.compile(r"\+?[0-9(][0-9 ().-]{3,40}").fullmatch
 _START = re.compile(r"\+[1-9][0-9]{2}").fullmatch
-_PLUS = re.compile("[+\uff0b]")
 WITHOUT_SEPARATORS = str.maketrans("", "", " ().-")
 _POSSIBLE = (ValidationResult.IS_POSSIBLE, ValidationResult.IS_POSSIBLE_LOCAL_ONLY)
 _REASONS = {
@@ -45,10 +47,6 @@ _REASONS = {
 }
 
 
-class NumberError(ValueError):
-    """Why a text cannot be a phone number; never holds the number itself."""
-
-
 def identify(number: str, region: str | None = None) -> str:
     """The form of a number that identifies it, however it was written.
 
@@ -57,12 +55,23 @@ def identify(number: str, region: str | None = None) -> str:
     """
     if number[:1] == "+" and (kept := international(number[:4])) and kept.one(number):
         return number
-    return _identify_digits(_digits(number), region) or _read(number, region)
+    return _identify_digits(_digits(number), region) or _identify_spelled(spell_one(number), region)
 
 
 def is_e164(identity: str) -> bool:
     """Whether an identifying form is a plain E.164 number that could be sent."""
     return identity[0] == "+" and ";" not in identity
+
+
+def number_to_send(written: str, form: str, *, as_e164: bool) -> str:
+    """What goes out for a number that was written so; ``form`` identifies it.
+
+    E.164 where that says another number to a reader who takes the digits as they stand. A number
+    whose digits are those already, behind their ``+``, keeps its separators.
+    """
+    if as_e164 and is_e164(form):
+        return written if written.translate(WITHOUT_SEPARATORS) == form else form
+    return form if form[0] != "+" and not _SPACED(written) else to_ascii(written)
 
 
 def _identify_digits(digits: str, region: str | None) -> str | None:
@@ -72,7 +81,8 @@ def _identify_digits(digits: str, region: str | None) -> str | None:
     elif region is not None:
         kept, prefix = national(region)
     else:
-        return digits if FEWEST_DIGITS <= len(digits) <= MOST_DIGITS else None
+        is_bare = digits[:2] != "00" and FEWEST_DIGITS <= len(digits) <= MOST_DIGITS
+        return digits if is_bare else None
     return prefix + digits if kept is not None and kept.one(digits) else None
 
 
@@ -165,44 +175,51 @@ def _digits(number: str) -> str:
     if not _SPACED(number):
         return ""
     digits = number.translate(WITHOUT_SEPARATORS)
-    return digits if _DIGITS(digits) else ""
+    return digits if _DIGITS(digits) and len(digits) < room_for_two(digits) else ""
 
 
-def _read(number: str, region: str | None) -> str:
-    """The identifying form as libphonenumber reads it."""
-    if len(number) > LONGEST_TEXT:
-        raise NumberError("is too long for a phone number")
-    if has_control_character(number):
-        raise NumberError("must not hold control characters (a line break, for example)")
+def room_for_two(digits: str) -> int:
+    """Digits (and a ``+``) from which on a text with separators may be two whole numbers."""
+    return LONGEST_NATIONAL + (2 if digits[0] == "+" else 0)
+
+
+def _identify_spelled(spelled: Spelled, region: str | None) -> str:
+    """The identifying form of a number that had to be read sign by sign."""
+    form = _identify_digits(spelled.digits, region) or _identify_by_library(spelled.digits, region)
+    # Two people behind one switchboard are two people.
+    return f"{form};ext={spelled.extension}" if spelled.extension else form
+
+
+def _identify_by_library(digits: str, region: str | None) -> str:
+    """The form of mere digits (and a ``+``) as libphonenumber reads them."""
+    abroad = digits[:2] == "00"
+    if region is None and digits[:1] != "+":
+        if not abroad:
+            raise NumberError(_too_few_or_many(digits))
+        digits, abroad = f"+{digits[2:]}", False
     try:
-        parsed = parse(number, region)
+        return _read(digits, region)
+    except NumberError:
+        if not abroad:
+            raise
+    return _read(f"+{digits[2:]}", region)
+
+
+def _read(digits: str, region: str | None) -> str:
+    try:
+        parsed = parse(digits, region)
     except NumberParseException as fault:
         if fault.error_type == NumberParseException.INVALID_COUNTRY_CODE:
-            if region is None and not _PLUS.search(number):
-                return _bare_digits(number)
             raise NumberError(_REASONS[ValidationResult.INVALID_COUNTRY_CODE]) from None
         raise NumberError("is not a phone number") from None
     verdict = is_possible_number_with_reason(parsed)
     if verdict not in _POSSIBLE:
         raise NumberError(_REASONS.get(verdict, "is not a possible phone number"))
-    return _form(parsed)
+    return format_number(parsed, PhoneNumberFormat.E164)
 
 
-def _form(parsed: PhoneNumber) -> str:
-    e164 = format_number(parsed, PhoneNumberFormat.E164)
-    # Two people behind one switchboard are two people.
-    return f"{e164};ext={parsed.extension}" if parsed.extension else e164
-
-
-def _bare_digits(number: str) -> str:
-    """The digits of a number that has no country code, where no region is set."""
-    digits = "".join(str(unicodedata.decimal(c)) for c in number if c.isdecimal())
-    rest = {c for c in number if not c.isdecimal()}
-    if not all(c in "()./" or unicodedata.category(c) in ("Zs", "Pd") for c in rest):
-        raise NumberError("is not a phone number: write digits, best with + and a country code")
-    if not FEWEST_DIGITS <= len(digits) <= MOST_DIGITS:
-        raise NumberError(
-            f"has no country code, and {len(digits)} digits where {FEWEST_DIGITS} to "
-            f"{MOST_DIGITS} can be a phone number: write + and the country code, or set a region"
-        )
-    return digits
+def _too_few_or_many(digits: str) -> str:
+    return (
+        f"has no country code, and {len(digits)} digits where {FEWEST_DIGITS} to "
+        f"{MOST_DIGITS} can be a phone number: write + and the country code, or set a region"
+    )

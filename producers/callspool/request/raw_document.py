@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import msgspec
@@ -13,7 +13,8 @@ from callspool.request.document import KNOWN_FIELDS
 from callspool.request.document_fields import RESERVED, Known, wrong_field
 from callspool.request.identity import made_document_id
 from callspool.request.json_values import MAX_NESTING
-from callspool.request.phones import NumberError, identify, is_e164
+from callspool.request.phone_reading import NumberError
+from callspool.request.phones import identify, number_to_send
 from callspool.request.rules import Rules
 from callspool.request.text import fault_of_word
 
@@ -98,10 +99,18 @@ def identified(known: Known, raw: bytes, rules: Rules) -> tuple[CheckedDocument,
     return finished(known, raw, number, rules), number
 
 
-def finished(known: Known, raw: bytes, number: str, rules: Rules) -> CheckedDocument:
-    """As `settled`, of what was found good; ``number`` is in its identifying form."""
-    if rules.send_e164 and number != known.contact_number and is_e164(number):
-        raw = with_number(raw, number)
+def finished(
+    known: Known, raw: bytes, number: str, rules: Rules, *, flat: bool = False
+) -> CheckedDocument:
+    """As `settled`, of what was found good; ``number`` is in its identifying form.
+
+    ``flat``: no field of the document holds an object, and the JSON is compact.
+    """
+    written = known.contact_number
+    if number != written:
+        sent = number_to_send(written, number, as_e164=rules.send_e164)
+        if sent != written:
+            raw = _with_number(raw, written, sent, flat=flat)
     if isinstance(known.document_id, str):
         return CheckedDocument(known.document_id, raw)
     made = made_document_id(number)
@@ -109,9 +118,22 @@ def finished(known: Known, raw: bytes, number: str, rules: Rules) -> CheckedDocu
     return CheckedDocument(made, raw)
 
 
-def with_number(raw: bytes, number: str) -> bytes:
-    """The document with another contact number, its other fields byte by byte."""
-    return _encode({**_fields(raw), "contact_number": number})
+def with_fields(raw: bytes, fields: Mapping[str, str]) -> bytes:
+    """The document with these fields instead, or besides; its other ones byte by byte."""
+    return _encode({**_fields(raw), **fields})
+
+
+def has_field(raw: bytes, field: str) -> bool:
+    """Whether the document has a field, and it is not null."""
+    return bytes(_fields(raw).get(field, b"null")) != b"null"
+
+
+def _with_number(raw: bytes, written: str, sent: str, *, flat: bool) -> bytes:
+    if not flat:
+        return with_fields(raw, {"contact_number": sent})
+    # Within a text, a quote has a backslash before it: this can be nothing but the field.
+    before, after = _encode({"contact_number": written}), _encode({"contact_number": sent})
+    return raw.replace(before[1:-1], after[1:-1], 1)
 
 
 def _identified(known: Known, rules: Rules) -> str:

@@ -10,13 +10,13 @@ from callspool.request.regions import is_region
 class Rules:
     """``region``: of numbers without a country code (``IN``, ``US``, …).
 
-    ``send_e164``: send numbers normalised instead of as they were written.
+    ``send_e164``: send numbers whose country is known as E.164 (`phones.number_to_send`).
     ``default_context``: for requests without a ``context``, which the API demands (O).
     Raises `SettingsError` for a region that does not exist.
     """
 
     region: str | None = None
-    send_e164: bool = False
+    send_e164: bool = True
     default_context: str | None = None
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """What counts as text: for the words of a request, its identity and its settings."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -10,6 +11,44 @@ MAX_WORD_BYTES = 512
 
 CUT = "…"
 """Ends a space token of which only the beginning is shown."""
+
+_INVISIBLE = (
+    (0x00AD, 0x00AD),  # soft hyphen
+    (0x034F, 0x034F),
+    (0x061C, 0x061C),
+    (0x180B, 0x180F),
+    (0x200B, 0x200B),
+    (0x200E, 0x200F),  # marks of direction, here and below
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0xFE00, 0xFE0F),  # variation selectors
+    (0xFEFF, 0xFEFF),  # byte order mark
+    (0xFFF9, 0xFFFB),
+    (0xE0000, 0xE0FFF),  # tags and more variation selectors
+)
+_SPACES = (0x09, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x2800, 0x3000)
+_CLEANED: dict[int, str | None] = {
+    code: None for first, last in _INVISIBLE for code in range(first, last + 1)
+}
+_CLEANED.update(dict.fromkeys(_SPACES, " "))
+_FOREIGN = "[^\\W\\d_\0-\x7f]"
+_JOINERS = re.compile(rf"(?<!{_FOREIGN})[\u200c\u200d]+|[\u200c\u200d]+(?!{_FOREIGN})")
+"""Joiners of zero width, except between letters of scripts that are written with them."""
+
+
+MARKS_BEFORE = "\ufeff\u200b\u200e\u200f\u2060"
+"""What may stand before the first cell of a line, where files were joined or copied."""
+
+
+def clean(text: str) -> str:
+    """The text without what nobody sees: marks, odd spaces, spaces around, accents apart (NFC).
+
+    Headers, ``--map``, ids, numbers and names of scopes are compared in this form.
+    """
+    if text.isascii():
+        return text.strip().replace("\t", " ") if "\t" in text else text.strip()
+    bare = _JOINERS.sub("", text.translate(_CLEANED))
+    return unicodedata.normalize("NFC", bare).strip()
 
 
 def has_control_character(text: str) -> bool:

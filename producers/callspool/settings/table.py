@@ -161,7 +161,12 @@ SETTINGS = (
         " sent; spaces are read back after Redis restarted all the same",
     ),
     Setting("region", Region(), None, "region of phone numbers without a country code"),
-    Setting("send_e164", Flag(), False, "send phone numbers normalised"),
+    Setting(
+        "send_e164",
+        Flag(),
+        True,
+        "send numbers whose country is known as E.164; what identifies them stays the same",
+    ),
     Setting(
         "max_waiting",
         Whole(1, 1_000_000_000),

@@ -134,14 +134,23 @@ def test_a_document_without_an_id_gets_one_from_its_number() -> None:
     assert len(made) == 28
 
 
-def test_numbers_are_sent_as_written_unless_told_to_send_e164() -> None:
+def test_numbers_of_a_known_country_are_sent_as_e164_unless_told_otherwise() -> None:
     written = {**ADA, "contact_number": "(415) 555-0123"}
     region = Rules(region="us")
-    normal = Rules(region="US", send_e164=True)
+    as_written = Rules(region="US", send_e164=False)
     for form in (written, Document(**written), json.dumps(written).encode()):
-        assert sent_fields(form, region)["contact_number"] == "(415) 555-0123"
-        assert sent_fields(form, normal)["contact_number"] == "+14155550123"
-    assert sent_fields(FULL, normal) == FULL
+        assert sent_fields(form, region)["contact_number"] == "+14155550123"
+        assert sent_fields(form, as_written)["contact_number"] == "(415) 555-0123"
+    assert sent_fields(FULL, region) == FULL
+
+
+def test_how_a_number_is_sent_changes_no_identity() -> None:
+    written = {"name": "Ada", "contact_number": "(415) 555-0123"}
+    ids = {
+        sent_fields(written, Rules(region="US", send_e164=flag))["document_id"]
+        for flag in (True, False)
+    }
+    assert len(ids) == 1
 
 
 def test_what_e164_cannot_say_is_sent_as_written() -> None:

@@ -41,7 +41,7 @@ def test_the_identities_shown_are_the_ones_computed() -> None:
 
 def test_the_made_ids_shown_are_the_ones_computed() -> None:
     shown = rows("| `contact_number` | identifying form | `document_id` |")
-    assert len(shown) == 3
+    assert len(shown) == 4
     for written, identifying, document_id in shown:
         assert identify(written.split("`")[0]) == identifying
         assert made_document_id(identifying) == document_id

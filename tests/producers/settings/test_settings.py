@@ -38,7 +38,7 @@ def test_without_any_setting_the_documented_defaults_hold() -> None:
     assert (settings.dedupe_window, settings.request_timeout) == (2_592_000, 60.0)
     assert (settings.max_attempts, settings.on_doubt, settings.mark_attempts) == (8, "hold", True)
     assert (settings.proof_quiet, settings.proof_quiet_answered) == (300.0, 15.0)
-    assert (settings.region, settings.send_e164, settings.max_waiting) == (None, False, 10_000_000)
+    assert (settings.region, settings.send_e164, settings.max_waiting) == (None, True, 10_000_000)
     assert settings.accounts == {}
 
 
@@ -161,10 +161,10 @@ def test_an_unknown_flag_is_refused() -> None:
 
 def test_numbers_and_flags_may_be_texts_in_the_file(tmp_path: Path) -> None:
     (tmp_path / "callspool.toml").write_text(
-        'batch_size = "50"\nlinger = "2"\nsend_e164 = "yes"\nallow_http = ["A.example", "b"]'
+        'batch_size = "50"\nlinger = "2"\nsend_e164 = "no"\nallow_http = ["A.example", "b"]'
     )
     settings = load_settings({})
-    assert (settings.batch_size, settings.linger, settings.send_e164) == (50, 2.0, True)
+    assert (settings.batch_size, settings.linger, settings.send_e164) == (50, 2.0, False)
     assert settings.allow_http == ("a.example", "b")
 
 

@@ -120,7 +120,7 @@ def _names_ids(keys: Sequence[str], chosen: Mapping[str, str]) -> bool:
 
 
 def _object(row: Row) -> bytes:
-    return row.text.removeprefix(_BOM) if row.line == 1 else row.text
+    return row.text.removeprefix(_BOM)
 
 
 def _cell(value: bytes) -> str:
