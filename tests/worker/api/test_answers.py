@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+import zlib
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,21 @@ def test_a_body_that_is_not_json_is_kept_as_it_is(body: bytes, ask: Ask) -> None
         ({"Retry-After": "0"}, 0.0),
         ({"Retry-After": "-1"}, None),
         ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "9" * 5000}, None),
         ({"Retry-After": "soon"}, None),
+        ({"Retry-After": ""}, None),
+        ({"Retry-After": "5 seconds"}, 5.0),
+        ({"Retry-After": "+7"}, 7.0),
+        ({"Retry-After": "1e3"}, 1000.0),
+        ({"Retry-After": "3, 9"}, 9.0),
+        ({"Retry-After": "20261201"}, 20261201.0),
+        ({"Retry-After": "1795341645", "Date": DATE}, 45.0),
+        ({"Retry-After": "2026-11-22T10:00:30Z", "Date": DATE}, 30.0),
+        ({"Retry-After": "2026-11-22 10:00:30", "Date": DATE}, 30.0),
+        ({"Retry-After": "Sunday, 22-Nov-26 10:00:30 GMT", "Date": DATE}, 30.0),
+        ({"Retry-After": "Sun Nov 22 10:00:30 2026", "Date": DATE}, 30.0),
+        ({"Retry-After": "Fri, 31 Dec 99999 23:59:59 GMT"}, None),
         ({"Retry-After": "Sun, 22 Nov 2026 10:00:30 GMT", "Date": DATE}, 30.0),
         ({"Retry-After": "Sun, 22 Nov 2026 09:00:00 GMT", "Date": DATE}, 0.0),
         ({"X-RateLimit-Reset": "1795341645", "Date": DATE}, 45.0),
@@ -101,6 +116,47 @@ def test_a_date_that_is_none_is_none(ask: Ask) -> None:
 def test_a_compressed_answer_is_read_all_the_same(ask: Ask) -> None:
     body = gzip.compress(b'{"status_code":200}')
     assert ask(response(200, body, {"Content-Encoding": "gzip"})).json == {"status_code": 200}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [
+        ("deflate", zlib.compress),
+        ("deflate", lambda body: zlib.compress(body, wbits=-15)),
+        ("GZIP", gzip.compress),
+        ("gzip, gzip", lambda body: gzip.compress(gzip.compress(body))),
+        ("deflate, gzip", lambda body: gzip.compress(zlib.compress(body))),
+        ("", gzip.compress),
+        ("identity", lambda body: b"\xef\xbb\xbf" + body),
+        ("br", lambda body: body),
+    ],
+)
+def test_an_answer_is_read_however_it_is_packed(
+    encoding: str, pack: Callable[[bytes], bytes], ask: Ask
+) -> None:
+    headers = {"Content-Encoding": encoding} if encoding else {}
+    answer = ask(response(200, pack(b'{"status_code":200}'), headers))
+    assert (answer.json, answer.packed) == ({"status_code": 200}, "")
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, br", "x-unheard-of"])
+def test_what_is_packed_otherwise_is_known_by_its_name_and_not_quoted(
+    encoding: str, ask: Ask
+) -> None:
+    kind = {"Content-Encoding": encoding, "Content-Type": "application/json"}
+    answer = ask(response(200, b"\x0b\x0a\x80{garbage", kind))
+    assert (answer.json, answer.body) == (None, b"")
+    assert answer.packed == encoding.rpartition(", ")[2]
+    assert not answer.is_page
+
+
+def test_a_redirect_tells_where_to_without_what_may_be_secret(ask: Ask) -> None:
+    place = f"https://user:pw@new.example/api/v2/?next=1&key={TOKEN}#x"
+    answer = ask(response(301, b"", {"Location": place}))
+    assert (answer.status, answer.location) == (301, "https://new.example/api/v2/")
+    assert ask(response(302, b"", {"Location": "/login?next=x"})).location == "/login"
+    assert ask(response(302, b"", {"Location": f"/{TOKEN}/"})).location == "/[token]/"
+    assert len(ask(response(302, b"", {"Location": "/" + "x" * 9000})).location) == 200
 
 
 def test_a_compressed_answer_is_bounded(ask: Ask) -> None:

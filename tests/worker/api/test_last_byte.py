@@ -14,7 +14,7 @@ import pytest
 
 from callspool_worker.api import now
 from callspool_worker.decisions.answers import Answered, NoAnswer, NotSent
-from tests.worker.api.peer import created, once, response
+from tests.worker.api.peer import always, created, once, response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,6 +155,60 @@ def test_a_refusal_that_comes_before_the_last_byte_is_heard(
     assert not answer.request_complete
     server.stop()
     assert [request.ended for request in server.requests] == ["broken off"]
+
+
+def test_what_comes_amid_a_second_request_is_no_answer_to_it_and_ends_the_connection(
+    serve: Callable[..., Server], connect: Callable[..., UnpodApi]
+) -> None:
+    second_begun = threading.Event()
+
+    def answer_twice(peer: Peer) -> None:
+        peer.receive()
+        peer.send(created(run_id="R1"))
+        peer.sock.recv(1000)  # the next request, of which most is on its way
+        second_begun.set()
+        peer.send(created(run_id="R1"))
+        peer.receive()
+
+    server = serve(once(answer_twice, always(created(run_id="R2"))))
+    api = connect(server)
+    assert run_of(api.create("default", "8KZ", BODY)) == "R1"
+    assert run_of(api.create("default", "8KZ", b'{"x":"%b"}' % (b"x" * 12_000_000))) == "R2"
+    assert second_begun.is_set()
+    server.stop()
+    ended = [[request.ended for request in peer.requests] for peer in server.peers]
+    assert ended[0][0] == "complete"
+    assert "complete" not in ended[0][1:]
+    assert ended[1] == ["complete", "broken off"]
+
+
+def test_a_refusal_is_heard_on_a_connection_of_its_own(
+    serve: Callable[..., Server], connect: Callable[..., UnpodApi]
+) -> None:
+    def refuse_what_is_large(peer: Peer) -> None:
+        while True:
+            head = peer.sock.recv(1000)
+            if not head:
+                return
+            large = b"Content-Length: 12" in head
+            peer.send(response(413, b"too large") if large else created())
+            if large:
+                peer.receive()
+                return
+
+    server = serve(refuse_what_is_large)
+    api = connect(server)
+    assert run_of(api.create("default", "8KZ", BODY)) == "R1"
+    answer = api.create("default", "8KZ", b'{"x":"%b"}' % (b"x" * 12_000_000))
+    assert isinstance(answer, Answered)
+    assert (answer.status, answer.request_complete) == (413, False)
+    assert len(server.peers) == 2
+
+
+def run_of(answer: object) -> str:
+    assert isinstance(answer, Answered)
+    assert isinstance(answer.json, dict)
+    return str(answer.json["data"]["run_id"])
 
 
 def test_an_interim_answer_does_not_hold_the_last_byte_back(

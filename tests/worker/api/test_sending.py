@@ -45,7 +45,7 @@ def test_a_create_call_looks_as_the_api_documents_it(
         "Org-Handle": "unpod.tv",
         "Content-Type": "application/json",
         "Accept": "application/json",
-        "Accept-Encoding": "identity",
+        "Accept-Encoding": "gzip, deflate",
         "User-Agent": f"callspool/{callspool.__version__}",
         "Content-Length": str(len(BODY)),
     }

@@ -32,6 +32,7 @@ FIELDS = "There is some Validation error"
 
 
 NOTHING = "without a readable answer"
+ADDRESS = "is this the API's address? see CALLSPOOL_API_URL"
 
 Row = tuple[str, Answer, Decision]
 
@@ -75,10 +76,14 @@ NO_ANSWER: list[Row] = [
     ("no ids", error(200, "Done"), doubt("no_answer", "Done", answered=True)),
     ("206 that is not JSON", page(206, "?"), doubt("no_answer", "?", answered=False)),
     ("202", error(202, "Accepted"), doubt("no_answer", "Accepted", answered=True)),
-    ("a redirect", page(307, "Moved"), doubt("no_answer", "Moved", answered=False)),
+    ("303", page(303, "See other"), doubt("no_answer", "See other", answered=False)),
+    ("packed", Answered(200, packed="br", content_type="text/html"),
+     doubt("no_answer", "HTTP 200 packed as br, which nobody asked for", answered=False)),
+    ("JSON, packed", Answered(200, packed="br", content_type="application/json"),
+     doubt("no_answer", "HTTP 200 packed as br, which nobody asked for", answered=True)),
     ("101", page(101, ""), doubt("no_answer", f"HTTP 101 {NOTHING}", answered=False)),
     *[(str(code), page(code, "x"), doubt("no_answer", "x", answered=False))
-      for code in (402, 405, 406, 407, 408, 409, 410, 411, 415, 418, 423, 425, 426, 428, 431, 451)],
+      for code in (402, 406, 407, 408, 409, 410, 411, 418, 423, 425, 426, 428, 431, 451)],
     ("a code that nobody knows", error(200, "hm", code=7), doubt("no_answer", "hm", answered=True)),
 ]  # fmt: skip
 
@@ -108,13 +113,34 @@ REJECTED: list[Row] = [
     ("400", error(400, "bad"), Isolate("bad")),
     ("422", error(422, "bad"), Isolate("bad")),
     ("413", page(413, "Request Entity Too Large"), Isolate("Request Entity Too Large")),
-    ("400 as a page", page(400, "<p>Bad</p>"), Isolate("Bad")),
+    ("400 as a page", page(400, "<p>Bad</p>"), Park("account", f"HTTP 400: Bad; {ADDRESS}")),
+    ("422 as a page", page(422, ""), Isolate("HTTP 422 without a readable answer")),
+    *[(f"{code} as a page", page(code, "x"), Park("account", f"HTTP {code}: x; {ADDRESS}"))
+      for code in (405, 415, 422)],
+    ("405 of the API", error(405, "Method not allowed"),
+     Park("account", f"HTTP 405: Method not allowed; {ADDRESS}")),
+    *[(f"{code} with a place", replace(page(code, "Moved"), location="https://new.example/x/"),
+       Park("account", f"the API has moved to https://new.example/x/ (HTTP {code}); set"
+            " CALLSPOOL_API_URL, or the account's api_url, to its new address"))
+      for code in (301, 302, 307, 308)],
+    ("a redirect without a place", page(301, "Moved"),
+     Park("account", f"HTTP 301: Moved; {ADDRESS}")),
+    ("400 with its words in data.detail",
+     said(400, {"status_code": 400, "message": "Error", "data": {"detail": "JSON parse error"}}),
+     Isolate("JSON parse error")),
+    ("400 with a field in data",
+     error(400, "Error", data={"schedule": ["Schedule time is in the past"]}),
+     Park("lane", "schedule: Schedule time is in the past")),
+    ("422 as the platform's server has it",
+     said(422, {"message": "Task Creation Failed", "errors": {"detail": [
+         {"loc": ["body", "tasks", 1, "input_data", "name"], "msg": "none is not allowed"}]}}),
+     Isolate("Task Creation Failed; body.tasks.1.input_data.name: none is not allowed", (1,))),
     ("200 that says 400", error(200, "bad", code=400), Isolate("bad")),
     ("400 of a document", error(400, FIELDS, errors={"documents": [{"name": ["missing"]}]}),
      Isolate(f"{FIELDS}; documents[0].name: missing")),
     ("422 of an inner service",
      said(422, {"detail": [{"loc": ["body", "documents", 0, "name"], "msg": "missing"}]}),
-     Isolate("body.documents.0.name: missing")),
+     Isolate("body.documents.0.name: missing", (0,))),
     ("400 of a field of the request", error(400, FIELDS, errors={"schedule": ["in the past"]}),
      Park("lane", f"{FIELDS}; schedule: in the past")),
     ("206", error(206, "hm"), Retry("rejected", True, None, "hm")),
@@ -223,9 +249,14 @@ def test_an_answer_before_the_request_was_complete_proves_that_nothing_was_creat
     assert decide(early, SPENT) == Retry("no_answer", False, None, "Request Time-out")
 
 
-def test_an_answer_before_the_request_was_complete_proves_no_creation_either() -> None:
-    early = replace(creation(ids=IDS), request_complete=False)
-    assert decide(early, THREE) == InDoubt("partial", "R1", True, "created")
+@pytest.mark.parametrize("early", [creation(ids=IDS), creation(500, IDS), creation(400, IDS)])
+def test_an_answer_before_the_request_was_complete_that_tells_a_creation_is_anothers(
+    early: Answered,
+) -> None:
+    decision = decide(replace(early, request_complete=False), THREE)
+    assert isinstance(decision, Retry)
+    assert (decision.outcome, decision.costs_try) == ("not_sent", False)
+    assert "another one" in decision.detail
 
 
 def test_what_is_proven_missing_is_sent_again_until_its_tries_are_used_up() -> None:
@@ -247,7 +278,8 @@ def test_what_is_proven_missing_is_sent_again_until_its_tries_are_used_up() -> N
         (error(500), ("server_error", "500")),
         (error(200, code=502), ("server_error", "502")),
         (error(200, code=99999), ("no_answer", "")),
-        (page(302), ("no_answer", "302")),
+        (page(302), ("rejected", "302")),
+        (page(303), ("no_answer", "303")),
         (NoAnswer("late", "timeout"), ("no_answer", "")),
         (NotSent("refused"), ("not_sent", "")),
     ],

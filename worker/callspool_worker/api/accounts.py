@@ -110,6 +110,6 @@ def _fixed_headers(name: str, base: httpx.URL, org_handle: str) -> list[bytes]:
         b"Org-Handle: " + org_handle.encode(),
         b"Content-Type: application/json",
         b"Accept: application/json",
-        b"Accept-Encoding: identity",
+        b"Accept-Encoding: gzip, deflate",
         b"User-Agent: " + f"callspool/{callspool.__version__}".encode(),
     ]

@@ -120,7 +120,7 @@ class UnpodApi:
         once = partial(exchange, self._pool, access, token, outgoing, until)
         answer = once()
         if unfinished(answer):
-            answer = promptly(answer, once, unfinished)
+            answer = promptly(answer, partial(once, fresh=True), unfinished)
         if _refuses_the_token(answer) and access.token.differs_from(token):
             answer = exchange(self._pool, access, access.token.text(), outgoing, until)
         return answer

@@ -44,17 +44,22 @@ class Connection:
         self._stream: Stream | None = None
         self._incoming = Incoming()
         self._idle_since = 0.0
+        self._answers = 0
 
     def send(self, head: bytes, body: bytes, ticket: Ticket) -> Incoming:
         """Sends a request and reads the head of its answer; `body` reads on.
 
-        The body's last byte is sent by itself, and not after the ticket's deadline.
+        The body's last byte is sent by itself, and not after the ticket's deadline. Bytes that come
+        before it on a connection that has carried another request may be an answer to that one.
         """
         self._incoming = Incoming()
         stream = self._stream = self._stream or self._open(ticket)
         # A server may answer, and end, before it has the whole request: the answer is read then.
         with suppress(httpx.WriteError):
             stream.send(head, body, ticket)
+        if self._answers and not ticket.complete:
+            raise httpx.RemoteProtocolError("an answer came before the request was complete")
+        self._answers += 1
         while not self._incoming.has_head:
             self._incoming.feed(stream.read(_READ, ticket))
         return self._incoming

@@ -17,14 +17,25 @@ if TYPE_CHECKING:
     from callspool_worker.decisions.answers import Answer
 
 
-def exchange(pool: Pool, access: Access, token: str, outgoing: Outgoing, until: float) -> Answer:
-    """Sends a request and reads its answer, both before ``until``."""
+def exchange(
+    pool: Pool,
+    access: Access,
+    token: str,
+    outgoing: Outgoing,
+    until: float,
+    *,
+    fresh: bool = False,
+) -> Answer:
+    """Sends a request and reads its answer, both before ``until``.
+
+    ``fresh``: over a connection of its own.
+    """
     ticket = Ticket(until, outgoing.send_before)
     head, body = _request(access, token, outgoing)
     host = outgoing.target.host
     begun = False
     try:
-        loan = pool.lend(outgoing.target.origin, ticket)
+        loan = pool.lend(outgoing.target.origin, ticket, fresh=fresh)
         try:
             incoming = loan.send(head, body)
             begun = True

@@ -42,19 +42,22 @@ class Pool:
         self._closed = False
         self._lent = 0
 
-    def lend(self, origin: Origin, ticket: Ticket) -> Loan:
-        """A connection for one request; raises httpx.PoolTimeout if none is free in time."""
+    def lend(self, origin: Origin, ticket: Ticket, *, fresh: bool = False) -> Loan:
+        """A connection for one request; raises httpx.PoolTimeout if none is free in time.
+
+        ``fresh``: one that carried no request yet.
+        """
         patience = min(max(ticket.until - now(), 0.0), POOL_SECONDS)
         if not self._permits.acquire(timeout=patience):
             raise httpx.PoolTimeout(f"waited {patience:.1f} s")
-        return Loan(self, origin, ticket)
+        return Loan(self, origin, ticket, fresh=fresh)
 
-    def take(self, origin: Origin) -> Connection:
+    def take(self, origin: Origin, *, fresh: bool = False) -> Connection:
         """The connection used last among those that still live, else a new one."""
         with self._lock:
             self._lent += 1
             idle = self._idle[origin]
-            while idle:
+            while idle and not fresh:
                 connection = idle.pop()
                 if not connection.has_expired():
                     return connection
@@ -91,11 +94,11 @@ class Pool:
 class Loan:
     """A connection in use; iterating gives the body of its answer, closing gives it back."""
 
-    def __init__(self, pool: Pool, origin: Origin, ticket: Ticket) -> None:
+    def __init__(self, pool: Pool, origin: Origin, ticket: Ticket, *, fresh: bool) -> None:
         self._pool = pool
         self._origin = origin
         self._ticket = ticket
-        self._connection = pool.take(origin)
+        self._connection = pool.take(origin, fresh=fresh)
         self._closed = False
 
     def send(self, head: bytes, body: bytes) -> Incoming:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import time
-import zlib
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from callspool_worker.api.headers import moment_of, place_of, wait_of
+from callspool_worker.api.packing import unpack
 from callspool_worker.api.quotas import quota_of, reset_of
 from callspool_worker.decisions.answers import BODY_KEPT, Answered
 from callspool_worker.decisions.reply import code_of
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from callspool_worker.api.incoming import Headers, Incoming
     from callspool_worker.api.ticket import Ticket
 
-_COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
 _TELLING = frozenset({"retry-after", "ratelimit", "ratelimit-reset", "x-ratelimit-reset"})
 """Headers without which an answer says nothing of the load that it takes."""
 
@@ -59,14 +56,16 @@ def read_body(arriving: Iterable[bytes], most: int) -> bytes:
 def answered(incoming: Incoming, raw: bytes, *, token: str, ticket: Ticket, most: int) -> Answered:
     """The answer as a value; should the server quote our token, it is taken out."""
     headers = _by_name(incoming.headers)
-    body = _decoded(raw, headers.get("content-encoding", ""), most)
+    body, packed = unpack(raw, headers.get("content-encoding", ""), most)
     answer = Answered(
         status=incoming.status,
         body=body[:BODY_KEPT].replace(token.encode(), b"[token]"),
         json=_without_token(_parsed(body), token),
-        server_date=_moment(headers.get("date", "")),
+        server_date=moment_of(headers.get("date", "")),
         content_type=headers.get("content-type", ""),
         request_complete=ticket.complete,
+        location=place_of(headers.get("location", "")).replace(token, "[token]"),
+        packed=packed,
     )
     if _TELLING.isdisjoint(headers):
         return answer
@@ -84,16 +83,6 @@ def _by_name(lines: Headers) -> dict[str, str]:
         word, text = name.decode("latin-1").lower(), value.decode("latin-1")
         found[word] = f"{found[word]}, {text}" if word in found else text
     return found
-
-
-def _decoded(raw: bytes, encoding: str, most: int) -> bytes:
-    """The body without a compression that nobody asked for, which some proxies add all the same."""
-    if encoding.strip().lower() not in _COMPRESSED:
-        return raw
-    try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(raw, most)
-    except zlib.error:
-        return raw
 
 
 def _parsed(body: bytes) -> object:
@@ -142,33 +131,10 @@ def _wait_asked_for(headers: Mapping[str, str], answer: Answered) -> float | Non
     """Seconds to wait as ``Retry-After`` says, after a 429 else as the quota's reset (D)."""
     asked = headers.get("retry-after")
     if asked is not None:
-        seconds = _number(asked)
-        return seconds if seconds is not None else _until(_moment(asked), answer)
+        return wait_of(asked, _clock_of(answer))
     return reset_of(headers, _clock_of(answer)) if code_of(answer) == 429 else None
 
 
 def _clock_of(answer: Answered) -> float:
     """The server's clock, in seconds since 1970, or ours where it tells nothing."""
     return time.time() if answer.server_date is None else answer.server_date
-
-
-def _until(moment: float | None, answer: Answered) -> float | None:
-    """Seconds until a moment of the server's clock."""
-    return None if moment is None else max(0.0, moment - _clock_of(answer))
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
-
-
-@lru_cache(maxsize=64)
-def _moment(date: str) -> float | None:
-    """An HTTP date in seconds since 1970; thousands of answers share one."""
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except (ValueError, OverflowError):
-        return None

@@ -53,7 +53,8 @@ class Answered:
     is not JSON. ``retry_after`` is in seconds from now, ``server_date`` the answer's ``Date`` in
     seconds since 1970. ``request_complete`` is False if the answer came while the last byte of
     the request was still here: then nothing can have been created by it. ``quota``: where the API
-    tells it.
+    tells it. ``location``: where a redirect leads, without what may be secret. ``packed``: the
+    compression of the body, if it is one that is not understood here.
     """
 
     status: int
@@ -64,6 +65,14 @@ class Answered:
     content_type: str = ""
     request_complete: bool = True
     quota: Quota | None = None
+    location: str = ""
+    packed: str = ""
+
+    @property
+    def is_page(self) -> bool:
+        """Whether the body is something that people look at, as proxies and web sites send it."""
+        is_json = self.json is not None or (self.packed and "json" in self.content_type.lower())
+        return not is_json and bool(self.body or self.packed)
 
 
 Answer = NotSent | NoAnswer | Answered

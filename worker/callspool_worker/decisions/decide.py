@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from callspool_worker.decisions.answers import Answer, Answered, NoAnswer, NotSent
-from callspool_worker.decisions.faults import Level, shared_fault
+from callspool_worker.decisions.faults import Level, places_named, shared_fault
 from callspool_worker.decisions.reply import Reply, code_of, ids_of_all, read_reply
-from callspool_worker.decisions.wording import words_of
+from callspool_worker.decisions.wording import LONGEST, words_of
 
 Outcome = Literal[
     "created", "partial", "rejected", "throttled", "server_error", "no_answer", "not_sent"
@@ -26,6 +26,12 @@ ALIKE = 3
 
 _PARKED: dict[int, Level] = {401: "account", 403: "space", 404: "lane"}
 _REJECTED = frozenset({400, 413, 422})
+_MOVED = frozenset({301, 302, 307, 308})
+_ELSEWHERE = frozenset({405, 415})
+"""What the API itself never answers to a create-call: something else listens at its address."""
+
+_ADDRESS = "is this the API's address? see CALLSPOOL_API_URL"
+_ANOTHERS = "an answer came before the request was complete, so it belongs to another one"
 _NOT_FROM_THE_API = frozenset({502, 503, 504})
 
 
@@ -78,10 +84,15 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Isolate:
-    """Nothing was created; split the batch until the document at fault stands alone."""
+    """Nothing was created; split the batch until the document at fault stands alone.
+
+    ``places``: of the documents that the answer blames in so many words, by their order; they are
+    sent alone at once.
+    """
 
     outcome: ClassVar[Outcome] = "rejected"
     detail: str
+    places: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +159,12 @@ def _decide_answered(answer: Answered, reply: Reply, attempt: AttemptView) -> De
     server_error = 500 <= reply.code < 600
     if server_error or reply.traces:
         return _doubt(answer, reply, "server_error" if server_error else "partial")
+    if _is_elsewhere(answer, reply.code):
+        return Park("account", _wrong_address(answer))
+    return _decide_refused(answer, reply, attempt)
+
+
+def _decide_refused(answer: Answered, reply: Reply, attempt: AttemptView) -> Decision:
     if reply.code in _REJECTED:
         return _decide_rejected(answer, reply, attempt)
     if reply.code in _PARKED:
@@ -158,8 +175,10 @@ def _decide_answered(answer: Answered, reply: Reply, attempt: AttemptView) -> De
 
 
 def _decide_success(answer: Answered, reply: Reply, attempt: AttemptView) -> Decision:
+    if not answer.request_complete:
+        return Retry("not_sent", costs_try=False, retry_after=None, detail=_ANOTHERS)
     task_ids = ids_of_all(reply.task_ids, attempt.documents)
-    if task_ids and answer.request_complete:
+    if task_ids:
         return Created(reply.run_id or "", task_ids)
     if reply.is_json and (reply.traces or reply.task_ids is not None):
         return _doubt(answer, reply, "partial")
@@ -177,15 +196,39 @@ def _decide_rejected(answer: Answered, reply: Reply, attempt: AttemptView) -> De
     if reply.code == 206 and attempt.tries < last_try:
         return Retry("rejected", True, answer.retry_after, detail)
     if attempt.documents > 1:
-        return Isolate(detail)
+        return Isolate(detail, places_named(answer.json, attempt.documents))
     if attempt.refused_alone >= ALIKE and reply.code != 413:
         return Park("lane", detail)
     return Bury(detail)
 
 
+def _is_elsewhere(answer: Answered, code: int) -> bool:
+    """Whether something else than the API answered: a redirect, or the page of a proxy or a web
+    site, which knows nothing of documents.
+    """
+    return code in _MOVED | _ELSEWHERE or (code in _REJECTED - {413} and answer.is_page)
+
+
+def _wrong_address(answer: Answered) -> str:
+    """What to do about an answer that is not the API's."""
+    if answer.location:
+        moved = f"the API has moved to {answer.location} (HTTP {answer.status})"
+        return f"{moved}; set CALLSPOOL_API_URL, or the account's api_url, to its new address"
+    words = words_of(answer)
+    said = words if words.startswith("HTTP ") else f"HTTP {answer.status}: {words}"
+    return f"{said[: LONGEST - len(_ADDRESS) - 2]}; {_ADDRESS}"
+
+
 def _doubt(answer: Answered, reply: Reply, outcome: Outcome) -> InDoubt | Retry:
     detail = words_of(answer)
-    if not (answer.request_complete or reply.traces):
+    if not answer.request_complete:
+        outcome = "not_sent" if reply.traces else outcome
+        detail = _ANOTHERS if reply.traces else detail
         return Retry(outcome, False, answer.retry_after, detail)
-    own_words = reply.by_api and reply.code not in _NOT_FROM_THE_API
+    own_words = (reply.by_api or _is_packed_json(answer)) and reply.code not in _NOT_FROM_THE_API
     return InDoubt(outcome, reply.run_id, own_words, detail)
+
+
+def _is_packed_json(answer: Answered) -> bool:
+    """Whether the API spoke, in a compression that is not understood here."""
+    return bool(answer.packed) and not answer.is_page

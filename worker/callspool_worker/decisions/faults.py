@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from callspool_worker.wording import faults_in_data
+
 Level = Literal["account", "space", "lane"]
 """How much is parked: every lane of an account, of a space, or one lane."""
 
@@ -45,12 +47,40 @@ def _named_fields(body: object) -> frozenset[str]:
     if not isinstance(body, dict):
         return frozenset()
     names: set[str] = set()
-    for faults in (body.get("errors"), body.get("detail")):
+    for faults in (body.get("errors"), body.get("detail"), *faults_in_data(body).values()):
         if isinstance(faults, dict):
             names.update(_plain(key) for key in faults)
+            inner = faults.get("detail")  # of the service behind the API (R)
+            names.update(map(_field_of, inner if isinstance(inner, list) else ()))
         elif isinstance(faults, list):
             names.update(_field_of(fault) for fault in faults)
     return frozenset(names - {""})
+
+
+def places_named(body: object, documents: int) -> tuple[int, ...]:
+    """The places of the documents that a refusal names in so many words, in their order (R)."""
+    found: set[int] = set()
+    for fault in _faults_with_a_path(body):
+        path = fault["loc"]
+        if len(path) > 2 and path[0] == "body" and path[1] in {"tasks", "documents"}:
+            place = path[2]
+            if isinstance(place, int) and not isinstance(place, bool) and 0 <= place < documents:
+                found.add(place)
+    return tuple(sorted(found))
+
+
+def _faults_with_a_path(body: object) -> list[dict[str, list[object]]]:
+    if not isinstance(body, dict):
+        return []
+    errors = body.get("errors")
+    inner = errors.get("detail") if isinstance(errors, dict) else None
+    listed = [one for one in (inner, errors, body.get("detail")) if isinstance(one, list)]
+    return [
+        fault
+        for faults in listed
+        for fault in faults
+        if isinstance(fault, dict) and isinstance(fault.get("loc"), list)
+    ]
 
 
 def _field_of(fault: object) -> str:

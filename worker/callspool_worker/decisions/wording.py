@@ -22,6 +22,11 @@ _MOST_VALUES = 1000
 
 _LONGEST_PATH = 100
 
+_EMPTY = "Error"
+"""What the API says where it has a detail to tell."""
+
+_NOT_FAULTS = frozenset({"run_id", "task_ids", "status"})
+
 _SEPARATORS = r"[\s().\-/\u2010-\u2015\u2212]"
 _NUMBER = re.compile(
     rf"(?<!\d)(?!\d{{4}}-\d{{2}}-\d{{2}}(?!\d))\+?\(?\d(?:{_SEPARATORS}{{0,3}}\d){{6,}}"
@@ -40,11 +45,37 @@ def one_line(text: str, longest: int = LONGEST) -> str:
 
 def words_of(answer: Answered) -> str:
     """What the API says in this answer; where it says nothing readable, the status alone."""
+    if answer.packed:
+        name = one_line(answer.packed, 20)
+        return f"HTTP {answer.status} packed as {name}, which nobody asked for"
     if isinstance(answer.json, dict):
-        said = one_line("; ".join(dict.fromkeys(_said(answer.json))))
+        words = dict.fromkeys(_said(answer.json))
+        if len(words) > 1:
+            words.pop(_EMPTY, None)
+        said = one_line("; ".join(words))
     else:
         said = _excerpt(answer.body)
     return said or f"HTTP {answer.status} without a readable answer"
+
+
+def faults_in_data(body: dict[object, object]) -> dict[str, object]:
+    """What an answer's ``data`` says of faults (R): its detail, its errors, and lists of texts by
+    the field that they are about.
+    """
+    data = body.get("data")
+    if not isinstance(data, dict):
+        return {}
+    named = {name: data[name] for name in ("detail", "errors") if name in data}
+    fields = {
+        str(name): {name: value}
+        for name, value in islice(data.items(), _MOST_VALUES)
+        if name not in _NOT_FAULTS and name not in named and _are_texts(value)
+    }
+    return {**named, **fields}
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
 
 
 def _last_two_digits(number: re.Match[str]) -> str:
@@ -52,8 +83,9 @@ def _last_two_digits(number: re.Match[str]) -> str:
 
 
 def _said(body: dict[object, object]) -> Iterator[str]:
-    for name in ("message", "error", "detail", "errors"):
-        leaves = islice(_leaves(body.get(name), "", _DEEPEST), _MOST_VALUES)
+    said = [body.get(name) for name in ("message", "error", "detail", "errors")]
+    for value in [*said, *faults_in_data(body).values()]:
+        leaves = islice(_leaves(value, "", _DEEPEST), _MOST_VALUES)
         yield from islice((text[:_READ] for text in leaves if text), _MOST_FAULTS)
 
 
