@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from callspool_worker.wording import faults_in_data
+from callspool_worker.decisions.wording import faults_in_data
 
 Level = Literal["account", "space", "lane"]
 """How much is parked: every lane of an account, of a space, or one lane."""
