@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from callspool_ledger.reads.reader import DocumentStatus
 
 
-class Recorder:
+class RequestRecorder:
     """What a recording queue was given.
 
     ``requests``: the call requests, as they were passed. ``documents``: their documents as the API
@@ -92,10 +92,10 @@ class Recorder:
         )
 
 
-class RecordingQueue(Recorder, CallQueue):
+class RecordingQueue(RequestRecorder, CallQueue):
     """A `CallQueue` that checks as the real one does and records instead of storing.
 
-    Documents that were recorded are ``waiting``. See `Recorder` for what it lets a test look at.
+    Documents that were recorded are ``waiting``. `RequestRecorder` says what a test may look at.
     """
 
     def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
@@ -124,7 +124,7 @@ class RecordingQueue(Recorder, CallQueue):
         return self._statuses(scope_of(space_token, campaign, account), document_ids)
 
 
-class AsyncRecordingQueue(Recorder, AsyncCallQueue):
+class AsyncRecordingQueue(RequestRecorder, AsyncCallQueue):
     """As `RecordingQueue`, for services that use an `AsyncCallQueue`."""
 
     async def enqueue(

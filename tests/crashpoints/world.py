@@ -15,8 +15,8 @@ import redis
 from callspool import CallQueue, CallRequest, Document
 from callspool.errors import QueueUnavailable
 from callspool.settings import Settings
-from callspool.settings.account import Account
-from callspool.settings.secret import Secret
+from callspool.settings.kinds import Secret
+from callspool.settings.model import Account
 from callspool_ledger import keys
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_sandbox.process import SandboxProcess

@@ -12,7 +12,7 @@ import redis
 
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.redis_io.servers import server_of
-from callspool.settings.nodes import names_nodes
+from callspool.settings.urls import names_nodes
 from callspool.transport import MOST_TOGETHER, StreamsBroker
 from callspool_ledger import keys
 from callspool_ledger.reads.all_partitions import clients_of

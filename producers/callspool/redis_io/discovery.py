@@ -16,7 +16,7 @@ import redis.asyncio.connection
 import redis.connection
 from redis.crc import key_slot
 
-from callspool.settings.nodes import Address
+from callspool.settings.urls import Address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -21,14 +21,13 @@ from callspool.redis_io.discovery import (
     LocatedTls,
     Sentinels,
 )
-from callspool.settings.nodes import names_nodes, nodes_of
-from callspool.settings.urls import check_redis_url
+from callspool.settings.urls import check_redis_url, names_nodes, nodes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from callspool.redis_io.discovery import Locator
-    from callspool.settings.nodes import Nodes
+    from callspool.settings.urls import Nodes
 
 _OURS = {"socket_timeout", "socket_connect_timeout", "protocol", "decode_responses"}
 _OURS |= {"retry", "retry_on_timeout", "retry_on_error", "health_check_interval", "parser_class"}

@@ -1,9 +1,8 @@
 """Settings: flags, then ``CALLSPOOL_…`` in the environment, then callspool.toml."""
 
-from callspool.settings.account import Account
+from callspool.settings.kinds import Secret
 from callspool.settings.load import load_settings
-from callspool.settings.model import Settings
-from callspool.settings.secret import Secret
+from callspool.settings.model import Account, Settings
 from callspool.settings.table import SETTINGS, Setting, reference
 from callspool.settings.urls import redis_url_without_password
 

@@ -1,15 +1,18 @@
-"""What a setting's value may be. Each kind reads text (environment) or a typed value (TOML)."""
+"""What a setting's value may be. Each kind reads text (environment) or a typed value (TOML).
+
+Secrets are values that do not show by accident.
+"""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+from callspool.errors import SettingsError
 from callspool.request.regions import is_region
 from callspool.request.text import MAX_WORD_BYTES, fault_of_word, is_unicode
-from callspool.settings.refused import RefusedValue
-from callspool.settings.secret import Secret
-from callspool.settings.urls import API_URL, REDIS_URL, check_redis_url
+from callspool.settings.urls import API_URL, REDIS_URL, RefusedValue, check_redis_url
 
 _FLAGS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -19,6 +22,32 @@ _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
 _HEADER_WORD = re.compile(r"[\x21-\x7e]{1,4096}")
 _PLAIN_LINE = re.compile(r"[\x20-\x7e]{1,4096}")
+_LONGEST_SECRET = 4096
+
+
+class Secret:
+    """A text that neither ``str`` nor ``repr`` shows; `reveal` returns it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Returns the secret itself, for the one place that has to send it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
 
 
 class Kind(Protocol):
@@ -30,7 +59,7 @@ class Kind(Protocol):
     def shown(self) -> bool: ...
 
     def read(self, value: object) -> object:
-        """The value; raises RefusedValue, with a text where ``allowed`` does not say it all."""
+        """Returns the value; raises RefusedValue, with a text if ``allowed`` is not enough."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +151,7 @@ class Text:
         return value
 
 
-class Word:
+class OneLine:
     """A text that names something at the API."""
 
     allowed = f"one line of at most {MAX_WORD_BYTES} bytes"
@@ -161,7 +190,7 @@ class HeaderWord:
 
 
 class SecretWord:
-    """The same, and nobody may see it."""
+    """The same, never shown."""
 
     allowed = HeaderWord.allowed
     shown = False
@@ -206,7 +235,7 @@ class ApiUrl:
         return value.strip()
 
 
-class Address:
+class ListenAddress:
     """Where a server listens."""
 
     allowed = "the name or address of a host, as 127.0.0.1, 0.0.0.0 or ::1"
@@ -231,3 +260,33 @@ class Hosts:
         if not all(isinstance(name, str) and _HOST.fullmatch(name.strip()) for name in names):
             raise RefusedValue
         return tuple(name.strip().lower() for name in names)
+
+
+def read_secret_file(path: Path, setting: str) -> str:
+    """Reads the one line of a secret's file; raises `SettingsError` that names the setting."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_SECRET + 1)
+        text = content.decode("ascii")
+    except OSError as fault:
+        reason = (fault.strerror or "unknown error").lower()
+        raise SettingsError(f"{setting}: cannot read {path}: {reason}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{setting}: {path} holds more than plain characters") from None
+    except ValueError:
+        raise SettingsError(f"{setting}: is not the path of a file") from None
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text or len(text) > _LONGEST_SECRET:
+        size = "is empty" if not text else "is too large for a secret"
+        raise SettingsError(f"{setting}: {path} {size}")
+    return text
+
+
+def read_token_file(path: Path, setting: str) -> Secret:
+    """Reads the API token in a file; raises `SettingsError`."""
+    token = read_secret_file(path, setting)
+    try:
+        return Secret(HeaderWord().read(token))
+    except RefusedValue as fault:
+        reason = str(fault) or f"must hold {HeaderWord.allowed}"
+        raise SettingsError(f"{setting}: {path}: {reason}") from None

@@ -8,23 +8,35 @@ from pathlib import Path
 from typing import Any
 
 from callspool.errors import SettingsError
-from callspool.request.identity import DEFAULT_ACCOUNT
+from callspool.request.identity import DEFAULT_ACCOUNT, is_account_name
 from callspool.request.text import kind_of
-from callspool.settings.account import Account, account_of
-from callspool.settings.model import Settings
-from callspool.settings.refused import RefusedValue
-from callspool.settings.secret import read_secret_file
+from callspool.settings.kinds import (
+    ApiUrl,
+    HeaderWord,
+    Kind,
+    Secret,
+    read_secret_file,
+    read_token_file,
+)
+from callspool.settings.model import Account, Settings
 from callspool.settings.table import BY_KEY, CONFIG_KEY, FILE_KEYS, PREFIX, SETTINGS, Setting
-from callspool.settings.urls import check_api_url, redis_url_with_password
+from callspool.settings.urls import (
+    API_URL,
+    RefusedValue,
+    check_api_url,
+    redis_url_with_password,
+)
 
 DEFAULT_CONFIG = Path("callspool.toml")
 FOR_TESTS = f"{PREFIX}TEST_"
 
 _KEYS = frozenset({*BY_KEY, *FILE_KEYS, CONFIG_KEY})
+_LIMITS = ("max_in_flight", "max_rate")
+_ACCOUNT_KEYS = frozenset({"api_token", "api_token_file", "org_handle", "api_url", *_LIMITS})
 
 
 @dataclass(frozen=True)
-class Source:
+class SettingsSource:
     """Settings by key that came from one place. Paths in it are relative to ``folder``."""
 
     where: str
@@ -37,21 +49,21 @@ def load_settings(
     config_path: str | Path | None = None,
     overrides: Mapping[str, object] | None = None,
 ) -> Settings:
-    """The settings of this process.
+    """Reads the settings of this process.
 
     ``overrides`` (flags) win over ``environ``, which wins over the TOML file: ``config_path``,
     else CALLSPOOL_CONFIG, else ./callspool.toml if it is there. An override that is None counts as
     absent, and so does a variable that is empty. Raises `SettingsError`, one line that names the
     setting and never shows a secret.
     """
-    flags = Source("flag", _named(overrides or {}, "flag"))
+    flags = SettingsSource("flag", _index_by_key(overrides or {}, "flag"))
     environment = _from_environment(environ)
     named = config_path or flags.values.get(CONFIG_KEY) or environment.values.get(CONFIG_KEY)
     file, accounts = _from_file(named)
     sources = (flags, environment, file)
     files: dict[str, Path] = {}
     values = {setting.key: _value(setting, sources, files) for setting in SETTINGS}
-    values["api_url"] = _api_url(values)
+    values["api_url"] = _check_default_url(values)
     if values["redis_password"] is not None:
         password = values["redis_password"].reveal()
         values["redis_url"] = redis_url_with_password(values["redis_url"], password)
@@ -62,25 +74,27 @@ def load_settings(
     )
 
 
-def _from_environment(environ: Mapping[str, str]) -> Source:
+def _from_environment(environ: Mapping[str, str]) -> SettingsSource:
     ours = {
         name: value
         for name, value in environ.items()
         if name.startswith(PREFIX) and not name.startswith(FOR_TESTS)
     }
-    values = _named(ours, "environment")
-    return Source("environment", {key: value for key, value in values.items() if value != ""})
+    values = _index_by_key(ours, "environment")
+    return SettingsSource(
+        "environment", {key: value for key, value in values.items() if value != ""}
+    )
 
 
-def _from_file(named: object) -> tuple[Source, Mapping[str, object]]:
-    """The settings of the TOML file, and its accounts."""
+def _from_file(named: object) -> tuple[SettingsSource, Mapping[str, object]]:
+    """Reads the settings of the TOML file, and its accounts."""
     path = DEFAULT_CONFIG if named is None else Path(str(named))
     try:
         with path.open("rb") as file:
             data = tomllib.load(file)
     except FileNotFoundError:
         if named is None:
-            return Source("", {}), {}
+            return SettingsSource("", {}), {}
         raise SettingsError(f"{PREFIX}CONFIG: cannot read {path}: no such file") from None
     except OSError as fault:
         reason = (fault.strerror or "unknown error").lower()
@@ -92,14 +106,14 @@ def _from_file(named: object) -> tuple[Source, Mapping[str, object]]:
     accounts = data.pop("accounts", {})
     if not isinstance(accounts, Mapping):
         raise SettingsError(f"accounts (in {path}): must be tables such as [accounts.sales]")
-    values = _named(data, str(path))
+    values = _index_by_key(data, str(path))
     if CONFIG_KEY in values:
         raise _unknown(CONFIG_KEY, str(path))
-    return Source(str(path), values, path.parent), accounts
+    return SettingsSource(str(path), values, path.parent), accounts
 
 
-def _named(given: Mapping[str, object], where: str) -> dict[str, object]:
-    """The values by key, whether they are named so or as in the environment."""
+def _index_by_key(given: Mapping[str, object], where: str) -> dict[str, object]:
+    """Returns the values by key, whether they are named so or as in the environment."""
     values: dict[str, object] = {}
     for name, value in given.items():
         key = name.removeprefix(PREFIX).lower()
@@ -120,8 +134,8 @@ def _unknown(name: str, where: str) -> SettingsError:
     return SettingsError(f"{shown}: is not a setting of callspool ({where}){hint}")
 
 
-def _value(setting: Setting, sources: tuple[Source, ...], files: dict[str, Path]) -> Any:
-    """The value from the first source that has it; ``files`` notes which file it came from."""
+def _value(setting: Setting, sources: tuple[SettingsSource, ...], files: dict[str, Path]) -> Any:
+    """Returns the value of the first source that has it; ``files`` notes the file it came from."""
     file_key = f"{setting.key}_file"
     for source in sources:
         direct = source.values.get(setting.key)
@@ -156,7 +170,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
-def _api_url(values: Mapping[str, Any]) -> str:
+def _check_default_url(values: Mapping[str, Any]) -> str:
     try:
         return check_api_url(values["api_url"], values["allow_http"])
     except RefusedValue as fault:
@@ -171,7 +185,7 @@ def _accounts(
 ) -> dict[str, Account]:
     kinds = {setting.key: setting.kind for setting in SETTINGS}
     accounts = {
-        name: account_of(name, table, folder, values["api_url"], values["allow_http"], kinds)
+        name: _read_account(name, table, folder, values["api_url"], values["allow_http"], kinds)
         for name, table in tables.items()
     }
     if values["api_token"] is not None and values["org_handle"] is not None:
@@ -185,3 +199,78 @@ def _accounts(
             max_rate=values["max_rate"],
         )
     return accounts
+
+
+def _read_account(
+    name: str,
+    table: object,
+    folder: Path,
+    api_url: str,
+    http_hosts: tuple[str, ...],
+    kinds: Mapping[str, Kind],
+) -> Account:
+    """Reads the account that a table of callspool.toml describes; raises `SettingsError`.
+
+    ``kinds``: what settings of those names may be.
+    """
+    where = f"[accounts.{name}]"
+    if not is_account_name(name):
+        raise SettingsError(f"{where}: a name has 1 to 32 lower-case letters, digits, _ and -")
+    if name == DEFAULT_ACCOUNT:
+        raise SettingsError(f"{where}: is set by CALLSPOOL_API_TOKEN and CALLSPOOL_ORG_HANDLE")
+    if not isinstance(table, Mapping):
+        raise SettingsError(f"{where}: must be a table, not {kind_of(table)}")
+    unknown = sorted(set(table) - _ACCOUNT_KEYS)
+    if unknown:
+        known = ", ".join(sorted(_ACCOUNT_KEYS))
+        raise SettingsError(f"{where}: {unknown[0]} is not known here; known are {known}")
+    token, file = _read_token(table, where, folder)
+    return Account(
+        name=name,
+        api_token=token,
+        org_handle=_read_text(table, "org_handle", where),
+        api_url=_read_account_url(table.get("api_url", api_url), where, http_hosts),
+        api_token_file=file,
+        max_in_flight=_read_limit(table, "max_in_flight", where, kinds),
+        max_rate=_read_limit(table, "max_rate", where, kinds),
+    )
+
+
+def _read_token(
+    table: Mapping[str, object], where: str, folder: Path
+) -> tuple[Secret, Path | None]:
+    if ("api_token" in table) == ("api_token_file" in table):
+        raise SettingsError(f"{where}: needs either api_token or api_token_file")
+    if "api_token" in table:
+        return Secret(_read_text(table, "api_token", where)), None
+    file = folder / _read_text(table, "api_token_file", where, any_text=True)
+    return read_token_file(file, f"{where} api_token_file"), file
+
+
+def _read_text(table: Mapping[str, object], key: str, where: str, *, any_text: bool = False) -> str:
+    value = table.get(key)
+    if any_text and isinstance(value, str) and value:
+        return value
+    try:
+        return HeaderWord().read(value)
+    except RefusedValue as fault:
+        reason = str(fault) or f"must be {HeaderWord.allowed}"
+        raise SettingsError(f"{where} {key}: {reason}") from None
+
+
+def _read_limit(
+    table: Mapping[str, object], key: str, where: str, kinds: Mapping[str, Kind]
+) -> Any:
+    if key not in table:
+        return None
+    try:
+        return kinds[key].read(table[key])
+    except RefusedValue:
+        raise SettingsError(f"{where} {key}: must be {kinds[key].allowed}") from None
+
+
+def _read_account_url(url: object, where: str, http_hosts: tuple[str, ...]) -> str:
+    try:
+        return check_api_url(ApiUrl().read(url), http_hosts)
+    except RefusedValue as fault:
+        raise SettingsError(f"{where} api_url: {str(fault) or f'must be {API_URL}'}") from None

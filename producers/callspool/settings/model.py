@@ -1,4 +1,4 @@
-"""The settings as a value."""
+"""The settings, and the accounts among them, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -10,10 +10,32 @@ import msgspec
 from callspool.errors import SettingsError
 from callspool.request.identity import DEFAULT_ACCOUNT
 from callspool.request.rules import Rules
-from callspool.settings.account import Account
-from callspool.settings.secret import Secret
+from callspool.settings.kinds import Secret, read_token_file
 from callspool.settings.table import BY_KEY, DEFAULTS
 from callspool.settings.urls import redis_url_without_password
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """Named credentials of the API.
+
+    ``max_in_flight``: at most so many requests at a time; ``max_rate``: at most so many a second.
+    Both count over all workers; None means as many as the API takes.
+    """
+
+    name: str
+    api_token: Secret
+    org_handle: str
+    api_url: str
+    api_token_file: Path | None = None
+    max_in_flight: int | None = None
+    max_rate: float | None = None
+
+    def current_token(self) -> Secret:
+        """Returns the token that its file holds now, after a rotation; raises `SettingsError`."""
+        if self.api_token_file is None:
+            return self.api_token
+        return read_token_file(self.api_token_file, f"account {self.name}: api_token_file")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +91,7 @@ class Settings:
         return Rules(self.region, self.send_e164, self.context)
 
     def account(self, name: str = DEFAULT_ACCOUNT) -> Account:
-        """The account of that name; raises `SettingsError` that says what is missing."""
+        """Returns the account of that name; raises `SettingsError` that says what is missing."""
         found = self.accounts.get(name)
         if found is not None:
             return found
@@ -80,13 +102,13 @@ class Settings:
         raise SettingsError(f"{setting.name}: is missing: set it, or {setting.name}_FILE")
 
     def to_json(self) -> bytes:
-        """All of it for a child process, secrets included: for a pipe, never for a log."""
-        return msgspec.json.encode(self, enc_hook=_revealed)
+        """Returns all of it for a child process, secrets included: for a pipe, never for a log."""
+        return msgspec.json.encode(self, enc_hook=_reveal)
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """The settings that `to_json` wrote."""
-        return msgspec.json.decode(data, type=cls, dec_hook=_hidden)
+        """Reads the settings that `to_json` wrote."""
+        return msgspec.json.decode(data, type=cls, dec_hook=_hide)
 
     def __repr__(self) -> str:
         shown = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -94,7 +116,7 @@ class Settings:
         return f"Settings({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
 
 
-def _revealed(value: object) -> str:
+def _reveal(value: object) -> str:
     if isinstance(value, Secret):
         return value.reveal()
     if isinstance(value, Path):
@@ -102,5 +124,5 @@ def _revealed(value: object) -> str:
     raise TypeError(f"a setting cannot be {type(value).__name__}")
 
 
-def _hidden(kind: type, value: object) -> object:
+def _hide(kind: type, value: object) -> object:
     return kind(value)

@@ -1,25 +1,25 @@
-"""Every setting: its name, what it may be, what it is without one, and what it does."""
+"""Every setting: its name, allowed values, default and effect."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from callspool.settings.kinds import (
-    Address,
     ApiUrl,
     Choice,
     Flag,
     HeaderWord,
     Hosts,
     Kind,
+    ListenAddress,
     Number,
+    OneLine,
     RedisUrl,
     Region,
     SecretText,
     SecretWord,
     Text,
     Whole,
-    Word,
 )
 
 PREFIX = "CALLSPOOL_"
@@ -174,12 +174,14 @@ SETTINGS = (
         "documents that may wait in each partition; beyond it producers get QueueFull",
         "documents",
     ),
-    Setting("space_token", Word(), None, "space of requests that name none, on the command line"),
-    Setting("pilot", Word(), None, "agent of requests that name none, on the command line"),
+    Setting(
+        "space_token", OneLine(), None, "space of requests that name none, on the command line"
+    ),
+    Setting("pilot", OneLine(), None, "agent of requests that name none, on the command line"),
     Setting("context", Text(), None, "context of requests that have none; the API demands one"),
     Setting(
         "operator",
-        Word(),
+        OneLine(),
         None,
         "who changes what, in the journal; else the login name and the machine's",
     ),
@@ -207,14 +209,16 @@ SETTINGS = (
     Setting(
         "exporter_port", Whole(0, 65_535), 9191, "port of callspool exporter; 0 takes a free one"
     ),
-    Setting("exporter_host", Address(), "127.0.0.1", "address that callspool exporter listens on"),
+    Setting(
+        "exporter_host", ListenAddress(), "127.0.0.1", "address that callspool exporter listens on"
+    ),
     Setting(
         "metrics_port",
         Whole(0, 65_535),
         0,
         "port on which callspool worker serves its own metrics and probes; 0 serves none",
     ),
-    Setting("metrics_host", Address(), "127.0.0.1", "address for that port"),
+    Setting("metrics_host", ListenAddress(), "127.0.0.1", "address for that port"),
 )
 
 BY_KEY = {setting.key: setting for setting in SETTINGS}
@@ -224,13 +228,15 @@ CONFIG_KEY = "config"
 
 
 def reference() -> str:
-    """The settings as a Markdown table, for the documentation."""
+    """Returns the settings as a Markdown table, for the documentation."""
     lines = ["| setting | default | allowed | effect |", "|---|---|---|---|"]
     for setting in SETTINGS:
         unit = f" {setting.unit}" if setting.unit else ""
         names = f"`{setting.name}`" + (f", `{setting.name}_FILE`" if setting.file else "")
         allowed = setting.kind.allowed + unit
-        lines.append(f"| {names} | {_shown(setting.default)} | {allowed} | {setting.effect} |")
+        lines.append(
+            f"| {names} | {_format_default(setting.default)} | {allowed} | {setting.effect} |"
+        )
     lines.append(
         f"| `{PREFIX}CONFIG` | `callspool.toml`, if it is there | the path of a TOML file | "
         "more settings, by the same names, and further accounts |"
@@ -238,7 +244,7 @@ def reference() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _shown(default: object) -> str:
+def _format_default(default: object) -> str:
     if default is None or default == ():
         return "none"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"

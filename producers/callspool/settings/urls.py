@@ -1,12 +1,31 @@
-"""URLs of Redis and of the API: which ones are taken, and how they are shown."""
+"""URLs of Redis and of the API: which ones are allowed, and how they are shown.
+
+A URL may name several servers: nodes of a Redis Cluster, or Sentinels that know a service.
+"""
 
 import ipaddress
 import re
 from collections.abc import Collection
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, cast
+from urllib.parse import (
+    SplitResult,
+    parse_qsl,
+    quote,
+    unquote,
+    urlencode,
+    urlsplit,
+    urlunsplit,
+)
 
-from callspool.settings.nodes import SCHEMES, names_nodes, nodes_of, shown, split_nodes
-from callspool.settings.refused import RefusedValue
+KINDS = ("cluster", "sentinel")
+SCHEMES = tuple(f"{scheme}+{kind}" for scheme in ("redis", "rediss") for kind in KINDS)
+CLUSTER = "redis+cluster://host:port,host:port"
+SENTINEL = "redis+sentinel://host:port,host:port/service"
+
+_PORTS = {"cluster": 6379, "sentinel": 26379}
+_NETLOC = re.compile(r"(?<=://)[^/?#]*")
+_SENTINEL_OPTIONS = {"sentinel_username": "username", "sentinel_password": "password"}
 
 REDIS_URL = (
     "redis://, rediss:// or unix:// with an optional user, password and database number; or of"
@@ -30,8 +49,109 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _DATABASE = re.compile(r"/?|/?[0-9]{1,6}")
 
 
+class RefusedValue(ValueError):  # noqa: N818 - what it is about
+    """A value that a setting cannot have. The text is a reason beyond what is allowed, or empty.
+
+    It never holds the value.
+    """
+
+
+class Address(NamedTuple):
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Nodes:
+    """What a URL of several servers says. ``one`` is the same URL with only the first server.
+
+    ``credentials`` are those of the Sentinels themselves. Never printed: it may hold passwords.
+    """
+
+    kind: Literal["cluster", "sentinel"]
+    addresses: tuple[Address, ...]
+    service: str
+    one: str
+    credentials: dict[str, str]
+
+    def __str__(self) -> str:
+        if self.kind == "sentinel":
+            return f"the Redis service {self.service}"
+        return f"the Redis Cluster at {self.addresses[0].host}:{self.addresses[0].port}"
+
+
+def names_nodes(url: str) -> bool:
+    """Whether the URL names several servers."""
+    return url.partition("://")[0] in SCHEMES
+
+
+def split_nodes(url: str) -> SplitResult:
+    """Splits a URL of several servers as `urlsplit` splits others.
+
+    It hides the addresses from Python's own, which refuses an ``[IPv6]`` behind another one in its
+    newer releases and in older ones that distributions patched.
+    """
+    netloc = _NETLOC.search(url)
+    assert netloc is not None
+    bare = url[: netloc.start()] + url[netloc.end() :]
+    return urlsplit(bare)._replace(netloc=netloc[0])
+
+
+def nodes_of(url: str) -> Nodes:
+    """Reads a URL of several servers; raises `RefusedValue`, but not for the URL ``one``."""
+    parts = split_nodes(url)
+    scheme, _, kind = parts.scheme.partition("+")
+    user, at, hosts = parts.netloc.rpartition("@")
+    addresses = tuple(_address(host, _PORTS[kind]) for host in hosts.split(","))
+    service, database = ("", parts.path) if kind == "cluster" else _service(parts.path)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if kind == "cluster" and (database not in ("", "/", "/0") or options.get("db", "0") != "0"):
+        raise RefusedValue("must not name a database: a Redis Cluster has no other than 0")
+    given = {
+        _SENTINEL_OPTIONS[key]: options.pop(key) for key in _SENTINEL_OPTIONS if key in options
+    }
+    if given and kind == "cluster":
+        raise RefusedValue("must not hold options of Sentinel for a cluster")
+    host, port = addresses[0]
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    one = urlunsplit((scheme, f"{user}{at}{place}", database, urlencode(options), parts.fragment))
+    return Nodes(cast("Literal['cluster', 'sentinel']", kind), addresses, service, one, given)
+
+
+def _address(text: str, port: int) -> Address:
+    try:
+        one = urlsplit(f"//{text}")
+        host, number = one.hostname, one.port
+    except ValueError:
+        raise RefusedValue(_describe_addresses()) from None
+    if not host or number == 0 or "/" in text:
+        raise RefusedValue(_describe_addresses())
+    return Address(host, number or port)
+
+
+def _describe_addresses() -> str:
+    return f"must list addresses with ports from 1 to 65535, as {CLUSTER} or {SENTINEL}"
+
+
+def _service(path: str) -> tuple[str, str]:
+    service, slash, database = path.removeprefix("/").partition("/")
+    if not service:
+        raise RefusedValue(f"must end with the service that the Sentinels know, as {SENTINEL}")
+    return unquote(service), slash + database
+
+
+def mask_options(parts: SplitResult) -> list[tuple[str, str]]:
+    """Returns the options of a URL as they may be logged."""
+    return [
+        (key, "***" if key.endswith("password") else value)
+        for key, value in parse_qsl(parts.query, keep_blank_values=True)
+    ]
+
+
 def check_redis_url(url: str) -> str:
-    """The URL, if a client can use it; raises RefusedValue whose text never holds the password."""
+    """Returns the URL if a client can use it; raises RefusedValue without the password."""
     if names_nodes(url) and _PRINTABLE.fullmatch(url):
         check_redis_url(nodes_of(url).one)
         return url
@@ -51,7 +171,7 @@ def check_redis_url(url: str) -> str:
 
 
 def redis_url_with_password(url: str, password: str) -> str:
-    """The URL with that password, unless it holds one already."""
+    """Returns the URL with that password, unless it holds one already."""
     parts = split_nodes(url) if names_nodes(url) else _split(url)
     if parts.password is not None or "password" in dict(parse_qsl(parts.query)):
         return url
@@ -60,7 +180,7 @@ def redis_url_with_password(url: str, password: str) -> str:
 
 
 def redis_url_without_password(url: str) -> str:
-    """The URL as it may be logged."""
+    """Returns the URL as it may be logged."""
     try:
         check_redis_url(url)
         parts = split_nodes(url) if names_nodes(url) else urlsplit(url)
@@ -69,11 +189,13 @@ def redis_url_without_password(url: str) -> str:
     user, at, host = parts.netloc.rpartition("@")
     name, colon, _ = user.partition(":")
     netloc = f"{name}:***@{host}" if colon else f"{name}{at}{host}"
-    return urlunsplit((parts.scheme, netloc, parts.path, urlencode(shown(parts), safe="*/"), ""))
+    return urlunsplit(
+        (parts.scheme, netloc, parts.path, urlencode(mask_options(parts), safe="*/"), "")
+    )
 
 
 def check_api_url(url: str, http_hosts: Collection[str] = ()) -> str:
-    """The base URL without a slash at its end; raises RefusedValue.
+    """Returns the base URL without a slash at its end; raises RefusedValue.
 
     Plain http sends the token in the clear, so it is for loopback and for hosts allowed by name.
     """

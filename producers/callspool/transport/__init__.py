@@ -2,7 +2,7 @@
 
 from callspool.transport.channel import Patience
 from callspool.transport.consumer import MOST_TOGETHER
-from callspool.transport.messages import Codec, Delivery, Joining, MessageCodec, Undecodable
+from callspool.transport.messages import Codec, DeliveredMessage, Joining, MessageCodec, Undecodable
 from callspool.transport.stream import CommandRefused
 from callspool.transport.streams_broker import DelayRefused, StreamsBroker
 
@@ -11,7 +11,7 @@ __all__ = [
     "Codec",
     "CommandRefused",
     "DelayRefused",
-    "Delivery",
+    "DeliveredMessage",
     "Joining",
     "MessageCodec",
     "Patience",

@@ -15,7 +15,7 @@ from callspool.redis_io.errors import is_without_group
 from callspool.redis_io.servers import disconnect
 from callspool.transport.keeper import FIRST_BACKOFF, LONGEST_BACKOFF, Keeper
 from callspool.transport.messages import (
-    Delivery,
+    DeliveredMessage,
     Joining,
     Undecodable,
     as_delivery,
@@ -76,7 +76,7 @@ class StreamsConsumer(Consumer):
         self._backoff = FIRST_BACKOFF
         self._closed = Event()
 
-    def __next__(self) -> Delivery | None:
+    def __next__(self) -> DeliveredMessage | None:
         """Returns the next message, or None after the timeout or while Redis is away."""
         if not self._buffer:
             self._fill()
@@ -248,12 +248,12 @@ class StreamsConsumer(Consumer):
         self._closed.wait(self._backoff)
         self._backoff = min(LONGEST_BACKOFF, self._backoff * 2)
 
-    def _take_next(self) -> Delivery | None:
+    def _take_next(self) -> DeliveredMessage | None:
         entry = self._buffer.popleft()
         message = self._decode(entry)
-        return None if message is None else Delivery(message, (entry.id,), entry.deliveries)
+        return None if message is None else DeliveredMessage(message, (entry.id,), entry.deliveries)
 
-    def _join_next(self) -> Delivery | None:
+    def _join_next(self) -> DeliveredMessage | None:
         """Joins the next small entries into one message; one that failed before comes alone."""
         buffer, size = self._buffer, 0
         messages: list[Message[Any]] = []
@@ -267,14 +267,14 @@ class StreamsConsumer(Consumer):
             if message is None:
                 continue
             if entry.deliveries > 1:
-                return Delivery(message, (entry.id,), entry.deliveries)
+                return DeliveredMessage(message, (entry.id,), entry.deliveries)
             messages.append(message)
             ids.append(entry.id)
         if not messages:
             return None
         assert self._joins is not None
         one = messages[0] if len(messages) == 1 else self._joins.join(messages)
-        return Delivery(one, tuple(ids), 1)
+        return DeliveredMessage(one, tuple(ids), 1)
 
     def _decode(self, entry: StreamEntry) -> Message[Any] | None:
         try:
@@ -293,7 +293,7 @@ class StreamsConsumer(Consumer):
 
     # Endings
 
-    def _settle(self, delivery: Delivery, reason: str) -> None:
+    def _settle(self, delivery: DeliveredMessage, reason: str) -> None:
         """Ends a delivery that is acknowledged elsewhere."""
         for entry_id in self._holdings.release_recorded(delivery.entry_ids):
             self._settle_one(entry_id, delivery.deliveries, reason)

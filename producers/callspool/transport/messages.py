@@ -92,7 +92,7 @@ class MessageCodec:
         return {FIELD: self._encoder.encode(message.asdict())}
 
 
-class Delivery(MessageProxy):
+class DeliveredMessage(MessageProxy):
     """One delivery of one entry, or of several at once that a codec joined.
 
     Attributes: ``entry_ids`` in the stream; ``deliveries`` of each so far, this one included.
@@ -114,7 +114,7 @@ class Delivery(MessageProxy):
         return f"{self.actor_name}[{', '.join(self.entry_ids)}]"
 
     def __repr__(self) -> str:
-        return f"<Delivery {self} of {self.queue_name}>"
+        return f"<DeliveredMessage {self} of {self.queue_name}>"
 
 
 def entry_ids_of(message: MessageProxy) -> Sequence[str]:
@@ -122,9 +122,9 @@ def entry_ids_of(message: MessageProxy) -> Sequence[str]:
     return as_delivery(message).entry_ids
 
 
-def as_delivery(message: MessageProxy) -> Delivery:
+def as_delivery(message: MessageProxy) -> DeliveredMessage:
     """Returns the same message; raises TypeError for one of another broker."""
-    if not isinstance(message, Delivery):
+    if not isinstance(message, DeliveredMessage):
         raise TypeError("this message came from another broker; hand it back there")
     return message
 

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from callspool.errors import SettingsError
 from callspool.settings import load_settings, redis_url_without_password
-from callspool.settings.refused import RefusedValue
-from callspool.settings.urls import check_api_url, check_redis_url
+from callspool.settings.urls import RefusedValue, check_api_url, check_redis_url
 
 REDIS_URLS = [
     "redis://localhost:6379/0",

@@ -10,14 +10,14 @@ import dramatiq
 import pytest
 import redis
 
-from callspool.transport import Delivery, MessageCodec, StreamsBroker
+from callspool.transport import DeliveredMessage, MessageCodec, StreamsBroker
 from callspool_ledger import keys
 from tests.producers.transport.conftest import MakeBroker
 from tests.producers.transport.helpers import actor, dead_letters, entries, pending, working
 from tests.support.servers import RedisServer
 
 
-def reject_one(broker: StreamsBroker, reason: BaseException | None = None) -> Delivery:
+def reject_one(broker: StreamsBroker, reason: BaseException | None = None) -> DeliveredMessage:
     consumer = broker.consume("work", timeout=200)
     message = next(consumer) or next(consumer)
     assert message is not None
