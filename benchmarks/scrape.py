@@ -23,7 +23,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from callspool_ledger import keys, scripts
-from callspool_ledger.writes import Delivery, Group, LaneKey, Ledger, Limits, calls
+from callspool_ledger.writes import Delivery, Group, LaneKey, Ledger, Limits
 from tests.support.servers import RedisServer
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Filler:
         while taken := self.ledger.take(f"t{next(self.turns)}", ["default"]):
             ids = [f"T{taken.batch:08x}{place:024x}" for place in range(taken.count)]
             run = f"R{taken.batch:032x}"
-            self.ledger.run([calls.created(0, taken, run, ids, "200")])
+            self.ledger.run([self.ledger.calls.record_created(taken, run, ids, "200")])
 
     def fill(self, documents: int, lanes: int) -> None:
         first = lanes * WAITING_A_LANE
@@ -113,7 +113,7 @@ class Filler:
     def close(self, gates: list[str], pauses: list[str]) -> None:
         limits = self.ledger.limits
         for gate in gates:
-            self.ledger.run([calls.park(0, limits, gate, reason="not found", code="404")])
+            self.ledger.run([self.ledger.calls.park(limits, gate, reason="not found", code="404")])
         for pause in pauses:
             self.ledger.run(
                 [scripts.load("steering/pause").call([keys.prefix()], [pause, "me", "{}"])]

@@ -2,7 +2,7 @@
 
 All keys of a partition start with ``callspool:{N}``. The braces are a Redis Cluster hash tag:
 one partition, one slot, so a script may touch all of them. Below, ``P`` is that prefix. Which
-partition keeps a space tells `identity.partition_of`.
+partition keeps a space tells `identity.partition_of`. `PartitionKeys` has a name for each key.
 
 =====================  ======  ===================================================================
 key                    type    content
@@ -43,6 +43,8 @@ P:proofs               zset    spaces with documents in doubt by when they are r
 P:looking              hash    space → until when, and who reads it back
 P:unreadable           hash    space → since when it could not be read back
 P:gaps                 hash    space → when a look at it failed last, while it is looked at
+P:strays:<SPACE>       hash    scope and id of documents that the API has and Redis forgot → run,
+                               task, attempt
 P:runs:<SPACE>         zset    runs whose documents are known, by when that was recorded (bounded)
 P:named:<K>            hash    a run, or an answer's first task, packed → ``batch:attempt`` that it
                                was named for first, in the Kth quarter of an hour; two are kept
@@ -89,41 +91,99 @@ WAKEUPS = "wakeups"
 
 
 def prefix(partition: int = 0) -> str:
-    """The start of every key of a partition, with the hash tag that keeps it in one slot."""
+    """Returns the start of a partition's keys, with the hash tag that keeps them in one slot."""
     return f"callspool:{{{partition}}}"
 
 
 def queue_name(queue: str, partition: int = 0) -> str:
-    """What the broker calls a queue of a partition: the queue itself in the first one."""
+    """Returns the broker's name of a queue of a partition: the queue itself in the first one."""
     return f"{queue}@{partition}" if partition else queue
 
 
 def queue_and_partition(name: str) -> tuple[str, int]:
-    """The queue and the partition that `queue_name` joined."""
+    """Returns the queue and the partition that `queue_name` joined."""
     queue, _, partition = name.partition("@")
     return queue, int(partition or 0)
 
 
 def account_prefix(account: str) -> str:
-    """The start of the keys of what an account shares across partitions."""
+    """Returns the start of the keys of what an account shares across partitions."""
     return f"callspool:{{account-{account}}}"
 
 
+def account_limit(account: str) -> str:
+    """Returns the hash of how many requests of an account may be in flight."""
+    return f"{account_prefix(account)}:limit"
+
+
+def account_holders(account: str) -> str:
+    """Returns the hash of the processes that hold permits of an account."""
+    return f"{account_prefix(account)}:holders"
+
+
 def stream(queue: str, partition: int = 0) -> str:
-    """The stream that carries the messages of a queue."""
+    """Returns the stream that carries the messages of a queue."""
     return f"{prefix(partition)}:{queue}"
 
 
 def soon_list(stream_key: str) -> str:
-    """The list of a stream's small entries that need not wait for their turn."""
+    """Returns the list of a stream's small entries that need not wait for their turn."""
     return f"{stream_key}:soon"
 
 
 def dead_stream(queue: str, partition: int = 0) -> str:
-    """The stream that keeps the messages of a queue that could not be read."""
+    """Returns the stream that keeps the messages of a queue that could not be read."""
     return f"{stream(queue, partition)}:dead"
 
 
-def counts(partition: int = 0) -> str:
-    """The hash that counts documents."""
-    return f"{prefix(partition)}:counts"
+class PartitionKeys:
+    """The names of one partition's keys; what each holds stands in the table above."""
+
+    def __init__(self, partition: int = 0) -> None:
+        self.partition = partition
+        self.prefix = base = prefix(partition)
+        self.requests = stream(REQUESTS, partition)
+        self.dead_requests = dead_stream(REQUESTS, partition)
+        self.meta = f"{base}:meta"
+        self.counts = f"{base}:counts"
+        self.submissions = f"{base}:submissions"
+        self.accounts = f"{base}:accounts"
+        self.scopes = f"{base}:scopes"
+        self.lanes = f"{base}:lanes"
+        self.sending = f"{base}:sending"
+        self.proofs = f"{base}:proofs"
+        self.looking = f"{base}:looking"
+        self.unreadable = f"{base}:unreadable"
+        self.vouched = f"{base}:vouched"
+        self.dead = f"{base}:dead"
+        self.due = f"{base}:due"
+        self.gates = f"{base}:gates"
+        self.pauses = f"{base}:pauses"
+        self.journal = f"{base}:journal"
+        self.invalid = f"{base}:invalid"
+        self.nothing = f"{base}:doctor"
+        """A key that is never there: what is asked of it changes nothing."""
+
+    def batch(self, number: int | str) -> str:
+        return f"{self.prefix}:b{number}"
+
+    def documents(self, number: int | str) -> str:
+        return f"{self.prefix}:p{number}"
+
+    def lane(self, lane_id: str) -> str:
+        return f"{self.prefix}:l{lane_id}"
+
+    def ring(self, account: str) -> str:
+        return f"{self.prefix}:ring:{account}"
+
+    def waiting(self, account: str) -> str:
+        return f"{self.prefix}:waiting:{account}"
+
+    def doubts(self, space: str) -> str:
+        return f"{self.prefix}:doubts:{space}"
+
+    def runs(self, space: str) -> str:
+        return f"{self.prefix}:runs:{space}"
+
+    def strays(self, space: str) -> str:
+        return f"{self.prefix}:strays:{space}"

@@ -6,8 +6,8 @@ import pytest
 import redis
 
 from callspool_ledger.keys import GROUP
-from callspool_ledger.writes import SEPARATOR, LaneKey, Limits, calls
-from tests.support.ledgers import LANE, LedgerUnderTest, P, document, group
+from callspool_ledger.writes import SEPARATOR, LaneKey, Limits
+from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, document, group
 
 ACCOUNTS = ["default"]
 
@@ -98,10 +98,10 @@ def test_an_open_batch_leaves_when_it_has_lingered(client: redis.Redis):
     spool = LedgerUnderTest(client, batch_size=10, linger_ms=80)
     spool.accept(group(ids(0, 3)))
     assert spool.ledger.take("me:1", ACCOUNTS) is None
-    (reply,) = spool.ledger.run([calls.sweep(0, spool.ledger.limits)])
+    (reply,) = spool.ledger.run([calls.sweep(spool.ledger.limits)])
     assert 0 <= reply[0] <= 80
     time.sleep(0.1)
-    spool.ledger.run([calls.sweep(0, spool.ledger.limits)])
+    spool.ledger.run([calls.sweep(spool.ledger.limits)])
     assert spool.client.xlen(f"{P}:wakeups") == 1
     taken = spool.ledger.take("me:2", ACCOUNTS)
     assert taken is not None
@@ -194,5 +194,5 @@ def test_what_became_of_a_message_is_told_for_each_group_and_what_expired_when_t
     assert set(told.batches) <= {int(key.rpartition(b"b")[2]) for key in spool.client.keys("*:b*")}
     spool.accept(group(["late"], expires_ms=1000))
     while spool.ledger.take("me:1", ACCOUNTS) is not None:
-        spool.ledger.run([calls.lapse(0, "me:1", spool.ledger.sending()["me:1"], "gone")])
+        spool.ledger.run([calls.lapse("me:1", spool.ledger.sending()["me:1"], "gone")])
     assert caplog.text.count("1 document expired") == 1

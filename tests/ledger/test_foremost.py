@@ -13,8 +13,7 @@ from callspool_ledger.reads.top_lanes import Order
 from callspool_ledger.reads.views import LaneView
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
-from callspool_ledger.writes import calls
-from tests.support.ledgers import LANE, LedgerUnderTest, group
+from tests.support.ledgers import LANE, LedgerUnderTest, calls, group
 
 LANES = [
     LANE._replace(
@@ -49,7 +48,7 @@ def many(spool: LedgerUnderTest, monkeypatch: pytest.MonkeyPatch) -> LedgerUnder
         taken = spool.ledger.take(f"me:{number}", ["default"])
         assert taken is not None
         delay = 60_000 if number % 3 else 0
-        spool.ledger.run([calls.put_back(0, taken, tries=1, delay_ms=delay)])
+        spool.ledger.run([calls.put_back(taken, tries=1, delay_ms=delay)])
         if number % 3 == 1:
             spool.accept(group(["crm-later"], LANES[number]))
     spool.ledger.take("sends", ["default"])

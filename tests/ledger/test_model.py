@@ -21,9 +21,8 @@ from callspool.redis_io.scripts import Call
 from callspool.request.identity import Scope
 from callspool_ledger.reads.reader import Readings
 from callspool_ledger.selectors import Selector
-from callspool_ledger.steering import calls as operator_calls
-from callspool_ledger.steering.calls import Asked
-from callspool_ledger.writes import Delivery, Group, LaneKey, Limits, Look, Taken, calls
+from callspool_ledger.steering.calls import SteeringOrder
+from callspool_ledger.writes import Delivery, Group, LaneKey, Limits, Look, Taken
 from tests.ledger.model import UNSETTLED, Attempt, Document, Model
 from tests.ledger.snapshot import Snapshot
 from tests.ledger.steps import (
@@ -37,7 +36,7 @@ from tests.ledger.steps import (
     Step,
     steps,
 )
-from tests.support.ledgers import LedgerUnderTest, P, digest
+from tests.support.ledgers import LedgerUnderTest, P, calls, digest, steering_calls
 
 EXAMPLES = os.environ.get("CALLSPOOL_TEST_MODEL_EXAMPLES")
 """How many examples to draw, new ones each time; without it a few, always the same."""
@@ -168,7 +167,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if not self.client.exists(f"{P}:b{attempt.taken.batch}"):
             assert not any(document.letter in UNSETTLED for document in attempt.documents)
             attempt.proven = set(range(len(attempt.documents)))
-        call = calls.created(0, attempt.taken, attempt.run_id, attempt.task_ids, "200")
+        call = calls.record_created(attempt.taken, attempt.run_id, attempt.task_ids, "200")
         now_created, twice = self.run(call)
         assert (max(0, now_created), twice) == tuple(self.model.prove(attempt))
 
@@ -179,8 +178,7 @@ class LedgerMachine(RuleBasedStateMachine):
         found = range(half, len(attempt.documents), 2)
         places = [attempt.taken.places[at] for at in found]
         mask = "".join("1" if at in places else "0" for at in range(len(attempt.taken.states)))
-        call = calls.proven(
-            0,
+        call = calls.record_proven(
             attempt.taken.batch,
             attempt.number,
             attempt.taken.seal,
@@ -192,53 +190,53 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.run(call) == list(self.model.prove(attempt, found))
 
     def put_back(self, attempt: Attempt, delay_ms: int) -> None:
-        call = calls.put_back(0, attempt.taken, tries=1, delay_ms=delay_ms, outcome="rejected")
+        call = calls.put_back(attempt.taken, tries=1, delay_ms=delay_ms, outcome="rejected")
         assert self.run(call) == self.model.end(attempt, "w")
 
     def split(self, attempt: Attempt) -> None:
-        call = calls.split(0, attempt.taken, tries=0, outcome="rejected", code="400", detail="no")
+        call = calls.split(attempt.taken, tries=0, outcome="rejected", code="400", detail="no")
         assert self.run(call) == self.model.end(attempt, "w")
 
     def doubt(self, attempt: Attempt) -> None:
-        call = calls.doubt(0, attempt.taken, outcome="no_answer", code="", detail="no", proof=b"{}")
+        call = calls.doubt(attempt.taken, outcome="no_answer", code="", detail="no", proof=b"{}")
         assert self.run(call) == self.model.end(attempt, "d")
 
     def lapse(self, attempt: Attempt) -> None:
         taken = attempt.taken
-        call = calls.lapse(0, taken.taker, f"{taken.batch}:{taken.attempt}", "gone")
+        call = calls.lapse(taken.taker, f"{taken.batch}:{taken.attempt}", "gone")
         ended = self.model.end(attempt, "d")
         reply = self.run(call)
         assert (reply[0] if reply else -1) == ended
 
     def bury(self, attempt: Attempt) -> None:
-        call = calls.bury(0, attempt.taken, outcome="rejected", code="400", detail="no")
+        call = calls.bury(attempt.taken, outcome="rejected", code="400", detail="no")
         assert self.run(call) == self.model.end(attempt, "x")
 
     def bury_missing(self, attempt: Attempt) -> None:
         batch, number = attempt.taken.batch, attempt.number
-        self.run(calls.observe(0, batch, number, found="nothing", held=""))
+        self.run(calls.observe(batch, number, found="nothing", held=""))
         stale, fresh = Look(0, "nothing"), Look(2**42, "nothing")
-        assert self.run(calls.bury_missing(0, batch, number, stale, "no")) == -1
-        call = calls.bury_missing(0, batch, number, fresh, "no")
+        assert self.run(calls.bury_missing(batch, number, stale, "no")) == -1
+        call = calls.bury_missing(batch, number, fresh, "no")
         assert self.run(call) == self.model.end_doubt(attempt, "x")
 
     def resend(self, attempt: Attempt, size: int) -> None:
         batch, number = attempt.taken.batch, attempt.number
-        call = calls.resend(0, batch, number, delay_ms=60_000, size=size, tries=1)
+        call = calls.resend(batch, number, delay_ms=60_000, size=size, tries=1)
         assert self.run(call) == self.model.end_doubt(attempt, "w")
 
     # Gates, and time that passes
 
     def park(self, gate: str) -> None:
-        self.run(calls.park(0, self.ledger.limits, gate, reason="401", code="401"))
+        self.run(calls.park(self.ledger.limits, gate, reason="401", code="401"))
 
     def open(self, gate: str) -> None:
-        self.run(calls.open_gate(0, gate, lanes=1))
+        self.run(calls.open_gate(gate, lanes=1))
 
     # What operators do
 
     def pause(self, selector: Selector) -> None:
-        new, _ = self.run(operator_calls.pause(0, self.asked(selector)))
+        new, _ = self.run(steering_calls.pause(self.asked(selector)))
         assert bool(new) != (selector in self.paused)
         self.paused.add(selector)
 
@@ -246,34 +244,34 @@ class LedgerMachine(RuleBasedStateMachine):
         scopes = {LANE_IDS[lane]: Scope(*lane[:3]) for lane in LANES}
         gates = self.readings.gates()
         inside = [gate for gate in gates if selector.contains(gate.selector, scopes)]
-        step = operator_calls.resume(0, self.asked(selector), 0, inside, lanes=1)
+        step = steering_calls.resume(self.asked(selector), 0, inside, lanes=1)
         assert self.run(step)[1:] == [1] * len(inside)
         self.paused -= {gate.selector for gate in inside}
 
     def cancel(self, selector: Selector) -> None:
         asked = self.asked(selector)
         done = sum(
-            self.run(operator_calls.cancel(0, asked, account, "0", "0", 0, 1000))[1]
+            self.run(steering_calls.cancel(asked, account, "0", "0", 0, 1000))[1]
             for account in ACCOUNTS
         )
         assert done == self.model.change(selector, "w", "k")
 
     def replay(self, selector: Selector) -> None:
-        step = operator_calls.replay(0, self.asked(selector), "0", "0", 0, 1000)
+        step = steering_calls.replay(self.asked(selector), "0", "0", 0, 1000)
         assert self.run(step)[1] == self.model.change(selector, "x", "w")
 
     def drop(self, selector: Selector) -> None:
-        step = operator_calls.drop(0, self.asked(selector), "0", "0", 0, 1000)
+        step = steering_calls.drop(self.asked(selector), "0", "0", 0, 1000)
         assert self.run(step)[1] == self.model.change(selector, "x", "X")
 
     def cancel_one(self, lane: LaneKey, number: int) -> None:
-        self.change_one(operator_calls.cancel_one, lane, number, "w", "k")
+        self.change_one(steering_calls.cancel_one, lane, number, "w", "k")
 
     def replay_one(self, lane: LaneKey, number: int) -> None:
-        self.change_one(operator_calls.replay_one, lane, number, "x", "w")
+        self.change_one(steering_calls.replay_one, lane, number, "x", "w")
 
     def drop_one(self, lane: LaneKey, number: int) -> None:
-        self.change_one(operator_calls.drop_one, lane, number, "x", "X")
+        self.change_one(steering_calls.drop_one, lane, number, "x", "X")
 
     def change_one(
         self, verb: Callable[..., Call], lane: LaneKey, number: int, old: str, new: str
@@ -287,21 +285,21 @@ class LedgerMachine(RuleBasedStateMachine):
         if known and done:
             known.letter = new
 
-    def asked(self, selector: Selector, document_id: str | None = None) -> Asked:
-        return Asked("ann@desk", selector, document_id)
+    def asked(self, selector: Selector, document_id: str | None = None) -> SteeringOrder:
+        return SteeringOrder("ann@desk", selector, document_id)
 
     def throttle(self, account: str) -> None:
-        self.run(calls.throttle(0, account, 60_000))
+        self.run(calls.throttle(account, 60_000))
 
     def sweep(self) -> None:
-        self.run(calls.sweep(0, self.ledger.limits))
+        self.run(calls.sweep(self.ledger.limits))
 
     def make_everything_due(self) -> None:
         due = self.client.zrange(f"{P}:due", 0, -1)
         if due:
             self.client.zadd(f"{P}:due", dict.fromkeys(due, 0))
         self.client.delete(f"{P}:throttled")
-        self.run(calls.sweep(0, Limits(linger_ms=0, first_probe_ms=60_000)))
+        self.run(calls.sweep(Limits(linger_ms=0, first_probe_ms=60_000)))
 
     def open_all(self) -> None:
         for gate in self.hash("gates"):
@@ -323,7 +321,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def forget(self, times: int = 1) -> None:
         """With a window of no length: everything that is settled may be forgotten at once."""
-        self.ledger.run([calls.forget(0, 0, 7000)] * times)
+        self.ledger.run([calls.forget(0, 7000)] * times)
         snapshot = Snapshot(self.client)
         self.model.forget(set(snapshot.batches), set(snapshot.identities()))
 

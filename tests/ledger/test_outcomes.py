@@ -7,8 +7,8 @@ import pytest
 from callspool.redis_io.scripts import Call
 from callspool_ledger.reads import task_ids
 from callspool_ledger.reads.reader import Readings
-from callspool_ledger.writes import Limits, Taken, calls
-from tests.support.ledgers import LANE, LedgerUnderTest, P, document, group
+from callspool_ledger.writes import Limits, Taken
+from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, document, group
 
 ACCOUNTS = ["default"]
 
@@ -25,21 +25,21 @@ def tasks_of(taken: Taken) -> list[str]:
 
 
 def created(taken: Taken, run: str = "") -> Call:
-    return calls.created(0, taken, run or f"R{taken.attempt}", tasks_of(taken), "200")
+    return calls.record_created(taken, run or f"R{taken.attempt}", tasks_of(taken), "200")
 
 
 def doubt(taken: Taken) -> Call:
     return calls.doubt(
-        0, taken, outcome="server_error", code="500", detail="it broke", proof=b'{"answered":true}'
+        taken, outcome="server_error", code="500", detail="it broke", proof=b'{"answered":true}'
     )
 
 
 def put_back(taken: Taken, delay_ms: int = 0) -> Call:
-    return calls.put_back(0, taken, tries=1, delay_ms=delay_ms, outcome="rejected", code="206")
+    return calls.put_back(taken, tries=1, delay_ms=delay_ms, outcome="rejected", code="206")
 
 
 def split(taken: Taken) -> Call:
-    return calls.split(0, taken, tries=0, outcome="rejected", code="400", detail="bad document")
+    return calls.split(taken, tries=0, outcome="rejected", code="400", detail="bad document")
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_documents_that_are_put_back_rest_until_they_are_due_and_keep_their_orde
     assert take(ten, "me:2").count == 1
     assert ten.ledger.take("me:3", ACCOUNTS) is None
     time.sleep(0.07)
-    ten.ledger.run([calls.sweep(0, ten.ledger.limits)])
+    ten.ledger.run([calls.sweep(ten.ledger.limits)])
     again = take(ten, "me:4")
     assert (again.documents, again.tries) == (taken.documents, 1)
     assert again.attempt > taken.attempt
@@ -93,7 +93,7 @@ def test_only_the_attempt_that_holds_a_batch_may_put_it_back_or_bury_it(ten: Led
     old = take(ten)
     ten.ledger.run([put_back(old)])
     new = take(ten, "me:2")
-    bury = calls.bury(0, old, outcome="rejected", code="400", detail="no")
+    bury = calls.bury(old, outcome="rejected", code="400", detail="no")
     assert ten.ledger.run([put_back(old), doubt(old), split(old), bury]) == [-1, -1, -1, -1]
     assert ten.counts()["sending"] == 10
     ten.ledger.run([created(new)])
@@ -103,10 +103,10 @@ def test_only_the_attempt_that_holds_a_batch_may_put_it_back_or_bury_it(ten: Led
 def test_a_late_proof_of_creation_settles_what_waits_again(ten: LedgerUnderTest):
     old = take(ten)
     held = f"{old.batch}:{old.attempt}"
-    (reply,) = ten.ledger.run([calls.lapse(0, "me:1", held, "the worker is gone")])
+    (reply,) = ten.ledger.run([calls.lapse("me:1", held, "the worker is gone")])
     assert reply[:3] == [10, 0, b"default"]
     assert ten.counts()["in_doubt"] == 10
-    step = calls.resend(0, old.batch, old.attempt, delay_ms=1, size=10, tries=1)
+    step = calls.resend(old.batch, old.attempt, delay_ms=1, size=10, tries=1)
     assert ten.ledger.run([step]) == [10]
     assert ten.counts()["waiting"] == 10
     assert ten.ledger.run([created(old)]) == [[10, 0]]
@@ -116,9 +116,9 @@ def test_a_late_proof_of_creation_settles_what_waits_again(ten: LedgerUnderTest)
 
 def test_a_late_proof_waits_for_the_attempt_that_sends_the_documents_again(ten: LedgerUnderTest):
     old = take(ten)
-    ten.ledger.run([calls.lapse(0, "me:1", f"{old.batch}:{old.attempt}", "gone")])
-    ten.ledger.run([calls.resend(0, old.batch, old.attempt, delay_ms=0, size=10, tries=1)])
-    ten.ledger.run([calls.sweep(0, ten.ledger.limits)])
+    ten.ledger.run([calls.lapse("me:1", f"{old.batch}:{old.attempt}", "gone")])
+    ten.ledger.run([calls.resend(old.batch, old.attempt, delay_ms=0, size=10, tries=1)])
+    ten.ledger.run([calls.sweep(ten.ledger.limits)])
     new = take(ten, "me:2")
     assert ten.ledger.run([created(old, "Rold")]) == [[0, 0]]
     assert ten.ledger.run([doubt(new)]) == [0]
@@ -129,9 +129,9 @@ def test_a_late_proof_waits_for_the_attempt_that_sends_the_documents_again(ten: 
 
 def test_documents_created_by_two_attempts_keep_both_proofs_and_are_counted(ten: LedgerUnderTest):
     old = take(ten)
-    ten.ledger.run([calls.lapse(0, "me:1", f"{old.batch}:{old.attempt}", "gone")])
-    ten.ledger.run([calls.resend(0, old.batch, old.attempt, delay_ms=0, size=10, tries=1)])
-    ten.ledger.run([calls.sweep(0, ten.ledger.limits)])
+    ten.ledger.run([calls.lapse("me:1", f"{old.batch}:{old.attempt}", "gone")])
+    ten.ledger.run([calls.resend(old.batch, old.attempt, delay_ms=0, size=10, tries=1)])
+    ten.ledger.run([calls.sweep(ten.ledger.limits)])
     new = take(ten, "me:2")
     ten.ledger.run([created(new, "Rnew")])
     assert ten.ledger.run([created(old, "Rold")]) == [[0, 10]]
@@ -154,7 +154,7 @@ def test_the_halves_of_a_refused_batch_are_sent_in_order_until_the_bad_one_is_al
         elif batch.count > 1:
             ten.ledger.run([split(batch)])
         else:
-            bury = calls.bury(0, batch, outcome="rejected", code="400", detail="c7 is no number")
+            bury = calls.bury(batch, outcome="rejected", code="400", detail="c7 is no number")
             assert ten.ledger.run([bury]) == [1]
     assert sizes == [10, 5, 5, 3, 2, 1, 2]
     assert ten.state("c7") == "x"
@@ -175,7 +175,7 @@ def test_lone_refusals_of_a_lane_count_as_long_as_another_document_waits_there(
             ten.accept(group(["e", "f"]))
         taken = take(ten, f"you:{turn}")
         counted.append((taken.count, taken.refused_alone))
-        bury = calls.bury(0, taken, outcome="rejected", code="400", detail="bad document")
+        bury = calls.bury(taken, outcome="rejected", code="400", detail="bad document")
         ten.ledger.run([bury])
         if name == "d":
             break
@@ -200,23 +200,23 @@ def test_a_closed_gate_keeps_its_lanes_and_one_probe_opens_it(ten: LedgerUnderTe
     taken = take(ten)
     gate = "account:default"
     limits = Limits(first_probe_ms=40, last_probe_ms=1000)
-    close = calls.park(0, limits, gate, reason="401", code="401")
+    close = calls.park(limits, gate, reason="401", code="401")
     ten.ledger.run([close, put_back(taken)])
     assert ten.ledger.take("me:2", ACCOUNTS) is None
     assert ten.client.scard(f"{P}:parked:{gate}") == 2
     time.sleep(0.05)
-    ten.ledger.run([calls.sweep(0, ten.ledger.limits)])
+    ten.ledger.run([calls.sweep(ten.ledger.limits)])
     probe = take(ten, "me:3")
     assert probe.gate == gate
     assert ten.ledger.take("me:4", ACCOUNTS) is None
-    ten.ledger.run([created(probe), calls.open_gate(0, probe.gate)])
+    ten.ledger.run([created(probe), calls.open_gate(probe.gate)])
     assert take(ten, "me:5").gate == ""
     ten.check()
 
 
 def test_a_throttled_account_rests_while_others_go_on(ten: LedgerUnderTest):
     ten.accept(group(["x"], LANE._replace(account="acme")))
-    ten.ledger.run([calls.throttle(0, "default", 60)])
+    ten.ledger.run([calls.throttle("default", 60)])
     both = ["default", "acme"]
     assert ten.ledger.take("me:1", both).lane.account == "acme"
     assert ten.ledger.take("me:2", both) is None
@@ -227,7 +227,7 @@ def test_a_throttled_account_rests_while_others_go_on(ten: LedgerUnderTest):
 def test_a_resend_without_proof_is_counted_and_may_split_the_batch(ten: LedgerUnderTest):
     taken = take(ten)
     ten.ledger.run([doubt(taken)])
-    step = calls.resend(0, taken.batch, taken.attempt, delay_ms=0, size=5, tries=7)
+    step = calls.resend(taken.batch, taken.attempt, delay_ms=0, size=5, tries=7)
     assert ten.ledger.run([step]) == [10]
     assert ten.counts()["unproven"] == 10
     half = take(ten, "me:2")
@@ -239,7 +239,7 @@ def test_what_a_dead_taker_held_is_in_doubt_and_only_once(ten: LedgerUnderTest):
     taken = take(ten)
     held = f"{taken.batch}:{taken.attempt}"
     assert ten.ledger.sending() == {"me:1": held}
-    steps = [calls.lapse(0, "me:1", held, "gone"), calls.lapse(0, "me:1", held, "gone")]
+    steps = [calls.lapse("me:1", held, "gone"), calls.lapse("me:1", held, "gone")]
     first, second = ten.ledger.run(steps)
     assert first == [10, 0, b"default", taken.lane_id.encode()]
     assert second == []
@@ -252,7 +252,7 @@ def test_generations_are_forgotten_once_everything_in_them_is_settled(ten: Ledge
     ten.accept(group(["dead"], reason="too large"))
 
     def forget(window: int) -> str:
-        return ten.ledger.run([calls.forget(0, window, 5000)])[0].decode()
+        return ten.ledger.run([calls.forget(window, 5000)])[0].decode()
 
     assert forget(60_000) == "rested"
     time.sleep(0.02)
@@ -279,9 +279,7 @@ def test_a_late_proof_finds_documents_that_left_their_batch_at_different_times(
     taken = take(spool)
     spool.ledger.run([doubt(taken)])
     for places in ("001001", "100000"):
-        step = calls.resend(
-            0, taken.batch, taken.attempt, delay_ms=0, size=6, tries=1, places=places
-        )
+        step = calls.resend(taken.batch, taken.attempt, delay_ms=0, size=6, tries=1, places=places)
         assert spool.ledger.run([step]) == [places.count("1")]
     assert spool.ledger.run([created(taken)]) == [[6, 0]]
     readings = Readings(spool.client)

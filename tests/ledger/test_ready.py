@@ -8,8 +8,8 @@ import redis
 from callspool_ledger.reads.reader import Readings
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
-from callspool_ledger.writes import Limits, calls
-from tests.support.ledgers import LANE, LedgerUnderTest, group
+from callspool_ledger.writes import Limits
+from tests.support.ledgers import LANE, LedgerUnderTest, calls, group
 
 OTHER = LANE._replace(account="other")
 
@@ -50,12 +50,12 @@ def test_what_an_operator_pauses_is_not_ready_and_begins_anew_when_it_may_go_on(
 def test_what_workers_parked_is_not_ready(under: LedgerUnderTest):
     under.accept(group(["a", "b"]))
     under.accept(group(["c", "d"], OTHER))
-    park = calls.park(0, Limits(), "account:default", reason="Invalid token.", code="401")
+    park = calls.park(Limits(), "account:default", reason="Invalid token.", code="401")
     under.ledger.run([park])
     assert ready(under).keys() == {"other"}
 
 
 def test_an_account_that_rests_has_nothing_ready(under: LedgerUnderTest):
     under.accept(group(["a", "b"]))
-    under.ledger.run([calls.throttle(0, "default", 60_000)])
+    under.ledger.run([calls.throttle("default", 60_000)])
     assert ready(under) == {}

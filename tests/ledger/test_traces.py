@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import redis
 
-from callspool_ledger.writes import Accepted, calls
-from tests.support.ledgers import LedgerUnderTest, P, group
+from callspool_ledger.writes import Accepted
+from tests.support.ledgers import LedgerUnderTest, P, calls, group
 
 TRACES = [f"00-{number:032x}-00f067aa0ba902b7-01" for number in range(1, 11)]
 
@@ -28,13 +28,13 @@ def test_a_batch_and_its_parts_hold_the_first_traces_and_forget_them_once_settle
     assert taken is not None
     assert batches == {(taken.batch,)}
     assert taken.traces == tuple(TRACES[:8])
-    split = calls.split(0, taken, tries=0, outcome="rejected", code="400", detail="no")
+    split = calls.split(taken, tries=0, outcome="rejected", code="400", detail="no")
     ledger.ledger.run([split])
     part = ledger.ledger.take("me:2", ["default"])
     assert part is not None
     assert part.traces == tuple(TRACES[:8])
     ids = [f"T{at}" for at in range(part.count)]
-    ledger.ledger.run([calls.created(0, part, "R1", ids, "200")])
+    ledger.ledger.run([calls.record_created(part, "R1", ids, "200")])
     assert not client.hexists(f"{P}:b{part.batch}", "traces")
     ledger.check()
 

@@ -114,7 +114,7 @@ def test_any_entry_is_accepted_refused_or_kept(client: redis.Redis) -> None:
         for account in client.smembers("callspool:{0}:accounts"):
             ledger.check(account.decode())
         assert outcome == "kept" or outcome.startswith("accepted")
-        assert int(client.hget(keys.counts(), "spooled") or 0) >= -MOST_DOCUMENTS_READ
+        assert int(client.hget(keys.PartitionKeys().counts, "spooled") or 0) >= -MOST_DOCUMENTS_READ
         for refused in Readings(client).refused(10):
             assert document_line(refused).isprintable()
             assert "\x9b" not in json_line(refused.document)

@@ -55,12 +55,13 @@ def queued(url: Url) -> Url:
         producer.xadd(keys.stream(keys.REQUESTS), {"v": "1", "requests": "[]"})
     with redis.Redis.from_url(url("admin")) as admin:
         admin.set("elsewhere", "private")
-        admin.hset(keys.counts(), "default|accepted", 1)
+        admin.hset(keys.PartitionKeys().counts, "default|accepted", 1)
         admin.xgroup_create(keys.stream(keys.REQUESTS), keys.GROUP, "0")
     return url
 
 
 STREAM = keys.stream(keys.REQUESTS)
+COUNTS = keys.PartitionKeys().counts
 TAKE = ("XREADGROUP", "GROUP", keys.GROUP, "me", "STREAMS", STREAM, ">")
 FOR_NOBODY = [
     ("FLUSHALL",), ("KEYS", "*"), ("CONFIG", "GET", "*"), ("ACL", "LIST"), ("GET", "elsewhere"),
@@ -69,12 +70,12 @@ FOR_NOBODY = [
     ("MIGRATE", "127.0.0.1", "1", "elsewhere", "0", "1"), ("SUBSCRIBE", "news"),
 ]  # fmt: skip
 READS = [
-    ("XRANGE", STREAM, "-", "+"), ("HGETALL", keys.counts()), ("LRANGE", "callspool:{0}:p1", 0, -1),
+    ("XRANGE", STREAM, "-", "+"), ("HGETALL", COUNTS), ("LRANGE", "callspool:{0}:p1", 0, -1),
     ("HGETALL", "callspool:{0}:b1"), ("LRANGE", "callspool:{0}:invalid", 0, -1),
 ]  # fmt: skip
 WRITES = [
     ("DEL", STREAM), ("XTRIM", STREAM, "MAXLEN", 0), ("HSET", "callspool:{0}:meta", "x", 1),
-    ("XDEL", STREAM, "1-1"), ("HSET", keys.counts(), "x", 1), ("RENAME", STREAM, "callspool:{0}:x"),
+    ("XDEL", STREAM, "1-1"), ("HSET", COUNTS, "x", 1), ("RENAME", STREAM, "callspool:{0}:x"),
     ("LPOP", keys.soon_list(STREAM)),
 ]  # fmt: skip
 FORBIDDEN = {
@@ -111,7 +112,7 @@ def test_a_script_gives_a_user_no_more_than_it_has(user: str, queued: Url) -> No
 
 def test_a_producer_may_note_a_small_request_that_stands_behind_many_documents(url: Url) -> None:
     with redis.Redis.from_url(url("admin")) as admin:
-        admin.hset(keys.counts(), "spooled", 20_000)
+        admin.hset(keys.PartitionKeys().counts, "spooled", 20_000)
         with CallQueue(url("producer")) as queue:
             queue.enqueue(request())
         assert admin.llen(keys.soon_list(STREAM)) == 1

@@ -12,7 +12,7 @@ from callspool.request.message import decode
 from callspool_ledger import keys
 
 STREAM = keys.stream(keys.REQUESTS)
-COUNTS = keys.counts()
+COUNTS = keys.PartitionKeys().counts
 
 
 class Unready(Mapping[str, object]):

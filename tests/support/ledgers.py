@@ -11,10 +11,14 @@ from typing import Any
 import redis
 
 from callspool_ledger import keys
+from callspool_ledger.steering.calls import SteeringCalls
 from callspool_ledger.writes import Accepted, Delivery, Group, LaneKey, Ledger, Limits, Refusal
+from callspool_ledger.writes.calls import LedgerCalls
 from callspool_worker.app import log_expired
 
 P = keys.prefix()
+calls = LedgerCalls(keys.PartitionKeys())
+steering_calls = SteeringCalls(keys.PartitionKeys())
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
 LANE = LaneKey("default", "SPACE", "", "pilot-a", "Follow up", '{"type":"now"}')
 

@@ -1,4 +1,4 @@
-"""One typed function for each script by which operators steer; as `calls`, apart for its length.
+"""One typed method for each script by which operators steer.
 
 ``number`` is that of the journal's entry that a command adds to, 0 until it has one.
 """
@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from callspool_ledger import keys, scripts
+from callspool_ledger import scripts
 from callspool_ledger.writes.calls import WAKE_UPS_AT_MOST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from callspool.redis_io.scripts import Argument, Call
+    from callspool_ledger.keys import PartitionKeys
     from callspool_ledger.reads.views import GateView
     from callspool_ledger.selectors import Selector
 
 
-class Asked(NamedTuple):
-    """What an operator asks for, and who that is."""
+class SteeringOrder(NamedTuple):
+    """What an operator asks for, and the name of the operator."""
 
     by: str
     selector: Selector
@@ -36,138 +37,128 @@ class Asked(NamedTuple):
         return msgspec.json.encode(asked)
 
 
-def _call(name: str, partition: int, *args: Argument) -> Call:
-    return scripts.load(f"steering/{name}").call([keys.prefix(partition)], args)
+class SteeringCalls:
+    """The calls of one partition: one method for each script by which operators steer."""
 
+    def __init__(self, keys: PartitionKeys) -> None:
+        self._keys = keys
 
-def pause(partition: int, asked: Asked) -> Call:
-    """Stops sending what belongs to a selector, now and later."""
-    return _call("pause", partition, asked.selector.name, asked.by, asked.record)
+    def _call(self, name: str, *args: Argument) -> Call:
+        return scripts.load(f"steering/{name}").call([self._keys.prefix], args)
 
+    def pause(self, order: SteeringOrder) -> Call:
+        """Stops sending what belongs to a selector, now and later."""
+        return self._call("pause", order.selector.name, order.by, order.record)
 
-def held(partition: int, number: int, documents: int) -> Call:
-    """Writes into the journal how many documents a pause or its end concerned."""
-    return _call("held", partition, number, documents)
+    def record_held(self, number: int, documents: int) -> Call:
+        """Writes into the journal how many documents a pause or its end concerned."""
+        return self._call("record_held", number, documents)
 
+    def resume(
+        self, order: SteeringOrder, number: int, gates: Sequence[GateView], lanes: int = 500
+    ) -> Call:
+        """Ends pauses and opens parked gates; ``lanes`` are free at once, the others bit by bit."""
+        names: list[Argument] = []
+        for gate in gates:
+            names += ["pauses" if gate.kind == "paused" else "gates", gate.name]
+        return self._call("resume", lanes, WAKE_UPS_AT_MOST, number, order.by, order.record, *names)
 
-def resume(
-    partition: int, asked: Asked, number: int, gates: Sequence[GateView], lanes: int = 500
-) -> Call:
-    """Ends pauses and opens parked gates; ``lanes`` are free at once, the others bit by bit."""
-    names: list[Argument] = []
-    for gate in gates:
-        names += ["pauses" if gate.kind == "paused" else "gates", gate.name]
-    return _call(
-        "resume", partition, lanes, WAKE_UPS_AT_MOST, number, asked.by, asked.record, *names
-    )
+    def cancel(
+        self,
+        order: SteeringOrder,
+        account: str,
+        cursor: str,
+        began_ms: str,
+        number: int,
+        piece: int,
+    ) -> Call:
+        """Takes back waiting documents of an account that a selector means, a piece a call."""
+        return self._call(
+            "cancel", account, cursor, piece, began_ms, number, order.by, order.record
+        )
 
+    def cancel_one(self, order: SteeringOrder, digest: bytes, number: int) -> Call:
+        """Takes back one waiting document."""
+        return self._call("cancel_one", digest, number, order.by, order.record)
 
-def cancel(
-    partition: int, asked: Asked, account: str, cursor: str, began_ms: str, number: int, piece: int
-) -> Call:
-    """Takes back waiting documents of an account that a selector means, a piece a call."""
-    return _call(
-        "cancel", partition, account, cursor, piece, began_ms, number, asked.by, asked.record
-    )
+    def replay(
+        self, order: SteeringOrder, cursor: str, began_ms: str, number: int, piece: int
+    ) -> Call:
+        """Lets dead documents of a selector wait again, a piece a call."""
+        return self._call(
+            "replay",
+            cursor,
+            piece,
+            began_ms,
+            number,
+            order.by,
+            order.record,
+            WAKE_UPS_AT_MOST,
+        )
 
+    def replay_one(self, order: SteeringOrder, digest: bytes, number: int) -> Call:
+        """Lets one dead document wait again."""
+        return self._call("replay_one", digest, number, order.by, order.record, WAKE_UPS_AT_MOST)
 
-def cancel_one(partition: int, asked: Asked, digest: bytes, number: int) -> Call:
-    """Takes back one waiting document."""
-    return _call("cancel_one", partition, digest, number, asked.by, asked.record)
+    def drop(
+        self, order: SteeringOrder, cursor: str, began_ms: str, number: int, piece: int
+    ) -> Call:
+        """Gives up dead documents of a selector for good, a piece a call."""
+        return self._call("drop", cursor, piece, began_ms, number, order.by, order.record)
 
+    def drop_one(self, order: SteeringOrder, digest: bytes, number: int) -> Call:
+        """Gives up one dead document for good."""
+        return self._call("drop_one", digest, number, order.by, order.record)
 
-def replay(
-    partition: int, asked: Asked, cursor: str, began_ms: str, number: int, piece: int
-) -> Call:
-    """Lets dead documents of a selector wait again, a piece a call."""
-    return _call(
-        "replay",
-        partition,
-        cursor,
-        piece,
-        began_ms,
-        number,
-        asked.by,
-        asked.record,
-        WAKE_UPS_AT_MOST,
-    )
+    def replay_messages(self, by: str, after: str, last: str, number: int, piece: int) -> Call:
+        """Hands unreadable messages to the workers again, a piece a call."""
+        keys = [self._keys.prefix, self._keys.requests, self._keys.dead_requests]
+        return scripts.load("steering/replay_messages").call(keys, [after, last, piece, number, by])
 
+    def drop_messages(self, by: str, after: str, last: str, number: int, piece: int) -> Call:
+        """Gives up unreadable messages, a piece a call."""
+        keys = [self._keys.prefix, self._keys.dead_requests]
+        return scripts.load("steering/drop_messages").call(keys, [after, last, piece, number, by])
 
-def replay_one(partition: int, asked: Asked, digest: bytes, number: int) -> Call:
-    """Lets one dead document wait again."""
-    return _call("replay_one", partition, digest, number, asked.by, asked.record, WAKE_UPS_AT_MOST)
+    def confirm(
+        self,
+        order: SteeringOrder,
+        space: str,
+        cursor: str,
+        *,
+        till_ms: int,
+        only_held: bool,
+        number: int,
+        piece: int,
+        run_id: str,
+    ) -> Call:
+        """Counts documents in doubt of a space and a selector as created, a piece a call."""
+        which = (space, cursor, piece, till_ms, int(only_held))
+        return self._call("confirm", *which, number, order.by, order.record, run_id)
 
+    def confirm_one(
+        self, order: SteeringOrder, digest: bytes, number: int, *, run_id: str, task_id: str
+    ) -> Call:
+        """Counts one document in doubt as created."""
+        said = (run_id, task_id)
+        return self._call("confirm_one", digest, number, order.by, order.record, *said)
 
-def drop(partition: int, asked: Asked, cursor: str, began_ms: str, number: int, piece: int) -> Call:
-    """Gives up dead documents of a selector for good, a piece a call."""
-    return _call("drop", partition, cursor, piece, began_ms, number, asked.by, asked.record)
+    def resend_unproven(
+        self,
+        order: SteeringOrder,
+        space: str,
+        cursor: str,
+        *,
+        till_ms: int,
+        only_held: bool,
+        number: int,
+        piece: int,
+    ) -> Call:
+        """Lets documents in doubt of a space and a selector wait again, a piece a call."""
+        which = (space, cursor, piece, till_ms, int(only_held))
+        by = (number, order.by, order.record)
+        return self._call("resend_unproven", *which, *by, WAKE_UPS_AT_MOST)
 
-
-def drop_one(partition: int, asked: Asked, digest: bytes, number: int) -> Call:
-    """Gives up one dead document for good."""
-    return _call("drop_one", partition, digest, number, asked.by, asked.record)
-
-
-def replay_messages(
-    partition: int, by: str, after: str, last: str, number: int, piece: int
-) -> Call:
-    """Hands unreadable messages to the workers again, a piece a call."""
-    stream, dead = keys.stream(keys.REQUESTS, partition), keys.dead_stream(keys.REQUESTS, partition)
-    return scripts.load("steering/replay_messages").call(
-        [keys.prefix(partition), stream, dead], [after, last, piece, number, by]
-    )
-
-
-def drop_messages(partition: int, by: str, after: str, last: str, number: int, piece: int) -> Call:
-    """Gives up unreadable messages, a piece a call."""
-    dead = keys.dead_stream(keys.REQUESTS, partition)
-    return scripts.load("steering/drop_messages").call(
-        [keys.prefix(partition), dead], [after, last, piece, number, by]
-    )
-
-
-def confirm(
-    partition: int,
-    asked: Asked,
-    space: str,
-    cursor: str,
-    *,
-    till_ms: int,
-    only_held: bool,
-    number: int,
-    piece: int,
-    run_id: str,
-) -> Call:
-    """Counts documents in doubt of a space and a selector as created, a piece a call."""
-    which = (space, cursor, piece, till_ms, int(only_held))
-    return _call("confirm", partition, *which, number, asked.by, asked.record, run_id)
-
-
-def confirm_one(
-    partition: int, asked: Asked, digest: bytes, number: int, *, run_id: str, task_id: str
-) -> Call:
-    """Counts one document in doubt as created."""
-    said = (run_id, task_id)
-    return _call("confirm_one", partition, digest, number, asked.by, asked.record, *said)
-
-
-def resend_unproven(
-    partition: int,
-    asked: Asked,
-    space: str,
-    cursor: str,
-    *,
-    till_ms: int,
-    only_held: bool,
-    number: int,
-    piece: int,
-) -> Call:
-    """Lets documents in doubt of a space and a selector wait again, a piece a call."""
-    which = (space, cursor, piece, till_ms, int(only_held))
-    by = (number, asked.by, asked.record)
-    return _call("resend_unproven", partition, *which, *by, WAKE_UPS_AT_MOST)
-
-
-def resend_one(partition: int, asked: Asked, digest: bytes, number: int) -> Call:
-    """Lets one document in doubt wait again."""
-    return _call("resend_one", partition, digest, number, asked.by, asked.record, WAKE_UPS_AT_MOST)
+    def resend_one(self, order: SteeringOrder, digest: bytes, number: int) -> Call:
+        """Lets one document in doubt wait again."""
+        return self._call("resend_one", digest, number, order.by, order.record, WAKE_UPS_AT_MOST)

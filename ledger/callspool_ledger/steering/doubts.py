@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from callspool_ledger.steering import calls as operator_calls
-from callspool_ledger.steering.calls import Asked
+from callspool_ledger.steering.calls import SteeringOrder
 from callspool_ledger.steering.steps import BATCHES, Steps, number_of, text_of
 
 if TYPE_CHECKING:
@@ -33,25 +32,25 @@ class Doubts(Steps):
         till_ms: int | None = None,
     ) -> int:
         """Counts documents as created, since the operator knows it; tells how many."""
-        verb = partial(operator_calls.confirm, run_id=run_id)
+        verb = partial(self._calls.confirm, run_id=run_id)
         return self._all(verb, selector, only_held, till_ms)
 
     def resend(
         self, selector: Selector, *, only_held: bool = False, till_ms: int | None = None
     ) -> int:
         """Lets documents wait again, although a person may be called twice; tells how many."""
-        return self._all(operator_calls.resend_unproven, selector, only_held, till_ms)
+        return self._all(self._calls.resend_unproven, selector, only_held, till_ms)
 
     def confirm_one(
         self, document_id: str, selector: Selector, run_id: str = "", task_id: str = ""
     ) -> list[One]:
         """Counts one document as created, in each scope of the selector that knows it."""
-        verb = partial(operator_calls.confirm_one, run_id=run_id, task_id=task_id)
+        verb = partial(self._calls.confirm_one, run_id=run_id, task_id=task_id)
         return self._one(verb, document_id, selector)
 
     def resend_one(self, document_id: str, selector: Selector) -> list[One]:
         """Lets one document wait again, in each scope of the selector that knows it."""
-        return self._one(operator_calls.resend_one, document_id, selector)
+        return self._one(self._calls.resend_one, document_id, selector)
 
     def _all(
         self,
@@ -60,14 +59,13 @@ class Doubts(Steps):
         only_held: bool,
         till_ms: int | None,
     ) -> int:
-        asked, number, done = Asked(self._by, selector), 0, 0
+        order, number, done = SteeringOrder(self._by, selector), 0, 0
         till = self.readings.now_ms() if till_ms is None else till_ms
         for space in self.readings.doubtful_spaces(selector):
             cursor = "0"
             while True:
                 step = verb(
-                    self._ledger.partition,
-                    asked,
+                    order,
                     space,
                     cursor,
                     till_ms=till,

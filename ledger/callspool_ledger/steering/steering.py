@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from callspool_ledger.reads.views import GateView
-from callspool_ledger.steering import calls as operator_calls
-from callspool_ledger.steering.calls import Asked
+from callspool_ledger.steering.calls import SteeringOrder
 from callspool_ledger.steering.steps import BATCHES, Steps, answering, number_of, text_of
 
 if TYPE_CHECKING:
@@ -42,12 +41,12 @@ class Steering(Steps):
 
     def pause(self, selector: Selector) -> Paused:
         """Stops sending what a selector means, now and later; what is being sent finishes."""
-        asked = Asked(self._by, selector)
-        new, number = self._run(operator_calls.pause(self._ledger.partition, asked))
+        order = SteeringOrder(self._by, selector)
+        new, number = self._run(self._calls.pause(order))
         known = [gate for gate in self.readings.gates() if gate.name == selector.name]
         documents = self.waiting(selector)[0]
         if new:
-            self._run_any(operator_calls.held(self._ledger.partition, number_of(number), documents))
+            self._run_any(self._calls.record_held(number_of(number), documents))
         return Paused(known[0] if known else self._ended(selector), not new, documents)
 
     def _ended(self, selector: Selector) -> GateView:
@@ -69,12 +68,12 @@ class Steering(Steps):
         number = 0
         for at in range(0, len(inside), GATES):
             piece = inside[at : at + GATES]
-            asked = Asked(self._by, selector)
-            step = operator_calls.resume(self._ledger.partition, asked, number, piece)
+            order = SteeringOrder(self._by, selector)
+            step = self._calls.resume(order, number, piece)
             number, *were_closed = map(number_of, self._run(step))
             opened += [gate for gate, was in zip(piece, were_closed, strict=True) if was]
         if number:
-            self._run_any(operator_calls.held(self._ledger.partition, number, documents))
+            self._run_any(self._calls.record_held(number, documents))
         return Resumed(opened, still, documents)
 
     def waiting(self, selector: Selector) -> tuple[int, int]:
@@ -91,16 +90,14 @@ class Steering(Steps):
 
         Batches move about meanwhile, so it looks again until it finds none.
         """
-        asked = Asked(self._by, selector)
+        order = SteeringOrder(self._by, selector)
         began_ms, number, done = "0", 0, 0
         for account in self._accounts(selector):
             found = -1
             while found != 0:
                 found, cursor = 0, "0"
                 while True:
-                    step = operator_calls.cancel(
-                        self._ledger.partition, asked, account, cursor, began_ms, number, BATCHES
-                    )
+                    step = self._calls.cancel(order, account, cursor, began_ms, number, BATCHES)
                     cursor, changed, began_ms, number = self._piece(step)
                     found += changed
                     done += changed
@@ -111,36 +108,36 @@ class Steering(Steps):
 
     def replay(self, selector: Selector) -> int:
         """Lets dead documents wait again; tells how many."""
-        return self._all_dead(operator_calls.replay, selector)
+        return self._all_dead(self._calls.replay, selector)
 
     def drop(self, selector: Selector) -> int:
         """Gives up dead documents for good; tells how many."""
-        return self._all_dead(operator_calls.drop, selector)
+        return self._all_dead(self._calls.drop, selector)
 
     def cancel_one(self, document_id: str, selector: Selector) -> list[One]:
         """Takes back one document, in each scope of the selector that knows it."""
-        return self._one(operator_calls.cancel_one, document_id, selector)
+        return self._one(self._calls.cancel_one, document_id, selector)
 
     def replay_one(self, document_id: str, selector: Selector) -> list[One]:
         """Lets one dead document wait again, in each scope of the selector that knows it."""
-        return self._one(operator_calls.replay_one, document_id, selector)
+        return self._one(self._calls.replay_one, document_id, selector)
 
     def drop_one(self, document_id: str, selector: Selector) -> list[One]:
         """Gives up one dead document, in each scope of the selector that knows it."""
-        return self._one(operator_calls.drop_one, document_id, selector)
+        return self._one(self._calls.drop_one, document_id, selector)
 
     def replay_messages(self) -> int:
         """Hands the messages that no worker could read to the workers again; tells how many."""
-        return self._all_messages(operator_calls.replay_messages)
+        return self._all_messages(self._calls.replay_messages)
 
     def drop_messages(self) -> int:
         """Gives up the messages that no worker could read; tells how many."""
-        return self._all_messages(operator_calls.drop_messages)
+        return self._all_messages(self._calls.drop_messages)
 
     def _all_dead(self, verb: Callable[..., Call], selector: Selector) -> int:
-        asked, cursor, began_ms, number, done = Asked(self._by, selector), "0", "0", 0, 0
+        order, cursor, began_ms, number, done = SteeringOrder(self._by, selector), "0", "0", 0, 0
         while True:
-            step = verb(self._ledger.partition, asked, cursor, began_ms, number, BATCHES)
+            step = verb(order, cursor, began_ms, number, BATCHES)
             cursor, changed, began_ms, number = self._piece(step)
             done += changed
             self._tell(done)
@@ -151,9 +148,7 @@ class Steering(Steps):
         newest = self.readings.unreadable(1)
         after, number, done = "0", 0, 0
         while newest and after:
-            step = verb(
-                self._ledger.partition, self._by, after, newest[0].kept_as, number, MESSAGES
-            )
+            step = verb(self._by, after, newest[0].kept_as, number, MESSAGES)
             last, changed, entry = self._run(step)
             after, number = text_of(last), number_of(entry)
             done += number_of(changed)

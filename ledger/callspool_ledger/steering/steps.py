@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from callspool.errors import QueueUnavailable
 from callspool.request.identity import digester
 from callspool_ledger.reads.reader import Readings
-from callspool_ledger.steering.calls import Asked
+from callspool_ledger.steering.calls import SteeringCalls, SteeringOrder
 from callspool_ledger.writes import Ledger, LedgerUnavailable, Limits
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Steps:
         partitions: int = 1,
     ) -> None:
         self._ledger = Ledger(client, Limits(), partition, partitions)
+        self._calls = SteeringCalls(self._ledger.keys)
         self._by = by
         self._tell = tell
         self.readings = Readings(client, partition)
@@ -55,13 +56,13 @@ class Steps:
                 self._ledger.open()
 
     def _one(self, verb: Callable[..., Call], document_id: str, selector: Selector) -> list[One]:
-        asked, number = Asked(self._by, selector, document_id), 0
+        order, number = SteeringOrder(self._by, selector, document_id), 0
         found: list[One] = []
         for scope in self.readings.scopes():
             if not selector.covers(scope, ""):
                 continue
             digest = digester(scope)(document_id)
-            letter, done, entry = self._run(verb(self._ledger.partition, asked, digest, number))
+            letter, done, entry = self._run(verb(order, digest, number))
             number = number_of(entry)
             if letter:
                 found.append(One(scope, text_of(letter), bool(done)))

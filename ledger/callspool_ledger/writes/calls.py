@@ -1,14 +1,11 @@
-"""One typed function for each script of the ledger; nobody else knows of KEYS and ARGV.
-
-Each builds a call; `Ledger` runs them, several in one round trip where that helps. All of them
-may be run again when a reply was lost: attempts and takers make the second one harmless.
-"""
+"""One typed method for each script that writes; nothing else knows of KEYS and ARGV."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from callspool_ledger import keys, scripts
+from callspool_ledger import scripts
+from callspool_ledger.keys import GROUP
 from callspool_ledger.reads import task_ids
 from callspool_ledger.writes.records import SEPARATOR, Delivery, Group, Look, Taken
 
@@ -16,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from callspool.redis_io.scripts import Argument, Call
+    from callspool_ledger.keys import PartitionKeys
     from callspool_ledger.writes.limits import Limits
 
 WAKE_UPS_AT_MOST = 256
@@ -40,10 +38,6 @@ DOWN_LAST_PROBE_MS = 15_000
 """Milliseconds between two probes of an API that is down."""
 
 
-def _call(name: str, partition: int, *args: Argument) -> Call:
-    return scripts.load(f"writes/{name}").call([keys.prefix(partition)], args)
-
-
 def _group_arguments(group: Group) -> list[Argument]:
     lane = group.lane
     return [
@@ -57,289 +51,272 @@ def _group_arguments(group: Group) -> list[Argument]:
     ]
 
 
-def accept(partition: int, limits: Limits, deliveries: Iterable[Delivery]) -> Call:
-    """Deduplicates the documents of messages and appends the new ones to their lanes."""
-    args: list[Argument] = [
-        keys.GROUP,
-        limits.batch_size,
-        limits.batch_bytes,
-        limits.linger_ms,
-        WAKE_UPS_AT_MOST,
-        limits.bytes_a_document,
-        limits.refusals_kept,
-    ]
-    for delivery in deliveries:
-        args += [delivery.entry_id, delivery.spooled, len(delivery.groups), len(delivery.refusals)]
-        args.append(delivery.trace)
-        for group in delivery.groups:
-            args += _group_arguments(group)
-        for refusal in delivery.refusals:
-            args += [refusal.account, refusal.record]
-    stream = keys.stream(keys.REQUESTS, partition)
-    return scripts.load("writes/accept").call([keys.prefix(partition), stream], args)
+class LedgerCalls:
+    """The calls of one partition: one method for each script that writes.
 
-
-def take(
-    partition: int, limits: Limits, taker: str, accounts: Sequence[str], known: int = 0
-) -> Call:
-    """Takes the next batch that may be sent for one of the accounts, the first first.
-
-    ``known``: the highest attempt that this process knows of.
+    Each builds a call; `Ledger` runs them, several in one round trip where that helps. All of them
+    may be run again when a reply was lost: attempts and takers make the second one harmless.
     """
-    sizes = limits.batch_size, limits.batch_bytes
-    flags = int(limits.mark_attempts), known
-    times = limits.lease_ms, limits.quiet_ms, limits.quiet_answered_ms
-    return _call("take", partition, taker, *sizes, *flags, *times, *accounts)
 
+    def __init__(self, keys: PartitionKeys) -> None:
+        self._keys = keys
 
-def created(
-    partition: int,
-    taken: Taken,
-    run_id: str,
-    ids: Sequence[str],
-    code: str,
-    proof: bytes = b'{"answered":false}',
-) -> Call:
-    """Records that the API created the documents of an attempt, with their task ids.
+    def _call(self, name: str, *args: Argument) -> Call:
+        return scripts.load(f"writes/{name}").call([self._keys.prefix], args)
 
-    ``proof``: what a proof has to go by, should the answer belong to another request. The reply is
-    read by `replies.creation_of`.
-    """
-    return _call(
-        "created",
-        partition,
-        taken.batch,
-        taken.attempt,
-        taken.taker,
-        run_id,
-        task_ids.pack(ids),
-        code,
-        taken.states,
-        taken.seal,
-        proof,
-    )
+    def accept(self, limits: Limits, deliveries: Iterable[Delivery]) -> Call:
+        """Deduplicates the documents of messages and appends the new ones to their lanes."""
+        args: list[Argument] = [
+            GROUP,
+            limits.batch_size,
+            limits.batch_bytes,
+            limits.linger_ms,
+            WAKE_UPS_AT_MOST,
+            limits.bytes_a_document,
+            limits.refusals_kept,
+        ]
+        for delivery in deliveries:
+            args += [
+                delivery.entry_id,
+                delivery.spooled,
+                len(delivery.groups),
+                len(delivery.refusals),
+            ]
+            args.append(delivery.trace)
+            for group in delivery.groups:
+                args += _group_arguments(group)
+            for refusal in delivery.refusals:
+                args += [refusal.account, refusal.record]
+        streams = [self._keys.prefix, self._keys.requests]
+        return scripts.load("writes/accept").call(streams, args)
 
+    def take(self, limits: Limits, taker: str, accounts: Sequence[str], known: int = 0) -> Call:
+        """Takes the next batch that may be sent for one of the accounts, the first first.
 
-def put_back(
-    partition: int,
-    taken: Taken,
-    *,
-    tries: int,
-    delay_ms: int,
-    outcome: str = "",
-    code: str = "",
-    detail: str = "",
-) -> Call:
-    """Lets the documents of an attempt wait again: nothing of it was created, provably."""
-    return _call(
-        "put_back",
-        partition,
-        taken.batch,
-        taken.attempt,
-        taken.taker,
-        tries,
-        delay_ms,
-        outcome,
-        code,
-        detail,
-        WAKE_UPS_AT_MOST,
-    )
+        ``known``: the highest attempt that this process knows of.
+        """
+        sizes = limits.batch_size, limits.batch_bytes
+        flags = int(limits.mark_attempts), known
+        times = limits.lease_ms, limits.quiet_ms, limits.quiet_answered_ms
+        return self._call("take", taker, *sizes, *flags, *times, *accounts)
 
+    def record_created(
+        self,
+        taken: Taken,
+        run_id: str,
+        ids: Sequence[str],
+        code: str,
+        proof: bytes = b'{"answered":false}',
+    ) -> Call:
+        """Records that the API created the documents of an attempt, with their task ids.
 
-def doubt(
-    partition: int, taken: Taken, *, outcome: str, code: str, detail: str, proof: bytes
-) -> Call:
-    """Records that nobody knows what became of an attempt that may have been sent."""
-    return _call(
-        "doubt",
-        partition,
-        taken.batch,
-        taken.attempt,
-        taken.taker,
-        outcome,
-        code,
-        detail,
-        proof,
-    )
+        ``proof``: what a proof has to go by, should the answer belong to another request. The
+        reply is read by `replies.creation_of`.
+        """
+        return self._call(
+            "record_created",
+            taken.batch,
+            taken.attempt,
+            taken.taker,
+            run_id,
+            task_ids.pack(ids),
+            code,
+            taken.states,
+            taken.seal,
+            proof,
+        )
 
+    def put_back(
+        self,
+        taken: Taken,
+        *,
+        tries: int,
+        delay_ms: int,
+        outcome: str = "",
+        code: str = "",
+        detail: str = "",
+    ) -> Call:
+        """Lets the documents of an attempt wait again: nothing of it was created, provably."""
+        return self._call(
+            "put_back",
+            taken.batch,
+            taken.attempt,
+            taken.taker,
+            tries,
+            delay_ms,
+            outcome,
+            code,
+            detail,
+            WAKE_UPS_AT_MOST,
+        )
 
-def resend(
-    partition: int,
-    batch: int,
-    attempt: int,
-    *,
-    delay_ms: int,
-    size: int,
-    tries: int,
-    look: Look | None = None,
-    places: str = "",
-) -> Call:
-    """Lets documents in doubt wait again, in batches of at most ``size``.
+    def doubt(self, taken: Taken, *, outcome: str, code: str, detail: str, proof: bytes) -> Call:
+        """Records that nobody knows what became of an attempt that may have been sent."""
+        return self._call(
+            "doubt",
+            taken.batch,
+            taken.attempt,
+            taken.taker,
+            outcome,
+            code,
+            detail,
+            proof,
+        )
 
-    ``look``: the look that found them missing; None: they are sent again without proof.
-    ``places``: a mask of the documents meant, empty for all.
-    """
-    proof: list[Argument] = [look.at_ms, look.found] if look else ["", ""]
-    again = (partition, batch, attempt, delay_ms, size, tries, WAKE_UPS_AT_MOST)
-    return _call("resend", *again, *proof, LOOK_GOOD_MS, places)
+    def resend(
+        self,
+        batch: int,
+        attempt: int,
+        *,
+        delay_ms: int,
+        size: int,
+        tries: int,
+        look: Look | None = None,
+        places: str = "",
+    ) -> Call:
+        """Lets documents in doubt wait again, in batches of at most ``size``.
 
+        ``look``: the look that found them missing; None: they are sent again without proof.
+        ``places``: a mask of the documents meant, empty for all.
+        """
+        proof: list[Argument] = [look.at_ms, look.found] if look else ["", ""]
+        again = (batch, attempt, delay_ms, size, tries, WAKE_UPS_AT_MOST)
+        return self._call("resend", *again, *proof, LOOK_GOOD_MS, places)
 
-def look(partition: int, looker: str, accounts: Sequence[str]) -> Call:
-    """Gives the looker the space that is to be read back next."""
-    return _call("look", partition, looker, LOOK_LEASE_MS, BATCHES_A_LOOK, *accounts)
+    def look(self, looker: str, accounts: Sequence[str]) -> Call:
+        """Gives the looker the space that is to be read back next."""
+        return self._call("look", looker, LOOK_LEASE_MS, BATCHES_A_LOOK, *accounts)
 
+    def keep_looking(self, looker: str, space: str) -> Call:
+        """Tells that a look goes on."""
+        return self._call("keep_looking", looker, space, LOOK_LEASE_MS)
 
-def keep_looking(partition: int, looker: str, space: str) -> Call:
-    """Tells that a look goes on."""
-    return _call("keep_looking", partition, looker, space, LOOK_LEASE_MS)
+    def end_look(
+        self, looker: str, space: str, delay_ms: int, *, read: Readable, stuck: str = ""
+    ) -> Call:
+        """Ends a look, at a space that could be ``read`` or not; it is looked at again after that.
 
+        ``stuck``: why it cannot be read for now.
+        """
+        return self._call("end_look", looker, space, delay_ms, read, stuck)
 
-def looked(
-    partition: int, looker: str, space: str, delay_ms: int, *, read: Readable, stuck: str = ""
-) -> Call:
-    """Ends a look, at a space that could be ``read`` or not; it is looked at again after that.
+    def observe(
+        self,
+        batch: int,
+        attempt: int,
+        *,
+        found: str,
+        held: str,
+        began_ms: int = 0,
+        gap_ms: int = 0,
+    ) -> Call:
+        """Keeps what a look found of an attempt in doubt, or why it cannot be proven.
 
-    ``stuck``: why it cannot be read for now.
-    """
-    return _call("looked", partition, looker, space, delay_ms, read, stuck)
+        ``began_ms``: when the look began. ``gap_ms``: looks further apart leave a gap.
+        """
+        return self._call("observe", batch, attempt, found, held, began_ms, gap_ms)
 
+    def record_proven(
+        self,
+        batch: int,
+        attempt: int,
+        seal: str,
+        *,
+        run_id: str,
+        ids: Sequence[str],
+        places: str,
+        claim: bool,
+    ) -> Call:
+        """Records that documents of an attempt were found at the API, in a run.
 
-def observe(
-    partition: int,
-    batch: int,
-    attempt: int,
-    *,
-    found: str,
-    held: str,
-    began_ms: int = 0,
-    gap_ms: int = 0,
-) -> Call:
-    """Keeps what a look found of an attempt in doubt, or why it cannot be proven.
+        With ``claim`` nothing in the run says whose it is: it is taken unless another has it.
+        """
+        packed = task_ids.pack(ids)
+        return self._call("record_proven", batch, attempt, seal, run_id, packed, places, int(claim))
 
-    ``began_ms``: when the look began. ``gap_ms``: looks further apart leave a gap.
-    """
-    return _call("observe", partition, batch, attempt, found, held, began_ms, gap_ms)
+    def recall(
+        self, batch: int, attempt: int, *, run_id: str, ids: Sequence[str], places: str
+    ) -> Call:
+        """Records documents that the API has from an attempt which Redis forgot."""
+        return self._call("recall", batch, attempt, run_id, task_ids.pack(ids), places)
 
+    def keep_strays(self, space: str, strays: Mapping[str, str], window_ms: int) -> Call:
+        """Keeps documents that the API has and the ledger does not know, in case they return."""
+        pairs = [part for pair in strays.items() for part in pair]
+        return self._call("keep_strays", space, window_ms, *pairs)
 
-def proven(
-    partition: int,
-    batch: int,
-    attempt: int,
-    seal: str,
-    *,
-    run_id: str,
-    ids: Sequence[str],
-    places: str,
-    claim: bool,
-) -> Call:
-    """Records that documents of an attempt were found at the API, in a run.
+    def read_back(self, space: str, epoch: int, lanes: int = 500) -> Call:
+        """Lets a space send again that was read back after Redis restarted."""
+        return self._call("read_back", space, epoch, lanes, WAKE_UPS_AT_MOST)
 
-    With ``claim`` nothing in the run says whose it is: it is taken unless another attempt has it.
-    """
-    packed = task_ids.pack(ids)
-    return _call("proven", partition, batch, attempt, seal, run_id, packed, places, int(claim))
+    def split(self, taken: Taken, *, tries: int, outcome: str, code: str, detail: str) -> Call:
+        """Halves a batch that was refused whole; the halves start with ``tries`` tries used up."""
+        return self._call(
+            "split",
+            taken.batch,
+            taken.attempt,
+            taken.taker,
+            tries,
+            outcome,
+            code,
+            detail,
+            WAKE_UPS_AT_MOST,
+        )
 
+    def bury(self, taken: Taken, *, outcome: str, code: str, detail: str) -> Call:
+        """Declares the documents of an attempt dead, with the reason."""
+        held = taken.batch, taken.attempt, taken.taker
+        return self._call("bury", *held, outcome, code, detail, "", "", "")
 
-def recall(
-    partition: int, batch: int, attempt: int, *, run_id: str, ids: Sequence[str], places: str
-) -> Call:
-    """Records documents that the API has from an attempt which Redis forgot."""
-    return _call("recall", partition, batch, attempt, run_id, task_ids.pack(ids), places)
+    def bury_missing(self, batch: int, attempt: int, look: Look, detail: str) -> Call:
+        """Declares documents in doubt dead: they are missing once more, without tries left."""
+        proof = look.at_ms, look.found, LOOK_GOOD_MS
+        return self._call("bury", batch, attempt, "", "", "", detail, *proof)
 
+    def park(self, limits: Limits, gate: str, *, reason: str, code: str) -> Call:
+        """Stops sending what lies behind a gate, and has it tried again now and then."""
+        probes = limits.first_probe_ms, limits.last_probe_ms
+        return self._call("close_gate", gate, reason, code, *probes)
 
-def keep_strays(partition: int, space: str, strays: Mapping[str, str], window_ms: int) -> Call:
-    """Keeps documents that the API has and the ledger does not know, in case they come again."""
-    pairs = [part for pair in strays.items() for part in pair]
-    return _call("keep_strays", partition, space, window_ms, *pairs)
+    def open_gate(self, gate: str, lanes: int = 500, *, if_down: bool = False) -> Call:
+        """Lets lanes behind a parked gate send again: ``lanes`` at once, the others bit by bit.
 
+        With ``if_down`` only if it was closed because the API was down.
+        """
+        return self._call("open_gate", gate, lanes, WAKE_UPS_AT_MOST, int(if_down))
 
-def read_back(partition: int, space: str, epoch: int, lanes: int = 500) -> Call:
-    """Lets a space send again that was read back after Redis restarted."""
-    return _call("read_back", partition, space, epoch, lanes, WAKE_UPS_AT_MOST)
+    def fail(self, account: str, *, reason: str, code: str) -> Call:
+        """Counts that an account's API failed; several in a row close its gate for a while."""
+        pace = DOWN_FIRST_PROBE_MS, DOWN_LAST_PROBE_MS
+        return self._call("fail", account, FAILURES_IN_A_ROW, reason, code, *pace)
 
+    def throttle(self, account: str, delay_ms: int) -> Call:
+        """Sends nothing more for the account until ``delay_ms`` have passed."""
+        return self._call("throttle", account, delay_ms)
 
-def split(
-    partition: int, taken: Taken, *, tries: int, outcome: str, code: str, detail: str
-) -> Call:
-    """Halves a batch that was refused whole; the halves start with ``tries`` tries used up."""
-    return _call(
-        "split",
-        partition,
-        taken.batch,
-        taken.attempt,
-        taken.taker,
-        tries,
-        outcome,
-        code,
-        detail,
-        WAKE_UPS_AT_MOST,
-    )
+    def lapse(self, taker: str, held: str, detail: str) -> Call:
+        """Puts in doubt what a taker held (``batch:attempt``) that is gone or over its lease."""
+        return self._call("lapse", taker, held, detail)
 
+    def sweep(self, limits: Limits) -> Call:
+        """Wakes what is due."""
+        return self._call(
+            "sweep",
+            200,
+            WAKE_UPS_AT_MOST,
+            limits.linger_ms,
+            200,
+            limits.first_probe_ms,
+            limits.last_probe_ms,
+        )
 
-def bury(partition: int, taken: Taken, *, outcome: str, code: str, detail: str) -> Call:
-    """Declares the documents of an attempt dead, with the reason."""
-    held = taken.batch, taken.attempt, taken.taker
-    return _call("bury", partition, *held, outcome, code, detail, "", "", "")
+    def forget(self, window_ms: int, piece: int = 2000) -> Call:
+        """Begins or drops a generation of identities, a bounded piece a call."""
+        return self._call("forget", window_ms, piece)
 
-
-def bury_missing(partition: int, batch: int, attempt: int, look: Look, detail: str) -> Call:
-    """Declares documents in doubt dead: they are missing once more, and their tries are used up."""
-    proof = look.at_ms, look.found, LOOK_GOOD_MS
-    return _call("bury", partition, batch, attempt, "", "", "", detail, *proof)
-
-
-def park(partition: int, limits: Limits, gate: str, *, reason: str, code: str) -> Call:
-    """Stops sending what lies behind a gate, and has it tried again now and then."""
-    probes = limits.first_probe_ms, limits.last_probe_ms
-    return _call("close_gate", partition, gate, reason, code, *probes)
-
-
-def open_gate(partition: int, gate: str, lanes: int = 500, *, if_down: bool = False) -> Call:
-    """Lets lanes behind a parked gate send again: ``lanes`` of them at once, the others bit by bit.
-
-    With ``if_down`` only if it was closed because the API was down.
-    """
-    return _call("open_gate", partition, gate, lanes, WAKE_UPS_AT_MOST, int(if_down))
-
-
-def fail(partition: int, account: str, *, reason: str, code: str) -> Call:
-    """Counts that an account's API failed; several in a row close its gate for a while."""
-    pace = DOWN_FIRST_PROBE_MS, DOWN_LAST_PROBE_MS
-    return _call("fail", partition, account, FAILURES_IN_A_ROW, reason, code, *pace)
-
-
-def throttle(partition: int, account: str, delay_ms: int) -> Call:
-    """Sends nothing more for the account until ``delay_ms`` have passed."""
-    return _call("throttle", partition, account, delay_ms)
-
-
-def lapse(partition: int, taker: str, held: str, detail: str) -> Call:
-    """Puts in doubt what a taker held (``batch:attempt``) that is gone or over its lease."""
-    return _call("lapse", partition, taker, held, detail)
-
-
-def sweep(partition: int, limits: Limits) -> Call:
-    """Wakes what is due."""
-    return _call(
-        "sweep",
-        partition,
-        200,
-        WAKE_UPS_AT_MOST,
-        limits.linger_ms,
-        200,
-        limits.first_probe_ms,
-        limits.last_probe_ms,
-    )
-
-
-def forget(partition: int, window_ms: int, piece: int = 2000) -> Call:
-    """Begins or drops a generation of identities, a bounded piece a call."""
-    return _call("forget", partition, window_ms, piece)
-
-
-def open_ledger(
-    partition: int, limits: Limits, new_id: str, rules: tuple[int, int], partitions: int
-) -> Call:
-    """Begins the ledger if there is none, and asks by which rules it is written."""
-    times = limits.lease_ms, limits.quiet_ms
-    return _call("open_ledger", partition, new_id, *rules, partitions, *times)
+    def open_ledger(
+        self, limits: Limits, new_id: str, rules: tuple[int, int], partitions: int
+    ) -> Call:
+        """Begins the ledger if there is none, and asks by which rules it is written."""
+        times = limits.lease_ms, limits.quiet_ms
+        return self._call("open_ledger", new_id, *rules, partitions, *times)

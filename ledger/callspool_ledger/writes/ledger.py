@@ -13,10 +13,10 @@ from callspool.errors import LedgerMismatch
 from callspool.redis_io.scripts import Call, Command, Reply, drive, run
 from callspool.redis_io.servers import client_at
 from callspool.request.identity import Scope
-from callspool_ledger import keys
 from callspool_ledger.errors import LedgerUnavailable, describe_mismatch, translate
+from callspool_ledger.keys import PartitionKeys
 from callspool_ledger.reads.entries import BatchEntry
-from callspool_ledger.writes import calls
+from callspool_ledger.writes.calls import LedgerCalls
 from callspool_ledger.writes.durability import Disks, weaknesses
 from callspool_ledger.writes.records import SEPARATOR, SpaceLook
 from callspool_ledger.writes.replies import (
@@ -73,7 +73,9 @@ class Ledger:
         self.id = ""
         self._known = 0
         """The highest attempt that this process was given."""
-        self._disks = Disks(limits.durable_takes, f"{keys.prefix(partition)}:meta")
+        self.keys = PartitionKeys(partition)
+        self.calls = LedgerCalls(self.keys)
+        self._disks = Disks(limits.durable_takes, self.keys.meta)
 
     def at(self, key: str) -> Ledger:
         """Runs calls where another key is, that of an account: on a cluster maybe elsewhere."""
@@ -90,7 +92,7 @@ class Ledger:
         Raises `LedgerMismatch` if it was begun under other rules than this worker's.
         """
         new_id = secrets.token_hex(4)
-        step = calls.open_ledger(self.partition, self.limits, new_id, RULES, self._partitions)
+        step = self.calls.open_ledger(self.limits, new_id, RULES, self._partitions)
         (reply,) = self.run([step])
         ledger_id, *rules = as_list(reply)
         *theirs, partitions = [int(as_bytes(rule)) for rule in rules]
@@ -110,13 +112,13 @@ class Ledger:
 
     def accept(self, deliveries: Sequence[Delivery]) -> list[Accepted]:
         """Accepts messages: all of their documents are in the ledger when this returns."""
-        (reply,) = self.run([calls.accept(self.partition, self.limits, deliveries)])
+        (reply,) = self.run([self.calls.accept(self.limits, deliveries)])
         return [accepted_of(as_list(one)) for one in as_list(reply)]
 
     def spool(self, fields: Mapping[str, Argument]) -> None:
         """Appends a message to those that are to be accepted in this partition."""
         pairs = [part for pair in fields.items() for part in pair]
-        self.run_commands([("XADD", keys.stream(keys.REQUESTS, self.partition), "*", *pairs)])
+        self.run_commands([("XADD", self.keys.requests, "*", *pairs)])
 
     def take(self, taker: str, accounts: Sequence[str]) -> Taken | None:
         """The next batch that may be sent for these accounts, or None."""
@@ -127,7 +129,7 @@ class Ledger:
     ) -> Taken | None:
         """Records the end of an attempt and takes the next batch in the same round trip."""
         while True:
-            take = calls.take(self.partition, self.limits, taker, accounts, self._known)
+            take = self.calls.take(self.limits, taker, accounts, self._known)
             reply = as_list(self.run([*steps, take])[-1])
             for expired in expired_of(reply):
                 self._on_expired(expired)
@@ -155,28 +157,27 @@ class Ledger:
 
     def sending(self) -> dict[str, str]:
         """Takers and what they hold (``batch:attempt``): takes without a recorded outcome."""
-        key = f"{keys.prefix(self.partition)}:sending"
-        (reply,) = self.run_commands([("HGETALL", key)])
+        (reply,) = self.run_commands([("HGETALL", self.keys.sending)])
         found = reply if isinstance(reply, dict) else {}
         return {as_bytes(taker).decode(): as_bytes(held).decode() for taker, held in found.items()}
 
     def leases(self, held: Sequence[str]) -> list[float | None]:
         """The leases (seconds) of takes, each named ``batch:attempt``; None where none is known."""
-        base = keys.prefix(self.partition)
         numbers = [one.partition(":")[0] for one in held]
-        found = self.run_commands([("HGET", f"{base}:b{number}", "lease") for number in numbers])
+        found = self.run_commands(
+            [("HGET", self.keys.batch(number), "lease") for number in numbers]
+        )
         return [None if lease is None else int(as_bytes(lease)) / 1000 for lease in found]
 
     def doubts(self, most: int) -> list[tuple[int, int, int]]:
         """Batches in doubt, some of every space: number, last attempt, tries used up."""
-        base = keys.prefix(self.partition)
-        (spaces,) = self.run_commands([("ZRANGE", f"{base}:proofs", "0", str(most - 1))])
+        (spaces,) = self.run_commands([("ZRANGE", self.keys.proofs, "0", str(most - 1))])
         found = self.run_commands(
-            [("ZRANGE", f"{base}:doubts:{as_text(each)}", "0", "99") for each in as_list(spaces)]
+            [("ZRANGE", self.keys.doubts(as_text(each)), "0", "99") for each in as_list(spaces)]
         )
         numbers = [as_text(number) for each in found for number in as_list(each)][:most]
         fields = self.run_commands(
-            [("HMGET", f"{base}:b{number}", "attempt", "tries") for number in numbers]
+            [("HMGET", self.keys.batch(number), "attempt", "tries") for number in numbers]
         )
         return [
             (int(number), int(as_bytes(attempt)), int(as_bytes(tries)))
@@ -186,7 +187,7 @@ class Ledger:
 
     def look(self, looker: str, accounts: Sequence[str]) -> SpaceLook | None:
         """The space that this looker is to read back now, or None."""
-        reply = as_list(self.run([calls.look(self.partition, looker, accounts)])[0])
+        reply = as_list(self.run([self.calls.look(looker, accounts)])[0])
         if not reply:
             return None
         account, _, space_token = as_text(reply[0]).partition("|")
@@ -196,18 +197,19 @@ class Ledger:
 
     def in_doubt(self, space: str) -> list[int]:
         """All batches of a space with documents in doubt."""
-        key = f"{keys.prefix(self.partition)}:doubts:{space}"
-        (found,) = self.run_commands([("ZRANGE", key, "0", "-1")])
+        (found,) = self.run_commands([("ZRANGE", self.keys.doubts(space), "0", "-1")])
         return [int(as_bytes(number)) for number in as_list(found)]
 
     def batches(self, numbers: Sequence[int]) -> dict[int, tuple[BatchEntry, list[bytes]]]:
         """The records of batches, each with its raw documents, a place each."""
         if not numbers:
             return {}
-        base = keys.prefix(self.partition)
         asked: list[Command] = []
         for number in numbers:
-            asked += [("HGETALL", f"{base}:b{number}"), ("LRANGE", f"{base}:p{number}", "0", "-1")]
+            asked += [
+                ("HGETALL", self.keys.batch(number)),
+                ("LRANGE", self.keys.documents(number), "0", "-1"),
+            ]
         replies = self.run_commands(asked)
         found = {}
         for at, number in enumerate(numbers):
@@ -221,8 +223,7 @@ class Ledger:
 
     def spaces_of(self, lanes: Collection[str]) -> dict[str, str]:
         """The space tokens of lanes, as far as these are known."""
-        base = keys.prefix(self.partition)
-        found = self.run_commands([("HGET", f"{base}:l{lane}", "space") for lane in lanes])
+        found = self.run_commands([("HGET", self.keys.lane(lane), "space") for lane in lanes])
         return {lane: as_text(space) for lane, space in zip(lanes, found, strict=True) if space}
 
     def read(self, reading: Reading[Found]) -> Found:
@@ -231,27 +232,25 @@ class Ledger:
 
     def scopes_of(self, account: str, space_token: str) -> list[Scope]:
         """The scopes of a space that documents were ever accepted in."""
-        (found,) = self.run_commands([("SMEMBERS", f"{keys.prefix(self.partition)}:scopes")])
+        (found,) = self.run_commands([("SMEMBERS", self.keys.scopes)])
         every = found if isinstance(found, set | list) else ()
         scopes = (Scope(*msgspec.json.decode(as_bytes(scope))) for scope in every)
         return [one for one in scopes if one[:2] == (account, space_token)]
 
     def strays(self, space: str, names: Sequence[str]) -> dict[str, str]:
         """Documents that the API has of a time that Redis forgot, among these."""
-        key = f"{keys.prefix(self.partition)}:strays:{space}"
+        key = self.keys.strays(space)
         (found,) = self.run_commands([("HMGET", key, *names)])
         return {name: as_text(one) for name, one in zip(names, as_list(found), strict=True) if one}
 
     def new_attempt(self) -> int:
         """A number that no attempt has, for one whose number nobody knows any more."""
-        (found,) = self.run_commands(
-            [("HINCRBY", f"{keys.prefix(self.partition)}:meta", "attempt", 1)]
-        )
+        (found,) = self.run_commands([("HINCRBY", self.keys.meta, "attempt", 1)])
         return int(as_bytes(found))
 
     def known_runs(self, space: str, since_ms: float) -> dict[str, float]:
         """The runs of a space that are known to be somebody's: id → when that was recorded, ms."""
-        key = f"{keys.prefix(self.partition)}:runs:{space}"
+        key = self.keys.runs(space)
         (found,) = self.run_commands(
             [("ZRANGE", key, str(since_ms), "+inf", "BYSCORE", "WITHSCORES")]
         )
@@ -259,7 +258,7 @@ class Ledger:
 
     def accounts(self) -> set[str]:
         """The accounts that documents were ever accepted for."""
-        (found,) = self.run_commands([("SMEMBERS", f"{keys.prefix(self.partition)}:accounts")])
+        (found,) = self.run_commands([("SMEMBERS", self.keys.accounts)])
         return (
             {as_bytes(name).decode() for name in found} if isinstance(found, set | list) else set()
         )

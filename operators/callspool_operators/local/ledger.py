@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from callspool.errors import CallspoolError
-from callspool_ledger import keys
+from callspool_ledger.keys import PartitionKeys
 from callspool_operators.local.locks import POLL, FileLock, wait_until
 from callspool_operators.local.server import PATIENCE, EmbeddedServer, client
 from callspool_operators.local.state import StateDir
@@ -71,7 +71,7 @@ class LocalLedger:
         with client(self._server.socket) as connected:
             run_id = connected.info("server")["run_id"]
             history = connected.info("replication")["master_replid"]
-            meta = f"{keys.prefix()}:meta"
+            meta = PartitionKeys().meta
             if connected.hexists(meta, "server"):
                 connected.hset(meta, mapping={"server": run_id, "replid": history})
 

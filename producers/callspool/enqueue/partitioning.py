@@ -54,7 +54,7 @@ def ask_partitions(partitions: int) -> RoundTrips:
 
     Where there is no ledger yet, the one that asks first decides: workers look for its messages.
     """
-    return round_trips([load("enqueue/agree").call([keys.counts()], [partitions])])
+    return round_trips([load("enqueue/agree").call([keys.PartitionKeys().counts], [partitions])])
 
 
 def read_partitions(replies: Sequence[object], partitions: int, where: str) -> NotStored | None:

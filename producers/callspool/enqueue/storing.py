@@ -22,7 +22,7 @@ from callspool.enqueue.outcomes import (
 )
 from callspool.redis_io.scripts import round_trips
 from callspool.request.message import VERSION, merge
-from callspool_ledger import keys
+from callspool_ledger.keys import PartitionKeys
 from callspool_ledger.scripts import load
 
 if TYPE_CHECKING:
@@ -56,10 +56,8 @@ class Spool:
     ) -> None:
         self._where = where
         self._partitions = partitions
-        self._keys = (
-            keys.stream(keys.REQUESTS, partition).encode(),
-            keys.counts(partition).encode(),
-        )
+        keys = PartitionKeys(partition)
+        self._keys = (keys.requests.encode(), keys.counts.encode())
         self._script = load("enqueue/enqueue")
         self._limits = (str(max_waiting).encode(), str(partitions).encode())
         self._memory = MemoryWatch()

@@ -100,7 +100,7 @@ def test_a_ledger_that_is_begun_anew_amid_enqueue_many_leaves_known_what_redis_h
 
     def requests():
         yield contact("a")
-        client.hset(keys.counts(), "partitions", 4)
+        client.hset(keys.PartitionKeys().counts, "partitions", 4)
         yield contact("b")
 
     with CallQueue(redis_url) as queue, pytest.raises(LedgerMismatch) as caught:
@@ -126,7 +126,7 @@ def test_who_comes_first_decides_how_many_there_are(client: redis.Redis, redis_u
 
 def test_a_ledger_of_an_earlier_release_has_one_partition(client: redis.Redis, redis_url: str):
     Ledger(client, Limits()).open()
-    client.hdel(keys.counts(), "partitions")
+    client.hdel(keys.PartitionKeys().counts, "partitions")
     assert drive(client, read_partitions()) == 1
     with pytest.raises(LedgerMismatch, match="PARTITIONS=1, and this process has 4: set 1"):
         Ledger(client, Limits(), 0, 4).open()

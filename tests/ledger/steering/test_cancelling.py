@@ -6,9 +6,9 @@ import threading
 
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
-from callspool_ledger.steering import calls as operator_calls
-from callspool_ledger.writes import Limits, calls
-from tests.support.ledgers import LANE, LedgerUnderTest, P, group
+from callspool_ledger.steering.calls import SteeringOrder
+from callspool_ledger.writes import Limits
+from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group, steering_calls
 
 ACCOUNTS = ["default"]
 SPRING = LANE._replace(campaign="spring")
@@ -25,12 +25,12 @@ def test_all_that_waits_is_cancelled_and_nothing_that_is_sent_in_doubt_or_create
     assert doubtful
     assert resting
     assert sending
-    doubt = calls.doubt(0, doubtful, outcome="no_answer", code="", detail="", proof=b"{}")
+    doubt = calls.doubt(doubtful, outcome="no_answer", code="", detail="", proof=b"{}")
     spool.ledger.run(
         [
-            calls.created(0, created, "R1", ["T1"] * 10, "200"),
+            calls.record_created(created, "R1", ["T1"] * 10, "200"),
             doubt,
-            calls.put_back(0, resting, tries=1, delay_ms=60_000, outcome="rejected"),
+            calls.put_back(resting, tries=1, delay_ms=60_000, outcome="rejected"),
         ]
     )
     spool.ledger.limits = Limits(10, linger_ms=60_000)
@@ -42,7 +42,7 @@ def test_all_that_waits_is_cancelled_and_nothing_that_is_sent_in_doubt_or_create
     assert (counts["cancelled"], counts["sending"], counts["in_doubt"]) == (32, 10, 10)
     assert spool.state("open-2") == "k"
     assert spool.ledger.take("me:9", ACCOUNTS) is None
-    spool.ledger.run([calls.created(0, sending, "R2", ["T2"] * 10, "200")])
+    spool.ledger.run([calls.record_created(sending, "R2", ["T2"] * 10, "200")])
     assert spool.counts()["created"] == 20
     spool.check()
     assert int(spool.client.hget(f"{P}:counts", "waiting")) == 0
@@ -74,13 +74,13 @@ def test_what_is_accepted_after_the_command_began_is_left_alone(
     while steer.readings.now_ms() <= began:
         pass
     spool.accept(group(["late"]))
-    asked = operator_calls.Asked("ann", Selector())
-    step = operator_calls.cancel(0, asked, "default", "0", str(began), 0, 100)
+    asked = SteeringOrder("ann", Selector())
+    step = steering_calls.cancel(asked, "default", "0", str(began), 0, 100)
     assert spool.ledger.run([step])[0][1] == 1
     assert (spool.state("early"), spool.state("late")) == ("k", "w")
     spool.check()
     spool.client.zadd(f"{P}:due", dict.fromkeys(spool.client.zrange(f"{P}:due", 0, -1), 0))
-    spool.ledger.run([calls.sweep(0, Limits(linger_ms=0))])
+    spool.ledger.run([calls.sweep(Limits(linger_ms=0))])
     taken = spool.ledger.take("me:1", ACCOUNTS)
     assert taken
     assert taken.documents.count(b"late") == 1
@@ -102,7 +102,7 @@ def test_one_document_is_cancelled_inside_a_batch_and_told_where_it_cannot_be(
     assert taken.count == 2
     assert [one.letter for one in steer.cancel_one("a", Selector())] == ["s"]
     assert steer.cancel_one("nobody", Selector()) == []
-    spool.ledger.run([calls.created(0, taken, "R1", ["T1", "T2"], "200")])
+    spool.ledger.run([calls.record_created(taken, "R1", ["T1", "T2"], "200")])
     assert spool.counts()["cancelled"] == 2
     spool.check()
 
@@ -123,12 +123,12 @@ def test_cancelling_amid_workers_loses_nobody_and_sends_no_cancelled_one(
             if taken is None:
                 return
             if number % 7 == 0:
-                spool.ledger.run([calls.put_back(0, taken, tries=0, delay_ms=0)])
+                spool.ledger.run([calls.put_back(taken, tries=0, delay_ms=0)])
                 continue
             sent.extend(taken.documents.split(b"\x1e"))
             run = f"R{taken.attempt}"
             tasks = [f"{run}-T{at}" for at in range(taken.count)]
-            spool.ledger.run([calls.created(0, taken, run, tasks, "200")])
+            spool.ledger.run([calls.record_created(taken, run, tasks, "200")])
             if len(sent) > 300:
                 begun.set()
 

@@ -8,8 +8,8 @@ import redis
 from callspool_ledger import keys
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
-from callspool_ledger.writes import Taken, calls
-from tests.support.ledgers import LANE, LedgerUnderTest, P, digest, group
+from callspool_ledger.writes import Taken
+from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, digest, group
 
 ACCOUNTS = ["default"]
 SPRING = LANE._replace(campaign="spring")
@@ -23,7 +23,7 @@ def take(spool: LedgerUnderTest, name: str) -> Taken:
 
 def bury(spool: LedgerUnderTest, name: str) -> Taken:
     taken = take(spool, name)
-    step = calls.bury(0, taken, outcome="rejected", code="400", detail="Invalid number")
+    step = calls.bury(taken, outcome="rejected", code="400", detail="Invalid number")
     spool.ledger.run([step])
     return taken
 
@@ -55,7 +55,7 @@ def test_replayed_documents_wait_again_with_all_their_tries_and_are_not_accepted
     assert five.accept(group(["c1"])).duplicate == 1
     taken = take(five, "me:3")
     assert (taken.count, taken.tries) == (5, 0)
-    five.ledger.run([calls.created(0, taken, "R1", [f"T{at}" for at in range(5)], "200")])
+    five.ledger.run([calls.record_created(taken, "R1", [f"T{at}" for at in range(5)], "200")])
     counts = five.counts()
     assert (counts["accepted"], counts["replayed"], counts["created"]) == (6, 5, 5)
     assert [one.document_id for one in steer.readings.dead(Selector(), 9)[0]] == ["c2"]
@@ -72,9 +72,9 @@ def test_one_document_is_replayed_out_of_a_dead_batch_and_a_late_proof_finds_the
     five.check()
     taken = take(five, "me:3")
     assert (taken.count, b'"c2"' in taken.documents) == (1, True)
-    five.ledger.run([calls.put_back(0, taken, tries=0, delay_ms=0)])
+    five.ledger.run([calls.put_back(taken, tries=0, delay_ms=0)])
     tasks = [f"T{number:032x}" for number in range(5)]
-    assert five.ledger.run([calls.created(0, first, "R1", tasks, "200")]) == [[5, 0]]
+    assert five.ledger.run([calls.record_created(first, "R1", tasks, "200")]) == [[5, 0]]
     found = [steer.readings.stories(f"c{number}", campaign="")[0] for number in range(5)]
     assert [story.task_id for story in found] == tasks
     five.check()

@@ -14,10 +14,10 @@ import redis
 from callspool.request.identity import Scope
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Doubts
-from callspool_ledger.writes import LaneKey, Taken, calls
+from callspool_ledger.writes import LaneKey, Taken
 from callspool_operators.terminal import person
 from tests.operators.conftest import Call, call  # noqa: F401 - a fixture
-from tests.support.ledgers import LANE, LedgerUnderTest, P, digest, group
+from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, digest, group
 from tests.worker.proving.conftest import SetUp, set_up  # noqa: F401 - a fixture
 from tests.worker.proving.stage import QUIET
 
@@ -31,7 +31,7 @@ EVERYTHING = Selector()
 def doubt(spool: LedgerUnderTest, taken: Taken, *, answered: bool = False) -> None:
     proof = b'{"answered":true}' if answered else b'{"answered":false}'
     step = calls.doubt(
-        0, taken, outcome="server_error", code="500", detail="Internal Server Error", proof=proof
+        taken, outcome="server_error", code="500", detail="Internal Server Error", proof=proof
     )
     spool.ledger.run([step])
 
@@ -44,11 +44,11 @@ def take(spool: LedgerUnderTest, name: str) -> Taken:
 
 def created(spool: LedgerUnderTest, taken: Taken, run: str) -> Any:
     tasks = [f"T{run}-{at}" for at in range(taken.count)]
-    return spool.ledger.run([calls.created(0, taken, run, tasks, "200")])[0]
+    return spool.ledger.run([calls.record_created(taken, run, tasks, "200")])[0]
 
 
 def hold(spool: LedgerUnderTest, taken: Taken) -> None:
-    observe = calls.observe(0, taken.batch, taken.attempt, found="", held="nobody may read it")
+    observe = calls.observe(taken.batch, taken.attempt, found="", held="nobody may read it")
     spool.ledger.run([observe])
 
 
@@ -90,13 +90,13 @@ def test_the_list_tells_why_since_when_and_how_the_proof_stands(
     assert ann.readings.doubts(Selector(account="else"), 50) == ([], 0)
     assert [one.scope.campaign for one in ann.readings.doubt("c1", EVERYTHING)] == ["spring", ""]
     assert ann.readings.doubt("c1", Selector(campaign=""), only_held=True) == []
-    spool.ledger.run([calls.observe(0, five.batch, five.attempt, found="R1:2", held="")])
+    spool.ledger.run([calls.observe(five.batch, five.attempt, found="R1:2", held="")])
     looked = spool.ledger.look("me", ["default"])
     assert looked is not None
     seen = [ann.readings.doubt("c1", Selector(campaign=name))[0] for name in ("", "spring")]
     assert seen[0].found is True
     assert [one.next_look_at is None for one in seen].count(True) == 1
-    spool.ledger.run([calls.looked(0, "me", looked.key, 1000, read="not")])
+    spool.ledger.run([calls.end_look("me", looked.key, 1000, read="not")])
     seen = [ann.readings.doubt("c1", Selector(campaign=name))[0] for name in ("", "spring")]
     assert [one.unreadable_since is None for one in seen].count(True) == 1
 

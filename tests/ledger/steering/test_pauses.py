@@ -7,9 +7,9 @@ import pytest
 from callspool.request.identity import Scope
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
-from callspool_ledger.steering import calls as operator_calls
-from callspool_ledger.writes import LaneKey, Limits, calls
-from tests.support.ledgers import LANE, LedgerUnderTest, P, group
+from callspool_ledger.steering.calls import SteeringOrder
+from callspool_ledger.writes import LaneKey, Limits
+from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group, steering_calls
 
 ACCOUNTS = ["default", "acme"]
 SPRING = LANE._replace(campaign="spring")
@@ -100,13 +100,13 @@ def test_what_is_parked_and_paused_is_parked_with_its_reason_after_the_pause(
 ):
     limits = Limits(first_probe_ms=0, last_probe_ms=0)
     spool.accept(group(["a"]), group(["b"], SPRING))
-    park = calls.park(0, Limits(), "account:default", reason="Invalid token.", code="401")
+    park = calls.park(Limits(), "account:default", reason="Invalid token.", code="401")
     spool.ledger.run([park])
     assert sent(spool) == set()
     steer.pause(Selector())
     for _ in range(4):  # its probes come and go: every lane waits behind the pause by then
         spool.client.zadd(f"{P}:due", {"Gaccount:default": 0})
-        spool.ledger.run([calls.sweep(0, limits)])
+        spool.ledger.run([calls.sweep(limits)])
         assert sent(spool) == set()
     resumed = steer.resume(Selector(space_token="SPACE", campaign="none of them"))
     assert {gate.kind for gate in resumed.still} == {"paused", "parked"}
@@ -121,7 +121,7 @@ def test_resume_opens_what_workers_parked_within_its_selector(
 ):
     spool.accept(group(["a"]), group(["b"], ACME), group(["c"], SPRING))
     for gate in ("account:acme", "space:default|SPACE", f"lane:{lane_id(SPRING)}"):
-        spool.ledger.run([calls.park(0, Limits(), gate, reason="no", code="403")])
+        spool.ledger.run([calls.park(Limits(), gate, reason="no", code="403")])
     assert sent(spool) == set()
     assert [gate.name for gate in steer.resume(Selector("acme")).opened] == ["account:acme"]
     assert sent(spool, "acme") == {ACME}
@@ -140,14 +140,14 @@ def test_more_lanes_than_one_call_frees_are_freed_by_the_sweep_unless_paused_aga
     steer.pause(Selector())
     assert sent(spool) == set()
     gates = steer.readings.gates()
-    asked = operator_calls.Asked("ann@desk", Selector())
-    spool.ledger.run([operator_calls.resume(0, asked, 0, gates, lanes=5)])
+    asked = SteeringOrder("ann@desk", Selector())
+    spool.ledger.run([steering_calls.resume(asked, 0, gates, lanes=5)])
     assert len(sent(spool, "first")) == 5
     steer.pause(Selector())
-    spool.ledger.run([calls.sweep(0, Limits())])
+    spool.ledger.run([calls.sweep(Limits())])
     assert sent(spool, "second") == set()
-    spool.ledger.run([operator_calls.resume(0, asked, 0, gates, lanes=5)])
-    spool.ledger.run([calls.sweep(0, Limits())])
+    spool.ledger.run([steering_calls.resume(asked, 0, gates, lanes=5)])
+    spool.ledger.run([calls.sweep(Limits())])
     assert len(sent(spool, "third")) == 25
     spool.check()
 

@@ -52,7 +52,7 @@ def test_rows_reach_the_queue_with_their_fields(
         {"document_id": "a-1", "name": "Ada", "contact_number": "+14155550100", "City": "Paris"},
         {"document_id": "a-2", "name": "Bob", "contact_number": "+14155550101"},
     ]
-    assert client.hget(keys.counts(), "spooled") == b"2"
+    assert client.hget(keys.PartitionKeys().counts, "spooled") == b"2"
 
 
 def test_the_envelope_says_what_the_flags_said(

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from callspool_ledger.writes import calls
 from tests.operators.conftest import Call, call
-from tests.support.ledgers import LedgerUnderTest, group
+from tests.support.ledgers import LedgerUnderTest, calls, group
 
 if TYPE_CHECKING:
     import redis
@@ -23,7 +22,7 @@ def test_doctor_says_nothing_of_dead_documents_that_were_given_up(
         spool.accept(group([document_id]))
         taken = spool.ledger.take("me:1", ["default"])
         assert taken is not None
-        bury = calls.bury(0, taken, outcome="rejected", code="400", detail="no number")
+        bury = calls.bury(taken, outcome="rejected", code="400", detail="no number")
         spool.ledger.run([bury])
 
     def said() -> list[str]:

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from callspool_ledger.writes import calls
 from tests.operators.conftest import Call, Result, call
-from tests.support.ledgers import LANE, LedgerUnderTest, group
+from tests.support.ledgers import LANE, LedgerUnderTest, calls, group
 
 __all__ = ["call"]
 
@@ -27,12 +26,12 @@ def spool(client: redis.Redis) -> LedgerUnderTest:
     """``made`` is created, ``lost`` in doubt, ``bad`` dead and ``new`` waiting."""
     spool = LedgerUnderTest(client, batch_size=1, linger_ms=0)
     outcomes = {
-        "made": lambda taken: calls.created(0, taken, "R1", TASKS[: taken.count], "200"),
+        "made": lambda taken: calls.record_created(taken, "R1", TASKS[: taken.count], "200"),
         "lost": lambda taken: calls.doubt(
-            0, taken, outcome="no_answer", code="", detail="timed out", proof=b"{}"
+            taken, outcome="no_answer", code="", detail="timed out", proof=b"{}"
         ),
         "bad": lambda taken: calls.bury(
-            0, taken, outcome="rejected", code="400", detail="=cmd: the API's words"
+            taken, outcome="rejected", code="400", detail="=cmd: the API's words"
         ),
     }
     for document_id, outcome in outcomes.items():

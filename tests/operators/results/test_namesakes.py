@@ -5,9 +5,8 @@ import json
 import pytest
 
 from callspool_ledger.reads.reader import Readings
-from callspool_ledger.writes import calls
 from tests.operators.conftest import Call
-from tests.support.ledgers import LANE, LedgerUnderTest, P, group
+from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group
 
 CAMPAIGNS = ("", "spring sale")
 
@@ -19,7 +18,7 @@ def namesakes(spool: LedgerUnderTest) -> LedgerUnderTest:
         spool.accept(group(["twin"], LANE._replace(campaign=campaign)))
         while taken := spool.ledger.take(f"it:{number}", ["default"]):
             doubt = calls.doubt(
-                0, taken, outcome="no_answer", code="", detail="timed out", proof=b"{}"
+                taken, outcome="no_answer", code="", detail="timed out", proof=b"{}"
             )
             spool.ledger.run([doubt])
     for story in Readings(spool.client).stories("twin"):

@@ -17,10 +17,9 @@ import pytest
 from callspool.request.identity import made_document_id
 from callspool_ledger.reads import reasons as ledger_reasons
 from callspool_ledger.reads.reader import Readings
-from callspool_ledger.writes import calls
 from callspool_operators.terminal.watching import Rates, watch
 from tests.operators.conftest import Call
-from tests.support.ledgers import LedgerUnderTest, P, group
+from tests.support.ledgers import LedgerUnderTest, P, calls, group
 from tests.support.servers import RedisServer
 
 OFFSET = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+05:30")
@@ -54,7 +53,7 @@ def test_reasons_are_looked_up_in_the_last_batches_only(
         spool.accept(group([f"more{number}"]))
     while taken := spool.ledger.take("me:1", ["default"]):
         why = f"refused for {taken.batch}"
-        bury = calls.bury(0, taken, outcome="rejected", code="400", detail=why)
+        bury = calls.bury(taken, outcome="rejected", code="400", detail=why)
         spool.ledger.run([bury])
     monkeypatch.setattr(ledger_reasons, "MOST_BATCHES", 3)
     found = [each for each in Readings(spool.client).reasons() if each.state == "dead"]

@@ -4,8 +4,7 @@ import pytest
 import redis
 
 from callspool_ledger.reads.reader import Readings
-from callspool_ledger.writes import calls
-from tests.support.ledgers import LedgerUnderTest, group
+from tests.support.ledgers import LedgerUnderTest, calls, group
 
 
 @pytest.mark.parametrize("protocol", [2, 3])
@@ -31,7 +30,7 @@ def test_the_story_of_an_expired_document_tells_no_attempt_that_did_not_hold_it(
         spool.accept(group(["good"]))
         taken = spool.ledger.take("me:1", ["default"])
         assert taken is not None
-        spool.ledger.run([calls.created(0, taken, "R1", ["T1"], "200")])
+        spool.ledger.run([calls.record_created(taken, "R1", ["T1"], "200")])
         (late,) = Readings(client).stories("late")
         (good,) = Readings(client).stories("good")
     assert (late.state, late.attempts, late.task_id) == ("expired", [], None)

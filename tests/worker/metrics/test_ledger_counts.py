@@ -15,8 +15,8 @@ from callspool_ledger.reads.lanes import read_lanes
 from callspool_ledger.reads.metrics import histograms
 from callspool_ledger.reads.reader import Readings
 from callspool_ledger.selectors import Selector
-from callspool_ledger.writes import Delivery, LaneKey, Ledger, Limits, Look, Refusal, Taken, calls
-from tests.support.ledgers import LANE, LedgerUnderTest, P, group
+from callspool_ledger.writes import Delivery, LaneKey, Ledger, Limits, Look, Refusal, Taken
+from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group
 from tests.worker.metrics.scraped import Samples, of_ledger, total, value
 
 
@@ -38,16 +38,16 @@ def take(under: LedgerUnderTest, taker: str = "t") -> Taken:
 
 def create(under: LedgerUnderTest, taken: Taken) -> None:
     ids = [f"T{taken.attempt}-{place}" for place in range(taken.count)]
-    under.ledger.run([calls.created(0, taken, f"R{taken.attempt}", ids, "200")])
+    under.ledger.run([calls.record_created(taken, f"R{taken.attempt}", ids, "200")])
 
 
 def bury(under: LedgerUnderTest, taken: Taken) -> None:
-    step = calls.bury(0, taken, outcome="rejected", code="422", detail="bad number")
+    step = calls.bury(taken, outcome="rejected", code="422", detail="bad number")
     under.ledger.run([step])
 
 
 def doubt(under: LedgerUnderTest, taken: Taken) -> None:
-    step = calls.doubt(0, taken, outcome="no_answer", code="", detail="timeout", proof=b"{}")
+    step = calls.doubt(taken, outcome="no_answer", code="", detail="timeout", proof=b"{}")
     under.ledger.run([step])
 
 
@@ -91,8 +91,8 @@ def test_documents_proven_one_by_one_are_delivered_once_each(
     doubt(under, taken)
     for mask, found in (("100", 1), ("100", 1), ("101", 2), ("111", 3)):
         ids = ["T"] * mask.count("1")
-        step = calls.proven(
-            0, taken.batch, taken.attempt, taken.seal, run_id="R", ids=ids, places=mask, claim=False
+        step = calls.record_proven(
+            taken.batch, taken.attempt, taken.seal, run_id="R", ids=ids, places=mask, claim=False
         )
         under.ledger.run([step])
         samples = of_ledger(readings)
@@ -121,7 +121,7 @@ def test_how_long_a_request_took_and_how_many_documents_it_had_is_counted_by_out
 
 def test_what_was_not_sent_is_no_batch(under: LedgerUnderTest, readings: Readings):
     under.accept(group(["crm-1"]))
-    step = calls.put_back(0, take(under), tries=0, delay_ms=0, outcome="not_sent")
+    step = calls.put_back(take(under), tries=0, delay_ms=0, outcome="not_sent")
     under.ledger.run([step])
     samples = of_ledger(readings)
     assert total(samples, "callspool_submission_seconds_count", outcome="not_sent") == 1
@@ -156,7 +156,7 @@ def test_why_documents_are_dead_is_counted_by_code(under: LedgerUnderTest, readi
     doubt(under, taken)
     under.client.hset(f"{P}:b{taken.batch}", "seen", "nothing")
     look = Look(readings.now_ms(), "nothing")
-    under.ledger.run([calls.bury_missing(0, taken.batch, taken.attempt, look, "missing")])
+    under.ledger.run([calls.bury_missing(taken.batch, taken.attempt, look, "missing")])
     samples = of_ledger(readings)
     for code in ("too_large", "missing"):
         assert value(samples, "callspool_dead_documents_total", code=code, account="default") == 1
@@ -185,7 +185,7 @@ def test_ages_are_those_of_the_oldest(under: LedgerUnderTest, readings: Readings
     under.client.hincrby(f"{P}:b{sent.batch}", "doubted", -90_000)
     held = take(under, "b")
     under.client.hincrby(f"{P}:b{held.batch}", "taken", -30_000)
-    under.ledger.run([calls.throttle(0, "default", 20_000)])
+    under.ledger.run([calls.throttle("default", 20_000)])
     samples = of_ledger(readings)
     ages = {
         name: value(samples, f"callspool_{name}_seconds", account="default")
@@ -243,7 +243,7 @@ def test_lanes_are_counted_by_state_as_if_each_was_looked_at(
     for selector in chance.sample(selectors[1:], chance.randint(0, 3)):
         under.ledger.run([scripts.load("steering/pause").call([P], [selector.name, "me", "{}"])])
     for gate in chance.sample(gates, chance.randint(0, 5)):
-        under.ledger.run([calls.park(0, Limits(), gate, reason="no", code="404")])
+        under.ledger.run([calls.park(Limits(), gate, reason="no", code="404")])
     expected: dict[tuple[str, str], int] = {}
     for lane in drive(client, read_lanes(0)):
         expected[lane.state, lane.scope.account] = (
@@ -293,7 +293,7 @@ def test_partitions_add_up(client: redis.Redis):
         ledger.accept([Delivery(entry.decode(), 0, groups, [])])
         taken = ledger.take("t", ["default"])
         assert taken is not None
-        ledger.run([calls.created(partition, taken, "R", ["T1", "T2"], "200")])
+        ledger.run([ledger.calls.record_created(taken, "R", ["T1", "T2"], "200")])
         found.merge(Readings(client, partition).metrics())
     assert found.counts["default", "created"] == 4
     assert found.timings["default", "delivery"].cumulated(histograms.DELIVERY_MS)[-1] == 4

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 import redis
 
-from callspool_ledger.writes import LaneKey, Taken, calls
+from callspool_ledger.writes import LaneKey, Taken
 from callspool_sandbox.process import SandboxProcess
 from callspool_worker.api import UnpodApi
 from callspool_worker.decisions.answers import Answer, Answered
@@ -18,7 +18,7 @@ from callspool_worker.decisions.decide import AttemptView, decide
 from callspool_worker.proving import Prover, Proving
 from callspool_worker.sending import body, strays
 from callspool_worker.sending.recording import Recorder
-from tests.support.ledgers import LANE, LedgerUnderTest, P, group
+from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group
 from tests.worker.proving.played import PlayedApi
 
 QUIET = 0.6
@@ -114,7 +114,7 @@ class Stage:
         self.ledger.run([self.recorder.give_back(taken), *found])
 
     def sweep(self) -> None:
-        self.ledger.run([calls.sweep(0, self.ledger.limits)])
+        self.ledger.run([calls.sweep(self.ledger.limits)])
 
     def deliver_probe(self, taken: Taken) -> str:
         """What a worker does with a batch that probes a gate."""
@@ -146,7 +146,7 @@ class Stage:
         due = self.spool.client.zrange("callspool:{0}:due", 0, -1)
         if due:
             self.spool.client.zadd("callspool:{0}:due", dict.fromkeys(due, 0))
-        self.ledger.run([calls.sweep(0, self.ledger.limits)])
+        self.ledger.run([calls.sweep(self.ledger.limits)])
 
     def states(self, ids: list[str], lane: LaneKey = LANE) -> str:
         return "".join(self.spool.state(one, lane) for one in ids)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from callspool_ledger.writes import calls
 from callspool_ledger.writes.replies import creation_of
+from tests.support.ledgers import calls
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.stage import QUIET, Stage
 
@@ -59,9 +59,9 @@ def test_a_task_that_another_attempt_was_answered_with_is_no_proof_either(set_up
     stage.accept(SECOND)
     one, two = stage.take(), stage.take()
     tasks = ["T" + "1" * 32, "T" + "2" * 32]
-    (reply,) = stage.ledger.run([calls.created(0, one, "", tasks, "200")])
+    (reply,) = stage.ledger.run([calls.record_created(one, "", tasks, "200")])
     assert creation_of(reply).created == 2
-    (reply,) = stage.ledger.run([calls.created(0, two, "R2", tasks, "200")])
+    (reply,) = stage.ledger.run([calls.record_created(two, "R2", tasks, "200")])
     assert creation_of(reply) == (0, 0, 2, False, True)
 
 
@@ -71,7 +71,7 @@ def test_the_same_answer_that_is_recorded_again_because_a_reply_was_lost_counts_
     stage = set_up()
     stage.accept(FIRST)
     taken = stage.take()
-    step = calls.created(0, taken, "R1", ["T" + "1" * 32, "T" + "2" * 32], "200")
+    step = calls.record_created(taken, "R1", ["T" + "1" * 32, "T" + "2" * 32], "200")
     replies = [creation_of(reply) for reply in stage.ledger.run([step, step])]
     assert [(each.created, each.is_known, each.is_mistaken) for each in replies] == [
         (2, False, False),

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from callspool_ledger.writes import Look, calls
+from callspool_ledger.writes import Look
+from tests.support.ledgers import calls
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.faults import fault, server
 from tests.worker.proving.stage import QUIET, Stage
@@ -183,7 +184,7 @@ def test_a_late_answer_after_documents_were_sent_again_keeps_both_and_is_counted
     stage = set_up(fault("before"))
     stage.accept(IDS)
     old = stage.take()
-    stage.ledger.run([calls.lapse(0, old.taker, f"{old.batch}:{old.attempt}", "it is gone")])
+    stage.ledger.run([calls.lapse(old.taker, f"{old.batch}:{old.attempt}", "it is gone")])
     stage.look()
     time.sleep(QUIET)
     stage.look()
@@ -222,7 +223,7 @@ def test_what_a_batch_created_late_is_found_for_its_parts(set_up: SetUp):
     stage = set_up(fault("before", times=3))
     stage.accept(IDS)
     old = stage.send()
-    stage.ledger.run([calls.resend(0, old.batch, old.attempt, delay_ms=0, size=5, tries=1)])
+    stage.ledger.run([calls.resend(old.batch, old.attempt, delay_ms=0, size=5, tries=1)])
     stage.send()
     stage.send()
     assert stage.states(IDS) == "d" * 10
@@ -251,10 +252,10 @@ def test_a_look_that_saw_something_else_than_the_last_one_says_nothing(set_up: S
     taken = stage.send()
     begun = stage.spool.client.time()[0] * 1000
     held = taken.batch, taken.attempt
-    stage.ledger.run([calls.observe(0, *held, found="a run", held="")])
+    stage.ledger.run([calls.observe(*held, found="a run", held="")])
     for look in (Look(begun, "nothing"), Look(begun - 31_000, "a run")):
-        again = calls.resend(0, *held, delay_ms=0, size=10, tries=1, look=look)
-        bury = calls.bury_missing(0, *held, look, "missing")
+        again = calls.resend(*held, delay_ms=0, size=10, tries=1, look=look)
+        bury = calls.bury_missing(*held, look, "missing")
         assert stage.ledger.run([again, bury]) == [-1, -1]
-    again = calls.resend(0, *held, delay_ms=0, size=10, tries=1, look=Look(begun, "a run"))
+    again = calls.resend(*held, delay_ms=0, size=10, tries=1, look=Look(begun, "a run"))
     assert stage.ledger.run([again]) == [10]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import redis
 
-from callspool_ledger.writes import LaneKey, calls
-from tests.support.ledgers import LANE, P
+from callspool_ledger.writes import LaneKey
+from tests.support.ledgers import LANE, P, calls
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.stage import Stage
 
@@ -88,7 +88,7 @@ def test_nothing_is_sent_while_the_space_cannot_be_read_back_unless_an_operator_
     assert stage.ledger.take("me:9", ["default"]) is None
     stage.look()
     assert stage.ledger.take("me:9", ["default"]) is None
-    stage.ledger.run([calls.open_gate(0, "unread:default|SPACE")])
+    stage.ledger.run([calls.open_gate("unread:default|SPACE")])
     stage.send()
     assert stage.states(IDS) == "c" * 10
 

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from callspool_ledger.writes import calls
 from callspool_worker.decisions.answers import Answer, Answered, NoAnswer
 from callspool_worker.proving import findings as conclusion
 from callspool_worker.proving import look as inquiry
-from tests.support.ledgers import P
+from tests.support.ledgers import P, calls
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.faults import fault, on_reads, server
 from tests.worker.proving.stage import MAX_ATTEMPTS, QUIET

@@ -97,8 +97,7 @@ class Conclusion:
 
     def _observe(self, question: Question, found: str, held: str) -> float | None:
         """Since when the same was found, in seconds of Redis' clock; None if the doubt is over."""
-        step = calls.observe(
-            self._partition,
+        step = self._ledger.calls.observe(
             question.batch,
             question.attempt,
             found=found,
@@ -117,8 +116,7 @@ class Conclusion:
         tasks = {place: one for place, one in found.tasks.items() if place in wanted}
         if not tasks:
             return True
-        step = calls.proven(
-            self._partition,
+        step = self._ledger.calls.record_proven(
             question.batch,
             found.attempt,
             question.seal,
@@ -147,15 +145,14 @@ class Conclusion:
         decision = after_missing(view, "no_answer", detail)
         if isinstance(decision, Bury):
             held = question.batch, question.attempt
-            step = calls.bury_missing(self._partition, *held, look, detail)
+            step = self._ledger.calls.bury_missing(*held, look, detail)
             return after(step, partial(self._buried, question))
         if isinstance(decision, Isolate):
             return self._resend(question, math.ceil(left / 2), 0.0, look)
         return self._resend(question, left, backoff.delay(question.tries), look)
 
     def _resend(self, question: Question, size: int, delay: float, look: Look | None) -> Call:
-        step = calls.resend(
-            self._partition,
+        step = self._ledger.calls.resend(
             question.batch,
             question.attempt,
             delay_ms=math.ceil(delay * 1000),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callspool_ledger.writes import calls
 from callspool_worker import events
 from callspool_worker.events.emitter import space_shown, tell
 from callspool_worker.proving.api_lists import SpaceReader, Unreadable
@@ -115,7 +114,7 @@ class Inquiry:
 
     def _let_send(self) -> None:
         """Lets a space send again that waited to be read back."""
-        step = calls.read_back(self._ledger.partition, self._space.key, self._space.epoch)
+        step = self._ledger.calls.read_back(self._space.key, self._space.epoch)
         self._ledger.run([step])
 
     def _questions(self) -> list[Question]:

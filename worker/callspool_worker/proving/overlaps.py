@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callspool_ledger import keys
-from callspool_ledger.reads.driving import read_replies
 from callspool_worker.proving.questions import sent_places
 
 if TYPE_CHECKING:
@@ -51,8 +49,7 @@ def sent_elsewhere(
 
 def _vouched(ledger: Ledger, space: SpaceLook) -> int:
     """When an operator confirmed documents of the space without naming their run; 0 if never."""
-    name = f"{keys.prefix(ledger.partition)}:vouched"
-    (found,) = ledger.read(read_replies([("HGET", name, space.key)]))
+    (found,) = ledger.run_commands([("HGET", ledger.keys.vouched, space.key)])
     return int(found) if isinstance(found, bytes) else 0
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from callspool.request.identity import digester, scope_tag
 from callspool_ledger.reads.lookup import read_batches, read_places
-from callspool_ledger.writes import calls
 from callspool_worker import events
 from callspool_worker.events.attempt_events import recalled
 from callspool_worker.events.emitter import after, space_shown, tell
@@ -143,8 +142,7 @@ class Recall:
         if not tasks:
             return
         mask = "".join("1" if place in tasks else "0" for place in range(len(states)))
-        step = calls.recall(
-            self._ledger.partition,
+        step = self._ledger.calls.recall(
             number,
             attempt or self._ledger.new_attempt(),
             run_id=run_id,
@@ -160,7 +158,7 @@ class Recall:
             f"{tag}|{one}": "\x1f".join((run_id, task, str(attempt))) for one, task in ids.items()
         }
         window_ms = int(self._window * 1000)
-        keep = calls.keep_strays(self._ledger.partition, self._space.key, strays, window_ms)
+        keep = self._ledger.calls.keep_strays(self._space.key, strays, window_ms)
         self._ledger.run([keep])
         self._strays += len(ids)
 

@@ -6,7 +6,6 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from callspool_ledger.writes import calls
 from callspool_worker.proving.api_lists import SpaceReader
 from callspool_worker.proving.look import Inquiry
 from callspool_worker.proving.run_reader import Memory
@@ -53,7 +52,7 @@ class Prover:
             answer = self._get(space.account, path, query)
             if time.monotonic() - told_at > SIGN_OF_LIFE:
                 told_at = time.monotonic()
-                self._ledger.run([calls.keep_looking(self._ledger.partition, looker, space.key)])
+                self._ledger.run([self._ledger.calls.keep_looking(looker, space.key)])
             return answer
 
         return get
@@ -74,8 +73,7 @@ class Prover:
             outcome = inquiry.make()
         finally:
             pause, read = outcome
-            looked = calls.looked(
-                self._ledger.partition,
+            looked = self._ledger.calls.end_look(
                 looker,
                 space.key,
                 math.ceil(pause * 1000),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from callspool_ledger.writes import calls
+from callspool_ledger.writes.calls import FAILURES_IN_A_ROW
 from callspool_worker import backoff
 from callspool_worker.decisions.answers import Answered, NotSent
 from callspool_worker.decisions.decide import (
@@ -53,7 +53,7 @@ class Recorder:
 
     def __init__(self, ledger: Ledger) -> None:
         self._limits = ledger.limits
-        self._partition = ledger.partition
+        self._calls = ledger.calls
         self._unreachable: dict[str, int] = {}
 
     def steps(
@@ -79,7 +79,7 @@ class Recorder:
         match decision:
             case Created(run_id, task_ids):
                 proof = _encode(_proof(taken, answer))
-                step = calls.created(self._partition, taken, run_id, task_ids, code, proof)
+                step = self._calls.record_created(taken, run_id, task_ids, code, proof)
                 steps = [over.recorded_by(step, "created", run_id=run_id)]
             case InDoubt():
                 steps = self._doubt(over, answer, decision)
@@ -106,22 +106,21 @@ class Recorder:
         if not seconds:
             return []
         delay = _ms(backoff.delay(1, seconds))
-        return [calls.throttle(self._partition, taken.lane.account, delay)]
+        return [self._calls.throttle(taken.lane.account, delay)]
 
     def give_back(self, taken: Taken) -> Call:
         """The step that returns a batch of which nothing was sent."""
-        return calls.put_back(self._partition, taken, tries=0, delay_ms=0)
+        return self._calls.put_back(taken, tries=0, delay_ms=0)
 
     def _rest(self, over: Ending, seconds: float, decision: str, detail: str) -> list[Call]:
         """The whole account waits; the batch is the first to go when it goes on."""
         return [
-            calls.throttle(self._partition, over.taken.lane.account, _ms(seconds)),
+            self._calls.throttle(over.taken.lane.account, _ms(seconds)),
             over.recorded_by(self._back(over, 0, 0.0, detail), decision, rests=seconds),
         ]
 
     def _back(self, over: Ending, tries: int, seconds: float, detail: str) -> Call:
-        return calls.put_back(
-            self._partition,
+        return self._calls.put_back(
             over.taken,
             tries=tries,
             delay_ms=_ms(seconds),
@@ -145,8 +144,8 @@ class Recorder:
     def _fail(self, taken: Taken, detail: str, code: str) -> Call:
         account = taken.lane.account
         reason = f"the API is down, and tried now and then: {detail}"
-        step = calls.fail(self._partition, account, reason=reason, code=code)
-        return after(step, partial(ending.down, account, code, calls.FAILURES_IN_A_ROW))
+        step = self._calls.fail(account, reason=reason, code=code)
+        return after(step, partial(ending.down, account, code, FAILURES_IN_A_ROW))
 
     def after_reading(self, taken: Taken, answer: Answer) -> list[Call] | None:
         """What follows for a probe when a read went before it; None if the batch may be sent.
@@ -157,7 +156,7 @@ class Recorder:
         match read_probe(answer):
             case ProbeRefused(detail, code):
                 gate = taken.gate
-                step = calls.park(self._partition, self._limits, gate, reason=detail, code=code)
+                step = self._calls.park(self._limits, gate, reason=detail, code=code)
                 step = after(step, partial(ending.parked, taken, gate, code))
             case ProbeFailed(detail, code):
                 step = self._fail(taken, detail, code)
@@ -167,18 +166,15 @@ class Recorder:
 
     def _split(self, taken: Taken, view: AttemptView, outcome: str, code: str, detail: str) -> Call:
         tries = min(taken.tries, view.max_attempts - 1)
-        return calls.split(
-            self._partition, taken, tries=tries, outcome=outcome, code=code, detail=detail
-        )
+        return self._calls.split(taken, tries=tries, outcome=outcome, code=code, detail=detail)
 
     def _bury(self, taken: Taken, outcome: str, code: str, detail: str) -> Call:
-        return calls.bury(self._partition, taken, outcome=outcome, code=code, detail=detail)
+        return self._calls.bury(taken, outcome=outcome, code=code, detail=detail)
 
     def _doubt(self, over: Ending, answer: Answer, decision: InDoubt) -> list[Call]:
         taken = over.taken
         proof = _proof(taken, answer, answered=decision.answered, run_id=decision.run_id)
-        step = calls.doubt(
-            self._partition,
+        step = self._calls.doubt(
             taken,
             outcome=decision.outcome,
             code=over.code,
@@ -193,7 +189,7 @@ class Recorder:
 
     def _park(self, over: Ending, level: str, detail: str) -> list[Call]:
         gate = _gate(level, over.taken)
-        park = calls.park(self._partition, self._limits, gate, reason=detail, code=over.code)
+        park = self._calls.park(self._limits, gate, reason=detail, code=over.code)
         return [
             over.parked_by(park, gate),
             over.recorded_by(self._back(over, 0, 0.0, detail), "parked"),
@@ -206,7 +202,7 @@ class Recorder:
         if is_failure(decision):
             return []
         is_past = isinstance(decision, Created | Isolate | Bury)
-        step = calls.open_gate(self._partition, taken.gate, if_down=not is_past)
+        step = self._calls.open_gate(taken.gate, if_down=not is_past)
         return [after(step, partial(ending.opened, taken))]
 
 

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool.request.identity import Scope, scope_tag
-from callspool_ledger.writes import calls
 from callspool_worker.events.attempt_events import recalled
 from callspool_worker.events.emitter import after
 from callspool_worker.sending.body import document_ids
@@ -34,8 +33,7 @@ def steps(ledger: Ledger, taken: Taken) -> list[Call]:
         runs[run_id, int(attempt)][names[name]] = task_id
     return [
         after(
-            calls.recall(
-                ledger.partition,
+            ledger.calls.recall(
                 taken.batch,
                 attempt,
                 run_id=run_id,

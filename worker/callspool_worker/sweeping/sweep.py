@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from callspool_ledger.writes import LedgerUnavailable, calls
+from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
 from callspool_worker.events.emitter import after, tell
 from callspool_worker.sweeping.leases import LeaseWatch
@@ -107,7 +107,7 @@ class Sweeper(threading.Thread):
 
     def _sweep(self) -> float:
         """Wakes what is due; seconds until the next is."""
-        (reply,) = self._ledger.run([calls.sweep(self._ledger.partition, self._ledger.limits)])
+        (reply,) = self._ledger.run([self._ledger.calls.sweep(self._ledger.limits)])
         next_ms = reply[0] if isinstance(reply, list) else -1
         longest = IDLE_PAUSE if self._may_idle else LONGEST_PAUSE
         return longest if next_ms < 0 else min(longest, max(next_ms, 1) / 1000)
@@ -125,7 +125,7 @@ class Sweeper(threading.Thread):
     def _forget(self) -> None:
         """Forgets faster than documents can come, so that memory does not grow with them."""
         for _ in range(PIECES_A_PATROL):
-            step = calls.forget(self._ledger.partition, self._window_ms)
+            step = self._ledger.calls.forget(self._window_ms)
             (word,) = self._ledger.run([step])
             if word not in FORGETTING or self._stopped.is_set():
                 return
@@ -182,7 +182,7 @@ class Sweepers:
 
 def lapse(ledger: Ledger, taker: str, held: str, detail: str) -> None:
     """Puts in doubt what a taker held when it fell silent."""
-    step = calls.lapse(ledger.partition, taker, held, detail)
+    step = ledger.calls.lapse(taker, held, detail)
     ledger.run([after(step, partial(_lapsed, held, detail))])
 
 
@@ -204,7 +204,7 @@ def _lapsed(held: str, detail: str, reply: Reply) -> events.Lapsed | None:
 
 def reopen(ledger: Ledger, gate: str) -> None:
     """Lets everything behind a gate be sent again, a bounded number of lanes at a time."""
-    while ledger.run([calls.open_gate(ledger.partition, gate)])[0]:
+    while ledger.run([ledger.calls.open_gate(gate)])[0]:
         pass
 
 

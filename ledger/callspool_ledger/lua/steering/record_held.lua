@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- held: writes into the journal how many documents a pause or its end concerned.
+-- record_held: writes into the journal how many documents a pause or its end concerned.
 -- KEYS[1] prefix
 -- ARGV[1] number of the journal's entry   ARGV[2] documents
 -- Reply: that number.

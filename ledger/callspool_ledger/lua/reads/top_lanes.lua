@@ -1,13 +1,13 @@
 #!lua flags=no-writes
--- foremost: the lanes of a selection that come first, a bounded piece a call: those in which most
+-- top_lanes: the lanes of a selection that come first, a bounded piece a call: those in which most
 -- documents wait, or those whose first batch was opened first (resting batches left out).
 -- KEYS[1] prefix
 -- ARGV[1] cursor, 0 at first   ARGV[2] lanes to look at, about   ARGV[3] lanes to tell, at most
 -- ARGV[4] `waiting` or `oldest`
 -- ARGV[5] JSON object: account, space and campaign that are meant, where not any
--- ARGV[6] rank of the last lane that is foremost so far, or a huge one   ARGV[7] that lane
+-- ARGV[6] rank of the last lane of the top so far, or a huge one   ARGV[7] that lane
 -- Reply: {next cursor, 0 at the end; lanes of the selection; JSON array of [lane, account, space,
---   campaign, pilot, waiting, unsettled, rank] of the foremost, which have the least ranks}
+--   campaign, pilot, waiting, unsettled, rank] of the least ranks}
 local P = KEYS[1]
 local call = redis.call
 local most, by_age, wanted = tonumber(ARGV[3]), ARGV[4] == 'oldest', cjson.decode(ARGV[5])

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- looked: a space was read back, or could not be; sets when it is looked at again.
+-- end_look: a space was read back, or could not be; sets when it is looked at again.
 -- KEYS[1] prefix
 -- ARGV[1] looker   ARGV[2] space   ARGV[3] ms until the next look
 -- ARGV[4] `read`; `partly` if some of its runs could not be read; `not` if nothing could
