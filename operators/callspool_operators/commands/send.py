@@ -101,7 +101,12 @@ def rehearse(options: SendOptions, target: Target, readings: Readings | None) ->
 
 
 def _code(options: SendOptions, intake: Intake) -> int:
-    return Exit.NOT_ALL if options.strict and intake.counts.invalid else Exit.DONE
+    """1 where no row at all could be sent, or, if strict, one could not: no script takes it for
+    done."""
+    counts = intake.counts
+    if counts.invalid and (options.strict or not counts.good + counts.duplicate):
+        return Exit.NOT_ALL
+    return Exit.DONE
 
 
 def _so_far(intake: Intake, spooler: Spooler) -> str:

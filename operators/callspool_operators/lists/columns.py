@@ -10,7 +10,9 @@ from callspool_operators.lists.naming import LEFT_OUT, Naming
 from callspool_operators.lists.shield import unshielded
 from callspool_operators.lists.spellings import CONTACT_NUMBER, FIELDS, NAME
 
-_MANY_DIGITS = re.compile(r"(?:\d[ ().-]*){7}")
+_NUMBER = re.compile(r"[+(]?(?:\d[ ()./-]*){7,}")
+_DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}\b.*")
+_DELIMITER = re.compile(r"[,;\t|]")
 _SHOWN_COLUMNS = 20
 
 
@@ -75,7 +77,12 @@ def map_columns(headers: Sequence[str], chosen: Mapping[str, str], file: str) ->
 
 
 def _missing(word: str, field: str, file: str, headers: Sequence[str]) -> IntakeError:
-    if _looks_like_contact(headers):
+    if len(headers) == 1 and (inner := _DELIMITER.search(headers[0])):
+        return IntakeError(
+            f"each line of {file} is one cell in quotes, so that nothing divides its columns: take"
+            f" the quotes around the lines away ({inner[0]!r} divides them then)"
+        )
+    if looks_like_contact(headers):
         return IntakeError(
             f"the first line of {file} looks like a contact: put the names of the columns above"
             " it, such as name,contact_number"
@@ -85,13 +92,25 @@ def _missing(word: str, field: str, file: str, headers: Sequence[str]) -> Intake
     )
 
 
-def _looks_like_contact(headers: Sequence[str]) -> bool:
-    return any(_MANY_DIGITS.search(header) for header in headers)
+def looks_like_contact(cells: Sequence[str]) -> bool:
+    """Whether one of these cells is a phone number, so that they are no names of columns."""
+    bare = [unshielded(cell.strip()) for cell in cells]
+    return any(_NUMBER.fullmatch(cell) and not _DATE.fullmatch(cell) for cell in bare)
+
+
+def names_contact(headers: Sequence[str], chosen: Mapping[str, str]) -> bool:
+    """Whether these are names of columns, with one for the number and one for the name."""
+    naming = Naming([unshielded(header.strip()) for header in headers])
+    for column, field in chosen.items():
+        if (place := naming.place_of(column)) is not None:
+            naming.choose(place, field)
+    naming.name_the_others()
+    return naming.has(CONTACT_NUMBER) and (naming.has(NAME) or bool(naming.name_parts()))
 
 
 def listed(headers: Sequence[str]) -> str:
     """The names of columns for a message, on one line, not endless, never a contact."""
-    if _looks_like_contact(headers):
+    if looks_like_contact(headers):
         return f"{len(headers)} columns whose names look like a contact"
     shown = [" ".join(header.split())[:40] for header in headers[:_SHOWN_COLUMNS]]
     more = len(headers) - _SHOWN_COLUMNS

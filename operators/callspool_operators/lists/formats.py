@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 
-from callspool_operators.lists.array_rows import ArrayRows
-from callspool_operators.lists.errors import IntakeError
-from callspool_operators.lists.object_rows import ObjectRows
-from callspool_operators.lists.source import Source
-from callspool_operators.lists.table_rows import TableRows
+import msgspec
+
+from callspool.intake.errors import IntakeError
+from callspool.intake.json_rows import JsonRows
+from callspool.intake.object_rows import ObjectRows
+from callspool.intake.objects import naming_of
+from callspool.intake.source import Source
+from callspool.intake.spellings import CONTACT_NUMBER
+from callspool.intake.table_rows import TableRows
 
 _TABLE_NAMES = (".csv", ".tsv", ".tab")
 _LINES_NAMES = (".jsonl", ".ndjson")
-_GOES_ON = (b",", b"{", b"[")
 
-Rows = TableRows | ObjectRows | ArrayRows
+Rows = TableRows | ObjectRows | JsonRows
 
 
 def open_rows(source: Source, chosen: Mapping[str, str]) -> Rows:
@@ -24,14 +27,22 @@ def open_rows(source: Source, chosen: Mapping[str, str]) -> Rows:
             raise IntakeError(f"{source.shown} is no JSON Lines but a JSON array: name it .json")
         return ObjectRows(source, chosen)
     if suffix not in _TABLE_NAMES:
-        if first == b"[" or (first == b"{" and _is_spread(source.first_line())):
-            return ArrayRows(source, chosen)
+        if first == b"[" or (first == b"{" and _is_read_whole(source.first_line(), chosen)):
+            return JsonRows(source, chosen)
         if first == b"{":
             return ObjectRows(source, chosen)
     source.settle_encoding()
     return TableRows(source, chosen)
 
 
-def _is_spread(line: bytes) -> bool:
-    """Whether an object that begins on this line goes on on the next one."""
-    return line.rstrip().endswith(_GOES_ON)
+def _is_read_whole(line: bytes, chosen: Mapping[str, str]) -> bool:
+    """Whether the object on the first line goes on on the next, or holds a list of contacts."""
+    bare = line.strip()
+    if not bare.endswith(b"}"):
+        return True
+    try:
+        fields = msgspec.json.decode(bare, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return False
+    is_nested = any(bytes(value).lstrip()[:1] in (b"[", b"{") for value in fields.values())
+    return is_nested and not naming_of([*fields], chosen).has(CONTACT_NUMBER)

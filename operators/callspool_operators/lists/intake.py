@@ -2,16 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from callspool.request.checks import Rules
-from callspool_operators.lists.array_rows import ArrayRows
 from callspool_operators.lists.encodings import UTF8
 from callspool_operators.lists.errors import IntakeError
 from callspool_operators.lists.formats import Rows, open_rows
+from callspool_operators.lists.json_rows import JsonRows
 from callspool_operators.lists.judge import Judge, Memory
 from callspool_operators.lists.object_rows import ObjectRows
 from callspool_operators.lists.objects import fields_of
@@ -110,11 +109,10 @@ class Intake:
                 return FileView(name, _shown("CSV", source), columns.renamed(), columns.extra())
             return FileView(name, _shown(rows.format, source), *self._fields_of_first(rows))
 
-    def _fields_of_first(self, rows: ObjectRows | ArrayRows) -> tuple[Renamed, Sequence[str]]:
+    def _fields_of_first(self, rows: ObjectRows | JsonRows) -> tuple[Renamed, Sequence[str]]:
         """How the keys of the first object are named; what is wrong with it is told later."""
-        with suppress(IntakeError):
-            for row in rows:
-                return fields_of(row.text, self._options.columns)
+        for row in rows:
+            return fields_of(row.text, self._options.columns)
         return (), ()
 
     @property

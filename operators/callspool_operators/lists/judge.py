@@ -100,6 +100,9 @@ class Judge:
 
     def _number_of(self, row: Row) -> str:
         """As `_numbers_of`, of one row of any kind."""
+        if row.known is not None and (blank := _blank_field(row.known)):
+            row.reason = f"{blank}: must not be blank"
+            return ""
         try:
             if row.known is None:
                 row.known, row.raw = _examined(row)
@@ -175,6 +178,13 @@ class Judge:
 def _given(row: Row) -> str:
     """The id that a row gave, if it did."""
     return (row.known and row.known.document_id) or ""
+
+
+def _blank_field(known: Known) -> str:
+    """The field that is blank in cells: known without reading a number that is not there."""
+    if not known.name.strip():
+        return "name"
+    return "" if known.contact_number.strip() else "contact_number"
 
 
 def _examined(row: Row) -> tuple[Known, bytes]:

@@ -1,21 +1,27 @@
 """JSON objects as rows: their keys named as columns are, their values passed on byte by byte."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from callspool_operators.lists.columns import extra, renamed
-from callspool_operators.lists.lines import MAX_LINE
-from callspool_operators.lists.naming import Naming
-from callspool_operators.lists.row import Row
-from callspool_operators.lists.spellings import NAME
-from callspool_operators.lists.table import TOO_LONG
-from callspool_operators.lists.table_rows import NOT_UTF8
+from callspool.errors import shown_name
+from callspool.intake.columns import extra, renamed
+from callspool.intake.lines import MAX_LINE
+from callspool.intake.naming import Naming
+from callspool.intake.row import Row
+from callspool.intake.spellings import NAME
+from callspool.intake.table import TOO_LONG
+from callspool.intake.table_rows import NOT_UTF8
 
 BOM = b"\xef\xbb\xbf"
 NOT_AN_OBJECT = "is not a JSON object"
 _REMEMBERED = 1000
+
+
+class KeyTwiceError(Exception):
+    """An object has two values under one key; the text names the key."""
 
 
 class _Plan(NamedTuple):
@@ -35,6 +41,7 @@ class Objects:
         self._file = file
         self._reason = reason
         self._decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+        self._encode = msgspec.json.Encoder().encode
         self._chosen = chosen
         self._known: dict[tuple[str, ...], _Plan | None] = {}
 
@@ -46,6 +53,8 @@ class Objects:
             return row
         try:
             row.raw = self._renamed(bare)
+        except KeyTwiceError as twice:
+            row.reason = str(twice)
         except UnicodeError:
             row.reason = NOT_UTF8
         except (msgspec.DecodeError, RecursionError):
@@ -55,6 +64,8 @@ class Objects:
     def _renamed(self, bare: bytes) -> bytes:
         """The object with its keys as the API knows them; untouched where they are already."""
         fields = self._decode(bare)
+        if self._encode(fields) != bare:  # not as compact as it can be, or a key was lost
+            refuse_key_twice(bare)
         keys = tuple(fields)
         if keys not in self._known:
             if len(self._known) >= _REMEMBERED:
@@ -72,6 +83,18 @@ class Objects:
         return b"{" + b",".join(pairs) + b"}"
 
 
+def refuse_key_twice(text: bytes) -> None:
+    """Raises `KeyTwiceError` for an object with a key twice: either value may be the one meant."""
+    keys: list[str] = json.loads(text, object_pairs_hook=_keys, parse_int=str, parse_float=str)
+    if len(keys) > len({*keys}):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise KeyTwiceError(f"has the key {shown_name(twice)} twice")
+
+
+def _keys(pairs: Sequence[tuple[str, object]]) -> list[str]:
+    return [key for key, _ in pairs]
+
+
 def _joined(parts: Iterable[msgspec.Raw]) -> str:
     found = [msgspec.json.decode(part) for part in parts]
     return " ".join([part.strip() for part in found if isinstance(part, str) and part.strip()])
@@ -83,12 +106,13 @@ def fields_of(text: bytes, chosen: Mapping[str, str]) -> tuple[list[tuple[str, s
         keys = [*msgspec.json.decode(text.removeprefix(BOM), type=dict[str, msgspec.Raw])]
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return [], []
-    naming = _naming(keys, chosen)
+    naming = naming_of(keys, chosen)
     parts = () if naming.has(NAME) else naming.name_parts()
     return renamed(keys, naming.names, parts), extra(keys, naming.names)
 
 
-def _naming(keys: Sequence[str], chosen: Mapping[str, str]) -> Naming:
+def naming_of(keys: Sequence[str], chosen: Mapping[str, str]) -> Naming:
+    """What the keys of an object become; a chosen one may be missing."""
     naming = Naming(keys)
     for column, field in chosen.items():
         place = naming.place_of(column)
@@ -100,7 +124,7 @@ def _naming(keys: Sequence[str], chosen: Mapping[str, str]) -> Naming:
 
 def _plan(keys: Sequence[str], chosen: Mapping[str, str]) -> _Plan | None:
     """What becomes of objects with these keys; None if nothing of them changes."""
-    naming = _naming(keys, chosen)
+    naming = naming_of(keys, chosen)
     parts = () if naming.has(NAME) else naming.name_parts()
     if naming.names == list(keys) and not parts:
         return None

@@ -17,8 +17,9 @@ from callspool_operators.lists.encodings import (
     is_windows_1252,
     utf16_of,
 )
-from callspool_operators.lists.errors import IntakeError
-from callspool_operators.lists.packed import MAGIC, Packed
+from callspool.intake.errors import IntakeError
+from callspool.intake.foreign import foreign_format
+from callspool.intake.packed import MAGIC, Packed
 
 STANDARD_INPUT = "-"
 BLOCK = 256 * 1024
@@ -99,6 +100,8 @@ class Source:
         self.marked = self.marked or self._head.startswith(codecs.BOM_UTF8)
         if not self._head.strip(_NOTHING):
             self._refuse_if_empty()
+        if foreign := foreign_format(self._head):
+            raise IntakeError(f"{self.shown} is {foreign.what}: {foreign.remedy}")
         if b"\0" in self._head[:4096]:
             raise IntakeError(f"{self.shown} is not text: save it as CSV or JSON Lines in UTF-8")
         return self._head

@@ -7,13 +7,13 @@ whole count, lest the rest of a broken row is taken for a contact.
 
 import csv
 import re
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from itertools import chain, islice
 
 from callspool.request.text import MARKS_BEFORE
 from callspool_operators.lists.lines import MAX_LINE
+from callspool_operators.lists.quotes import ESCAPED, TWO_WAYS, loose_cells, settle_escapes
 
-DELIMITERS = (",", ";", "\t")
 MAX_RECORD_LINES = 2000
 """Lines that the quoted cells of one row may hold."""
 SUSPECT_LINES = 10
@@ -22,12 +22,15 @@ SUSPECT_LINES = 10
 CHUNK = 512
 """Lines that are read as one chunk, where each of them is a row."""
 
-_SEPARATOR = re.compile(r'"?sep=[^\w]?"?', re.IGNORECASE)
-"""A first line by which spreadsheets tell each other the delimiter; it is found without."""
+_ESCAPED = ESCAPED.encode()
+_SEPARATOR = re.compile(r'"?sep=([^\w]?)"?', re.IGNORECASE)
+"""A first line by which spreadsheets tell each other the delimiter."""
 
 TOO_LONG = f"longer than {MAX_LINE} bytes"
 TOO_LONG_CELL = "a cell is longer than 131072 characters"
 OPEN_QUOTE = "a quote is opened and not closed"
+TORN = f"is not a whole row, behind a line in which {OPEN_QUOTE}"
+LOOSE_QUOTES = 'quotes within a quoted cell are not doubled: write each of them as ""'
 
 
 class BrokenRowError(Exception):
@@ -42,15 +45,18 @@ class Table:
     """The records of one file, one after the other.
 
     ``line`` is the number of the last physical line taken, ``taken`` are the lines of the record
-    at hand, ``suspect`` is the last line that an open quote had swallowed.
+    at hand, ``suspect`` is the last line that an open quote had swallowed. ``columns``: cells of a
+    whole row, once that is known. ``separator``: the delimiter that a line ``sep=;`` names.
     """
 
     def __init__(self, blocks: Iterator[list[bytes]]) -> None:
         self.line = 0
         self.taken: list[bytes] = []
         self.suspect = 0
+        self.columns = 0
+        self.separator = ""
         self._blocks = blocks
-        self._block: Iterator[bytes] = iter(())
+        self._waiting: deque[bytes] = deque()
         self._size = 0
 
     @property
@@ -63,27 +69,57 @@ class Table:
 
     def chunks(self, delimiter: str) -> Iterator[list[Record]]:
         """The records, those of many lines at once where each line is one; others one by one."""
-        for block in chain([list(self._block)], self._blocks):
-            self._block = iter(block)
-            while lines := list(islice(self._block, CHUNK)):
-                cells = _cells_of_lines(lines, delimiter)
-                if cells is None:
-                    self._block = chain(lines, self._block)
-                    yield from self._one_by_one(delimiter, self.line + len(lines))
-                    continue
-                first, self.line = self.line + 1, self.line + len(lines)
-                numbered = zip(range(first, first + len(lines)), lines, cells, strict=True)
+        while self._fill():
+            some = min(CHUNK, len(self._waiting))
+            lines = [self._waiting.popleft() for _ in range(some)]
+            cells = _cells_of_lines(lines, delimiter)
+            if cells is None:
+                self._waiting.extendleft(reversed(lines))
+                yield self._one_by_one(delimiter, self.line + some)
+                continue
+            first, self.line = self.line + 1, self.line + some
+            numbered = zip(range(first, first + some), lines, cells, strict=True)
+            if first <= self.suspect:
+                yield [(n, line, self._unless_torn(n, row)) for n, line, row in numbered if row]
+            else:
                 yield [record for record in numbered if record[2]]
 
-    def _one_by_one(self, delimiter: str, last: int) -> Iterator[list[Record]]:
+    def _fill(self) -> bool:
+        """Sees to it that a line waits; False at the end."""
+        while not self._waiting:
+            block = next(self._blocks, None)
+            if block is None:
+                return False
+            self._waiting.extend(block)
+        return True
+
+    def _one_by_one(self, delimiter: str, last: int) -> list[Record]:
         """Records up to the one that reaches this line."""
+        found: list[Record] = []
         records = self.records(delimiter)
         for cells in records:
-            yield [(self.first_line, self.text, cells)]
+            found.append((self.first_line, self.text, self._settle(cells, delimiter)))
             if self.line >= last:
                 break
         self.taken.clear()
         records.close()
+        return found
+
+    def _settle(self, cells: list[str] | str, delimiter: str) -> list[str] | str:
+        """The cells as they are meant, or why there are none."""
+        if isinstance(cells, str):
+            return cells
+        text = self.text
+        if _ESCAPED in text:
+            found = settle_escapes(cells, decoded(text), delimiter, self.columns)
+            if found is None:
+                return TWO_WAYS
+            cells = found
+        return self._unless_torn(self.first_line, cells)
+
+    def _unless_torn(self, line: int, cells: list[str]) -> list[str] | str:
+        """The cells, unless they may be the rest of a row whose quote was left open."""
+        return TORN if line <= self.suspect and len(cells) != self.columns else cells
 
     def records(self, delimiter: str) -> Generator[list[str] | str]:
         """Cells of each record, or in their place the reason why the line at hand is none.
@@ -107,32 +143,37 @@ class Table:
 
     def give_back(self, lines: Sequence[bytes]) -> None:
         """Puts lines in front of those to be taken next."""
-        self._block = iter([*lines, *self._block])
+        self._waiting.extendleft(reversed(lines))
         self.line -= len(lines)
 
     def skip_to_header(self) -> None:
         """Passes over lines without any letter or digit, `sep=;`, and a byte order mark."""
         for line in self._feed():
             self.taken.clear()
-            if any(map(str.isalnum, line)) and not _SEPARATOR.fullmatch(line.strip("\r\n")):
+            if separator := _SEPARATOR.fullmatch(line.strip("\r\n")):
+                self.separator = separator[1]
+            elif any(map(str.isalnum, line)):
                 self.give_back([line.encode("utf-8", "surrogateescape")])
                 return
 
+    def pass_over(self) -> bytes:
+        """Takes the next line as it is; nothing at the end."""
+        if not self._fill():
+            return b""
+        self.line += 1
+        return self._waiting.popleft()
+
     def _feed(self) -> Iterator[str]:
         taken = self.taken
-        while True:
-            for line in self._block:
-                self.line += 1
-                taken.append(line)
-                if len(line) > MAX_LINE:
-                    raise BrokenRowError(TOO_LONG)
-                if len(taken) > 1:
-                    self._refuse_endless(line)
-                yield line.decode("utf-8", "surrogateescape").lstrip(MARKS_BEFORE)
-            block = next(self._blocks, None)
-            if block is None:
-                return
-            self._block = iter(block)
+        while self._fill():
+            line = self._waiting.popleft()
+            self.line += 1
+            taken.append(line)
+            if len(line) > MAX_LINE:
+                raise BrokenRowError(TOO_LONG)
+            if len(taken) > 1:
+                self._refuse_endless(line)
+            yield decoded(line)
 
     def _after(self, fault: Exception, delimiter: str) -> list[str] | str:
         """What becomes of the lines at hand, which are no proper record."""
@@ -152,17 +193,14 @@ class Table:
         return OPEN_QUOTE if "unexpected end" in str(fault) else TOO_LONG_CELL
 
     def _loosely_quoted(self, delimiter: str) -> list[str] | str:
-        """Reads a line such as ``"Ace" Plumbing,…``, which puts quotes around one word."""
-        text = self.taken[0].decode("utf-8", "surrogateescape")
-        reader = csv.reader([text, "\n"], delimiter=delimiter, skipinitialspace=True)
-        try:
-            cells = next(reader)
-        except csv.Error:
-            return TOO_LONG_CELL
-        if reader.line_num == 1:
-            return cells
-        self.suspect = max(self.suspect, self.line + SUSPECT_LINES)
-        return OPEN_QUOTE
+        """Reads a line with quotes that are not doubled, where it can be read in one way only."""
+        text = decoded(self.taken[0])
+        found = loose_cells(text, delimiter, self.columns)
+        if found is not None:
+            return found
+        if _goes_on(text, delimiter):
+            self.suspect = max(self.suspect, self.line + SUSPECT_LINES)
+        return LOOSE_QUOTES
 
     def _refuse_endless(self, line: bytes) -> None:
         self._size = len(line) + (len(self.taken[0]) if len(self.taken) == 2 else self._size)
@@ -172,11 +210,26 @@ class Table:
 
 def _cells_of_lines(lines: Sequence[bytes], delimiter: str) -> list[list[str]] | None:
     """The cells of each line, none for an empty one; None unless each line is a row by itself."""
-    if max(map(len, lines)) > MAX_LINE:
+    if max(map(len, lines)) > MAX_LINE or any(_ESCAPED in line for line in lines):
         return None
-    texts = [line.decode("utf-8", "surrogateescape").lstrip(MARKS_BEFORE) for line in lines]
+    texts = [*map(decoded, lines)]
     try:
         cells = [*csv.reader(texts, delimiter=delimiter, strict=True, skipinitialspace=True)]
     except csv.Error:
         return None
     return cells if len(cells) == len(lines) else None
+
+
+def decoded(line: bytes) -> str:
+    """A line as text, without marks before it; what is no UTF-8 comes as lone surrogates."""
+    return line.decode("utf-8", "surrogateescape").lstrip(MARKS_BEFORE)
+
+
+def _goes_on(text: str, delimiter: str) -> bool:
+    """Whether a quote is still open at the end of a loosely quoted line."""
+    reader = csv.reader([text, "\n"], delimiter=delimiter, skipinitialspace=True)
+    try:
+        next(reader)
+    except csv.Error:
+        return True
+    return reader.line_num > 1

@@ -3,18 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from callspool_operators.lists.columns import map_columns
-from callspool_operators.lists.header import read_header
-from callspool_operators.lists.lines import blocks_of_lines
-from callspool_operators.lists.row import Row
-from callspool_operators.lists.shield import unshielded
-from callspool_operators.lists.source import Source
-from callspool_operators.lists.table import OPEN_QUOTE, Table
-from callspool_operators.lists.writing import DocumentWriter
+from callspool.intake.columns import map_columns
+from callspool.intake.header import read_header
+from callspool.intake.lines import blocks_of_lines
+from callspool.intake.row import Row
+from callspool.intake.shield import unshielded
+from callspool.intake.source import Source
+from callspool.intake.table import Table
+from callspool.intake.writing import DocumentWriter
 
 NOT_UTF8 = "is not valid UTF-8: save the file as UTF-8"
 _NOTHING = b"{}"
-TORN = f"is not a whole row, behind a line in which {OPEN_QUOTE}"
 
 
 class TableRows:
@@ -26,8 +25,10 @@ class TableRows:
     def __init__(self, source: Source, chosen: Mapping[str, str]) -> None:
         self._file = source.name
         self._table = Table(blocks_of_lines(source.read))
-        self.delimiter, headers = read_header(self._table, chosen, source.shown)
-        self.columns = map_columns(headers, chosen, source.shown)
+        header = read_header(self._table, chosen, source.shown)
+        self.delimiter, self.titles = header.delimiter, header.titles
+        self.columns = map_columns(header.names, chosen, source.shown)
+        self._table.columns = len(header.names)
         self._writer = DocumentWriter(self.columns)
 
     def __iter__(self) -> Iterator[Row]:
@@ -51,7 +52,7 @@ class TableRows:
         columns = len(self.columns.names)
         for row in rows:
             if len(row.cells) != columns and not row.reason:
-                row.reason = self._fault_of_shape(row.line, row.cells)
+                row.reason = self._fault_of_shape(row.cells)
         whole = [row for row in rows if not row.reason]
         if whole:
             self._write(whole)
@@ -70,10 +71,8 @@ class TableRows:
         for row, document in zip(rows, documents, strict=True):
             row.raw, row.known, row.healed = document
 
-    def _fault_of_shape(self, line: int, cells: Sequence[str]) -> str:
+    def _fault_of_shape(self, cells: Sequence[str]) -> str:
         columns = len(self.columns.names)
-        if line <= self._table.suspect:
-            return TORN
         if len(cells) > columns and any(map(str.strip, cells[columns:])):
             return f"has {len(cells)} cells, but the file has {columns} columns"
         return ""

@@ -63,8 +63,11 @@ class Report:
         return self.count("created") / self.seconds if self.seconds > 0 else 0.0
 
     def exit_code(self, *, strict: bool = False) -> Exit:
-        """1 where an accepted document is not created or, if strict, a row was invalid."""
+        """1 where an accepted document is not created, no row at all could be accepted, or, if
+        strict, a row was invalid."""
         if self.count("created") < self.count("accepted"):
+            return Exit.NOT_ALL
+        if self.count("read") and not self.count("accepted") + self.count("duplicate"):
             return Exit.NOT_ALL
         return Exit.NOT_ALL if strict and self.count("invalid") else Exit.DONE
 
