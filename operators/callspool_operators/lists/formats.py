@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from callspool.intake.errors import IntakeError
-from callspool.intake.json_rows import JsonRows
-from callspool.intake.object_rows import ObjectRows
-from callspool.intake.objects import naming_of
-from callspool.intake.source import Source
-from callspool.intake.spellings import CONTACT_NUMBER
-from callspool.intake.table_rows import TableRows
+from callspool_operators.lists.errors import IntakeError
+from callspool_operators.lists.json_rows import JsonRows
+from callspool_operators.lists.object_rows import ObjectRows
+from callspool_operators.lists.objects import naming_of
+from callspool_operators.lists.source import Source
+from callspool_operators.lists.spellings import CONTACT_NUMBER
+from callspool_operators.lists.table_rows import TableRows
 
 _TABLE_NAMES = (".csv", ".tsv", ".tab")
 _LINES_NAMES = (".jsonl", ".ndjson")

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from callspool.intake.columns import looks_like_contact, names_contact
-from callspool.intake.errors import IntakeError
-from callspool.intake.spellings import FIRST_NAMES, LAST_NAMES, SPELLINGS, squashed
-from callspool.intake.table import LOOSE_QUOTES, BrokenRowError, Table, decoded
+from callspool_operators.lists.columns import looks_like_contact, names_contact
+from callspool_operators.lists.errors import IntakeError
+from callspool_operators.lists.spellings import FIRST_NAMES, LAST_NAMES, SPELLINGS, squashed
+from callspool_operators.lists.table import LOOSE_QUOTES, BrokenRowError, Table, decoded
 
 DELIMITERS = (",", ";", "\t", "|")
 MOST_TITLES = 20

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from callspool.intake.errors import IntakeError
-from callspool.intake.json_text import MAX_JSON, JsonText
-from callspool.intake.objects import Objects, naming_of
-from callspool.intake.row import Row
-from callspool.intake.source import Source
-from callspool.intake.spellings import CONTACT_NUMBER
-from callspool.intake.table import CHUNK
+from callspool_operators.lists.errors import IntakeError
+from callspool_operators.lists.json_text import MAX_JSON, JsonText
+from callspool_operators.lists.objects import Objects, naming_of
+from callspool_operators.lists.row import Row
+from callspool_operators.lists.source import Source
+from callspool_operators.lists.spellings import CONTACT_NUMBER
+from callspool_operators.lists.table import CHUNK
 
 _SAFE_NAME = re.compile(r"[\w./-]+")
 

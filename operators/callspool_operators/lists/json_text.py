@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from callspool.intake.errors import IntakeError
+from callspool_operators.lists.errors import IntakeError
 
 MAX_JSON = 64 * 1024 * 1024
 """Bytes of a JSON file that is no JSON Lines, at most: it is read whole, lest a fault is missed."""

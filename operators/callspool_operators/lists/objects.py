@@ -7,13 +7,13 @@ from typing import NamedTuple
 import msgspec
 
 from callspool.errors import shown_name
-from callspool.intake.columns import extra, renamed
-from callspool.intake.lines import MAX_LINE
-from callspool.intake.naming import Naming
-from callspool.intake.row import Row
-from callspool.intake.spellings import NAME
-from callspool.intake.table import TOO_LONG
-from callspool.intake.table_rows import NOT_UTF8
+from callspool_operators.lists.columns import extra, renamed
+from callspool_operators.lists.lines import MAX_LINE
+from callspool_operators.lists.naming import Naming
+from callspool_operators.lists.row import Row
+from callspool_operators.lists.spellings import NAME
+from callspool_operators.lists.table import TOO_LONG
+from callspool_operators.lists.table_rows import NOT_UTF8
 
 BOM = b"\xef\xbb\xbf"
 NOT_AN_OBJECT = "is not a JSON object"

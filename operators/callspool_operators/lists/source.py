@@ -17,9 +17,9 @@ from callspool_operators.lists.encodings import (
     is_windows_1252,
     utf16_of,
 )
-from callspool.intake.errors import IntakeError
-from callspool.intake.foreign import foreign_format
-from callspool.intake.packed import MAGIC, Packed
+from callspool_operators.lists.errors import IntakeError
+from callspool_operators.lists.foreign import foreign_format
+from callspool_operators.lists.packed import MAGIC, Packed
 
 STANDARD_INPUT = "-"
 BLOCK = 256 * 1024

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from callspool.intake.columns import map_columns
-from callspool.intake.header import read_header
-from callspool.intake.lines import blocks_of_lines
-from callspool.intake.row import Row
-from callspool.intake.shield import unshielded
-from callspool.intake.source import Source
-from callspool.intake.table import Table
-from callspool.intake.writing import DocumentWriter
+from callspool_operators.lists.columns import map_columns
+from callspool_operators.lists.header import read_header
+from callspool_operators.lists.lines import blocks_of_lines
+from callspool_operators.lists.row import Row
+from callspool_operators.lists.shield import unshielded
+from callspool_operators.lists.source import Source
+from callspool_operators.lists.table import Table
+from callspool_operators.lists.writing import DocumentWriter
 
 NOT_UTF8 = "is not valid UTF-8: save the file as UTF-8"
 _NOTHING = b"{}"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from callspool.intake import Intake, IntakeOptions, Row, table
-from callspool.intake.quotes import TWO_WAYS
-from callspool.intake.table import LOOSE_QUOTES, OPEN_QUOTE
+from callspool_operators.lists import Intake, IntakeOptions, Row, table
+from callspool_operators.lists.quotes import TWO_WAYS
+from callspool_operators.lists.table import LOOSE_QUOTES, OPEN_QUOTE
 
 HEADER = b"name,phone,city\n"
 DI = b"Di,+14155550102,York\n"
