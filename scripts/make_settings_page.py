@@ -39,6 +39,9 @@ api_url = "https://unpod.ai"        # if it differs
 An account's own limits are called as the settings are: `max_in_flight = 20`, `max_rate = 5`.
 Without them they are found ([limits](limits.md)).
 
+`allow_http = true` lets an account send to an `http://` URL beyond this machine. That shows its
+token to the network: it is meant for an API of your own in a closed one.
+
 What accounts share: one worker sends for all accounts that it knows, in turn, and a limit on one
 never holds back another. Documents of an account that no worker knows wait.
 """

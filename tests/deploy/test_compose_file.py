@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from callspool.settings import load_settings
 from callspool_sandbox.faults.load import load_faults
 from tests.deploy import files
 from tests.deploy.files import ROOT
@@ -127,8 +127,9 @@ def test_one_service_builds_the_image_and_nobody_asks_a_registry_for_it(config) 
 
 def test_what_the_rehearsal_gives_to_worker_and_sandbox_is_what_they_read() -> None:
     assert load_faults(REHEARSAL / "faults.toml").faults
-    worker = tomllib.loads((REHEARSAL / "callspool.toml").read_text(encoding="utf-8"))
-    assert worker["accounts"].keys() == {"sandbox"}
+    settings = load_settings({}, REHEARSAL / "callspool.toml")
+    assert settings.accounts.keys() == {"sandbox"}
+    assert settings.account("sandbox").api_url == "http://sandbox:8900"
 
 
 def test_the_memory_of_valkey_is_twice_what_it_may_fill(config) -> None:

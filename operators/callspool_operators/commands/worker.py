@@ -63,7 +63,7 @@ def worker(
     }
     settings = load_settings(os.environ, overrides=flags)
     refuse_what_cannot_work(settings)
-    log_to_stderr(settings.log_level, settings.log_format)
+    log_to_stderr(settings.log_level)
     is_watched = settings.metrics_port > 0
     crew = Crew()
     supervisor = Supervisor(

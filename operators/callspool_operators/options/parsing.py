@@ -2,8 +2,9 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -11,11 +12,26 @@ from callspool.errors import InvalidCallRequest
 from callspool.request.expiry import expiry
 from callspool.request.identity import is_account_name
 from callspool.request.regions import is_region
+from callspool.settings.kinds import Kind
+from callspool.settings.urls import RefusedValue
 from callspool_operators.lists.naming import LEFT_OUT
 from callspool_operators.lists.spellings import FIELDS, NAME_PARTS
 
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800}
+
+
+def as_setting(kind: Kind) -> Callable[[click.Context, click.Parameter, str], Any]:
+    """Reads an option's value as a setting of that kind is read."""
+
+    def read(_ctx: click.Context, _param: click.Parameter, given: str) -> Any:
+        try:
+            return kind.read(given)
+        except RefusedValue as fault:
+            reason = str(fault) or f"must be {kind.allowed}, not {given!r}"
+            raise click.BadParameter(reason) from None
+
+    return read
 
 
 def columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ Secrets are values that do not show by accident.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -224,7 +223,7 @@ class RedisUrl:
 
 
 class ApiUrl:
-    """Where the API is. Which hosts may be plain http is known once all settings are read."""
+    """Where the API is. `check_api_url` looks at the rest, with the account in hand."""
 
     allowed = API_URL
     shown = False
@@ -245,21 +244,6 @@ class ListenAddress:
         if not isinstance(value, str) or not _HOST.fullmatch(value.strip()):
             raise RefusedValue
         return value.strip()
-
-
-class Hosts:
-    """Names of hosts, with commas between them (or a list)."""
-
-    allowed = "names of hosts with commas between them"
-    shown = True
-
-    def read(self, value: object) -> tuple[str, ...]:
-        names = value.split(",") if isinstance(value, str) else value
-        if not isinstance(names, Sequence):
-            raise RefusedValue
-        if not all(isinstance(name, str) and _HOST.fullmatch(name.strip()) for name in names):
-            raise RefusedValue
-        return tuple(name.strip().lower() for name in names)
 
 
 def read_secret_file(path: Path, setting: str) -> str:

@@ -19,7 +19,7 @@ from callspool.settings.kinds import (
     read_token_file,
 )
 from callspool.settings.model import Account, Settings
-from callspool.settings.table import BY_KEY, CONFIG_KEY, FILE_KEYS, PREFIX, SETTINGS, Setting
+from callspool.settings.table import BY_KEY, CONFIG_KEY, FILE_KEYS, GONE, PREFIX, SETTINGS, Setting
 from callspool.settings.urls import (
     API_URL,
     RefusedValue,
@@ -32,7 +32,9 @@ FOR_TESTS = f"{PREFIX}TEST_"
 
 _KEYS = frozenset({*BY_KEY, *FILE_KEYS, CONFIG_KEY})
 _LIMITS = ("max_in_flight", "max_rate")
-_ACCOUNT_KEYS = frozenset({"api_token", "api_token_file", "org_handle", "api_url", *_LIMITS})
+_ACCOUNT_KEYS = frozenset(
+    {"allow_http", "api_token", "api_token_file", "org_handle", "api_url", *_LIMITS}
+)
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,8 @@ def _unknown(name: str, where: str) -> SettingsError:
     key = name.upper().removeprefix(PREFIX).lower()
     near = get_close_matches(key, sorted(_KEYS), n=1)
     shown = name[:80] if name.isprintable() else repr(name[:80])
+    if key in GONE:
+        return SettingsError(f"{shown}: is gone ({where}): remove it; {GONE[key]}")
     hint = f"; did you mean {PREFIX}{near[0].upper()}?" if near else ""
     return SettingsError(f"{shown}: is not a setting of callspool ({where}){hint}")
 
@@ -172,7 +176,7 @@ def _short(value: object) -> str:
 
 def _check_default_url(values: Mapping[str, Any]) -> str:
     try:
-        return check_api_url(values["api_url"], values["allow_http"])
+        return check_api_url(values["api_url"])
     except RefusedValue as fault:
         raise SettingsError(f"{PREFIX}API_URL: {fault}") from None
 
@@ -185,7 +189,7 @@ def _accounts(
 ) -> dict[str, Account]:
     kinds = {setting.key: setting.kind for setting in SETTINGS}
     accounts = {
-        name: _read_account(name, table, folder, values["api_url"], values["allow_http"], kinds)
+        name: _read_account(name, table, folder, values["api_url"], kinds)
         for name, table in tables.items()
     }
     if values["api_token"] is not None and values["org_handle"] is not None:
@@ -206,7 +210,6 @@ def _read_account(
     table: object,
     folder: Path,
     api_url: str,
-    http_hosts: tuple[str, ...],
     kinds: Mapping[str, Kind],
 ) -> Account:
     """Reads the account that a table of callspool.toml describes; raises `SettingsError`.
@@ -229,7 +232,7 @@ def _read_account(
         name=name,
         api_token=token,
         org_handle=_read_text(table, "org_handle", where),
-        api_url=_read_account_url(table.get("api_url", api_url), where, http_hosts),
+        api_url=_read_account_url(table, api_url, where),
         api_token_file=file,
         max_in_flight=_read_limit(table, "max_in_flight", where, kinds),
         max_rate=_read_limit(table, "max_rate", where, kinds),
@@ -269,8 +272,11 @@ def _read_limit(
         raise SettingsError(f"{where} {key}: must be {kinds[key].allowed}") from None
 
 
-def _read_account_url(url: object, where: str, http_hosts: tuple[str, ...]) -> str:
+def _read_account_url(table: Mapping[str, object], usual: str, where: str) -> str:
+    allow_http = table.get("allow_http", False)
+    if not isinstance(allow_http, bool):
+        raise SettingsError(f"{where} allow_http: must be true or false")
     try:
-        return check_api_url(ApiUrl().read(url), http_hosts)
+        return check_api_url(ApiUrl().read(table.get("api_url", usual)), allow_http=allow_http)
     except RefusedValue as fault:
         raise SettingsError(f"{where} api_url: {str(fault) or f'must be {API_URL}'}") from None

@@ -9,7 +9,6 @@ from callspool.settings.kinds import (
     Choice,
     Flag,
     HeaderWord,
-    Hosts,
     Kind,
     ListenAddress,
     Number,
@@ -74,12 +73,6 @@ SETTINGS = (
         None,
         "domain handle of the organisation of the account default",
         file=True,
-    ),
-    Setting(
-        "allow_http",
-        Hosts(),
-        (),
-        "hosts to which the token may be sent over plain http; loopback always may",
     ),
     Setting("batch_size", Whole(1, 1000), 100, "most documents in a create-call", "documents"),
     Setting(
@@ -191,12 +184,6 @@ SETTINGS = (
         "info",
         "how urgent a line of a worker's log has to be, at least",
     ),
-    Setting(
-        "log_format",
-        Choice(("auto", "json", "console")),
-        "auto",
-        "form of a worker's log; auto is console on a terminal, else json",
-    ),
     Setting("processes", Whole(1, 64), 2, "worker processes", "processes"),
     Setting(
         "threads",
@@ -205,12 +192,6 @@ SETTINGS = (
         "threads of each worker process that accept, and that send to an API that is fast; for one"
         " that is slow it begins more, up to 128",
         "threads",
-    ),
-    Setting(
-        "exporter_port", Whole(0, 65_535), 9191, "port of callspool exporter; 0 takes a free one"
-    ),
-    Setting(
-        "exporter_host", ListenAddress(), "127.0.0.1", "address that callspool exporter listens on"
     ),
     Setting(
         "metrics_port",
@@ -225,6 +206,13 @@ BY_KEY = {setting.key: setting for setting in SETTINGS}
 DEFAULTS: Mapping[str, Any] = {setting.key: setting.default for setting in SETTINGS}
 FILE_KEYS = {f"{setting.key}_file": setting for setting in SETTINGS if setting.file}
 CONFIG_KEY = "config"
+GONE: Mapping[str, str] = {
+    "allow_http": "give the account a table in callspool.toml, with allow_http = true in it",
+    "exporter_host": "say callspool exporter --host HOST",
+    "exporter_port": "say callspool exporter --port N",
+    "log_format": "a terminal gets lines for people, everything else JSON",
+}
+"""Settings that earlier versions had, and what takes their place."""
 
 
 def reference() -> str:

@@ -5,7 +5,6 @@ A URL may name several servers: nodes of a Redis Cluster, or Sentinels that know
 
 import ipaddress
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 from urllib.parse import (
@@ -194,10 +193,10 @@ def redis_url_without_password(url: str) -> str:
     )
 
 
-def check_api_url(url: str, http_hosts: Collection[str] = ()) -> str:
+def check_api_url(url: str, *, allow_http: bool = False) -> str:
     """Returns the base URL without a slash at its end; raises RefusedValue.
 
-    Plain http sends the token in the clear, so it is for loopback and for hosts allowed by name.
+    Plain http sends the token in the clear, so it is for loopback, and for accounts that allow it.
     """
     parts = _split(url)
     if parts.scheme not in ("http", "https"):
@@ -207,10 +206,10 @@ def check_api_url(url: str, http_hosts: Collection[str] = ()) -> str:
         raise RefusedValue("must name a host, as https://unpod.ai")
     if "@" in parts.netloc or "?" in url or "#" in url:
         raise RefusedValue("must not hold a user, a query or a fragment")
-    if parts.scheme == "http" and not is_loopback(host) and host not in http_hosts:
+    if parts.scheme == "http" and not (allow_http or is_loopback(host)):
         raise RefusedValue(
             f"must be https: plain http to {host} shows the token to the network "
-            "(CALLSPOOL_ALLOW_HTTP can name the host if that is meant)"
+            "(if that is meant, allow_http = true in [accounts.NAME] of callspool.toml allows it)"
         )
     return url.rstrip("/")
 

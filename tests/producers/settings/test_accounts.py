@@ -132,6 +132,17 @@ def test_further_accounts_are_tables_of_the_file(tmp_path: Path) -> None:
     assert Settings.from_json(settings.to_json()) == settings
 
 
+def test_an_account_may_allow_plain_http_for_itself_alone(tmp_path: Path) -> None:
+    table = "api_token = 'x'\norg_handle = 'x'\napi_url = 'http://sandbox:8900'\n"
+    one = f"[accounts.one]\n{table}allow_http = true\n"
+    (tmp_path / "callspool.toml").write_text(one)
+    assert load_settings({}).account("one").api_url == "http://sandbox:8900"
+    (tmp_path / "callspool.toml").write_text(f"{one}[accounts.two]\n{table}")
+    assert fault({}).startswith("[accounts.two] api_url: must be https")
+    (tmp_path / "callspool.toml").write_text(f"{one}[accounts.two]\n{table}allow_http = 'yes'")
+    assert fault({}) == "[accounts.two] allow_http: must be true or false"
+
+
 @pytest.mark.parametrize(
     ("table", "words"),
     [

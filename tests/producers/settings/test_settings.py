@@ -105,7 +105,6 @@ def test_variables_of_tests_and_of_others_are_left_alone() -> None:
         ({"CALLSPOOL_SEND_E164": "maybe"}, ["CALLSPOOL_SEND_E164", "true or false"]),
         ({"CALLSPOOL_ON_DOUBT": "ask"}, ["CALLSPOOL_ON_DOUBT", "hold or resend"]),
         ({"CALLSPOOL_REGION": "UK"}, ["CALLSPOOL_REGION", "GB"]),
-        ({"CALLSPOOL_ALLOW_HTTP": "http://x"}, ["CALLSPOOL_ALLOW_HTTP", "hosts"]),
         ({"CALLSPOOL_PILOT": "a\nb"}, ["CALLSPOOL_PILOT", "one line"]),
         ({"CALLSPOOL_CONTEXT": "  "}, ["CALLSPOOL_CONTEXT", "not blank"]),
         ({"CALLSPOOL_API_TOKEN": f"Token {TOKEN}"}, ["CALLSPOOL_API_TOKEN", "alone"]),
@@ -137,7 +136,6 @@ def test_a_wrong_setting_is_named_with_its_fault_and_range(
         ("redis_url = 5", ["CALLSPOOL_REDIS_URL"]),
         ("api_url = 5", ["CALLSPOOL_API_URL"]),
         ("api_token_file = 5", ["CALLSPOOL_API_TOKEN_FILE", "path"]),
-        ("allow_http = [5]", ["CALLSPOOL_ALLOW_HTTP"]),
         ("[settings]\nx = 1", ["settings"]),
         ("config = 'x'", ["config", "not a setting"]),
         ("accounts = 5", ["accounts"]),
@@ -150,6 +148,26 @@ def test_a_wrong_file_is_named_with_its_fault(tmp_path: Path, toml: str, words: 
     assert all(word in text for word in words), text
 
 
+@pytest.mark.parametrize(
+    ("key", "instead"),
+    [
+        ("allow_http", "allow_http = true"),
+        ("exporter_host", "callspool exporter --host"),
+        ("exporter_port", "callspool exporter --port"),
+        ("log_format", "everything else JSON"),
+    ],
+)
+def test_a_setting_of_earlier_versions_stops_the_start_and_says_that_it_is_gone(
+    key: str, instead: str, tmp_path: Path
+) -> None:
+    name = f"CALLSPOOL_{key.upper()}"
+    text = fault({name: "anything"})
+    assert text.startswith(f"{name}: is gone (environment): remove it; ")
+    assert instead in text
+    (tmp_path / "callspool.toml").write_text(f'{key} = "anything"')
+    assert fault({}).startswith(f"{key}: is gone (callspool.toml): remove it; ")
+
+
 def test_a_file_that_is_not_utf8_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "callspool.toml").write_bytes(b'context = "\xff"')
     assert "UTF-8" in fault({})
@@ -160,12 +178,9 @@ def test_an_unknown_flag_is_refused() -> None:
 
 
 def test_numbers_and_flags_may_be_texts_in_the_file(tmp_path: Path) -> None:
-    (tmp_path / "callspool.toml").write_text(
-        'batch_size = "50"\nlinger = "2"\nsend_e164 = "no"\nallow_http = ["A.example", "b"]'
-    )
+    (tmp_path / "callspool.toml").write_text('batch_size = "50"\nlinger = "2"\nsend_e164 = "no"')
     settings = load_settings({})
     assert (settings.batch_size, settings.linger, settings.send_e164) == (50, 2.0, False)
-    assert settings.allow_http == ("a.example", "b")
 
 
 def test_settings_do_not_show_their_secrets() -> None:
@@ -179,7 +194,7 @@ def test_settings_do_not_show_their_secrets() -> None:
 
 
 def test_settings_reach_a_child_whole() -> None:
-    environ = {**CREDENTIALS, "CALLSPOOL_REGION": "IN", "CALLSPOOL_ALLOW_HTTP": "a,b"}
+    environ = {**CREDENTIALS, "CALLSPOOL_REGION": "IN", "CALLSPOOL_METRICS_HOST": "::1"}
     settings = load_settings(environ)
     again = Settings.from_json(settings.to_json())
     assert again == settings

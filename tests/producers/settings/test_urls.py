@@ -160,12 +160,16 @@ def test_any_text_is_a_redis_url_or_refused(text: str) -> None:
         ("http://localhost:8900", "http://localhost:8900"),
         ("http://127.0.0.9:8900", "http://127.0.0.9:8900"),
         ("http://[::1]:8900", "http://[::1]:8900"),
-        ("http://staging:8900", "http://staging:8900"),
     ],
 )
 def test_an_api_url_is_https_or_goes_to_where_the_token_may_be_read(url: str, taken: str) -> None:
-    environ = {"CALLSPOOL_API_URL": url, "CALLSPOOL_ALLOW_HTTP": "staging"}
-    assert load_settings(environ).api_url == taken
+    assert load_settings({"CALLSPOOL_API_URL": url}).api_url == taken
+
+
+def test_plain_http_is_taken_where_it_is_allowed() -> None:
+    assert check_api_url("http://staging:8900/", allow_http=True) == "http://staging:8900"
+    with pytest.raises(RefusedValue, match="allow_http = true"):
+        check_api_url("http://staging:8900/")
 
 
 @pytest.mark.parametrize(
@@ -188,11 +192,12 @@ def test_an_api_url_is_https_or_goes_to_where_the_token_may_be_read(url: str, ta
         "http://127.0.0.1.example",
         "http://10.0.0.1",
         "http://staging.example",
+        "http://staging:8900",
     ],
 )
 def test_other_api_urls_are_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="CALLSPOOL_API_URL") as refused:
-        load_settings({"CALLSPOOL_API_URL": url, "CALLSPOOL_ALLOW_HTTP": "staging"})
+        load_settings({"CALLSPOOL_API_URL": url})
     assert "hunter2" not in str(refused.value)
 
 

@@ -25,8 +25,8 @@ TIMEOUT = 2.0
 
 
 @contextmanager
-def exporter(settings: Settings) -> Iterator[MetricsServer]:
-    """Serves the ledger while the context lasts; Redis may come and go meanwhile.
+def exporter(settings: Settings, host: str, port: int) -> Iterator[MetricsServer]:
+    """Serves the ledger there while the context lasts; Redis may come and go meanwhile.
 
     Raises `SettingsError` where the address cannot be listened on.
     """
@@ -50,9 +50,7 @@ def exporter(settings: Settings) -> Iterator[MetricsServer]:
             healthz=lambda: Page(is_well=True, text="ok"),
             readyz=readyz,
         )
-        server = MetricsServer(
-            settings.exporter_host, settings.exporter_port, pages, setting="--port"
-        )
+        server = MetricsServer(host, port, pages, setting="--port")
         server.start()
         try:
             yield server

@@ -48,19 +48,19 @@ def configuration(
     settings: Settings,
     *,
     log_level: str | None = None,
-    log_format: str | None = None,
+    log_format: str = "auto",
     vitals: bool = False,
 ) -> bytes:
     """What a supervisor hands to its children (its ``config``). It holds secrets.
 
-    ``log_level``, ``log_format``: instead of the settings'. ``vitals``: they tell it their vital
-    signs every second.
+    ``log_level``: instead of the settings'. ``log_format``: as `log_to_stderr` takes it.
+    ``vitals``: they tell it their vital signs every second.
     """
     orders = {
         "settings": msgspec.Raw(settings.to_json()),
         "threads": settings.threads,
         "log_level": log_level or settings.log_level,
-        "log_format": log_format or settings.log_format,
+        "log_format": log_format,
         "vitals": vitals,
     }
     return msgspec.json.encode(orders)
