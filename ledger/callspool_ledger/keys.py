@@ -164,6 +164,10 @@ class PartitionKeys:
         self.nothing = f"{base}:doctor"
         """A key that is never there: what is asked of it changes nothing."""
 
+    def ledger(self, ledger_id: str) -> str:
+        """Names a ledger to the partition's scripts; no key of this name is ever written."""
+        return f"{self.prefix}:ledger:{ledger_id}"
+
     def batch(self, number: int | str) -> str:
         return f"{self.prefix}:b{number}"
 

@@ -97,7 +97,12 @@ def limits_of(settings: Settings) -> Limits:
 def ledger_of(settings: Settings, client: redis.Redis, partition: int = 0) -> Ledger:
     """The ledger of a partition under these settings; nothing of it is read or written."""
     return Ledger(
-        client, limits_of(settings), partition, settings.partitions, on_expired=log_expired
+        client,
+        limits_of(settings),
+        partition,
+        settings.partitions,
+        on_expired=log_expired,
+        on_replaced=lambda: tell(events.LedgerReplaced(partition=partition)),
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import threading
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +15,12 @@ from callspool.errors import LedgerMismatch
 from callspool.redis_io.scripts import Call, Command, Reply, drive, run
 from callspool.redis_io.servers import client_at
 from callspool.request.identity import Scope
-from callspool_ledger.errors import LedgerUnavailable, describe_mismatch, translate
+from callspool_ledger.errors import (
+    LedgerReplaced,
+    LedgerUnavailable,
+    describe_mismatch,
+    translate,
+)
 from callspool_ledger.keys import PartitionKeys
 from callspool_ledger.reads.entries import BatchEntry
 from callspool_ledger.writes.calls import LedgerCalls
@@ -53,8 +60,10 @@ class Ledger:
     """The record of every document's state of a partition, in Redis. Safe among threads.
 
     ``partitions``: how many there are. ``on_expired`` hears of documents that expired while a take
-    was sought. Every method raises `LedgerUnavailable` when Redis does not
-    answer and `LedgerFull` when it is out of memory; asking again is then always safe.
+    was sought, ``on_replaced`` that the ledger has gone and another one was opened in its place:
+    every step names the ledger that it is meant for, and one for another ledger does nothing.
+    Every method raises `LedgerUnavailable` when Redis does not answer and `LedgerFull` when it is
+    out of memory; asking again is then always safe.
     """
 
     def __init__(
@@ -64,8 +73,11 @@ class Ledger:
         partition: int = 0,
         partitions: int = 1,
         on_expired: Callable[[ExpiredDocuments], object] = lambda _: None,
+        on_replaced: Callable[[], object] = lambda: None,
     ) -> None:
         self._on_expired = on_expired
+        self._on_replaced = on_replaced
+        self._beginning_anew = threading.Lock()
         self._client = client
         self._partitions = partitions
         self.limits = limits
@@ -93,7 +105,7 @@ class Ledger:
         """
         new_id = secrets.token_hex(4)
         step = self.calls.open_ledger(self.limits, new_id, RULES, self._partitions)
-        (reply,) = self.run([step])
+        (reply,) = self._ask([step], "")
         ledger_id, *rules = as_list(reply)
         *theirs, partitions = [int(as_bytes(rule)) for rule in rules]
         if theirs != [FORMAT, IDENTITY_RULES]:
@@ -129,6 +141,7 @@ class Ledger:
     ) -> Taken | None:
         """Records the end of an attempt and takes the next batch in the same round trip."""
         while True:
+            ledger_id = self.id
             take = self.calls.take(self.limits, taker, accounts, self._known)
             reply = as_list(self.run([*steps, take])[-1])
             for expired in expired_of(reply):
@@ -137,6 +150,7 @@ class Ledger:
                 taken = taken_of(taker, reply) if len(reply) > 2 else None
                 if taken:
                     self._known = max(self._known, taken.attempt)
+                    taken = replace(taken, ledger_id=ledger_id)
                 if taken and self.limits.durable_takes != "off":
                     self._disks.confirm(self.run_commands)
                 return taken
@@ -265,14 +279,42 @@ class Ledger:
 
     def run_commands(self, commands: Sequence[Call | Command]) -> list[Reply]:
         """As `run`, plain commands among the calls."""
+        return self._ask(commands, self.id)
+
+    def _ask(self, commands: Sequence[Call | Command], ledger_id: str) -> list[Reply]:
+        bound = [self._bind(command, ledger_id) for command in commands] if ledger_id else commands
         try:
-            replies = run(self._client, commands)
+            replies = run(self._client, bound)
         except redis.RedisError as error:
             raise translate(error) from error
         for reply in replies:
             if isinstance(reply, redis.RedisError):
-                raise translate(reply) from reply
+                fault = translate(reply)
+                if isinstance(fault, LedgerReplaced):
+                    self._begin_anew(ledger_id)
+                raise fault from reply
         for call, reply in zip(commands, replies, strict=True):
             if isinstance(call, Call) and call.on_reply is not None:
                 call.on_reply(reply)
         return replies
+
+    def _bind(self, command: Call | Command, ledger_id: str) -> Call | Command:
+        """Names the ledger that a script of this partition is meant for, as its last key."""
+        if not isinstance(command, Call) or command.command[3] != self.keys.prefix:
+            return command
+        verb, sha, number, *rest = command.command
+        count = int(number)
+        mark = self.keys.ledger(ledger_id)
+        return command._replace(command=(verb, sha, count + 1, *rest[:count], mark, *rest[count:]))
+
+    def _begin_anew(self, gone: str) -> None:
+        """Opens the ledger that is there instead of one that has gone, or begins it."""
+        with self._beginning_anew:
+            if self.id != gone:
+                return
+            try:
+                self.open()
+            except LedgerMismatch as fault:
+                raise LedgerUnavailable(str(fault)) from fault
+            self._known = 0
+        self._on_replaced()

@@ -107,6 +107,8 @@ class Taken:
     """Whether the API has documents of the space that the ledger does not know."""
     traces: tuple[str, ...] = ()
     """W3C traceparents of the requests in the batch, the first ones of many."""
+    ledger_id: str = ""
+    """The ledger that gave it out."""
 
     @property
     def places(self) -> list[int]:

@@ -73,6 +73,23 @@ class LedgerBack(Event, frozen=True, kw_only=True):
         return f"the ledger answers again, after {self.seconds:.1f} s"
 
 
+class LedgerReplaced(Event, frozen=True, kw_only=True):
+    """The ledger has gone from Redis, and this worker goes on with another one.
+
+    What was in it is forgotten. Spaces are read back before anything is sent to them.
+    """
+
+    kind: ClassVar[str] = "ledger_replaced"
+    level: ClassVar[Level] = "error"
+    partition: int
+
+    def words(self) -> str:
+        return (
+            f"the ledger of partition {self.partition} has gone from Redis, which was emptied or"
+            " restored: this worker goes on with the ledger that is there now"
+        )
+
+
 class Left(Event, frozen=True, kw_only=True):
     """Redis did not answer before the worker ended: another one goes on with it.
 

@@ -152,7 +152,8 @@ class Submitter:
 
     def _instead(self, taken: Taken, send_before: float) -> list[Call] | None:
         """What is recorded if the batch is not to be sent; None if it is."""
-        if self._persistence.stopping or self._api.clock() >= send_before:
+        is_late = self._api.clock() >= send_before or taken.ledger_id != self._ledger.id
+        if self._persistence.stopping or is_late:
             return [self._recorder.give_back(taken)]
         if taken.strays:
             recalled = self._persistence.until_answered(partial(strays.steps, self._ledger, taken))
@@ -171,7 +172,7 @@ class Submitter:
         try:
             word = None
             if self._ledger.limits.mark_attempts:
-                word = body.mark(self._ledger.id, taken.attempt, lane)
+                word = body.mark(taken.ledger_id, taken.attempt, lane)
             content = body.compose(taken, word)
             answer = self._api.create(lane.account, lane.space_token, content, send_before)
             told = feedback(answer)

@@ -1,6 +1,15 @@
 -- What every script shares: the prefix, one clock, and the words for a document's state.
 local P = KEYS[1]
 local call = redis.call
+
+-- The last key of a call may name the ledger that its caller opened, P:ledger:<id> (there is no such
+-- key). Nothing is done where the ledger has gone, and another one been begun: the caller's batches
+-- and attempts mean nothing in it.
+local named_ledger = #KEYS > 1 and string.match(KEYS[#KEYS], ':ledger:(%x+)$')
+if named_ledger and call('HGET', P .. ':meta', 'id') ~= named_ledger then
+  return redis.error_reply('OTHERLEDGER the ledger ' .. named_ledger .. ' is not there any more')
+end
+
 local TIME = call('TIME')
 local NOW = TIME[1] * 1000 + math.floor(TIME[2] / 1000)
 
