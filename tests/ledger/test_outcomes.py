@@ -164,6 +164,17 @@ def test_the_halves_of_a_refused_batch_are_sent_in_order_until_the_bad_one_is_al
     ten.check()
 
 
+def test_documents_that_are_named_get_a_batch_each_and_the_others_stay_together(
+    ten: LedgerUnderTest,
+):
+    taken = take(ten)
+    step = calls.split(taken, tries=0, outcome="rejected", code="422", detail="no", alone=[0, 4, 5])
+    assert ten.ledger.run([step]) == [10]
+    sizes = [take(ten, f"you:{turn}").count for turn in range(5)]
+    assert sizes == [1, 3, 1, 1, 4]
+    ten.check()
+
+
 def test_lone_refusals_of_a_lane_count_as_long_as_another_document_waits_there(
     ten: LedgerUnderTest,
 ):

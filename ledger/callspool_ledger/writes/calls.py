@@ -51,6 +51,11 @@ def _group_arguments(group: Group) -> list[Argument]:
     ]
 
 
+def _counted_from_1(places: Sequence[int]) -> str:
+    """Places as scripts look for them in a text."""
+    return "".join(f",{place + 1}" for place in places) + "," if places else ""
+
+
 class LedgerCalls:
     """The calls of one partition: one method for each script that writes.
 
@@ -173,15 +178,17 @@ class LedgerCalls:
         tries: int,
         look: Look | None = None,
         places: str = "",
+        alone: Sequence[int] = (),
     ) -> Call:
         """Lets documents in doubt wait again, in batches of at most ``size``.
 
         ``look``: the look that found them missing; None: they are sent again without proof.
-        ``places``: a mask of the documents meant, empty for all.
+        ``places``: a mask of the documents meant, empty for all. ``alone``: places of documents
+        that get a batch each.
         """
         proof: list[Argument] = [look.at_ms, look.found] if look else ["", ""]
         again = (batch, attempt, delay_ms, size, tries, WAKE_UPS_AT_MOST)
-        return self._call("resend", *again, *proof, LOOK_GOOD_MS, places)
+        return self._call("resend", *again, *proof, LOOK_GOOD_MS, places, _counted_from_1(alone))
 
     def look(self, looker: str, accounts: Sequence[str]) -> Call:
         """Gives the looker the space that is to be read back next."""
@@ -249,8 +256,20 @@ class LedgerCalls:
         """Lets a space send again that was read back after Redis restarted."""
         return self._call("read_back", space, epoch, lanes, WAKE_UPS_AT_MOST)
 
-    def split(self, taken: Taken, *, tries: int, outcome: str, code: str, detail: str) -> Call:
-        """Halves a batch that was refused whole; the halves start with ``tries`` tries used up."""
+    def split(
+        self,
+        taken: Taken,
+        *,
+        tries: int,
+        outcome: str,
+        code: str,
+        detail: str,
+        alone: Sequence[int] = (),
+    ) -> Call:
+        """Halves a batch that was refused whole; the halves start with ``tries`` tries used up.
+
+        ``alone``: places of documents that get a batch each, the others staying together.
+        """
         return self._call(
             "split",
             taken.batch,
@@ -261,6 +280,7 @@ class LedgerCalls:
             code,
             detail,
             WAKE_UPS_AT_MOST,
+            _counted_from_1(alone),
         )
 
     def bury(self, taken: Taken, *, outcome: str, code: str, detail: str) -> Call:

@@ -84,10 +84,14 @@ class Stage:
             self.after_reading.pop()()
         return answer
 
-    def accept(self, ids: list[str], lane: LaneKey = LANE) -> None:
+    def accept(
+        self, ids: list[str], lane: LaneKey = LANE, extra: Mapping[str, str] | None = None
+    ) -> None:
+        """Accepts documents, some of them with ``extra`` fields, by id."""
+        more = {one: f",{fields}".encode() for one, fields in (extra or {}).items()}
         documents = [
-            b'{"name":"Ada","contact_number":"+14155550100","document_id":%b}'
-            % msgspec.json.encode(one)
+            b'{"name":"Ada","contact_number":"+14155550100","document_id":%b%b}'
+            % (msgspec.json.encode(one), more.get(one, b""))
             for one in ids
         ]
         self.spool.accept(replace(group(ids, lane), documents=documents))

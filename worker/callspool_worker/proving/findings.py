@@ -159,6 +159,7 @@ class Conclusion:
             size=size,
             tries=min(question.tries, self._how.max_attempts - 1),
             look=look,
+            alone=question.stopped_at,
         )
         return after(step, partial(self._sent_again, question, delay, look is not None))
 

@@ -98,6 +98,18 @@ class Question:
         return frozenset(self.earlier) | ({self.mark} if self.mark else set())
 
     @property
+    def stopped_at(self) -> tuple[int, ...]:
+        """The place at which creating stopped: all that were sent before it exist, and none after.
+
+        That document is likely to be at fault; nothing where creating had not begun.
+        """
+        sent = sorted(self.places.values())
+        created = [place for place in sent if place not in self.open]
+        if not created or created != sent[: len(created)]:
+            return ()
+        return tuple(sent[len(created) :][:1])
+
+    @property
     def begin_ms(self) -> int:
         """No run that is asked about began before, by Redis' clock."""
         return self.sent_ms if self.first_ms is None else self.first_ms

@@ -85,8 +85,8 @@ class Recorder:
                 steps = self._doubt(over, answer, decision)
             case Retry():
                 steps = self._retry(over, decision)
-            case Isolate(detail):
-                step = self._split(taken, view, outcome, code, detail)
+            case Isolate():
+                step = self._split(over, view, decision)
                 steps = [over.recorded_by(step, "parted")]
             case Bury(detail):
                 step = self._bury(taken, outcome, code, detail)
@@ -164,9 +164,16 @@ class Recorder:
                 return None
         return [step, self.give_back(taken)]
 
-    def _split(self, taken: Taken, view: AttemptView, outcome: str, code: str, detail: str) -> Call:
-        tries = min(taken.tries, view.max_attempts - 1)
-        return self._calls.split(taken, tries=tries, outcome=outcome, code=code, detail=detail)
+    def _split(self, over: Ending, view: AttemptView, decision: Isolate) -> Call:
+        sent = [place for place, letter in enumerate(over.taken.states) if letter == "s"]
+        return self._calls.split(
+            over.taken,
+            tries=min(over.taken.tries, view.max_attempts - 1),
+            outcome=over.outcome,
+            code=over.code,
+            detail=decision.detail,
+            alone=[sent[place] for place in decision.places if place < len(sent)],
+        )
 
     def _bury(self, taken: Taken, outcome: str, code: str, detail: str) -> Call:
         return self._calls.bury(taken, outcome=outcome, code=code, detail=detail)

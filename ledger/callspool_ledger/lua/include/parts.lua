@@ -92,19 +92,22 @@ local function leave_behind(batch, moved)
 end
 
 -- Splits a batch's documents in state `letter` into batches of at most `size` documents and
--- `bytes` bytes of a body; they go to the head of the lane in their order. Tells how many batches.
-local function split_waiting(batch, letter, size, bytes, tries)
+-- `bytes` bytes of a body; they go to the head of the lane in their order. Documents at the places
+-- in `alone` (a text: `,place,place,`, counted from 1) have a batch each. Tells how many batches.
+local function split_waiting(batch, letter, size, bytes, tries, alone)
   local documents, parts, part = documents_of(batch.id), {}, {}
   local body = call('HMGET', lane_key(batch.lane), 'head', 'each')
-  local held = tonumber(body[1])
+  local held, was_alone = tonumber(body[1]), false
   for place = 1, batch.n do
     if string.sub(batch.s, place, place) == letter then
       local length = #documents[place] + body[2]
-      if #part > 0 and (#part >= size or held + length > bytes) then
+      local is_alone = string.find(alone or '', ',' .. place .. ',', 1, true) ~= nil
+      local is_full = #part >= size or held + length > bytes
+      if #part > 0 and (is_full or is_alone or was_alone) then
         parts[#parts + 1] = part
         part, held = {}, tonumber(body[1])
       end
-      part[#part + 1], held = place, held + length
+      part[#part + 1], held, was_alone = place, held + length, is_alone
     end
   end
   if #part > 0 then parts[#parts + 1] = part end

@@ -8,6 +8,7 @@
 -- ARGV[7] the ms at which the look began that found them missing ('': without proof)
 -- ARGV[8] what that look found   ARGV[9] ms that a look stays good
 -- ARGV[10] places (a mask; '' for all)
+-- ARGV[11] places that go alone (`,place,place,`, counted from 1), or ''
 -- Reply: documents that wait again; -1 if they are not in doubt because of this attempt, or if the
 --   look is too old or something has changed since.
 -- include: base generations lanes batches parts doubts
@@ -37,8 +38,8 @@ record(batch, n, looked and 'missing' or 'unproven', '', '')
 if kept == '' then end_doubt(batch) end
 batch.s = string.gsub(batch.s, 'D', 'd')
 call('HSET', batch_key(batch.id), 's', batch.s)
-if n > size or kept ~= '' then
-  wake(split_waiting(batch, 'w', size, math.huge, ARGV[5]), tonumber(ARGV[6]))
+if n > size or kept ~= '' or (ARGV[11] ~= '' and n > 1) then
+  wake(split_waiting(batch, 'w', size, math.huge, ARGV[5], ARGV[11]), tonumber(ARGV[6]))
   return n
 end
 call('ZADD', P .. ':waiting:' .. batch.account, batch.o, batch.id)

@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
 -- split: the API refused a batch and created nothing of it; its halves are sent on their own, so
--- that the document which is at fault ends up alone.
+-- that the document which is at fault ends up alone. Where the API names it, that is at once.
 -- KEYS[1] prefix
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] tries of the parts   ARGV[5] outcome
 -- ARGV[6] code   ARGV[7] detail   ARGV[8] wake-ups at most
+-- ARGV[9] places that the API names (`,place,place,`, counted from 1), or ''
 -- Reply: documents that wait in the parts; -1 if the batch is not this attempt's any more.
 -- include: base generations lanes batches outcomes parts
 local batch = load_batch(ARGV[1])
@@ -17,6 +18,7 @@ if n == 0 then
   close_if_settled(batch)
   return 0
 end
-local parts = split_waiting(batch, 'w', math.ceil(n / 2), math.huge, ARGV[4])
+local size = ARGV[9] == '' and math.ceil(n / 2) or n
+local parts = split_waiting(batch, 'w', size, math.huge, ARGV[4], ARGV[9])
 wake(parts, tonumber(ARGV[8]))
 return n
