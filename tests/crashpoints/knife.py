@@ -186,8 +186,6 @@ def _name_of(words: list[bytes]) -> str:
     return word
 
 
-_BROKER_SCRIPTS = ["bury", "claim", "forget", "hold", "overtake", "retake"]
-_READING_SCRIPTS = ["dead", "foremost", "lanes", "lookup", "metrics", "oldest", "resting"]
 _names: dict[str, str] = {}
 
 

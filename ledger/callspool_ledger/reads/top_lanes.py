@@ -60,7 +60,7 @@ def _scan(
     wanted = {"account": selector.account, "space": selector.space_token}
     wanted["campaign"] = selector.campaign
     given = msgspec.json.encode({name: part for name, part in wanted.items() if part is not None})
-    script, base = load("reads/foremost"), keys.prefix(partition)
+    script, base = load("reads/top_lanes"), keys.prefix(partition)
     cursor: bytes | str = "0"
     found: list[_Ranked] = []
     total = 0
@@ -68,7 +68,7 @@ def _scan(
         last = (found[-1].rank, found[-1].lane) if len(found) == most else (_BEHIND_ALL, "")
         (reply,) = yield [script.call([base], [cursor, PIECE, most, order, given, *last])]
         if not isinstance(reply, list):
-            raise TypeError(f"foremost answered {type(reply).__name__}, not a list")
+            raise TypeError(f"top_lanes answered {type(reply).__name__}, not a list")
         cursor, number, rows = reply
         found = _first([*found, *msgspec.json.decode(rows, type=list[_Ranked])], most)
         total += number

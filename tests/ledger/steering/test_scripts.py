@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from callspool_ledger import scripts
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("path", scripts.list_scripts("permits", "reads", "steering", "writes"))
@@ -22,3 +25,14 @@ def test_the_header_of_a_script_tells_every_key_and_argument_that_it_uses(path: 
         assert used <= told, f"{name} uses what its header does not tell"
         if not re.search(rf"{word}\[i", code):
             assert told - later <= used, f"the header of {name} tells what it does not use"
+
+
+def test_every_script_that_the_packages_load_by_its_whole_name_is_there():
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for package in ("producers", "ledger", "worker", "operators")
+        for path in (ROOT / package).rglob("*.py")
+    )
+    loaded = set(re.findall(r"\bload\(\s*\"([a-z_]+/[a-z_]+)\"", code))
+    assert len(loaded) > 5
+    assert loaded <= set(scripts.list_scripts())
