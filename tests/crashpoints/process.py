@@ -77,7 +77,7 @@ class WorkerProcess:
             self._ledger,
             Api(
                 lambda *args: knife.request("POST create", lambda: create(*args)),
-                lambda account, space: watched_get(account, ("spaces", space, "runs"), {}),
+                watched_get,
                 now,
             ),
             Recorder(self._ledger),

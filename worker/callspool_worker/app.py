@@ -173,9 +173,7 @@ def run_worker(
             pace=_pace(settings.linger),
         )
         stack.callback(broker.close)
-        asked = Api(
-            pulse.asking(partial(_create, unpod)), pulse.asking(partial(_read, unpod)), api.now
-        )
+        asked = Api(pulse.asking(partial(_create, unpod)), pulse.asking(unpod.get), api.now)
         lease = settings.request_timeout + MARGIN
         sweepers = Sweepers(ledgers, lease, settings.dedupe_window, accounts=settings.accounts)
         permits, how = permits_of(settings, incarnation), submit_settings_of(settings, incarnation)
@@ -224,11 +222,6 @@ def _create(
     unpod: api.UnpodApi, account: str, space_token: str, content: bytes, before: float
 ) -> Answer:
     return unpod.create(account, space_token, content, send_before=before)
-
-
-def _read(unpod: api.UnpodApi, account: str, space_token: str) -> Answer:
-    """The newest run of a space: the least that shows whether the API answers."""
-    return unpod.get(account, ("spaces", space_token, "runs"), {"page": 1, "page_size": 1})
 
 
 def submit_settings_of(settings: Settings, incarnation: str) -> SubmitSettings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,9 +16,11 @@ from callspool_sandbox.process import SandboxProcess
 from callspool_worker.api import UnpodApi
 from callspool_worker.decisions.answers import Answer, Answered
 from callspool_worker.decisions.decide import AttemptView, decide
+from callspool_worker.persistence import Persistence
 from callspool_worker.proving import Prover, Proving
 from callspool_worker.sending import body, strays
 from callspool_worker.sending.recording import Recorder
+from callspool_worker.sending.refusal_check import RefusalCheck
 from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group
 from tests.worker.proving.played import PlayedApi
 
@@ -71,6 +74,8 @@ class Stage:
         self.sandbox = api
         self.api: UnpodApi | PlayedApi = api if isinstance(api, PlayedApi) else _client_of(api)
         self.recorder = Recorder(self.ledger)
+        persistence = Persistence(threading.Event(), give_up_after=10)
+        self.refusals = RefusalCheck(self.ledger, persistence, self._get)
         self._takers = itertools.count(1)
         self.reads: list[tuple[str, ...]] = []
         self.after_reading: list[Callable[[], None]] = []
@@ -110,7 +115,8 @@ class Stage:
 
     def record(self, taken: Taken, answer: Answer) -> None:
         view = AttemptView(taken.count, taken.tries, MAX_ATTEMPTS, taken.refused_alone)
-        self.ledger.run(self.recorder.steps(taken, view, answer, decide(answer, view)))
+        decision = self.refusals.decide_again(taken, answer, decide(answer, view), seconds=1.0)
+        self.ledger.run(self.recorder.steps(taken, view, answer, decision))
 
     def deliver(self, taken: Taken) -> None:
         """What a worker does with a batch of a space with strays."""

@@ -190,7 +190,7 @@ class Recorder:
         )
         # Without the API's words, which may name a person: those are for `callspool show`.
         step = over.recorded_by(step, "in_doubt", run_id=decision.run_id)
-        if decision.outcome == "partial":
+        if decision.outcome in {"partial", "rejected"}:
             return [step]
         return [step, self._fail(taken, decision.detail, over.code)]
 

@@ -14,9 +14,10 @@ from callspool_worker.events.emitter import tell
 from callspool_worker.permits.feedback import Feedback, feedback
 from callspool_worker.persistence import GivenUp
 from callspool_worker.sending import body, strays
+from callspool_worker.sending.refusal_check import RefusalCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from callspool.redis_io.scripts import Call
     from callspool_ledger.writes import Ledger, Taken
@@ -43,12 +44,17 @@ class Api:
     """What a submitter needs of the API.
 
     ``create`` sends a body: (account, space token, body, deadline of its last byte) → answer;
-    ``clock`` is that deadline's clock, in seconds.
+    ``get`` reads a path: (account, path, query) → answer; ``clock`` is that deadline's clock, in
+    seconds.
     """
 
     create: Callable[[str, str, bytes, float], Answer]
-    read: Callable[[str, str], Answer]
+    get: Callable[[str, tuple[str, ...], Mapping[str, str | int]], Answer]
     clock: Callable[[], float]
+
+    def read(self, account: str, space_token: str) -> Answer:
+        """Reads the newest run of a space: the least that shows whether the API answers."""
+        return self.get(account, ("spaces", space_token, "runs"), {"page": 1, "page_size": 1})
 
 
 class SendPermits(Protocol):
@@ -83,6 +89,7 @@ class Submitter:
         self._persistence = persistence
         self._permits = permits
         self._how = how
+        self._refusals = RefusalCheck(ledger, persistence, api.get)
         self._turns = itertools.count(1)
 
     def run(self) -> None:
@@ -147,7 +154,8 @@ class Submitter:
         answer, rest = self._send(taken, send_before)
         seconds = self._api.clock() - began
         view = AttemptView(taken.count, taken.tries, self._how.max_attempts, taken.refused_alone)
-        steps = self._recorder.steps(taken, view, answer, decide(answer, view), seconds, rest)
+        decision = self._refusals.decide_again(taken, answer, decide(answer, view), seconds)
+        steps = self._recorder.steps(taken, view, answer, decision, seconds, rest)
         return [*self._recorder.rest(taken, rest), *steps]
 
     def _instead(self, taken: Taken, send_before: float) -> list[Call] | None:

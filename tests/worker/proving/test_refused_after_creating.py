@@ -1,0 +1,122 @@
+"""A refusal that came after some documents were created: nobody is called a second time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from callspool_worker.decisions.answers import Answered
+from tests.worker.proving.conftest import SetUp
+from tests.worker.proving.faults import entry, fault, on_reads, server
+from tests.worker.proving.stage import QUIET, Stage
+
+IDS = [f"crm-{number}" for number in range(10)]
+
+
+def send_all(stage: Stage) -> None:
+    """Sends what waits, as time goes by, until nothing does."""
+    for _ in range(12):
+        stage.end_rest()
+        while (taken := stage.ledger.take(f"me:{time.monotonic_ns()}", ["default"])) is not None:
+            stage.record(taken, stage.post(taken))
+        stage.look()
+        if stage.states(IDS) == "c" * 10:
+            return
+        time.sleep(QUIET / 2)
+
+
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("status", [400, 422, 206, 302, 405])
+def test_what_a_refusal_had_created_is_found_before_anything_is_sent_again(
+    set_up: SetUp, status: int, marked: bool
+):
+    stage = set_up(fault("amid", status=status, created=4), marked=marked)
+    stage.accept(IDS)
+    stage.send()
+    assert stage.states(IDS) == "d" * 10
+    stage.look()
+    assert stage.states(IDS) == "cccc" + "d" * 6
+    send_all(stage)
+    assert stage.states(IDS) == "c" * 10
+    assert set(stage.made().values()) == {1}
+
+
+def test_a_lone_document_that_was_created_and_refused_is_created_and_not_dead(set_up: SetUp):
+    stage = set_up(fault("after", status=400))
+    stage.accept(IDS[:1])
+    stage.send()
+    stage.look()
+    assert stage.states(IDS[:1]) == "c"
+
+
+def test_a_refusal_costs_one_read_and_no_wait_where_nothing_was_created(set_up: SetUp):
+    stage = set_up("")
+    stage.be_called_by_others("theirs")
+    stage.accept(IDS, extra={"crm-3": '"sandbox":"reject"'})
+    refused = 0
+    while stage.states(IDS) != "cccxcccccc":
+        before = stage.states(IDS)
+        stage.send()
+        refused += before.count("c") == stage.states(IDS).count("c")
+    # Of the run that has as many documents as the last one refused the tasks are read as well.
+    assert len(stage.reads) == refused + 1
+    assert set(stage.made().values()) == {1}
+
+
+@pytest.mark.parametrize("count", [5, 10])
+def test_runs_of_others_do_not_hold_up_what_was_refused(set_up: SetUp, count: int):
+    stage = set_up(server(older_runs=30))
+    stage.accept(IDS, extra={"crm-3": '"sandbox":"reject"'})
+    taken = stage.take()
+    stage.be_called_by_others(*(f"theirs-{number}" for number in range(count)))
+    stage.record(taken, stage.post(taken))
+    assert stage.states(IDS) == "w" * 10
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        server(order="oldest", older_runs=30),
+        server(counts=1),
+        server(order="shuffled", older_runs=30),
+        server(clock_skew=[60, -60]),
+        server(input="known"),
+        server(tasks_lag=2.0),
+    ],
+)
+def test_whatever_lists_are_like_nobody_is_called_twice_after_a_refusal(set_up: SetUp, ways: str):
+    stage = set_up(ways + fault("amid", status=400, created=4))
+    stage.accept(IDS)
+    stage.send()
+    assert stage.states(IDS) == "d" * 10
+
+
+@pytest.mark.parametrize(
+    "reads", [on_reads(status=500), on_reads(status=429), on_reads(name="drop", status=None)]
+)
+def test_while_the_space_cannot_be_read_a_refusal_is_a_doubt(set_up: SetUp, reads: str):
+    stage = set_up(fault("amid", status=400, created=4) + reads)
+    stage.accept(IDS)
+    stage.send()
+    assert stage.states(IDS) == "d" * 10
+
+
+def test_an_account_that_may_not_read_goes_on_halving(set_up: SetUp):
+    stage = set_up(on_reads(status=403))
+    stage.accept(IDS, extra={"crm-3": '"sandbox":"reject"'})
+    while stage.states(IDS) != "cccxcccccc":
+        stage.send()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 413, 429])
+def test_what_is_refused_before_anything_else_is_looked_at_needs_no_read(
+    set_up: SetUp, status: int
+):
+    stage = set_up(entry(name="status", status=status))
+    stage.accept(IDS)
+    taken = stage.take()
+    answer = stage.post(taken)
+    assert isinstance(answer, Answered)
+    stage.record(taken, answer)
+    assert stage.reads == []
