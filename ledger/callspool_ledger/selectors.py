@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 from callspool.request.identity import Scope
-from callspool.request.text import shortened
+from callspool.request.text import shorten_token
 
 SEPARATOR = "\x1f"
 """Joins the parts of a selector's name; no part of a scope holds control characters."""
@@ -102,7 +102,7 @@ class Selector:
             return "--all"
         shown = {**self.as_object()}
         if self.space_token is not None:
-            shown["space_token"] = shortened(self.space_token)
+            shown["space_token"] = shorten_token(self.space_token)
         return " ".join(
             f"--{field.replace('_', '-')} {_quoted(part)}" for field, part in shown.items()
         )

@@ -36,7 +36,7 @@ from callspool.redis_io.servers import async_server_of
 from callspool.request.checks import prepare
 from callspool.request.identity import partition_of
 from callspool.request.message import encode
-from callspool.request.single_request import Singles
+from callspool.request.single_request import SingleRequests
 from callspool_ledger import keys
 
 if TYPE_CHECKING:
@@ -47,9 +47,8 @@ if TYPE_CHECKING:
     import redis.asyncio
 
     from callspool.redis_io.servers import RedisEndpoint
-    from callspool.request.call_request import CallRequest, PreparedRequest
+    from callspool.request.call_request import CallRequest, PreparedRequest, Rules
     from callspool.request.message import Message
-    from callspool.request.rules import Rules
     from callspool_ledger.reads.reader import DocumentStatus
 
 DOCUMENTS_ON_THE_LOOP = 200
@@ -107,12 +106,12 @@ class AsyncCallQueue(Configured):
         )
         self._server = async_server_of(url_or_client)
         self._partitioning = Partitioning(self._server, self._partitions, self._max_waiting)
-        self._singles = Singles(self._rules, self._partitioning.partition_of)
+        self._singles = SingleRequests(self._rules, self._partitioning.partition_of)
         self._loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
 
     async def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
         """As `CallQueue.enqueue`. When the task is cancelled, Redis may have the request or not."""
-        single = self._singles.ready(request)
+        single = self._singles.prepare(request)
         if single is not None:
             message, ids, partition, own = single
             await self._share(message, self._trace_of(own, trace), partition)

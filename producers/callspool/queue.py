@@ -35,7 +35,7 @@ from callspool.redis_io.servers import server_of
 from callspool.request.checks import prepare
 from callspool.request.identity import partition_of
 from callspool.request.message import encode
-from callspool.request.single_request import Singles
+from callspool.request.single_request import SingleRequests
 from callspool_ledger import keys
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class CallQueue(Configured):
         )
         self._server = server_of(url_or_client, self._timeout)
         self._partitioning = Partitioning(self._server, self._partitions, self._max_waiting)
-        self._singles = Singles(self._rules, self._partitioning.partition_of)
+        self._singles = SingleRequests(self._rules, self._partitioning.partition_of)
         self._processes: dict[int, _Process] = {}
 
     def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
@@ -116,7 +116,7 @@ class CallQueue(Configured):
         documents are recognised by their ids. Blocks for the queue's timeout at most, apart from
         checking the request and from the system's look-up of the host's name.
         """
-        single = self._singles.ready(request)
+        single = self._singles.prepare(request)
         if single is not None:
             message, ids, partition, own = single
             self._share(message, self._trace_of(own, trace), partition)

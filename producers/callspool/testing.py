@@ -19,14 +19,13 @@ from callspool.enqueue.receipts import (
 )
 from callspool.errors import CallspoolError, InvalidCallRequest
 from callspool.queue import CallQueue
+from callspool.request.call_request import traceparent_of
 from callspool.request.checks import prepare
 from callspool.request.message import encode
-from callspool.request.tracing import traceparent_of
 
 if TYPE_CHECKING:
-    from callspool.request.call_request import CallRequest
+    from callspool.request.call_request import CallRequest, Rules
     from callspool.request.identity import Scope
-    from callspool.request.rules import Rules
     from callspool_ledger.reads.reader import DocumentStatus
 
 

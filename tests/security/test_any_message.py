@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from callspool.errors import MessageUnreadable
+from callspool.request.call_request import Rules
 from callspool.request.message import MOST_BYTES_READ, MOST_DOCUMENTS_READ, decode
-from callspool.request.rules import Rules
 from callspool.transport.messages import Undecodable
 from callspool_ledger import keys
 from callspool_ledger.reads.reader import Readings

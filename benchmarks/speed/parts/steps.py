@@ -13,8 +13,8 @@ from benchmarks.speed.contacts import people
 from benchmarks.speed.outcome import Options, Outcome, Tell
 from benchmarks.speed.senders import request
 from callspool import CallQueue
+from callspool.request.call_request import Rules
 from callspool.request.message import decode
-from callspool.request.rules import Rules
 from callspool.settings import load_settings
 from callspool_ledger import keys
 from callspool_worker import api

@@ -20,7 +20,7 @@ from callspool_operators.options.selecting import completed, document_option, se
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.gates import named, selector_object
 from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import counted, json_line, plain, shortened
+from callspool_operators.terminal.wording import counted, json_line, plain, shorten_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,7 +143,7 @@ def _line(each: DeadView) -> str:
     campaign = f", campaign {plain(each.scope.campaign, 40)}" if each.scope.campaign else ""
     return (
         f"{local(each.at)}  {plain(each.document_id, 100)} (space"
-        f" {shortened(each.scope.space_token)}{campaign}): {plain(each.reason) or 'no reason'}"
+        f" {shorten_token(each.scope.space_token)}{campaign}): {plain(each.reason) or 'no reason'}"
     )
 
 

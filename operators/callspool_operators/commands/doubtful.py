@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from callspool.settings import load_settings
 from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import plain, shortened
+from callspool_operators.terminal.wording import plain, shorten_token
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,8 +58,8 @@ def line_of(doubt: DoubtView, quiet: Quiet) -> str:
     campaign = f", campaign {plain(doubt.scope.campaign, 40)}" if doubt.scope.campaign else ""
     return (
         f"{local(doubt.since)}  {plain(doubt.document_id, 100)} (space"
-        f" {shortened(doubt.scope.space_token)}{campaign}): {plain(doubt.reason) or 'no reason'};"
-        f" {_proof(doubt, quiet)}"
+        f" {shorten_token(doubt.scope.space_token)}{campaign}):"
+        f" {plain(doubt.reason) or 'no reason'}; {_proof(doubt, quiet)}"
     )
 
 

@@ -15,7 +15,7 @@ from callspool_operators.options.options import (
 )
 from callspool_operators.terminal.gates import Json, named, selector_object
 from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import counted, json_line, plain, shortened
+from callspool_operators.terminal.wording import counted, json_line, plain, shorten_token
 
 _EXAMPLES = """\b
 Examples:
@@ -55,7 +55,7 @@ def journal_object(entry: JournalEntry) -> Json:
     """An entry as scripts read it; the space token shortened, as everywhere in the journal."""
     selector = selector_object(entry.selector)
     if entry.selector.space_token is not None:
-        selector["space_token"] = shortened(entry.selector.space_token)
+        selector["space_token"] = shorten_token(entry.selector.space_token)
     return {
         "number": entry.number,
         "at": entry.at,

@@ -17,7 +17,7 @@ from callspool_operators.options.options import (
 from callspool_operators.options.selecting import completed, selector_options
 from callspool_operators.terminal.gates import Json, gate_object, named, why
 from callspool_operators.terminal.times import span
-from callspool_operators.terminal.wording import counted, json_line, plain, shortened
+from callspool_operators.terminal.wording import counted, json_line, plain, shorten_token
 
 _EXAMPLES = """\b
 Examples:
@@ -97,7 +97,7 @@ def _row(lane: LaneView, waited: float | None) -> tuple[str, ...]:
     return (
         lane.lane,
         lane.scope.account,
-        shortened(lane.scope.space_token),
+        shorten_token(lane.scope.space_token),
         plain(lane.scope.campaign, 24) or "-",
         plain(lane.pilot, 24),
         f"{lane.waiting:,}",

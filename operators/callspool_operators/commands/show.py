@@ -26,7 +26,7 @@ from callspool_operators.terminal import completing
 from callspool_operators.terminal.colours import painted
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.times import local, span
-from callspool_operators.terminal.wording import counted, json_line, led_to, plain, shortened
+from callspool_operators.terminal.wording import counted, json_line, led_to, plain, shorten_token
 
 _EXAMPLES = """\b
 Examples:
@@ -126,7 +126,7 @@ def lines_of(story: Story, state_dir: str | None = None) -> list[str]:
     account, space_token, campaign = story.scope
     rows = [
         ("account", plain(account)),
-        ("space", plain(shortened(space_token))),
+        ("space", plain(shorten_token(space_token))),
         ("campaign", plain(campaign) or "(none)"),
         ("accepted", local(story.accepted_at)),
         ("expires", local(story.expires_at) if story.expires_at else ""),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from callspool_ledger.reads.entries import STATES
-from callspool_operators.terminal.wording import json_line, plain, shortened
+from callspool_operators.terminal.wording import json_line, plain, shorten_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,4 +60,4 @@ def one_object(document_id: str, verb: str, found: Sequence[One]) -> dict[str, o
 
 def _where(scope: Scope) -> str:
     campaign = f", campaign {plain(scope.campaign, 80)}" if scope.campaign else ""
-    return f"account {scope.account}, space {shortened(scope.space_token)}{campaign}"
+    return f"account {scope.account}, space {shorten_token(scope.space_token)}{campaign}"

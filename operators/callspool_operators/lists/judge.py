@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from callspool.errors import InvalidCallRequest
 from callspool.request.checks import Rules
-from callspool.request.document_fields import Known
+from callspool.request.document import Known
 from callspool.request.phone_lists import identify_all
 from callspool.request.phone_reading import NumberError
 from callspool.request.raw_document import (
     CheckedDocument,
-    examined,
-    finished,
+    check_number,
+    complete_document,
     has_field,
-    identified,
+    parse_document,
     with_fields,
 )
 from callspool.request.text import are_words
@@ -93,7 +93,7 @@ class Judge:
             if each.document_id and form == each.contact_number:
                 row.document_id = each.document_id
             else:
-                document = finished(each, row.raw, form, self._rules, flat=True)
+                document = complete_document(each, row.raw, form, self._rules, flat=True)
                 row.document_id, row.raw = document.document_id, document.raw
             numbers.append(form)
         return numbers
@@ -126,7 +126,7 @@ class Judge:
     def _identified(self, row: Row, known: Known) -> tuple[CheckedDocument, str]:
         """The document, and the form of its number; of a cell with more in it, the number alone."""
         try:
-            return identified(known, row.raw, self._rules)
+            return check_number(known, row.raw, self._rules)
         except InvalidCallRequest as fault:
             if fault.field != CONTACT_NUMBER:
                 raise
@@ -141,7 +141,7 @@ class Judge:
         second = {ALTERNATE: cell.second} if cell.second else {}
         row.raw = with_fields(row.raw, {CONTACT_NUMBER: cell.number, **second})
         row.beside = Beside.SECOND if cell.second else Beside.NOTE
-        return identified(known, row.raw, self._rules)
+        return check_number(known, row.raw, self._rules)
 
     def _compare(self, judged: Sequence[tuple[Row, str]]) -> int:
         """How many good rows come before the first that repeats an earlier one, which is marked.
@@ -189,7 +189,7 @@ def _blank_field(known: Known) -> str:
 
 def _examined(row: Row) -> tuple[Known, bytes]:
     """A row of JSON, its number and its id put right as those of a table are."""
-    known, raw = examined(row.raw)
+    known, raw = parse_document(row.raw)
     number, document_id = known.contact_number, known.document_id
     known.contact_number = healed_number(number)
     row.healed = known.contact_number != number

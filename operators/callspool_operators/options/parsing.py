@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from callspool.errors import InvalidCallRequest
-from callspool.request.expiry import expiry
+from callspool.request.call_request import is_region
 from callspool.request.identity import is_account_name
-from callspool.request.regions import is_region
+from callspool.request.schedule import check_expiry
 from callspool.settings.kinds import Kind
 from callspool.settings.urls import RefusedValue
 from callspool_operators.lists.naming import LEFT_OUT
@@ -67,7 +67,7 @@ def expires(_ctx: click.Context, _param: click.Parameter, given: str | None) -> 
     if moment.tzinfo is None:
         raise click.BadParameter(f"{given!r} has no offset: write it as {_with_offset(moment)}")
     try:
-        return expiry(moment)
+        return check_expiry(moment)
     except InvalidCallRequest as fault:
         raise click.BadParameter(fault.reason) from None
 

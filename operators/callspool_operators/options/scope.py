@@ -10,7 +10,7 @@ from callspool.request.identity import DEFAULT_ACCOUNT, Scope
 from callspool_ledger.reads.reader import Readings
 from callspool_ledger.selectors import Selector
 from callspool_operators.options.selecting import completed
-from callspool_operators.terminal.wording import plain, shortened
+from callspool_operators.terminal.wording import plain, shorten_token
 
 SANDBOX = "sandbox"
 _SHOWN = 5
@@ -60,4 +60,4 @@ def flags_of(scopes: Sequence[Scope]) -> str:
 def words_of(scope: Scope) -> str:
     account, space_token, campaign = scope
     named = f" --campaign {plain(campaign, 80)}" if campaign else ""
-    return f"--account {account} --space-token {plain(shortened(space_token))}{named}"
+    return f"--account {account} --space-token {plain(shorten_token(space_token))}{named}"

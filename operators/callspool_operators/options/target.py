@@ -11,7 +11,7 @@ from callspool.request.checks import Rules, prepare
 from callspool.request.document import Document
 from callspool.settings import Settings
 from callspool_operators.options.options import SendOptions
-from callspool_operators.terminal.wording import is_cut, shortened
+from callspool_operators.terminal.wording import is_cut, shorten_token
 
 _FLAGS = {"expires_at": "--expires", "schedule.type": "--schedule"}
 _ANYBODY = Document(name="Anybody", contact_number="+14155550100")
@@ -47,8 +47,8 @@ def target_of(
     space_token = wanted["space_token"] or ""
     if is_cut(space_token):
         raise click.UsageError(
-            f"--space-token: {shortened(space_token)} is but the shown beginning of a token: give"
-            " the whole token"
+            f"--space-token: {shorten_token(space_token)} is but the shown beginning of a token:"
+            " give the whole token"
         )
     rules = Rules(options.region or settings.region, settings.send_e164, settings.context)
     request = CallRequest(

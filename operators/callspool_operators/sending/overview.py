@@ -12,7 +12,7 @@ from callspool_operators.options.looking_up import KnownAlready
 from callspool_operators.options.options import SendOptions
 from callspool_operators.sending.row_lines import held_back_json, held_back_lines
 from callspool_operators.terminal.times import local_of
-from callspool_operators.terminal.wording import counted, plain, shortened
+from callspool_operators.terminal.wording import counted, plain, shorten_token
 
 Json = dict[str, object]
 
@@ -113,12 +113,12 @@ def _some(headers: Sequence[str], most: int = 12) -> str:
 def _target(envelope: CheckedEnvelope) -> Json:
     found = msgspec.to_builtins(envelope, enc_hook=str)
     assert isinstance(found, dict)
-    return {**found, "space_token": shortened(envelope.space_token)}
+    return {**found, "space_token": shorten_token(envelope.space_token)}
 
 
 def _target_lines(envelope: CheckedEnvelope) -> list[str]:
     rows = [
-        ("space", shortened(envelope.space_token)),
+        ("space", shorten_token(envelope.space_token)),
         ("pilot", plain(envelope.pilot, 80)),
         ("context", plain(envelope.context, 80)),
         ("schedule", " ".join(envelope.schedule.values())),

@@ -7,7 +7,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from callspool.errors import CallspoolError
-from callspool.request.regions import known_regions
+from callspool.request.call_request import list_regions
 from callspool.settings import load_settings
 
 
@@ -22,7 +22,7 @@ def accounts(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
 
 def regions(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Regions of phone numbers."""
-    return _items(known_regions(), incomplete.upper())
+    return _items(list_regions(), incomplete.upper())
 
 
 def schedules(

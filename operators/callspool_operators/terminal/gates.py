@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from callspool_ledger.reads.views import GateView
 from callspool_ledger.selectors import Selector
 from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import plain, shortened
+from callspool_operators.terminal.wording import plain, shorten_token
 
 Json = dict[str, object]
 
@@ -36,7 +36,7 @@ def selector_object(selector: Selector) -> Json:
 def named(selector: Selector) -> str:
     """What a selector means, in words."""
     words = {
-        "space": selector.space_token and shortened(selector.space_token),
+        "space": selector.space_token and shorten_token(selector.space_token),
         "campaign": selector.campaign,
         "lane": selector.lane,
         "account": selector.account,

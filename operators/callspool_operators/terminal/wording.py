@@ -8,7 +8,7 @@ import msgspec
 
 from callspool.request import text as texts
 
-shortened = texts.shortened
+shorten_token = texts.shorten_token
 is_cut = texts.is_cut
 
 

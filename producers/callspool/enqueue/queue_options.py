@@ -6,10 +6,9 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from callspool.errors import SettingsError
+from callspool.request.call_request import Rules, is_traceparent, traceparent_of
 from callspool.request.identity import DEFAULT_ACCOUNT, Scope
-from callspool.request.rules import Rules
 from callspool.request.text import plain_text
-from callspool.request.tracing import is_traceparent, traceparent_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

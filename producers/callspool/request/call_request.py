@@ -1,14 +1,24 @@
-"""Call requests: as a producer states them, and as they are once nothing is wrong with them."""
+"""Call requests: as a producer states them, the rules they are read by, and as they are then."""
 
+import importlib
+import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
+from callspool.errors import InvalidCallRequest, SettingsError
 from callspool.request.document import Document
 from callspool.request.identity import DEFAULT_ACCOUNT, Scope, lane_id
 from callspool.request.schedule import Schedule
+from callspool.request.text import kind_of, plain_text
+
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
 
 
 @dataclass(slots=True)
@@ -33,6 +43,28 @@ class CallRequest:
     account: str | None = None
     expires_at: datetime | float | None = None
     traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How call requests are read, as settings decide.
+
+    ``region``: of numbers without a country code (``IN``, ``US``, …).
+
+    ``send_e164``: send numbers whose country is known as E.164 (`phones.number_to_send`).
+    ``default_context``: for requests without a ``context``, which the API demands (O).
+    Raises `SettingsError` for a region that does not exist.
+    """
+
+    region: str | None = None
+    send_e164: bool = True
+    default_context: str | None = None
+
+    def __post_init__(self) -> None:
+        region = self.region.upper() if self.region else None
+        if region is not None and not is_region(region):
+            raise SettingsError("CALLSPOOL_REGION: must be a region such as IN, US or GB")
+        object.__setattr__(self, "region", region)
 
 
 class CheckedEnvelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -60,29 +92,29 @@ class CheckedEnvelope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return lane_id(self.scope, self.pilot, self.context, self.schedule)
 
 
-class Lines(msgspec.Struct, frozen=True, gc=False):
+class DocumentLines(msgspec.Struct, frozen=True, gc=False):
     """JSON objects of documents, each ended by a line feed and without one in it."""
 
     text: bytes
     count: int
 
-    def apart(self) -> list[bytes]:
-        """The documents one by one."""
+    def split(self) -> list[bytes]:
+        """Returns the documents one by one."""
         return self.text.split(b"\n")[:-1]
 
-    def joined(self) -> bytes:
-        """The documents with commas between them."""
+    def join(self) -> bytes:
+        """Returns the documents with commas between them."""
         return self.text[:-1].replace(b"\n", b",")
 
 
 class PreparedRequest(msgspec.Struct, frozen=True, gc=False):
     """A call request that can be enqueued: every document a JSON object that has its id.
 
-    ``parts``: the documents in their order, each part a list, or as `Lines`.
+    ``parts``: the documents in their order, each part a list, or as `DocumentLines`.
     """
 
     envelope: CheckedEnvelope
-    parts: list[list[bytes] | Lines]
+    parts: list[list[bytes] | DocumentLines]
     traceparent: str | None = None
 
     @property
@@ -93,8 +125,41 @@ class PreparedRequest(msgspec.Struct, frozen=True, gc=False):
     @property
     def count(self) -> int:
         """How many documents there are."""
-        return sum(part.count if isinstance(part, Lines) else len(part) for part in self.parts)
+        return sum(
+            part.count if isinstance(part, DocumentLines) else len(part) for part in self.parts
+        )
 
 
-def _apart(part: list[bytes] | Lines) -> list[bytes]:
-    return part.apart() if isinstance(part, Lines) else part
+def _apart(part: list[bytes] | DocumentLines) -> list[bytes]:
+    return part.split() if isinstance(part, DocumentLines) else part
+
+
+def list_regions() -> AbstractSet[str]:
+    """Returns the regions that libphonenumber knows (``IN``, ``US``, …)."""
+    # Loaded here: it takes longer than all else that most commands need.
+    library: Any = importlib.import_module("phonenumbers")
+    found: AbstractSet[str] = library.SUPPORTED_REGIONS
+    return found
+
+
+def is_region(region: str) -> bool:
+    """Whether libphonenumber knows the region."""
+    return region in list_regions()
+
+
+def is_traceparent(text: str) -> bool:
+    """Whether a text is a traceparent, as in ``00-<32 hex digits>-<16>-<2>``."""
+    return _TRACEPARENT.fullmatch(text) is not None
+
+
+def traceparent_of(value: object) -> str | None:
+    """Checks what a call request names as its traceparent; raises `InvalidCallRequest`."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise InvalidCallRequest("traceparent", f"must be a string, not {kind_of(value)}")
+    if not is_traceparent(value):
+        raise InvalidCallRequest(
+            "traceparent", "must look like 00-<32 hex digits>-<16>-<2>, in small letters"
+        )
+    return plain_text(value)

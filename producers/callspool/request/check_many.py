@@ -1,7 +1,7 @@
 """Documents as Python values, many at once: what must be true of each is asked of all together.
 
-Lists without surprises take this way, which is a third as long as one by one (`fields`). All others
-are left to that, which also says what is wrong.
+Lists without surprises take this way, which is a third as long as one by one (`field_checks`). All
+others are left to that, which also says what is wrong.
 """
 
 import math
@@ -13,14 +13,12 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from callspool.request.call_request import Lines
-from callspool.request.document import OPTIONAL_TEXTS, Document, values_of
-from callspool.request.document_fields import Known
+from callspool.request.call_request import DocumentLines, Rules
+from callspool.request.document import OPTIONAL_TEXTS, Document, Known, values_of
 from callspool.request.field_checks import NAMES, SIMPLE
 from callspool.request.phone_lists import identify_all
 from callspool.request.phones import number_to_send
-from callspool.request.raw_document import finished
-from callspool.request.rules import Rules
+from callspool.request.raw_document import complete_document
 from callspool.request.text import are_words
 
 _TEXT = frozenset({str})
@@ -43,8 +41,8 @@ class _Unreserved(Known):
     callspool_attempt: UnsetType = UNSET
 
 
-def written(documents: Sequence[object], rules: Rules) -> list[bytes] | Lines | None:
-    """The documents as they will be sent; None unless all of them are good and hold no surprise."""
+def check_all(documents: Sequence[object], rules: Rules) -> list[bytes] | DocumentLines | None:
+    """Returns the documents as they will be sent; None unless all are good and hold no surprise."""
     kinds = set(map(type, documents))
     try:
         if kinds == {dict}:
@@ -56,7 +54,7 @@ def written(documents: Sequence[object], rules: Rules) -> list[bytes] | Lines | 
     return None
 
 
-def _of_fields(documents: Sequence[Any], rules: Rules) -> list[bytes] | Lines | None:
+def _of_fields(documents: Sequence[Any], rules: Rules) -> list[bytes] | DocumentLines | None:
     kinds = set(map(type, chain.from_iterable(map(dict.values, documents))))
     if not kinds <= SIMPLE:
         if not kinds <= _LESS_SIMPLE:
@@ -66,7 +64,7 @@ def _of_fields(documents: Sequence[Any], rules: Rules) -> list[bytes] | Lines | 
         if not all(type(value) in SIMPLE or _is_plain(field, value) for field, value in pairs):
             return None
     known: list[Known] = [*msgspec.convert(documents, list[_Unreserved])]
-    return _checked(known, _lines(documents), rules)
+    return _check_known(known, _lines(documents), rules)
 
 
 def _without_nulls(fields: dict[str, object]) -> dict[str, object]:
@@ -89,7 +87,7 @@ def _is_plain(field: str, value: object) -> bool:
     return value is None or (field == "labels" and type(value) is list)
 
 
-def _of_documents(documents: Sequence[Any], rules: Rules) -> list[bytes] | Lines | None:
+def _of_documents(documents: Sequence[Any], rules: Rules) -> list[bytes] | DocumentLines | None:
     values = [*map(values_of, documents)]
     names, numbers, *texts, labels = zip(*values, strict=True)
     if not _TEXT.issuperset(map(type, chain(names, numbers))):
@@ -101,13 +99,13 @@ def _of_documents(documents: Sequence[Any], rules: Rules) -> list[bytes] | Lines
     known = [*starmap(Known, values)]
     extras = [document.extra for document in documents]
     if not any(extras):
-        return _checked(known, _lines(known), rules)
+        return _check_known(known, _lines(known), rules)
     extras = [extra or {} for extra in extras]
     if not _are_simple(extras):
         return None
     pairs = zip(map(_encode, known), map(_encode, extras), strict=True)
     raws = [b"%b,%b" % (raw[:-1], extra[1:]) if extra != b"{}" else raw for raw, extra in pairs]
-    return _checked(known, raws, rules)
+    return _check_known(known, raws, rules)
 
 
 def _are_simple(extras: list[Any]) -> bool:
@@ -122,14 +120,14 @@ def _are_texts(labels: object) -> bool:
     return type(labels) is list and _TEXT.issuperset(map(type, labels))
 
 
-def _lines(documents: Sequence[object]) -> Lines:
-    return Lines(_encode_lines(documents), len(documents))
+def _lines(documents: Sequence[object]) -> DocumentLines:
+    return DocumentLines(_encode_lines(documents), len(documents))
 
 
-def _checked(
-    known: list[Known], raws: list[bytes] | Lines, rules: Rules
-) -> list[bytes] | Lines | None:
-    """The documents as they will be sent, once their names, numbers and ids are found good."""
+def _check_known(
+    known: list[Known], raws: list[bytes] | DocumentLines, rules: Rules
+) -> list[bytes] | DocumentLines | None:
+    """Returns the documents as they will be sent; None if a name, number or id is not good."""
     if not all(map(str.strip, map(_name_of, known))):
         return None
     ids = [*map(_id_of, known)]
@@ -142,8 +140,8 @@ def _checked(
         return None
     if len(given) == len(ids) and (forms == numbers or _are_sent_as_written(numbers, forms, rules)):
         return raws
-    apart = raws.apart() if isinstance(raws, Lines) else raws
-    return [each.raw for each in map(finished, known, apart, forms, repeat(rules))]
+    apart = raws.split() if isinstance(raws, DocumentLines) else raws
+    return [each.raw for each in map(complete_document, known, apart, forms, repeat(rules))]
 
 
 def _are_sent_as_written(numbers: Sequence[str], forms: Sequence[str], rules: Rules) -> bool:

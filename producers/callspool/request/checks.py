@@ -10,29 +10,37 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from callspool.errors import InvalidCallRequest
-from callspool.request.call_request import CallRequest, CheckedEnvelope, Lines, PreparedRequest
-from callspool.request.check_many import written
+from callspool.request.call_request import (
+    CallRequest,
+    CheckedEnvelope,
+    DocumentLines,
+    PreparedRequest,
+    Rules,
+    traceparent_of,
+)
+from callspool.request.check_many import check_all
 from callspool.request.document import Document
-from callspool.request.expiry import expiry
-from callspool.request.field_checks import from_document, from_fields
+from callspool.request.field_checks import check_mapping, check_typed
 from callspool.request.identity import DEFAULT_ACCOUNT, is_account_name
 from callspool.request.message import MAX_DOCUMENTS, RequestEnvelope
-from callspool.request.raw_document import CheckedDocument, all_trusted, checked
-from callspool.request.raw_document import trusted as _trusted
-from callspool.request.rules import Rules
-from callspool.request.schedule import is_past, normalised
+from callspool.request.raw_document import (
+    CheckedDocument,
+    check_json,
+    read_all_trusted,
+    read_trusted,
+)
+from callspool.request.schedule import check_expiry, check_schedule, is_past
 from callspool.request.text import is_unicode, kind_of, plain_text, word
-from callspool.request.tracing import traceparent_of
 
 __all__ = [
     "CheckedDocument",
     "Rules",
-    "all_trusted",
     "check_document",
     "check_envelope",
     "check_head",
     "check_raw_document",
     "prepare",
+    "read_all_trusted",
 ]
 
 _LISTS = (list, tuple)
@@ -59,7 +67,7 @@ def prepare(
         raise InvalidCallRequest("expires_at", "is past already: nobody would be called")
     if is_past(envelope.schedule, now):
         raise InvalidCallRequest("schedule", "is past already, in every time zone")
-    parts = _prepared(request.documents, rules)
+    parts = _prepare_documents(request.documents, rules)
     return PreparedRequest(envelope, parts, traceparent_of(request.traceparent))
 
 
@@ -94,23 +102,23 @@ def check_raw_document(
     ``trusted``: the message said ``checked`` = 1. ``place``: where it stands in its request, for
     the error's text. Raises `InvalidCallRequest`.
     """
-    if trusted and (known := _trusted(raw)) is not None:
+    if trusted and (known := read_trusted(raw)) is not None:
         return known
     try:
-        return checked(raw, rules)
+        return check_json(raw, rules)
     except InvalidCallRequest as fault:
         raise fault.at(place) from None
 
 
-def _prepared(documents: object, rules: Rules) -> list[list[bytes] | Lines]:
+def _prepare_documents(documents: object, rules: Rules) -> list[list[bytes] | DocumentLines]:
     single = isinstance(documents, Document | Mapping | str | bytes)
     if single or not isinstance(documents, Iterable):
         raise InvalidCallRequest("documents", f"must be a list, not {kind_of(documents)}")
-    parts: list[list[bytes] | Lines] = []
+    parts: list[list[bytes] | DocumentLines] = []
     if isinstance(documents, list | tuple) and type(documents) in _LISTS:
         for start in range(0, len(documents), MAX_DOCUMENTS):
             some = documents[start : start + MAX_DOCUMENTS]
-            together = written(some, rules) if len(some) >= FEW else None
+            together = check_all(some, rules) if len(some) >= FEW else None
             parts.append(together or _one_by_one(some, rules, start))
     elif alone := _one_by_one(documents, rules):
         # It may give the same object again and again, with other contents each time.
@@ -132,11 +140,11 @@ def _one_by_one(documents: Iterable[object], rules: Rules, first: int = 0) -> li
 
 def _document(document: object, rules: Rules) -> CheckedDocument:
     if isinstance(document, Document):
-        return from_document(document, rules)
+        return check_typed(document, rules)
     if isinstance(document, bytes):
-        return checked(document, rules)
+        return check_json(document, rules)
     if isinstance(document, dict | Mapping):
-        return from_fields(document, rules)
+        return check_mapping(document, rules)
     raise InvalidCallRequest(
         "json", f"must be a Document, a mapping or bytes of JSON, not {kind_of(document)}"
     )
@@ -164,23 +172,23 @@ class _Stated(Protocol):
 def _envelope(stated: _Stated, rules: Rules) -> CheckedEnvelope:
     return CheckedEnvelope(
         space_token=_space_token(stated.space_token),
-        pilot=word("pilot", _required("pilot", stated.pilot)),
+        pilot=word("pilot", _require("pilot", stated.pilot)),
         context=_context(stated.context, rules),
-        schedule=normalised(stated.schedule),
+        schedule=check_schedule(stated.schedule),
         campaign=word("campaign", stated.campaign) if stated.campaign else "",
         account=_account(stated.account),
-        expires_at=expiry(stated.expires_at),
+        expires_at=check_expiry(stated.expires_at),
     )
 
 
-def _required(field: str, value: object) -> object:
+def _require(field: str, value: object) -> object:
     if value is None:
         raise InvalidCallRequest(field, "is missing")
     return value
 
 
 def _space_token(value: object) -> str:
-    token = word("space_token", _required("space_token", value))
+    token = word("space_token", _require("space_token", value))
     # It becomes a part of the URL's path.
     if _NOT_IN_A_PATH.search(token):
         raise InvalidCallRequest(

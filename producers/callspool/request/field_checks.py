@@ -3,15 +3,26 @@
 What nearly every document looks like takes a short way. Anything else is checked value by value.
 """
 
+import math
 from collections.abc import Mapping
 
 import msgspec
 
-from callspool.request.document import KNOWN_FIELDS, Document, fields_of, values_of
-from callspool.request.document_fields import RESERVED, Known, wrong_field
-from callspool.request.json_values import plain_fields, to_json
-from callspool.request.raw_document import CheckedDocument, settled
-from callspool.request.rules import Rules
+from callspool.errors import InvalidCallRequest
+from callspool.request.call_request import Rules
+from callspool.request.document import (
+    KNOWN_FIELDS,
+    MAX_NESTING,
+    OPTIONAL_TEXTS,
+    RESERVED,
+    Document,
+    Known,
+    fields_of,
+    find_wrong_field,
+    values_of,
+)
+from callspool.request.raw_document import CheckedDocument, check_fields
+from callspool.request.text import kind_of
 
 _TEXTS = frozenset({str, type(None)})
 _STRINGS = frozenset({str})
@@ -19,20 +30,21 @@ SIMPLE = frozenset({str, int, bool})
 """Types whose every value is one of JSON."""
 NAMES = frozenset({*KNOWN_FIELDS, *RESERVED})
 """Of fields that are not one's own."""
+_OPTIONAL = frozenset({*OPTIONAL_TEXTS, "labels"})
 
 _encode = msgspec.json.Encoder().encode
 
 
-def from_document(document: Document, rules: Rules) -> CheckedDocument:
-    """A `Document` as it will be sent; raises `InvalidCallRequest`."""
+def check_typed(document: Document, rules: Rules) -> CheckedDocument:
+    """Returns a `Document` as it will be sent; raises `InvalidCallRequest`."""
     quick = _of_known_types(document)
-    return settled(*quick, rules) if quick else from_fields(fields_of(document), rules)
+    return check_fields(*quick, rules) if quick else check_mapping(fields_of(document), rules)
 
 
-def from_fields(document: Mapping[str, object], rules: Rules) -> CheckedDocument:
-    """The document of these fields as it will be sent; raises `InvalidCallRequest`."""
+def check_mapping(document: Mapping[str, object], rules: Rules) -> CheckedDocument:
+    """Returns the document of these fields as it will be sent; raises `InvalidCallRequest`."""
     fields = document if type(document) is dict else dict(document)
-    return settled(*(_quickly(fields) or _carefully(fields)), rules)
+    return check_fields(*(_quickly(fields) or _carefully(fields)), rules)
 
 
 def _of_known_types(document: Document) -> tuple[Known, bytes] | None:
@@ -83,8 +95,75 @@ def _carefully(fields: dict[str, object]) -> tuple[Known, bytes]:
     try:
         known = msgspec.convert(plain, Known)
     except msgspec.ValidationError:
-        raise wrong_field(plain) from None
+        raise find_wrong_field(plain) from None
     except UnicodeEncodeError:  # in the name of a field: told as what is in a value is
         to_json(plain)
         raise
     return known, to_json(plain)
+
+
+def plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    """Returns a document's fields as built-in types, without known optional ones that are None.
+
+    Raises `InvalidCallRequest` for what JSON cannot say: NaN, bytes, dates, names that are no
+    strings.
+    """
+    return {
+        _name(key, "json"): _plain(value, str(key), 1)
+        for key, value in fields.items()
+        if value is not None or key not in _OPTIONAL
+    }
+
+
+def to_json(fields: dict[str, object]) -> bytes:
+    """Returns plain fields as a compact JSON object; raises `InvalidCallRequest`."""
+    try:
+        return _encode(fields)
+    except ValueError:
+        raise _unwritable(fields) from None
+
+
+def _unwritable(fields: dict[str, object]) -> InvalidCallRequest:
+    for key, value in fields.items():
+        try:
+            _encode({key: value})
+        except UnicodeEncodeError:
+            reason = "holds half of a surrogate pair, which is not valid Unicode"
+            return InvalidCallRequest(key, reason)
+        except ValueError:
+            return InvalidCallRequest(key, "holds a number with too many digits")
+    return InvalidCallRequest("json", "cannot be written as JSON")
+
+
+def _name(key: object, field: str) -> str:
+    if not isinstance(key, str):
+        raise InvalidCallRequest(field, f"has a field whose name is {kind_of(key)}, not a string")
+    return str.__str__(key)
+
+
+def _plain(value: object, field: str, depth: int) -> object:
+    if value is None or type(value) in SIMPLE:
+        return value
+    if isinstance(value, Mapping | list | tuple):
+        if depth >= MAX_NESTING:
+            raise InvalidCallRequest(field, f"is nested deeper than {MAX_NESTING} levels")
+        if isinstance(value, Mapping):
+            return {
+                _name(key, field): _plain(item, field, depth + 1) for key, item in value.items()
+            }
+        return [_plain(item, field, depth + 1) for item in value]
+    return _plain_scalar(value, field)
+
+
+def _plain_scalar(value: object, field: str) -> object:
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidCallRequest(field, "is not a number that JSON knows (NaN or infinite)")
+        return float(value)
+    raise InvalidCallRequest(
+        field, f"is not a JSON value but {kind_of(value)}: pass a string or a number"
+    )

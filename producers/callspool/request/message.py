@@ -13,15 +13,19 @@ from typing import Any
 import msgspec
 
 from callspool.errors import MessageUnreadable, shown_name
-from callspool.request.call_request import CheckedEnvelope, Lines, PreparedRequest
+from callspool.request.call_request import (
+    CheckedEnvelope,
+    DocumentLines,
+    PreparedRequest,
+    is_traceparent,
+)
 from callspool.request.identity import DEFAULT_ACCOUNT
-from callspool.request.tracing import is_traceparent
 
 VERSION = 1
 MAX_DOCUMENTS = 500
-"""Documents in one of our messages, at most."""
+"""One of our messages holds at most so many documents."""
 MAX_BYTES = 512 * 1024
-"""Bytes of one of our messages, at most; a single larger document goes alone."""
+"""One of our messages has at most so many bytes; a larger document goes alone."""
 
 TAIL = b"]}]"
 
@@ -84,7 +88,7 @@ _requests = msgspec.json.Decoder(list[RequestEnvelope]).decode
 
 
 def encode(prepared: PreparedRequest) -> Iterator[Message]:
-    """The messages that carry a call request: one, or several for a large one."""
+    """Yields the messages that carry a call request: one, or several for a large one."""
     head = head_of(prepared.envelope)
     room = MAX_BYTES - len(head) - len(TAIL)
     for part in prepared.parts:
@@ -93,27 +97,27 @@ def encode(prepared: PreparedRequest) -> Iterator[Message]:
 
 
 def head_of(envelope: CheckedEnvelope) -> bytes:
-    """The beginning of a message, up to its first document; `TAIL` ends it."""
+    """Returns the beginning of a message, up to its first document; `TAIL` ends it."""
     return b"[" + _head(envelope)[:-1] + b',"documents":['
 
 
 def merge(messages: Iterable[Message]) -> Iterator[Message]:
-    """The same documents in as few messages as the limits allow, in their order."""
+    """Yields the same documents in as few messages as the limits allow, in their order."""
     waiting: list[Message] = []
     size = documents = 0
     for message in messages:
         documents += message.documents
         size += len(message.requests)
         if waiting and (documents > MAX_DOCUMENTS or size > MAX_BYTES):
-            yield _joined(waiting)
+            yield _join(waiting)
             waiting, size, documents = [], len(message.requests), message.documents
         waiting.append(message)
     if waiting:
-        yield _joined(waiting)
+        yield _join(waiting)
 
 
 def decode(fields: Mapping[bytes, bytes]) -> Envelope:
-    """What a stream entry holds; raises `MessageUnreadable`.
+    """Reads what a stream entry holds; raises `MessageUnreadable`.
 
     The requests' own fields may still be anything: one bad request does not spoil its neighbours.
     """
@@ -124,7 +128,7 @@ def decode(fields: Mapping[bytes, bytes]) -> Envelope:
     return Envelope(
         requests=requests,
         checked=fields.get(b"checked") == b"1",
-        # Who claims to have counted more would make room in a full queue.
+        # A producer that claims to have counted more would make room in a full queue.
         counted=min(_count(fields.get(b"n", b"0")), sum(len(each.documents) for each in requests)),
         trace=_trace(fields.get(b"trace")),
     )
@@ -146,13 +150,13 @@ def _head(envelope: CheckedEnvelope) -> bytes:
     return _encode(head)
 
 
-def _runs(part: list[bytes] | Lines, room: int) -> Iterator[tuple[bytes, int]]:
+def _runs(part: list[bytes] | DocumentLines, room: int) -> Iterator[tuple[bytes, int]]:
     """Documents with commas between them, and how many, in runs within the limits."""
-    if isinstance(part, Lines):
+    if isinstance(part, DocumentLines):
         if part.count <= MAX_DOCUMENTS and len(part.text) <= room:
-            yield part.joined(), part.count
+            yield part.join(), part.count
             return
-        part = part.apart()
+        part = part.split()
     documents = iter(part)
     while some := list(islice(documents, MAX_DOCUMENTS)):
         for run in _parts(some, room):
@@ -175,7 +179,7 @@ def _parts(documents: list[bytes], room: int) -> Iterator[list[bytes]]:
     yield part
 
 
-def _joined(messages: list[Message]) -> Message:
+def _join(messages: list[Message]) -> Message:
     if len(messages) == 1:
         return messages[0]
     runs = [(head, [*run]) for head, run in groupby(messages, attrgetter("head"))]
@@ -201,7 +205,7 @@ def _read(requests: bytes | None) -> list[RequestEnvelope]:
     try:
         envelopes = _requests(requests)
     except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
-        raise MessageUnreadable(f"the message's field requests: {_told(fault)}") from None
+        raise MessageUnreadable(f"the message's field requests: {_describe_fault(fault)}") from None
     except RecursionError:
         raise MessageUnreadable("the message's field requests: is nested too deeply") from None
     if not envelopes:
@@ -214,13 +218,13 @@ def _read(requests: bytes | None) -> list[RequestEnvelope]:
     return envelopes
 
 
-def _told(fault: Exception) -> str:
+def _describe_fault(fault: Exception) -> str:
     """The fault without the name that it quotes, unless that looks like a misspelt one of ours."""
 
-    def quoted(found: re.Match[str]) -> str:
+    def quote_name(found: re.Match[str]) -> str:
         return found[0] if _MISSPELT.fullmatch(found[1]) else "unknown field"
 
-    return _QUOTED.sub(quoted, str(fault), count=1)
+    return _QUOTED.sub(quote_name, str(fault), count=1)
 
 
 def _count(number: bytes) -> int:

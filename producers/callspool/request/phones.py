@@ -112,7 +112,7 @@ def international(start: str) -> Kept | None:
 @cache
 def _of_country(code: int) -> Kept | None:
     metadata = _metadata(code)
-    return _kept(rf"\+{code}", metadata.national_prefix_for_parsing, metadata)
+    return _build_kept(rf"\+{code}", metadata.national_prefix_for_parsing, metadata)
 
 
 @cache
@@ -129,10 +129,10 @@ def national(region: str) -> tuple[Kept | None, str]:
     changed = f"(?:{abroad})|{code}" if abroad else code
     if metadata.national_prefix_for_parsing:
         changed += f"|(?:{metadata.national_prefix_for_parsing})"
-    return _kept("", changed, _metadata(int(code))), f"+{code}"
+    return _build_kept("", changed, _metadata(int(code))), f"+{code}"
 
 
-def _kept(start: str, changed: str | None, metadata: PhoneMetadata) -> Kept | None:
+def _build_kept(start: str, changed: str | None, metadata: PhoneMetadata) -> Kept | None:
     """Matches ``start`` and national digits of a possible length that nothing of ``changed`` fits.
 
     A prefix that is optional fits emptily and changes nothing then.

@@ -9,13 +9,17 @@ import msgspec
 from msgspec import UNSET
 
 from callspool.errors import InvalidCallRequest
-from callspool.request.document import KNOWN_FIELDS
-from callspool.request.document_fields import RESERVED, Known, wrong_field
+from callspool.request.call_request import Rules
+from callspool.request.document import (
+    KNOWN_FIELDS,
+    MAX_NESTING,
+    RESERVED,
+    Known,
+    find_wrong_field,
+)
 from callspool.request.identity import made_document_id
-from callspool.request.json_values import MAX_NESTING
 from callspool.request.phone_reading import NumberError
 from callspool.request.phones import identify, number_to_send
-from callspool.request.rules import Rules
 from callspool.request.text import fault_of_word
 
 _JSON_SPACE = b" \t\r\n"
@@ -37,8 +41,8 @@ class CheckedDocument(msgspec.Struct, frozen=True, gc=False):
     raw: bytes
 
 
-def trusted(raw: bytes) -> CheckedDocument | None:
-    """A document that a producer has checked before; None if it does not look so."""
+def read_trusted(raw: bytes) -> CheckedDocument | None:
+    """Reads a document that a producer has checked before; None if it does not look so."""
     raw = raw.strip(_JSON_SPACE)
     try:
         known = _known(raw)
@@ -50,8 +54,8 @@ def trusted(raw: bytes) -> CheckedDocument | None:
     return CheckedDocument(document_id, raw)
 
 
-def all_trusted(raws: Sequence[msgspec.Raw]) -> list[str] | None:
-    """The ids of documents that a producer has checked before, if `trusted` would take each."""
+def read_all_trusted(raws: Sequence[msgspec.Raw]) -> list[str] | None:
+    """Returns the ids of documents that were checked before, if `read_trusted` takes each."""
     try:
         every = [*map(_known, raws)]
     except _UNREADABLE:
@@ -65,13 +69,13 @@ def all_trusted(raws: Sequence[msgspec.Raw]) -> list[str] | None:
     return cast("list[str]", ids) if is_free_of_reserved and all(ids) else None
 
 
-def checked(raw: bytes, rules: Rules) -> CheckedDocument:
-    """A document from elsewhere, checked in full; raises `InvalidCallRequest`."""
-    return identified(*examined(raw), rules)[0]
+def check_json(raw: bytes, rules: Rules) -> CheckedDocument:
+    """Checks a document from elsewhere in full; raises `InvalidCallRequest`."""
+    return check_number(*parse_document(raw), rules)[0]
 
 
-def examined(raw: bytes) -> tuple[Known, bytes]:
-    """The known fields of JSON from elsewhere, and the object without nulls among these.
+def parse_document(raw: bytes) -> tuple[Known, bytes]:
+    """Parses JSON from elsewhere: returns its known fields, and the object without nulls in them.
 
     Raises `InvalidCallRequest`.
     """
@@ -85,24 +89,24 @@ def examined(raw: bytes) -> tuple[Known, bytes]:
     return known, raw
 
 
-def settled(known: Known, raw: bytes, rules: Rules) -> CheckedDocument:
-    """The document as it will be sent: with an id, and E.164 if the rules say so.
+def check_fields(known: Known, raw: bytes, rules: Rules) -> CheckedDocument:
+    """Returns the document as it will be sent: with an id, and E.164 if the rules say so.
 
     ``raw`` is the JSON object of ``known``. Raises `InvalidCallRequest`.
     """
-    return identified(known, raw, rules)[0]
+    return check_number(known, raw, rules)[0]
 
 
-def identified(known: Known, raw: bytes, rules: Rules) -> tuple[CheckedDocument, str]:
-    """As `settled`, and the form that identifies the number, so that none is read twice."""
-    number = _identified(known, rules)
-    return finished(known, raw, number, rules), number
+def check_number(known: Known, raw: bytes, rules: Rules) -> tuple[CheckedDocument, str]:
+    """As `check_fields`, and the form that identifies the number, so that none is read twice."""
+    number = _check_known(known, rules)
+    return complete_document(known, raw, number, rules), number
 
 
-def finished(
+def complete_document(
     known: Known, raw: bytes, number: str, rules: Rules, *, flat: bool = False
 ) -> CheckedDocument:
-    """As `settled`, of what was found good; ``number`` is in its identifying form.
+    """As `check_fields`, of what was found good; ``number`` is in its identifying form.
 
     ``flat``: no field of the document holds an object, and the JSON is compact.
     """
@@ -119,7 +123,7 @@ def finished(
 
 
 def with_fields(raw: bytes, fields: Mapping[str, str]) -> bytes:
-    """The document with these fields instead, or besides; its other ones byte by byte."""
+    """Returns the document with these fields set; its other ones stay byte by byte."""
     return _encode({**_fields(raw), **fields})
 
 
@@ -136,8 +140,8 @@ def _with_number(raw: bytes, written: str, sent: str, *, flat: bool) -> bytes:
     return raw.replace(before[1:-1], after[1:-1], 1)
 
 
-def _identified(known: Known, rules: Rules) -> str:
-    """The identifying form of the document's number, once nothing is wrong with the rest."""
+def _check_known(known: Known, rules: Rules) -> str:
+    """Returns the identifying form of the number, once nothing is wrong with the other fields."""
     fault = _fault(known)
     if fault is None:
         try:
@@ -175,7 +179,7 @@ def _read(raw: bytes) -> Known:
     try:
         return _known(raw)
     except msgspec.ValidationError:
-        raise _explained(raw) from None
+        raise _explain(raw) from None
     except msgspec.DecodeError as fault:
         raise _not_json(fault) from None
     except RecursionError:
@@ -193,15 +197,17 @@ def _depth(raw: bytes) -> int:
     return deepest
 
 
-def _explained(raw: bytes) -> InvalidCallRequest:
-    """What is wrong with what is not a document, and may turn out not to be JSON further on."""
+def _explain(raw: bytes) -> InvalidCallRequest:
+    """Returns what is wrong with what is no document, and may not even be JSON further on."""
     try:
         fields = _fields(raw)
     except msgspec.ValidationError:
         return InvalidCallRequest("json", "must be an object")
     except msgspec.DecodeError as fault:
         return _not_json(fault)
-    return wrong_field({field: _value(fields[field]) for field in KNOWN_FIELDS if field in fields})
+    return find_wrong_field(
+        {field: _value(fields[field]) for field in KNOWN_FIELDS if field in fields}
+    )
 
 
 def _not_json(fault: msgspec.DecodeError) -> InvalidCallRequest:

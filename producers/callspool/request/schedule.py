@@ -1,8 +1,9 @@
-"""When the API may call: ``now``, ``auto`` or ``custom``.
+"""When the API may call (``now``, ``auto`` or ``custom``), and until when it is worth it.
 
 The API runs a call at once for any other word, typos included (O), so nothing else gets through.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ _KEYS = ("type", "calling_date", "calling_time")
 _WORDS = 'must be now, auto or custom ("custom:2026-12-01 10:30")'
 # Wherever the agent is, a local time is past once it is past where days end last.
 _LAST_ZONE = timezone(timedelta(hours=-12))
+_YEAR_10000 = 253_402_300_800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +37,24 @@ class Schedule:
 
     @classmethod
     def now(cls) -> Self:
-        """At once."""
+        """Returns the schedule to call at once."""
         return cls("now")
 
     @classmethod
     def auto(cls) -> Self:
-        """In the calling days and hours of the agent."""
+        """Returns the schedule to call in the calling days and hours of the agent."""
         return cls("auto")
 
     @classmethod
     def custom(cls, calling_date: date | str, calling_time: time | str) -> Self:
-        """On that day at that minute, in the agent's time zone."""
+        """Returns the schedule to call on that day at that minute, in the agent's time zone."""
         day = calling_date if isinstance(calling_date, str) else f"{calling_date:%Y-%m-%d}"
         minute = calling_time if isinstance(calling_time, str) else f"{calling_time:%H:%M}"
         return cls("custom", day, minute)
 
 
-def normalised(schedule: object) -> dict[str, str]:
-    """The schedule as the API takes it; None means now. Raises `InvalidCallRequest`."""
+def check_schedule(schedule: object) -> dict[str, str]:
+    """Returns the schedule as the API takes it; None means now. Raises `InvalidCallRequest`."""
     if schedule is None:
         return {"type": "now"}
     given = _as_mapping(schedule)
@@ -113,3 +115,42 @@ def _exists(day: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def check_expiry(value: object) -> float | None:
+    """Returns ``expires_at`` in unix seconds: of an aware datetime, its ISO text, or seconds.
+
+    Raises `InvalidCallRequest`; a time that is past is not refused here.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, datetime | str | int | float):
+        raise _describe_expiry(f"must be a datetime or unix seconds, not {kind_of(value)}")
+    if isinstance(value, int | float):
+        return _check_seconds(value)
+    moment = _parse_moment(value) if isinstance(value, str) else value
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        raise _describe_expiry(
+            "has no time zone: use an aware datetime, or an offset such as +05:30"
+        )
+    return _check_seconds(moment.timestamp())
+
+
+def _parse_moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise _describe_expiry(
+            "must be a date and time such as 2026-12-01T18:00:00+05:30"
+        ) from None
+
+
+def _check_seconds(value: float) -> float:
+    # The comparison comes first: an int may be larger than any float.
+    if not 0 <= value < _YEAR_10000 or math.isnan(value):
+        raise _describe_expiry("must be unix seconds (not milliseconds) before the year 10000")
+    return float(value)
+
+
+def _describe_expiry(reason: str) -> InvalidCallRequest:
+    return InvalidCallRequest("expires_at", reason)

@@ -8,25 +8,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from callspool.errors import InvalidCallRequest
+from callspool.request.call_request import traceparent_of
 from callspool.request.checks import check_document, check_head
 from callspool.request.message import SHARED_BYTES, TAIL, Message, head_of
 from callspool.request.schedule import Schedule
-from callspool.request.tracing import traceparent_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from callspool.request.call_request import CallRequest, CheckedEnvelope
-    from callspool.request.rules import Rules
+    from callspool.request.call_request import CallRequest, CheckedEnvelope, Rules
 
 HEADS_KEPT: Final = 256
 LONGEST_CONTEXT: Final = 4096
-"""Heads that are remembered, and characters of the longest context among them."""
+"""How many heads are remembered, and the characters of the longest context among them."""
 
 _PLAIN = frozenset({str, type(None), Schedule})
 
 
-class Single(NamedTuple):
+class SingleRequest(NamedTuple):
     """A request of one document, ready to be enqueued."""
 
     message: Message
@@ -35,7 +34,7 @@ class Single(NamedTuple):
     traceparent: str | None
 
 
-class Singles:
+class SingleRequests:
     """Makes messages of requests that hold one document and nothing unusual.
 
     ``partition_of`` says where a request belongs. Threads may share it.
@@ -46,8 +45,8 @@ class Singles:
         self._partition_of = partition_of
         self._heads: dict[tuple[object, ...], tuple[bytes, int]] = {}
 
-    def ready(self, request: CallRequest) -> Single | None:
-        """The request, checked; None for any that goes the long way.
+    def prepare(self, request: CallRequest) -> SingleRequest | None:
+        """Checks a request and makes its message; returns None for one that goes the long way.
 
         Raises `InvalidCallRequest`.
         """
@@ -65,7 +64,7 @@ class Singles:
         if not _PLAIN.issuperset(map(type, stated)):
             return None
         try:
-            found = self._heads.get(stated) or self._checked(request, stated)
+            found = self._heads.get(stated) or self._make_head(request, stated)
         except TypeError:  # a schedule that is made of what no schedule is
             return None
         if found is None:
@@ -79,12 +78,12 @@ class Singles:
         if len(requests) > SHARED_BYTES:
             return None
         trace = None if request.traceparent is None else traceparent_of(request.traceparent)
-        return Single(Message(requests, 1, head), (document.document_id,), partition, trace)
+        return SingleRequest(Message(requests, 1, head), (document.document_id,), partition, trace)
 
-    def _checked(
+    def _make_head(
         self, request: CallRequest, stated: tuple[object, ...]
     ) -> tuple[bytes, int] | None:
-        """What a head comes to; None where that is not the same for ever, or is too large."""
+        """Makes the head of a message; None if it does not stay the same, or is too large."""
         envelope = check_head(request, self._rules)
         if envelope.schedule["type"] == "custom" or len(envelope.context) > LONGEST_CONTEXT:
             return None

@@ -133,8 +133,8 @@ def kind_of(value: object) -> str:
     return type(value).__name__
 
 
-def shortened(token: str) -> str:
-    """Enough of a space token to recognise it."""
+def shorten_token(token: str) -> str:
+    """Returns enough of a space token to recognise it."""
     return token if len(token) <= 6 else f"{token[:4]}{CUT}"
 
 

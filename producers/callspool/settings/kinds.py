@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from callspool.errors import SettingsError
-from callspool.request.regions import is_region
+from callspool.request.call_request import is_region
 from callspool.request.text import MAX_WORD_BYTES, fault_of_word, is_unicode
 from callspool.settings.urls import API_URL, REDIS_URL, RefusedValue, check_redis_url
 

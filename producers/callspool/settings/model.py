@@ -8,8 +8,8 @@ from typing import Self
 import msgspec
 
 from callspool.errors import SettingsError
+from callspool.request.call_request import Rules
 from callspool.request.identity import DEFAULT_ACCOUNT
-from callspool.request.rules import Rules
 from callspool.settings.kinds import Secret, read_token_file
 from callspool.settings.table import BY_KEY, DEFAULTS
 from callspool.settings.urls import redis_url_without_password

@@ -7,9 +7,9 @@ import sys
 
 import redis
 
+from callspool.request.call_request import Rules
 from callspool.request.checks import check_envelope, check_raw_document
 from callspool.request.message import decode
-from callspool.request.rules import Rules
 from tests.support.call_requests import STREAM
 
 PROGRAM = """

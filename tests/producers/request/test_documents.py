@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from callspool.request.checks import Rules
-from callspool.request.document import KNOWN_FIELDS, Document
-from callspool.request.document_fields import RESERVED, Known
+from callspool.request.document import KNOWN_FIELDS, RESERVED, Document, Known
 from tests.producers.request.requests import ADA, refusal, sent, sent_fields
 
 FULL = {

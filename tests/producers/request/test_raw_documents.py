@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from callspool.errors import InvalidCallRequest
-from callspool.request.checks import CheckedDocument, Rules, all_trusted, check_raw_document
+from callspool.request.checks import CheckedDocument, Rules, check_raw_document, read_all_trusted
 from callspool.request.document import KNOWN_FIELDS
-from callspool.request.raw_document import trusted
+from callspool.request.raw_document import read_trusted
 from tests.producers.request.requests import ADA, prepared, refusal, sent
 
 RULES = Rules()
@@ -261,9 +261,9 @@ def test_many_documents_are_trusted_at_once_if_each_is_trusted_alone(
         held = msgspec.json.decode(b'{"documents":[%b]}' % listed, type=_Holder).documents
     except RecursionError:  # the message is refused whole
         return
-    alone = [trusted(bytes(raw)) for raw in held]
+    alone = [read_trusted(bytes(raw)) for raw in held]
     ids = [each.document_id for each in alone if each]
-    assert all_trusted(held) == (ids if len(ids) == len(raws) else None)
+    assert read_all_trusted(held) == (ids if len(ids) == len(raws) else None)
     assert [each.raw for each in alone if each] == [
         bytes(raw) for raw, each in zip(held, alone, strict=True) if each
     ]

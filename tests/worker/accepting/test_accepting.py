@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import json
 
+from callspool.request.call_request import Rules
 from callspool.request.message import decode
-from callspool.request.rules import Rules
 from callspool_ledger.writes import Delivery, Limits
 from callspool_worker.accepting.message_reader import Reader
 

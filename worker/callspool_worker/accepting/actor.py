@@ -20,8 +20,8 @@ from callspool_worker.persistence import GivenUp
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from callspool.request.call_request import Rules
     from callspool.request.message import Envelope, RequestEnvelope
-    from callspool.request.rules import Rules
     from callspool.transport import StreamsBroker
     from callspool_ledger.writes import Accepted, Delivery, Ledger
     from callspool_worker.persistence import Persistence

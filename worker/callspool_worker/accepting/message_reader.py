@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from callspool.errors import InvalidCallRequest
-from callspool.request.checks import all_trusted, check_envelope, check_raw_document
+from callspool.request.checks import check_envelope, check_raw_document, read_all_trusted
 from callspool.request.identity import DEFAULT_ACCOUNT, digester
 from callspool_ledger.writes import Delivery, Group, LaneKey, Refusal
 from callspool_worker.sending.body import empty_body_bytes
@@ -17,8 +17,8 @@ from callspool_worker.sending.body import empty_body_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from callspool.request.call_request import Rules
     from callspool.request.message import Envelope, RequestEnvelope
-    from callspool.request.rules import Rules
     from callspool_ledger.writes import Limits
 
 RAW_KEPT = 4096
@@ -124,7 +124,7 @@ class Reader:
     def _check_documents(
         self, entry_id: str, request: RequestEnvelope, trusted: bool, run: _Run
     ) -> Iterator[Refusal]:
-        ids = all_trusted(request.documents) if trusted else None
+        ids = read_all_trusted(request.documents) if trusted else None
         if ids is not None:
             run.ids += ids
             run.documents += map(bytes, request.documents)

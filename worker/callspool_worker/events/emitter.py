@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from callspool.request.identity import is_account_name
-from callspool.request.text import shortened
+from callspool.request.text import shorten_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ def account_shown(name: str) -> str:
 
 def space_shown(space_token: str) -> str:
     """Enough of a space token to recognise it."""
-    return shortened(space_token)
+    return shorten_token(space_token)
 
 
 def whole(reply: object) -> int:

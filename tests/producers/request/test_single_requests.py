@@ -8,11 +8,10 @@ import pytest
 
 from callspool import CallRequest, Document, InvalidCallRequest, Schedule
 from callspool.enqueue.receipts import document_ids
-from callspool.request.call_request import CheckedEnvelope
+from callspool.request.call_request import CheckedEnvelope, Rules
 from callspool.request.checks import prepare
 from callspool.request.message import SHARED_BYTES, encode
-from callspool.request.rules import Rules
-from callspool.request.single_request import HEADS_KEPT, Singles
+from callspool.request.single_request import HEADS_KEPT, SingleRequests
 from tests.producers.request.requests import ADA, NOW
 
 RULES = Rules(region="US", default_context="By default")
@@ -29,8 +28,8 @@ def request(*documents: Any, **fields: Any) -> CallRequest:
 
 
 @pytest.fixture
-def singles() -> Singles:
-    return Singles(RULES, partition_of)
+def singles() -> SingleRequests:
+    return SingleRequests(RULES, partition_of)
 
 
 @pytest.mark.parametrize(
@@ -45,10 +44,12 @@ def singles() -> Singles:
         request(b'{"name": "Ada", "contact_number": "+14155550100", "own": 1}'),
     ],
 )
-def test_the_short_way_leads_to_the_same_message(singles: Singles, given: CallRequest) -> None:
+def test_the_short_way_leads_to_the_same_message(
+    singles: SingleRequests, given: CallRequest
+) -> None:
     prepared = prepare(given, RULES)
     for _ in range(2):
-        ready = singles.ready(given)
+        ready = singles.prepare(given)
         assert ready is not None
         assert [ready.message] == list(encode(prepared))
         assert ready.document_ids == document_ids(prepared)
@@ -71,10 +72,12 @@ def test_the_short_way_leads_to_the_same_message(singles: Singles, given: CallRe
         request({"name": ""}, space_token="a/b"),
     ],
 )
-def test_the_short_way_refuses_with_the_same_words(singles: Singles, given: CallRequest) -> None:
+def test_the_short_way_refuses_with_the_same_words(
+    singles: SingleRequests, given: CallRequest
+) -> None:
     for _ in range(2):
         with pytest.raises(InvalidCallRequest) as short:
-            singles.ready(given)
+            singles.prepare(given)
         with pytest.raises(InvalidCallRequest) as long:
             prepare(given, RULES)
         assert str(short.value) == str(long.value)
@@ -99,16 +102,16 @@ def test_the_short_way_refuses_with_the_same_words(singles: Singles, given: Call
         request(campaign=["spring"]),
     ],
 )
-def test_what_is_unusual_goes_the_long_way(singles: Singles, given: CallRequest) -> None:
-    assert singles.ready(given) is None
+def test_what_is_unusual_goes_the_long_way(singles: SingleRequests, given: CallRequest) -> None:
+    assert singles.prepare(given) is None
 
 
-def test_what_comes_with_a_document_is_never_taken_for_anothers(singles: Singles) -> None:
+def test_what_comes_with_a_document_is_never_taken_for_anothers(singles: SingleRequests) -> None:
     fields = ["space_token", "pilot", "context", "campaign", "account"]
     every = [request(**{field: word}) for field in fields for word in ("one", "two")]
     every += [request(campaign=f"c{number}") for number in range(2 * HEADS_KEPT)]
     for given in [*every, *every]:
-        ready = singles.ready(given)
+        ready = singles.prepare(given)
         assert ready is not None
         assert [ready.message] == list(encode(prepare(given, RULES)))
     assert len(singles._heads) <= HEADS_KEPT

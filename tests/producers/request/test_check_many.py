@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from callspool.errors import InvalidCallRequest
 from callspool.request import checks
-from callspool.request.call_request import CallRequest, Lines
-from callspool.request.check_many import written
+from callspool.request.call_request import CallRequest, DocumentLines
+from callspool.request.check_many import check_all
 from callspool.request.checks import FEW, Rules, prepare
-from callspool.request.document import KNOWN_FIELDS, Document
-from callspool.request.document_fields import RESERVED
+from callspool.request.document import KNOWN_FIELDS, RESERVED, Document
 from callspool.request.message import MAX_BYTES, encode
 from tests.producers.request.requests import ADA, NOW, prepared, refusal
 from tests.producers.request.test_own_fields import VALUES
@@ -58,9 +57,9 @@ RULES = st.builds(Rules, st.sampled_from([None, "US", "IN"]), st.booleans())
 def test_what_can_be_vouched_for_together_is_what_each_is_alone(
     documents: list[Any], rules: Rules
 ) -> None:
-    together = written(documents, rules)
+    together = check_all(documents, rules)
     if together is not None:
-        apart = together.apart() if isinstance(together, Lines) else together
+        apart = together.split() if isinstance(together, DocumentLines) else together
         assert apart == outcome(iter(documents), rules)
 
 
@@ -88,8 +87,8 @@ def test_usual_documents_are_never_checked_one_by_one(
     documents: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = outcome(iter(documents), Rules())
-    monkeypatch.delattr(checks, "from_fields")
-    monkeypatch.delattr(checks, "from_document")
+    monkeypatch.delattr(checks, "check_mapping")
+    monkeypatch.delattr(checks, "check_typed")
     assert outcome(documents, Rules()) == expected
 
 
