@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from callspool import __version__
-from callspool_operators.terminal.colours import wanted
+from callspool_operators.terminal.colours import want_colours
 from callspool_operators.terminal.exits import Exit, OutputGone
 
 CORE = "callspool"
@@ -20,7 +20,7 @@ OF_THE_WORKER = ("h11", "httptools", "httpx", "prometheus_client", "tenacity")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CommandEntry:
     """A command that is imported when it is used. ``needs``: what pip has to install for it."""
 
     target: str
@@ -29,81 +29,81 @@ class Entry:
 
 
 COMMANDS = {
-    "run": Entry(
+    "run": CommandEntry(
         "callspool_operators.commands.run:run",
         "Do the whole job on this machine: read, send, report.",
         WORKER,
     ),
-    "send": Entry(
+    "send": CommandEntry(
         "callspool_operators.commands.send:send",
         "Put the contacts of files into the queue.",
     ),
-    "worker": Entry(
+    "worker": CommandEntry(
         "callspool_operators.commands.worker:worker",
         "Run the workers that send what is in the queue.",
         WORKER,
     ),
-    "exporter": Entry(
+    "exporter": CommandEntry(
         "callspool_operators.commands.exporter:exporter",
         "Serve the metrics of the whole installation.",
         WORKER,
     ),
-    "sandbox": Entry(
+    "sandbox": CommandEntry(
         "callspool_sandbox.command:sandbox",
         "Run a local Unpod API to rehearse with.",
         WORKER,
     ),
-    "status": Entry(
+    "status": CommandEntry(
         "callspool_operators.commands.status:status",
         "Show how many documents are in which state, and why.",
     ),
-    "show": Entry(
+    "show": CommandEntry(
         "callspool_operators.commands.show:show",
         "Tell the whole story of one document.",
     ),
-    "results": Entry(
+    "results": CommandEntry(
         "callspool_operators.commands.results:results",
         "Give a list back, each row with what became of it.",
     ),
-    "invalid": Entry(
+    "invalid": CommandEntry(
         "callspool_operators.commands.invalid:invalid",
         "List what workers refused, and why.",
     ),
-    "lanes": Entry(
+    "lanes": CommandEntry(
         "callspool_operators.commands.lanes:lanes",
         "List what waits where, for how long, and why.",
     ),
-    "pause": Entry(
+    "pause": CommandEntry(
         "callspool_operators.commands.pausing:pause",
         "Stop sending; nothing is lost meanwhile.",
     ),
-    "resume": Entry(
+    "resume": CommandEntry(
         "callspool_operators.commands.pausing:resume",
         "Send again what was paused or parked.",
     ),
-    "cancel": Entry(
+    "cancel": CommandEntry(
         "callspool_operators.commands.cancel:cancel",
         "Take back documents that wait.",
     ),
-    "dead": Entry(
+    "dead": CommandEntry(
         "callspool_operators.commands.dead:dead",
         "List, replay and drop what cannot be sent.",
     ),
-    "doubts": Entry(
+    "doubts": CommandEntry(
         "callspool_operators.commands.doubts:doubts",
         "List, confirm and resend what nobody could prove.",
         WORKER,
     ),
-    "doctor": Entry(
+    "doctor": CommandEntry(
         "callspool_operators.commands.doctor:doctor",
         "Check Redis, the API and the settings, each with its remedy.",
         WORKER,
     ),
-    "journal": Entry(
+    "journal": CommandEntry(
         "callspool_operators.commands.journal:journal",
         "List who changed what, and when.",
     ),
-    "completion": Entry(
+    "completion": CommandEntry(
         "callspool_operators.commands.completion:completion",
         "Print what makes a shell complete callspool's commands.",
     ),
@@ -162,7 +162,7 @@ class LazyGroup(click.Group):
                 formatter.write_dl(rows)
 
 
-def _load(name: str, entry: Entry) -> click.Command:
+def _load(name: str, entry: CommandEntry) -> click.Command:
     module, _, attribute = entry.target.partition(":")
     # A command may load late what its processes need: better known before they are started.
     if entry.needs == WORKER and not all(map(importlib.util.find_spec, OF_THE_WORKER)):
@@ -206,7 +206,7 @@ def callspool(ctx: click.Context) -> None:
 
     Settings come from CALLSPOOL_… environment variables or callspool.toml; flags win over both.
     """
-    ctx.color = wanted()
+    ctx.color = want_colours()
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)
         ctx.exit(Exit.WRONG_USE)

@@ -22,7 +22,7 @@ from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import app
 from callspool_worker.accepting.queues import CODECS
 from callspool_worker.api import now
-from callspool_worker.liveness.heartbeat import Pulse
+from callspool_worker.liveness.heartbeat import Heartbeat
 from callspool_worker.persistence import Persistence
 from callspool_worker.proving import Prover
 from callspool_worker.sending.partition_scheduler import PartitionScheduler
@@ -95,7 +95,7 @@ class WorkerProcess:
         # It sends in the thread that is woken.
         alone = SimpleNamespace(wake=lambda: scheduler.work(permits.reserve()))
         sending = SenderPool(persistence, alone, scheduler)
-        pulse = Pulse(threads=2)
+        pulse = Heartbeat(threads=2)
         app.declare_actors(self._broker, [self._ledger], settings, sending, pulse, lambda _: None)
         self._keeper = Keeper(lambda: list(self._broker.queues.values()), renew_every=60.0)
         self._consumers = [

@@ -21,8 +21,8 @@ from callspool_worker import api, events
 from callspool_worker.accepting.actor import Accepter
 from callspool_worker.accepting.queues import ACCEPT, CODECS, SUBMIT
 from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
-from callspool_worker.events.emitter import tell
-from callspool_worker.liveness.heartbeat import Pulse, Reporter
+from callspool_worker.events.emitter import emit
+from callspool_worker.liveness.heartbeat import Heartbeat, Reporter
 from callspool_worker.permits import MOST_SENDERS, Courier, Permits
 from callspool_worker.proving import LOOKERS, Prover, Proving, Reconciler
 from callspool_worker.sending import body
@@ -102,13 +102,13 @@ def ledger_of(settings: Settings, client: redis.Redis, partition: int = 0) -> Le
         partition,
         settings.partitions,
         on_expired=log_expired,
-        on_replaced=lambda: tell(events.LedgerReplaced(partition=partition)),
+        on_replaced=lambda: emit(events.LedgerReplaced(partition=partition)),
     )
 
 
 def log_expired(expired: ExpiredDocuments) -> None:
     """Logs documents that expired before they were sent."""
-    tell(events.Expired(**expired._asdict()))
+    emit(events.Expired(**expired._asdict()))
 
 
 def open_ledger(settings: Settings, client: redis.Redis, partition: int = 0) -> Ledger:
@@ -148,14 +148,14 @@ def run_worker(
     ``incarnation`` names this process among all that ever were; ``report`` is told its vital signs.
     Raises `CallspoolError`.
     """
-    pulse = Pulse(threads)
+    pulse = Heartbeat(threads)
     with ExitStack() as stack:
         clients = connect_all(settings)
         for client in clients:
             stack.callback(client.close)
         ledgers = open_ledgers(settings, clients)
         for weakness in dict.fromkeys(each for one in ledgers for each in one.weaknesses()):
-            tell(events.Weakness(why=weakness))
+            emit(events.Weakness(why=weakness))
         unpod = stack.enter_context(
             closing(
                 api.UnpodApi(
@@ -196,7 +196,7 @@ def run_worker(
             worker_timeout=IDLE_LOOK_MS if len(ledgers) == 1 else IDLE_LOOK_OF_SEVERAL_MS,
         )
         worker.start()
-        tell(events.Ready(incarnation=incarnation, process=os.getpid()))
+        emit(events.Ready(incarnation=incarnation, process=os.getpid()))
         ready()
         if report is not None:
             reporter = Reporter(partial(pulse.take, sweepers, unpod, permits), report)
@@ -265,7 +265,7 @@ def declare_actors(
     ledgers: Sequence[Ledger],
     settings: Settings,
     sending: SenderPool,
-    pulse: Pulse,
+    pulse: Heartbeat,
     nudge: Callable[[int], None],
 ) -> None:
     """Declares the actors that accept call requests and send batches, for all partitions.
@@ -273,12 +273,12 @@ def declare_actors(
     While Redis is full, those that accept wake those that send, which makes room.
     """
 
-    def accepted(partition: int, messages: int) -> None:
-        pulse.accepted(messages)
+    def note_accepted(partition: int, messages: int) -> None:
+        pulse.count_accepted(messages)
         nudge(partition)
 
     accepter = Accepter(
-        broker, ledgers, settings.rules, sending.persistence, sending.wake, accepted
+        broker, ledgers, settings.rules, sending.persistence, sending.wake, note_accepted
     )
     dramatiq.actor(broker=broker, queue_name=keys.REQUESTS, actor_name=ACCEPT, priority=0)(
         pulse.working(accepter.accept)

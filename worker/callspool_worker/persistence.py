@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from callspool.errors import CallspoolError
 from callspool_ledger.writes import LedgerFull, LedgerUnavailable
 from callspool_worker import events
-from callspool_worker.events.emitter import tell
+from callspool_worker.events.emitter import emit
 
 if TYPE_CHECKING:
     import threading
@@ -60,14 +60,14 @@ class Persistence:
                 if time.monotonic() - told_at >= REMINDER:
                     told_at = time.monotonic()
                     began = began or told_at
-                    tell(events.LedgerAway(why=str(error), seconds=round(told_at - began, 1)))
+                    emit(events.LedgerAway(why=str(error), seconds=round(told_at - began, 1)))
                 if when_full is not None and isinstance(error, LedgerFull):
                     when_full()
                 time.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 if began:
-                    tell(events.LedgerBack(seconds=round(time.monotonic() - began, 1)))
+                    emit(events.LedgerBack(seconds=round(time.monotonic() - began, 1)))
                 return found
 
     def _is_over(self) -> bool:

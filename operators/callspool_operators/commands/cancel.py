@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from callspool_operators.commands.steered import agreed, steering, yes_option
-from callspool_operators.commands.told import tell_each
+from callspool_operators.commands.outcome_lines import tell_each
+from callspool_operators.commands.steering_ledger import ask_to_go_on, steering, yes_option
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
 from callspool_operators.options.selecting import (
-    completed,
+    complete_token,
     document_option,
     is_known,
     selector_options,
 )
 from callspool_operators.terminal.exits import Exit
-from callspool_operators.terminal.gates import named, selector_object
-from callspool_operators.terminal.wording import counted, json_line, plain
+from callspool_operators.terminal.gates import describe_selector, selector_object
+from callspool_operators.terminal.wording import format_count, json_line, plain
 
 if TYPE_CHECKING:
     from callspool_ledger.selectors import Selector
@@ -61,7 +61,7 @@ def cancel(
     cancelled document that is enqueued anew is sent.
     """
     with steering(redis_url, state_dir) as steer:
-        selector = completed(selector, steer.readings)
+        selector = complete_token(selector, steer.readings)
         if document_id is not None:
             return _cancel_one(steer, document_id, selector, yes, as_json)
         return _cancel_all(steer, selector, yes, as_json)
@@ -69,8 +69,8 @@ def cancel(
 
 def _cancel_all(steer: Steering, selector: Selector, yes: bool, as_json: bool) -> int:
     waiting, _ = steer.waiting(selector)
-    many = counted(waiting, "document that waits", "documents that wait")
-    if waiting and not agreed(f"Cancel {many} ({named(selector)})?", yes=yes):
+    many = format_count(waiting, "document that waits", "documents that wait")
+    if waiting and not ask_to_go_on(f"Cancel {many} ({describe_selector(selector)})?", yes=yes):
         click.echo("Nothing was cancelled.", err=True)
         return Exit.INTERRUPTED
     done = steer.cancel(selector)
@@ -86,17 +86,17 @@ def _cancel_all(steer: Steering, selector: Selector, yes: bool, as_json: bool) -
         }
         click.echo(json_line(found))
         return Exit.DONE
-    click.echo(f"{counted(done, 'document')} cancelled ({named(selector)}).")
+    click.echo(f"{format_count(done, 'document')} cancelled ({describe_selector(selector)}).")
     if not (done or others or spooled or is_known(selector, steer.readings)):
         click.echo("No document of it came yet: check the name.")
     if others:
-        are = counted(others, "document is", "documents are")
+        are = format_count(others, "document is", "documents are")
         click.echo(f"{are} being sent, in doubt or dead, and left so.")
     if left:
-        waits = counted(left, "document waits", "documents wait")
+        waits = format_count(left, "document waits", "documents wait")
         click.echo(f"{waits} that came later or were given back by workers meanwhile.")
     if spooled:
-        lie = counted(spooled, "document lies", "documents lie")
+        lie = format_count(spooled, "document lies", "documents lie")
         click.echo(
             f"{lie} in the queue, not accepted by a worker yet, and are not touched: cancel again"
             " when they are (callspool status), or pause before."
@@ -107,7 +107,7 @@ def _cancel_all(steer: Steering, selector: Selector, yes: bool, as_json: bool) -
 def _cancel_one(
     steer: Steering, document_id: str, selector: Selector, yes: bool, as_json: bool
 ) -> int:
-    if not agreed(f"Cancel {plain(document_id, 100)} wherever it waits?", yes=yes):
+    if not ask_to_go_on(f"Cancel {plain(document_id, 100)} wherever it waits?", yes=yes):
         click.echo("Nothing was cancelled.", err=True)
         return Exit.INTERRUPTED
     found = steer.cancel_one(document_id, selector)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from callspool_operators.commands.steered import agreed, steering, yes_option
-from callspool_operators.commands.told import tell_each
+from callspool_operators.commands.outcome_lines import tell_each
+from callspool_operators.commands.steering_ledger import ask_to_go_on, steering, yes_option
 from callspool_operators.options.connection import ledger_readings
 from callspool_operators.options.options import (
     json_option,
@@ -16,11 +16,11 @@ from callspool_operators.options.options import (
     redis_option,
     state_dir_option,
 )
-from callspool_operators.options.selecting import completed, document_option, selector_options
+from callspool_operators.options.selecting import complete_token, document_option, selector_options
 from callspool_operators.terminal.exits import Exit
-from callspool_operators.terminal.gates import named, selector_object
+from callspool_operators.terminal.gates import describe_selector, selector_object
 from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import counted, json_line, plain, shorten_token
+from callspool_operators.terminal.wording import format_count, json_line, plain, shorten_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +93,7 @@ def list_(
     The newest first. And the messages that no worker could read, which are kept whole.
     """
     with ledger_readings(redis_url, state_dir) as readings:
-        selector = completed(selector, readings)
+        selector = complete_token(selector, readings)
         documents, total = _documents(readings, document_id, selector, limit)
         everything = document_id is None and not selector.as_object()
         messages = readings.unreadable(limit) if everything else []
@@ -108,10 +108,10 @@ def list_(
         return
     lines = [_line(each) for each in documents]
     if total > len(documents):
-        lines.append(f"and {counted(total - len(documents), 'document')} more (--limit)")
+        lines.append(f"and {format_count(total - len(documents), 'document')} more (--limit)")
     lines += [
-        f"{local(each.at)}  message {each.message} ({counted(each.bytes, 'byte')}), kept whole:"
-        f" {plain(each.reason)}"
+        f"{local(each.at)}  message {each.message} ({format_count(each.bytes, 'byte')}), kept"
+        f" whole: {plain(each.reason)}"
         for each in messages
     ]
     for line in lines or ["Nothing is dead here."]:
@@ -200,7 +200,7 @@ def _change(
     if messages and (document_id is not None or selector.as_object()):
         raise click.UsageError("--messages are of no document: leave the other flags out")
     with steering(redis_url, state_dir) as steer:
-        selector = completed(selector, steer.readings)
+        selector = complete_token(selector, steer.readings)
         if verb == "drop" and not _agreed_to_drop(steer, document_id, messages, selector, yes):
             click.echo("Nothing was dropped.", err=True)
             return Exit.INTERRUPTED
@@ -214,8 +214,8 @@ def _change(
         selected = {} if messages else {"selector": selector_object(selector)}
         click.echo(json_line({done: number, "messages": messages, **selected}))
         return Exit.DONE
-    what = counted(number, "message" if messages else "dead document")
-    click.echo(f"{what} {done}{'' if messages else f' ({named(selector)})'}.")
+    what = format_count(number, "message" if messages else "dead document")
+    click.echo(f"{what} {done}{'' if messages else f' ({describe_selector(selector)})'}.")
     return Exit.DONE
 
 
@@ -226,13 +226,13 @@ def _agreed_to_drop(
         return True
     if messages:
         many = steer.readings.summary().unreadable
-        what = counted(many, "unreadable message")
+        what = format_count(many, "unreadable message")
     elif document_id is not None:
         many, what = 1, plain(document_id, 100)
     else:
         many = steer.readings.dead(selector, 1)[1]
-        what = f"{counted(many, 'dead document')} ({named(selector)})"
-    return not many or agreed(f"Give up {what} for good?", yes=False)
+        what = f"{format_count(many, 'dead document')} ({describe_selector(selector)})"
+    return not many or ask_to_go_on(f"Give up {what} for good?", yes=False)
 
 
 def _tell_one(document_id: str, found: list[One], done: str, it: str, as_json: bool) -> int:

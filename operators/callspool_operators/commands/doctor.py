@@ -19,7 +19,7 @@ from callspool_ledger.selectors import Selector
 from callspool_ledger.writes import RULES
 from callspool_operators.doctor import (
     Finding,
-    Standing,
+    LedgerStanding,
     examine_api,
     examine_ledger,
     examine_server,
@@ -30,7 +30,7 @@ from callspool_operators.doctor import (
 )
 from callspool_operators.options.connection import ledger_clients
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
-from callspool_operators.terminal.wording import counted, json_line, led_to
+from callspool_operators.terminal.wording import format_count, json_line, state_dir_flag
 from callspool_worker import api, app
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def doctor(redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
         ]
         click.echo(json_line({"findings": objects, **counts}))
     else:
-        problems = counted(counts["problems"], "problem")
-        click.echo(f"{problems}, {counted(counts['warnings'], 'warning')}")
+        problems = format_count(counts["problems"], "problem")
+        click.echo(f"{problems}, {format_count(counts['warnings'], 'warning')}")
     return worst(findings)
 
 
@@ -103,7 +103,7 @@ def _examine(redis_url: str | None, state_dir: str | None) -> Iterator[Finding]:
             place = state_dir or redis_url_without_password(settings.redis_url)
             yield ok("redis", f"{place} answers")
             scopes = readings_of(clients).scopes()
-            yield from _of_redis(clients, settings, led_to(state_dir).strip())
+            yield from _of_redis(clients, settings, state_dir_flag(state_dir).strip())
         except QueueUnavailable as fault:
             said, _, remedy = str(fault).partition("; ")
             yield problem("redis", said, remedy or "see that it runs", unreachable=True)
@@ -118,7 +118,7 @@ def _of_redis(clients: Sequence[redis.Redis], settings: Settings, where: str) ->
         found |= dict.fromkeys((*examine_server(examine(each)), _durability(each, settings)))
     yield from found
     client, readings = clients[0], readings_of(clients)
-    standing = Standing(
+    standing = LedgerStanding(
         rules_of(client),
         readings.summary(),
         living_workers(client),

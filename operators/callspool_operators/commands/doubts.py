@@ -9,9 +9,9 @@ import click
 import msgspec
 
 from callspool.request.text import has_control_character
-from callspool_operators.commands.doubtful import Quiet, as_object, line_of
-from callspool_operators.commands.steered import agreed, doubting, yes_option
-from callspool_operators.commands.told import of_each, one_object
+from callspool_operators.commands.doubt_lines import Quiet, as_object, line_of
+from callspool_operators.commands.outcome_lines import of_each, one_object
+from callspool_operators.commands.steering_ledger import ask_to_go_on, doubting, yes_option
 from callspool_operators.options.connection import ledger_readings
 from callspool_operators.options.options import (
     json_option,
@@ -19,10 +19,10 @@ from callspool_operators.options.options import (
     redis_option,
     state_dir_option,
 )
-from callspool_operators.options.selecting import completed, document_option, selector_options
+from callspool_operators.options.selecting import complete_token, document_option, selector_options
 from callspool_operators.terminal.exits import Exit
-from callspool_operators.terminal.gates import named, selector_object
-from callspool_operators.terminal.wording import counted, plain
+from callspool_operators.terminal.gates import describe_selector, selector_object
+from callspool_operators.terminal.wording import format_count, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ def list_(
     """
     quiet = Quiet.of_settings()
     with ledger_readings(redis_url, state_dir) as readings:
-        selector = completed(selector, readings)
+        selector = complete_token(selector, readings)
         if document_id is None:
             found, total = readings.doubts(selector, limit, only_held=held)
         else:
@@ -97,19 +97,19 @@ def list_(
         return
     lines = [line_of(each, quiet) for each in found]
     if total > len(found):
-        lines.append(f"and {counted(total - len(found), 'document')} more (--limit)")
+        lines.append(f"and {format_count(total - len(found), 'document')} more (--limit)")
     for line in lines or [f"Nothing is {'held' if held else 'in doubt'} here."]:
         click.echo(line)
 
 
 def _steering_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
-    def checked(**given: Any) -> Any:
+    def check_flags(**given: Any) -> Any:
         if given["document_id"] is not None and given["held"]:
             raise click.UsageError("--document-id names one document: leave --held out")
         return command(**given)
 
-    decorated: Callable[..., Any] = checked
+    decorated: Callable[..., Any] = check_flags
     for option in (
         json_option,
         state_dir_option,
@@ -148,7 +148,7 @@ def confirm(
     if task_id is not None and document_id is None:
         raise click.UsageError("--task-id is of one document: name it with --document-id")
     with doubting(redis_url, state_dir) as steer:
-        selector = completed(selector, steer.readings)
+        selector = complete_token(selector, steer.readings)
         if document_id is not None:
             name = plain(document_id, 100)
             if task_id is not None and len(steer.readings.doubt(document_id, selector)) > 1:
@@ -156,15 +156,15 @@ def confirm(
                     f"{name} is in doubt more than once: name the task's --space-token, --campaign"
                     " or --account"
                 )
-            if not agreed(f"Count {name} as created, wherever it is in doubt?", yes=yes):
-                return _refused("confirmed")
+            if not ask_to_go_on(f"Count {name} as created, wherever it is in doubt?", yes=yes):
+                return _say_nothing_done("confirmed")
             one = steer.confirm_one(document_id, selector, run_id or "", task_id or "")
             return _tell_one(document_id, one, "confirmed", as_json)
         till_ms = steer.readings.now_ms()
         many, waiting = _how_many(steer, selector, held)
         question = f"Count {many} as created, although nobody could prove it?{waiting}"
-        if many and not agreed(question, yes=yes):
-            return _refused("confirmed")
+        if many and not ask_to_go_on(question, yes=yes):
+            return _say_nothing_done("confirmed")
         done = steer.confirm(selector, run_id or "", only_held=held, till_ms=till_ms)
         return _tell(steer, selector, done, "confirmed", as_json)
 
@@ -186,19 +186,19 @@ def resend(
     is left alone.
     """
     with doubting(redis_url, state_dir) as steer:
-        selector = completed(selector, steer.readings)
+        selector = complete_token(selector, steer.readings)
         if document_id is not None:
             name = plain(document_id, 100)
             question = f"Send {name} again, wherever it is in doubt? {_TWICE}"
-            if not agreed(question, yes=yes):
-                return _refused("sent again")
+            if not ask_to_go_on(question, yes=yes):
+                return _say_nothing_done("sent again")
             one = steer.resend_one(document_id, selector)
             return _tell_one(document_id, one, "resent", as_json)
         till_ms = steer.readings.now_ms()
         many, waiting = _how_many(steer, selector, held)
         question = f"Send {many} again without proof? {_TWICE}{waiting}"
-        if many and not agreed(question, yes=yes):
-            return _refused("sent again")
+        if many and not ask_to_go_on(question, yes=yes):
+            return _say_nothing_done("sent again")
         done = steer.resend(selector, only_held=held, till_ms=till_ms)
         return _tell(steer, selector, done, "resent", as_json)
 
@@ -221,12 +221,12 @@ def _how_many(steer: Doubts, selector: Selector, held: bool) -> tuple[str, str]:
     unproven = 0 if held else total - steer.readings.doubts(selector, 1, only_held=True)[1]
     if not total:
         return "", ""
-    many = counted(total, "document in doubt", "documents in doubt")
+    many = format_count(total, "document in doubt", "documents in doubt")
     yet = f" Workers may yet prove {unproven:,} of them (leave those out with --held)."
-    return f"{many} ({named(selector)})", yet if unproven else ""
+    return f"{many} ({describe_selector(selector)})", yet if unproven else ""
 
 
-def _refused(done: str) -> int:
+def _say_nothing_done(done: str) -> int:
     click.echo(f"Nothing was {done}.", err=True)
     return Exit.INTERRUPTED
 
@@ -237,9 +237,9 @@ def _tell(steer: Doubts, selector: Selector, number: int, done: str, as_json: bo
         found = {"selector": selector_object(selector), done: number, "in_doubt": left}
         click.echo(msgspec.json.encode(found))
         return Exit.DONE
-    click.echo(f"{counted(number, 'document')} {done} ({named(selector)}).")
+    click.echo(f"{format_count(number, 'document')} {done} ({describe_selector(selector)}).")
     if left:
-        click.echo(f"{counted(left, 'document is', 'documents are')} still in doubt.")
+        click.echo(f"{format_count(left, 'document is', 'documents are')} still in doubt.")
     return Exit.DONE
 
 

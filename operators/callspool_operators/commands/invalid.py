@@ -12,7 +12,7 @@ from callspool_operators.options.options import (
     state_dir_option,
 )
 from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import counted, json_line, plain
+from callspool_operators.terminal.wording import format_count, json_line, plain
 
 _EXAMPLES = """\b
 Examples:
@@ -61,7 +61,7 @@ def document_line(refused: Refused) -> str:
 
 def message_line(unreadable: Unreadable) -> str:
     """An unreadable message as people read it."""
-    size = counted(unreadable.bytes, "byte")
+    size = format_count(unreadable.bytes, "byte")
     return (
         f"{local(unreadable.at)}  message {unreadable.message} ({size}), kept whole:"
         f" {plain(unreadable.reason)}"

@@ -13,9 +13,9 @@ from callspool_operators.options.options import (
     redis_option,
     state_dir_option,
 )
-from callspool_operators.terminal.gates import Json, named, selector_object
+from callspool_operators.terminal.gates import Json, describe_selector, selector_object
 from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import counted, json_line, plain, shorten_token
+from callspool_operators.terminal.wording import format_count, json_line, plain, shorten_token
 
 _EXAMPLES = """\b
 Examples:
@@ -72,12 +72,12 @@ def _what(entry: JournalEntry) -> str:
     if entry.messages:
         return "unreadable messages"
     if entry.document_id is None:
-        return named(entry.selector)
-    where = "" if not entry.selector.as_object() else f" ({named(entry.selector)})"
+        return describe_selector(entry.selector)
+    where = "" if not entry.selector.as_object() else f" ({describe_selector(entry.selector)})"
     return f"document {plain(entry.document_id, 100)}{where}"
 
 
 def _how_many(entry: JournalEntry) -> str:
     if entry.messages:
-        return f": {counted(entry.messages, 'message')}"
-    return f": {counted(entry.documents, 'document')}"
+        return f": {format_count(entry.messages, 'message')}"
+    return f": {format_count(entry.documents, 'document')}"

@@ -14,10 +14,10 @@ from callspool_operators.options.options import (
     redis_option,
     state_dir_option,
 )
-from callspool_operators.options.selecting import completed, selector_options
-from callspool_operators.terminal.gates import Json, gate_object, named, why
+from callspool_operators.options.selecting import complete_token, selector_options
+from callspool_operators.terminal.gates import Json, describe_selector, gate_object, why
 from callspool_operators.terminal.times import span
-from callspool_operators.terminal.wording import counted, json_line, plain, shorten_token
+from callspool_operators.terminal.wording import format_count, json_line, plain, shorten_token
 
 _EXAMPLES = """\b
 Examples:
@@ -54,7 +54,7 @@ def lanes(
     A lane is open, paused by an operator, or parked by workers because of what the API said.
     """
     with ledger_readings(redis_url, state_dir) as readings:
-        selector = completed(selector, readings)
+        selector = complete_token(selector, readings)
         if selector.lane is None:
             shown, total = readings.foremost(selector, sort, limit)
         else:
@@ -72,10 +72,10 @@ def lanes(
         rows = [_row(lane, waits.get(lane.lane)) for lane in shown]
         click.echo("\n".join(_table([_HEADINGS, *rows])))
     else:
-        of = f" ({named(selector)})" if selector.as_object() else ""
+        of = f" ({describe_selector(selector)})" if selector.as_object() else ""
         click.echo(f"No lane holds documents that are not settled{of}.")
     if more:
-        click.echo(f"and {counted(more, 'lane')} more (--limit, --json)")
+        click.echo(f"and {format_count(more, 'lane')} more (--limit, --json)")
 
 
 def lane_object(lane: LaneView, waited: float | None) -> Json:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from callspool_operators.commands.steered import steering
+from callspool_operators.commands.steering_ledger import steering
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
-from callspool_operators.options.selecting import completed, is_known, selector_options
-from callspool_operators.terminal.gates import gate_object, named, selector_object, why
+from callspool_operators.options.selecting import complete_token, is_known, selector_options
+from callspool_operators.terminal.gates import describe_selector, gate_object, selector_object, why
 from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import counted, json_line, led_to
+from callspool_operators.terminal.wording import format_count, json_line, state_dir_flag
 
 if TYPE_CHECKING:
     from callspool_ledger.selectors import Selector
@@ -42,7 +42,7 @@ def pause(selector: Selector, redis_url: str | None, state_dir: str | None, as_j
     together mean what all of them mean; without --account it is every account.
     """
     with steering(redis_url, state_dir) as steer:
-        selector = completed(selector, steer.readings)
+        selector = complete_token(selector, steer.readings)
         done = steer.pause(selector)
         known = is_known(selector, steer.readings)
     if as_json:
@@ -56,17 +56,18 @@ def pause(selector: Selector, redis_url: str | None, state_dir: str | None, as_j
             )
         )
         return
-    for line in _paused_lines(done, known, led_to(state_dir)):
+    for line in _paused_lines(done, known, state_dir_flag(state_dir)):
         click.echo(line)
 
 
 def _paused_lines(done: Paused, known: bool, where: str) -> list[str]:
     selector, gate = done.gate.selector, done.gate
-    wait = counted(done.documents, "document waits", "documents wait")
+    wait = format_count(done.documents, "document waits", "documents wait")
+    meant = describe_selector(selector)
     if done.already:
-        first = f"{named(selector)} was paused already, {why(gate)} at {local(gate.since)}: {wait}"
+        first = f"{meant} was paused already, {why(gate)} at {local(gate.since)}: {wait}"
     else:
-        first = f"{named(selector)} is paused: {wait}; what is being sent now is finished"
+        first = f"{meant} is paused: {wait}; what is being sent now is finished"
     lines = [_sentence(first)]
     if not known and selector.as_object():
         what = "No document of it waits now" if selector.lane else "No document of it came yet"
@@ -86,7 +87,7 @@ def resume(selector: Selector, redis_url: str | None, state_dir: str | None, as_
     all of them.
     """
     with steering(redis_url, state_dir) as steer:
-        selector = completed(selector, steer.readings)
+        selector = complete_token(selector, steer.readings)
         done = steer.resume(selector)
     if as_json:
         found = {
@@ -97,24 +98,26 @@ def resume(selector: Selector, redis_url: str | None, state_dir: str | None, as_
         }
         click.echo(json_line(found))
         return
-    for line in _resumed_lines(selector, done, led_to(state_dir)):
+    for line in _resumed_lines(selector, done, state_dir_flag(state_dir)):
         click.echo(line)
 
 
 def _resumed_lines(selector: Selector, done: Resumed, where: str) -> list[str]:
+    meant = describe_selector(selector)
     if done.opened:
-        waiting = counted(done.documents, "document waits", "documents wait")
+        waiting = format_count(done.documents, "document waits", "documents wait")
         lines = [f"Opened; {waiting} there:"]
     elif done.still:
-        lines = [_sentence(f"{named(selector)} was not paused by itself")]
+        lines = [_sentence(f"{meant} was not paused by itself")]
     else:
-        lines = [_sentence(f"{named(selector)} was not paused, and nothing of it was parked")]
+        lines = [_sentence(f"{meant} was not paused, and nothing of it was parked")]
     lines += [
-        f"  {named(gate.selector)} (was {gate.kind} since {local(gate.since)}: {why(gate)})"
+        f"  {describe_selector(gate.selector)} (was {gate.kind} since {local(gate.since)}:"
+        f" {why(gate)})"
         for gate in done.opened
     ]
     lines += [
-        f"Still {gate.kind}: {named(gate.selector)}, {why(gate)}; open it with"
+        f"Still {gate.kind}: {describe_selector(gate.selector)}, {why(gate)}; open it with"
         f" callspool resume {gate.selector.flags}{where}"
         for gate in done.still
     ]

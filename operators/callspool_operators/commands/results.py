@@ -27,11 +27,11 @@ from callspool_operators.options.options import (
 )
 from callspool_operators.options.scope import SANDBOX, flags_of, sandbox_space, scope_of, words_of
 from callspool_operators.terminal import completing
-from callspool_operators.terminal.colours import painted
+from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.progress import Progress
 from callspool_operators.terminal.report import STATES
-from callspool_operators.terminal.wording import counted, json_line, listing, plain
+from callspool_operators.terminal.wording import format_count, format_counts, json_line, plain
 
 CHUNK = 2000
 """Rows looked up together."""
@@ -173,7 +173,7 @@ def _write(
                 ]
                 for each in answers.of(chunk)
             )
-            progress.update(intake.bytes_read, lambda: counted(intake.counts.read, "row"))
+            progress.update(intake.bytes_read, lambda: format_count(intake.counts.read, "row"))
 
 
 def _chunks(intake: Intake) -> Iterator[list[Row]]:
@@ -197,7 +197,7 @@ def _headers(grid: Grid, *, several: bool) -> list[str]:
 def _why_unknown(readings: Readings) -> str:
     spooled = readings.summary().spooled
     if spooled:
-        documents = counted(spooled, "document is", "documents are")
+        documents = format_count(spooled, "document is", "documents are")
         return f"not accepted by a worker yet ({documents} in the queue), or never sent"
     return "never sent in this account, space and campaign, or longer ago than is remembered"
 
@@ -222,7 +222,7 @@ def _tell(
         return
     err = output == "-"
     shown = {"created": counts["created"], **states, **beside}
-    click.echo(painted(f"{counted(counts.total(), 'row')}: {listing(shown)}"), err=err)
+    click.echo(paint(f"{format_count(counts.total(), 'row')}: {format_counts(shown)}"), err=err)
     if counts["unknown"] and not any(states.values()):
         others = [each for each in readings.scopes() if each != scope]
         known = f"; known are {flags_of(others)}" if others else ""

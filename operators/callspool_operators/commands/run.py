@@ -28,12 +28,12 @@ from callspool_operators.options.connection import (
     readings_for,
 )
 from callspool_operators.options.options import SendOptions, redis_option_that, sending_options
-from callspool_operators.options.target import Target, target_of
-from callspool_operators.sending.asking import agreed
+from callspool_operators.options.target import SendTarget, target_of
+from callspool_operators.sending.asking import ask_before_sending
 from callspool_operators.sending.reading import new_intake, open_intake
 from callspool_operators.sending.row_lines import held_back_in_short
 from callspool_operators.sending.spooling import Spooler
-from callspool_operators.terminal.colours import painted
+from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.progress import Progress
 from callspool_operators.terminal.wording import json_line
@@ -101,7 +101,7 @@ def run(
         settings.account(target.envelope.account)
     # Better known before a server is started than after it.
     new_intake(options, target.rules).inspect()
-    return _Run(options, settings, target, sandbox, place).do()
+    return _RunCommand(options, settings, target, sandbox, place).do()
 
 
 def _do(job: Job, spooler: Spooler) -> tuple[End, CallspoolError | None]:
@@ -118,14 +118,14 @@ def _do(job: Job, spooler: Spooler) -> tuple[End, CallspoolError | None]:
     return end, job.fault if end is End.AT_REST else None
 
 
-class _Run:
+class _RunCommand:
     """One call of the command, past its questions."""
 
     def __init__(
         self,
         options: SendOptions,
         settings: Settings,
-        target: Target,
+        target: SendTarget,
         sandbox: bool,
         state_dir: Path,
     ) -> None:
@@ -139,17 +139,17 @@ class _Run:
         with ExitStack() as stack:
             stack.enter_context(_sigterm_is_an_interrupt())
             local = self._ledger(stack)
-            if not self._sandbox and not self._agreed():
+            if not self._sandbox and not self._ask_to_go_on():
                 self._say("Nothing was sent.")
                 return Exit.INTERRUPTED
             intake = stack.enter_context(open_intake(self._options, self._target.rules))
             self._choose_api(stack)
             return self._work(stack, intake, local)
 
-    def _agreed(self) -> bool:
+    def _ask_to_go_on(self) -> bool:
         """Whether whoever started this wants it, knowing what the ledger knows already."""
         with readings_for(self._settings, self._target.envelope) as readings:
-            return agreed(self._options, self._target, readings)
+            return ask_before_sending(self._options, self._target, readings)
 
     def _ledger(self, stack: ExitStack) -> LocalLedger | None:
         """The embedded server, unless another Redis was named."""
@@ -216,7 +216,7 @@ class _Run:
                 self._say(line)
         else:
             for line in report.lines():
-                click.echo(painted(line))
+                click.echo(paint(line))
 
     def _say_what_was_not_read(self, intake: Intake) -> None:
         if intake.bytes_read < (intake.bytes_total() or 0):

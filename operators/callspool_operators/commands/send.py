@@ -11,8 +11,8 @@ from callspool_ledger.reads.reader import Readings
 from callspool_operators.lists import Intake, IntakeError
 from callspool_operators.options.connection import ledger_for_a_look, readings_for
 from callspool_operators.options.options import SendOptions, sending_options
-from callspool_operators.options.target import Target, target_of
-from callspool_operators.sending.asking import agreed, look
+from callspool_operators.options.target import SendTarget, target_of
+from callspool_operators.sending.asking import ask_before_sending, look
 from callspool_operators.sending.reading import (
     chunks_of_documents,
     new_intake,
@@ -22,7 +22,7 @@ from callspool_operators.sending.row_lines import held_back_json, held_back_line
 from callspool_operators.sending.spooling import Spooler
 from callspool_operators.terminal.exits import Exit, Interrupted
 from callspool_operators.terminal.progress import Progress
-from callspool_operators.terminal.wording import counted, json_line
+from callspool_operators.terminal.wording import format_count, json_line
 
 _EXAMPLES = """\b
 Examples:
@@ -48,14 +48,14 @@ def send(options: SendOptions) -> int:
     # Better known before the question than after it.
     new_intake(options, target.rules).inspect()
     with readings_for(settings, target.envelope) as readings:
-        if not agreed(options, target, readings):
+        if not ask_before_sending(options, target, readings):
             click.echo("Nothing was sent.", err=True)
             return Exit.INTERRUPTED
     with open_intake(options, target.rules) as intake:
         return _send(options, settings, target, intake)
 
 
-def _send(options: SendOptions, settings: Settings, target: Target, intake: Intake) -> int:
+def _send(options: SendOptions, settings: Settings, target: SendTarget, intake: Intake) -> int:
     started = time.monotonic()
     fault: CallspoolError | KeyboardInterrupt | None = None
     with (
@@ -84,7 +84,7 @@ def _put(intake: Intake, spooler: Spooler, progress: Progress) -> None:
     spooler.store()
 
 
-def rehearse(options: SendOptions, target: Target, readings: Readings | None) -> int:
+def rehearse(options: SendOptions, target: SendTarget, readings: Readings | None) -> int:
     """Checks the files and shows what would be sent; sends nothing."""
     started = time.monotonic()
     with open_intake(options, target.rules) as intake:
@@ -110,7 +110,7 @@ def _code(options: SendOptions, intake: Intake) -> int:
 
 
 def _so_far(intake: Intake, spooler: Spooler) -> str:
-    return f"{counted(intake.counts.read, 'row')} read, {spooler.enqueued:,} enqueued"
+    return f"{format_count(intake.counts.read, 'row')} read, {spooler.enqueued:,} enqueued"
 
 
 def _tell(options: SendOptions, intake: Intake, enqueued: int, seconds: float) -> None:
@@ -132,7 +132,7 @@ def _tell(options: SendOptions, intake: Intake, enqueued: int, seconds: float) -
         click.echo(json_line(summary))
         return
     click.echo(
-        f"{counted(counts.read, 'row')} read in {seconds:.1f} s: {enqueued:,} enqueued,"
+        f"{format_count(counts.read, 'row')} read in {seconds:.1f} s: {enqueued:,} enqueued,"
         f" {counts.duplicate:,} duplicate (in the files), {counts.invalid:,} invalid"
     )
     for line in held_back_lines(intake, options):
@@ -143,7 +143,7 @@ def _tell(options: SendOptions, intake: Intake, enqueued: int, seconds: float) -
 def _with_advice(fault: CallspoolError | KeyboardInterrupt, enqueued: int) -> CallspoolError:
     """The error again, with what is in the queue by now and what is safe to do."""
     there = (
-        f"{counted(enqueued, 'document is', 'documents are')} in the queue;"
+        f"{format_count(enqueued, 'document is', 'documents are')} in the queue;"
         " sending the same files again is safe, nobody is called twice"
     )
     match fault:

@@ -14,19 +14,25 @@ from callspool_ledger.selectors import Selector
 from callspool_operators.commands.journal import journal_lines, journal_object
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_readings
-from callspool_operators.options.namesakes import alone
 from callspool_operators.options.options import (
     json_option,
     redis_option,
     region_option,
     state_dir_option,
 )
-from callspool_operators.options.selecting import completed
+from callspool_operators.options.same_id import narrow_each
+from callspool_operators.options.selecting import complete_token
 from callspool_operators.terminal import completing
-from callspool_operators.terminal.colours import painted
+from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.times import local, span
-from callspool_operators.terminal.wording import counted, json_line, led_to, plain, shorten_token
+from callspool_operators.terminal.wording import (
+    format_count,
+    json_line,
+    plain,
+    shorten_token,
+    state_dir_flag,
+)
 
 _EXAMPLES = """\b
 Examples:
@@ -80,15 +86,17 @@ def show(
     When it was accepted, every attempt and answer, its ids at the API, and what comes next, or
     the command that would change it. Exits with 1 where no such document is known.
     """
-    document_id = _wanted(document_id, number, region)
+    document_id = _choose_id(document_id, number, region)
     with ledger_readings(redis_url, state_dir) as readings:
-        only = completed(Selector(account, space_token, campaign), readings)
-        stories = alone(readings.stories(document_id, account, only.space_token, campaign), only)
+        only = complete_token(Selector(account, space_token, campaign), readings)
+        stories = narrow_each(
+            readings.stories(document_id, account, only.space_token, campaign), only
+        )
     if as_json:
         found = {"document_id": document_id, "stories": [_as_object(story) for story in stories]}
         click.echo(json_line(found))
     for story in [] if as_json else stories:
-        click.echo("\n".join(map(painted, lines_of(story, state_dir))))
+        click.echo("\n".join(map(paint, lines_of(story, state_dir))))
     if not stories:
         click.echo(
             f"callspool: no document {plain(document_id, 100)} is known here: it is still in the"
@@ -99,7 +107,7 @@ def show(
         ctx.exit(Exit.NOT_ALL)
 
 
-def _wanted(document_id: str | None, number: str | None, region: str | None) -> str:
+def _choose_id(document_id: str | None, number: str | None, region: str | None) -> str:
     """The id that was given, or the one that is made from a number."""
     if document_id and number is None:
         return document_id
@@ -137,12 +145,14 @@ def lines_of(story: Story, state_dir: str | None = None) -> list[str]:
         ("batch", f"{story.batch} of lane {story.lane}"),
     ]
     state = story.state.replace("_", " ")
+    flag = state_dir_flag(state_dir)
+    next_step = _COMMAND.sub(lambda found: found[1] + flag, story.next_step)
     return [
         f"{plain(story.document_id, 100)}: {state}",
         *(f"  {name:<8}  {value}" for name, value in rows if value),
         *(f"  {_attempt(each)}" for each in story.attempts),
         *(f"  {line}" for line in journal_lines(story.journal)),
-        f"  next: {_COMMAND.sub(lambda found: found[1] + led_to(state_dir), story.next_step)}",
+        f"  next: {next_step}",
     ]
 
 
@@ -151,5 +161,5 @@ def _attempt(each: AttemptLine) -> str:
     detail = f": {plain(each.detail)}" if each.detail else ""
     return (
         f"attempt {each.number}, {local(each.at)}: {each.outcome.replace('_', ' ')}{code}"
-        f" after {span(each.seconds)}, {counted(each.documents, 'document')}{detail}"
+        f" after {span(each.seconds)}, {format_count(each.documents, 'document')}{detail}"
     )

@@ -13,12 +13,12 @@ from callspool_ledger.reads.views import Reason, Summary
 from callspool_operators.commands.journal import journal_lines, journal_object
 from callspool_operators.options.connection import ledger_readings
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
-from callspool_operators.terminal.colours import painted
+from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.gates import gate_lines, gate_object
 from callspool_operators.terminal.report import COUNTS, Json, submissions_in_order
 from callspool_operators.terminal.times import span
 from callspool_operators.terminal.watching import watch
-from callspool_operators.terminal.wording import counted, json_line, listing, plain
+from callspool_operators.terminal.wording import format_count, format_counts, json_line, plain
 
 _EXAMPLES = """\b
 Examples:
@@ -70,21 +70,21 @@ def status(
     with ledger_readings(redis_url, state_dir) as readings:
         if watching:
             return watch(
-                lambda: _Standing.of(readings),
+                lambda: _StatusView.of(readings),
                 interval=interval or 1.0,
                 count=count,
                 as_json=as_json,
             )
-        standing = _Standing.of(readings)
+        standing = _StatusView.of(readings)
     if as_json:
         click.echo(json_line(standing.to_json()))
         return None
     for line in standing.lines():
-        click.echo(painted(line))
+        click.echo(paint(line))
     return None
 
 
-class _Standing:
+class _StatusView:
     """How the installation stands at one moment."""
 
     def __init__(
@@ -115,14 +115,14 @@ class _Standing:
     def line(self) -> str:
         """The same on one line, for a log."""
         found = self.summary.documents
-        states = listing({name: found.get(name, 0) for name in _IN_A_LINE})
+        states = format_counts({name: found.get(name, 0) for name in _IN_A_LINE})
         parts = [f"{self.accepted:,} accepted", *([states] if states else [])]
         if self.summary.spooled:
             parts.append(f"{self.summary.spooled:,} in the queue")
         if self.summary.oldest_waiting_seconds is not None:
             parts.append(f"oldest wait {span(self.summary.oldest_waiting_seconds)}")
         if self.summary.gates:
-            parts.append(counted(len(self.summary.gates), "gate closed", "gates closed"))
+            parts.append(format_count(len(self.summary.gates), "gate closed", "gates closed"))
         return ", ".join(parts)
 
 
@@ -169,15 +169,17 @@ def lines_of(
             lines.append(f"{number:>{width},}   {name.replace('_', ' ')}")
             lines += _reason_lines(reasons, name, width)
     if any(beside.values()):
-        lines.append(f"not accepted: {listing(beside)}")
+        lines.append(f"not accepted: {format_counts(beside)}")
     if summary.spooled:
-        lines.append(f"{counted(summary.spooled, 'document')} in the queue, not accepted yet")
+        lines.append(f"{format_count(summary.spooled, 'document')} in the queue, not accepted yet")
     if summary.unreadable:
-        messages = counted(summary.unreadable, "message")
+        messages = format_count(summary.unreadable, "message")
         lines.append(f"{messages} kept whole, since no worker could read them: callspool invalid")
-    lines.append(f"create-calls: {listing(submissions_in_order(summary.submissions)) or 'none'}")
+    lines.append(
+        f"create-calls: {format_counts(submissions_in_order(summary.submissions)) or 'none'}"
+    )
     lines.append(f"runs: {summary.runs:,}")
-    lines.append(f"lanes: {listing(summary.lanes) or 'none'}")
+    lines.append(f"lanes: {format_counts(summary.lanes) or 'none'}")
     if summary.oldest_waiting_seconds is not None:
         lines.append(f"oldest wait: {span(summary.oldest_waiting_seconds)}")
     lines += map(_limit_line, limits)

@@ -14,7 +14,7 @@ from callspool_ledger.writes import LedgerUnavailable, account_ledgers
 from callspool_operators.options.connection import client_that_answers
 from callspool_operators.options.options import redis_option
 from callspool_worker import events
-from callspool_worker.events.emitter import tell
+from callspool_worker.events.emitter import emit
 from callspool_worker.logs import log_to_stderr
 from callspool_worker.metrics.worker_stats import Crew
 from callspool_worker.metrics.workers import serving
@@ -101,7 +101,7 @@ def put_in_doubt(settings: Settings, incarnation: str) -> None:
         except (LedgerUnavailable, QueueUnavailable) as error:
             if time.monotonic() >= give_up_at:
                 why = f"what a dead worker held waits for its lease: {error}"
-                tell(events.Left(why=why))
+                emit(events.Left(why=why))
                 return
             time.sleep(PAUSE)
         else:

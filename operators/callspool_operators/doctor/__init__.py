@@ -6,11 +6,11 @@ from callspool_operators.doctor.apis import examine_api
 from callspool_operators.doctor.finding import Finding, ok, problem, worst
 from callspool_operators.doctor.server import examine_server
 from callspool_operators.doctor.setup import examine_settings
-from callspool_operators.doctor.standing import Standing, examine_ledger
+from callspool_operators.doctor.standing import LedgerStanding, examine_ledger
 
 __all__ = [
     "Finding",
-    "Standing",
+    "LedgerStanding",
     "examine_api",
     "examine_ledger",
     "examine_server",

@@ -34,7 +34,7 @@ def examine_api(name: str, answer: Answer, *, space: bool, now: float) -> Iterat
         case NoAnswer(reason):
             yield problem(check, f"does not answer: {reason}", _NETWORK, unreachable=True)
         case Answered():
-            yield _answered(check, answer, space)
+            yield _judge_answer(check, answer, space)
             if answer.server_date is not None and abs(answer.server_date - now) >= SKEW:
                 off = answer.server_date - now
                 side = "ahead of" if off > 0 else "behind"
@@ -42,7 +42,7 @@ def examine_api(name: str, answer: Answer, *, space: bool, now: float) -> Iterat
                 yield warning(check, said, "let this machine keep time (NTP)")
 
 
-def _answered(check: str, answer: Answered, space: bool) -> Finding:
+def _judge_answer(check: str, answer: Answered, space: bool) -> Finding:
     code = code_of(answer)
     said = f"{code}: {words_of(answer)}"
     if code == 200:
@@ -56,10 +56,10 @@ def _answered(check: str, answer: Answered, space: bool) -> Finding:
         return problem(check, f"is down ({said})", remedy, unreachable=True)
     if code == 429:
         return warning(check, f"asks to slow down ({said})", "wait: workers do so by themselves")
-    return _refused(check, said, code, space)
+    return _judge_refusal(check, said, code, space)
 
 
-def _refused(check: str, said: str, code: int, space: bool) -> Finding:
+def _judge_refusal(check: str, said: str, code: int, space: bool) -> Finding:
     """A read that was refused, though the token was not."""
     if space:
         return warning(

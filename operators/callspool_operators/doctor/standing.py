@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from callspool_ledger.errors import describe_mismatch
 from callspool_ledger.reads.one_document_lanes import ADVICE, Lonely
 from callspool_operators.doctor.finding import Finding, ok, problem, warning
-from callspool_operators.terminal.gates import named, why
-from callspool_operators.terminal.wording import counted
+from callspool_operators.terminal.gates import describe_selector, why
+from callspool_operators.terminal.wording import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 GATES_SHOWN = 10
 
 
-class Standing(NamedTuple):
+class LedgerStanding(NamedTuple):
     """What was read of the ledger.
 
     ``rules``: its format, identity rules and partitions, None if there is no ledger yet.
@@ -37,7 +37,7 @@ class Standing(NamedTuple):
 
 
 def examine_ledger(
-    found: Standing, ours: Sequence[int], accounts: Collection[str]
+    found: LedgerStanding, ours: Sequence[int], accounts: Collection[str]
 ) -> Iterator[Finding]:
     """A finding for each part. ``ours``: this release's rules; ``accounts``: those set up here."""
     yield _rules(found.rules, ours)
@@ -50,7 +50,7 @@ def examine_ledger(
         some = f"{found.lonely.alone} of {found.lonely.seen} lanes hold one document each"
         yield warning("lanes", f"{some} ({found.lonely.lanes:,} lanes in all)", ADVICE)
     else:
-        yield ok("lanes", f"{counted(found.lonely.lanes, 'lane')}")
+        yield ok("lanes", f"{format_count(found.lonely.lanes, 'lane')}")
 
 
 def _rules(theirs: list[int] | None, ours: Sequence[int]) -> Finding:
@@ -68,18 +68,20 @@ def _rules(theirs: list[int] | None, ours: Sequence[int]) -> Finding:
     return ok("ledger", f"format {theirs[0]}, read and written by this release")
 
 
-def _workers(found: Standing) -> Finding:
+def _workers(found: LedgerStanding) -> Finding:
     if found.workers:
-        return ok("workers", f"{counted(found.workers, 'worker process', 'worker processes')}")
+        return ok("workers", f"{format_count(found.workers, 'worker process', 'worker processes')}")
     waiting = found.summary.documents.get("waiting", 0) + found.summary.spooled
     if waiting:
         return problem(
-            "workers", f"none runs, and {counted(waiting, 'document')} wait", "callspool worker"
+            "workers",
+            f"none runs, and {format_count(waiting, 'document')} wait",
+            "callspool worker",
         )
     return warning("workers", "none runs", "callspool worker")
 
 
-def _stuck(found: Standing) -> Iterator[Finding]:
+def _stuck(found: LedgerStanding) -> Iterator[Finding]:
     where = f" {found.where}" if found.where else ""
     summary = found.summary
     for gate in summary.gates[:GATES_SHOWN]:
@@ -89,10 +91,10 @@ def _stuck(found: Standing) -> Iterator[Finding]:
         yield warning("gates", said, f"callspool lanes{where}")
     if found.dead:
         remedy = f"callspool dead list{where}"
-        yield warning("dead", f"{counted(found.dead, 'document')} cannot be sent", remedy)
+        yield warning("dead", f"{format_count(found.dead, 'document')} cannot be sent", remedy)
     if doubt := summary.documents.get("in_doubt", 0):
         remedy = f"callspool doubts list{where} tells which need a decision"
-        yield warning("in doubt", f"{counted(doubt, 'document')} in doubt", remedy)
+        yield warning("in doubt", f"{format_count(doubt, 'document')} in doubt", remedy)
     if summary.unreadable:
         remedy = f"callspool invalid{where} tells why"
         yield warning("messages", f"{summary.unreadable} could be read by no worker", remedy)
@@ -101,4 +103,4 @@ def _stuck(found: Standing) -> Iterator[Finding]:
 def _gate(gate: GateView, where: str) -> Finding:
     flags = gate.selector.flags
     remedy = f"callspool resume {flags}{where}, once the reason is gone"
-    return warning(gate.kind, f"{named(gate.selector)}: {why(gate)}", remedy)
+    return warning(gate.kind, f"{describe_selector(gate.selector)}: {why(gate)}", remedy)

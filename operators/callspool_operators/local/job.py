@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from callspool_ledger.reads.reader import MessageId, Readings, Summary
     from callspool_operators.lists import Intake
-    from callspool_operators.options.target import Target
+    from callspool_operators.options.target import SendTarget
     from callspool_operators.sending.spooling import Spooler
     from callspool_operators.terminal.progress import Progress
 
@@ -79,7 +79,7 @@ class Job:
     def __init__(
         self,
         intake: Intake,
-        target: Target,
+        target: SendTarget,
         readings: Readings,
         progress: Progress,
         keep_up: Callable[[], None],

@@ -12,7 +12,7 @@ from callspool_ledger.reads.gates import UNREAD
 from callspool_ledger.reads.reader import Readings
 from callspool_ledger.writes import account_ledgers
 from callspool_worker import app, events
-from callspool_worker.events.emitter import tell
+from callspool_worker.events.emitter import emit
 from callspool_worker.permits import give_up
 from callspool_worker.processes.child import configuration
 from callspool_worker.processes.supervisor import Supervisor
@@ -104,7 +104,7 @@ class Workforce:
             self._lapse(incarnation)
             give_up(account_ledgers(self._ledgers[0], self._accounts), incarnation)
         except CallspoolError as error:
-            tell(events.Failed(part="recording the death of a worker"), error=error)
+            emit(events.StepFailed(part="recording the death of a worker"), error=error)
 
     def _lapse(self, incarnation: str) -> None:
         for ledger in self._ledgers:

@@ -165,11 +165,11 @@ def sending_options(
 
     def decorate(command: Command) -> Command:
         @wraps(command)
-        def gathered(*args: object, **given: Any) -> object:
+        def gather(*args: object, **given: Any) -> object:
             shared = {name: given.pop(name) for name in _NAMES & given.keys()}
             return command(*args, options=SendOptions(**shared), **given)
 
-        decorated: Command = gathered
+        decorated: Command = gather
         for option in reversed((*_SENDING, redis)):
             decorated = option(decorated)
         return files_argument(decorated)

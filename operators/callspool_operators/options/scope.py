@@ -9,7 +9,7 @@ import click
 from callspool.request.identity import DEFAULT_ACCOUNT, Scope
 from callspool_ledger.reads.reader import Readings
 from callspool_ledger.selectors import Selector
-from callspool_operators.options.selecting import completed
+from callspool_operators.options.selecting import complete_token
 from callspool_operators.terminal.wording import plain, shorten_token
 
 SANDBOX = "sandbox"
@@ -25,7 +25,7 @@ def scope_of(
     where none fits or several do.
     """
     if space_token:
-        whole = completed(Selector(space_token=space_token), readings).space_token
+        whole = complete_token(Selector(space_token=space_token), readings).space_token
         return Scope(account or DEFAULT_ACCOUNT, whole or "", campaign or "")
     known = readings.scopes()
     wanted = (account, None, campaign)

@@ -37,7 +37,7 @@ def selector_options(*, required: bool) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         @wraps(command)
-        def selected(*args: object, **given: Any) -> object:
+        def select(*args: object, **given: Any) -> object:
             parts = {name: given.pop(name) for name in Selector.__dataclass_fields__}
             selector = Selector(**parts)
             everything = given.pop("everything", False)
@@ -47,7 +47,7 @@ def selector_options(*, required: bool) -> Callable[[Command], Command]:
                 raise click.UsageError("--document-id names one document: leave --lane out")
             return command(*args, selector=selector, **given)
 
-        decorated: Command = selected
+        decorated: Command = select
         for option in (_ALL, *reversed(_FLAGS)):
             decorated = option(decorated)
         return decorated
@@ -55,7 +55,7 @@ def selector_options(*, required: bool) -> Callable[[Command], Command]:
     return decorate
 
 
-def completed(selector: Selector, readings: Readings) -> Selector:
+def complete_token(selector: Selector, readings: Readings) -> Selector:
     """The same, with the whole of a space token of which only the shown beginning was given.
 
     Raises `click.UsageError` where none or several begin so.

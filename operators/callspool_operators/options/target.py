@@ -18,7 +18,7 @@ _ANYBODY = Document(name="Anybody", contact_number="+14155550100")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class SendTarget:
     """The checked call request without its documents, and the rules for these."""
 
     envelope: CheckedEnvelope
@@ -27,7 +27,7 @@ class Target:
 
 def target_of(
     options: SendOptions, settings: Settings, *, defaults: Mapping[str, str] | None = None
-) -> Target:
+) -> SendTarget:
     """What flags and settings say; ``defaults`` stand in for what neither gives.
 
     Keys of ``defaults``: ``space_token``, ``pilot``, ``context``, ``account``. Raises
@@ -62,7 +62,7 @@ def target_of(
         expires_at=options.expires_at,
     )
     try:
-        return Target(prepare(request, rules).envelope, rules)
+        return SendTarget(prepare(request, rules).envelope, rules)
     except InvalidCallRequest as fault:
         flag = _FLAGS.get(fault.field, f"--{fault.field.partition('.')[0].replace('_', '-')}")
         raise click.UsageError(f"{flag}: {fault.reason}") from None

@@ -6,15 +6,15 @@ import click
 
 from callspool_ledger.reads.reader import Readings
 from callspool_operators.lists import Intake
-from callspool_operators.options.looking_up import LookingUp
+from callspool_operators.options.known_already import KnownLookup
 from callspool_operators.options.options import SendOptions
-from callspool_operators.options.target import Target
+from callspool_operators.options.target import SendTarget
 from callspool_operators.sending.overview import Overview
 from callspool_operators.sending.reading import examine, new_intake
 from callspool_operators.terminal import person
 
 
-def agreed(options: SendOptions, target: Target, readings: Readings) -> bool:
+def ask_before_sending(options: SendOptions, target: SendTarget, readings: Readings) -> bool:
     """Whether to go on: asks where a person sees and can answer, unless ``--yes`` was given.
 
     What the files hold is read first, where they can be read twice. What is said goes to stderr
@@ -32,7 +32,7 @@ def agreed(options: SendOptions, target: Target, readings: Readings) -> bool:
 
 
 def look(
-    intake: Intake, target: Target, readings: Readings | None, *, even_once: bool = False
+    intake: Intake, target: SendTarget, readings: Readings | None, *, even_once: bool = False
 ) -> Overview:
     """Reads the files, and asks the ledger, where there is one, for their documents.
 
@@ -41,7 +41,7 @@ def look(
     files = intake.inspect()
     if not (even_once or intake.can_be_read_again):
         return Overview(files, intake)
-    looking = None if readings is None else LookingUp(readings, target.envelope)
+    looking = None if readings is None else KnownLookup(readings, target.envelope)
     first = examine(intake, looking.add if looking else None)
-    known = looking.found() if looking else None
+    known = looking.collect() if looking else None
     return Overview(files, intake, was_read=True, first=first, known=known)

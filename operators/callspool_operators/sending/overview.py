@@ -8,11 +8,11 @@ import msgspec
 from callspool.request.call_request import CheckedEnvelope
 from callspool_operators.lists import FileView, Intake, Row
 from callspool_operators.lists.masking import document_lines, masked_document
-from callspool_operators.options.looking_up import KnownAlready
+from callspool_operators.options.known_already import KnownAlready
 from callspool_operators.options.options import SendOptions
 from callspool_operators.sending.row_lines import held_back_json, held_back_lines
 from callspool_operators.terminal.times import local_of
-from callspool_operators.terminal.wording import counted, plain, shorten_token
+from callspool_operators.terminal.wording import format_count, plain, shorten_token
 
 Json = dict[str, object]
 
@@ -85,10 +85,10 @@ class Overview:
             return ["An unknown number of documents: the input can be read only once."]
         if not counts.read:
             return ["No rows: there is nothing to send."]
-        parts = [counted(counts.good, "document")]
+        parts = [format_count(counts.good, "document")]
         parts += [f"{counts.duplicate:,} duplicate in the files"] if counts.duplicate else []
         parts += [f"{counts.invalid:,} invalid"] if counts.invalid else []
-        lines = [f"{counted(counts.read, 'row')}: {', '.join(parts)}"]
+        lines = [f"{format_count(counts.read, 'row')}: {', '.join(parts)}"]
         if counts.good == options.limit:
             lines.append(f"  not read any further (--limit {options.limit:,})")
         return lines + held_back_lines(self.intake, options)

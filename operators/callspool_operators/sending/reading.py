@@ -8,7 +8,7 @@ from callspool.request.checks import Rules
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions, RejectsFile, Row
 from callspool_operators.options.options import SendOptions
 from callspool_operators.terminal.progress import Progress
-from callspool_operators.terminal.wording import counted
+from callspool_operators.terminal.wording import format_count
 
 CHUNK = 500
 """Documents handed on together."""
@@ -82,7 +82,7 @@ def chunks_of_documents(
 
 def rows_so_far(intake: Intake) -> str:
     """How many rows were read, for a progress bar."""
-    return counted(intake.counts.read, "row")
+    return format_count(intake.counts.read, "row")
 
 
 def examine(intake: Intake, see: Callable[[str], None] | None = None) -> Row | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from callspool_operators.lists import Intake, Likeness, Row
 from callspool_operators.options.options import SendOptions
-from callspool_operators.terminal.wording import counted, plain
+from callspool_operators.terminal.wording import format_count, plain
 
 _SHARED = "--allow-shared-numbers sends these, too"
 
@@ -49,12 +49,12 @@ def _healed_lines(intake: Intake) -> list[str]:
     counts, lines = intake.counts, []
     if counts.healed:
         who = "a spreadsheet (…210.0) or an address book (invisible signs)"
-        lines.append(f"  {counted(counts.healed, 'number')} put right that {who} had changed")
+        lines.append(f"  {format_count(counts.healed, 'number')} put right that {who} had changed")
     if counts.notes:
-        cells = counted(counts.notes, "number")
+        cells = format_count(counts.notes, "number")
         lines.append(f"  {cells} with a note behind: the note is left out")
     if counts.second_numbers:
-        cells = counted(counts.second_numbers, "cell")
+        cells = format_count(counts.second_numbers, "cell")
         lines.append(f"  {cells} with two numbers: the second became alternate_number")
     return lines
 

@@ -22,7 +22,7 @@ _COUNTED = re.compile(rf"(?<![\w,.])([1-9][\d,]* +)({_STATES})\b")
 _NAMED = re.compile(rf"^([^ ]+: )({_STATES})$|^()({_STATES})(?= since )")
 
 
-def wanted() -> bool | None:
+def want_colours() -> bool | None:
     """What the environment says of colours; None leaves it to whether a terminal is there.
 
     ``NO_COLOR`` turns them off, else ``FORCE_COLOR`` turns them on; both count if they are not
@@ -34,11 +34,11 @@ def wanted() -> bool | None:
     return forced not in {"0", "false"} if forced else None
 
 
-def painted(line: str) -> str:
+def paint(line: str) -> str:
     """A line with its states coloured; `click.echo` takes colours out where none are wanted."""
-    line = _COUNTED.sub(lambda found: found[1] + _styled(found[2]), line)
-    return _NAMED.sub(lambda found: (found[1] or "") + _styled(found[2] or found[4]), line, count=1)
+    line = _COUNTED.sub(lambda found: found[1] + _style(found[2]), line)
+    return _NAMED.sub(lambda found: (found[1] or "") + _style(found[2] or found[4]), line, count=1)
 
 
-def _styled(state: str) -> str:
+def _style(state: str) -> str:
     return click.style(state, fg=_COLOURS[state])

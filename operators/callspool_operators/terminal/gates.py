@@ -33,7 +33,7 @@ def selector_object(selector: Selector) -> Json:
     return {name: getattr(selector, name) for name in Selector.__dataclass_fields__}
 
 
-def named(selector: Selector) -> str:
+def describe_selector(selector: Selector) -> str:
     """What a selector means, in words."""
     words = {
         "space": selector.space_token and shorten_token(selector.space_token),
@@ -58,7 +58,7 @@ def why(gate: GateView) -> str:
 
 def _line(gate: GateView, where: str) -> str:
     since, flags = local(gate.since), gate.selector.flags
-    what = f"{gate.kind} since {since}: {named(gate.selector)}"
+    what = f"{gate.kind} since {since}: {describe_selector(gate.selector)}"
     if gate.kind == "paused":
         return f"{what}, {why(gate)} (callspool resume {flags}{where})"
     return f"{what}: {why(gate)}"

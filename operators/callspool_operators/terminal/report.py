@@ -9,7 +9,7 @@ from callspool_ledger.reads.views import GateView
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.gates import gate_lines
 from callspool_operators.terminal.times import local, span
-from callspool_operators.terminal.wording import counted, listing, plain
+from callspool_operators.terminal.wording import format_count, format_counts, plain
 
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
 COUNTS = ("read", "accepted", "duplicate", "invalid", *STATES)
@@ -94,7 +94,8 @@ class Report:
 
     def _row_lines(self) -> list[str]:
         kinds = {name: self.count(name) for name in ("accepted", "duplicate", "invalid")}
-        lines = [f"{counted(self.count('read'), 'row')}: {listing(kinds, always=['accepted'])}"]
+        rows = format_count(self.count("read"), "row")
+        lines = [f"{rows}: {format_counts(kinds, always=['accepted'])}"]
         if self.count("duplicate"):
             lines.append(f"  {self._about_duplicates()}")
         most = sorted(self.invalid_reasons.items(), key=lambda item: -item[1])
@@ -113,14 +114,13 @@ class Report:
         if not self.count("accepted"):
             return ["Nothing new to send."]
         states = {name: self.count(name) for name in ("created", *STATES)}
-        answers = listing(submissions_in_order(self.submissions))
+        answers = format_counts(submissions_in_order(self.submissions))
         rate = f"{self.documents_per_second:,.0f} a second"
-        stand = (
-            f"{counted(self.count('accepted'), 'document')}: {listing(states, always=['created'])}"
-        )
+        documents = format_count(self.count("accepted"), "document")
+        stand = f"{documents}: {format_counts(states, always=['created'])}"
         return [
             f"{stand} in {span(self.seconds)} ({rate})",
-            f"create-calls: {answers or 'none'}; {counted(self.runs, 'run')}",
+            f"create-calls: {answers or 'none'}; {format_count(self.runs, 'run')}",
         ]
 
     def _reason_lines(self) -> list[str]:
@@ -136,7 +136,7 @@ class Report:
     def _elsewhere_lines(self) -> list[str]:
         if not self.waiting_elsewhere:
             return []
-        waiting = counted(self.waiting_elsewhere, "document waits", "documents wait")
+        waiting = format_count(self.waiting_elsewhere, "document waits", "documents wait")
         return [
             f"{waiting} with another pilot, context or schedule, from an earlier run:",
             "  to send them with the new one, cancel them (callspool cancel) and run this again",
@@ -152,8 +152,8 @@ class Report:
         )
         return [
             (
-                f"{counted(self.count('waiting'), 'document is', 'documents are')} paused by an"
-                f" operator and not sent until they are resumed: {commands}"
+                f"{format_count(self.count('waiting'), 'document is', 'documents are')} paused by"
+                f" an operator and not sent until they are resumed: {commands}"
             )
         ]
 
@@ -172,7 +172,9 @@ class Report:
         lines += self.paused_lines()
         if unfinished and self.again:
             then = ", after that" if self.paused else ""
-            lines.append(f"To go on with {counted(unfinished, 'document')}{then}: {self.again}")
+            lines.append(
+                f"To go on with {format_count(unfinished, 'document')}{then}: {self.again}"
+            )
         return lines
 
 

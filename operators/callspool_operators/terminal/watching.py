@@ -13,7 +13,7 @@ import click
 
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS
-from callspool_operators.terminal.colours import painted, wanted
+from callspool_operators.terminal.colours import paint, want_colours
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.progress import is_terminal
 from callspool_operators.terminal.times import local
@@ -29,7 +29,7 @@ _END_OF_LINE = "\x1b[K"
 _END_OF_SCREEN = "\x1b[J"
 
 
-class Standing(Protocol):
+class WatchedState(Protocol):
     """What a look sees."""
 
     accepted: int
@@ -64,7 +64,7 @@ class Rates:
 class Watch:
     """Tells of one look after the other, on stdout. ``look`` raises where Redis is away."""
 
-    def __init__(self, look: Callable[[], Standing], *, as_json: bool = False) -> None:
+    def __init__(self, look: Callable[[], WatchedState], *, as_json: bool = False) -> None:
         self._look = look
         self._as_json = as_json
         self.live = not as_json and is_terminal(sys.stdout)
@@ -72,7 +72,7 @@ class Watch:
         self._last: list[str] = []
         self._away_since: datetime | None = None
 
-    def tell(self) -> None:
+    def emit(self) -> None:
         """One look, told."""
         now = datetime.now(UTC)
         try:
@@ -92,7 +92,7 @@ class Watch:
             self._last = [local(now), words, "", *standing.lines()]
             self._draw(self._last)
         else:
-            click.echo(painted(f"{local(now)}  {standing.line()}; {words}"))
+            click.echo(paint(f"{local(now)}  {standing.line()}; {words}"))
 
     def _tell_of_fault(self, now: datetime, fault: Exception) -> None:
         assert self._away_since is not None
@@ -108,8 +108,8 @@ class Watch:
     def _draw(self, lines: list[str]) -> None:
         size = shutil.get_terminal_size()
         shown = [line[: size.columns - 1] for line in lines[: size.lines - 1]]
-        if wanted() is not False:
-            shown = [*map(painted, shown)]
+        if want_colours() is not False:
+            shown = [*map(paint, shown)]
         text = "".join(f"{line}{_END_OF_LINE}\n" for line in shown)
         sys.stdout.write(f"{_HOME}{text}{_END_OF_SCREEN}")
         sys.stdout.flush()
@@ -127,11 +127,11 @@ class Watch:
                 sys.stdout.write(_LEAVE)
                 sys.stdout.flush()
                 for line in self._last:
-                    click.echo(painted(line))
+                    click.echo(paint(line))
 
 
 def watch(
-    look: Callable[[], Standing],
+    look: Callable[[], WatchedState],
     *,
     interval: float,
     count: int | None = None,
@@ -142,7 +142,7 @@ def watch(
         try:
             due, looks = time.monotonic(), 0
             while True:
-                told.tell()
+                told.emit()
                 looks += 1
                 if looks == count:
                     return Exit.DONE

@@ -16,12 +16,12 @@ is_cut = texts.is_cut
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def format_count(number: int, one: str, many: str = "") -> str:
     """``1 row``, ``12,000 rows``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def listing(counts: Mapping[str, int], *, always: Iterable[str] = ()) -> str:
+def format_counts(counts: Mapping[str, int], *, always: Iterable[str] = ()) -> str:
     """``12 created, 3 dead``; what is nought is left out, unless it is to be said always."""
     wanted = set(always)
     parts = [
@@ -35,10 +35,10 @@ def listing(counts: Mapping[str, int], *, always: Iterable[str] = ()) -> str:
 def json_line(value: object) -> str:
     """A value as JSON on one line, with nothing in it that steers a terminal."""
     text = msgspec.json.encode(value).decode()
-    return text if text.isascii() and "\x7f" not in text else _STEERING.sub(_escaped, text)
+    return text if text.isascii() and "\x7f" not in text else _STEERING.sub(_escape, text)
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"
 
 
@@ -50,6 +50,6 @@ def plain(text: str, most: int = 500) -> str:
     return flat if len(flat) <= most else f"{flat[: most - 1]}…"
 
 
-def led_to(state_dir: str | None) -> str:
+def state_dir_flag(state_dir: str | None) -> str:
     """What a command needs behind it to look into the ledger of a run, where that is meant."""
     return f" --state-dir {shlex.quote(state_dir)}" if state_dir else ""

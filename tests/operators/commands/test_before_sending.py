@@ -10,7 +10,7 @@ import redis
 from callspool.request.call_request import CheckedEnvelope
 from callspool_ledger import keys
 from callspool_ledger.reads.reader import Readings
-from callspool_operators.options.looking_up import SLICE, KnownAlready, LookingUp
+from callspool_operators.options.known_already import SLICE, KnownAlready, KnownLookup
 from tests.operators.conftest import Call
 from tests.support.ledgers import LANE, LedgerUnderTest, group
 from tests.support.terminal import on_a_terminal
@@ -42,10 +42,10 @@ def accepted(ledger: LedgerUnderTest, ids: list[str], envelope: CheckedEnvelope 
 
 
 def known(client: redis.Redis, ids: list[str], **options: float) -> KnownAlready:
-    looking = LookingUp(Readings(client), ENVELOPE, **options)
+    looking = KnownLookup(Readings(client), ENVELOPE, **options)
     for one in ids:
         looking.add(one)
-    return looking.found()
+    return looking.collect()
 
 
 def test_what_the_ledger_knows_is_counted_with_its_age(

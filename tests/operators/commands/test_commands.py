@@ -10,7 +10,7 @@ import pytest
 
 from callspool import __version__
 from callspool_operators import group
-from callspool_operators.group import COMMANDS, Entry
+from callspool_operators.group import COMMANDS, CommandEntry
 from tests.operators.conftest import Call
 from tests.support.servers import free_port
 
@@ -50,7 +50,9 @@ def test_a_command_whose_packages_are_missing_says_how_to_get_them(
 ) -> None:
     (tmp_path / "needs_more.py").write_text("import a_package_that_nobody_has\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setitem(COMMANDS, "worker", Entry("needs_more:worker", "Work.", group.WORKER))
+    monkeypatch.setitem(
+        COMMANDS, "worker", CommandEntry("needs_more:worker", "Work.", group.WORKER)
+    )
     result = call("worker")
     assert result.code == 2
     assert result.err == (
@@ -63,7 +65,9 @@ def test_a_fault_of_our_own_is_not_taken_for_a_missing_package(
 ) -> None:
     (tmp_path / "broken_inside.py").write_text("import callspool.no_such_module\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setitem(COMMANDS, "worker", Entry("broken_inside:worker", "Work.", group.WORKER))
+    monkeypatch.setitem(
+        COMMANDS, "worker", CommandEntry("broken_inside:worker", "Work.", group.WORKER)
+    )
     with pytest.raises(ModuleNotFoundError):
         call("worker")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from callspool_worker import api, events
-from callspool_worker.events.emitter import lines_dropped, run_shown, tell
+from callspool_worker.events.emitter import emit, lines_dropped, run_shown
 from callspool_worker.logs.handler import LineHandler
 from callspool_worker.logs.limiter import LINES
 from callspool_worker.logs.lines import as_json, as_text
@@ -54,7 +54,7 @@ DOWN = {"outcome": "not_sent", "code": "", "decision": "again", "run_id": ""}
 
 
 def test_an_event_is_one_line_with_its_fields(log: Log) -> None:
-    tell(attempt())
+    emit(attempt())
     (line,) = log.lines
     assert str(line.pop("time")).endswith("Z")
     assert line == {
@@ -66,20 +66,20 @@ def test_an_event_is_one_line_with_its_fields(log: Log) -> None:
 
 
 def test_what_is_nought_is_left_out(log: Log) -> None:
-    tell(attempt(rests=float("0")))
+    emit(attempt(rests=float("0")))
     assert "rests" not in log.lines[0]
 
 
 def test_while_an_api_is_down_most_lines_are_left_out_and_counted(log: Log) -> None:
     for _ in range(LINES + 5):
-        tell(attempt(**DOWN))
+        emit(attempt(**DOWN))
     assert (len(log.lines), log.handler.dropped, lines_dropped()) == (LINES, 5, 5)
-    tell(attempt())
+    emit(attempt())
     log.now = 61.0
-    tell(attempt(**DOWN))
+    emit(attempt(**DOWN))
     assert (log.lines[-1]["suppressed"], log.lines[-1]["suppressed_documents"]) == (5, 15)
     for _ in range(LINES):
-        tell(attempt(**DOWN))
+        emit(attempt(**DOWN))
     log.handler.close()
     last = log.lines[-1]
     assert (last["event"], last["like"], last["outcome"]) == ("suppressed", "attempt", "not_sent")
@@ -88,7 +88,7 @@ def test_while_an_api_is_down_most_lines_are_left_out_and_counted(log: Log) -> N
 
 def test_what_is_created_is_told_however_often(log: Log) -> None:
     for _ in range(3 * LINES):
-        tell(attempt())
+        emit(attempt())
     assert len(log.lines) == 3 * LINES
 
 
@@ -112,7 +112,7 @@ def test_a_traceback_shows_where_and_not_what(log: Log) -> None:
         except ValueError as cause:
             raise RuntimeError(NAME) from cause
     except RuntimeError as error:
-        tell(events.Failed(part="the sweep", pause=1.0), error=error)
+        emit(events.StepFailed(part="the sweep", pause=1.0), error=error)
     (line,) = log.lines
     shown = json.dumps(line)
     assert "RuntimeError" in shown
@@ -141,7 +141,7 @@ def test_what_cannot_be_written_costs_lines_alone(log: Log) -> None:
     broken = logging.LogRecord("x", logging.INFO, api.__file__, 0, "%d", ("no number",), None)
     log.handler.handle(broken)
     log.stream.close()
-    tell(attempt())
+    emit(attempt())
     assert log.handler.dropped == 2
 
 

@@ -10,8 +10,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from callspool.errors import QueueUnavailable
-from callspool_worker.liveness.heartbeat import Pulse, Reporter
-from callspool_worker.liveness.process_stats import Vitals, read_vitals
+from callspool_worker.liveness.heartbeat import Heartbeat, Reporter
+from callspool_worker.liveness.process_stats import ProcessStats, read_vitals
 from callspool_worker.metrics.worker_stats import FRESH, WEDGED, Crew
 from callspool_worker.metrics.workers import DESERTED, CrewCollector, Probes
 from tests.support import cli, prometheus
@@ -41,7 +41,7 @@ def scraped(crew: Crew, alive: int = 2) -> Samples:
 
 
 def report(crew: Crew, name: str, **vitals: object) -> None:
-    crew.on_report(name, Vitals(**vitals).to_json())  # type: ignore[arg-type]
+    crew.on_report(name, ProcessStats(**vitals).to_json())  # type: ignore[arg-type]
 
 
 def probes(crew: Crew, clock: Clock, alive: Callable[[], int] = lambda: 2) -> Probes:
@@ -140,12 +140,12 @@ class Still:
 
 
 def test_a_process_counts_what_its_threads_do():
-    pulse, begun, may_end = Pulse(4), threading.Barrier(3), threading.Event()
+    pulse, begun, may_end = Heartbeat(4), threading.Barrier(3), threading.Event()
 
     def work(account: str) -> None:
         begun.wait(10)
         may_end.wait(10)
-        pulse.accepted(1)
+        pulse.count_accepted(1)
 
     busy = [
         threading.Thread(target=pulse.working(pulse.asking(work)), args=(account,))
@@ -177,7 +177,7 @@ def test_a_process_tells_it_at_once_and_again():
         if len(told) == 2:
             twice.set()
 
-    pulse = Pulse(4)
+    pulse = Heartbeat(4)
     reporter = Reporter(lambda: pulse.take(Still(), Still(), Still()), tell)
     reporter.start()
     assert twice.wait(20)

@@ -14,7 +14,7 @@ from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
 from callspool_worker.accepting.message_reader import Reader
 from callspool_worker.accepting.report import told
-from callspool_worker.events.emitter import tell
+from callspool_worker.events.emitter import emit
 from callspool_worker.persistence import GivenUp
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ class Accepter:
         rules: Rules,
         persistence: Persistence,
         send: Callable[[int], None],
-        tell: Callable[[int, int], None],
+        emit: Callable[[int, int], None],
     ) -> None:
         self._broker = broker
         self._ledgers = ledgers
         self._reader = Reader(rules, ledgers[0].limits)
         self._persistence = persistence
         self._send = send
-        self._tell = tell
+        self._tell = emit
 
     def accept(self, messages: Sequence[tuple[str, Envelope]], partition: int = 0) -> None:
         """The actor, for messages by their entry ids. Until it marks one as recorded, the broker
@@ -61,7 +61,7 @@ class Accepter:
             accepted = self._accept(messages, partition)
         except GivenUp as reason:
             for entry_id, _ in messages:
-                tell(events.Left(message_id=entry_id, why=str(reason)))
+                emit(events.Left(message_id=entry_id, why=str(reason)))
             return
         except LedgerUnavailable:
             for entry_id, _ in messages:
@@ -71,7 +71,7 @@ class Accepter:
         self._broker.mark_recorded(queue, [entry_id for entry_id, _ in messages])
         self._tell(partition, len(messages))
         for event in told(accepted):
-            tell(event)
+            emit(event)
 
     def _accept(
         self, messages: Sequence[tuple[str, Envelope]], partition: int

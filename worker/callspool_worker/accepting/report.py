@@ -19,7 +19,7 @@ BATCHES_TOLD = 50
 
 
 @dataclass(slots=True)
-class _Tally:
+class _AcceptanceCounts:
     """What messages held for one account."""
 
     ids: list[str] = field(default_factory=list)
@@ -35,7 +35,7 @@ def told(found: Iterable[tuple[Delivery, Accepted]]) -> Iterator[Event]:
 
     One with a trace, or with something to warn of, is told by itself; none that was known before.
     """
-    shared: dict[str, _Tally] = {}
+    shared: dict[str, _AcceptanceCounts] = {}
     for delivery, accepted in found:
         if accepted.known:
             continue
@@ -47,7 +47,7 @@ def told(found: Iterable[tuple[Delivery, Accepted]]) -> Iterator[Event]:
     yield from _events(shared)
 
 
-def _add(tallies: dict[str, _Tally], delivery: Delivery, accepted: Accepted) -> None:
+def _add(tallies: dict[str, _AcceptanceCounts], delivery: Delivery, accepted: Accepted) -> None:
     entry_id = delivery.entry_id
     for group, (new, known) in zip(delivery.groups, accepted.by_group, strict=True):
         tally = _of(tallies, group.lane.account, entry_id)
@@ -62,19 +62,19 @@ def _add(tallies: dict[str, _Tally], delivery: Delivery, accepted: Accepted) -> 
             tally.batches.update(dict.fromkeys(accepted.batches))
 
 
-def _of(tallies: dict[str, _Tally], account: str, entry_id: str) -> _Tally:
+def _of(tallies: dict[str, _AcceptanceCounts], account: str, entry_id: str) -> _AcceptanceCounts:
     """The account's tally, which counts this message now."""
     tally = tallies.get(account)
     if tally is None:
-        tally = tallies[account] = _Tally()
+        tally = tallies[account] = _AcceptanceCounts()
     if not tally.ids or tally.ids[-1] != entry_id:
         tally.ids.append(entry_id)
     return tally
 
 
-def _events(tallies: dict[str, _Tally], trace: str = "") -> Iterator[Event]:
+def _events(tallies: dict[str, _AcceptanceCounts], trace: str = "") -> Iterator[Event]:
     for account, tally in tallies.items():
-        yield events.Accepted(
+        yield events.MessageAccepted(
             message_id=tally.ids[0],
             message_ids=tuple(tally.ids) if len(tally.ids) > 1 else (),
             account=account_shown(account),

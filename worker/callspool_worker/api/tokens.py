@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from callspool_worker import events
 from callspool_worker.api.clock import now
-from callspool_worker.events.emitter import tell
+from callspool_worker.events.emitter import emit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,7 @@ class Token:
             self._tell("took the new API token from its file", is_fault=False)
 
     def _tell(self, why: str, *, is_fault: bool = True) -> None:
-        tell(events.TokenFile(account=self._account, why=why, is_fault=is_fault))
+        emit(events.TokenFile(account=self._account, why=why, is_fault=is_fault))
 
 
 def can_be_sent(text: str) -> bool:

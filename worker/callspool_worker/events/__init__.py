@@ -12,11 +12,11 @@ from callspool_worker.events.proving import (
     Recalled,
     Repeated,
     SentAgain,
-    Unreadable,
+    SpaceUnreadable,
 )
 from callspool_worker.events.running import (
+    AccountNotConfigured,
     Ended,
-    Failed,
     Killed,
     LedgerAway,
     LedgerBack,
@@ -24,17 +24,17 @@ from callspool_worker.events.running import (
     Left,
     NotStarted,
     Ready,
+    StepFailed,
     Suppressed,
     TokenFile,
-    UnknownAccount,
     Weakness,
 )
-from callspool_worker.events.sending import Accepted, Attempt, Expired, Lapsed, Taken
+from callspool_worker.events.sending import Attempt, BatchTaken, Expired, Lapsed, MessageAccepted
 
 EVENTS: tuple[type[Event], ...] = (
-    Accepted,
+    MessageAccepted,
     Expired,
-    Taken,
+    BatchTaken,
     Attempt,
     Lapsed,
     Parked,
@@ -45,7 +45,7 @@ EVENTS: tuple[type[Event], ...] = (
     SentAgain,
     MissingDead,
     Repeated,
-    Unreadable,
+    SpaceUnreadable,
     Recalled,
     ReadBack,
     Ready,
@@ -57,22 +57,22 @@ EVENTS: tuple[type[Event], ...] = (
     LedgerReplaced,
     Left,
     Weakness,
-    UnknownAccount,
+    AccountNotConfigured,
     TokenFile,
-    Failed,
+    StepFailed,
     Suppressed,
 )
 """All of them, in the order in which docs/logs.md tells of them."""
 
 __all__ = [
     "EVENTS",
-    "Accepted",
+    "AccountNotConfigured",
     "Attempt",
+    "BatchTaken",
     "Down",
     "Ended",
     "Event",
     "Expired",
-    "Failed",
     "Held",
     "Killed",
     "Lapsed",
@@ -81,6 +81,7 @@ __all__ = [
     "LedgerReplaced",
     "Left",
     "Level",
+    "MessageAccepted",
     "MissingDead",
     "NotStarted",
     "Opened",
@@ -91,10 +92,9 @@ __all__ = [
     "Recalled",
     "Repeated",
     "SentAgain",
+    "SpaceUnreadable",
+    "StepFailed",
     "Suppressed",
-    "Taken",
     "TokenFile",
-    "UnknownAccount",
-    "Unreadable",
     "Weakness",
 ]

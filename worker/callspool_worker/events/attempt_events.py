@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from callspool_ledger.writes.replies import creation_of
 from callspool_worker import events
-from callspool_worker.events.emitter import after, pair, run_shown, space_shown, whole
+from callspool_worker.events.emitter import emit_after, pair, run_shown, space_shown, whole
 
 if TYPE_CHECKING:
     from callspool.redis_io.scripts import Call, Reply
@@ -34,11 +34,11 @@ class Ending:
         self, step: Call, decision: str, *, rests: float = 0.0, run_id: str | None = None
     ) -> Call:
         """The step, which tells the end of the attempt when the ledger has taken it."""
-        return after(step, partial(self._event, decision, rests, run_id))
+        return emit_after(step, partial(self._event, decision, rests, run_id))
 
     def parked_by(self, step: Call, gate: str) -> Call:
         """The step that closes a gate, which tells that where it is news."""
-        return after(step, partial(parked, self.taken, gate, self.code))
+        return emit_after(step, partial(parked_event, self.taken, gate, self.code))
 
     def _event(
         self, decision: str, rests: float, run_id: str | None, reply: Reply
@@ -78,7 +78,7 @@ class Ending:
         )
 
 
-def parked(taken: Taken, gate: str, code: str, reply: Reply) -> events.Parked | None:
+def parked_event(taken: Taken, gate: str, code: str, reply: Reply) -> events.Parked | None:
     """What is told of a gate that was found closed; nothing where that is known."""
     refusals = whole(reply)
     if refusals < 1:
@@ -93,7 +93,7 @@ def parked(taken: Taken, gate: str, code: str, reply: Reply) -> events.Parked | 
     )
 
 
-def opened(taken: Taken, reply: Reply) -> events.Opened | None:
+def opened_event(taken: Taken, reply: Reply) -> events.Opened | None:
     """What is told of a gate that a probe opened; nothing where it stays closed."""
     if whole(reply) < 0:
         return None
@@ -113,9 +113,9 @@ def down(account: str, code: str, enough: int, reply: Reply) -> events.Down | No
     )
 
 
-def taken_event(taken: Taken) -> events.Taken:
+def taken_event(taken: Taken) -> events.BatchTaken:
     """What is told of a batch that was taken."""
-    return events.Taken(
+    return events.BatchTaken(
         batch=taken.batch,
         attempt=taken.attempt,
         account=taken.lane.account,
@@ -127,7 +127,7 @@ def taken_event(taken: Taken) -> events.Taken:
     )
 
 
-def recalled(
+def recalled_event(
     account: str, batch: int, attempt: int, run_id: str, reply: Reply
 ) -> events.Recalled | None:
     """What is told of documents that Redis forgot and the API has; nothing where it is known."""

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def tell(
+def emit(
     event: Event | None, log: logging.Logger = _log, *, error: BaseException | None = None
 ) -> None:
     """Logs an event; nothing for None. ``error``: what went wrong, for the traceback."""
@@ -41,9 +41,9 @@ def tell(
         log.handle(logging.LogRecord(log.name, level, "", 0, "%s", (event,), trouble))
 
 
-def after(call: Call, event: Callable[[Reply], Event | None]) -> Call:
+def emit_after(call: Call, event: Callable[[Reply], Event | None]) -> Call:
     """The call, of whose reply the event is made that is told once the ledger has answered."""
-    return call._replace(on_reply=lambda reply: tell(event(reply)))
+    return call._replace(on_reply=lambda reply: emit(event(reply)))
 
 
 def run_shown(run_id: str | None) -> str:

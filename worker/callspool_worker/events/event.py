@@ -42,6 +42,6 @@ def of_attempt(batch: int, attempt: int) -> str:
     return f"batch {batch}, attempt {attempt}:"
 
 
-def counted(number: int) -> str:
+def format_documents(number: int) -> str:
     """``1 document``, ``100 documents``."""
     return f"{number} document" if number == 1 else f"{number} documents"

@@ -24,7 +24,7 @@ class Parked(Event, frozen=True, kw_only=True):
 
     def words(self) -> str:
         still = "is parked" if self.refusals <= 1 else "stays parked"
-        return f"{_named(self)} {still}: {self.code} (callspool lanes tells why)"
+        return f"{_name_part(self)} {still}: {self.code} (callspool lanes tells why)"
 
 
 class Opened(Event, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ class Opened(Event, frozen=True, kw_only=True):
     lane: str
 
     def words(self) -> str:
-        return f"{_named(self)} sends again"
+        return f"{_name_part(self)} sends again"
 
 
 class Down(Event, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class Down(Event, frozen=True, kw_only=True):
         return f"account {self.account}: the API is down ({self.failures} failures in a row{said})"
 
 
-def _named(gate: Parked | Opened) -> str:
+def _name_part(gate: Parked | Opened) -> str:
     if gate.part == "account":
         return f"account {gate.account}"
     return f"lane {gate.lane}" if gate.part == "lane" else f"space {gate.space}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from callspool_worker.events.event import Event, Level, counted, of_attempt
+from callspool_worker.events.event import Event, Level, format_documents, of_attempt
 
 
 class Proven(Event, frozen=True, kw_only=True):
@@ -27,10 +27,12 @@ class Proven(Event, frozen=True, kw_only=True):
 
     def words(self) -> str:
         start = of_attempt(self.batch, self.attempt)
-        told = f"{start} {counted(self.documents)} proven to be created, in run {self.run_id}"
+        told = (
+            f"{start} {format_documents(self.documents)} proven to be created, in run {self.run_id}"
+        )
         if not self.twice:
             return told
-        return f"{told}; {counted(self.twice)} had been created by another attempt"
+        return f"{told}; {format_documents(self.twice)} had been created by another attempt"
 
 
 class SentAgain(Event, frozen=True, kw_only=True):
@@ -48,7 +50,7 @@ class SentAgain(Event, frozen=True, kw_only=True):
     def words(self) -> str:
         why = "missing at the API" if self.proof else "without proof: a person may be called twice"
         start = of_attempt(self.batch, self.attempt)
-        return f"{start} {counted(self.documents)} in doubt to be sent again, {why}"
+        return f"{start} {format_documents(self.documents)} in doubt to be sent again, {why}"
 
 
 class MissingDead(Event, frozen=True, kw_only=True):
@@ -63,7 +65,7 @@ class MissingDead(Event, frozen=True, kw_only=True):
 
     def words(self) -> str:
         start = of_attempt(self.batch, self.attempt)
-        return f"{start} {counted(self.documents)} dead: sent, and missing again and again"
+        return f"{start} {format_documents(self.documents)} dead: sent, and missing again and again"
 
 
 class Held(Event, frozen=True, kw_only=True):
@@ -79,7 +81,7 @@ class Held(Event, frozen=True, kw_only=True):
 
     def words(self) -> str:
         start = of_attempt(self.batch, self.attempt)
-        return f"{start} {counted(self.documents)} cannot be proven: {self.why}"
+        return f"{start} {format_documents(self.documents)} cannot be proven: {self.why}"
 
 
 class Repeated(Event, frozen=True, kw_only=True):
@@ -95,12 +97,12 @@ class Repeated(Event, frozen=True, kw_only=True):
     def words(self) -> str:
         start = of_attempt(self.batch, self.attempt)
         return (
-            f"{start} {counted(self.documents)} have two tasks: something on the way to the API"
-            " repeated the request"
+            f"{start} {format_documents(self.documents)} have two tasks: something on the way to"
+            " the API repeated the request"
         )
 
 
-class Unreadable(Event, frozen=True, kw_only=True):
+class SpaceUnreadable(Event, frozen=True, kw_only=True):
     """A space with documents in doubt cannot be read back. Said when that begins."""
 
     kind: ClassVar[str] = "unreadable"
@@ -134,8 +136,8 @@ class Recalled(Event, frozen=True, kw_only=True):
 
     def words(self) -> str:
         return (
-            f"batch {self.batch}: {counted(self.documents)} that Redis forgot are created, in run"
-            f" {self.run_id}"
+            f"batch {self.batch}: {format_documents(self.documents)} that Redis forgot are"
+            f" created, in run {self.run_id}"
         )
 
 
@@ -158,7 +160,7 @@ class ReadBack(Event, frozen=True, kw_only=True):
     def words(self) -> str:
         told = (
             f"space {self.space} of account {self.account} was read back after Redis restarted:"
-            f" {counted(self.documents)} recalled"
+            f" {format_documents(self.documents)} recalled"
         )
         if not self.strays:
             return told

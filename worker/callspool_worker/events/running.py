@@ -118,7 +118,7 @@ class Weakness(Event, frozen=True, kw_only=True):
         return self.why
 
 
-class UnknownAccount(Event, frozen=True, kw_only=True):
+class AccountNotConfigured(Event, frozen=True, kw_only=True):
     """Documents wait for an account that this worker has no credentials for."""
 
     kind: ClassVar[str] = "unknown_account"
@@ -145,7 +145,7 @@ class TokenFile(Event, frozen=True, kw_only=True):
         return f"account {self.account}: {self.why}"
 
 
-class Failed(Event, frozen=True, kw_only=True):
+class StepFailed(Event, frozen=True, kw_only=True):
     """A part of a worker met what it was not made for, and goes on. The line has a traceback."""
 
     kind: ClassVar[str] = "failed"

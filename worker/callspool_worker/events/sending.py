@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from callspool_worker.events.event import Event, Level, counted, of_attempt
+from callspool_worker.events.event import Event, Level, format_documents, of_attempt
 
 
-class Accepted(Event, frozen=True, kw_only=True):
+class MessageAccepted(Event, frozen=True, kw_only=True):
     """The ledger has what messages held for one account.
 
     ``message_ids``: of several that were accepted together, ``message_id`` being the first; one
@@ -35,7 +35,7 @@ class Accepted(Event, frozen=True, kw_only=True):
     def words(self) -> str:
         beside = {"duplicate": self.duplicate, "refused": self.invalid, "dead": self.dead}
         parts = [f"{number} {name}" for name, number in beside.items() if number]
-        told = ", ".join([f"{counted(self.documents)} accepted", *parts])
+        told = ", ".join([f"{format_documents(self.documents)} accepted", *parts])
         advice = " (callspool invalid tells why)" if self.invalid else ""
         which = f"message {self.message_id}"
         if self.message_ids:
@@ -52,10 +52,10 @@ class Expired(Event, frozen=True, kw_only=True):
     documents: int
 
     def words(self) -> str:
-        return f"batch {self.batch}: {counted(self.documents)} expired before being sent"
+        return f"batch {self.batch}: {format_documents(self.documents)} expired before being sent"
 
 
-class Taken(Event, frozen=True, kw_only=True):
+class BatchTaken(Event, frozen=True, kw_only=True):
     """A batch was taken, to be sent. ``traces``: of the requests in it, the first ones of many."""
 
     kind: ClassVar[str] = "taken"
@@ -70,7 +70,7 @@ class Taken(Event, frozen=True, kw_only=True):
     traces: tuple[str, ...] = ()
 
     def words(self) -> str:
-        return f"{of_attempt(self.batch, self.attempt)} {counted(self.documents)} taken"
+        return f"{of_attempt(self.batch, self.attempt)} {format_documents(self.documents)} taken"
 
 
 class Attempt(Event, frozen=True, kw_only=True):
@@ -115,10 +115,10 @@ class Attempt(Event, frozen=True, kw_only=True):
         if self.late:
             what = f"an answer that came too late: {said}"
         else:
-            what = f"{counted(self.documents)} {_DECISIONS[self.decision]}: {said}"
+            what = f"{format_documents(self.documents)} {_DECISIONS[self.decision]}: {said}"
             what += f", in run {self.run_id}" if self.run_id else ""
         if self.twice:
-            what += f"; {counted(self.twice)} had been created by another attempt"
+            what += f"; {format_documents(self.twice)} had been created by another attempt"
         return f"{of_attempt(self.batch, self.attempt)} {what}"
 
 
@@ -149,4 +149,4 @@ class Lapsed(Event, frozen=True, kw_only=True):
 
     def words(self) -> str:
         start = of_attempt(self.batch, self.attempt)
-        return f"{start} {counted(self.documents)} in doubt: {self.why}"
+        return f"{start} {format_documents(self.documents)} in doubt: {self.why}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 from callspool_worker.events.emitter import lines_dropped
-from callspool_worker.liveness.process_stats import EVERY, Vitals
+from callspool_worker.liveness.process_stats import EVERY, ProcessStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ class Permitted(Protocol):
         """Account → its limit, over all workers, as this process was told last."""
 
 
-class Pulse:
+class Heartbeat:
     """Counts what the threads of this process do. Safe among threads."""
 
     def __init__(self, threads: int) -> None:
@@ -60,7 +60,7 @@ class Pulse:
         """The function, whose threads count as busy while it runs."""
 
         @wraps(function)
-        def counted(*args: P.args, **kwargs: P.kwargs) -> R:
+        def count_busy(*args: P.args, **kwargs: P.kwargs) -> R:
             with self._lock:
                 self._busy += 1
             try:
@@ -69,14 +69,14 @@ class Pulse:
                 with self._lock:
                     self._busy -= 1
 
-        return counted
+        return count_busy
 
     def asking(
         self, function: Callable[Concatenate[str, P], R]
     ) -> Callable[Concatenate[str, P], R]:
         """A function whose first argument is an account: it has a request in flight meanwhile."""
 
-        def counted(account: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        def count_in_flight(account: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
             with self._lock:
                 self._in_flight[account] += 1
             try:
@@ -85,20 +85,20 @@ class Pulse:
                 with self._lock:
                     self._in_flight[account] -= 1
 
-        return counted
+        return count_in_flight
 
-    def accepted(self, messages: int) -> None:
+    def count_accepted(self, messages: int) -> None:
         """So many messages were accepted."""
         with self._lock:
             self._accepted += messages
 
-    def take(self, sweeping: Sweeping, connected: Connected, permitted: Permitted) -> Vitals:
+    def take(self, sweeping: Sweeping, connected: Connected, permitted: Permitted) -> ProcessStats:
         """The vital signs at this moment."""
         sweep_age, wedged_for = sweeping.ages()
         idle, busy = connected.connections()
         usage = resource.getrusage(resource.RUSAGE_SELF)
         with self._lock:
-            return Vitals(
+            return ProcessStats(
                 threads=self._threads + permitted.most,
                 limits=permitted.limits(),
                 busy_threads=self._busy,
@@ -118,7 +118,7 @@ class Pulse:
 class Reporter:
     """Tells the vital signs every second until it is stopped, from a thread of its own."""
 
-    def __init__(self, take: Callable[[], Vitals], tell: Callable[[bytes], None]) -> None:
+    def __init__(self, take: Callable[[], ProcessStats], tell: Callable[[bytes], None]) -> None:
         self._take = take
         self._tell = tell
         self._stopped = threading.Event()

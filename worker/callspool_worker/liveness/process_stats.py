@@ -8,7 +8,7 @@ EVERY = 1.0
 """Seconds between two reports."""
 
 
-class Vitals(msgspec.Struct, kw_only=True):
+class ProcessStats(msgspec.Struct, kw_only=True):
     """One report. What only grows is counted since the process began.
 
     ``sweep_age``: since the last finished sweep. ``wedged_for``: since the sweep last ended in good
@@ -34,10 +34,10 @@ class Vitals(msgspec.Struct, kw_only=True):
         return msgspec.json.encode(self)
 
 
-_decoder = msgspec.json.Decoder(Vitals)
+_decoder = msgspec.json.Decoder(ProcessStats)
 
 
-def read_vitals(line: bytes) -> Vitals | None:
+def read_vitals(line: bytes) -> ProcessStats | None:
     """The report that a line holds; None if it is none."""
     try:
         return _decoder.decode(line)

@@ -72,7 +72,7 @@ class LineHandler(logging.Handler):
         try:
             with suppress(OSError, ValueError):
                 for likeness, left_out in self._limiter.rest():
-                    self._put(line_of(_suppressed(likeness, left_out), NONE, self._about))
+                    self._put(line_of(_make_suppressed(likeness, left_out), NONE, self._about))
         finally:
             self.release()
         self._end()
@@ -83,7 +83,7 @@ class LineHandler(logging.Handler):
         self._stream.flush()
 
 
-def _suppressed(likeness: tuple[str, ...], left_out: LeftOut) -> logging.LogRecord:
+def _make_suppressed(likeness: tuple[str, ...], left_out: LeftOut) -> logging.LogRecord:
     like, account, outcome, code, decision, _ = (*likeness, "", "", "", "", "")[:6]
     told = likeness[0] != "log"
     event = Suppressed(

@@ -31,7 +31,7 @@ NONE = LeftOut()
 
 
 @dataclass(slots=True)
-class _Window:
+class _LineWindow:
     began: float
     lines: int = 0
     left_out: LeftOut = NONE
@@ -45,7 +45,7 @@ class Limiter:
     window: float = WINDOW
     dropped: int = 0
     """Lines left out since the beginning."""
-    _windows: dict[tuple[str, ...], _Window] = field(default_factory=dict)
+    _windows: dict[tuple[str, ...], _LineWindow] = field(default_factory=dict)
 
     def admit(self, likeness: tuple[str, ...], documents: int, now: float) -> LeftOut | None:
         """What was left out before this line, which may be written; None if it is left out."""
@@ -69,13 +69,13 @@ class Limiter:
                 left_out, window.left_out = window.left_out, NONE
                 yield likeness, left_out
 
-    def _window(self, likeness: tuple[str, ...], now: float) -> _Window:
+    def _window(self, likeness: tuple[str, ...], now: float) -> _LineWindow:
         found = self._windows.get(likeness)
         if found is None and len(self._windows) >= MOST_KINDS:
             self._forget_old(now)
             if len(self._windows) >= MOST_KINDS:
                 likeness = _OTHERS
-        return found or self._windows.setdefault(likeness, _Window(now))
+        return found or self._windows.setdefault(likeness, _LineWindow(now))
 
     def _forget_old(self, now: float) -> None:
         self._windows = {

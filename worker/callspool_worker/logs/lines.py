@@ -55,7 +55,7 @@ def line_of(record: logging.LogRecord, before: LeftOut, about: Mapping[str, obje
         if before.documents:
             line["suppressed_documents"] = before.documents
     if record.exc_info and record.exc_info[1] is not None:
-        line["exception"] = told(record.exc_info[1])
+        line["exception"] = traceback_lines(record.exc_info[1])
     return line
 
 
@@ -80,7 +80,7 @@ def words_of(record: logging.LogRecord) -> str:
         return one_line(str(record.msg))
 
 
-def told(error: BaseException) -> list[str]:
+def traceback_lines(error: BaseException) -> list[str]:
     """An error and where it came from; without its words, which may quote a document."""
     lines = []
     for each in (error, error.__cause__ or error.__context__):
@@ -99,9 +99,7 @@ def as_json(line: Line) -> str:
 def as_text(line: Line) -> str:
     """The line for people: when, how urgent, the sentence, then every field."""
     time = str(line["time"]).replace("T", " ").rstrip("Z")
-    fields = " ".join(
-        f"{name}={_shown(value)}" for name, value in line.items() if name not in _HEAD
-    )
+    fields = " ".join(f"{name}={_show(value)}" for name, value in line.items() if name not in _HEAD)
     head = f"{time} {str(line['level']).upper():<7} {_plain(str(line['message']))}"
     more = line.get("exception", [])
     below = [f"    {each}" for each in more] if isinstance(more, list) else []
@@ -114,7 +112,7 @@ def _harmless(value: object) -> object:
     return one_line(value, 200) if isinstance(value, str) else type(value).__name__
 
 
-def _shown(value: object) -> str:
+def _show(value: object) -> str:
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
     text = _plain(str(value))

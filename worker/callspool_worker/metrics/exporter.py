@@ -11,7 +11,7 @@ from callspool.redis_io.servers import server_of
 from callspool_ledger.errors import describe_mismatch
 from callspool_ledger.reads.all_partitions import clients_of, readings_of
 from callspool_worker.metrics.collector import LedgerCollector
-from callspool_worker.metrics.serving import MetricsServer, Page, Pages
+from callspool_worker.metrics.serving import MetricsPage, MetricsServer, Pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,18 +36,18 @@ def exporter(settings: Settings, host: str, port: int) -> Iterator[MetricsServer
             stack.callback(client.close)
         readings = readings_of(clients)
 
-        def readyz() -> Page:
+        def readyz() -> MetricsPage:
             try:
                 _check(readings, len(clients))
             except QueueUnavailable as reason:
-                return Page(is_well=False, text=str(reason))
-            return Page(is_well=True, text="ok")
+                return MetricsPage(is_well=False, text=str(reason))
+            return MetricsPage(is_well=True, text="ok")
 
         pages = Pages(
             metrics=LedgerCollector(
                 partial(_metrics, readings, len(clients)), settings.max_waiting * len(clients)
             ),
-            healthz=lambda: Page(is_well=True, text="ok"),
+            healthz=lambda: MetricsPage(is_well=True, text="ok"),
             readyz=readyz,
         )
         server = MetricsServer(host, port, pages, setting="--port")

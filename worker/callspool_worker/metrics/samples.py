@@ -40,7 +40,7 @@ def samples_of(snapshot: Snapshot, max_waiting: int) -> dict[str, Values]:
         "callspool_submissions_total": _submissions(snapshot, accounts),
         "callspool_dead_documents_total": _dead(snapshot, accounts),
         "callspool_lanes": _lanes(snapshot, accounts, counts),
-        "callspool_parked": _parked(snapshot, accounts),
+        "callspool_parked": _count_parked(snapshot, accounts),
         "callspool_paused": {(level,): snapshot.paused[level] for level in PAUSE_LEVELS},
         "callspool_workers": {(): len(snapshot.workers)},
         "callspool_spooled_messages": {(): snapshot.spooled_messages},
@@ -121,7 +121,7 @@ def _lanes(snapshot: Snapshot, accounts: Accounts, shown: dict[str, Counter[str]
     return dict(found)
 
 
-def _parked(snapshot: Snapshot, accounts: Accounts) -> Values:
+def _count_parked(snapshot: Snapshot, accounts: Accounts) -> Values:
     found: Counter[tuple[str, ...]] = Counter()
     for (level, code, account), number in snapshot.parked.items():
         found[level, code_label(code), accounts.label(account)] += number

@@ -25,7 +25,7 @@ _TEXT = "text/plain; charset=utf-8"
 _INDEX = "callspool\n/metrics  for Prometheus\n/healthz  is it alive\n/readyz   can it work\n"
 
 
-class Page(NamedTuple):
+class MetricsPage(NamedTuple):
     """An answer: ``is_well`` False is 503."""
 
     is_well: bool
@@ -36,8 +36,8 @@ class Pages(NamedTuple):
     """What is served: the metrics, and what a probe is told."""
 
     metrics: Collector
-    healthz: Callable[[], Page]
-    readyz: Callable[[], Page]
+    healthz: Callable[[], MetricsPage]
+    readyz: Callable[[], MetricsPage]
 
 
 class MetricsServer:
@@ -75,10 +75,10 @@ def url_of(host: str, port: int) -> str:
 
 
 def _listen(host: str, port: int, pages: Pages, setting: str) -> ThreadingHTTPServer:
-    class Handler(_Handler):
+    class Handler(_HttpHandler):
         served = pages
 
-    class Server(ThreadingHTTPServer):
+    class MetricsServer(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         daemon_threads = True
         block_on_close = False
@@ -87,7 +87,7 @@ def _listen(host: str, port: int, pages: Pages, setting: str) -> ThreadingHTTPSe
             """A client that went away is no news."""
 
     try:
-        return Server((host, port), Handler)
+        return MetricsServer((host, port), Handler)
     except (OSError, OverflowError) as fault:
         reason = getattr(fault, "strerror", None) or str(fault)
         is_elsewhere = isinstance(fault, socket.gaierror) or (
@@ -103,7 +103,7 @@ def _listen(host: str, port: int, pages: Pages, setting: str) -> ThreadingHTTPSe
         ) from None
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _HttpHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "callspool"
     sys_version = ""

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from callspool_worker.liveness.process_stats import Vitals, read_vitals
+from callspool_worker.liveness.process_stats import ProcessStats, read_vitals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +22,8 @@ _GROWING = ("messages_accepted", "log_lines_dropped", "cpu_seconds")
 
 
 @dataclass(slots=True)
-class _Report:
-    vitals: Vitals
+class _ProcessReport:
+    vitals: ProcessStats
     at: float
 
 
@@ -31,7 +31,7 @@ class Totals(NamedTuple):
     """All processes together. ``vitals`` holds sums, of ages the longest; what only grows includes
     processes that are gone."""
 
-    vitals: Vitals
+    vitals: ProcessStats
     restarts: int
 
 
@@ -44,8 +44,8 @@ class Crew:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._reports: dict[str, _Report] = {}
-        self._gone = Vitals()
+        self._reports: dict[str, _ProcessReport] = {}
+        self._gone = ProcessStats()
         self._ends = 0
 
     def on_report(self, incarnation: str, vitals: bytes) -> None:
@@ -53,7 +53,7 @@ class Crew:
         read = read_vitals(vitals)
         if read is not None:
             with self._lock:
-                self._reports[incarnation] = _Report(read, self._clock())
+                self._reports[incarnation] = _ProcessReport(read, self._clock())
 
     def on_end(self, incarnation: str) -> None:
         """A process is gone: what it counted stays."""
@@ -66,7 +66,7 @@ class Crew:
 
     def totals(self) -> Totals:
         """What the processes report, together."""
-        now, found = self._clock(), Vitals()
+        now, found = self._clock(), ProcessStats()
         with self._lock:
             for name in _GROWING:
                 _add(found, self._gone, name)
@@ -80,7 +80,7 @@ class Crew:
         with self._lock:
             return sum(now - report.at < FRESH for report in self._reports.values())
 
-    def wedged(self) -> float:
+    def seconds_wedged(self) -> float:
         """For how many seconds the sweep of some process hangs or fails; 0 if none does so long."""
         now = self._clock()
         with self._lock:
@@ -89,11 +89,11 @@ class Crew:
         return longest if longest > WEDGED else 0.0
 
 
-def _add(total: Vitals, more: Vitals, name: str) -> None:
+def _add(total: ProcessStats, more: ProcessStats, name: str) -> None:
     setattr(total, name, getattr(total, name) + getattr(more, name))
 
 
-def _add_all(total: Vitals, more: Vitals, silent_for: float) -> None:
+def _add_all(total: ProcessStats, more: ProcessStats, silent_for: float) -> None:
     for name in (
         *_GROWING,
         "threads",

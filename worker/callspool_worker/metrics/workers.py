@@ -14,7 +14,7 @@ from callspool_ledger import keys
 from callspool_ledger.reads.reader import Readings
 from callspool_worker.metrics.exporter import TIMEOUT
 from callspool_worker.metrics.families import Definition, family_of
-from callspool_worker.metrics.serving import MetricsServer, Page, Pages
+from callspool_worker.metrics.serving import MetricsPage, MetricsServer, Pages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,26 +148,26 @@ class Probes:
         self._clock = clock
         self._seen_alive_at = clock()
 
-    def healthz(self) -> Page:
+    def healthz(self) -> MetricsPage:
         """No where a restart may help: no process for a while, or a sweep that hangs."""
         if self._alive():
             self._seen_alive_at = self._clock()
         elif self._clock() - self._seen_alive_at > DESERTED:
-            return Page(is_well=False, text="no worker process lives: see the log")
-        wedged = self._crew.wedged()
+            return MetricsPage(is_well=False, text="no worker process lives: see the log")
+        wedged = self._crew.seconds_wedged()
         if wedged:
-            return Page(is_well=False, text=f"a process has not swept for {wedged:.0f} s")
-        return Page(is_well=True, text="ok")
+            return MetricsPage(is_well=False, text=f"a process has not swept for {wedged:.0f} s")
+        return MetricsPage(is_well=True, text="ok")
 
-    def readyz(self) -> Page:
+    def readyz(self) -> MetricsPage:
         """No while nothing can be sent from here: Redis is away, or no process works yet."""
         try:
             self._ping()
         except QueueUnavailable as reason:
-            return Page(is_well=False, text=str(reason))
+            return MetricsPage(is_well=False, text=str(reason))
         if not self._crew.ready():
-            return Page(is_well=False, text="no worker process is ready")
-        return Page(is_well=True, text="ok")
+            return MetricsPage(is_well=False, text="no worker process is ready")
+        return MetricsPage(is_well=True, text="ok")
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def main() -> int:
             **({"report": parent.report} if orders.vitals else {}),
         )
     except CallspoolError as error:
-        parent.failed(str(error))
+        parent.report_failure(str(error))
         return 3 if isinstance(error, QueueUnavailable) else 2
     return 0
 
@@ -151,7 +151,7 @@ class Parent:
         """Tells the vital signs; waits for as long as nobody reads them."""
         self._tell(VITALS + vitals)
 
-    def failed(self, reason: str) -> None:
+    def report_failure(self, reason: str) -> None:
         """Before the work began the parent speaks for all children at once; later, this one."""
         if self._knows_it_works:
             sys.stderr.write(f"{reason}\n")

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from callspool_worker import events
-from callspool_worker.events.emitter import tell
+from callspool_worker.events.emitter import emit
 
 if TYPE_CHECKING:
     import logging
@@ -96,14 +96,14 @@ class Seat:
             try:
                 self._child = child = self._start_child()
             except OSError as error:
-                tell(events.NotStarted(why=error.strerror or type(error).__name__), self._log)
+                emit(events.NotStarted(why=error.strerror or type(error).__name__), self._log)
                 return 0.0
         code = child.watch(self._on_ready, partial(self._events.on_report, child))
         with self._changing:
             self._child = None
         # One that was told to stop before it could listen to signals ends by the signal itself.
         if not (self._closed.is_set() and code in {0, -signal.SIGTERM}):
-            tell(events.Ended(process=child.pid, why=_meaning(code)), self._log)
+            emit(events.Ended(process=child.pid, why=_meaning(code)), self._log)
         self._events.on_end(child, code)
         return child.age
 

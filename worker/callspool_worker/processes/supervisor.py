@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool_worker import events
-from callspool_worker.events.emitter import tell
+from callspool_worker.events.emitter import emit
 from callspool_worker.processes.child_process import ChildProcess
 from callspool_worker.processes.process_slot import Seat
 
@@ -146,7 +146,7 @@ class Supervisor:
     def _kill(self) -> bool:
         if self._empty(0):
             return True
-        tell(events.Killed(), self._log)
+        emit(events.Killed(), self._log)
         self._close(signal.SIGKILL)
         for seat in self._seats:
             seat.join(self._stop_timeout)
@@ -227,7 +227,7 @@ class Supervisor:
         reason = child.reason or f"a worker process ended at once with exit code {code}"
         # Where some child has worked already, this one only came at a bad moment.
         if any(seat.was_ready for seat in self._seats):
-            tell(events.NotStarted(why=reason), self._log)
+            emit(events.NotStarted(why=reason), self._log)
             return
         with self._change:
             if self.failure is None:
@@ -239,7 +239,7 @@ class Supervisor:
     def _log_failed_report(self, report: Future[None]) -> None:
         error = report.exception()
         if error is not None:
-            tell(events.Failed(part="recording the death of a worker"), self._log, error=error)
+            emit(events.StepFailed(part="recording the death of a worker"), self._log, error=error)
 
     def _finish_reports(self) -> None:
         if self._empty(0):

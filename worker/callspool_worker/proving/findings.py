@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from callspool_ledger.writes import Look, calls
 from callspool_worker import backoff, events
 from callspool_worker.decisions.decide import AttemptView, Bury, Isolate, after_missing
-from callspool_worker.events.emitter import after, pair, run_shown, tell, whole
+from callspool_worker.events.emitter import emit, emit_after, pair, run_shown, whole
 from callspool_worker.proving.matching import OVERLAP
 from callspool_worker.proving.proof_settings import LONGEST_PAUSE, SHORTEST_PAUSE
 
@@ -51,7 +51,7 @@ class Conclusion:
             elif left & found.tasks.keys():
                 blocked = blocked or OVERLAP
         if finding.twice and len(left) < len(question.open):
-            tell(events.Repeated(**self._about(question), documents=finding.twice))
+            emit(events.Repeated(**self._about(question), documents=finding.twice))
         changed = self._observe(question, finding.observation, blocked)
         if not left or changed is None:
             return LONGEST_PAUSE
@@ -132,7 +132,7 @@ class Conclusion:
         if documents or twice:
             about = {**self._about(question), "attempt": found.attempt}
             run_id = run_shown(found.run_id)
-            tell(events.Proven(**about, documents=documents, run_id=run_id, twice=twice))
+            emit(events.Proven(**about, documents=documents, run_id=run_id, twice=twice))
         return True
 
     def _send_missing(self, question: Question, left: int, look: Look) -> None:
@@ -146,7 +146,7 @@ class Conclusion:
         if isinstance(decision, Bury):
             held = question.batch, question.attempt
             step = self._ledger.calls.bury_missing(*held, look, detail)
-            return after(step, partial(self._buried, question))
+            return emit_after(step, partial(self._buried, question))
         if isinstance(decision, Isolate):
             return self._resend(question, math.ceil(left / 2), 0.0, look)
         return self._resend(question, left, backoff.delay(question.tries), look)
@@ -161,7 +161,7 @@ class Conclusion:
             look=look,
             alone=question.stopped_at,
         )
-        return after(step, partial(self._sent_again, question, delay, look is not None))
+        return emit_after(step, partial(self._sent_again, question, delay, look is not None))
 
     def _about(self, question: Question) -> dict[str, Any]:
         account = self._moment.space.account
@@ -188,7 +188,7 @@ class Conclusion:
     ) -> None:
         """Says why an attempt cannot be proven: once, however often it is looked at."""
         if not is_known and self._memory.is_news(question.batch, question.attempt, why):
-            tell(events.Held(**self._about(question), documents=left, why=why))
+            emit(events.Held(**self._about(question), documents=left, why=why))
 
     def _pause_until(self, question: Question, moment: float) -> float:
         """Looks soon after a doubt began, then ever less often, and when the quiet is over."""

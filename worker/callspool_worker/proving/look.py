@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from callspool_worker import events
-from callspool_worker.events.emitter import space_shown, tell
+from callspool_worker.events.emitter import emit, space_shown
 from callspool_worker.proving.api_lists import SpaceReader, Unreadable
 from callspool_worker.proving.findings import RESENT_AFTER, Conclusion
 from callspool_worker.proving.matching import match
@@ -158,7 +158,7 @@ class Inquiry:
         if not self._space.failing_ms:
             space = space_shown(self._space.space_token)
             account = self._space.account
-            tell(events.Unreadable(account=account, space=space, refused=fault.refused))
+            emit(events.SpaceUnreadable(account=account, space=space, refused=fault.refused))
         if fault.refused or failing >= HELD_AFTER:
             self.stuck = f"Redis restarted, and the space cannot be read back: {fault}"
         if self._space.unread_ms and hopeless and self._how.resend_unproven:

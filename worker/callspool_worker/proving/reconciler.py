@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
-from callspool_worker.events.emitter import tell
+from callspool_worker.events.emitter import emit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,5 +66,5 @@ class Reconciler:
         except LedgerUnavailable:
             return IDLE_PAUSE
         except Exception as error:  # noqa: BLE001 - doubts are settled by no one else
-            tell(events.Failed(part="reading back", pause=FAILED_PAUSE), error=error)
+            emit(events.StepFailed(part="reading back", pause=FAILED_PAUSE), error=error)
             return FAILED_PAUSE

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from callspool.request.identity import digester, scope_tag
 from callspool_ledger.reads.lookup import read_batches, read_places
 from callspool_worker import events
-from callspool_worker.events.attempt_events import recalled
-from callspool_worker.events.emitter import after, space_shown, tell
+from callspool_worker.events.attempt_events import recalled_event
+from callspool_worker.events.emitter import emit, emit_after, space_shown
 from callspool_worker.proving.timeframe import Clocks, clocks
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Recall:
         for run in self._runs(since_ms):
             tasks = self._reader.tasks(run.run_id, whole=self._may_be_ours)
             found += self._recall(run.run_id, tasks, scopes)
-        tell(
+        emit(
             events.ReadBack(
                 account=self._space.account,
                 space=space_shown(self._space.space_token),
@@ -150,7 +150,11 @@ class Recall:
             places=mask,
         )
         self._ledger.run(
-            [after(step, partial(recalled, self._space.account, number, attempt, run_id))]
+            [
+                emit_after(
+                    step, partial(recalled_event, self._space.account, number, attempt, run_id)
+                )
+            ]
         )
 
     def _keep(self, run_id: str, attempt: int, tag: str, ids: Mapping[str, str]) -> None:

@@ -25,7 +25,7 @@ from callspool_worker.decisions.decide import (
 from callspool_worker.decisions.probes import ProbeFailed, ProbeRefused, read_probe
 from callspool_worker.events import attempt_events as ending
 from callspool_worker.events.attempt_events import Ending
-from callspool_worker.events.emitter import after
+from callspool_worker.events.emitter import emit_after
 
 if TYPE_CHECKING:
     from callspool.redis_io.scripts import Call
@@ -145,7 +145,7 @@ class Recorder:
         account = taken.lane.account
         reason = f"the API is down, and tried now and then: {detail}"
         step = self._calls.fail(account, reason=reason, code=code)
-        return after(step, partial(ending.down, account, code, FAILURES_IN_A_ROW))
+        return emit_after(step, partial(ending.down, account, code, FAILURES_IN_A_ROW))
 
     def after_reading(self, taken: Taken, answer: Answer) -> list[Call] | None:
         """What follows for a probe when a read went before it; None if the batch may be sent.
@@ -157,7 +157,7 @@ class Recorder:
             case ProbeRefused(detail, code):
                 gate = taken.gate
                 step = self._calls.park(self._limits, gate, reason=detail, code=code)
-                step = after(step, partial(ending.parked, taken, gate, code))
+                step = emit_after(step, partial(ending.parked_event, taken, gate, code))
             case ProbeFailed(detail, code):
                 step = self._fail(taken, detail, code)
             case None:
@@ -210,7 +210,7 @@ class Recorder:
             return []
         is_past = isinstance(decision, Created | Isolate | Bury)
         step = self._calls.open_gate(taken.gate, if_down=not is_past)
-        return [after(step, partial(ending.opened, taken))]
+        return [emit_after(step, partial(ending.opened_event, taken))]
 
 
 def _proof(

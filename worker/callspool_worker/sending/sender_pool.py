@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from callspool_ledger.writes import Ledger
-    from callspool_worker.liveness.heartbeat import Pulse
+    from callspool_worker.liveness.heartbeat import Heartbeat
     from callspool_worker.permits import Permits
     from callspool_worker.sending.submit import Api, SubmitSettings
 
@@ -45,7 +45,7 @@ def build_senders(
     permits: Permits,
     how: SubmitSettings,
     stop: threading.Event,
-    pulse: Pulse,
+    pulse: Heartbeat,
     nudge: Callable[[int], None],
     threads: int,
 ) -> SenderPool:

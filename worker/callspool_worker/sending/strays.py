@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool.request.identity import Scope, scope_tag
-from callspool_worker.events.attempt_events import recalled
-from callspool_worker.events.emitter import after
+from callspool_worker.events.attempt_events import recalled_event
+from callspool_worker.events.emitter import emit_after
 from callspool_worker.sending.body import document_ids
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def steps(ledger: Ledger, taken: Taken) -> list[Call]:
         run_id, task_id, attempt = found.split("\x1f")
         runs[run_id, int(attempt)][names[name]] = task_id
     return [
-        after(
+        emit_after(
             ledger.calls.recall(
                 taken.batch,
                 attempt,
@@ -40,7 +40,7 @@ def steps(ledger: Ledger, taken: Taken) -> list[Call]:
                 ids=[tasks[place] for place in sorted(tasks)],
                 places="".join("1" if at in tasks else "0" for at in range(len(taken.states))),
             ),
-            partial(recalled, lane.account, taken.batch, attempt, run_id),
+            partial(recalled_event, lane.account, taken.batch, attempt, run_id),
         )
         for (run_id, attempt), tasks in runs.items()
     ]

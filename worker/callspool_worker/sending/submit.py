@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from callspool_worker import events
 from callspool_worker.decisions.decide import AttemptView, decide
 from callspool_worker.events.attempt_events import taken_event
-from callspool_worker.events.emitter import tell
+from callspool_worker.events.emitter import emit
 from callspool_worker.permits.feedback import Feedback, feedback
 from callspool_worker.persistence import GivenUp
 from callspool_worker.sending import body, strays
@@ -107,7 +107,7 @@ class Submitter:
                 return
             self._send_all(reserved, goes_on)
         except GivenUp as reason:
-            tell(events.Left(why=str(reason)))
+            emit(events.Left(why=str(reason)))
 
     def _send_all(self, reserved: tuple[str, ...], goes_on: Callable[[], bool]) -> None:
         steps: Sequence[Call] = ()
@@ -139,7 +139,7 @@ class Submitter:
 
     def _deliver(self, taken: Taken, send_before: float) -> list[Call]:
         """Sends a batch; the steps that record what came of it."""
-        tell(taken_event(taken))
+        emit(taken_event(taken))
         account = taken.lane.account
         instead = None
         try:

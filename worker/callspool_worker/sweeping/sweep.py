@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
-from callspool_worker.events.emitter import after, tell
+from callspool_worker.events.emitter import emit, emit_after
 from callspool_worker.sweeping.leases import LeaseWatch
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Sweeper(threading.Thread):
                 self._well_at = time.monotonic()
                 self._watch.look_away()
             except Exception as error:  # noqa: BLE001 - every wait ends here, so this must not
-                tell(events.Failed(part="the sweep", pause=PATROL), error=error)
+                emit(events.StepFailed(part="the sweep", pause=PATROL), error=error)
                 pause = PATROL
 
     def _waited(self, pause: float) -> bool:
@@ -133,7 +133,7 @@ class Sweeper(threading.Thread):
     def _warn_of_unknown_accounts(self) -> None:
         for name in sorted(self._ledger.accounts() - self._known - self._told):
             self._told.add(name)
-            tell(events.UnknownAccount(account=name))
+            emit(events.AccountNotConfigured(account=name))
 
 
 class Sweepers:
@@ -183,7 +183,7 @@ class Sweepers:
 def lapse(ledger: Ledger, taker: str, held: str, detail: str) -> None:
     """Puts in doubt what a taker held when it fell silent."""
     step = ledger.calls.lapse(taker, held, detail)
-    ledger.run([after(step, partial(_lapsed, held, detail))])
+    ledger.run([emit_after(step, partial(_lapsed, held, detail))])
 
 
 def _lapsed(held: str, detail: str, reply: Reply) -> events.Lapsed | None:

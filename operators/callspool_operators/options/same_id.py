@@ -11,16 +11,16 @@ from callspool_ledger.reads.views import Story
 from callspool_ledger.selectors import Selector
 
 
-def alone(stories: Sequence[Story], asked: Selector) -> list[Story]:
+def narrow_each(stories: Sequence[Story], asked: Selector) -> list[Story]:
     """The stories of one id, their next steps narrowed to the scope where scopes differ.
 
     Confirming or resending one document by a command that means its namesakes, too, would lose
     one of them or call somebody twice. ``asked``: what all of these stories have in common.
     """
-    return [_narrowed(story, [each.scope for each in stories], asked) for story in stories]
+    return [_narrow(story, [each.scope for each in stories], asked) for story in stories]
 
 
-def _narrowed(story: Story, scopes: Sequence[Scope], asked: Selector) -> Story:
+def _narrow(story: Story, scopes: Sequence[Scope], asked: Selector) -> Story:
     wanted = Selector(*story.scope)
     for field in fields(Selector):
         part = getattr(wanted, field.name)

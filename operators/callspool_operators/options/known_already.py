@@ -14,7 +14,7 @@ from callspool.request.call_request import CheckedEnvelope
 from callspool.request.identity import digester
 from callspool_ledger.reads.reader import Readings
 from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import counted, listing
+from callspool_operators.terminal.wording import format_count, format_counts
 
 if TYPE_CHECKING:
     from callspool_ledger.reads.views import GateView
@@ -71,7 +71,7 @@ class KnownAlready:
                 f"  (only the first {self.asked:,} of {self.documents:,} were looked up in time)"
             )
         if self.spooled:
-            spooled = counted(self.spooled, "document is", "documents are")
+            spooled = format_count(self.spooled, "document is", "documents are")
             lines.append(f"  {spooled} in the queue that no worker has accepted yet")
         return lines
 
@@ -79,9 +79,9 @@ class KnownAlready:
         if not self.known or self.since is None:
             return ["None of them is in the ledger yet."] if self.asked and not self.anew else []
         states = {state: n for state, n in self.states.items() if state not in ANEW}
-        documents = counted(self.asked, "document")
+        first = f"{self.known:,} of {format_count(self.asked, 'document')} known"
         return [
-            f"{self.known:,} of {documents} known since {local(self.since)}: {listing(states)}",
+            f"{first} since {local(self.since)}: {format_counts(states)}",
             "  they are duplicates and not called again; another --campaign calls them again",
         ]
 
@@ -107,7 +107,7 @@ class KnownAlready:
         }
 
 
-class LookingUp:
+class KnownLookup:
     """Looks up documents as they are read, many at a time, for so long as there is patience."""
 
     def __init__(
@@ -137,7 +137,7 @@ class LookingUp:
             if len(self._digests) == SLICE:
                 self._ask(self._look)
 
-    def found(self) -> KnownAlready:
+    def collect(self) -> KnownAlready:
         """What is known of all documents."""
         if self._digests:
             self._ask(self._look)

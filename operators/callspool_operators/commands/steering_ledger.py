@@ -15,7 +15,7 @@ from callspool_ledger.steering import doubts_of, steering_of
 from callspool_operators.options.connection import ledger_clients
 from callspool_operators.terminal import person
 from callspool_operators.terminal.progress import Progress
-from callspool_operators.terminal.wording import counted
+from callspool_operators.terminal.wording import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,25 +35,25 @@ def steering(redis_url: str | None, state_dir: str | None) -> Iterator[Steering]
 
     Raises what `ledger_clients` raises.
     """
-    with _opened(redis_url, state_dir) as (clients, tell):
+    with _open_ledger(redis_url, state_dir) as (clients, tell):
         yield steering_of(clients, operator(), tell)
 
 
 @contextmanager
 def doubting(redis_url: str | None, state_dir: str | None) -> Iterator[Doubts]:
     """The same for what an operator decides about documents in doubt."""
-    with _opened(redis_url, state_dir) as (clients, tell):
+    with _open_ledger(redis_url, state_dir) as (clients, tell):
         yield doubts_of(clients, operator(), tell)
 
 
 @contextmanager
-def _opened(
+def _open_ledger(
     redis_url: str | None, state_dir: str | None
 ) -> Iterator[tuple[list[redis.Redis], Callable[[int], None]]]:
     with ledger_clients(redis_url, state_dir) as clients, Progress(None, quiet=True) as progress:
 
         def tell(documents: int) -> None:
-            progress.update(documents, lambda: counted(documents, "document"))
+            progress.update(documents, lambda: format_count(documents, "document"))
 
         yield clients, tell
 
@@ -70,7 +70,7 @@ def operator() -> str:
     return f"{name}@{socket.gethostname()}"
 
 
-def agreed(question: str, *, yes: bool) -> bool:
+def ask_to_go_on(question: str, *, yes: bool) -> bool:
     """Whether to go on with what cannot be undone: asks, unless ``--yes`` was given.
 
     Raises `click.UsageError` where nobody is there and stdin holds no answer either.
