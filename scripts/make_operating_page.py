@@ -1,17 +1,16 @@
-"""Writes docs/operating.md from scripts/operating.md, with what its commands really print.
+"""Writes into docs/operating.md what its commands really print.
 
 python -m scripts.make_operating_page
 
-The template is the page without outputs. In it, blocks of kind ``console`` hold commands behind
-``$ ``, which are run one after the other in an empty directory, against a Redis and a sandbox of
-their own; what they print takes its place below them. Comments on lines of their own say what the
-page does not show:
+Blocks of kind ``console`` hold commands behind ``$ ``, which are run one after the other in an
+empty directory, against a Redis and a sandbox of their own; what they print replaces the lines
+below them. Everything else stays as it is. Comments on lines of their own say what readers do not
+see:
 
 ``<!-- do: COMMAND -->``            run this
 ``<!-- start: COMMAND -->``         run this in the background, until the next ``stop``
 ``<!-- stop -->``                   end what was started last
 ``<!-- settle -->``                 wait until nothing is under way any more
-``<!-- needs: COMMAND… -->``        up to ``<!-- end -->``: only if callspool has these commands
 """
 
 from __future__ import annotations
@@ -30,35 +29,28 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from callspool_operators.group import COMMANDS
 from scripts.transcripts import Normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
-TEMPLATE = Path(__file__).parent / "operating.md"
 PAGE = ROOT / "docs" / "operating.md"
 PATIENCE = 60.0
+FENCE, PROMPT = "```", "$ "
 
-_DIRECTIVE = re.compile(r"<!-- (do|start|stop|settle|needs|end)(?:: (.*?))? -->")
+_DIRECTIVE = re.compile(r"<!-- (do|start|stop|settle)(?:: (.*?))? -->")
 
 
-def plan(template: str, known: set[str]) -> list[str]:
-    """The lines of the template without what needs commands that are not there."""
-    lines, wanted = [], True
-    for line in template.splitlines():
-        found = _DIRECTIVE.fullmatch(line)
-        if found and found[1] in ("needs", "end"):
-            wanted = found[1] == "end" or set(found[2].split()) <= known
-        elif wanted:
+def remove_outputs(page: str) -> list[str]:
+    """Returns the lines of the page without what its commands printed."""
+    lines, is_console = [], False
+    for line in page.splitlines():
+        if line.startswith(FENCE):
+            is_console = line == f"{FENCE}console"
+        if not is_console or line.startswith((FENCE, PROMPT)):
             lines.append(line)
     return lines
-
-
-def commands_of(lines: list[str]) -> list[str]:
-    """The commands that the page shows, in order."""
-    return [line[2:] for line in lines if line.startswith("$ ")]
 
 
 class Stage:
@@ -71,24 +63,27 @@ class Stage:
         self._started: list[subprocess.Popen[bytes]] = []
 
     def page(self, lines: list[str]) -> str:
-        """The page: the lines, each command followed by what it printed."""
-        text = "\n".join(each for line in lines for each in self._lines(line))
-        return re.sub(r"\n{3,}", "\n\n", text) + "\n"
+        """Returns the page: the lines, each command followed by what it printed."""
+        return "\n".join(each for line in lines for each in self._lines(line)) + "\n"
 
     def _lines(self, line: str) -> list[str]:
-        if line.startswith("$ "):
+        if line.startswith(PROMPT):
             print(line, file=sys.stderr)
-            return [line, *self._normal.text(self._output(line[2:])).splitlines()]
-        found = _DIRECTIVE.fullmatch(line)
-        if found is None:
-            return [line]
-        {"do": self._output, "start": self.start, "stop": self.stop, "settle": self.settle}[
-            found[1]
-        ](found[2] or "")
-        return []
+            return [line, *self._shown_output(line.removeprefix(PROMPT))]
+        if found := _DIRECTIVE.fullmatch(line):
+            {"do": self._output, "start": self.start, "stop": self.stop, "settle": self.settle}[
+                found[1]
+            ](found[2] or "")
+        return [line]
+
+    def _shown_output(self, command: str) -> list[str]:
+        lines = self._normal.text(self._output(command)).splitlines()
+        if any(line.startswith((FENCE, PROMPT)) for line in lines):
+            raise ValueError(f"{command} prints a line that would count as one of the page's own")
+        return lines
 
     def _output(self, command: str) -> str:
-        done = subprocess.run(  # noqa: S603 - the template's own commands
+        done = subprocess.run(  # noqa: S603 - the page's own commands
             ["/bin/bash", "-c", command],
             cwd=self._directory,
             env=self._environment,
@@ -104,7 +99,7 @@ class Stage:
     def start(self, command: str) -> None:
         with (self._directory / f".background-{len(self._started)}.log").open("wb") as log:
             self._started.append(
-                subprocess.Popen(  # noqa: S603 - the template's own commands
+                subprocess.Popen(  # noqa: S603 - the page's own commands
                     ["/bin/bash", "-c", f"exec {command}"],
                     cwd=self._directory,
                     env=self._environment,
@@ -186,8 +181,8 @@ def _free_port() -> int:
 
 
 def page() -> str:
-    """The page, made by running everything that it shows."""
-    lines = plan(TEMPLATE.read_text(encoding="utf-8"), set(COMMANDS))
+    """Returns the page, made by running everything that it shows."""
+    lines = remove_outputs(PAGE.read_text(encoding="utf-8"))
     with stage() as made:
         return made.page(lines)
 

@@ -1,9 +1,10 @@
-"""docs/operating.md: every command is in it, and what it shows is what its script runs."""
+"""docs/operating.md: every command is in it, and its script changes outputs alone."""
 
 from __future__ import annotations
 
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from callspool_operators.group import COMMANDS
 from scripts import make_operating_page as script
 from scripts.transcripts import Normal
 
-TEMPLATE = script.TEMPLATE.read_text(encoding="utf-8")
 PAGE = script.PAGE.read_text(encoding="utf-8")
 
 
@@ -22,18 +22,33 @@ def test_every_command_is_on_the_page(command: str):
     assert f"callspool {command}" in PAGE, "run python -m scripts.make_operating_page"
 
 
-def test_the_page_shows_the_commands_of_its_template_and_its_prose():
-    lines = script.plan(TEMPLATE, set(COMMANDS))
-    why = "run python -m scripts.make_operating_page"
-    assert script.commands_of(PAGE.splitlines()) == script.commands_of(lines), why
-    prose = [line for line in lines if not line.startswith(("$ ", "<!-- "))]
-    assert [line for line in prose if line not in PAGE.splitlines()] == [], why
+def test_every_command_of_the_page_was_run():
+    lines = PAGE.splitlines()
+    bare = [
+        line
+        for line, below in pairwise(lines)
+        if line.startswith(script.PROMPT) and below.startswith((script.PROMPT, script.FENCE))
+    ]
+    assert bare == [], "run python -m scripts.make_operating_page"
 
 
-def test_what_needs_commands_that_are_not_there_is_left_out():
-    template = "a\n<!-- needs: lanes dead -->\nb\n<!-- end -->\nc"
-    assert script.plan(template, {"lanes"}) == ["a", "c"]
-    assert script.plan(template, {"lanes", "dead"}) == ["a", "b", "c"]
+def test_every_comment_of_the_page_is_one_that_its_script_understands():
+    comments = [line for line in PAGE.splitlines() if line.startswith("<!--")]
+    assert [line for line in comments if not script._DIRECTIVE.fullmatch(line)] == []
+
+
+def test_only_what_commands_printed_is_taken_from_a_page():
+    lines = ["a", "```", "$ no command", "b", "```", "```console", "$ true", "```", "c"]
+    assert script.remove_outputs("\n".join(lines)) == lines
+    printed = [*lines[:7], "of old", "", "  older", *lines[7:]]
+    assert script.remove_outputs("\n".join(printed)) == lines
+
+
+def test_output_that_looks_like_the_page_s_own_lines_is_refused(tmp_path: Path):
+    stage = script.Stage(tmp_path, dict(os.environ), Normal({}))
+    for text in ("$ 5", "```"):
+        with pytest.raises(ValueError, match="would count as one of the page's own"):
+            stage.page([f"$ echo '{text}'"])
 
 
 def test_commands_are_run_and_what_they_print_is_made_alike(tmp_path: Path):
@@ -47,8 +62,7 @@ def test_commands_are_run_and_what_they_print_is_made_alike(tmp_path: Path):
     environment = {**os.environ, "CALLSPOOL": sys.executable}
     made = script.Stage(tmp_path, environment, Normal({__version__: "1.0"})).page(lines)
     assert made.splitlines() == [
-        *lines[:1],
-        *lines[2:4],
+        *lines[:4],
         f"took 1.2 s: in 0.5 s, R{1:032x}",
         "callspool 1.0",
         "```",
