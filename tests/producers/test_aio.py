@@ -170,7 +170,11 @@ def test_a_contact_that_ends_as_an_iterator_does_is_an_error_and_holds_nobody_up
         asyncio.run(scenario())
 
 
-def test_enqueue_many_takes_plain_and_async_iterables(redis_url: str, client: redis.Redis) -> None:
+def test_enqueue_many_takes_plain_and_async_iterables(
+    redis_url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callspool.enqueue.receipts.PORTION_SECONDS", 60.0)
+
     async def source() -> AsyncIterator[CallRequest]:
         for number in range(1_000):
             await asyncio.sleep(0)

@@ -283,8 +283,9 @@ def test_an_invalid_request_of_one_thread_does_not_touch_the_others(
 
 
 def test_enqueue_many_joins_single_contacts_into_few_messages(
-    queue: CallQueue, client: redis.Redis
+    queue: CallQueue, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("callspool.enqueue.receipts.PORTION_SECONDS", 60.0)
     summary = queue.enqueue_many(one_contact(f"d{number}") for number in range(2_000))
     assert (summary.requests, summary.documents) == (2_000, 2_000)
     assert client.xlen(STREAM) == 4
