@@ -57,10 +57,14 @@ class LedgerUnderTest:
     def __init__(self, client: redis.Redis, **limits: Any) -> None:
         self.client = client
         self.ledger = Ledger(client, Limits(**limits), on_expired=log_expired)
-        self.ledger.open()
+        self.ledger.open("")
+        self.make_group()
+
+    def make_group(self) -> None:
+        """Makes the stream of messages and its group, as the broker does."""
         stream = keys.stream(keys.REQUESTS)
         with contextlib.suppress(redis.ResponseError):  # it is there already
-            client.xgroup_create(stream, keys.GROUP, "0", mkstream=True)
+            self.client.xgroup_create(stream, keys.GROUP, "0", mkstream=True)
 
     def deliver(
         self, groups: Iterable[Group], refusals: Iterable[Refusal] = (), spooled: int = 0

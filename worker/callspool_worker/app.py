@@ -182,12 +182,17 @@ def run_worker(
         courier = Courier(homes, permits, incarnation, sending.senders.fill)
         courier.start()
         stack.callback(courier.stop)
-        declare_actors(broker, ledgers, settings, sending, pulse, sweepers.nudge)
-        sweepers.start()
-        stack.callback(sweepers.stop)
         get = pulse.asking(unpod.get)
         provers = [Prover(ledger, get, proving(settings)) for ledger in ledgers]
         reconciler = Reconciler(provers, incarnation)
+
+        def nudge(partition: int) -> None:
+            sweepers.nudge(partition)
+            reconciler.nudge()
+
+        declare_actors(broker, ledgers, settings, sending, pulse, nudge)
+        sweepers.start()
+        stack.callback(sweepers.stop)
         reconciler.start()
         stack.callback(reconciler.stop, timeout=settings.request_timeout + MARGIN)
         worker = dramatiq.Worker(

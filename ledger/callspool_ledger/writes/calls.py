@@ -335,8 +335,13 @@ class LedgerCalls:
         return self._call("forget", window_ms, piece)
 
     def open_ledger(
-        self, limits: Limits, new_id: str, rules: tuple[int, int], partitions: int
+        self,
+        limits: Limits,
+        new_id: str,
+        rules: tuple[int, int],
+        partitions: int,
+        before: Literal["", "new", "gone"],
     ) -> Call:
         """Begins the ledger if there is none, and asks by which rules it is written."""
         times = limits.lease_ms, limits.quiet_ms
-        return self._call("open_ledger", new_id, *rules, partitions, *times)
+        return self._call("open_ledger", new_id, *rules, partitions, *times, before)

@@ -6,7 +6,7 @@ import secrets
 import threading
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 import redis
@@ -98,13 +98,15 @@ class Ledger:
         """Runs calls in one round trip; raises the first error among their replies."""
         return self.run_commands(steps)
 
-    def open(self) -> None:
+    def open(self, before: Literal["", "new", "gone"] = "new") -> None:
         """Begins the ledger if there is none.
 
-        Raises `LedgerMismatch` if it was begun under other rules than this worker's.
+        ``before``: a ``new`` one reads each space back before it sends there, in case there was
+        another ledger; ``gone``: there certainly was one. Raises `LedgerMismatch` if it was begun
+        under other rules than this worker's.
         """
         new_id = secrets.token_hex(4)
-        step = self.calls.open_ledger(self.limits, new_id, RULES, self._partitions)
+        step = self.calls.open_ledger(self.limits, new_id, RULES, self._partitions, before)
         (reply,) = self._ask([step], "")
         ledger_id, *rules = as_list(reply)
         *theirs, partitions = [int(as_bytes(rule)) for rule in rules]
@@ -206,8 +208,9 @@ class Ledger:
             return None
         account, _, space_token = as_text(reply[0]).partition("|")
         batches = [int(as_bytes(number)) for number in as_list(reply[2])]
-        times = [int(as_bytes(number)) for number in reply[3:6]]
-        return SpaceLook(account, space_token, int(as_bytes(reply[1])), batches, *times)
+        at_ms, failing, epoch, unread = [int(as_bytes(each)) for each in (reply[1], *reply[3:6])]
+        is_new = reply[6] == 1
+        return SpaceLook(account, space_token, at_ms, batches, failing, epoch, unread, is_new)
 
     def in_doubt(self, space: str) -> list[int]:
         """All batches of a space with documents in doubt."""
@@ -313,7 +316,7 @@ class Ledger:
             if self.id != gone:
                 return
             try:
-                self.open()
+                self.open("gone")
             except LedgerMismatch as fault:
                 raise LedgerUnavailable(str(fault)) from fault
             self._known = 0

@@ -129,7 +129,8 @@ class SpaceLook:
 
     ``failing_ms``: since when it could not be read, by Redis' clock; 0 if the last look could.
     ``unread_ms``: from when on it is to be read back because Redis restarted, for the time that
-    ``epoch`` counts; 0 if it need not.
+    ``epoch`` counts; 0 if it need not. ``is_new_ledger``: there may have been another ledger
+    before, whose marks tell of the same documents.
     """
 
     account: str
@@ -139,6 +140,7 @@ class SpaceLook:
     failing_ms: int = 0
     epoch: int = 0
     unread_ms: int = 0
+    is_new_ledger: bool = False
 
     @property
     def key(self) -> str:

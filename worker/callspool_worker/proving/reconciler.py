@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ class Reconciler:
         self._provers = list(provers)
         self._idle_pause = min(IDLE_PAUSE * len(provers), LONGEST_IDLE_PAUSE)
         self._stopped = threading.Event()
+        self._nudged = threading.Event()
+        self._nudged_at = -math.inf
         self._threads = [
             threading.Thread(
                 target=self._run, args=(f"{incarnation}:{number}",), name="reconciler", daemon=True
@@ -46,15 +49,25 @@ class Reconciler:
         for thread in self._threads:
             thread.start()
 
+    def nudge(self) -> None:
+        """Ends a pause: a space may have come that is to be read back before it sends."""
+        if time.monotonic() - self._nudged_at > IDLE_PAUSE:
+            self._nudged_at = time.monotonic()
+            self._nudged.set()
+
     def stop(self, timeout: float) -> None:
         """Ends the threads after what they are reading, ``timeout`` seconds for each at most."""
         self._stopped.set()
+        self._nudged.set()
         for thread in self._threads:
             thread.join(timeout)
 
     def _run(self, looker: str) -> None:
         not_before = [0.0] * len(self._provers)
-        while not self._stopped.wait(max(0.0, min(not_before) - time.monotonic())):
+        while not self._stopped.is_set():
+            if self._nudged.wait(max(0.0, min(not_before) - time.monotonic())):
+                self._nudged.clear()
+                not_before = [0.0] * len(self._provers)
             for place, prover in enumerate(self._provers):
                 if time.monotonic() >= not_before[place] and not self._stopped.is_set():
                     not_before[place] = time.monotonic() + self._look(prover, looker)

@@ -83,13 +83,18 @@ class Recall:
         ]
 
     def _may_be_ours(self, first_page: Sequence[TaskSeen]) -> bool:
-        return any((task.mark or self._ours).startswith(self._ours) for task in first_page)
+        return any(task.mark is None or self._is_ours(task) for task in first_page)
+
+    def _is_ours(self, task: TaskSeen) -> bool:
+        """Whether a mark says that a task is ours, or of a ledger that was here before this one."""
+        if task.mark is None:
+            return False
+        return task.mark.startswith(self._ours) or self._space.is_new_ledger
 
     def _recall(self, run_id: str, tasks: Iterable[TaskSeen], scopes: Sequence[Scope]) -> int:
         by_attempt: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
         for task in tasks:
-            is_ours = task.mark is not None and task.mark.startswith(self._ours)
-            if task.document_id and is_ours:
+            if task.document_id and self._is_ours(task):
                 owner = task.mark or "", task.scope_tag or ""
                 by_attempt[owner].setdefault(task.document_id, task.task_id)
             elif task.document_id and task.mark is None and not self._ledger.limits.mark_attempts:
@@ -104,7 +109,7 @@ class Recall:
     ) -> int:
         """Settles the documents of one attempt; the number of those that were known."""
         own = [scope for scope in scopes if not tag or scope_tag(scope) == tag]
-        attempt = _attempt_of(mark)
+        attempt = _attempt_of(mark) if mark.startswith(self._ours) else 0
         left = dict(ids)
         known = 0
         for scope in own:

@@ -35,7 +35,8 @@ def steps(ledger: Ledger, taken: Taken) -> list[Call]:
         emit_after(
             ledger.calls.recall(
                 taken.batch,
-                attempt,
+                attempt
+                or ledger.new_attempt(),  # of a ledger that is gone: its number is another's
                 run_id=run_id,
                 ids=[tasks[place] for place in sorted(tasks)],
                 places="".join("1" if at in tasks else "0" for at in range(len(taken.states))),

@@ -7,19 +7,34 @@
 -- may still carry it out unseen.
 -- Every space waits behind a gate `unread` until it was read back: those that hold documents at once,
 -- any other when it is heard of again, however late. P:read tells when spaces were read back last.
+-- A new ledger does not know what the one before it sent, if there was one: `unread_from` is from when
+-- on it reads each space back that it hears of for the first time. Whose marks these are, it cannot
+-- know then: its gates are `new`. A gate is `soft` where nothing tells that there was a ledger before:
+-- it opens where the space may not be read at all.
 -- Needs: lanes
 local FORGOTTEN_MS = 60000 -- how long before the last known take a forgotten one may have been
 local ATTEMPTS_SKIPPED = 1000000 -- numbers that forgotten takes may have used
+local BEGUN_MS = 3600000 -- how far back a new ledger reads what one before it may have sent
+local GONE_MS = 86400000 -- the same where there certainly was one before
+
+local RESTARTED = 'Redis restarted: what was sent just before is read back first'
+local BEGUN = 'this ledger is new: what was sent to the space before is read back first'
 
 -- Nothing of the space is sent until it was read back from that moment (ms) on.
-local function close_until_read(space, from)
+local function close_until_read(space, from, is_new, is_soft)
   local gate = 'unread:' .. space
   if call('HEXISTS', P .. ':gates', gate) == 1 then return end
   set_gate(gate, {
-    since = NOW, refusals = 0, probe = 'none', code = '', from = from,
-    reason = 'Redis restarted: what was sent just before is read back first',
+    since = NOW, refusals = 0, probe = 'none', code = '', from = from, new = is_new, soft = is_soft,
+    reason = is_soft and BEGUN or RESTARTED,
   })
   call('ZADD', P .. ':proofs', 'LT', NOW, space)
+end
+
+-- Closes a space of whose last reading back `read` tells the time (ms), if it was read at all.
+local function close_again(space, from, read)
+  local first = not read and tonumber(call('HGET', P .. ':meta', 'unread_from') or nil)
+  close_until_read(space, first and math.min(first, from) or from, first and true or nil)
 end
 
 local function begin_epoch(last_take, attempt)
@@ -30,9 +45,18 @@ local function begin_epoch(last_take, attempt)
   call('UNLINK', P .. ':looking') -- a look that Redis broke off holds up nobody
   for _, lane in ipairs(call('SMEMBERS', P .. ':lanes')) do
     local f = call('HMGET', lane_key(lane), 'account', 'space')
-    close_until_read(f[1] .. '|' .. f[2], from)
+    local space = f[1] .. '|' .. f[2]
+    close_again(space, from, call('HGET', P .. ':read', space))
   end
   return epoch
+end
+
+-- A ledger was begun; where there was one before, as far as anybody knows, it has gone.
+local function begin_unread(is_gone)
+  local from = NOW - (is_gone and GONE_MS or BEGUN_MS)
+  local known = tonumber(call('HGET', P .. ':meta', 'unread_from') or from)
+  call('HSET', P .. ':meta', 'unread_from', string.format('%d', math.min(from, known)))
+  if is_gone then begin_epoch(from, tonumber(call('HGET', P .. ':meta', 'attempt') or '0')) end
 end
 
 -- The process that runs this script, and the history of data that it has. A replica that was promoted
@@ -65,9 +89,12 @@ end
 
 -- A space that is heard of after a restart may be one that the restart made the ledger forget.
 local function read_back_if_new(account, space)
-  local f = call('HMGET', P .. ':meta', 'restarted', 'from')
-  if not f[1] then return end
+  local f = call('HMGET', P .. ':meta', 'restarted', 'from', 'unread_from')
   local named = account .. '|' .. space
-  local read = tonumber(call('HGET', P .. ':read', named) or '0')
-  if read < tonumber(f[1]) then close_until_read(named, tonumber(f[2])) end
+  local read = call('HGET', P .. ':read', named)
+  if f[1] and tonumber(read or '0') < tonumber(f[1]) then
+    close_again(named, tonumber(f[2]), read)
+  elseif f[3] and not read then
+    close_until_read(named, tonumber(f[3]), true, true)
+  end
 end

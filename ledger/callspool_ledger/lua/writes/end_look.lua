@@ -6,6 +6,7 @@
 -- ARGV[5] why it cannot be read for now ('' if it may yet)
 -- Reply: 1; 0 if somebody else looks at it meanwhile.
 -- include: base lanes batches doubts
+local LANES, WAKE_UPS = 500, 256 -- that are freed, and made, at once, at most
 local till, looker = string.match(call('HGET', P .. ':looking', ARGV[2]) or '', '^(%d+) (.*)$')
 if looker ~= ARGV[1] then return 0 end
 call('HDEL', P .. ':looking', ARGV[2])
@@ -18,8 +19,13 @@ else
   local known = call('HGET', P .. ':gates', gate)
   if known and ARGV[5] ~= '' then
     local state = cjson.decode(known)
-    state.stuck, state.reason = true, ARGV[5]
-    call('HSET', P .. ':gates', gate, cjson.encode(state))
+    if state.soft then
+      local _, ready = open_gate('gates', gate, LANES)
+      wake(ready, WAKE_UPS)
+    else
+      state.stuck, state.reason = true, ARGV[5]
+      call('HSET', P .. ':gates', gate, cjson.encode(state))
+    end
   end
 end
 if rest_space(ARGV[2]) then return 1 end

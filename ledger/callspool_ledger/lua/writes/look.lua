@@ -5,7 +5,8 @@
 -- ARGV[1] looker   ARGV[2] ms that it may take   ARGV[3] batches at most   ARGV[4...] accounts
 -- Reply: {space, ms of this look, batches in doubt, the oldest first, ms since when it could not be
 --   read or 0, number of the last restart of Redis, ms from when on the space is to be read back
---   because of it, or 0}; {} if none is due.
+--   because of it, or 0, 1 if the ledger is new, so that marks of another one tell of its documents};
+--   {} if none is due.
 -- include: base
 local SPACES = 50 -- looked through in one call, at most
 local mine = {}
@@ -32,8 +33,9 @@ for _, space in ipairs(due) do
       local failing = call('HGET', P .. ':unreadable', space) or '0'
       local epoch = call('HGET', P .. ':meta', 'epoch') or '0'
       local unread = call('HGET', P .. ':gates', 'unread:' .. space)
-      local from = unread and cjson.decode(unread).from or 0
-      return { space, tostring(NOW), batches, failing, epoch, string.format('%d', from) }
+      local gate = unread and cjson.decode(unread) or { from = 0 }
+      local from = string.format('%d', gate.from)
+      return { space, tostring(NOW), batches, failing, epoch, from, gate.new and 1 or 0 }
     end
   end
   -- Somebody looks already, or nobody here can: those behind it get their turn.

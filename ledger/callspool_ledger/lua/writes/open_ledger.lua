@@ -3,10 +3,13 @@
 -- KEYS[1] prefix
 -- ARGV[1] id for a new ledger   ARGV[2] format   ARGV[3] rules of identity   ARGV[4] partitions
 -- ARGV[5] lease of the caller's takes, ms   ARGV[6] their quiet period, ms
+-- ARGV[7] `new`: a new ledger reads spaces back, in case there was one before; `gone`: there was one,
+--   whichever it is that lies here now; `` for neither
 -- Reply: {id, format, rules of identity, partitions}
 -- include: base generations lanes epochs
 local meta, counts = P .. ':meta', P .. ':counts'
-if call('HEXISTS', meta, 'id') == 0 then
+local is_begun = call('HEXISTS', meta, 'id') == 0
+if is_begun then
   local partitions = call('HGET', counts, 'partitions') or ARGV[4] -- a producer may have come first
   call('HSET', meta, 'id', ARGV[1], 'format', ARGV[2], 'identity', ARGV[3], 'partitions', partitions)
 end
@@ -15,6 +18,7 @@ local server, replid = this_server()
 if call('HSETNX', meta, 'server', server) == 1 then call('HSET', meta, 'replid', replid) end
 keep_longest(tonumber(ARGV[5]), tonumber(ARGV[6]))
 call('HSETNX', meta, 'taken', NOW) -- no take that may ever be forgotten was before
+if ARGV[7] == 'gone' or (is_begun and ARGV[7] == 'new') then begin_unread(ARGV[7] == 'gone') end
 generations()
 -- A release that did not count lanes by scope and closed gates may have written here.
 local lanes, counted = call('SCARD', P .. ':lanes'), 0

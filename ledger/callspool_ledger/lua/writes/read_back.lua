@@ -6,7 +6,7 @@
 -- ARGV[3] lanes at most   ARGV[4] wake-ups at most
 -- Reply: 1; 0 if Redis restarted once more meanwhile.
 -- include: base lanes
-if call('HGET', P .. ':meta', 'epoch') ~= ARGV[2] then return 0 end
+if (call('HGET', P .. ':meta', 'epoch') or '0') ~= ARGV[2] then return 0 end
 local _, ready = open_gate('gates', 'unread:' .. ARGV[1], tonumber(ARGV[3]))
 wake(ready, tonumber(ARGV[4]))
 return 1

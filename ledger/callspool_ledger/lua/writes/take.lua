@@ -16,7 +16,7 @@
 --   number for each batch.
 -- include: base generations lanes batches parts epochs
 local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local epoch = current_epoch(tonumber(ARGV[5]))
+current_epoch(tonumber(ARGV[5]))
 keep_longest(tonumber(ARGV[6]), tonumber(ARGV[7]))
 local expired = {}
 local STEPS = 200 -- expired batches and parked lanes passed over in one call, at most
@@ -31,7 +31,7 @@ local function reply_for(batch, gate)
     lane[1], lane[2], lane[3], lane[4], lane[5], batch.s,
     call('LRANGE', payload_key(batch.id), 0, -1), gate, tostring(batch.taken), batch.seal,
     refused,
-    epoch > 0 and call('EXISTS', P .. ':strays:' .. batch.account .. '|' .. lane[1]) or 0,
+    call('EXISTS', P .. ':strays:' .. batch.account .. '|' .. lane[1]),
     call('HGET', batch_key(batch.id), 'traces') or '', expired,
   }
 end
