@@ -37,7 +37,6 @@ from callspool.request.checks import prepare
 from callspool.request.identity import partition_of
 from callspool.request.message import encode
 from callspool.request.single_request import SingleRequests
-from callspool_ledger import keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
 
     import redis.asyncio
 
-    from callspool.redis_io.servers import RedisEndpoint
     from callspool.request.call_request import CallRequest, PreparedRequest, Rules
     from callspool.request.message import Message
     from callspool_ledger.reads.reader import DocumentStatus
@@ -62,24 +60,24 @@ class _Loop:
 
     def __init__(self, partitioning: Partitioning) -> None:
         self.pid = os.getpid()
+        self._partitioning = partitioning
         self.connections = AsyncPartitionConnections(partitioning)
         self.readers: dict[int, redis.asyncio.Redis] = {}
         self.is_checked = False
 
-    def reader(self, server: RedisEndpoint, partition: int) -> redis.asyncio.Redis:
-        """A client for looking into a partition."""
+    def reader(self, partition: int) -> redis.asyncio.Redis:
+        """Returns a client that reads a partition."""
         if partition not in self.readers:
-            self.readers[partition] = server.at(keys.prefix(partition)).async_client()
+            self.readers[partition] = self._partitioning.server_of(partition).async_client()
         return self.readers[partition]
 
 
 class AsyncCallQueue(Configured):
     """As `CallQueue`, its methods awaitable; ``url_or_client`` may be a `redis.asyncio.Redis`.
 
-    Used from several event loops, one after another or in several threads, it makes connections of
-    its own for each. Close it (``async with``, or `close`) on the loop that used it: what a loop
-    left open when it was closed is freed when the queue is next used, as Python frees any socket
-    that nobody closed.
+    It makes connections of its own for each event loop that uses it, one after another or in
+    several threads. Close it (``async with``, or `close`) on the loop that used it: connections
+    that a closed loop left open are freed when the queue is next used.
     """
 
     def __init__(
@@ -110,7 +108,7 @@ class AsyncCallQueue(Configured):
         self._loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
 
     async def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
-        """As `CallQueue.enqueue`. When the task is cancelled, Redis may have the request or not."""
+        """As `CallQueue.enqueue`. If the task is cancelled, Redis may have the request or not."""
         single = self._singles.prepare(request)
         if single is not None:
             message, ids, partition, own = single
@@ -198,12 +196,12 @@ class AsyncCallQueue(Configured):
         wanted = list(dict.fromkeys(document_ids))
         here = self._here(asyncio.get_running_loop())
         partition = partition_of(scope.account, scope.space_token, self._partitions)
-        readings = AsyncReadings(here.reader(self._server, partition), partition)
+        readings = AsyncReadings(here.reader(partition), partition)
         found: list[DocumentStatus | None] = []
         try:
             if not here.is_checked:
                 async with asyncio.timeout(self._timeout):
-                    known = await AsyncReadings(here.reader(self._server, 0)).partitions()
+                    known = await AsyncReadings(here.reader(0)).partitions()
                 here.is_checked = has_partitions(known, self._partitions)
             for start in range(0, len(wanted), STATUS_IDS):
                 async with asyncio.timeout(self._timeout):
@@ -213,7 +211,7 @@ class AsyncCallQueue(Configured):
         return dict(zip(wanted, found, strict=True))
 
     async def close(self) -> None:
-        """Closes the connections of the running event loop; a later call makes new ones."""
+        """Closes the connections of the running event loop; a later call opens new ones."""
         here = self._loops.pop(asyncio.get_running_loop(), None)
         if here is not None:
             await here.connections.close()
@@ -247,7 +245,7 @@ class AsyncCallQueue(Configured):
         return prepare(request, self._rules)
 
     def _here(self, loop: asyncio.AbstractEventLoop) -> _Loop:
-        """The running event loop's own connections."""
+        """Returns the running event loop's own connections."""
         here = self._loops.get(loop)
         if here is None or here.pid != os.getpid():
             for other in [each for each in list(self._loops) if each.is_closed()]:
@@ -262,7 +260,7 @@ def _is_large(request: CallRequest) -> bool:
 
 
 def _prepare(request: CallRequest, rules: Rules) -> PreparedRequest:
-    """As `prepare`, for a thread; who awaits it would never hear of a StopIteration."""
+    """As `prepare`, for a thread: a StopIteration would never reach the task that awaits it."""
     try:
         return prepare(request, rules)
     except StopIteration as end:
@@ -272,7 +270,7 @@ def _prepare(request: CallRequest, rules: Rules) -> PreparedRequest:
 async def _each(
     requests: Iterable[CallRequest] | AsyncIterable[CallRequest],
 ) -> AsyncIterator[CallRequest]:
-    """The requests one by one; amid a plain iterable, other tasks get their turn."""
+    """Yields the requests one by one; amid a plain iterable, other tasks get their turn."""
     if isinstance(requests, AsyncIterable):
         async for request in requests:
             yield request

@@ -1,4 +1,4 @@
-"""What can go wrong, in words that say what to do next.
+"""The errors of callspool; each text says what to do next.
 
 Every error that callspool raises on purpose is a `CallspoolError`, and its text is one line.
 """
@@ -12,11 +12,11 @@ _NUMBER_WITHIN = re.compile(r"\+[\d\s().-]{4,}(\d{3})")
 
 
 class CallspoolError(Exception):
-    """Anything that callspool refuses or cannot do."""
+    """The base class of every error that callspool raises on purpose."""
 
 
 class InvalidCallRequest(CallspoolError, ValueError):  # noqa: N818 - a promised name
-    """A call request that would not reach anybody as it is.
+    """A call request that could not be sent as it is.
 
     Attributes: ``document`` (place in the request, from 0, or None for the request itself),
     ``document_id`` (where the document has one), ``field`` and ``reason``.
@@ -37,7 +37,7 @@ class InvalidCallRequest(CallspoolError, ValueError):  # noqa: N818 - a promised
         super().__init__(self._sentence())
 
     def at(self, document: int | None) -> InvalidCallRequest:
-        """The same fault, told of the document at that place of its request."""
+        """Returns the same fault for the document at that place of its request."""
         return InvalidCallRequest(
             self.field, self.reason, document=document, document_id=self.document_id
         )
@@ -59,7 +59,7 @@ def _rebuilt(
 
 
 def shown_name(name: str) -> str:
-    """An id or a field's name for an error's text: one line, and never a whole phone number."""
+    """Shortens an id or a field's name for an error's text: one line, never a whole number."""
     if _LIKE_A_NUMBER.fullmatch(name):
         return f"…{name[-3:]}"
     name = _NUMBER_WITHIN.sub(r"…\1", name)
@@ -91,7 +91,7 @@ class QueueUnavailable(CallspoolError):  # noqa: N818 - a promised name
 
 
 class QueueFull(CallspoolError):  # noqa: N818 - a promised name
-    """The queue holds as much as it may; try again when workers have sent some of it.
+    """The queue is full; try again when workers have sent some of it.
 
     Attribute ``enqueued``: documents of this call that were taken before the queue was full.
     """
@@ -102,7 +102,7 @@ class QueueFull(CallspoolError):  # noqa: N818 - a promised name
 
 
 class ApiUnreachable(CallspoolError):  # noqa: N818 - says what is the matter
-    """The API cannot be reached; the text says where it was looked for."""
+    """The API cannot be reached; the text names its address."""
 
 
 class SettingsError(CallspoolError):
@@ -110,7 +110,7 @@ class SettingsError(CallspoolError):
 
 
 class LedgerMismatch(CallspoolError):  # noqa: N818 - says what is the matter
-    """The ledger in Redis was written under other rules than this worker's.
+    """The ledger in Redis was begun under other rules, such as another number of partitions.
 
     Attribute ``enqueued``: documents of this call that Redis certainly has.
     """

@@ -1,4 +1,4 @@
-"""`CallQueue`: how a backend service hands over its call requests."""
+"""`CallQueue`: a backend service enqueues its call requests with it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,6 @@ from callspool.request.checks import prepare
 from callspool.request.identity import partition_of
 from callspool.request.message import encode
 from callspool.request.single_request import SingleRequests
-from callspool_ledger import keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -63,21 +62,20 @@ class _Process:
 
 
 class CallQueue(Configured):
-    """The queue of call requests: enqueue, and ask what became of a document.
+    """Enqueues call requests, and reads what became of their documents.
 
     ``url_or_client``: a Redis URL (``redis://``, ``rediss://``, ``unix://``; of a cluster
     ``redis+cluster://``, with Sentinels ``redis+sentinel://``), or a `redis.Redis` whose address
-    and credentials are taken over. ``timeout``: seconds that `enqueue` may block, in total.
+    and credentials are taken over. ``timeout``: seconds that `enqueue` blocks at most, in total.
     ``region``: of numbers without a country code (``IN``). ``send_e164``: send numbers whose
     country is known as E.164.
-    ``default_context``: for requests without one. ``max_waiting``: documents waiting,
-    beyond which `QueueFull` is raised. ``partitions``: those of the ledger (docs/scale.md); where
-    it has another number, calls raise `LedgerMismatch`. ``current_trace`` is asked for the W3C
-    traceparent of requests that have none.
+    ``default_context``: for requests without one. ``max_waiting``: with
+    more documents waiting, calls raise `QueueFull`. ``partitions``: how many the ledger has
+    (docs/scale.md); if it has another number, calls raise `LedgerMismatch`. ``current_trace``
+    returns the W3C traceparent for requests that have none.
 
-    May be shared by threads, and by processes made with fork: each makes connections of its own.
-    Nothing is connected before the first call. Raises `SettingsError` for an argument that cannot
-    be used.
+    Threads may share it, and so may processes made with fork: each makes connections of its own.
+    It connects with the first call. Raises `SettingsError` for an argument that cannot be used.
     """
 
     def __init__(
@@ -108,13 +106,13 @@ class CallQueue(Configured):
         self._processes: dict[int, _Process] = {}
 
     def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
-        """Hands over one call request; returns after Redis has all of it.
+        """Enqueues one call request; returns when Redis has all of it.
 
-        ``trace``: the W3C traceparent, where the request has none. Raises `InvalidCallRequest`
+        ``trace``: the W3C traceparent, if the request has none. Raises `InvalidCallRequest`
         (nothing is stored), `QueueFull` or `QueueUnavailable`; the last two carry ``enqueued``, the
         documents that Redis certainly has. Enqueueing the same request again is then safe:
-        documents are recognised by their ids. Blocks for the queue's timeout at most, apart from
-        checking the request and from the system's look-up of the host's name.
+        documents are recognised by their ids. Blocks for at most the queue's timeout (seconds);
+        checking the request and looking up the host's name come on top.
         """
         single = self._singles.prepare(request)
         if single is not None:
@@ -137,12 +135,12 @@ class CallQueue(Configured):
         return Receipt(tally.documents, tally.messages, document_ids(prepared))
 
     def enqueue_many(self, requests: Iterable[CallRequest]) -> Summary:
-        """Hands over call requests from any iterable, in constant memory, many in a round trip.
+        """Enqueues call requests of any iterable, in constant memory, many in a round trip.
 
-        Raises as `enqueue`, and every error carries ``enqueued``. An invalid request is told
-        with its place (``request``). Where ``requests`` raises, its own error comes through, with
-        ``enqueued`` and a note that says the same. In either case all requests before are in the
-        queue. The timeout is for each round trip.
+        Raises as `enqueue`, and every error carries ``enqueued``. The error for an invalid request
+        carries its place (``request``). An error of ``requests`` itself comes through, with
+        ``enqueued`` and a note that says the same. In either case all requests before it are in
+        the queue. The timeout (seconds) is for each round trip.
         """
         connections = self._process().connections
         connections.check_partitions(time.monotonic() + self._timeout)
@@ -183,7 +181,7 @@ class CallQueue(Configured):
         campaign: str | None = None,
         account: str | None = None,
     ) -> DocumentStatus | None:
-        """What became of a document; None when no worker has accepted it (yet).
+        """Returns what became of a document; None while no worker has accepted it.
 
         Raises `QueueUnavailable`.
         """
@@ -200,9 +198,10 @@ class CallQueue(Configured):
         campaign: str | None = None,
         account: str | None = None,
     ) -> dict[str, DocumentStatus | None]:
-        """What became of documents of one scope; None for those that no worker has accepted.
+        """Returns what became of documents of one scope; None for each that no worker has accepted.
 
-        Raises `QueueUnavailable`, and `LedgerMismatch` if the ledger has other partitions.
+        Raises `QueueUnavailable`, and `LedgerMismatch` if the ledger has another number of
+        partitions.
         """
         from callspool_ledger.reads.reader import Readings  # noqa: PLC0415 - not needed to enqueue
 
@@ -223,7 +222,7 @@ class CallQueue(Configured):
         return dict(zip(wanted, found, strict=True))
 
     def close(self) -> None:
-        """Closes this process's connections; a later call makes new ones."""
+        """Closes this process's connections; a later call opens new ones."""
         process = self._processes.pop(os.getpid(), None)
         if process is not None:
             process.connections.close()
@@ -251,7 +250,7 @@ class CallQueue(Configured):
             raise error_of(outcome, enqueued=0)
 
     def _process(self) -> _Process:
-        """This process's own connections; in a child after fork, never the parent's."""
+        """Returns this process's own connections; in a child after fork, never the parent's."""
         pid = os.getpid()
         process = self._processes.get(pid)
         if process is None:
@@ -267,5 +266,5 @@ class CallQueue(Configured):
     def _reader(self, partition: int) -> redis.Redis:
         readers = self._process().readers
         if partition not in readers:
-            readers[partition] = self._server.at(keys.prefix(partition)).client()
+            readers[partition] = self._partitioning.server_of(partition).client()
         return readers[partition]

@@ -1,4 +1,4 @@
-"""Queues for the tests of services that enqueue: they check and record, and need no Redis."""
+"""Queues for the tests of services that enqueue: they check, record, and need no Redis."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class RequestRecorder:
-    """What a recording queue was given.
+    """Records what a queue was given.
 
     ``requests``: the call requests, as they were passed. ``documents``: their documents as the API
     would get them, in order. ``error``: while set, it is raised instead of recording, as

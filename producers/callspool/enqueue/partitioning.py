@@ -38,11 +38,15 @@ class Partitioning:
         """Returns the partition of a request."""
         return partition_of(envelope.account, envelope.space_token, self.partitions)
 
+    def server_of(self, partition: int) -> RedisEndpoint:
+        """Returns the server of a partition: the same for all but in a cluster."""
+        return self.server.at(keys.prefix(partition))
+
     def for_each(self, make: Callable[[RedisEndpoint, Spool], Connections]) -> list[Connections]:
         """Makes connections for each partition; none of them is opened yet."""
         return [
             make(
-                self.server.at(keys.prefix(partition)),
+                self.server_of(partition),
                 Spool(self._max_waiting, str(self.server), partition, self.partitions),
             )
             for partition in range(self.partitions)

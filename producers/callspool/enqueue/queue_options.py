@@ -1,4 +1,4 @@
-"""What the two queues have in common: their arguments, and where these come from."""
+"""What both queues share: their arguments, and how these are read from settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEFAULT_URL: Final = "redis://localhost:6379/0"
 DEFAULT_TIMEOUT: Final = 5.0
 DEFAULT_MAX_WAITING: Final = 10_000_000
 STATUS_IDS: Final = 1000
-"""Documents whose status is read at a time."""
+"""The status of so many documents is read at a time."""
 
 
 class Configured:
@@ -59,7 +59,7 @@ class Configured:
         timeout: float = DEFAULT_TIMEOUT,
         current_trace: Callable[[], str | None] | None = None,
     ) -> Self:
-        """A queue as the ``CALLSPOOL_…`` settings say; raises `SettingsError`."""
+        """Makes a queue from the ``CALLSPOOL_…`` settings; raises `SettingsError`."""
         from callspool.settings import load_settings  # noqa: PLC0415 - not needed otherwise
 
         settings = load_settings(os.environ if environ is None else environ)
@@ -73,7 +73,7 @@ class Configured:
         timeout: float = DEFAULT_TIMEOUT,
         current_trace: Callable[[], str | None] | None = None,
     ) -> Self:
-        """A queue as these settings say."""
+        """Makes a queue from these settings."""
         return cls(
             settings.redis_url,
             timeout=timeout,
@@ -86,9 +86,9 @@ class Configured:
         )
 
     def _trace_of(self, own: str | None, given: str | None = None) -> str | None:
-        """The traceparent that goes along: the request's own, the caller's, or the current one.
+        """Returns the traceparent to send: the request's own, the caller's, or the current one.
 
-        What `current_trace` says is taken where it is one: tracing keeps nobody from being called.
+        A wrong answer of `current_trace` is ignored: tracing must not keep a call from being made.
         """
         own = own or (None if given is None else traceparent_of(given))
         if own is not None or self._current_trace is None:
@@ -99,5 +99,5 @@ class Configured:
 
 
 def scope_of(space_token: str, campaign: str | None, account: str | None) -> Scope:
-    """The scope that a request with these fields has."""
+    """Returns the scope of a request with these fields."""
     return Scope(*map(plain_text, (account or DEFAULT_ACCOUNT, space_token, campaign or "")))

@@ -1,4 +1,4 @@
-"""What `enqueue` and `enqueue_many` give back, and what they have gathered and stored so far."""
+"""What `enqueue` and `enqueue_many` return, and what they have gathered and stored so far."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ PORTION_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Redis has the request: how many documents, in how many messages, under which ids.
+    """Confirms that Redis has a request: its documents, messages and document ids.
 
-    The ids are in the order of the request's documents; one that came without has a made one.
+    The ids are in the order of the documents; a document without an id got one.
     """
 
     documents: int
@@ -50,7 +50,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Redis has all of these."""
+    """Confirms how many requests and documents Redis has."""
 
     requests: int
     documents: int
@@ -86,12 +86,12 @@ _identified = msgspec.json.Decoder(_DocumentId).decode
 
 
 def document_ids(prepared: PreparedRequest) -> tuple[str, ...]:
-    """The ids of prepared documents, in their order."""
+    """Returns the ids of prepared documents, in their order."""
     return tuple([_identified(document).document_id for document in prepared.documents])
 
 
 def small_message(prepared: PreparedRequest) -> Message | None:
-    """The message of a request that is small enough to share its round trip, else None."""
+    """Returns the message of a request that is small enough to share its round trip, else None."""
     if prepared.count > SHARED_DOCUMENTS:
         return None
     message, *more = encode(prepared)
@@ -107,7 +107,7 @@ class Portion:
         self._since = 0.0
 
     def add(self, message: Message, trace: str | None = None, partition: int = 0) -> bool:
-        """Takes one more; True when it is time to store what was gathered."""
+        """Takes one more; returns True when it is time to store what was gathered."""
         if not self._messages:
             self._since = time.monotonic()
         self._messages.append(OutgoingMessage(message, trace, partition))
@@ -115,7 +115,7 @@ class Portion:
         return self._size >= PORTION_BYTES or time.monotonic() - self._since >= PORTION_SECONDS
 
     def take(self) -> list[OutgoingMessage]:
-        """All that was gathered since the last time; maybe nothing."""
+        """Returns all that was gathered since the last time; maybe nothing."""
         taken, self._messages, self._size = self._messages, [], 0
         return taken
 
@@ -123,7 +123,7 @@ class Portion:
 def portions(
     messages: Iterable[Message], trace: str | None, partition: int = 0
 ) -> Iterator[list[OutgoingMessage]]:
-    """The messages of one request, in runs of bounded size."""
+    """Yields the messages of one request, in runs of bounded size."""
     run: list[OutgoingMessage] = []
     size = 0
     for message in messages:
@@ -137,7 +137,7 @@ def portions(
 
 
 def error_of(outcome: NoRoom | NotStored | Mismatched, enqueued: int) -> CallspoolError:
-    """The error that a caller deserves whose message was not stored."""
+    """Returns the error for the caller of a message that was not stored."""
     if isinstance(outcome, Mismatched):
         return LedgerMismatch(outcome.reason, enqueued=enqueued)
     if isinstance(outcome, NoRoom):
@@ -146,7 +146,7 @@ def error_of(outcome: NoRoom | NotStored | Mismatched, enqueued: int) -> Callspo
 
 
 def note_enqueued(error: Exception, enqueued: int) -> None:
-    """Adds to somebody else's error how much Redis has by now."""
+    """Adds to an error of the caller's own how many documents Redis has by now."""
     with suppress(AttributeError):  # an error of a class with slots has no room for it
         error.enqueued = enqueued  # type: ignore[attr-defined]
     error.add_note(f"callspool: {enqueued} documents of this enqueue_many are in the queue")
@@ -161,7 +161,7 @@ class EnqueueTally:
         self.messages = 0
 
     def add(self, messages: Sequence[OutgoingMessage], outcomes: Sequence[Outcome]) -> None:
-        """Counts stored messages; raises the error that the first other one deserves."""
+        """Counts stored messages; raises the error of the first that was not stored."""
         bad: NoRoom | NotStored | Mismatched | None = None
         for each, outcome in zip(messages, outcomes, strict=True):
             if isinstance(outcome, Stored):

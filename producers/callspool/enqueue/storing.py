@@ -63,10 +63,10 @@ class Spool:
         self._memory = MemoryWatch()
 
     def store(self, messages: Sequence[OutgoingMessage]) -> Steps[list[Command], list[Outcome]]:
-        """Yields commands, is sent their replies; returns the outcome of each message, in order.
+        """Yields commands and is sent their replies; returns each message's outcome, in order.
 
-        One round trip, as a rule. Messages of several callers travel as one; where Redis has no
-        room for all of them together, each is tried alone.
+        As a rule this takes one round trip. Messages of several callers travel as one; where Redis
+        has no room for all of them together, each is tried alone.
         """
         if self._memory.must_know_first:
             self._memory.note((yield [MEMORY_QUESTION])[0])
@@ -127,7 +127,7 @@ _trace_of = attrgetter("trace")
 
 
 class MemoryWatch:
-    """Knows how full Redis was when last asked, which is at most once a second.
+    """Remembers how full Redis was when last asked, at most once a second.
 
     Threads share it without a lock: the worst that a race does is one question too many.
     """
@@ -148,7 +148,7 @@ class MemoryWatch:
         return (self.full or not self._known) and self.due
 
     def note(self, reply: object) -> None:
-        """Takes the answer. One that cannot be read (no permission) leaves Redis to say OOM."""
+        """Takes the answer. Without permission to read it, Redis itself will report OOM."""
         self._asked = time.monotonic()
         self._known = True
         self.full = isinstance(reply, bytes) and _is_full(reply)
