@@ -121,3 +121,17 @@ def test_two_runs_at_once_do_not_share_a_state_directory(
     first.terminate()
     first.communicate(timeout=60)
     assert first.returncode == 130
+
+
+@pytest.mark.parametrize("command", ["worker", "run"])
+def test_a_certificates_file_that_is_not_there_is_told_before_anything_starts(
+    command: str, tmp_path: Path, env: dict[str, str], contacts: Path
+):
+    files = [str(contacts), "--space-token", "S", "--pilot", "p"] if command == "run" else []
+    there = env | {
+        "SSL_CERT_FILE": "/nonexistent/cacert.pem",
+        "CALLSPOOL_API_URL": "https://127.0.0.1:1",
+        "CALLSPOOL_API_TOKEN": "tok-1",
+        "CALLSPOOL_ORG_HANDLE": "org",
+    }
+    check([command, *files], there, tmp_path, 2, "SSL_CERT_FILE", "/nonexistent/cacert.pem")

@@ -37,6 +37,7 @@ from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.progress import Progress
 from callspool_operators.terminal.wording import json_line
+from callspool_worker.api import check_start
 from callspool_worker.sweeping.leases import longest_stop
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def run(
             return rehearse(options, target, readings)
     if not sandbox:
         settings.account(target.envelope.account)
+        check_start(settings.accounts)
     # Better known before a server is started than after it.
     new_intake(options, target.rules).inspect()
     return _RunCommand(options, settings, target, sandbox, place).do()
@@ -169,6 +171,7 @@ class _RunCommand:
         if self._sandbox:
             url = start_sandbox(stack, self._state_dir)
             self._settings = sandbox_settings(self._settings, url)
+            check_start(self._settings.accounts)
             self._say(f"sandbox: {url} (nobody is called)")
         else:
             name = self._target.envelope.account

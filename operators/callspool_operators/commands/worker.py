@@ -14,6 +14,7 @@ from callspool_ledger.writes import LedgerUnavailable, account_ledgers
 from callspool_operators.options.connection import client_that_answers
 from callspool_operators.options.options import redis_option
 from callspool_worker import events
+from callspool_worker.api import check_start
 from callspool_worker.events.emitter import emit
 from callspool_worker.logs import log_to_stderr
 from callspool_worker.metrics.worker_stats import Crew
@@ -81,9 +82,10 @@ def worker(
 
 
 def refuse_what_cannot_work(settings: Settings) -> None:
-    """Raises `CallspoolError` where every worker would fail: no account, or no Redis."""
+    """Raises `CallspoolError` where every worker would fail: without account, TLS or Redis."""
     if not settings.accounts:
         settings.account()
+    check_start(settings.accounts)
     with client_that_answers(settings.redis_url):
         pass
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from callspool.errors import SettingsError
 from callspool_worker.api import now
+from callspool_worker.api.connection import Origin
+from callspool_worker.api.tls import create_context
 from callspool_worker.decisions.answers import Answered, NotSent
 from tests.worker.api.peer import Peer
 
@@ -34,6 +37,28 @@ def tls() -> ssl.SSLContext:
 def trusting() -> ssl.SSLContext:
     """A context that knows the certificate of localhost."""
     return ssl.create_default_context(cafile=str(CERTIFICATE))
+
+
+def test_certificates_that_are_not_there_are_told_by_the_name_of_their_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    https, http = Origin("https", "api.example", 443), Origin("http", "127.0.0.1", 80)
+    junk = tmp_path / "junk.pem"
+    junk.write_text("no certificate")
+    for name, value in (
+        ("SSL_CERT_FILE", "/nonexistent/cacert.pem"),
+        ("SSL_CERT_FILE", str(junk)),
+        ("SSL_CERT_DIR", "/nonexistent"),
+    ):
+        with monkeypatch.context() as changed:
+            changed.setenv(name, value)
+            with pytest.raises(SettingsError) as told:
+                create_context([http, https])
+            create_context([http])
+        assert name in str(told.value)
+        assert value in str(told.value)
+        assert "\n" not in str(told.value)
+    assert create_context([https]).verify_mode is ssl.CERT_REQUIRED
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(

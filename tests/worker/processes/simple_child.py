@@ -42,7 +42,13 @@ signal.signal(signal.SIGINT, lambda *_: note("interrupted", os.getpid()))
 signal.signal(signal.SIGTERM, lambda *_: end())
 threading.Thread(target=end_with_parent, daemon=True).start()
 note("started", time.time(), os.getpid(), config["incarnation"], config["stop_timeout"])
-if behaviour == "die":
+if behaviour == "die" or (behaviour == "die later" and not first):
+    sys.exit(1)
+if behaviour == "die with a word":
+    say("failed OSError: the disk is gone")
+    sys.exit(1)
+if behaviour == "die later":
+    say("ready")
     sys.exit(1)
 if behaviour.startswith("refuse") and not (behaviour == "refuse later" and first):
     say("failed Redis cannot be reached; start it")

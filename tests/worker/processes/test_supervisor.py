@@ -50,11 +50,26 @@ def test_a_killed_child_is_replaced_within_a_second(supervise: Supervise, journa
 def test_children_that_die_at_once_are_started_ever_more_rarely(
     supervise: Supervise, journal: Journal
 ) -> None:
-    supervise("die")
+    supervise("die later")
     times = [start.time for start in journal.wait_for_starts(5)]
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     for gap, pause in zip(gaps, (0.1, 0.2, 0.4, 0.8), strict=True):
         assert gap >= pause
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [("die", "exit code 1"), ("die with a word", "OSError: the disk is gone")],
+)
+def test_children_that_die_before_they_work_end_it_all_after_the_third(
+    supervise: Supervise, journal: Journal, behaviour: str, why: str
+) -> None:
+    supervisor = supervise(behaviour)
+    with pytest.raises(CallspoolError, match=why) as told:
+        supervisor.wait_ready(20)
+    assert "\n" not in str(told.value)
+    assert supervisor.stop()
+    assert len(journal.starts()) == 3
 
 
 def test_a_slow_hook_does_not_delay_the_replacement(supervise: Supervise, journal: Journal) -> None:

@@ -54,7 +54,7 @@ class Access:
     def __init__(self, name: str, credentials: Credentials) -> None:
         self.token = Token(name, credentials.api_token.reveal(), credentials.api_token_file)
         self._base = _base_url(name, credentials.api_url)
-        self._origin = _origin(self._base)
+        self.origin = _origin(self._base)
         self._fixed = _fixed_headers(name, self._base, credentials.org_handle)
         if not can_be_sent(self.token.text()):
             raise SettingsError(
@@ -69,7 +69,7 @@ class Access:
         query = f"?{urlencode(params)}" if params else ""
         root = self._base.raw_path.decode().rstrip("/")
         return Target(
-            self._origin,
+            self.origin,
             self._base.netloc.decode(),
             f"{root}{PLATFORM}/{steps}{query}".encode("ascii"),
         )

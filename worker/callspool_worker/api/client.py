@@ -6,14 +6,13 @@ import math
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-import httpx
-
 from callspool_worker.api.accounts import Access, UnknownAccount
 from callspool_worker.api.api_request import Outgoing
 from callspool_worker.api.clock import now
 from callspool_worker.api.exchange import exchange
 from callspool_worker.api.network import Network
 from callspool_worker.api.pool import Pool
+from callspool_worker.api.tls import create_context
 from callspool_worker.backoff import promptly
 from callspool_worker.decisions.answers import Answer, Answered, NotSent
 from callspool_worker.decisions.reply import code_of
@@ -43,7 +42,8 @@ class UnpodApi:
     ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` name. Redirects are not followed, cookies not kept, and
     proxies of the environment not used: a middleman might send a request twice.
 
-    Raises SettingsError if an account's URL, token or org handle cannot be used.
+    Raises SettingsError if an account's URL, token or org handle cannot be used, or the
+    certificates.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class UnpodApi:
     ) -> None:
         self._accesses = {name: Access(name, account) for name, account in accounts.items()}
         self._request_timeout = request_timeout
-        self._pool = Pool(
-            ssl_context or httpx.create_ssl_context(), Network(request_timeout), max_connections
-        )
+        origins = [access.origin for access in self._accesses.values()]
+        context = ssl_context or create_context(origins)
+        self._pool = Pool(context, Network(request_timeout), max_connections)
         self._target_of_creation = lru_cache(maxsize=_TARGETS_KEPT)(_target_of_creation)
 
     def create(

@@ -89,6 +89,9 @@ def main() -> int:
     except CallspoolError as error:
         parent.report_failure(str(error))
         return 3 if isinstance(error, QueueUnavailable) else 2
+    except Exception as error:
+        parent.tell_why(f"{type(error).__name__}: {error}")
+        raise
     return 0
 
 
@@ -157,6 +160,11 @@ class Parent:
             sys.stderr.write(f"{reason}\n")
         else:
             self._tell(FAILED + reason.encode())
+
+    def tell_why(self, reason: str) -> None:
+        """Tells the parent in one line what a traceback on stderr says in many."""
+        if not self._knows_it_works:
+            self._tell(FAILED + " ".join(reason.split())[:500].encode())
 
     def _tell(self, line: bytes) -> None:
         with suppress(BrokenPipeError), self._telling:

@@ -20,6 +20,9 @@ SHORTEST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 """Seconds before a dead child is started again; doubled each time that it dies young."""
 
+HOPELESS = 3
+"""Deaths in a row, before a child could work, after which starting another one is no use."""
+
 GROWN_UP = 10.0
 """Seconds of life after which a death counts as the first one again."""
 
@@ -36,6 +39,9 @@ class Events(Protocol):
     def on_end(self, child: ChildProcess, code: int) -> None:
         """The child is certainly gone."""
 
+    def on_hopeless(self, why: str) -> None:
+        """One child after the other died before it could work; ``why``: how the last one did."""
+
     def on_empty(self) -> None:
         """The seat is empty for good; its last word."""
 
@@ -47,6 +53,7 @@ class Seat:
         self, start_child: Callable[[], ChildProcess], events: Events, log: logging.Logger
     ) -> None:
         self.was_ready = False
+        self._stillborn = 0
         self._start_child = start_child
         self._events = events
         self._log = log
@@ -105,7 +112,15 @@ class Seat:
         if not (self._closed.is_set() and code in {0, -signal.SIGTERM}):
             emit(events.Ended(process=child.pid, why=_meaning(code)), self._log)
         self._events.on_end(child, code)
+        self._count_stillborn(child, code)
         return child.age
+
+    def _count_stillborn(self, child: ChildProcess, code: int) -> None:
+        if self._closed.is_set():
+            return
+        self._stillborn = 0 if child.was_ready else self._stillborn + 1
+        if self._stillborn == HOPELESS and not self.was_ready:
+            self._events.on_hopeless(child.reason or _meaning(code))
 
     def _on_ready(self) -> None:
         self.was_ready = True

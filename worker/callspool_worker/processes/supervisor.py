@@ -229,10 +229,24 @@ class Supervisor:
         if any(seat.was_ready for seat in self._seats):
             emit(events.NotStarted(why=reason), self._log)
             return
+        kind = QueueUnavailable if code == UNREACHABLE else CallspoolError
+        self._fail(kind(reason))
+
+    def on_hopeless(self, why: str) -> None:
+        if any(seat.was_ready for seat in self._seats):
+            return
+        self._fail(
+            CallspoolError(
+                f"worker processes end before they can work, the last one with: {why};"
+                " see the messages above, and callspool doctor"
+            )
+        )
+
+    def _fail(self, failure: CallspoolError) -> None:
+        """Ends all: no child could start."""
         with self._change:
             if self.failure is None:
-                kind = QueueUnavailable if code == UNREACHABLE else CallspoolError
-                self.failure = kind(reason)
+                self.failure = failure
             self._change.notify_all()
         self._close(signal.SIGTERM)
 
