@@ -16,7 +16,7 @@ from callspool_sandbox.server import run_sandbox
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s)?")
 
 
-class Refused(click.ClickException):
+class WrongUse(click.ClickException):
     """Wrong use or configuration, said in one line."""
 
     exit_code = 2
@@ -110,7 +110,7 @@ def sandbox(
         )
         run_sandbox(options, _say_ready)
     except SettingsError as error:
-        raise Refused(str(error)) from error
+        raise WrongUse(str(error)) from error
 
 
 def _say_ready(url: str) -> None:

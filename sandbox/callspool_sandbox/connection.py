@@ -15,14 +15,14 @@ from callspool_sandbox.faults.model import Drop, Hang, Mixed
 from callspool_sandbox.faults.plan import plan
 
 if TYPE_CHECKING:
-    from callspool_sandbox.exchange import Head, Reply
+    from callspool_sandbox.exchange import Head, HttpReply
     from callspool_sandbox.sandbox import Sandbox
 
 _CHUNK = 1 << 16
 _LINGER = 1.0
 
 
-class Connection:
+class SandboxConnection:
     """Serves requests until either side has enough.
 
     h11 reads heads and chunked bodies. Bodies of a known length are taken as they are, and answers
@@ -58,7 +58,7 @@ class Connection:
         request = http.next_event()
         if not isinstance(request, h11.Request):
             return False
-        head = self._sandbox.arrived(
+        head = self._sandbox.note_arrival(
             request.method.decode(), request.target.decode("latin-1"), dict(request.headers)
         )
         self._clock = head.clock
@@ -66,7 +66,7 @@ class Connection:
             self._last = not _may_go_on(request)
             return await self._exchange(head, http) and not self._last
         finally:
-            self._sandbox.left(head)
+            self._sandbox.note_end(head)
 
     async def _next_head(self) -> bytes:
         idle_limit = self._sandbox.ways.now.keep_alive
@@ -140,7 +140,7 @@ class Connection:
                 while await self._reader.read(_CHUNK):
                     pass
 
-    async def _send(self, reply: Reply) -> bool:
+    async def _send(self, reply: HttpReply) -> bool:
         steps = reply.steps
         answer = reply.answer
         if answer is None:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from callspool_sandbox.answers import Answer, api_answer, created_answer
 from callspool_sandbox.checks import Received, violation
-from callspool_sandbox.exchange import Head, Reply, logged_status, reply
+from callspool_sandbox.exchange import Head, HttpReply, logged_status, reply
 
 if TYPE_CHECKING:
     from callspool_sandbox.faults.model import Fault
-    from callspool_sandbox.faults.plan import Plan
+    from callspool_sandbox.faults.plan import FaultPlan
     from callspool_sandbox.sandbox import Sandbox
-    from callspool_sandbox.store import Run
+    from callspool_sandbox.store import StoredRun
 
 
-class Creation:
+class TaskCreation:
     """Carries out one plan. Tasks and their line in the log are made without a pause in between."""
 
     def __init__(
@@ -26,7 +26,7 @@ class Creation:
         head: Head,
         received: Received,
         *,
-        steps: Plan,
+        steps: FaultPlan,
         fault: Fault | None,
         begun: float,
     ) -> None:
@@ -36,9 +36,9 @@ class Creation:
         self._steps = steps
         self._fault = fault
         self._begun = begun
-        self._run: Run | None = None
+        self._run: StoredRun | None = None
 
-    async def carry_out(self, space: str) -> Reply:
+    async def carry_out(self, space: str) -> HttpReply:
         """All steps up to the answer; what is to be created after it is left to a task."""
         steps = self._steps
         if steps.opens:
@@ -52,7 +52,7 @@ class Creation:
             self._sandbox.go_on_later(self._create_late(space))
         return self._reply()
 
-    def _reply(self) -> Reply:
+    def _reply(self) -> HttpReply:
         before, mixed = self._sandbox.last_answer, self._steps.mixed
         answer = self._answer()
         if self._steps.own is None and self._run is not None:

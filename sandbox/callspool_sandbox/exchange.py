@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from callspool_sandbox.answers import Answer, in_form
 from callspool_sandbox.faults.model import label
-from callspool_sandbox.packing import packed
+from callspool_sandbox.packing import pack
 from callspool_sandbox.routes import Route, path_for_log
 
 if TYPE_CHECKING:
     from callspool_sandbox.clock import Clock
     from callspool_sandbox.faults.model import Fault
-    from callspool_sandbox.faults.plan import Plan
+    from callspool_sandbox.faults.plan import FaultPlan
 
 
 @dataclass(slots=True)
@@ -50,28 +50,28 @@ class Head:
 
 
 @dataclass(slots=True)
-class Reply:
+class HttpReply:
     """What goes out: an answer, or None for a connection that is closed without one.
 
     ``behind``: another one that follows it, though nobody asked.
     """
 
     answer: Answer | None
-    steps: Plan
+    steps: FaultPlan
     behind: Answer | None = None
 
 
-def reply(answer: Answer, steps: Plan) -> Reply:
+def reply(answer: Answer, steps: FaultPlan) -> HttpReply:
     """The answer as its plan wants it sent."""
     if steps.drop is not None and steps.drop.where != "response":
-        return Reply(None, steps)
+        return HttpReply(None, steps)
     if steps.packed is not None:
-        answer = packed(answer, steps.packed)
+        answer = pack(answer, steps.packed)
     if steps.cut is not None:
         answer = in_form(answer, "cut", steps.cut.bytes)
-    return Reply(answer, steps)
+    return HttpReply(answer, steps)
 
 
-def logged_status(status: int, steps: Plan) -> int | None:
+def logged_status(status: int, steps: FaultPlan) -> int | None:
     """The status that goes out, or None where nothing does."""
     return status if steps.drop is None or steps.drop.where == "response" else None

@@ -53,7 +53,7 @@ class Ids:
         steps = stamp.steps + place
         return f"{letter}{steps & 0xFFFFFFFF:08x}{self._rest(steps, stamp.server)}"
 
-    def listed(self, letter: str, stamp: Stamp, count: int) -> bytes:
+    def list_ids(self, letter: str, stamp: Stamp, count: int) -> bytes:
         """So many ids in a row, as the inside of a JSON array; no step of Python for each."""
         pieces = []
         for begin in range(0, count, BLOCK):

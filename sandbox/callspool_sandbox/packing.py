@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from callspool_sandbox.answers import Answer
-    from callspool_sandbox.faults.model import Packed
+    from callspool_sandbox.faults.model import PackedAnswer
 
 _NAMES = {"raw-deflate": "deflate"}
 
 
-def packed(answer: Answer, fault: Packed) -> Answer:
+def pack(answer: Answer, fault: PackedAnswer) -> Answer:
     """The answer in that compression, named in its headers where it shall be."""
     name = _NAMES.get(fault.encoding, fault.encoding)
     headers = [*answer.headers, ("Content-Encoding", name)] if fault.announced else answer.headers

@@ -106,7 +106,7 @@ class SandboxProcess:
         """The log so far."""
         return list(read_log(self._log()))
 
-    def created(self) -> list[str]:
+    def created_ids(self) -> list[str]:
         """The `document_id` of every task created so far, doubles included."""
         return created_document_ids(self._log())
 

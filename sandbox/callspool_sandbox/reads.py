@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from callspool_sandbox.clock import Clock
-    from callspool_sandbox.faults.model import Server
+    from callspool_sandbox.faults.model import ServerTraits
     from callspool_sandbox.routes import Route
     from callspool_sandbox.rows import Row, View
     from callspool_sandbox.store import Store
@@ -53,20 +53,20 @@ class Reads:
             return agents, lambda: len(agents)
         view = Rows(self._store, server, clock, self._cutoffs(server)).view(route)
         start, size = _window(server, route, view.count())
-        return list(islice(self._ordered(server, view, start), size)), view.count
+        return list(islice(self._order_rows(server, view, start), size)), view.count
 
     def answer(self, rows: list[Row] | Answer, count: Callable[[], int]) -> Answer:
         """The page as it goes out."""
         if isinstance(rows, Answer):
             return rows
-        return page_answer(_stated(self._ways.now, len(rows), count), rows)
+        return page_answer(_state_count(self._ways.now, len(rows), count), rows)
 
-    def _cutoffs(self, server: Server) -> tuple[float, float]:
+    def _cutoffs(self, server: ServerTraits) -> tuple[float, float]:
         """Seconds by which runs and tasks lag: those of a replica that may be asked."""
         lags = self._chance.random() < server.lag_share
         return (server.runs_lag, server.tasks_lag) if lags else (0.0, 0.0)
 
-    def _ordered(self, server: Server, view: View, skip: int) -> Iterable[Row]:
+    def _order_rows(self, server: ServerTraits, view: View, skip: int) -> Iterable[Row]:
         if server.order in {"newest", "oldest"}:
             return view.rows(skip, newest_first=server.order == "newest")
         rows = list(view.rows(0, newest_first=True))
@@ -88,7 +88,7 @@ def _agent(handle: str) -> Row:
     }
 
 
-def _window(server: Server, route: Route, count: int) -> tuple[int, int]:
+def _window(server: ServerTraits, route: Route, count: int) -> tuple[int, int]:
     """Where a page begins, and how many rows it has at most; 0 asks for everything (R)."""
     asked = route.number("page_size")
     size = server.page_size if asked is None else asked or max(count, 1)
@@ -101,7 +101,7 @@ def _window(server: Server, route: Route, count: int) -> tuple[int, int]:
     return (page - 1) * size, size
 
 
-def _stated(server: Server, shown: int, count: Callable[[], int]) -> int | None:
+def _state_count(server: ServerTraits, shown: int, count: Callable[[], int]) -> int | None:
     """The `count` of a list, which may be a lie."""
     if isinstance(server.counts, bool):
         return count() if server.counts else None

@@ -36,7 +36,7 @@ def find_route(target: str) -> Route | None:
         return None
     rest = path[len(_BASE) :]
     if rest == "agents/":
-        return _paged(Route("agents", "GET"), query)
+        return _read_page(Route("agents", "GET"), query)
     match = _SPACE.fullmatch(rest)
     return _space_route(unquote(match["space"]), match["rest"], query) if match else None
 
@@ -45,14 +45,14 @@ def _space_route(space: str, rest: str, query: str) -> Route | None:
     if rest == "tasks/create/":
         return Route("create", "POST", space)
     if rest == "runs/":
-        return _paged(Route("runs", "GET", space), query)
+        return _read_page(Route("runs", "GET", space), query)
     if rest == "tasks/":
-        return _paged(Route("space_tasks", "GET", space), query)
+        return _read_page(Route("space_tasks", "GET", space), query)
     match = _RUN_TASKS.fullmatch(rest)
-    return _paged(Route("tasks", "GET", space, match["run"]), query) if match else None
+    return _read_page(Route("tasks", "GET", space, match["run"]), query) if match else None
 
 
-def _paged(route: Route, query: str) -> Route:
+def _read_page(route: Route, query: str) -> Route:
     if not query:
         return route
     asked = parse_qs(query, keep_blank_values=True)

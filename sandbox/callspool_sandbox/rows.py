@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from callspool_sandbox.clock import Clock
-    from callspool_sandbox.faults.model import Server
+    from callspool_sandbox.faults.model import ServerTraits
     from callspool_sandbox.routes import Route
-    from callspool_sandbox.store import Run, Store
+    from callspool_sandbox.store import Store, StoredRun
 
 Row = dict[str, object]
 
@@ -41,7 +41,7 @@ class Rows:
     """
 
     def __init__(
-        self, store: Store, server: Server, clock: Clock, lags: tuple[float, float]
+        self, store: Store, server: ServerTraits, clock: Clock, lags: tuple[float, float]
     ) -> None:
         self.store = store
         self.server = server
@@ -58,26 +58,26 @@ class Rows:
         wanted = {name: word for name in FILTERS if (word := route.query.get(name))}
         return _Filtered(tasks, wanted) if is_filtered and wanted else tasks
 
-    def runs_of(self, space: str) -> Sequence[Run]:
+    def runs_of(self, space: str) -> Sequence[StoredRun]:
         runs = self.store.runs_of(space)
         lag = self._lags[0]
         if not lag:
             return runs
         return [run for run in runs if run.made <= time.monotonic() - lag]
 
-    def tasks_known(self, run: Run) -> int:
+    def tasks_known(self, run: StoredRun) -> int:
         """How many tasks of a run there are."""
         lag = self._lags[1]
         return run.tasks_at(time.monotonic() - lag) if lag else run.tasks
 
-    def follow_ups(self, run: Run) -> int:
+    def follow_ups(self, run: StoredRun) -> int:
         """How many tasks were followed up by another one: all of a run, or none yet."""
         after = self.server.follow_up_after
         if after is None or run.finished is None or run.status == "completed":
             return 0
         return run.tasks * (run.finished + after <= time.monotonic())
 
-    def run_row(self, run: Run) -> Row:
+    def run_row(self, run: StoredRun) -> Row:
         return {
             "run_id": self.store.run_id(run),
             "status": run.status,
@@ -86,7 +86,7 @@ class Rows:
             "modified": self.clock.iso(run.modified),
         }
 
-    def task_rows(self, run: Run, places: Iterable[int]) -> Iterator[Row]:
+    def task_rows(self, run: StoredRun, places: Iterable[int]) -> Iterator[Row]:
         """The tasks at these places; those beyond the documents are follow-ups."""
         request = self.store.request(run)
         run_id = self.store.run_id(run)
@@ -94,7 +94,7 @@ class Rows:
             document = request.documents[place % run.tasks]
             created = self.clock.iso(run.piece_of(place % run.tasks).created)
             task_id = self.store.task_id(run, place % run.tasks)
-            shown, output = self._shown(run, document), {}
+            shown, output = self._show_document(run, document), {}
             if place >= run.tasks:
                 shown.pop("ref_id", None)
                 output = {"referenced_task": task_id, "followup_count": 1}
@@ -111,7 +111,7 @@ class Rows:
                 "modified": created,
             }
 
-    def _shown(self, run: Run, document: dict[str, Any]) -> Row:
+    def _show_document(self, run: StoredRun, document: dict[str, Any]) -> Row:
         """What a task shows of the document that it was made from."""
         if self.server.input == "none":
             return {"input": {}}
@@ -164,13 +164,13 @@ class _Tasks:
             for run in self._runs()
         )
 
-    def _runs(self) -> Sequence[Run]:
+    def _runs(self) -> Sequence[StoredRun]:
         if self._run_id is None:
             return self._rows.store.runs_of(self._space)
         run = self._rows.store.find_run(self._space, self._run_id)
         return [] if run is None else [run]
 
-    def _places(self, run: Run) -> range:
+    def _places(self, run: StoredRun) -> range:
         return range(self._rows.tasks_known(run) + self._rows.follow_ups(run))
 
 

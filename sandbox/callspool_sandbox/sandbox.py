@@ -14,10 +14,10 @@ from callspool_sandbox.checks import (
     read_body,
 )
 from callspool_sandbox.clock import Clock
-from callspool_sandbox.creation import Creation
-from callspool_sandbox.exchange import Head, Reply, logged_status, reply
+from callspool_sandbox.creation import TaskCreation
+from callspool_sandbox.exchange import Head, HttpReply, logged_status, reply
 from callspool_sandbox.faults.choose import Chooser, Facts
-from callspool_sandbox.faults.plan import Plan, plan
+from callspool_sandbox.faults.plan import FaultPlan, plan
 from callspool_sandbox.reads import Reads
 from callspool_sandbox.routes import Route, find_route
 from callspool_sandbox.store import Store
@@ -50,7 +50,7 @@ class Sandbox:
         self._later: set[asyncio.Task[None]] = set()
         self._requests = 0
 
-    def arrived(self, method: str, target: str, headers: dict[bytes, bytes]) -> Head:
+    def note_arrival(self, method: str, target: str, headers: dict[bytes, bytes]) -> Head:
         """Takes note of a request's head and chooses the fault that needs no body."""
         self._requests += 1
         route = find_route(target)
@@ -63,18 +63,18 @@ class Sandbox:
             self._reads.know(route.space, clock)
         return head
 
-    def left(self, head: Head) -> None:
+    def note_end(self, head: Head) -> None:
         """The request is no longer in flight."""
         if head.route is not None:
             self._chooser.in_flight[head.route.endpoint] -= 1
 
-    async def reply(self, head: Head, raw: bytes) -> Reply:
+    async def reply(self, head: Head, raw: bytes) -> HttpReply:
         """Handles a whole request up to its answer."""
         route = head.route
         if route is None or route.method != head.method:
             answer = api_answer(404 if route is None else 405)
             self.write_line(head, answer.status)
-            return Reply(answer, Plan())
+            return HttpReply(answer, FaultPlan())
         if route.endpoint == "create":
             return await self._create(head, route, raw)
         return await self._read(head, route)
@@ -94,12 +94,12 @@ class Sandbox:
             task.cancel()
         self.store.close()
 
-    async def _read(self, head: Head, route: Route) -> Reply:
+    async def _read(self, head: Head, route: Route) -> HttpReply:
         facts = Facts(route.endpoint, route.space)
         running = self.ways.running()
         fault = self._chooser.after_body(facts, running)
         steps = plan(fault, 0, head.clock.now())
-        answer = steps.own or self._refused(head, route)
+        answer = steps.own or self._refuse(head, route)
         if steps.rest_before_reading:
             await asyncio.sleep(steps.pause_at(running))
         if answer is None:
@@ -113,7 +113,7 @@ class Sandbox:
             await asyncio.sleep(steps.pause_at(running))
         return reply(answer, steps)
 
-    async def _create(self, head: Head, route: Route, raw: bytes) -> Reply:
+    async def _create(self, head: Head, route: Route, raw: bytes) -> HttpReply:
         received = read_body(raw)
         facts = Facts(route.endpoint, route.space, received.body.pilot, received.ids, len(raw))
         running = self.ways.running()
@@ -127,17 +127,17 @@ class Sandbox:
                 await asyncio.sleep(self.options.latency)
         if received.storable is not None:
             steps = steps.until(received.storable, api_answer(500))
-        creation = Creation(self, head, received, steps=steps, fault=fault, begun=running)
+        creation = TaskCreation(self, head, received, steps=steps, fault=fault, begun=running)
         return await creation.carry_out(route.space)
 
-    def _refused(self, head: Head, route: Route) -> Answer | None:
+    def _refuse(self, head: Head, route: Route) -> Answer | None:
         refusal = check_sender(head.header(b"authorization"), self.options)
         if refusal is None and route.endpoint == "agents":
             refusal = check_organisation(head.header(b"org-handle"), self.options)
         return refusal
 
     def _refused_create(self, head: Head, route: Route, received: Received) -> Answer | None:
-        refusal = self._refused(head, route)
+        refusal = self._refuse(head, route)
         if refusal is not None:
             return refusal
         if head.header(b"content-type").partition(";")[0].strip() != "application/json":

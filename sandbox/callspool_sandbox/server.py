@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from callspool.errors import SettingsError
-from callspool_sandbox.connection import Connection
+from callspool_sandbox.connection import SandboxConnection
 from callspool_sandbox.log import EventLog
 from callspool_sandbox.sandbox import Sandbox
 
@@ -43,13 +43,15 @@ async def _serve(options: Options, log: EventLog, ready: Callable[[str], None]) 
     sandbox = Sandbox(options, log)
     open_connections: set[asyncio.Task[None]] = set()
 
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(Connection(sandbox, reader, writer).serve())
+    def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(
+            SandboxConnection(sandbox, reader, writer).serve()
+        )
         open_connections.add(task)
         task.add_done_callback(open_connections.discard)
 
     try:
-        server = await _listen(options, connected)
+        server = await _listen(options, on_connection)
         ended = _end_signals(options)
         ready(_url(options.host, server.sockets[0].getsockname()[1]))
         await ended.wait()
@@ -63,11 +65,11 @@ async def _serve(options: Options, log: EventLog, ready: Callable[[str], None]) 
 
 async def _listen(
     options: Options,
-    connected: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None],
+    on_connection: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None],
 ) -> asyncio.Server:
     try:
         return await asyncio.start_server(
-            connected, options.host, options.port, backlog=_BACKLOG, limit=_BUFFER
+            on_connection, options.host, options.port, backlog=_BACKLOG, limit=_BUFFER
         )
     except OSError as error:
         if error.errno == errno.EADDRINUSE:

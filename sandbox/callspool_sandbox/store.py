@@ -37,7 +37,7 @@ class Piece(NamedTuple):
     made: float
 
 
-class Run:
+class StoredRun:
     """One create request that got as far as writing its run.
 
     ``batch_count`` documents were asked for, the first ``tasks`` of them exist. ``at_once``: so
@@ -102,8 +102,8 @@ class Store:
 
     def __init__(self, seed: int | None = None, servers: int = 1) -> None:
         self._ids = Ids(seed, servers)
-        self._by_stamp: dict[Stamp, Run] = {}
-        self._spaces: dict[str, list[Run]] = {}
+        self._by_stamp: dict[Stamp, StoredRun] = {}
+        self._spaces: dict[str, list[StoredRun]] = {}
         self._bodies = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as we do
         self._end = 0
 
@@ -115,12 +115,12 @@ class Store:
         moment: float,
         status: str = "pending",
         server: int = 0,
-    ) -> Run:
+    ) -> StoredRun:
         """Writes a run without tasks yet; ``moment`` is in the server's unix time."""
         stamp = self._ids.reserve(server, moment, BLOCK + batch_count)
         return self._add(space, stamp, self._write(body), moment, batch_count, status)
 
-    def add_tasks(self, run: Run, count: int, moment: float, server: int = 0) -> range:
+    def add_tasks(self, run: StoredRun, count: int, moment: float, server: int = 0) -> range:
         """Creates tasks for the run's next documents; returns their places."""
         places = range(run.tasks, run.tasks + count)
         if moment == run.created and not run.tasks:
@@ -142,28 +142,28 @@ class Store:
             run.made = 0.0
             self.add_tasks(run, 1, then, server)
 
-    def run_id(self, run: Run) -> str:
+    def run_id(self, run: StoredRun) -> str:
         return self._ids.text("R", run.stamp)
 
-    def task_id(self, run: Run, place: int) -> str:
+    def task_id(self, run: StoredRun, place: int) -> str:
         piece = run.piece_of(place)
         return self._ids.text("T", piece.stamp, place - piece.first)
 
-    def follow_up_id(self, run: Run, place: int) -> str:
+    def follow_up_id(self, run: StoredRun, place: int) -> str:
         """The id of the task that follows up the one at a place."""
         return "T" + format(int(self.task_id(run, place)[1:], 16) ^ 1 << 64, "032x")
 
-    def task_ids_json(self, run: Run, count: int) -> bytes:
+    def task_ids_json(self, run: StoredRun, count: int) -> bytes:
         """The ids of the first tasks as a JSON array."""
         ends = [*(piece.first for piece in run.pieces[1:]), run.tasks]
         listed = [
-            self._ids.listed("T", piece.stamp, min(end, count) - piece.first)
+            self._ids.list_ids("T", piece.stamp, min(end, count) - piece.first)
             for piece, end in zip(run.pieces, ends, strict=False)
             if piece.first < count
         ]
         return b"[" + b",".join(listed) + b"]"
 
-    def find_run(self, space: str, run_id: str) -> Run | None:
+    def find_run(self, space: str, run_id: str) -> StoredRun | None:
         """The run of that id, if it is one of that space's."""
         stamp = self._ids.stamp_of(run_id)
         run = None if stamp is None else self._by_stamp.get(stamp)
@@ -173,11 +173,11 @@ class Store:
         """Whether the space was ever asked about."""
         return space in self._spaces
 
-    def runs_of(self, space: str) -> list[Run]:
+    def runs_of(self, space: str) -> list[StoredRun]:
         """The space's runs in the order in which they were written."""
         return self._spaces.setdefault(space, [])
 
-    def request(self, run: Run) -> Request:
+    def request(self, run: StoredRun) -> Request:
         """The run's request, decoded anew."""
         raw = os.pread(self._bodies.fileno(), run.length, run.offset)
         try:
@@ -197,8 +197,8 @@ class Store:
         moment: float,
         batch_count: int,
         status: str,
-    ) -> Run:
-        run = Run(space, stamp, moment, batch_count=batch_count, place=place, status=status)
+    ) -> StoredRun:
+        run = StoredRun(space, stamp, moment, batch_count=batch_count, place=place, status=status)
         self._by_stamp[stamp] = run
         self.runs_of(space).append(run)
         return run

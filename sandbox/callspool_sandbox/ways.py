@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from callspool_sandbox.faults.model import FaultFile, Server
+    from callspool_sandbox.faults.model import FaultFile, ServerTraits
 
 
 class Ways:
@@ -21,7 +21,7 @@ class Ways:
         return time.monotonic() - self._started
 
     @property
-    def now(self) -> Server:
+    def now(self) -> ServerTraits:
         """How the server is now."""
         while len(self._states) > 1 and self._states[1][0] <= self.running():
             self._states.pop(0)

@@ -88,7 +88,7 @@ class World:
     def check_logs(self) -> None:
         """The API's own logs: nothing was created twice, and no request was one of a bug."""
         for sandbox in self._sandboxes:
-            twice = [one for one, times in Counter(sandbox.created()).items() if times > 1]
+            twice = [one for one, times in Counter(sandbox.created_ids()).items() if times > 1]
             assert not twice, f"created more than once: {twice[:5]}"
             assert not [line for line in sandbox.log_lines() if "sandbox_violation" in line]
 

@@ -95,7 +95,7 @@ def settle(readings: Readings, documents: int, timeout: float = 60) -> dict[str,
 
 
 def created_once(sandbox: SandboxProcess, number: int) -> None:
-    created = Counter(sandbox.created())
+    created = Counter(sandbox.created_ids())
     assert len(created) == number
     assert set(created.values()) == {1}
 
@@ -166,7 +166,7 @@ def test_a_node_of_a_cluster_that_dies_under_load_costs_nobody_a_call_and_nobody
         for at in range(rounds):
             queue.enqueue_many(request(space, at * 60, 60) for space in range(SPACES))
             if at == 3:
-                wait_until(lambda: len(sandbox.created()) > 200)
+                wait_until(lambda: len(sandbox.created_ids()) > 200)
                 victim.kill()
         number = rounds * 60 * SPACES
         found = settle(readings, number)

@@ -23,7 +23,7 @@ def check_sums(report: dict[str, Any]) -> dict[str, int]:
 
 def wait_until_created(sandbox: SandboxProcess, number: int) -> None:
     deadline = time.monotonic() + 60
-    while len(sandbox.created()) < number:
+    while len(sandbox.created_ids()) < number:
         assert time.monotonic() < deadline, "the sandbox created too few tasks in 60 s"
         time.sleep(0.05)
 
@@ -45,7 +45,7 @@ def test_a_file_is_sent_once_however_often_it_is_run(
     assert "None of them is in the ledger yet." in asked.screen
     asked = on_a_terminal(["run", str(file)], b"n\n", env=env)
     assert "250 of 250 documents known since" in asked.screen
-    assert Counter(sandbox.created()) == Counter(f"crm-{row}" for row in range(250))
+    assert Counter(sandbox.created_ids()) == Counter(f"crm-{row}" for row in range(250))
 
 
 def test_another_campaign_calls_the_same_contacts_again(
@@ -55,7 +55,7 @@ def test_another_campaign_calls_the_same_contacts_again(
     cli.call(["run", str(file)], env, tmp_path)
     again = cli.call(["run", str(file), "--campaign", "spring", "--json"], env, tmp_path)
     assert check_sums(cli.report(again))["created"] == 20
-    assert set(Counter(sandbox.created()).values()) == {2}
+    assert set(Counter(sandbox.created_ids()).values()) == {2}
 
 
 def test_bad_rows_and_duplicates_are_counted_and_good_ones_go_on(
@@ -73,7 +73,7 @@ def test_bad_rows_and_duplicates_are_counted_and_good_ones_go_on(
     assert len(rejects.read_text().splitlines()) == 3
     strict = cli.call(["run", str(file), "--strict"], env, tmp_path)
     assert strict.returncode == 1
-    assert len(sandbox.created()) == 10
+    assert len(sandbox.created_ids()) == 10
 
 
 def test_an_interrupted_run_finishes_what_it_sent_and_the_next_one_goes_on(
@@ -92,7 +92,7 @@ def test_an_interrupted_run_finishes_what_it_sent_and_the_next_one_goes_on(
     second = check_sums(cli.report(finished))
     assert 0 < second["duplicate"] < 20_000
     assert second["created"] + second["duplicate"] == 20_000
-    assert Counter(sandbox.created()) == Counter(f"crm-{row}" for row in range(20_000))
+    assert Counter(sandbox.created_ids()) == Counter(f"crm-{row}" for row in range(20_000))
     assert out.count("\n") == 1
 
 
@@ -107,7 +107,7 @@ def test_a_killed_run_loses_nobody_and_calls_nobody_twice(
     killed.communicate()
     finished = cli.call(["run", str(file), "--json"], env, tmp_path)
     documents = check_sums(cli.report(finished))
-    created = Counter(sandbox.created())
+    created = Counter(sandbox.created_ids())
     assert set(created.values()) == {1}
     reported = documents["created"] + documents["duplicate"] + documents["in_doubt"]
     assert reported == 20_000

@@ -42,7 +42,7 @@ def test_documents_that_were_refused_are_sent_by_the_next_run(tmp_path: Path, se
     assert (code, documents["dead"]) == (1, 2)
     code, documents = run(env, tmp_path)
     assert (code, documents["created"]) == (0, 2)
-    assert set(Counter(api.created()).values()) == {1}
+    assert set(Counter(api.created_ids()).values()) == {1}
 
 
 def test_a_run_tries_again_what_an_earlier_one_found_parked(tmp_path: Path, serve: Serve):
@@ -56,7 +56,7 @@ def test_a_run_tries_again_what_an_earlier_one_found_parked(tmp_path: Path, serv
         if code == 0:
             break
     assert documents["created"] == 300
-    assert set(Counter(api.created()).values()) == {1}
+    assert set(Counter(api.created_ids()).values()) == {1}
 
 
 def test_a_run_ends_although_its_documents_wait_behind_the_gate_of_an_earlier_request(

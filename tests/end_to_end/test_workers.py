@@ -72,7 +72,7 @@ def settle(client: redis.Redis, documents: int, timeout: float = 120) -> dict[st
 
 def wait_until_created(sandbox: SandboxProcess, number: int) -> None:
     deadline = time.monotonic() + 60
-    while len(sandbox.created()) < number:
+    while len(sandbox.created_ids()) < number:
         assert time.monotonic() < deadline, "the sandbox created too few tasks in 60 s"
         time.sleep(0.05)
 
@@ -100,7 +100,7 @@ def test_workers_killed_in_turn_lose_nobody_and_call_nobody_twice(
         living.append(start_worker())
     with server.client() as client:
         documents = settle(client, 20_000)
-    created = Counter(sandbox.created())
+    created = Counter(sandbox.created_ids())
     assert set(created.values()) == {1}
     assert documents["created"] + documents["in_doubt"] == 20_000
     assert documents["created"] <= len(created)
@@ -121,10 +121,10 @@ def test_a_worker_that_is_told_to_stop_leaves_nothing_in_doubt(
     with server.client() as client:
         found = Readings(client).summary().documents
         assert (found["sending"], found["in_doubt"]) == (0, 0)
-        assert found["created"] == len(sandbox.created()) < 15_000
+        assert found["created"] == len(sandbox.created_ids()) < 15_000
         start_worker()
         assert settle(client, 15_000)["created"] == 15_000
-    assert set(Counter(sandbox.created()).values()) == {1}
+    assert set(Counter(sandbox.created_ids()).values()) == {1}
 
 
 def test_redis_may_go_away_and_come_back_while_documents_flow(
@@ -142,7 +142,7 @@ def test_redis_may_go_away_and_come_back_while_documents_flow(
     server.start()
     with server.client() as client:
         documents = settle(client, 5000)
-    created = Counter(sandbox.created())
+    created = Counter(sandbox.created_ids())
     assert set(created.values()) == {1}
     assert documents["created"] + documents["in_doubt"] == 5000
 
@@ -183,4 +183,4 @@ def test_a_redis_that_is_full_empties_as_batches_are_sent_and_accepts_again(
         client.config_set("maxmemory", int(client.info("memory")["used_memory"] * 0.9))
         wait_until_created(sandbox, 6000)
         assert settle(client, 6000)["created"] == 6000
-    assert set(Counter(sandbox.created()).values()) == {1}
+    assert set(Counter(sandbox.created_ids()).values()) == {1}

@@ -115,7 +115,7 @@ def test_two_runs_at_once_do_not_share_a_state_directory(
 ):
     many = cli.write_contacts(tmp_path / "many.csv", 20_000)
     first = cli.start(["run", str(many)], env | {"CALLSPOOL_BATCH_SIZE": "10"}, tmp_path)
-    while not sandbox.created():
+    while not sandbox.created_ids():
         assert first.poll() is None
     check(["run", str(contacts)], env, tmp_path, 2, "--state-dir")
     first.terminate()

@@ -28,7 +28,7 @@ def test_alerts_fire_and_clear_and_every_panel_has_something_to_show(tmp_path: P
             sys.stdout.write("\n".join(watch.lines))
 
         documents = stage.wait_until_settled()
-        assert set(Counter(stage.api.created()).values()) == {1}
+        assert set(Counter(stage.api.created_ids()).values()) == {1}
         assert (
             documents["accepted"]
             == documents["created"] + documents["dead"] + documents["cancelled"]

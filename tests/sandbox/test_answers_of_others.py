@@ -71,7 +71,7 @@ def test_requests_can_be_held_until_the_end_of_an_outage(start: StartSandbox) ->
     for thread in givers:
         thread.start()
     time.sleep(0.3)
-    assert client.sandbox.created() == []
+    assert client.sandbox.created_ids() == []
     client.runs("HELD")
     assert time.monotonic() - begun > 0.5
     for thread in givers:

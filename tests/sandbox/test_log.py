@@ -94,7 +94,7 @@ def test_log_store_and_answers_agree_whatever_happens(start: StartSandbox) -> No
         return done
 
     eventually(all_late_ones_came)
-    created = chaotic.sandbox.created()
+    created = chaotic.sandbox.created_ids()
     assert sorted(created) == sorted(stored())
     assert len(set(created)) == len(created)
     assert confirmed <= set(created)

@@ -143,7 +143,7 @@ def test_a_killed_sandbox_starts_again_on_its_port_with_its_log(tmp_path: Path) 
         with process.start():
             assert process.url == first_url
             client.create("after")
-    assert process.created() == ["before", "after"]
+    assert process.created_ids() == ["before", "after"]
     assert process.pid is None
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from callspool.errors import SettingsError
 from callspool_sandbox.faults.load import parse_faults
-from callspool_sandbox.faults.model import Server
+from callspool_sandbox.faults.model import ServerTraits
 from tests.sandbox.client import eventually
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def test_changes_build_on_each_other_and_are_checked_whole() -> None:
         (1.0, "none", True),
         (2.0, "none", 1),
     ]
-    assert states[0][1] == Server()
+    assert states[0][1] == ServerTraits()
     for wrong in (b'[[changes]]\ninput = "none"', b"[[changes]]\nat = 1\nspeed = 2"):
         with pytest.raises(SettingsError):
             parse_faults(wrong)

@@ -169,7 +169,7 @@ def test_every_command_works_with_its_user_and_says_so_where_it_does_not(
 
 def wait_until_created(api: SandboxProcess, number: int) -> None:
     deadline = time.monotonic() + 60
-    while len(api.created()) < number:
+    while len(api.created_ids()) < number:
         assert time.monotonic() < deadline, "the worker created too few tasks in 60 s"
         time.sleep(0.05)
 

@@ -23,7 +23,7 @@ from callspool_worker.accepting.queues import ACCEPT, CODECS, SUBMIT
 from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
 from callspool_worker.events.emitter import emit
 from callspool_worker.liveness.heartbeat import Heartbeat, Reporter
-from callspool_worker.permits import MOST_SENDERS, Courier, Permits
+from callspool_worker.permits import MOST_SENDERS, PermitClient, Permits
 from callspool_worker.proving import LOOKERS, Prover, Proving, Reconciler
 from callspool_worker.sending import body
 from callspool_worker.sending.sender_pool import build_senders
@@ -179,7 +179,7 @@ def run_worker(
         permits, how = permits_of(settings, incarnation), submit_settings_of(settings, incarnation)
         sending = build_senders(ledgers, asked, permits, how, stop, pulse, sweepers.nudge, threads)
         homes = account_ledgers(ledgers[0], settings.accounts)
-        courier = Courier(homes, permits, incarnation, sending.senders.fill)
+        courier = PermitClient(homes, permits, incarnation, sending.senders.fill)
         courier.start()
         stack.callback(courier.stop)
         get = pulse.asking(unpod.get)

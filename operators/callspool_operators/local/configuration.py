@@ -35,12 +35,12 @@ def write_configuration(state: StateDir, socket: Path) -> None:
         "pidfile": state.pid_file,
         "logfile": state.log_file,
     }
-    lines = [b"%s %s\n" % (name.encode(), quoted(path)) for name, path in places.items()]
+    lines = [b"%s %s\n" % (name.encode(), quote(path)) for name, path in places.items()]
     _write_private(state.config_file, SETTINGS.encode() + b"".join(lines))
     _write_private(state.socket_record, os.fsencode(socket))
 
 
-def quoted(path: Path) -> bytes:
+def quote(path: Path) -> bytes:
     """A path as the server's configuration spells it."""
     plain = range(0x20, 0x7F)
     letters = (

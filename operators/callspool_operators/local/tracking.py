@@ -26,7 +26,7 @@ ANEW = frozenset("xXke")
 
 
 @dataclass(slots=True)
-class Standing:
+class RunStanding:
     """Where a run's documents are: by state, and beside it what was known before.
 
     ``duplicate``: the API had them before this run began, the first since ``known_since``.
@@ -98,9 +98,9 @@ class Tracker:
             found.update(place.letter if place else "" for place in places)
         return found
 
-    def standing(self, lane: str) -> Standing:
+    def standing(self, lane: str) -> RunStanding:
         """Where all documents are now. ``lane``: the one to which the run sends."""
-        standing = Standing()
+        standing = RunStanding()
         for digests in _slices(self._all):
             places = self._readings.places(digests)
             numbers = {place.batch for place in places if place}
@@ -114,7 +114,7 @@ class Tracker:
                     standing.elsewhere += place.letter == "w" and batch.lane != lane
         return standing
 
-    def _count(self, standing: Standing, place: Place, batch: BatchEntry) -> None:
+    def _count(self, standing: RunStanding, place: Place, batch: BatchEntry) -> None:
         if place.letter == "c" and batch.created_ms(place.place) < self._began_ms:
             standing.duplicate += 1
             since = datetime.fromtimestamp(batch.created_ms(place.place) / 1000, UTC)

@@ -89,14 +89,14 @@ class _Armed:
             (self._nth is None or self._seen in self._nth)
             and (fault.times is None or self._used < fault.times)
             and (fault.between is None or fault.between[0] <= now < fault.between[1])
-            and self._crowded(in_flight, fault.in_flight_over)
+            and self._is_crowded(in_flight, fault.in_flight_over)
             and (fault.probability is None or self._chance.random() < fault.probability)
             and self._too_fast(now, fault.per_second_over)
         )
         self._used += fires
         return fires
 
-    def _crowded(self, in_flight: Counter[Endpoint], limit: int | None) -> bool:
+    def _is_crowded(self, in_flight: Counter[Endpoint], limit: int | None) -> bool:
         if limit is None:
             return True
         return sum(in_flight[endpoint] for endpoint in self._endpoints) > limit

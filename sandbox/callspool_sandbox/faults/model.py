@@ -118,20 +118,20 @@ class Mixed(Conditions, tag="mixed", tag_field="name", frozen=True):
     place: Literal["instead", "ahead", "behind"] = "instead"
 
 
-class Packed(Conditions, tag="packed", tag_field="name", frozen=True):
+class PackedAnswer(Conditions, tag="packed", tag_field="name", frozen=True):
     """The answer in a compression, which its headers name unless they shall not."""
 
     encoding: Literal["gzip", "deflate", "raw-deflate", "br", "zstd"] = "gzip"
     announced: bool = True
 
 
-Fault = Status | Refuse | Partial | Drop | Hang | Cut | Drip | Mixed | Packed
+Fault = Status | Refuse | Partial | Drop | Hang | Cut | Drip | Mixed | PackedAnswer
 
 
 ExecutionType = Literal["call", "email", "answer"]
 
 
-class Server(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+class ServerTraits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     """How the server is, all the time or from some moment on."""
 
     clock_skew: float | Annotated[list[float], msgspec.Meta(min_length=1)] = 0.0
@@ -169,17 +169,17 @@ class FaultFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen
     ``changes``: fields of `server` that are others from some moment on, each with ``at``.
     """
 
-    server: Server = Server()
+    server: ServerTraits = ServerTraits()
     changes: list[dict[str, Any]] = []
     faults: list[Fault] = []
 
-    def states(self) -> list[tuple[float, Server]]:
+    def states(self) -> list[tuple[float, ServerTraits]]:
         """The server's ways from the beginning and after each change. Raises ValidationError."""
         states = [(0.0, self.server)]
         for change in sorted(self.changes, key=lambda each: float(each.get("at", 0))):
             fields = {**msgspec.structs.asdict(states[-1][1]), **change}
             at = msgspec.convert(fields.pop("at", None), Seconds)
-            states.append((at, msgspec.convert(fields, Server)))
+            states.append((at, msgspec.convert(fields, ServerTraits)))
         return states
 
 
@@ -197,7 +197,7 @@ def label(fault: Fault) -> str:
         words.append(str(fault.status))
     if isinstance(fault, Refuse):
         words.append(fault.field)
-    if isinstance(fault, Packed):
+    if isinstance(fault, PackedAnswer):
         words.append(fault.encoding)
     if isinstance(fault, Mixed):
         words.append(fault.place)

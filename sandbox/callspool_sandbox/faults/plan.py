@@ -19,7 +19,7 @@ from callspool_sandbox.faults.model import (
     Fault,
     Hang,
     Mixed,
-    Packed,
+    PackedAnswer,
     Partial,
     Refuse,
     Status,
@@ -35,7 +35,7 @@ _REFUSALS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FaultPlan:
     """The way of one request, in this order.
 
     The run is written (``opens``) and ``first`` documents are created, the log's line is written,
@@ -59,7 +59,7 @@ class Plan:
     cut: Cut | None = None
     drip: Drip | None = None
     drop: Drop | None = None
-    packed: Packed | None = None
+    packed: PackedAnswer | None = None
     mixed: Mixed | None = None
     unseen: bool = False
 
@@ -72,11 +72,11 @@ class Plan:
         """Seconds of silence for who comes so many seconds after the sandbox was ready."""
         return self.pause if self.wakes is None else max(0.0, self.wakes - running)
 
-    def without_creating(self, own: Answer) -> Plan:
+    def without_creating(self, own: Answer) -> FaultPlan:
         """The same for a request that is refused."""
         return replace(self, opens=False, first=0, rest=0, late=0, own=own, mixed=None)
 
-    def until(self, storable: int, own: Answer) -> Plan:
+    def until(self, storable: int, own: Answer) -> FaultPlan:
         """The same where the next document after so many cannot be stored."""
         if self.first + self.rest + self.late <= storable:
             return self
@@ -85,13 +85,13 @@ class Plan:
         return replace(self, first=first, rest=rest, late=0, own=own)
 
 
-def plan(fault: Fault | None, documents: int, now: float) -> Plan:
+def plan(fault: Fault | None, documents: int, now: float) -> FaultPlan:
     """The plan for a request of so many documents; ``now`` is the server's unix time."""
     match fault:
         case Status():
             made = _status(fault, documents, now)
         case Refuse():
-            made = Plan(opens=False, own=_refusal(fault), unseen=True)
+            made = FaultPlan(opens=False, own=_refusal(fault), unseen=True)
         case Partial():
             made = _partial(fault, documents)
         case Drop():
@@ -100,34 +100,38 @@ def plan(fault: Fault | None, documents: int, now: float) -> Plan:
             made = _hang(fault, documents)
         case Mixed():
             carried_out = fault.where == "after"
-            made = Plan(opens=carried_out, first=documents * carried_out, mixed=fault)
-        case Cut() | Drip() | Packed() | None:
+            made = FaultPlan(opens=carried_out, first=documents * carried_out, mixed=fault)
+        case Cut() | Drip() | PackedAnswer() | None:
             made = _travelling(fault, documents)
     return made
 
 
-def _status(fault: Status, documents: int, now: float) -> Plan:
-    first, late = _created(fault.where, fault.created, documents)
+def _status(fault: Status, documents: int, now: float) -> FaultPlan:
+    first, late = _split_creation(fault.where, fault.created, documents)
     own = status_answer(fault, now)
     seen = fault.where != "before"
-    return Plan(opens=seen, first=first, late=late, delay=fault.delay, own=own, unseen=not seen)
+    return FaultPlan(
+        opens=seen, first=first, late=late, delay=fault.delay, own=own, unseen=not seen
+    )
 
 
-def _partial(fault: Partial, documents: int) -> Plan:
+def _partial(fault: Partial, documents: int) -> FaultPlan:
     listed = _some(fault.created, documents)
     first = listed if fault.where == "amid" else documents
-    return Plan(first=first, listed=listed, listed_status=fault.status)
+    return FaultPlan(first=first, listed=listed, listed_status=fault.status)
 
 
-def _drop(fault: Drop, documents: int) -> Plan:
-    first, late = _created(fault.where, fault.created, documents)
+def _drop(fault: Drop, documents: int) -> FaultPlan:
+    first, late = _split_creation(fault.where, fault.created, documents)
     seen = fault.where not in {"before_body", "before"}
-    return Plan(opens=seen, first=first, late=late, delay=fault.delay, drop=fault, unseen=not seen)
+    return FaultPlan(
+        opens=seen, first=first, late=late, delay=fault.delay, drop=fault, unseen=not seen
+    )
 
 
-def _travelling(fault: Cut | Drip | Packed | None, documents: int) -> Plan:
+def _travelling(fault: Cut | Drip | PackedAnswer | None, documents: int) -> FaultPlan:
     """Everything is created; only the way of the answer is another one."""
-    made = Plan(first=documents)
+    made = FaultPlan(first=documents)
     if isinstance(fault, Cut):
         return replace(made, cut=fault)
     if isinstance(fault, Drip):
@@ -135,14 +139,14 @@ def _travelling(fault: Cut | Drip | Packed | None, documents: int) -> Plan:
     return made if fault is None else replace(made, packed=fault)
 
 
-def _hang(fault: Hang, documents: int) -> Plan:
-    first = _created(fault.where, fault.created, documents)[0]
+def _hang(fault: Hang, documents: int) -> FaultPlan:
+    first = _split_creation(fault.where, fault.created, documents)[0]
     opens = fault.where in {"amid", "after"}
-    pause = Plan(pause=fault.seconds, wakes=fault.until)
+    pause = FaultPlan(pause=fault.seconds, wakes=fault.until)
     return replace(pause, opens=opens, first=first, rest=documents - first)
 
 
-def _created(where: str, created: int | None, documents: int) -> tuple[int, int]:
+def _split_creation(where: str, created: int | None, documents: int) -> tuple[int, int]:
     """How many documents are created before the answer, and how many after it."""
     if where == "amid":
         return _some(created, documents), 0

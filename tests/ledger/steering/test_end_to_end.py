@@ -56,16 +56,16 @@ def start_worker(tmp_path: Path, env: dict[str, str], redis_url: str) -> Iterato
 
 def wait_until_created(sandbox: SandboxProcess, number: int) -> None:
     deadline = time.monotonic() + 60
-    while len(sandbox.created()) < number:
+    while len(sandbox.created_ids()) < number:
         assert time.monotonic() < deadline, "the sandbox created too few tasks in 60 s"
         time.sleep(0.02)
 
 
 def stands_still(sandbox: SandboxProcess, seconds: float) -> int:
     """How many tasks there are, provided that none is created for so long."""
-    before = len(sandbox.created())
+    before = len(sandbox.created_ids())
     time.sleep(seconds)
-    assert len(sandbox.created()) == before
+    assert len(sandbox.created_ids()) == before
     return before
 
 
@@ -109,7 +109,7 @@ def test_a_pause_survives_killed_workers_and_what_is_resumed_is_created_once(
         assert time.monotonic() < deadline, found
         time.sleep(0.1)
     assert found.documents["created"] == 5000 - cancelled
-    names = Counter(sandbox.created())
+    names = Counter(sandbox.created_ids())
     assert set(names.values()) == {1}
     assert len(names) == 5000 - cancelled
     assert {f"crm-{row}" for row in range(4000)} <= set(names)
@@ -133,4 +133,4 @@ def test_a_run_ends_and_says_who_paused_its_documents_and_the_next_one_keeps_the
     assert json.loads(resumed.stdout)["documents"] == 30
     finished = cli.call([*run, "--json"], env, tmp_path)
     assert cli.report(finished)["documents"]["created"] == 30
-    assert set(Counter(sandbox.created()).values()) == {2}
+    assert set(Counter(sandbox.created_ids()).values()) == {2}

@@ -164,7 +164,7 @@ def test_every_scrape_accounts_for_every_document_while_workers_are_killed(tmp_p
             assert total(first, "callspool_submission_seconds_count", outcome=outcome) == number
         assert value(first, "callspool_created_twice_total", account="default") == 0
         assert value(first, "callspool_runs_total", account="default") == summary.runs
-        assert len(api.created()) == CONTACTS
+        assert len(api.created_ids()) == CONTACTS
 
         page = get(f"{own}/metrics")[2]
         own_samples = samples_in(page)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from callspool_worker.permits.limiter import GRACE, Standing, Window, adjust, pause
+from callspool_worker.permits.limiter import GRACE, LimitState, Window, adjust, pause
 
 REFUSAL = 0.005
 """Seconds that an API takes to refuse."""
@@ -84,7 +84,7 @@ class World:
     server: Server
     threads: int
     seed: int = 1
-    standing: Standing = field(default_factory=Standing)
+    standing: LimitState = field(default_factory=LimitState)
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)

@@ -107,8 +107,8 @@ def test_ten_workers_that_start_together_keep_to_a_limit_that_nobody_told_them(
         with stage.workers(processes=10):
             stage.wait_until_created(1500)
         refused = [line for line in stage.requests() if line["status"] == 429]
-        assert set(Counter(sandbox.created()).values()) == {1}
-        assert len(sandbox.created()) == 1500
+        assert set(Counter(sandbox.created_ids()).values()) == {1}
+        assert len(sandbox.created_ids()) == 1500
         # 300 requests were needed; each try for more costs a few refusals, and more seldom ones.
         assert 1 <= len(refused) <= 30
         with server.client() as client:
@@ -136,4 +136,7 @@ def test_a_wait_that_one_account_is_told_holds_for_all_workers_and_for_no_other_
 
         assert begun_meanwhile("sales") == []
         assert len(begun_meanwhile("default")) > 10
-        assert Counter(Counter(sandbox.created()).values()) == {2: 600, 1: 900}  # the same people
+        assert Counter(Counter(sandbox.created_ids()).values()) == {
+            2: 600,
+            1: 900,
+        }  # the same people

@@ -174,7 +174,7 @@ class PlayedApi:
             run = next(run for run in self.runs if run.run_id == path[-2])
             known = time.time() - self.ways.tasks_lag
             rows = [self._task_row(task) for task in run.tasks if task.made <= known]
-        return self._page(self._ordered(rows), query or {})
+        return self._page(self._order_rows(rows), query or {})
 
     def _ordered(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if self.ways.order == "newest":

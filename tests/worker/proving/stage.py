@@ -163,7 +163,7 @@ class Stage:
 
     def made(self) -> Counter[str]:
         """How often each document was created."""
-        return Counter(self.sandbox.created())
+        return Counter(self.sandbox.created_ids())
 
     def taken_again(self) -> bool:
         """Whether anything would be sent now."""

@@ -13,7 +13,7 @@ from callspool_ledger import keys
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
 from callspool_worker.accepting.message_reader import Reader
-from callspool_worker.accepting.report import told
+from callspool_worker.accepting.report import acceptance_events
 from callspool_worker.events.emitter import emit
 from callspool_worker.persistence import GivenUp
 
@@ -70,7 +70,7 @@ class Accepter:
             return
         self._broker.mark_recorded(queue, [entry_id for entry_id, _ in messages])
         self._tell(partition, len(messages))
-        for event in told(accepted):
+        for event in acceptance_events(accepted):
             emit(event)
 
     def _accept(

@@ -44,7 +44,7 @@ class RefusedDocument(msgspec.Struct, omit_defaults=True):
     document: str = ""
 
 
-class _Lane(NamedTuple):
+class _RequestHead(NamedTuple):
     """What the head of a request says, once it is checked."""
 
     key: LaneKey
@@ -53,16 +53,16 @@ class _Lane(NamedTuple):
     expires_ms: int
     digest: Callable[[str], bytes]
 
-    def is_same(self, other: _Lane) -> bool:
+    def is_same(self, other: _RequestHead) -> bool:
         """Whether documents of both may be accepted together."""
         return self is other or (self.lane_id, self.expires_ms) == (other.lane_id, other.expires_ms)
 
 
 @dataclass(slots=True)
-class _Run:
+class _LaneStretch:
     """Documents for one lane, from requests that follow each other, that passed."""
 
-    lane: _Lane
+    lane: _RequestHead
     ids: list[str] = field(default_factory=list)
     documents: list[bytes] = field(default_factory=list)
 
@@ -77,12 +77,12 @@ class Reader:
         self._rules = rules
         self._limits = limits
         self._now = now
-        self._lanes: dict[tuple[object, ...], _Lane] = {}
+        self._lanes: dict[tuple[object, ...], _RequestHead] = {}
 
     def read(self, entry_id: str, envelope: Envelope) -> Delivery:
         """The delivery that a message is; never raises for what it holds."""
         delivery = Delivery(entry_id, envelope.counted, trace=envelope.trace or "")
-        runs: list[_Run] = []
+        runs: list[_LaneStretch] = []
         for request in envelope.requests:
             try:
                 lane = self._lane_of(request)
@@ -91,7 +91,7 @@ class Reader:
                 continue
             # Only neighbours are joined: of two documents with one id the first one counts.
             if not runs or not runs[-1].lane.is_same(lane):
-                runs.append(_Run(lane))
+                runs.append(_LaneStretch(lane))
             delivery.refusals.extend(
                 self._check_documents(entry_id, request, envelope.checked, runs[-1])
             )
@@ -99,7 +99,7 @@ class Reader:
             delivery.groups.extend(self._groups(run))
         return delivery
 
-    def _lane_of(self, request: RequestEnvelope) -> _Lane:
+    def _lane_of(self, request: RequestEnvelope) -> _RequestHead:
         """The checked head of a request; one that came before is not checked again."""
         head = _head(request)
         if head is None:
@@ -112,17 +112,17 @@ class Reader:
             self._lanes[head] = lane
         return lane
 
-    def _checked_lane(self, request: RequestEnvelope) -> _Lane:
+    def _checked_lane(self, request: RequestEnvelope) -> _RequestHead:
         envelope = check_envelope(request, self._rules)
         schedule = _encode(envelope.schedule).decode()
         key = LaneKey(*envelope.scope, envelope.pilot, envelope.context, schedule)
         expires = envelope.expires_at
         expires_ms = 0 if expires is None else max(1, int(expires * 1000))
         head, digest = empty_body_bytes(key), digester(envelope.scope)
-        return _Lane(key, envelope.lane_id, head, expires_ms, digest)
+        return _RequestHead(key, envelope.lane_id, head, expires_ms, digest)
 
     def _check_documents(
-        self, entry_id: str, request: RequestEnvelope, trusted: bool, run: _Run
+        self, entry_id: str, request: RequestEnvelope, trusted: bool, run: _LaneStretch
     ) -> Iterator[Refusal]:
         ids = read_all_trusted(request.documents) if trusted else None
         if ids is not None:
@@ -138,7 +138,7 @@ class Reader:
                 run.ids.append(document.document_id)
                 run.documents.append(document.raw)
 
-    def _groups(self, run: _Run) -> Iterator[Group]:
+    def _groups(self, run: _LaneStretch) -> Iterator[Group]:
         lane = run.lane
         digests = [*map(lane.digest, run.ids)]
         room = self._limits.batch_bytes - lane.empty_body_bytes - self._limits.bytes_a_document

@@ -30,7 +30,7 @@ class _AcceptanceCounts:
     batches: dict[int, None] = field(default_factory=dict)
 
 
-def told(found: Iterable[tuple[Delivery, Accepted]]) -> Iterator[Event]:
+def acceptance_events(found: Iterable[tuple[Delivery, Accepted]]) -> Iterator[Event]:
     """What became of messages that were accepted together, an event for each account.
 
     One with a trace, or with something to warn of, is told by itself; none that was known before.

@@ -113,14 +113,14 @@ class UnpodApi:
         until = begun + self._request_timeout
         give_up = min(begun + PROMPT_SECONDS, until, outgoing.send_before)
 
-        def unfinished(answer: Answer) -> bool:
+        def may_try_again(answer: Answer) -> bool:
             return isinstance(answer, NotSent) and answer.kind != "withheld" and now() < give_up
 
         token = access.token.text()
         once = partial(exchange, self._pool, access, token, outgoing, until)
         answer = once()
-        if unfinished(answer):
-            answer = promptly(answer, partial(once, fresh=True), unfinished)
+        if may_try_again(answer):
+            answer = promptly(answer, partial(once, fresh=True), may_try_again)
         if _refuses_the_token(answer) and access.token.differs_from(token):
             answer = exchange(self._pool, access, access.token.text(), outgoing, until)
         return answer

@@ -99,4 +99,4 @@ class Connection:
     def _open(self, ticket: Ticket) -> Stream:
         scheme, host, port = self._origin
         stream = self._network.connect(host, port, ticket)
-        return stream.secured(self._ssl_context, host, ticket) if scheme == "https" else stream
+        return stream.start_tls(self._ssl_context, host, ticket) if scheme == "https" else stream

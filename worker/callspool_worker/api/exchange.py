@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from callspool_worker.api.failures import no_answer, not_sent
-from callspool_worker.api.reading import TooLarge, answered, read_body
+from callspool_worker.api.reading import TooLarge, build_answer, read_body
 from callspool_worker.api.ticket import Ticket, Withheld
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def exchange(
         if not ticket.complete:
             return not_sent(ticket.stage, host, error)
         return no_answer(host, error, begun=begun)
-    return answered(incoming, raw, token=token, ticket=ticket, most=outgoing.most)
+    return build_answer(incoming, raw, token=token, ticket=ticket, most=outgoing.most)
 
 
 def _request(access: Access, token: str, outgoing: Outgoing) -> tuple[bytes, bytes]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from callspool_worker.api.clock import now
-from callspool_worker.api.resolving import connected, look_up
+from callspool_worker.api.resolving import connect, look_up
 from callspool_worker.api.ticket import Withheld
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class Network:
         """A connection; raises httpx.ConnectTimeout or httpx.ConnectError."""
         try:
             ticket.stage = "dns"
-            addresses = look_up(host, port, ticket.left(CONNECT_SECONDS))
+            addresses = look_up(host, port, ticket.seconds_left(CONNECT_SECONDS))
             ticket.stage = "connect"
-            sock = connected(addresses, ticket.left(CONNECT_SECONDS), self._options())
+            sock = connect(addresses, ticket.seconds_left(CONNECT_SECONDS), self._options())
         except TimeoutError as late:
             raise httpx.ConnectTimeout(str(late)) from late
         except (OSError, UnicodeError) as failed:
@@ -83,7 +83,7 @@ class Stream:
             data, self._early = self._early[:most], self._early[most:]
             return data
         try:
-            self._sock.settimeout(ticket.left())
+            self._sock.settimeout(ticket.seconds_left())
             return self._sock.recv(most)
         except TimeoutError as late:
             raise httpx.ReadTimeout(str(late)) from late
@@ -106,7 +106,7 @@ class Stream:
         waiting = memoryview(buffer)
         try:
             while waiting:
-                self._sock.settimeout(ticket.left())
+                self._sock.settimeout(ticket.seconds_left())
                 waiting = waiting[self._sock.send(waiting, more) :]
         except TimeoutError as late:
             raise httpx.WriteTimeout(str(late)) from late
@@ -169,11 +169,11 @@ class Stream:
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ORDERLY)
         self._sock.close()
 
-    def secured(self, ssl_context: ssl.SSLContext, host: str, ticket: Ticket) -> Stream:
+    def start_tls(self, ssl_context: ssl.SSLContext, host: str, ticket: Ticket) -> Stream:
         """The same connection under TLS; raises httpx.ConnectTimeout or httpx.ConnectError."""
         ticket.stage = "tls"
         try:
-            self._sock.settimeout(ticket.left(CONNECT_SECONDS))
+            self._sock.settimeout(ticket.seconds_left(CONNECT_SECONDS))
             secured = ssl_context.wrap_socket(self._sock, server_hostname=host)
         except TimeoutError as late:
             self.close()

@@ -53,14 +53,16 @@ def read_body(arriving: Iterable[bytes], most: int) -> bytes:
     return b"".join(parts)
 
 
-def answered(incoming: Incoming, raw: bytes, *, token: str, ticket: Ticket, most: int) -> Answered:
+def build_answer(
+    incoming: Incoming, raw: bytes, *, token: str, ticket: Ticket, most: int
+) -> Answered:
     """The answer as a value; should the server quote our token, it is taken out."""
     headers = _by_name(incoming.headers)
     body, packed = unpack(raw, headers.get("content-encoding", ""), most)
     answer = Answered(
         status=incoming.status,
         body=body[:BODY_KEPT].replace(token.encode(), b"[token]"),
-        json=_without_token(_parsed(body), token),
+        json=_without_token(_parse(body), token),
         server_date=moment_of(headers.get("date", "")),
         content_type=headers.get("content-type", ""),
         request_complete=ticket.complete,
@@ -85,7 +87,7 @@ def _by_name(lines: Headers) -> dict[str, str]:
     return found
 
 
-def _parsed(body: bytes) -> object:
+def _parse(body: bytes) -> object:
     # Each value but the first follows one of these; those inside of texts do no harm.
     if body.count(b",") + body.count(b"[") + body.count(b"{") > _MOST_VALUES:
         return None
@@ -102,21 +104,21 @@ def _without_token(parsed: object, token: str) -> object:
     if not isinstance(parsed, dict):
         return parsed
     return {
-        name: _masked(value, token, _DEEPEST) if name in _WORDS else value
+        name: _mask(value, token, _DEEPEST) if name in _WORDS else value
         for name, value in parsed.items()
     }
 
 
-def _masked(value: object, token: str, deepest: int) -> object:
+def _mask(value: object, token: str, deepest: int) -> object:
     if isinstance(value, str):
         return value.replace(token, "[token]")
     if isinstance(value, list | dict) and not deepest:
         return "…"
     if isinstance(value, list):
-        return [_masked(inner, token, deepest - 1) for inner in value]
+        return [_mask(inner, token, deepest - 1) for inner in value]
     if isinstance(value, dict):
         return {
-            _masked_name(name, token): _masked(inner, token, deepest - 1)
+            _masked_name(name, token): _mask(inner, token, deepest - 1)
             for name, inner in value.items()
         }
     return value

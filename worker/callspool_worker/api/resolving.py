@@ -39,7 +39,7 @@ def look_up(host: str, port: int, seconds: float) -> list[Address]:
         raise TimeoutError(f"no address within {seconds:.0f} s") from None
 
 
-def connected(
+def connect(
     addresses: list[Address],
     seconds: float,
     options: Iterable[SocketOption],

@@ -32,7 +32,7 @@ class Ticket:
         self.answered = False
         """Whether the answer was read to its end."""
 
-    def left(self, at_most: float = math.inf) -> float:
+    def seconds_left(self, at_most: float = math.inf) -> float:
         """Seconds that a step may take; raises TimeoutError if there are none."""
         seconds = min(self.until - now(), at_most)
         if seconds <= 0:

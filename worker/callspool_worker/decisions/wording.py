@@ -49,7 +49,7 @@ def words_of(answer: Answered) -> str:
         name = one_line(answer.packed, 20)
         return f"HTTP {answer.status} packed as {name}, which nobody asked for"
     if isinstance(answer.json, dict):
-        words = dict.fromkeys(_said(answer.json))
+        words = dict.fromkeys(_list_words(answer.json))
         if len(words) > 1:
             words.pop(_EMPTY, None)
         said = one_line("; ".join(words))
@@ -82,7 +82,7 @@ def _last_two_digits(number: re.Match[str]) -> str:
     return "…" + "".join(c for c in number[0] if c.isdigit())[-2:]
 
 
-def _said(body: dict[object, object]) -> Iterator[str]:
+def _list_words(body: dict[object, object]) -> Iterator[str]:
     said = [body.get(name) for name in ("message", "error", "detail", "errors")]
     for value in [*said, *faults_in_data(body).values()]:
         leaves = islice(_leaves(value, "", _DEEPEST), _MOST_VALUES)

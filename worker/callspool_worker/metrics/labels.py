@@ -33,11 +33,11 @@ class Accounts:
     def __init__(self, names: Collection[str], known_since: Mapping[str, int]) -> None:
         shown = [name for name in names if _may_be_shown(name)]
         shown.sort(key=lambda name: (name not in _FIRST, known_since.get(name, 0), name))
-        self._shown = frozenset(shown[:MOST_ACCOUNTS])
+        self._show_document = frozenset(shown[:MOST_ACCOUNTS])
 
     def label(self, name: str) -> str:
         """The account's own name, or ``other``."""
-        return name if name in self._shown else OTHER
+        return name if name in self._show_document else OTHER
 
 
 def _may_be_shown(name: str) -> bool:

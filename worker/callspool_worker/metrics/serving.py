@@ -78,7 +78,7 @@ def _listen(host: str, port: int, pages: Pages, setting: str) -> ThreadingHTTPSe
     class Handler(_HttpHandler):
         served = pages
 
-    class MetricsServer(ThreadingHTTPServer):
+    class Listener(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         daemon_threads = True
         block_on_close = False
@@ -87,7 +87,7 @@ def _listen(host: str, port: int, pages: Pages, setting: str) -> ThreadingHTTPSe
             """A client that went away is no news."""
 
     try:
-        return MetricsServer((host, port), Handler)
+        return Listener((host, port), Handler)
     except (OSError, OverflowError) as fault:
         reason = getattr(fault, "strerror", None) or str(fault)
         is_elsewhere = isinstance(fault, socket.gaierror) or (

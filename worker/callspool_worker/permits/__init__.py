@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from callspool_worker.permits.client import Courier, give_up
+from callspool_worker.permits.client import PermitClient, give_up
 from callspool_worker.permits.feedback import Feedback, feedback
 from callspool_worker.permits.permits import Permits
 from callspool_worker.permits.senders import MOST as MOST_SENDERS
 from callspool_worker.permits.senders import Senders
 
-__all__ = ["MOST_SENDERS", "Courier", "Feedback", "Permits", "Senders", "feedback", "give_up"]
+__all__ = ["MOST_SENDERS", "Feedback", "PermitClient", "Permits", "Senders", "feedback", "give_up"]

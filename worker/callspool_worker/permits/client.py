@@ -22,7 +22,7 @@ AFTER_FAILURE = 0.2
 _log = logging.getLogger(__name__)
 
 
-class Courier(threading.Thread):
+class PermitClient(threading.Thread):
     """``arrived`` is called after each answer: there may be permits.
 
     ``ledgers``: where each account is asked for; those of the same one in one round trip.

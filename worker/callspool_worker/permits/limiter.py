@@ -60,7 +60,7 @@ SHORTEST_WINDOW, LONGEST_WINDOW = 0.1, 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LimitState:
     """What is known of an account's API.
 
     ``mean`` and ``deviation`` of the response time and its ``best``, in seconds (0: unknown).
@@ -98,33 +98,33 @@ class Window:
     rest: float = 0.0
 
 
-def adjust(standing: Standing, window: Window, now: float, most: int = MOST) -> Standing:
+def adjust(standing: LimitState, window: Window, now: float, most: int = MOST) -> LimitState:
     """The standing after a window; the same one if the window says too little yet.
 
     ``now`` in seconds, ``most`` requests in flight at most.
     """
     if window.refused:
-        return _refused(standing, window, now)
+        return _lower(standing, window, now)
     if window.answered < min(ENOUGH, 2 * standing.limit):
         return standing
     is_full = window.in_flight >= FULL * standing.limit
     is_slower = _is_slower(standing, window.seconds)
-    after = _measured(standing, window.seconds)
+    after = _measure(standing, window.seconds)
     is_crowded = after.mean > CROWDED * after.best + SLACK
     if is_slower and is_crowded and is_full:
         fewer = max(_less(standing.limit), min(standing.limit, INITIAL))
         return replace(after, limit=fewer, searching=False)
     if is_slower or is_crowded or not is_full:
         return after
-    return _raised(after, now, most)
+    return _raise_limit(after, now, most)
 
 
-def pause(standing: Standing) -> float:
+def pause(standing: LimitState) -> float:
     """Seconds until the next change of the limit, if nothing is refused before."""
     return min(max(standing.mean, SHORTEST_WINDOW), LONGEST_WINDOW)
 
 
-def _refused(standing: Standing, window: Window, now: float) -> Standing:
+def _lower(standing: LimitState, window: Window, now: float) -> LimitState:
     too_many = min(standing.limit, window.in_flight or standing.limit)
     carried = max(too_many - window.refused, too_many // 2)
     in_vain = 0 if window.answered else standing.in_vain + 1
@@ -143,14 +143,14 @@ def _refused(standing: Standing, window: Window, now: float) -> Standing:
     return replace(fewer, ceiling=ceiling, hold=hold, held_until=now + hold, strays=strays)
 
 
-def _strays(standing: Standing, window: Window, too_many: int, now: float) -> int:
+def _strays(standing: LimitState, window: Window, too_many: int, now: float) -> int:
     if now >= standing.held_until or window.refused > max(1, too_many // 10):
         return 0
     is_below = too_many < standing.ceiling or standing.strays > STRAYS
     return standing.strays + is_below
 
 
-def _raised(standing: Standing, now: float, most: int) -> Standing:
+def _raise_limit(standing: LimitState, now: float, most: int) -> LimitState:
     limit = standing.limit
     if limit >= most:
         return standing
@@ -170,14 +170,14 @@ def _less(limit: int) -> int:
     return max(1, int(limit * DECREASE))
 
 
-def _is_slower(standing: Standing, seconds: float) -> bool:
+def _is_slower(standing: LimitState, seconds: float) -> bool:
     if not standing.mean:
         return False
     spread = math.sqrt(standing.variance) * DEVIATIONS
     return seconds >= standing.mean + max(spread, SLACK, SLACK_SHARE * standing.mean)
 
 
-def _measured(standing: Standing, seconds: float) -> Standing:
+def _measure(standing: LimitState, seconds: float) -> LimitState:
     if not standing.mean:
         return replace(standing, mean=seconds, variance=0.0, best=seconds, in_vain=0)
     off, above = seconds - standing.mean, seconds - standing.best

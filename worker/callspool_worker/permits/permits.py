@@ -10,7 +10,7 @@ import msgspec
 
 from callspool_ledger.writes.account_calls import Change
 from callspool_worker.permits.account import FRESH, Account
-from callspool_worker.permits.limiter import GRACE, INITIAL, MOST, Standing, Window, adjust, pause
+from callspool_worker.permits.limiter import GRACE, INITIAL, MOST, LimitState, Window, adjust, pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -160,11 +160,11 @@ class Permits:
                 self._accounts[name].was_not_heard(ask)
 
 
-def _standing(state: str, first: int) -> Standing:
-    return msgspec.json.decode(state, type=Standing) if state else Standing(limit=first)
+def _standing(state: str, first: int) -> LimitState:
+    return msgspec.json.decode(state, type=LimitState) if state else LimitState(limit=first)
 
 
-def _change(standing: Standing, grant: Grant, most: int) -> Change | None:
+def _change(standing: LimitState, grant: Grant, most: int) -> Change | None:
     past = grant.past
     assert past is not None
     mean = past.ms / past.n / 1000 if past.n else 0.0

@@ -129,7 +129,7 @@ class Submitter:
         taken, looked = None, False
         try:
             taken = self._persistence.until_answered(
-                partial(self._ledger.record_and_take, steps, taker, _turned(reserved, turn))
+                partial(self._ledger.record_and_take, steps, taker, _rotate(reserved, turn))
             )
             looked = True
         finally:
@@ -189,7 +189,7 @@ class Submitter:
         return answer, rest
 
 
-def _turned(accounts: tuple[str, ...], turn: int) -> tuple[str, ...]:
+def _rotate(accounts: tuple[str, ...], turn: int) -> tuple[str, ...]:
     """The accounts, another one first each time, so that none waits for another."""
     first = turn % len(accounts)
     return accounts[first:] + accounts[:first]

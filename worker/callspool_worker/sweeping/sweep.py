@@ -81,7 +81,7 @@ class Sweeper(threading.Thread):
     def run(self) -> None:
         """Sweeps until it is stopped; Redis being away changes nothing but the pause."""
         pause = 0.0
-        while not self._waited(pause):
+        while not self._wait(pause):
             try:
                 pause = self._sweep()
                 self._patrol()
@@ -94,7 +94,7 @@ class Sweeper(threading.Thread):
                 emit(events.StepFailed(part="the sweep", pause=PATROL), error=error)
                 pause = PATROL
 
-    def _waited(self, pause: float) -> bool:
+    def _wait(self, pause: float) -> bool:
         """Waits; whether this is the end."""
         if not self._may_idle:
             return self._stopped.wait(pause)
@@ -183,10 +183,10 @@ class Sweepers:
 def lapse(ledger: Ledger, taker: str, held: str, detail: str) -> None:
     """Puts in doubt what a taker held when it fell silent."""
     step = ledger.calls.lapse(taker, held, detail)
-    ledger.run([emit_after(step, partial(_lapsed, held, detail))])
+    ledger.run([emit_after(step, partial(_lapsed_event, held, detail))])
 
 
-def _lapsed(held: str, detail: str, reply: Reply) -> events.Lapsed | None:
+def _lapsed_event(held: str, detail: str, reply: Reply) -> events.Lapsed | None:
     if not isinstance(reply, list) or not reply:
         return None
     batch, _, attempt = held.partition(":")
