@@ -18,6 +18,7 @@ from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_readings
 from callspool_operators.options.options import (
     files_argument,
+    id_prefix_option,
     json_option,
     map_option,
     redis_option,
@@ -61,7 +62,12 @@ Examples:
     metavar="TOKEN",
     help="Space; its shown beginning (8KZ1…) will do. [CALLSPOOL_SPACE_TOKEN]",
 )
-@click.option("--campaign", metavar="NAME", help="The campaign it was sent in.  [default: none]")
+@click.option(
+    "--campaign",
+    callback=parsing.name,
+    metavar="NAME",
+    help="The campaign it was sent in.  [default: none]",
+)
 @click.option(
     "--account",
     callback=parsing.account,
@@ -73,6 +79,7 @@ Examples:
 @map_option
 @region_option
 @shared_numbers_option
+@id_prefix_option
 @click.option(
     "--raw",
     is_flag=True,
@@ -98,6 +105,7 @@ def results(
     columns: Mapping[str, str],
     region: str | None,
     allow_shared_numbers: bool,
+    id_prefix: str,
     raw: bool,
     marked: bool | None,
     as_json: bool,
@@ -136,6 +144,7 @@ def results(
         rules=Rules(region or settings.region, settings.send_e164, settings.context),
         columns=columns,
         allow_shared_numbers=allow_shared_numbers,
+        id_prefix=id_prefix,
     )
     with (
         Inputs(files, sys.stdin.buffer) as inputs,

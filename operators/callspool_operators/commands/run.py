@@ -30,6 +30,7 @@ from callspool_operators.options.connection import (
 from callspool_operators.options.options import SendOptions, redis_option_that, sending_options
 from callspool_operators.options.target import SendTarget, target_of
 from callspool_operators.sending.asking import ask_before_sending
+from callspool_operators.sending.countries import check_countries
 from callspool_operators.sending.reading import new_intake, open_intake
 from callspool_operators.sending.row_lines import held_back_in_short
 from callspool_operators.sending.spooling import Spooler
@@ -103,6 +104,8 @@ def run(
         check_start(settings.accounts)
     # Better known before a server is started than after it.
     new_intake(options, target.rules).inspect()
+    if not sandbox:
+        check_countries(options, target.rules)
     return _RunCommand(options, settings, target, sandbox, place).do()
 
 
@@ -144,7 +147,9 @@ class _RunCommand:
             if not self._sandbox and not self._ask_to_go_on():
                 self._say("Nothing was sent.")
                 return Exit.INTERRUPTED
-            intake = stack.enter_context(open_intake(self._options, self._target.rules))
+            intake = stack.enter_context(
+                open_intake(self._options, self._target.rules, is_sent=not self._sandbox)
+            )
             self._choose_api(stack)
             return self._work(stack, intake, local)
 

@@ -13,6 +13,7 @@ from callspool_operators.options.connection import ledger_for_a_look, readings_f
 from callspool_operators.options.options import SendOptions, sending_options
 from callspool_operators.options.target import SendTarget, target_of
 from callspool_operators.sending.asking import ask_before_sending, look
+from callspool_operators.sending.countries import check_countries
 from callspool_operators.sending.reading import (
     chunks_of_documents,
     new_intake,
@@ -47,11 +48,12 @@ def send(options: SendOptions) -> int:
             return rehearse(options, target, readings)
     # Better known before the question than after it.
     new_intake(options, target.rules).inspect()
+    check_countries(options, target.rules)
     with readings_for(settings, target.envelope) as readings:
         if not ask_before_sending(options, target, readings):
             click.echo("Nothing was sent.", err=True)
             return Exit.INTERRUPTED
-    with open_intake(options, target.rules) as intake:
+    with open_intake(options, target.rules, is_sent=True) as intake:
         return _send(options, settings, target, intake)
 
 

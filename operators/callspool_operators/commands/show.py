@@ -57,7 +57,9 @@ _COMMAND = re.compile(r"(`callspool (?!run)[^`]+)(?=`)")
     metavar="TOKEN",
     help="Only in this space; its shown beginning (8KZ1…) will do.",
 )
-@click.option("--campaign", metavar="NAME", help="Only in this campaign ('' for none).")
+@click.option(
+    "--campaign", callback=parsing.name, metavar="NAME", help="Only in this campaign ('' for none)."
+)
 @click.option(
     "--account",
     callback=parsing.account,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from callspool_operators.doctor.finding import Finding, ok, problem, warning
+from callspool_operators.lists.errors import READ_AS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,6 +34,7 @@ def examine_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator
         if urlsplit(account.api_url).scheme == "http" and not _is_here(account.api_url):
             said = f"account {name}: its token goes over the network unencrypted"
             yield warning("settings", said, "use https:// in its API URL")
+    yield _countries(settings)
     if settings.on_doubt == "resend":
         yield warning(
             "settings",
@@ -40,6 +42,20 @@ def examine_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator
             " read back",
             "set it to hold, and decide with callspool doubts",
         )
+
+
+def _countries(settings: Settings) -> Finding:
+    """What becomes of numbers without a country code, and of those whose country is known."""
+    if not settings.send_e164:
+        said = "CALLSPOOL_SEND_E164 is off: numbers go out as they were written"
+        return warning(
+            "settings", f"{said}, and those without + are read {READ_AS}", "leave it out"
+        )
+    if settings.region is None:
+        return ok(
+            "settings", f"no CALLSPOOL_REGION: a number without a country code is read {READ_AS}"
+        )
+    return ok("settings", f"numbers without a country code are read as those of {settings.region}")
 
 
 def _is_here(url: str) -> bool:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from callspool.request.checks import Rules
 from callspool_operators.lists.encodings import UTF8
-from callspool_operators.lists.errors import IntakeError
+from callspool_operators.lists.errors import COUNTRY_REMEDY, READ_AS, IntakeError, UnknownCountry
 from callspool_operators.lists.formats import Rows, open_rows
 from callspool_operators.lists.json_rows import JsonRows
 from callspool_operators.lists.judge import Judge, Memory
@@ -84,6 +84,8 @@ class Intake:
         self.likenesses: Counter[Likeness] = Counter()
         """Duplicates by what they have in common with an earlier row."""
         self.first_duplicates: list[Row] = []
+        self.ends_at_unknown_country = False
+        """Whether the first number of an unknown country ends the reading (`UnknownCountry`)."""
         self._options = options
         self._rejects = rejects
         self._duplicates = duplicates
@@ -154,8 +156,11 @@ class Intake:
                     elif row.duplicate is not None:
                         self._note_duplicate(row, row.duplicate)
                     else:
+                        if row.without_country and self.ends_at_unknown_country:
+                            raise _unknown_country(row)
                         counts.good += 1
                         counts.healed += row.healed
+                        counts.without_country += row.without_country
                         counts.notes += row.beside is Beside.NOTE
                         counts.second_numbers += row.beside is Beside.SECOND
                     yield row
@@ -181,6 +186,13 @@ class Intake:
             self.first_faults.append(row)
         if self._rejects is not None:
             self._rejects.add(row)
+
+
+def _unknown_country(row: Row) -> UnknownCountry:
+    return UnknownCountry(
+        f"the number on line {row.line:,} has no country code: the platform reads it"
+        f" {READ_AS}; {COUNTRY_REMEDY}; the rows from here on were not sent"
+    )
 
 
 def _judged(rows: Rows, judge: Judge) -> Iterator[Row]:

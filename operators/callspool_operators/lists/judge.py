@@ -66,6 +66,9 @@ class Judge:
         numbers = self._numbers_of(fresh)
         pairs = zip(fresh, numbers, strict=True)
         judged = [(row, number) for row, number in pairs if not row.reason]
+        if self._rules.region is None:
+            for row, number in judged:
+                row.without_country = number[0] != "+"
         place, most = 0, len(judged)
         while place < len(judged):
             some = judged[place : place + most]

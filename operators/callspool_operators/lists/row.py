@@ -49,6 +49,8 @@ class Row(msgspec.Struct, gc=False):
     """The row that a duplicate repeats."""
     healed: bool = False
     """Whether the number was written as a spreadsheet writes numbers, and has been put right."""
+    without_country: bool = False
+    """Whether neither the number nor a region says which country it is of."""
     beside: Beside | None = None
     """What stood beside the number in its cell, if anything did."""
     known: Known | None = None
@@ -83,7 +85,8 @@ def _likeness(likeness: Likeness, earlier_id: str) -> str:
 class RowCounts(msgspec.Struct):
     """Rows so far: ``read = good + duplicate + invalid``.
 
-    Among the good are ``healed`` rows, and those that held a note or a second number beside theirs.
+    Among the good are ``healed`` rows, those ``without_country``, and those that held a note or a
+    second number beside theirs.
     """
 
     read: int = 0
@@ -91,5 +94,6 @@ class RowCounts(msgspec.Struct):
     duplicate: int = 0
     invalid: int = 0
     healed: int = 0
+    without_country: int = 0
     notes: int = 0
     second_numbers: int = 0

@@ -9,6 +9,7 @@ import csv
 import re
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from itertools import chain
 
 from callspool.request.text import MARKS_BEFORE
 from callspool_operators.lists.lines import MAX_LINE
@@ -66,6 +67,10 @@ class Table:
     @property
     def text(self) -> bytes:
         return self.taken[0] if len(self.taken) == 1 else b"".join(self.taken)
+
+    def blocks(self) -> Iterator[list[bytes]]:
+        """The lines that are left, as they are."""
+        return chain([list(self._waiting)], self._blocks)
 
     def chunks(self, delimiter: str) -> Iterator[list[Record]]:
         """The records, those of many lines at once where each line is one; others one by one."""

@@ -1,5 +1,6 @@
 """Rows of a CSV file, as documents in JSON."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
@@ -9,6 +10,7 @@ from callspool_operators.lists.lines import blocks_of_lines
 from callspool_operators.lists.row import Row
 from callspool_operators.lists.shield import unshielded
 from callspool_operators.lists.source import Source
+from callspool_operators.lists.spellings import CONTACT_NUMBER
 from callspool_operators.lists.table import Table
 from callspool_operators.lists.writing import DocumentWriter
 
@@ -47,6 +49,24 @@ class TableRows:
             self._write_documents(rows)
             yield [row for row in rows if row.raw != _NOTHING or any(map(str.strip, row.cells))]
 
+    def every_number_has_a_plus(self) -> bool:
+        """Whether it is plain from the lines that each number begins with a ``+``; takes them all.
+
+        A row may begin on any line, so each is looked at as if one did.
+        """
+        place, other = self.columns.names.index(CONTACT_NUMBER), re.escape(self.delimiter)
+        cell = rf'(?:"[^"\n]*"|[^"{other}\r\n]*){other}'
+        odd = re.compile(rf"\n(?!(?:{cell}){{{place}}} *\"?[ ']*\+|[\r\n]|\Z)".encode()).search
+        return not any(map(odd, map(_with_line_feeds, self._table.blocks())))
+
+    def number_cells(self) -> Iterator[str]:
+        """The cells of the column of numbers alone; what is no row is passed over."""
+        place = self.columns.names.index(CONTACT_NUMBER)
+        for records in self._table.chunks(self.delimiter):
+            for _, _, cells in records:
+                if len(cells) > place and isinstance(cells, list):
+                    yield cells[place]
+
     def _write_documents(self, rows: Sequence[Row]) -> None:
         """Fills in the documents of the rows that are whole, and why the others are not."""
         columns = len(self.columns.names)
@@ -76,6 +96,12 @@ class TableRows:
         if len(cells) > columns and any(map(str.strip, cells[columns:])):
             return f"has {len(cells)} cells, but the file has {columns} columns"
         return ""
+
+
+def _with_line_feeds(lines: Sequence[bytes]) -> bytes:
+    """The lines, a line feed before each; an empty one besides where others end them."""
+    text = b"\n" + b"".join(lines)
+    return text if text.count(b"\r") == text.count(b"\r\n") else text + b"\n?"
 
 
 def _bare(row: Row) -> Sequence[str]:

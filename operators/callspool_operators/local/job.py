@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from callspool.errors import QueueFull, QueueUnavailable
 from callspool.request.identity import digester
 from callspool_operators.lists import IntakeError
+from callspool_operators.lists.errors import UnknownCountry
 from callspool_operators.local.tracking import Tracker
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class Job:
                     documents, ids = [], []
         except IntakeError as broken:
             fault = broken
-        if documents:
+        if documents and not isinstance(fault, UnknownCountry):
             yield documents, ids
         if fault is not None:
             raise fault

@@ -33,6 +33,8 @@ class SendOptions:
     columns: Mapping[str, str]
     region: str | None = None
     allow_shared_numbers: bool = False
+    numbers_as_they_are: bool = False
+    id_prefix: str = ""
     limit: int | None = None
     dry_run: bool = False
     rejects: str | None = None
@@ -98,12 +100,24 @@ shared_numbers_option = click.option(
     is_flag=True,
     help="Take a number again under another id; else such a row is a duplicate.",
 )
+id_prefix_option = click.option(
+    "--id-prefix",
+    default="",
+    callback=parsing.id_prefix,
+    metavar="PREFIX",
+    help="Put this before every id of the files: for lists that are numbered 1, 2, 3 …",
+)
 space_token_option = click.option(
-    "--space-token", metavar="TOKEN", help="Space. [CALLSPOOL_SPACE_TOKEN]"
+    "--space-token", callback=parsing.name, metavar="TOKEN", help="Space. [CALLSPOOL_SPACE_TOKEN]"
 )
 _SENDING = (
     space_token_option,
-    click.option("--pilot", metavar="HANDLE", help="Agent that calls. [CALLSPOOL_PILOT]"),
+    click.option(
+        "--pilot",
+        callback=parsing.name,
+        metavar="HANDLE",
+        help="Agent that calls. [CALLSPOOL_PILOT]",
+    ),
     click.option("--context", metavar="TEXT", help="What the call is about. [CALLSPOOL_CONTEXT]"),
     click.option(
         "--schedule",
@@ -112,7 +126,10 @@ _SENDING = (
         help="now (default), auto (the agent's own hours), or 'custom:2026-12-01 10:30'.",
     ),
     click.option(
-        "--campaign", metavar="NAME", help="The same contact may be called again in another one."
+        "--campaign",
+        callback=parsing.name,
+        metavar="NAME",
+        help="The same contact may be called again in another one.",
     ),
     click.option(
         "--account",
@@ -130,6 +147,12 @@ _SENDING = (
     map_option,
     region_option,
     shared_numbers_option,
+    click.option(
+        "--numbers-as-they-are",
+        is_flag=True,
+        help="Send numbers without a country code: the platform takes them for +… or Indian.",
+    ),
+    id_prefix_option,
     click.option(
         "--limit", type=click.IntRange(min=1), metavar="N", help="Documents, at most; then stop."
     ),

@@ -12,12 +12,15 @@ from callspool.errors import InvalidCallRequest
 from callspool.request.call_request import is_region
 from callspool.request.identity import is_account_name
 from callspool.request.schedule import check_expiry
+from callspool.request.text import clean, fault_of_word
 from callspool.settings.kinds import Kind
 from callspool.settings.urls import RefusedValue
 from callspool_operators.lists.naming import LEFT_OUT
 from callspool_operators.lists.spellings import FIELDS, NAME_PARTS
 
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?([smhdw])")
+LONGEST_PREFIX = 100
+"""Bytes of what stands before every id."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800}
 
 
@@ -38,7 +41,7 @@ def columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) 
     """``COLUMN=FIELD``, any number of them, as column → field."""
     chosen: dict[str, str] = {}
     for pair in given:
-        column, _, field = (part.strip() for part in pair.rpartition("="))
+        column, _, field = (clean(part) for part in pair.rpartition("="))
         if not column:
             raise click.BadParameter(f"{pair!r} is not COLUMN=FIELD, as in Handy=contact_number")
         if field not in (*FIELDS, *NAME_PARTS, LEFT_OUT):
@@ -88,6 +91,19 @@ def region(_ctx: click.Context, _param: click.Parameter, given: str | None) -> s
     if not is_region(code):
         raise click.BadParameter(f"{given!r} is not a region such as IN, US or GB")
     return code
+
+
+def name(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:
+    """A name that is compared, without what nobody sees of it."""
+    return None if given is None else clean(given)
+
+
+def id_prefix(_ctx: click.Context, _param: click.Parameter, given: str) -> str:
+    """What stands before every id of a list."""
+    prefix = clean(given)
+    if prefix and (fault := fault_of_word(prefix, LONGEST_PREFIX)):
+        raise click.BadParameter(fault)
+    return prefix
 
 
 def account(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:

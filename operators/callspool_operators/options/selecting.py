@@ -12,6 +12,7 @@ from callspool.request.identity import is_account_name
 from callspool.request.text import CUT, has_control_character, is_cut
 from callspool_ledger.reads.reader import Readings
 from callspool_ledger.selectors import Selector
+from callspool_operators.options import parsing
 
 Command = Callable[..., Any]
 
@@ -21,7 +22,9 @@ _FLAGS = (
     click.option(
         "--space-token", metavar="TOKEN", help="One space; its shown beginning (8KZ1…) will do."
     ),
-    click.option("--campaign", metavar="NAME", help="One campaign ('' for none)."),
+    click.option(
+        "--campaign", callback=parsing.name, metavar="NAME", help="One campaign ('' for none)."
+    ),
     click.option("--account", metavar="NAME", help="One account."),
 )
 _ALL = click.option("--all", "everything", is_flag=True, help="Everything.")

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 from callspool.request.checks import Rules
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions, RejectsFile, Row
+from callspool_operators.lists.errors import UnknownCountry
 from callspool_operators.options.options import SendOptions
 from callspool_operators.terminal.progress import Progress
 from callspool_operators.terminal.wording import format_count
@@ -15,10 +16,11 @@ CHUNK = 500
 
 
 @contextmanager
-def open_intake(options: SendOptions, rules: Rules) -> Iterator[Intake]:
+def open_intake(options: SendOptions, rules: Rules, *, is_sent: bool = False) -> Iterator[Intake]:
     """The rows of the command's files; others go to ``--rejects`` and ``--duplicates``.
 
-    Raises `IntakeError`.
+    ``is_sent``: a file that can be read only once ends at the first number of an unknown country,
+    unless these are to be sent as they are. Raises `IntakeError`.
     """
     new_intake(options, rules).inspect()
     with ExitStack() as stack:
@@ -29,7 +31,21 @@ def open_intake(options: SendOptions, rules: Rules) -> Iterator[Intake]:
             duplicates = stack.enter_context(
                 RejectsFile(options.duplicates, options.files, "--duplicates", rejects)
             )
-        yield new_intake(options, rules, rejects, duplicates)
+        intake = new_intake(options, rules, rejects, duplicates)
+        if is_sent and not options.numbers_as_they_are and not intake.can_be_read_again:
+            intake.ends_at_unknown_country = True
+        yield intake
+
+
+def intake_options(options: SendOptions, rules: Rules) -> IntakeOptions:
+    """How the command's files are to be read."""
+    return IntakeOptions(
+        rules=rules,
+        columns=options.columns,
+        allow_shared_numbers=options.allow_shared_numbers,
+        limit=options.limit,
+        id_prefix=options.id_prefix,
+    )
 
 
 def new_intake(
@@ -41,12 +57,7 @@ def new_intake(
     """The rows of the command's files, from their start."""
     return Intake(
         options.files,
-        IntakeOptions(
-            rules=rules,
-            columns=options.columns,
-            allow_shared_numbers=options.allow_shared_numbers,
-            limit=options.limit,
-        ),
+        intake_options(options, rules),
         rejects=rejects,
         duplicates=duplicates,
         stdin=sys.stdin.buffer,
@@ -74,7 +85,7 @@ def chunks_of_documents(
                 progress.update(intake.bytes_read, lambda: rows_so_far(intake))
     except IntakeError as broken:
         fault = broken
-    if chunk:
+    if chunk and not isinstance(fault, UnknownCountry):
         yield chunk
     if fault is not None:
         raise fault

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from callspool_operators.lists import Intake, Likeness, Row
+from callspool_operators.lists.errors import READ_AS
 from callspool_operators.options.options import SendOptions
 from callspool_operators.terminal.wording import format_count, plain
 
@@ -36,6 +37,7 @@ def held_back_in_short(intake: Intake, options: SendOptions) -> list[str]:
 def held_back_json(intake: Intake) -> dict[str, object]:
     """The same for scripts."""
     return {
+        "without_country": intake.counts.without_country,
         "notes_left_out": intake.counts.notes,
         "second_numbers": intake.counts.second_numbers,
         "duplicates": {one.name.lower(): intake.likenesses[one] for one in Likeness},
@@ -53,6 +55,12 @@ def _healed_lines(intake: Intake) -> list[str]:
     if counts.notes:
         cells = format_count(counts.notes, "number")
         lines.append(f"  {cells} with a note behind: the note is left out")
+    if counts.without_country:
+        cells = format_count(counts.without_country, "number")
+        lines.append(
+            f"  {cells} without a country code: the platform reads each {READ_AS}"
+            " (--region names the country)"
+        )
     if counts.second_numbers:
         cells = format_count(counts.second_numbers, "cell")
         lines.append(f"  {cells} with two numbers: the second became alternate_number")
