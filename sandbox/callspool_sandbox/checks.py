@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from callspool_sandbox.answers import Answer, api_answer, of_document, proxy_answer, validation
-from callspool_sandbox.storage import first_unstorable, holds_infinity
+from callspool_sandbox.data.storage import first_unstorable, holds_infinity
 
 if TYPE_CHECKING:
     from callspool_sandbox.options import Options

@@ -11,10 +11,10 @@ from callspool_sandbox.checks import Received, violation
 from callspool_sandbox.exchange import Head, HttpReply, logged_status, reply
 
 if TYPE_CHECKING:
+    from callspool_sandbox.data.store import StoredRun
     from callspool_sandbox.faults.model import Fault
     from callspool_sandbox.faults.plan import FaultPlan
     from callspool_sandbox.sandbox import Sandbox
-    from callspool_sandbox.store import StoredRun
 
 
 class TaskCreation:

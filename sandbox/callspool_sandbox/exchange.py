@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from callspool_sandbox.answers import Answer, in_form
 from callspool_sandbox.faults.model import label
-from callspool_sandbox.packing import pack
+from callspool_sandbox.faults.packing import pack
 from callspool_sandbox.routes import Route, path_for_log
 
 if TYPE_CHECKING:

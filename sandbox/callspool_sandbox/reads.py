@@ -7,16 +7,16 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from callspool_sandbox.answers import Answer, failed_read, page_answer
-from callspool_sandbox.rows import Rows
+from callspool_sandbox.data.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from callspool_sandbox.clock import Clock
+    from callspool_sandbox.data.rows import Row, View
+    from callspool_sandbox.data.store import Store
     from callspool_sandbox.faults.model import ServerTraits
     from callspool_sandbox.routes import Route
-    from callspool_sandbox.rows import Row, View
-    from callspool_sandbox.store import Store
     from callspool_sandbox.ways import Ways
 
 OLDER = b'{"pilot":"older","documents":[{"name":"Older","contact_number":"+14155550100"}]}'

@@ -15,12 +15,12 @@ from callspool_sandbox.checks import (
 )
 from callspool_sandbox.clock import Clock
 from callspool_sandbox.creation import TaskCreation
+from callspool_sandbox.data.store import Store
 from callspool_sandbox.exchange import Head, HttpReply, logged_status, reply
 from callspool_sandbox.faults.choose import Chooser, Facts
 from callspool_sandbox.faults.plan import FaultPlan, plan
 from callspool_sandbox.reads import Reads
 from callspool_sandbox.routes import Route, find_route
-from callspool_sandbox.store import Store
 from callspool_sandbox.ways import Ways
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from callspool_sandbox.clock import Clock
+    from callspool_sandbox.data.store import Store, StoredRun
     from callspool_sandbox.faults.model import ServerTraits
     from callspool_sandbox.routes import Route
-    from callspool_sandbox.store import Store, StoredRun
 
 Row = dict[str, object]
 

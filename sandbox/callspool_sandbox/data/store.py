@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from callspool_sandbox.ids import BLOCK, Ids, Stamp
+from callspool_sandbox.data.ids import BLOCK, Ids, Stamp
 
 
 class Request(msgspec.Struct):

@@ -1,0 +1,1 @@
+"""What the local API keeps: runs and tasks, their ids, and how it shows them."""
