@@ -20,7 +20,8 @@ from typing import Any
 import msgspec
 
 from benchmarks.speed.processes import cpu_seconds, memory_bytes
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from callspool_sandbox.process import SandboxProcess
 from chaos.processes import children_of
 from tests.support import cli
@@ -83,12 +84,12 @@ def measure(options: argparse.Namespace) -> Measured:
         workers = subprocess.Popen([*cli.COMMAND, "worker"], env=env, cwd=folder)
         try:
             with server.client() as client:
-                while not Readings(client).summary().submissions["created"]:
+                while not LedgerReader(client).ask(read_summary()).submissions["created"]:
                     time.sleep(0.05)
             time.sleep(options.seconds)
             used, megabytes = _used(workers.pid)
             with server.client() as client:
-                found = Readings(client).limits()[0].limit
+                found = LedgerReader(client).limits()[0].limit
             requests = [line for line in sandbox.log_lines() if line["event"] == "request"]
         finally:
             workers.terminate()

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from callspool import CallQueue, CallRequest
 from callspool.redis_io.servers import server_of
-from callspool_ledger.reads.all_partitions import clients_of, readings_of
+from callspool_ledger.reads.reader import LedgerReader, connect_partitions
+from callspool_ledger.reads.summary import read_summary
 from callspool_sandbox.process import SandboxProcess
 from tests.support.cli import REAL, environment
 from tests.support.clusters import RedisCluster
@@ -149,8 +150,8 @@ def run(partitions: int, is_cluster: bool, options: argparse.Namespace) -> Resul
             CALLSPOOL_REDIS_URL=nodes.url,
             CALLSPOOL_PARTITIONS=str(partitions),
         )
-        clients = clients_of(server_of(nodes.url, 5.0), partitions)
-        readings = readings_of(clients)
+        clients = connect_partitions(server_of(nodes.url, 5.0), partitions)
+        reader = LedgerReader(*clients)
         empty = nodes.info()
         begun = time.process_time()
         with CallQueue(nodes.url, partitions=partitions) as queue:
@@ -162,7 +163,7 @@ def run(partitions: int, is_cluster: bool, options: argparse.Namespace) -> Resul
         stack.callback(worker.wait)
         stack.callback(worker.terminate)
         started = time.monotonic()
-        while (created := readings.summary().documents["created"]) < documents:
+        while (created := reader.ask(read_summary()).documents["created"]) < documents:
             if time.monotonic() - started > TIMEOUT:
                 raise TimeoutError(f"{created} of {documents} were created in {TIMEOUT} s")
             time.sleep(0.25)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from callspool_operators.commands.show import lines_of
-from chaos.settling import read_stories
+from chaos.settling import look_up_stories
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -151,7 +151,7 @@ def api_faults(log: Iterable[Mapping[str, Any]]) -> Counter[str]:
 
 
 def _story(client: redis.Redis, key: Key) -> list[str]:
-    return [line for story in read_stories(client, key) for line in lines_of(story)]
+    return [line for story in look_up_stories(client, key) for line in lines_of(story)]
 
 
 def _sums(counted: Mapping[str, int]) -> str:

@@ -9,7 +9,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from callspool_sandbox.log import read_log
 from chaos.acting import Acting
 from chaos.contacts import portions
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from callspool_ledger.reads.views import Summary
+    from callspool_ledger.reads.views import LedgerSummary
     from chaos.contacts import Key, Portion
     from chaos.schedule import Schedule
 
@@ -130,7 +131,7 @@ class Performance:
         log = self._stage.directory / "api.jsonl"
         with self._stage.redis.client() as client:
             found = read_found(client, asked)
-            summary = Readings(client).summary()
+            summary = LedgerReader(client).ask(read_summary())
             missed = asked.keys() - self._producers.acknowledged.keys()
             verdict = judge(found, creations(read_log(log)), bad, missed)
             sums = check_sums(verdict, summary.documents, summary.spooled, summary.unreadable)
@@ -189,7 +190,7 @@ class Now:
         self._seconds = seconds
         self._next = 0.0
 
-    def __call__(self, what: float | Summary) -> None:
+    def __call__(self, what: float | LedgerSummary) -> None:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + self.EVERY

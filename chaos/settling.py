@@ -7,7 +7,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from callspool.errors import QueueUnavailable
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.lookup import read_statuses, read_stories
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from chaos.judging import Found
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     import redis
 
     from callspool.request.identity import Scope
-    from callspool_ledger.reads.views import DocumentStatus, Story, Summary
+    from callspool_ledger.reads.views import DocumentStatus, LedgerSummary, Story
     from chaos.contacts import Key
 
 LOOK = 0.25
@@ -32,19 +34,19 @@ def wait_until_settled(
     *,
     patience: float,
     doubts_end: bool,
-    on_tick: Callable[[Summary], None],
+    on_tick: Callable[[LedgerSummary], None],
 ) -> bool:
     """True once nothing waits, is sent, or (with ``doubts_end``) is in doubt.
 
     False when nothing changed for ``patience`` seconds. Without ``doubts_end`` what is in doubt
     stays so.
     """
-    readings = Readings(client)
+    reader = LedgerReader(client)
     changed = time.monotonic()
-    before: Summary | None = None
+    before: LedgerSummary | None = None
     while time.monotonic() - changed < patience:
         try:
-            summary = readings.summary()
+            summary = reader.ask(read_summary())
         except QueueUnavailable:
             time.sleep(LOOK)
             continue
@@ -58,11 +60,11 @@ def wait_until_settled(
     return False
 
 
-def _figures(summary: Summary) -> tuple[object, ...]:
+def _figures(summary: LedgerSummary) -> tuple[object, ...]:
     return summary.documents, summary.submissions, summary.spooled
 
 
-def _is_settled(summary: Summary, quiet_for: float, *, doubts_end: bool) -> bool:
+def _is_settled(summary: LedgerSummary, quiet_for: float, *, doubts_end: bool) -> bool:
     documents = summary.documents
     if summary.spooled or documents["waiting"] or documents["sending"]:
         return False
@@ -73,7 +75,7 @@ def _is_settled(summary: Summary, quiet_for: float, *, doubts_end: bool) -> bool
 
 def read_found(client: redis.Redis, keys: Iterable[Key]) -> dict[Key, Found | None]:
     """Where every document is, from the ledger; None for those that it does not know."""
-    readings = Readings(client)
+    reader = LedgerReader(client)
     in_scope: dict[Scope, list[Key]] = defaultdict(list)
     for key in keys:
         in_scope[key.scope].append(key)
@@ -81,7 +83,7 @@ def read_found(client: redis.Redis, keys: Iterable[Key]) -> dict[Key, Found | No
     for scope, members in in_scope.items():
         for start in range(0, len(members), _AT_ONCE):
             some = members[start : start + _AT_ONCE]
-            statuses = readings.documents(scope, [key.document_id for key in some])
+            statuses = reader.ask(read_statuses(scope, [key.document_id for key in some]))
             found |= dict(zip(some, map(_found, statuses), strict=True))
     return found
 
@@ -94,6 +96,6 @@ def _found(status: DocumentStatus | None) -> Found | None:
     return Found(status.state, status.run_id, seconds)
 
 
-def read_stories(client: redis.Redis, key: Key) -> Sequence[Story]:
+def look_up_stories(client: redis.Redis, key: Key) -> Sequence[Story]:
     """What `callspool show` knows of a document."""
-    return Readings(client).stories(key.document_id, *key.scope)
+    return LedgerReader(client).ask(read_stories(key.document_id, *key.scope))

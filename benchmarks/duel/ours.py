@@ -14,7 +14,9 @@ from benchmarks.duel.contestant import WORKERS, Place
 from benchmarks.duel.roll import CHUNK, CONTEXT, PILOT, SPACE, Document, Roll
 from benchmarks.duel.verdict import Records
 from callspool.request.identity import Scope
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.lookup import read_statuses
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from tests.support.cli import environment
 
 if TYPE_CHECKING:
@@ -68,14 +70,14 @@ class Callspool:
             )
 
     def standing(self, client: redis.Redis) -> tuple[int, int]:
-        summary = Readings(client).summary()
+        summary = LedgerReader(client).ask(read_summary())
         states = summary.documents
         return states["waiting"] + states["sending"] + summary.spooled, states["in_doubt"]
 
     def records(self, client: redis.Redis, roll: Roll) -> Records:
         identities = [document["document_id"] for document in roll.documents]
         by_state: dict[str, set[str]] = defaultdict(set)
-        for status in Readings(client).documents(SCOPE, identities):
+        for status in LedgerReader(client).ask(read_statuses(SCOPE, identities)):
             if status is not None:
                 by_state[status.state].add(status.document_id)
         return Records(

@@ -15,7 +15,8 @@ from benchmarks.speed.api import Api
 from benchmarks.speed.contenders import Contender, Place
 from benchmarks.speed.processes import cpu_seconds, memory_bytes, peak_bytes
 from benchmarks.speed.producing import Producer
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from chaos.processes import family_of
 from tests.support.servers import RedisServer
 
@@ -130,7 +131,7 @@ class Rig:
 
     def summary(self) -> Any:
         """What the ledger counts."""
-        return Readings(self.client).summary()
+        return LedgerReader(self.client).ask(read_summary())
 
     def worker_pids(self) -> list[int]:
         """All processes of all workers."""

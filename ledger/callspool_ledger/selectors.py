@@ -35,8 +35,8 @@ class Selector:
         return SEPARATOR.join(parts) or EVERYTHING
 
     @classmethod
-    def named(cls, name: str) -> Selector:
-        """The selector with this name."""
+    def from_name(cls, name: str) -> Selector:
+        """Returns the selector with this name."""
         if name == EVERYTHING:
             return cls()
         parts = dict(part.split("=", 1) for part in name.split(SEPARATOR))
@@ -46,7 +46,7 @@ class Selector:
 
     @classmethod
     def of_gate(cls, gate: str) -> Selector:
-        """What stands behind a gate that workers park."""
+        """Returns what stands behind a gate that workers park."""
         level, _, name = gate.partition(":")
         if level == "lane":
             return cls(lane=name)
@@ -70,20 +70,20 @@ class Selector:
 
     def contains(self, other: Selector, lanes: ScopesOfLanes) -> bool:
         """Whether all that the other means is meant. ``lanes`` tell a lane's scope."""
-        theirs = other.widened(lanes)._parts()
+        theirs = other.widen(lanes)._parts()
         return all(
             want is None or want == has for want, has in zip(self._parts(), theirs, strict=True)
         )
 
     def meets(self, other: Selector, lanes: ScopesOfLanes) -> bool:
         """Whether there may be something that both mean."""
-        ours, theirs = self.widened(lanes)._parts(), other.widened(lanes)._parts()
+        ours, theirs = self.widen(lanes)._parts(), other.widen(lanes)._parts()
         return all(
             one is None or two is None or one == two for one, two in zip(ours, theirs, strict=True)
         )
 
-    def widened(self, lanes: ScopesOfLanes) -> Selector:
-        """The same with the scope of its lane, where that is known."""
+    def widen(self, lanes: ScopesOfLanes) -> Selector:
+        """Returns the same with the scope of its lane, where that is known."""
         scope = lanes.get(self.lane) if self.lane else None
         return Selector(*scope, self.lane) if scope else self
 
@@ -104,13 +104,13 @@ class Selector:
         if self.space_token is not None:
             shown["space_token"] = shorten_token(self.space_token)
         return " ".join(
-            f"--{field.replace('_', '-')} {_quoted(part)}" for field, part in shown.items()
+            f"--{field.replace('_', '-')} {_quote(part)}" for field, part in shown.items()
         )
 
     def _parts(self) -> tuple[str | None, str | None, str | None, str | None]:
         return self.account, self.space_token, self.campaign, self.lane
 
 
-def _quoted(part: str) -> str:
+def _quote(part: str) -> str:
     """Safe in a shell; the dots of a shortened token need no quotes."""
     return part if part.replace("…", "").isalnum() else shlex.quote(part)

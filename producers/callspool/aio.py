@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from callspool.request.call_request import CallRequest, PreparedRequest, Rules
     from callspool.request.message import Message
-    from callspool_ledger.reads.reader import DocumentStatus
+    from callspool_ledger.reads.views import DocumentStatus
 
 DOCUMENTS_ON_THE_LOOP = 200
 """A larger request is checked in a thread, so that it does not hold up the event loop."""
@@ -190,22 +190,26 @@ class AsyncCallQueue(Configured):
         account: str | None = None,
     ) -> dict[str, DocumentStatus | None]:
         """As `CallQueue.status_many`."""
-        from callspool_ledger.reads.reader import AsyncReadings  # noqa: PLC0415 - only needed here
+        from callspool_ledger.reads.lookup import read_statuses  # noqa: PLC0415 - not needed to enqueue
+        from callspool_ledger.reads.reader import AsyncLedgerReader  # noqa: PLC0415 - as above
+        from callspool_ledger.reads.summary import read_partitions  # noqa: PLC0415 - as above
 
         scope = scope_of(space_token, campaign, account)
         wanted = list(dict.fromkeys(document_ids))
         here = self._here(asyncio.get_running_loop())
         partition = partition_of(scope.account, scope.space_token, self._partitions)
-        readings = AsyncReadings(here.reader(partition), partition)
+        reader = AsyncLedgerReader(here.reader(partition), partition)
         found: list[DocumentStatus | None] = []
         try:
             if not here.is_checked:
                 async with asyncio.timeout(self._timeout):
-                    known = await AsyncReadings(here.reader(0)).partitions()
+                    known = await AsyncLedgerReader(here.reader(0)).ask(read_partitions())
                 here.is_checked = has_partitions(known, self._partitions)
             for start in range(0, len(wanted), STATUS_IDS):
                 async with asyncio.timeout(self._timeout):
-                    found += await readings.documents(scope, wanted[start : start + STATUS_IDS])
+                    found += await reader.ask(
+                        read_statuses(scope, wanted[start : start + STATUS_IDS])
+                    )
         except TRANSPORT_ERRORS as error:
             raise QueueUnavailable(describe(error, str(self._server))) from None
         return dict(zip(wanted, found, strict=True))

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from callspool.request.call_request import CallRequest
     from callspool.request.message import Message
-    from callspool_ledger.reads.reader import DocumentStatus
+    from callspool_ledger.reads.views import DocumentStatus
 
 
 _END: Final[Any] = object()
@@ -203,20 +203,22 @@ class CallQueue(Configured):
         Raises `QueueUnavailable`, and `LedgerMismatch` if the ledger has another number of
         partitions.
         """
-        from callspool_ledger.reads.reader import Readings  # noqa: PLC0415 - not needed to enqueue
+        from callspool_ledger.reads.lookup import read_statuses  # noqa: PLC0415 - not needed to enqueue
+        from callspool_ledger.reads.reader import LedgerReader  # noqa: PLC0415 - as above
+        from callspool_ledger.reads.summary import read_partitions  # noqa: PLC0415 - as above
 
         scope = scope_of(space_token, campaign, account)
         wanted = list(dict.fromkeys(document_ids))
         partition = partition_of(scope.account, scope.space_token, self._partitions)
-        readings = Readings(self._reader(partition), partition)
+        reader = LedgerReader(self._reader(partition), partition=partition)
         process = self._process()
         found: list[DocumentStatus | None] = []
         try:
             if not process.is_checked:
-                known = Readings(self._reader(0)).partitions()
+                known = LedgerReader(self._reader(0)).ask(read_partitions())
                 process.is_checked = has_partitions(known, self._partitions)
             for start in range(0, len(wanted), STATUS_IDS):
-                found += readings.documents(scope, wanted[start : start + STATUS_IDS])
+                found += reader.ask(read_statuses(scope, wanted[start : start + STATUS_IDS]))
         except TRANSPORT_ERRORS as error:
             raise QueueUnavailable(describe(error, str(self._server))) from None
         return dict(zip(wanted, found, strict=True))

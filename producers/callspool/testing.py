@@ -26,7 +26,7 @@ from callspool.request.message import encode
 if TYPE_CHECKING:
     from callspool.request.call_request import CallRequest, Rules
     from callspool.request.identity import Scope
-    from callspool_ledger.reads.reader import DocumentStatus
+    from callspool_ledger.reads.views import DocumentStatus
 
 
 class RequestRecorder:
@@ -74,7 +74,7 @@ class RequestRecorder:
         return {document_id: self._status(scope, document_id) for document_id in wanted}
 
     def _status(self, scope: Scope, document_id: str) -> DocumentStatus | None:
-        from callspool_ledger.reads.reader import DocumentStatus  # noqa: PLC0415 - brings in redis
+        from callspool_ledger.reads.views import DocumentStatus  # noqa: PLC0415 - brings in redis
 
         accepted_at = self._accepted.get((scope, document_id))
         if accepted_at is None:

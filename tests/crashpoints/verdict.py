@@ -9,7 +9,8 @@ import redis
 
 from callspool.request.identity import Scope
 from callspool_ledger import keys
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.lookup import read_statuses
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_worker.decisions.answers import Answer, Answered
 from tests.ledger.snapshot import Snapshot
 from tests.support.ledgers import STATES, P
@@ -50,7 +51,9 @@ class Verdict:
     def _check_documents(self, tasks: Mapping[str, list[tuple[str, str]]]) -> None:
         _require(tasks.keys() <= self._documents.keys(), "the API has what nobody enqueued")
         names = list(self._documents)
-        found = Readings(self._client).documents(Scope("default", self._space, ""), names)
+        found = LedgerReader(self._client).ask(
+            read_statuses(Scope("default", self._space, ""), names)
+        )
         for name, status in zip(names, found, strict=True):
             own, state = tasks.get(name, []), status.state if status else "unknown"
             wanted = self._documents[name]

@@ -16,8 +16,9 @@ from callspool import CallQueue, CallRequest, Document
 from callspool.redis_io.servers import server_of
 from callspool.request.identity import partition_of
 from callspool_ledger import keys
-from callspool_ledger.reads.all_partitions import readings_of
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.lookup import read_stories
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from callspool_sandbox.process import SandboxProcess
 from tests.support import cli
 from tests.support.clusters import RedisCluster
@@ -76,16 +77,16 @@ def request(space: int, first: int, number: int) -> CallRequest:
     )
 
 
-def clients_of(url: str) -> list[redis.Redis]:
+def connect_partitions(url: str) -> list[redis.Redis]:
     server = server_of(url, 2.0)
     return [server.at(keys.prefix(partition)).client() for partition in range(PARTITIONS)]
 
 
-def settle(readings: Readings, documents: int, timeout: float = 60) -> dict[str, int]:
+def settle(reader: LedgerReader, documents: int, timeout: float = 60) -> dict[str, int]:
     """Waits until nothing waits, is being sent or in doubt any more."""
     deadline = time.monotonic() + timeout
     while True:
-        summary = readings.summary()
+        summary = reader.ask(read_summary())
         found = summary.documents
         moving = found["waiting"] + found["sending"] + found["in_doubt"] + summary.spooled
         if found["accepted"] >= documents and not moving:
@@ -129,13 +130,13 @@ def test_every_command_sees_all_partitions_of_a_server(
         assert len(operate(env, tmp_path, "lanes", "--limit", "100")["lanes"]) == SPACES + 1
         home = partition_of("default", "SPACE1", PARTITIONS)
         with server.client() as client:
-            assert Readings(client, home).stories("eve")
+            assert LedgerReader(client, home).ask(read_stories("eve"))
             assert home != 0
         assert operate(env, tmp_path, "cancel", "--document-id", "s3-7", "--yes")["cancelled"] == 1
         opened = operate(env, tmp_path, "resume", "--all")
         assert (len(opened["opened"]), opened["documents"]) == (1, number - 1)
         with server.client() as client:
-            found = settle(readings_of([client] * PARTITIONS), number)
+            found = settle(LedgerReader(*[client] * PARTITIONS), number)
         assert (found["created"], found["cancelled"]) == (number - 1, 1)
         status_of = queue.status("s5-1", space_token="SPACE5")
         assert status_of is not None
@@ -160,7 +161,7 @@ def test_a_node_of_a_cluster_that_dies_under_load_costs_nobody_a_call_and_nobody
         env["CALLSPOOL_REDIS_URL"] = cluster.url
         env["CALLSPOOL_PROOF_QUIET"] = env["CALLSPOOL_PROOF_QUIET_ANSWERED"] = "2"
         start_worker()
-        readings = readings_of(clients_of(cluster.url))
+        reader = LedgerReader(*connect_partitions(cluster.url))
         rounds = 8
         victim = cluster.primary_of(0)
         for at in range(rounds):
@@ -169,13 +170,13 @@ def test_a_node_of_a_cluster_that_dies_under_load_costs_nobody_a_call_and_nobody
                 wait_until(lambda: len(sandbox.created_ids()) > 200)
                 victim.kill()
         number = rounds * 60 * SPACES
-        found = settle(readings, number)
+        found = settle(reader, number)
         assert cluster.primary_of(0) is not victim
         # What the promoted replica had not got yet was accepted again, or is known to be lost:
         for space in range(SPACES):
             ids = [f"s{space}-{at}" for at in range(rounds * 60)]
-            scope = readings.of_space("default", f"SPACE{space}")
-            assert scope is not readings
+            scope = reader.of_space("default", f"SPACE{space}")
+            assert scope is not reader
             for status in queue.status_many(ids, space_token=f"SPACE{space}").values():
                 assert status is not None
                 assert status.state == "created"

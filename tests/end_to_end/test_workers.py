@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from callspool_sandbox.process import SandboxProcess
 from chaos.processes import all_processes
 from tests.support import cli
@@ -59,10 +60,10 @@ def start_worker(
 
 def settle(client: redis.Redis, documents: int, timeout: float = 120) -> dict[str, int]:
     """Waits until nothing waits or is being sent any more."""
-    readings = Readings(client)
+    reader = LedgerReader(client)
     deadline = time.monotonic() + timeout
     while True:
-        summary = readings.summary()
+        summary = reader.ask(read_summary())
         moving = summary.documents["waiting"] + summary.documents["sending"] + summary.spooled
         if summary.documents["accepted"] == documents and not moving:
             return summary.documents
@@ -119,7 +120,7 @@ def test_a_worker_that_is_told_to_stop_leaves_nothing_in_doubt(
     stopped.terminate()
     assert stopped.wait(timeout=30) == 0
     with server.client() as client:
-        found = Readings(client).summary().documents
+        found = LedgerReader(client).ask(read_summary()).documents
         assert (found["sending"], found["in_doubt"]) == (0, 0)
         assert found["created"] == len(sandbox.created_ids()) < 15_000
         start_worker()

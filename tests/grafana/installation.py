@@ -15,7 +15,8 @@ from pathlib import Path
 
 from callspool import CallQueue, CallRequest, Document
 from callspool.errors import QueueFull, QueueUnavailable
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from callspool_sandbox.process import SandboxProcess
 from chaos.processes import children_of, is_alive
 from tests.support import cli
@@ -222,7 +223,7 @@ class Installation:
         deadline = time.monotonic() + timeout
         with self.redis.client() as client:
             while True:
-                summary = Readings(client).summary()
+                summary = LedgerReader(client).ask(read_summary())
                 documents = summary.documents
                 moving = sum(documents[state] for state in ("waiting", "sending", "in_doubt"))
                 if moving + summary.spooled == 0:

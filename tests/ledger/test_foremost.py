@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
-from callspool_ledger.reads import top_lanes as foremost
-from callspool_ledger.reads.reader import Readings
-from callspool_ledger.reads.top_lanes import Order
+from callspool_ledger.reads import lanes as foremost
+from callspool_ledger.reads.lanes import LaneOrder, read_lanes, read_oldest, read_top_lanes
+from callspool_ledger.reads.progress import read_clock
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.views import LaneView
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
@@ -52,17 +53,17 @@ def many(spool: LedgerUnderTest, monkeypatch: pytest.MonkeyPatch) -> LedgerUnder
         if number % 3 == 1:
             spool.accept(group(["crm-later"], LANES[number]))
     spool.ledger.take("sends", ["default"])
-    Steering(spool.client, "ann@desk").pause(Selector(campaign="C2"))
+    Steering([spool.client], "ann@desk").pause(Selector(campaign="C2"))
     return spool
 
 
-def in_order(readings: Readings, selector: Selector, order: Order) -> list[LaneView]:
+def in_order(reader: LedgerReader, selector: Selector, order: LaneOrder) -> list[LaneView]:
     """What reading every lane tells."""
-    found = [lane for lane in readings.lanes() if selector.covers(lane.scope, lane.lane)]
+    found = [lane for lane in reader.ask(read_lanes()) if selector.covers(lane.scope, lane.lane)]
     if order == "waiting":
         return sorted(found, key=lambda lane: (-lane.waiting, lane.lane))
-    since = readings.oldest([lane.lane for lane in found])
-    never = readings.now_ms() / 1000 + 1
+    since = reader.ask(read_oldest([lane.lane for lane in found]))
+    never = reader.ask(read_clock()) / 1000 + 1
     ages = {lane: moment.timestamp() for lane, moment in since.items()}
     return sorted(found, key=lambda lane: (ages.get(lane.lane, never), lane.lane))
 
@@ -70,15 +71,16 @@ def in_order(readings: Readings, selector: Selector, order: Order) -> list[LaneV
 @pytest.mark.parametrize("order", ["waiting", "oldest"])
 @pytest.mark.parametrize("selector", SELECTORS, ids=lambda selector: selector.flags)
 def test_the_foremost_lanes_are_those_that_come_first_among_all(
-    selector: Selector, order: Order, many: LedgerUnderTest
+    selector: Selector, order: LaneOrder, many: LedgerUnderTest
 ):
-    readings = Readings(many.client)
-    expected = in_order(readings, selector, order)
+    reader = LedgerReader(many.client)
+    expected = in_order(reader, selector, order)
     for most in (1, 7, 1_000):
-        found, total = readings.foremost(selector, order, most)
+        top, total = reader.ask(read_top_lanes(selector, order, most))
+        found = [each.view for each in top]
         assert found == expected[:most]
         assert total == len(expected)
 
 
 def test_of_a_ledger_without_documents_there_are_none(spool: LedgerUnderTest):
-    assert Readings(spool.client).foremost(Selector(), "oldest", 5) == ([], 0)
+    assert LedgerReader(spool.client).ask(read_top_lanes(Selector(), "oldest", 5)) == ([], 0)

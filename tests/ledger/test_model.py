@@ -19,7 +19,8 @@ from hypothesis.stateful import (
 
 from callspool.redis_io.scripts import Call
 from callspool.request.identity import Scope
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.gates import read_gates
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering.calls import SteeringOrder
 from callspool_ledger.writes import Delivery, Group, LaneKey, Limits, Look, Taken
@@ -55,7 +56,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.accepted: list[Delivery] = []
         self.made = 0
         self.paused: set[Selector] = set()
-        self.readings = Readings(client)
+        self.reader = LedgerReader(client)
 
     @rule(step=steps)
     def step(self, step: Step) -> None:
@@ -242,7 +243,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def resume(self, selector: Selector) -> None:
         scopes = {LANE_IDS[lane]: Scope(*lane[:3]) for lane in LANES}
-        gates = self.readings.gates()
+        gates = self.reader.ask(read_gates())
         inside = [gate for gate in gates if selector.contains(gate.selector, scopes)]
         step = steering_calls.resume(self.asked(selector), 0, inside, lanes=1)
         assert self.run(step)[1:] == [1] * len(inside)

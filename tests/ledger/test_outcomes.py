@@ -5,8 +5,9 @@ import time
 import pytest
 
 from callspool.redis_io.scripts import Call
-from callspool_ledger.reads import task_ids
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads import entries as task_ids
+from callspool_ledger.reads.lookup import read_stories
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.writes import Limits, Taken
 from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, document, group
 
@@ -293,7 +294,7 @@ def test_a_late_proof_finds_documents_that_left_their_batch_at_different_times(
         step = calls.resend(taken.batch, taken.attempt, delay_ms=0, size=6, tries=1, places=places)
         assert spool.ledger.run([step]) == [places.count("1")]
     assert spool.ledger.run([created(taken)]) == [[6, 0]]
-    readings = Readings(spool.client)
-    found = [readings.stories(f"c{number}")[0].task_id for number in range(6)]
+    reader = LedgerReader(spool.client)
+    found = [reader.ask(read_stories(f"c{number}"))[0].task_id for number in range(6)]
     assert found == tasks_of(taken)
     spool.check()

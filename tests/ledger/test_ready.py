@@ -5,7 +5,7 @@ import time
 import pytest
 import redis
 
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
 from callspool_ledger.writes import Limits
@@ -21,7 +21,7 @@ def under(client: redis.Redis) -> LedgerUnderTest:
 
 def ready(under: LedgerUnderTest) -> dict[str, float]:
     """Account → how long the oldest batch has waited that may be sent."""
-    oldest = Readings(under.client).metrics().oldest
+    oldest = LedgerReader(under.client).metrics().oldest
     return {account: age for (what, account), age in oldest.items() if what == "ready"}
 
 
@@ -36,7 +36,7 @@ def test_what_may_be_sent_grows_older_until_it_is_taken(under: LedgerUnderTest):
 def test_what_an_operator_pauses_is_not_ready_and_begins_anew_when_it_may_go_on(
     under: LedgerUnderTest,
 ):
-    steer = Steering(under.client, "ann@desk")
+    steer = Steering([under.client], "ann@desk")
     under.accept(group(["a", "b"]))
     under.accept(group(["c", "d"], OTHER))
     steer.pause(Selector(account="default"))

@@ -15,7 +15,8 @@ import redis
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.lookup import read_stories
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_operators.commands.show import lines_of
 from callspool_operators.terminal.wording import json_line
 from callspool_worker.api import UnpodApi
@@ -86,7 +87,7 @@ class Worker:
 
     def told(self, document_id: str) -> str:
         """All that `show`, for people and for scripts, says of it."""
-        (story,) = Readings(self.client).stories(document_id)
+        (story,) = LedgerReader(self.client).ask(read_stories(document_id))
         return "\n".join([*lines_of(story), json_line(story.attempts), json_line(story.reason)])
 
 

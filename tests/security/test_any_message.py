@@ -13,7 +13,8 @@ from callspool.request.call_request import Rules
 from callspool.request.message import MOST_BYTES_READ, MOST_DOCUMENTS_READ, decode
 from callspool.transport.messages import Undecodable
 from callspool_ledger import keys
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.dead import read_refused, read_unreadable
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_operators.commands.invalid import document_line, message_line
 from callspool_operators.terminal.wording import json_line
 from callspool_worker.accepting.message_reader import Reader
@@ -115,7 +116,7 @@ def test_any_entry_is_accepted_refused_or_kept(client: redis.Redis) -> None:
             ledger.check(account.decode())
         assert outcome == "kept" or outcome.startswith("accepted")
         assert int(client.hget(keys.PartitionKeys().counts, "spooled") or 0) >= -MOST_DOCUMENTS_READ
-        for refused in Readings(client).refused(10):
+        for refused in LedgerReader(client).ask(read_refused(10)):
             assert document_line(refused).isprintable()
             assert "\x9b" not in json_line(refused.document)
 
@@ -142,5 +143,5 @@ def test_what_cannot_be_read_is_told_without_what_steers_a_terminal(client: redi
     client.xadd(
         keys.dead_stream(keys.REQUESTS), {"requests": STEERING, "dead_reason": f"no {STEERING}"}
     )
-    (found,) = Readings(client).unreadable(10)
+    (found,) = LedgerReader(client).ask(read_unreadable(10))
     assert message_line(found).isprintable()

@@ -15,7 +15,8 @@ import pytest
 import redis
 
 from callspool_ledger import keys
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.dead import read_refused, read_unreadable
+from callspool_ledger.reads.reader import LedgerReader
 from chaos.processes import all_processes, children_of, shown_of
 from tests.support import cli
 from tests.support.servers import RedisServer
@@ -153,8 +154,8 @@ def test_nothing_that_workers_write_under_faults_holds_a_secret(
         finally:
             worker.terminate()
             assert worker.wait(timeout=120) == 0
-        invalid = Readings(client).refused(100)
-        unreadable = Readings(client).unreadable(100)
+        invalid = LedgerReader(client).ask(read_refused(100))
+        unreadable = LedgerReader(client).ask(read_unreadable(100))
         logs = log.read_bytes()
         stored = dict(everything_in(client))
         assert (len(invalid), len(unreadable)) == (2, 3)

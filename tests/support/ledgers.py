@@ -90,7 +90,7 @@ class LedgerUnderTest:
         )
 
     def state(self, document_id: str, lane: LaneKey = LANE) -> str:
-        """The state letter of a document, found as the readings find it; "" if unknown."""
+        """The state letter of a document, found as the reader find it; "" if unknown."""
         name = digest(document_id, lane)
         for generation in reversed(self.client.hget(f"{P}:meta", "generations").split()):
             bucket = f"{P}:i".encode() + generation + b":" + name[:2]

@@ -15,7 +15,7 @@ from callspool.redis_io.servers import server_of
 from callspool.settings.urls import names_nodes
 from callspool.transport import MOST_TOGETHER, StreamsBroker
 from callspool_ledger import keys
-from callspool_ledger.reads.all_partitions import clients_of
+from callspool_ledger.reads.reader import connect_partitions
 from callspool_ledger.writes import Ledger, LedgerUnavailable, Limits, account_ledgers
 from callspool_worker import api, events
 from callspool_worker.accepting.actor import Accepter
@@ -74,7 +74,7 @@ def connect_all(settings: Settings) -> list[redis.Redis]:
     if not names_nodes(settings.redis_url):
         return [connect(settings.redis_url)] * settings.partitions
     server = server_of(settings.redis_url, REDIS_TIMEOUT)
-    return clients_of(server, settings.partitions)
+    return connect_partitions(server, settings.partitions)
 
 
 def limits_of(settings: Settings) -> Limits:

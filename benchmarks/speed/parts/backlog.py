@@ -19,12 +19,12 @@ ENQUEUED_AT_ONCE = 200_000
 
 def pause(rig: Rig, campaign: str | None = None) -> None:
     """Nothing of the campaign, or nothing at all, is sent from now on."""
-    Steering(rig.client, "benchmark").pause(Selector(campaign=campaign))
+    Steering([rig.client], "benchmark").pause(Selector(campaign=campaign))
 
 
 def resume(rig: Rig) -> None:
     """Everything may be sent again."""
-    Steering(rig.client, "benchmark").resume(Selector())
+    Steering([rig.client], "benchmark").resume(Selector())
 
 
 def fill(rig: Rig, count: int, size: int, *, apart: bool = False) -> int:

@@ -1,14 +1,51 @@
-"""The ledger's records of batches, as values. What writes them is the worker."""
+"""The ledger's records of batches, as values, with the task ids that they keep."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from callspool_ledger.reads import task_ids
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+_HEX = b"\x01"
+_LINES = b"\x00"
+_BYTES = 16
+_CHARACTERS = 1 + 2 * _BYTES
+
+
+def pack_task_ids(ids: Sequence[str]) -> bytes:
+    """Packs the task ids of an attempt's documents, in their order.
+
+    16 bytes each where all are of the API's usual shape, seen as ``T`` and 32 hex digits (S);
+    else as they are, a line each.
+    """
+    packed = _pack_usual("".join(ids)) if {*map(len, ids)} <= {_CHARACTERS} else None
+    return _LINES + "\n".join(ids).encode() if packed is None else _HEX + packed
+
+
+def _pack_usual(joined: str) -> bytes | None:
+    """The bytes of ids of the usual length, if they are of the usual shape."""
+    try:
+        packed = bytes.fromhex(joined.replace("T", ""))
+    except ValueError:
+        return None
+    is_usual = joined == ("T" + packed.hex("T", _BYTES) if packed else "")
+    return packed if is_usual else None
+
+
+def _unpack_task_id(packed: bytes, place: int) -> str | None:
+    """Returns the id at a place among those that were packed together, or None if there is none."""
+    if packed[:1] == _HEX:
+        found = packed[1 + place * _BYTES : 1 + (place + 1) * _BYTES]
+        return f"T{found.hex()}" if len(found) == _BYTES else None
+    lines = packed[1:].decode(errors="replace").split("\n")
+    return lines[place] if place < len(lines) and lines[place] else None
+
 
 STATES = {
     "w": "waiting",
@@ -43,7 +80,7 @@ class HistoryLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class OperatorWord:
     """An operator's word that documents of an attempt were created; ``places`` is a mask."""
 
     attempt: int
@@ -186,12 +223,12 @@ class BatchEntry:
             if covered and covered[place : place + 1] != "1":
                 continue
             at = covered[:place].count("1") if covered else place
-            task_id = task_ids.unpack_one(self.fields[f"t{name}"], at)
+            task_id = _unpack_task_id(self.fields[f"t{name}"], at)
             return self._text(f"r{name}"), task_id, attempt
         word = self.word(place)
         return (word.run_id or None, word.task_id or None, word.attempt) if word else None
 
-    def word(self, place: int) -> Word | None:
+    def word(self, place: int) -> OperatorWord | None:
         """What an operator said of the document at a place, if one confirmed it."""
         return next((word for word in self._said if word.places[place : place + 1] == "1"), None)
 
@@ -215,8 +252,8 @@ class BatchEntry:
         )
 
     @cached_property
-    def _said(self) -> list[Word]:
-        return [Word(*_decode(line)) for line in self._text("said").splitlines()]
+    def _said(self) -> list[OperatorWord]:
+        return [OperatorWord(*_decode(line)) for line in self._text("said").splitlines()]
 
     @cached_property
     def _accepted(self) -> tuple[int, str]:

@@ -6,23 +6,25 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
-from callspool_ledger import keys
+from callspool_ledger.reads.reading import merged_by
 from callspool_ledger.reads.views import GateView
 from callspool_ledger.selectors import Selector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from callspool.redis_io.scripts import Command
-    from callspool_ledger.reads.driving import Reading
+    from callspool_ledger.keys import PartitionKeys
+    from callspool_ledger.reads.reading import Trips
 
 
 UNREAD = "unread:"
 """Gates of spaces that are read back before they send, since Redis restarted."""
 
 
-class _Parked(msgspec.Struct):
+class _ParkedRecord(msgspec.Struct):
     since: float
     reason: str = ""
     code: str = ""
@@ -30,25 +32,39 @@ class _Parked(msgspec.Struct):
     stuck: bool = False
 
 
-class _Paused(msgspec.Struct):
+class _PauseRecord(msgspec.Struct):
     since: float
     by: str = ""
 
 
-def gate_commands(partition: int) -> list[Command]:
+def gate_commands(keys: PartitionKeys) -> list[Command]:
     """The commands whose two replies `gates_of` reads."""
-    base = keys.prefix(partition)
-    return [("HGETALL", f"{base}:pauses"), ("HGETALL", f"{base}:gates")]
+    return [("HGETALL", keys.pauses), ("HGETALL", keys.gates)]
 
 
 def gates_of(paused: object, parked: object) -> list[GateView]:
     """What is paused, then what is parked, each the widest first."""
-    return [*_views(paused, _paused), *_views(parked, _parked)]
+    return [*_views(paused, _pause_view), *_views(parked, _parked_view)]
 
 
-def read_gates(partition: int) -> Reading[list[GateView]]:
-    """The round trip that reads them."""
-    paused, parked = yield gate_commands(partition)
+def merge_gates(parts: Sequence[Sequence[GateView]]) -> list[GateView]:
+    """Returns every gate once, since it was first closed; pauses first, each the widest first."""
+    found: dict[tuple[str, str], GateView] = {}
+    for gate in (gate for part in parts for gate in part):
+        known = found.setdefault((gate.kind, gate.name), gate)
+        if known is not gate:
+            since, passing = min(known.since, gate.since), known.passing and gate.passing
+            found[gate.kind, gate.name] = replace(known, since=since, passing=passing)
+    return sorted(
+        found.values(),
+        key=lambda gate: (gate.kind != "paused", len(gate.selector.as_object()), gate.name),
+    )
+
+
+@merged_by(merge_gates)
+def read_gates(keys: PartitionKeys) -> Trips[list[GateView]]:
+    """Reads what is paused, then what is parked, each the widest first."""
+    paused, parked = yield gate_commands(keys)
     return gates_of(paused, parked)
 
 
@@ -58,14 +74,14 @@ def _views(reply: object, view: Callable[[str, bytes], GateView]) -> list[GateVi
     return sorted(views, key=lambda gate: (len(gate.selector.as_object()), gate.name))
 
 
-def _paused(name: str, record: bytes) -> GateView:
-    pause = msgspec.json.decode(record, type=_Paused)
+def _pause_view(name: str, record: bytes) -> GateView:
+    pause = msgspec.json.decode(record, type=_PauseRecord)
     since = _moment(pause.since)
-    return GateView(name, Selector.named(name), "paused", "", "", since, pause.by)
+    return GateView(name, Selector.from_name(name), "paused", "", "", since, pause.by)
 
 
-def _parked(name: str, record: bytes) -> GateView:
-    gate = msgspec.json.decode(record, type=_Parked)
+def _parked_view(name: str, record: bytes) -> GateView:
+    gate = msgspec.json.decode(record, type=_ParkedRecord)
     since = _moment(gate.since)
     passing = gate.down or (name.startswith(UNREAD) and not gate.stuck)
     return GateView(

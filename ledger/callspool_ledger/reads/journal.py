@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
-from callspool_ledger import keys
+from callspool_ledger.reads.reading import Reading
 from callspool_ledger.reads.views import JournalEntry
 from callspool_ledger.selectors import Selector
 
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
 
     from callspool.redis_io.scripts import Command
     from callspool.request.identity import Scope
-    from callspool_ledger.reads.driving import Reading
+    from callspool_ledger.keys import PartitionKeys
+    from callspool_ledger.reads.reading import Trips
 
 KEPT = 1000
 """Entries that the ledger keeps (`journal.lua` of the worker)."""
 
 
-class _Asked(msgspec.Struct):
+SAME_DEED = timedelta(seconds=60)
+"""Entries of different partitions that are no further apart tell of one deed of an operator."""
+
+
+class _SelectorRecord(msgspec.Struct):
     account: str | None = None
     space_token: str | None = None
     campaign: str | None = None
@@ -30,20 +36,20 @@ class _Asked(msgspec.Struct):
     document_id: str | None = None
 
 
-class _Record(msgspec.Struct):
+class _JournalRecord(msgspec.Struct):
     at: float
     by: str
     command: str
-    selector: _Asked
+    selector: _SelectorRecord
     documents: int = 0
     messages: int = 0
     opened: int = 0
 
 
-def journal_command(partition: int, last: int, most: int) -> Command:
+def journal_command(keys: PartitionKeys, last: int, most: int) -> Command:
     """The command that reads the last entries, the newest first; ``last`` is the newest one's."""
     numbers = range(last, max(0, last - min(most, KEPT)), -1)
-    return ("HMGET", f"{keys.prefix(partition)}:journal", *(list(numbers) or [0]))
+    return ("HMGET", keys.journal, *(list(numbers) or [0]))
 
 
 def entries_of(last: int, reply: object) -> list[JournalEntry]:
@@ -52,12 +58,54 @@ def entries_of(last: int, reply: object) -> list[JournalEntry]:
     return [_entry(last - at, record) for at, record in enumerate(records) if record]
 
 
-def read_journal(partition: int, most: int) -> Reading[list[JournalEntry]]:
-    """The round trips that read the last entries, the newest first."""
-    (number,) = yield [("HGET", f"{keys.prefix(partition)}:meta", "journal")]
+def read_journal(most: int) -> Reading[list[JournalEntry]]:
+    """Reads at most the last ``most`` deeds of operators, the newest first."""
+    return Reading(
+        lambda keys: read_entries(keys, most), lambda parts: merge_journals(parts)[:most]
+    )
+
+
+def read_entries(keys: PartitionKeys, most: int) -> Trips[list[JournalEntry]]:
+    """The round trips of `read_journal` in one partition."""
+    (number,) = yield [("HGET", keys.meta, "journal")]
     last = int(number) if isinstance(number, bytes) else 0
-    (reply,) = yield [journal_command(partition, last, most)]
+    (reply,) = yield [journal_command(keys, last, most)]
     return entries_of(last, reply)
+
+
+def merge_journals(parts: Sequence[Sequence[JournalEntry]]) -> list[JournalEntry]:
+    """Returns every deed once, the newest first; what was done in several partitions is summed up.
+
+    It keeps the number that it has in the first of them.
+    """
+    every = [(entry, {place}) for place, part in enumerate(parts) for entry in part]
+    every.sort(key=lambda each: each[0].at)
+    deeds: list[tuple[JournalEntry, set[int]]] = []
+    open_deeds: dict[object, int] = {}
+    for entry, where in every:
+        key = (entry.by, entry.command, entry.selector, entry.document_id)
+        place = open_deeds.get(key)
+        if place is not None and _is_same(deeds[place], entry, where):
+            known, seen = deeds[place]
+            deeds[place] = _sum_of(known, entry), seen | where
+        else:
+            open_deeds[key] = len(deeds)
+            deeds.append((entry, where))
+    return [entry for entry, _ in reversed(deeds)]
+
+
+def _is_same(deed: tuple[JournalEntry, set[int]], entry: JournalEntry, where: set[int]) -> bool:
+    known, seen = deed
+    return not seen & where and entry.at - known.at <= SAME_DEED
+
+
+def _sum_of(one: JournalEntry, other: JournalEntry) -> JournalEntry:
+    return replace(
+        one,
+        documents=one.documents + other.documents,
+        messages=one.messages + other.messages,
+        opened=max(one.opened, other.opened),
+    )
 
 
 def about(
@@ -75,7 +123,7 @@ def about(
 
 
 def _entry(number: int, record: bytes) -> JournalEntry:
-    found = msgspec.json.decode(record, type=_Record)
+    found = msgspec.json.decode(record, type=_JournalRecord)
     asked = found.selector
     return JournalEntry(
         number=number,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from callspool.request.identity import Scope, digester, digests_in
-from callspool_ledger import keys
 from callspool_ledger.reads.entries import STATES, BatchEntry
 from callspool_ledger.reads.gates import read_gates
-from callspool_ledger.reads.journal import KEPT, about, read_journal
+from callspool_ledger.reads.journal import KEPT, about, read_entries
 from callspool_ledger.reads.lanes import GatesBefore
-from callspool_ledger.reads.next_step import next_step
+from callspool_ledger.reads.reading import join_lists, merged_by, of_one_space
 from callspool_ledger.reads.views import AttemptLine, DocumentStatus, Story
 from callspool_ledger.scripts import load
 from callspool_ledger.selectors import Selector
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from callspool.redis_io.scripts import Call, Command
-    from callspool_ledger.reads.driving import Reading
+    from callspool_ledger.keys import PartitionKeys
     from callspool_ledger.reads.entries import HistoryLine
-    from callspool_ledger.reads.views import JournalEntry
+    from callspool_ledger.reads.reading import Trips
+    from callspool_ledger.reads.views import GateView, JournalEntry
+
 
 IDENTITIES_A_CALL = 500
 
@@ -41,11 +43,12 @@ class Place(NamedTuple):
         return STATES[self.letter]
 
 
-def read_places(partition: int, digests: Sequence[bytes]) -> Reading[list[Place | None]]:
-    """The round trip that finds documents; None for those that the ledger does not know."""
+@of_one_space
+def read_places(keys: PartitionKeys, digests: Sequence[bytes]) -> Trips[list[Place | None]]:
+    """Finds the documents with these identities; None for those that the ledger does not know."""
     script = load("reads/lookup")
     calls: list[Call | Command] = [
-        script.call([keys.prefix(partition)], [b"".join(digests[at : at + IDENTITIES_A_CALL])])
+        script.call([keys.prefix], [b"".join(digests[at : at + IDENTITIES_A_CALL])])
         for at in range(0, len(digests), IDENTITIES_A_CALL)
     ]
     found: list[Place | None] = []
@@ -56,10 +59,10 @@ def read_places(partition: int, digests: Sequence[bytes]) -> Reading[list[Place 
     return found
 
 
-def read_batches(partition: int, numbers: Sequence[int]) -> Reading[dict[int, BatchEntry]]:
-    """The round trip that reads the records of batches."""
-    base = keys.prefix(partition)
-    commands: list[Call | Command] = [("HGETALL", f"{base}:b{number}") for number in numbers]
+@of_one_space
+def read_batches(keys: PartitionKeys, numbers: Sequence[int]) -> Trips[dict[int, BatchEntry]]:
+    """Reads the records of batches."""
+    commands: list[Call | Command] = [("HGETALL", keys.batch(number)) for number in numbers]
     replies = (yield commands) if commands else []
     return {
         number: BatchEntry({name.decode(): value for name, value in reply.items()})
@@ -68,22 +71,24 @@ def read_batches(partition: int, numbers: Sequence[int]) -> Reading[dict[int, Ba
     }
 
 
+@of_one_space
 def read_statuses(
-    partition: int, scope: Scope, document_ids: Sequence[str]
-) -> Reading[list[DocumentStatus | None]]:
-    """The round trips that tell where documents of one scope are."""
+    keys: PartitionKeys, scope: Scope, document_ids: Sequence[str]
+) -> Trips[list[DocumentStatus | None]]:
+    """Reads where documents of one scope are, in the order asked for."""
     digest = digester(scope)
     digests = [digest(one) for one in document_ids]
-    return (yield from read_by_digest(partition, digests, document_ids))
+    return (yield from read_by_digest(digests, document_ids).trips(keys))
 
 
+@of_one_space
 def read_by_digest(
-    partition: int, digests: Sequence[bytes], document_ids: Sequence[str]
-) -> Reading[list[DocumentStatus | None]]:
-    """The same for identities; ``document_ids`` are what the statuses are to be called."""
-    places = yield from read_places(partition, digests)
+    keys: PartitionKeys, digests: Sequence[bytes], document_ids: Sequence[str]
+) -> Trips[list[DocumentStatus | None]]:
+    """Reads where the documents with these identities are; ``document_ids`` name the statuses."""
+    places = yield from read_places(digests).trips(keys)
     numbers = sorted({place.batch for place in places if place})
-    batches = yield from read_batches(partition, numbers)
+    batches = yield from read_batches(numbers).trips(keys)
     return [
         _status(document_id, place, batches[place.batch])
         if place and place.batch in batches
@@ -92,23 +97,28 @@ def read_by_digest(
     ]
 
 
+def _by_scope(parts: list[list[Story]]) -> list[Story]:
+    return sorted(join_lists(parts), key=lambda story: story.scope)
+
+
+@merged_by(_by_scope)
 def read_stories(
-    partition: int,
+    keys: PartitionKeys,
     document_id: str,
-    account: str | None,
-    space_token: str | None,
-    campaign: str | None,
-) -> Reading[list[Story]]:
-    """The round trips that tell a document's stories, one for each scope that knows it."""
+    account: str | None = None,
+    space_token: str | None = None,
+    campaign: str | None = None,
+) -> Trips[list[Story]]:
+    """Reads all that is known of a document, in every scope that the arguments leave."""
     wanted = Selector(account, space_token, campaign)
-    rows = yield from _read_scopes(partition)
+    rows = yield from _read_scopes(keys)
     if wanted != Selector():
         rows = [row for row in rows if wanted.covers(Scope(*row), "")]
-    places = yield from read_places(partition, digests_in(rows, document_id))
+    places = yield from read_places(digests_in(rows, document_id)).trips(keys)
     known = sorted((Scope(*row), place) for row, place in zip(rows, places, strict=True) if place)
-    batches = yield from read_batches(partition, sorted({place.batch for _, place in known}))
-    before = GatesBefore((yield from read_gates(partition)))
-    journal = (yield from read_journal(partition, KEPT)) if known else []
+    batches = yield from read_batches(sorted({place.batch for _, place in known})).trips(keys)
+    before = GatesBefore((yield from read_gates().trips(keys)))
+    journal = (yield from read_entries(keys, KEPT)) if known else []
     return [
         _story(scope, document_id, place, batches[place.batch], before, journal)
         for scope, place in known
@@ -116,13 +126,18 @@ def read_stories(
     ]
 
 
-def read_scopes(partition: int) -> Reading[list[Scope]]:
-    """The round trip that reads every scope that a document was ever accepted for."""
-    return [Scope(*row) for row in sorted((yield from _read_scopes(partition)))]
+def _sort(parts: list[list[Scope]]) -> list[Scope]:
+    return sorted(join_lists(parts))
 
 
-def _read_scopes(partition: int) -> Reading[list[tuple[str, str, str]]]:
-    (members,) = yield [("SMEMBERS", f"{keys.prefix(partition)}:scopes")]
+@merged_by(_sort)
+def read_scopes(keys: PartitionKeys) -> Trips[list[Scope]]:
+    """Reads every scope that a document was ever accepted for."""
+    return [Scope(*row) for row in sorted((yield from _read_scopes(keys)))]
+
+
+def _read_scopes(keys: PartitionKeys) -> Trips[list[tuple[str, str, str]]]:
+    (members,) = yield [("SMEMBERS", keys.scopes)]
     found = members if isinstance(members, set | list) else ()
     return msgspec.json.decode(b"[" + b",".join(found) + b"]", type=list[tuple[str, str, str]])
 
@@ -205,3 +220,58 @@ def _story(
         next_step=next_step(document_id, place.letter, batch, before.find(scope, batch.lane)),
         journal=about(journal, scope, batch.lane, document_id, status.accepted_at),
     )
+
+
+def next_step(document_id: str, letter: str, batch: BatchEntry, gate: GateView | None) -> str:
+    """The next thing that will happen, or the command that would change it.
+
+    ``gate``: what keeps its lane from sending, if anything does.
+    """
+    if letter == "w":
+        return _waiting(batch, gate)
+    return {
+        "s": "It is being sent; the answer will be recorded.",
+        "d": _in_doubt(document_id, batch),
+        "h": _in_doubt(document_id, batch),
+        "c": "The API has it; the call itself is the API's business.",
+        "x": "It is not sent again by itself: correct the document and enqueue it anew, or"
+        f" `callspool dead replay --document-id {shlex.quote(document_id)}` sends it as it is.",
+        "X": "It was given up (callspool dead drop); enqueued anew, it is sent.",
+        "k": "It was cancelled and will not be sent; enqueued anew, it is.",
+        "e": "Its time was over before it could be sent; enqueue it anew with a later one.",
+    }[letter]
+
+
+def _in_doubt(document_id: str, batch: BatchEntry) -> str:
+    if not batch.held:
+        return (
+            "It may have been created: workers read its space back, and send it again only when"
+            " it is proven that it was not (callspool doubts list tells how that stands)."
+        )
+    one = f"--document-id {shlex.quote(document_id)}"
+    return (
+        f"It may have been created, and no look at the API can prove whether ({batch.held}), so it"
+        f" is not sent again by itself: look into the space, then `callspool doubts confirm {one}`"
+        f" if it is there; `callspool doubts resend {one}` sends it again and may call somebody"
+        " twice."
+    )
+
+
+def _waiting(batch: BatchEntry, gate: GateView | None) -> str:
+    if gate is not None and gate.kind == "paused":
+        by = f" by {gate.by}" if gate.by else ""
+        return f"It is paused{by}; `callspool resume {gate.selector.flags}` lets it be sent."
+    if gate is not None and gate.passing:
+        return f"It waits: {gate.reason}."
+    if gate is not None:
+        return (
+            f"Its {gate.selector.level} is parked (callspool status says why); it is tried again"
+            f" now and then, and at once after `callspool resume {gate.selector.flags}` or by a"
+            " new `callspool run`."
+        )
+    if batch.phase == "resting":
+        due = datetime.fromtimestamp(batch.due_ms / 1000, UTC).astimezone()
+        return f"It is sent again at {due.isoformat(sep=' ', timespec='seconds')}."
+    if batch.phase == "open":
+        return "Its batch leaves when it is full or has waited CALLSPOOL_LINGER."
+    return "Its batch leaves as soon as a worker is free."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
-from callspool_ledger import keys
+from callspool_ledger.keys import GROUP, PartitionKeys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,20 +17,19 @@ ALIVE_MS = 10_000
 """Milliseconds since a worker asked for messages in which it counts as alive: it asks several
 times a second."""
 
-_NOTHING = f"{keys.prefix()}:doctor"
-"""A key that is never there: what is asked of it changes nothing."""
+_NOTHING = PartitionKeys().nothing
 
 _TRIED = (
     ("EVALSHA", "0" * 40, 0),
     ("HDEL", _NOTHING, "x"),
     ("XADD", _NOTHING, "NOMKSTREAM", "*", "x", "1"),
-    ("XREADGROUP", "GROUP", keys.GROUP, "doctor", "COUNT", 1, "STREAMS", _NOTHING, "0"),
+    ("XREADGROUP", "GROUP", GROUP, "doctor", "COUNT", 1, "STREAMS", _NOTHING, "0"),
 )
 """What a worker needs, in forms that find nothing to change."""
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class ServerFacts:
     """What was found.
 
     ``info``: of INFO, empty if this user may not ask. ``config``: of CONFIG GET, as far as that may
@@ -48,23 +47,23 @@ class Examined:
 def rules_of(client: redis.Redis) -> list[int] | None:
     """The ledger's format, identity rules and partitions; None if there is no ledger yet."""
     names = ["format", "identity", "partitions"]
-    found: Any = client.hmget(f"{keys.prefix()}:meta", names)
+    found: Any = client.hmget(PartitionKeys().meta, names)
     return None if None in found else [int(each) for each in found]
 
 
 def living_workers(client: redis.Redis) -> int:
     """The worker processes that have asked for messages lately."""
     try:
-        found: Any = client.xinfo_consumers(keys.stream(keys.REQUESTS), keys.GROUP)
+        found: Any = client.xinfo_consumers(PartitionKeys().requests, GROUP)
     except redis.ResponseError:
         return 0  # none ever ran here
     return sum(1 for each in found if int(each["idle"]) < ALIVE_MS)
 
 
-def examine(client: redis.Redis) -> Examined:
+def examine(client: redis.Redis) -> ServerFacts:
     """Asks Redis. Raises what redis-py raises when the connection fails."""
     ahead, unsure = _clock(client)
-    return Examined(
+    return ServerFacts(
         info=_or_nothing(lambda: client.info("everything")),
         config=_config(client),
         refused=tuple(str(tried[0]).lower() for tried in _TRIED if _is_refused(client, tried)),

@@ -1,23 +1,25 @@
-"""How the whole installation stands, read in two round trips; in some more, while gates are closed,
-to count the lanes behind them."""
+"""How the whole installation stands, in a few round trips whatever the number of documents."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from callspool_ledger import keys
+from callspool_ledger.keys import PartitionKeys
 from callspool_ledger.reads.entries import STATES
-from callspool_ledger.reads.gates import gate_commands, gates_of
-from callspool_ledger.reads.journal import entries_of, journal_command
+from callspool_ledger.reads.gates import gate_commands, gates_of, merge_gates
+from callspool_ledger.reads.journal import entries_of, journal_command, merge_journals
 from callspool_ledger.reads.lanes import read_lane_states
-from callspool_ledger.reads.views import Summary
+from callspool_ledger.reads.reading import merged_by, of_ledger
+from callspool_ledger.reads.views import LedgerSummary, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from callspool.redis_io.scripts import Command
-    from callspool_ledger.reads.driving import Reading
+    from callspool_ledger.keys import PartitionKeys
+    from callspool_ledger.reads.reading import Trips
+
 
 OUTCOMES = (
     "created",
@@ -32,32 +34,48 @@ JOURNAL_SHOWN = 5
 COUNTED = ("accepted", "duplicate", "invalid", *dict.fromkeys(STATES.values()))
 
 
-def read_summary(partition: int) -> Reading[Summary]:
-    """The round trips that read a `Summary`."""
-    base = keys.prefix(partition)
+def merge_summaries(parts: Sequence[LedgerSummary]) -> LedgerSummary:
+    """Returns how the whole installation stands."""
+    waits = [part.oldest_waiting_seconds for part in parts]
+    return LedgerSummary(
+        documents=_sums(part.documents for part in parts),
+        submissions=_sums(part.submissions for part in parts),
+        runs=sum(part.runs for part in parts),
+        lanes=_sums(part.lanes for part in parts),
+        gates=merge_gates([part.gates for part in parts]),
+        oldest_waiting_seconds=max((wait for wait in waits if wait is not None), default=None),
+        spooled=sum(part.spooled for part in parts),
+        unreadable=sum(part.unreadable for part in parts),
+        journal=merge_journals([part.journal for part in parts])[:JOURNAL_SHOWN],
+    )
+
+
+@merged_by(merge_summaries)
+def read_summary(keys: PartitionKeys) -> Trips[LedgerSummary]:
+    """Reads how the whole installation stands."""
     first: list[Command] = [
-        *gate_commands(partition),
-        ("HGETALL", f"{base}:counts"),
-        ("HGETALL", f"{base}:submissions"),
-        ("SCARD", f"{base}:lanes"),
-        ("XLEN", keys.dead_stream(keys.REQUESTS, partition)),
-        ("SMEMBERS", f"{base}:accounts"),
+        *gate_commands(keys),
+        ("HGETALL", keys.counts),
+        ("HGETALL", keys.submissions),
+        ("SCARD", keys.lanes),
+        ("XLEN", keys.dead_requests),
+        ("SMEMBERS", keys.accounts),
         ("TIME",),
-        ("HGET", f"{base}:meta", "journal"),
+        ("HGET", keys.meta, "journal"),
     ]
     paused, parked, counts, submissions, lanes, unreadable, accounts, time, last = yield first
     gates = gates_of(paused, parked)
     names, newest = sorted(_set(accounts)), int(last) if isinstance(last, bytes) else 0
     second: list[Command] = [
-        ("ZRANGE", f"{base}:waiting:{name.decode()}", 0, 0, "WITHSCORES") for name in names
+        ("ZRANGE", keys.waiting(name.decode()), 0, 0, "WITHSCORES") for name in names
     ]
-    second.append(journal_command(partition, newest, JOURNAL_SHOWN))
+    second.append(journal_command(keys, newest, JOURNAL_SHOWN))
     *oldest, journal = yield second
     states = {"open": _number(lanes), "paused": 0, "parked": 0}
     if gates:
-        states = yield from read_lane_states(partition)
+        states = yield from read_lane_states(keys)
     found = _mapping(counts)
-    return Summary(
+    return LedgerSummary(
         documents=_documents(found),
         submissions=_submissions(_mapping(submissions)),
         runs=_sum(found, "runs"),
@@ -111,3 +129,72 @@ def _set(reply: object) -> Iterable[bytes]:
 
 def _number(reply: object) -> int:
     return reply if isinstance(reply, int) else 0
+
+
+MOST_BATCHES = 200
+"""Batches of each state that are looked at: what a look costs does not grow with their number."""
+MOST_SPACES = 20
+MOST_REASONS = 5
+
+
+def merge_reasons(parts: Sequence[Sequence[Reason]]) -> list[Reason]:
+    """Returns the most frequent reasons of each state, each once."""
+    counts: dict[str, Counter[str]] = {}
+    for reason in (reason for part in parts for reason in part):
+        counts.setdefault(reason.state, Counter())[reason.reason] += reason.documents
+    return [
+        Reason(state, reason, documents)
+        for state, reasons in sorted(counts.items(), reverse=True)
+        for reason, documents in reasons.most_common(MOST_REASONS)
+    ]
+
+
+@merged_by(merge_reasons)
+def read_reasons(keys: PartitionKeys) -> Trips[list[Reason]]:
+    """Reads the most frequent reasons of the last batches that are dead or in doubt."""
+    (spaces,) = yield [("ZREVRANGE", keys.proofs, 0, MOST_SPACES - 1)]
+    names = [keys.doubts(space.decode()) for space in _list(spaces)]
+    each = MOST_BATCHES // max(1, len(names))
+    recent: list[Command] = [("ZREVRANGE", keys.dead, 0, MOST_BATCHES - 1)]
+    recent += [("ZREVRANGE", name, 0, each - 1) for name in names]
+    dead, *doubts = yield recent
+    batches = [("d", number) for found in doubts for number in _list(found)]
+    batches += [("x", number) for number in _list(dead)]
+    wanted: list[Command] = [
+        ("HMGET", keys.batch(number.decode()), "s", "why", "held") for _, number in batches
+    ]
+    records = (yield wanted) if wanted else []
+    counts: dict[str, Counter[str]] = {"d": Counter(), "x": Counter()}
+    for (letter, _), record in zip(batches, records, strict=True):
+        states, why, held = (_text(part) for part in _list(record))
+        counts[letter][held or why] += states.count(letter)
+    return [
+        Reason(STATES[letter], reason, documents)
+        for letter, reasons in counts.items()
+        for reason, documents in reasons.most_common(MOST_REASONS)
+        if documents
+    ]
+
+
+def _list(reply: object) -> list[Any]:
+    return reply if isinstance(reply, list) else []
+
+
+def _text(part: bytes | None) -> str:
+    return (part or b"").decode(errors="replace")
+
+
+@of_ledger
+def read_partitions(keys: PartitionKeys) -> Trips[int]:
+    """Reads how many partitions the ledger has; 0 where nothing was begun yet."""
+    replies = yield [("HGET", keys.counts, "partitions"), ("HGET", keys.meta, "partitions")]
+    known = [int(reply) for reply in replies if isinstance(reply, bytes)]
+    return known[0] if known else 0
+
+
+def _sums(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for part in parts:
+        for name, number in part.items():
+            total[name] = total.get(name, 0) + number
+    return total

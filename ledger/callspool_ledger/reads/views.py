@@ -152,7 +152,7 @@ class Reason(msgspec.Struct, frozen=True):
     documents: int
 
 
-class Summary(msgspec.Struct, frozen=True):
+class LedgerSummary(msgspec.Struct, frozen=True):
     """How the whole installation stands. ``documents`` holds the states and, beside them,
     accepted, duplicate and invalid; ``spooled`` are documents that no worker has accepted yet,
     ``unreadable`` messages that none could read and that are kept whole.
@@ -170,7 +170,7 @@ class Summary(msgspec.Struct, frozen=True):
     """What operators did last, the newest first."""
 
 
-class Refused(msgspec.Struct, frozen=True):
+class RefusedDocument(msgspec.Struct, frozen=True):
     """A document that was refused when its message was read, and why.
 
     ``place`` in its request, None where the request itself was at fault. ``document`` is the
@@ -187,7 +187,7 @@ class Refused(msgspec.Struct, frozen=True):
     document: str
 
 
-class Unreadable(msgspec.Struct, frozen=True):
+class UnreadableMessage(msgspec.Struct, frozen=True):
     """A message that no worker could read.
 
     ``message`` is the id that its sender was told, ``kept_as`` the one that it has in the stream

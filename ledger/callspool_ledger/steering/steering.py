@@ -5,9 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from callspool_ledger.reads.dead import read_unreadable
+from callspool_ledger.reads.gates import merge_gates, read_gates
+from callspool_ledger.reads.lanes import read_lane_scopes, read_lanes
+from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.reads.views import GateView
 from callspool_ledger.steering.calls import SteeringOrder
-from callspool_ledger.steering.steps import BATCHES, Steps, answering, number_of, text_of
+from callspool_ledger.steering.steps import (
+    BATCHES,
+    Steps,
+    add_up,
+    answering,
+    in_each_partition,
+    join,
+    number_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +33,7 @@ GATES = 500
 MESSAGES = 10
 
 
-class Paused(NamedTuple):
+class PauseResult(NamedTuple):
     """What is paused now, and whether it was before; ``documents`` wait behind it."""
 
     gate: GateView
@@ -28,7 +41,7 @@ class Paused(NamedTuple):
     documents: int
 
 
-class Resumed(NamedTuple):
+class ResumeResult(NamedTuple):
     """What was opened, what still holds some of the documents, and how many waited."""
 
     opened: list[GateView]
@@ -36,29 +49,49 @@ class Resumed(NamedTuple):
     documents: int
 
 
+def _merge_pauses(parts: list[PauseResult]) -> PauseResult:
+    (gate,) = merge_gates([[part.gate] for part in parts])
+    documents = sum(part.documents for part in parts)
+    return PauseResult(gate, all(part.already for part in parts), documents)
+
+
+def _merge_resumes(parts: list[ResumeResult]) -> ResumeResult:
+    return ResumeResult(
+        merge_gates([part.opened for part in parts]),
+        merge_gates([part.still for part in parts]),
+        sum(part.documents for part in parts),
+    )
+
+
+def _add_pairs(parts: list[tuple[int, int]]) -> tuple[int, int]:
+    return sum(one for one, _ in parts), sum(other for _, other in parts)
+
+
 class Steering(Steps):
     """What one operator does to lanes, to what waits and to what is dead."""
 
-    def pause(self, selector: Selector) -> Paused:
+    @in_each_partition(_merge_pauses)
+    def pause(self, selector: Selector) -> PauseResult:
         """Stops sending what a selector means, now and later; what is being sent finishes."""
         order = SteeringOrder(self._by, selector)
         new, number = self._run(self._calls.pause(order))
-        known = [gate for gate in self.readings.gates() if gate.name == selector.name]
+        known = [gate for gate in self.reader.ask(read_gates()) if gate.name == selector.name]
         documents = self.waiting(selector)[0]
         if new:
             self._run_any(self._calls.record_held(number_of(number), documents))
-        return Paused(known[0] if known else self._ended(selector), not new, documents)
+        return PauseResult(known[0] if known else self._ended_pause(selector), not new, documents)
 
-    def _ended(self, selector: Selector) -> GateView:
+    def _ended_pause(self, selector: Selector) -> GateView:
         """A pause that somebody ended in the moment since it was made."""
-        now = datetime.fromtimestamp(self.readings.now_ms() / 1000, UTC)
+        now = datetime.fromtimestamp(self.reader.ask(read_clock()) / 1000, UTC)
         return GateView(selector.name, selector, "paused", "", "", now, self._by)
 
-    def resume(self, selector: Selector) -> Resumed:
+    @in_each_partition(_merge_resumes)
+    def resume(self, selector: Selector) -> ResumeResult:
         """Ends every pause, and opens every parked gate, of what a selector means."""
-        gates = self.readings.gates()
+        gates = self.reader.ask(read_gates())
         lanes = {gate.selector.lane for gate in gates} | {selector.lane}
-        scopes = self.readings.scopes_of(sorted(lane for lane in lanes if lane))
+        scopes = self.reader.ask(read_lane_scopes(sorted(lane for lane in lanes if lane)))
         inside = [gate for gate in gates if selector.contains(gate.selector, scopes)]
         still = [
             gate for gate in gates if gate not in inside and selector.meets(gate.selector, scopes)
@@ -74,19 +107,21 @@ class Steering(Steps):
             opened += [gate for gate, was in zip(piece, were_closed, strict=True) if was]
         if number:
             self._run_any(self._calls.record_held(number, documents))
-        return Resumed(opened, still, documents)
+        return ResumeResult(opened, still, documents)
 
+    @in_each_partition(_add_pairs)
     def waiting(self, selector: Selector) -> tuple[int, int]:
         """How many documents of a selector wait, and how many others of its are not settled."""
         waiting = unsettled = 0
-        for lane in self.readings.lanes():
+        for lane in self.reader.ask(read_lanes()):
             if selector.covers(lane.scope, lane.lane):
                 waiting += lane.waiting
                 unsettled += lane.unsettled
         return waiting, unsettled - waiting
 
+    @in_each_partition(add_up)
     def cancel(self, selector: Selector) -> int:
-        """Takes back what waits; tells how many documents.
+        """Takes back what waits; returns how many documents.
 
         Batches move about meanwhile, so it looks again until it finds none.
         """
@@ -106,32 +141,39 @@ class Steering(Steps):
                         break
         return done
 
+    @in_each_partition(add_up)
     def replay(self, selector: Selector) -> int:
-        """Lets dead documents wait again; tells how many."""
+        """Lets dead documents wait again; returns how many."""
         return self._all_dead(self._calls.replay, selector)
 
+    @in_each_partition(add_up)
     def drop(self, selector: Selector) -> int:
-        """Gives up dead documents for good; tells how many."""
+        """Gives up dead documents for good; returns how many."""
         return self._all_dead(self._calls.drop, selector)
 
+    @in_each_partition(join)
     def cancel_one(self, document_id: str, selector: Selector) -> list[One]:
         """Takes back one document, in each scope of the selector that knows it."""
         return self._one(self._calls.cancel_one, document_id, selector)
 
+    @in_each_partition(join)
     def replay_one(self, document_id: str, selector: Selector) -> list[One]:
         """Lets one dead document wait again, in each scope of the selector that knows it."""
         return self._one(self._calls.replay_one, document_id, selector)
 
+    @in_each_partition(join)
     def drop_one(self, document_id: str, selector: Selector) -> list[One]:
         """Gives up one dead document, in each scope of the selector that knows it."""
         return self._one(self._calls.drop_one, document_id, selector)
 
+    @in_each_partition(add_up)
     def replay_messages(self) -> int:
-        """Hands the messages that no worker could read to the workers again; tells how many."""
+        """Hands the messages that no worker could read to the workers again; returns how many."""
         return self._all_messages(self._calls.replay_messages)
 
+    @in_each_partition(add_up)
     def drop_messages(self) -> int:
-        """Gives up the messages that no worker could read; tells how many."""
+        """Gives up the messages that no worker could read; returns how many."""
         return self._all_messages(self._calls.drop_messages)
 
     def _all_dead(self, verb: Callable[..., Call], selector: Selector) -> int:
@@ -145,7 +187,7 @@ class Steering(Steps):
                 return done
 
     def _all_messages(self, verb: Callable[..., Call]) -> int:
-        newest = self.readings.unreadable(1)
+        newest = self.reader.ask(read_unreadable(1))
         after, number, done = "0", 0, 0
         while newest and after:
             step = verb(self._by, after, newest[0].kept_as, number, MESSAGES)
@@ -158,6 +200,7 @@ class Steering(Steps):
         if selector.account is not None:
             return [selector.account]
         if selector.lane is not None:
-            return [scope.account for scope in self.readings.scopes_of([selector.lane]).values()]
+            scopes = self.reader.ask(read_lane_scopes([selector.lane]))
+            return [scope.account for scope in scopes.values()]
         with answering():
             return sorted(self._ledger.accounts())

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, Self, TypeAlias, TypeVar
 
 from callspool.errors import QueueUnavailable
-from callspool.request.identity import digester
-from callspool_ledger.reads.reader import Readings
+from callspool.request.identity import digester, partition_of
+from callspool_ledger.reads.lookup import read_scopes
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.selectors import Selector
 from callspool_ledger.steering.calls import SteeringCalls, SteeringOrder
 from callspool_ledger.writes import Ledger, LedgerUnavailable, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     import redis
 
     from callspool.redis_io.scripts import Call
     from callspool.request.identity import Scope
-    from callspool_ledger.selectors import Selector
+
+Part = TypeVar("Part", bound="Steps")
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+Step: TypeAlias = Callable[Concatenate[Part, Params], Result]
 
 BATCHES = 50
 """What one call of a script changes at most, about: some milliseconds of Redis."""
@@ -32,33 +40,107 @@ class One(NamedTuple):
     done: bool
 
 
+def in_each_partition(
+    merge: Callable[[list[Result]], Result],
+) -> Callable[
+    [Callable[Concatenate[Part, Params], Result]], Callable[Concatenate[Part, Params], Result]
+]:
+    """Makes a step of one partition a step in each that its selector may mean.
+
+    ``merge`` makes one result of theirs.
+    """
+
+    def decorate(do: Step[Part, Params, Result]) -> Step[Part, Params, Result]:
+        @wraps(do)
+        def do_in_each(steps: Part, /, *args: Params.args, **kwargs: Params.kwargs) -> Result:
+            if not steps.parts:
+                return do(steps, *args, **kwargs)
+            given = (*args, *kwargs.values())
+            selector = next((one for one in given if isinstance(one, Selector)), Selector())
+            found = _in_each(steps.parts_of(selector), lambda part: do(part, *args, **kwargs))
+            return merge(found)
+
+        return do_in_each
+
+    return decorate
+
+
+def _in_each(parts: Sequence[Part], do: Callable[[Part], Result]) -> list[Result]:
+    """Does it in every part, also when one does not answer; then raises `QueueUnavailable`."""
+    found: list[Result] = []
+    failures: list[QueueUnavailable] = []
+    for part in parts:
+        try:
+            found.append(do(part))
+        except QueueUnavailable as fault:
+            failures.append(fault)
+    if failures:
+        raise QueueUnavailable(
+            f"done in {len(found)} of {len(parts)} partitions only: {failures[0]}"
+        ) from failures[0]
+    return found
+
+
+def add_up(parts: list[int]) -> int:
+    """Returns how many documents or messages it was in all partitions."""
+    return sum(parts)
+
+
+def join(parts: list[list[One]]) -> list[One]:
+    """Returns the documents of all partitions, by their scopes."""
+    return sorted((one for part in parts for one in part), key=lambda one: one.scope)
+
+
 class Steps:
     """The steps of one operator. Raises `QueueUnavailable` when Redis does not answer.
 
-    ``tell`` is called with how many documents are done, now and then.
+    ``clients`` are those of the ledger's partitions, in their order. ``tell`` is called with how
+    many documents are done, now and then. Where a partition does not answer, the others are done,
+    and the error says so: doing it again is safe.
     """
 
     def __init__(
         self,
-        client: redis.Redis,
+        clients: Sequence[redis.Redis],
         by: str,
         tell: Callable[[int], None] = lambda _: None,
-        partition: int = 0,
-        partitions: int = 1,
+        partition: int | None = None,
     ) -> None:
-        self._ledger = Ledger(client, Limits(), partition, partitions)
-        self._calls = SteeringCalls(self._ledger.keys)
         self._by = by
         self._tell = tell
-        self.readings = Readings(client, partition)
-        if partition == 0:  # which knows how many there are; another one may be away
+        self._clients = clients
+        self._partition = partition if len(clients) > 1 else 0
+        if self._partition is None:
+            self.reader = LedgerReader(*clients)
+            assert self.parts  # each begins its own partition's ledger
+            return
+        client, place = clients[self._partition], self._partition
+        self.reader = LedgerReader(client, partition=place)
+        self._ledger = Ledger(client, Limits(), place, len(clients))
+        self._calls = SteeringCalls(self._ledger.keys)
+        if place == 0:  # which knows how many there are; another one may be away
             with answering():
                 self._ledger.open()
+
+    @cached_property
+    def parts(self) -> list[Self]:
+        """The steps of each of several partitions; none where there is one."""
+        if self._partition is not None:
+            return []
+        kind, progress, clients = type(self), _Progress(self._tell), self._clients
+        return [kind(clients, self._by, progress.begin(), at) for at in range(len(clients))]
+
+    def parts_of(self, selector: Selector) -> list[Self]:
+        """Returns the partitions that a selector may mean."""
+        if selector.account is None or selector.space_token is None:
+            return self.parts
+        place = partition_of(selector.account, selector.space_token, len(self.parts))
+        return [self.parts[place]]
 
     def _one(self, verb: Callable[..., Call], document_id: str, selector: Selector) -> list[One]:
         order, number = SteeringOrder(self._by, selector, document_id), 0
         found: list[One] = []
-        for scope in self.readings.scopes():
+        for scope in self.reader.ask(read_scopes()):
             if not selector.covers(scope, ""):
                 continue
             digest = digester(scope)(document_id)
@@ -81,6 +163,25 @@ class Steps:
     def _run_any(self, step: Call) -> object:
         with answering():
             return self._ledger.run([step])[0]
+
+
+class _Progress:
+    """Sums up what the partitions tell of their progress."""
+
+    def __init__(self, tell: Callable[[int], None]) -> None:
+        self._tell = tell
+        self._done: list[int] = []
+
+    def begin(self) -> Callable[[int], None]:
+        """Returns what a partition tells its progress to."""
+        place = len(self._done)
+        self._done.append(0)
+
+        def tell(documents: int) -> None:
+            self._done[place] = documents
+            self._tell(sum(self._done))
+
+        return tell
 
 
 @contextmanager

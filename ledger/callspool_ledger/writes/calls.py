@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from callspool_ledger import scripts
 from callspool_ledger.keys import GROUP
-from callspool_ledger.reads import task_ids
+from callspool_ledger.reads.entries import pack_task_ids
 from callspool_ledger.writes.records import SEPARATOR, Delivery, Group, Look, Taken
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class LedgerCalls:
             taken.attempt,
             taken.taker,
             run_id,
-            task_ids.pack(ids),
+            pack_task_ids(ids),
             code,
             taken.states,
             taken.seal,
@@ -238,14 +238,14 @@ class LedgerCalls:
 
         With ``claim`` nothing in the run says whose it is: it is taken unless another has it.
         """
-        packed = task_ids.pack(ids)
+        packed = pack_task_ids(ids)
         return self._call("record_proven", batch, attempt, seal, run_id, packed, places, int(claim))
 
     def recall(
         self, batch: int, attempt: int, *, run_id: str, ids: Sequence[str], places: str
     ) -> Call:
         """Records documents that the API has from an attempt which Redis forgot."""
-        return self._call("recall", batch, attempt, run_id, task_ids.pack(ids), places)
+        return self._call("recall", batch, attempt, run_id, pack_task_ids(ids), places)
 
     def keep_strays(self, space: str, strays: Mapping[str, str], window_ms: int) -> Call:
         """Keeps documents that the API has and the ledger does not know, in case they return."""

@@ -6,7 +6,7 @@ import secrets
 import threading
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import redis
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from callspool.redis_io.scripts import Argument
-    from callspool_ledger.reads.driving import Reading
+    from callspool_ledger.reads.reading import Found, Reading
     from callspool_ledger.writes.limits import Limits
     from callspool_ledger.writes.records import Accepted, Delivery, ExpiredDocuments, Taken
 
@@ -52,8 +52,6 @@ IDENTITY_RULES = 1
 
 RULES = (FORMAT, IDENTITY_RULES)
 """What a ledger has to be written by for this release to work on it."""
-
-Found = TypeVar("Found")
 
 
 class Ledger:
@@ -245,7 +243,7 @@ class Ledger:
 
     def read(self, reading: Reading[Found]) -> Found:
         """Runs one of the core's readings; returns what it finds."""
-        return drive(reading, self.run_commands)
+        return drive(reading.trips(self.keys), self.run_commands)
 
     def scopes_of(self, account: str, space_token: str) -> list[Scope]:
         """The scopes of a space that documents were ever accepted in."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from callspool_ledger.reads.summary import read_summary
 from callspool_operators.commands.outcome_lines import tell_each
 from callspool_operators.commands.steering_ledger import ask_to_go_on, steering, yes_option
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
@@ -61,7 +62,7 @@ def cancel(
     cancelled document that is enqueued anew is sent.
     """
     with steering(redis_url, state_dir) as steer:
-        selector = complete_token(selector, steer.readings)
+        selector = complete_token(selector, steer.reader)
         if document_id is not None:
             return _cancel_one(steer, document_id, selector, yes, as_json)
         return _cancel_all(steer, selector, yes, as_json)
@@ -75,7 +76,7 @@ def _cancel_all(steer: Steering, selector: Selector, yes: bool, as_json: bool) -
         return Exit.INTERRUPTED
     done = steer.cancel(selector)
     left, others = steer.waiting(selector)
-    spooled = steer.readings.summary().spooled
+    spooled = steer.reader.ask(read_summary()).spooled
     if as_json:
         found = {
             "selector": selector_object(selector),
@@ -87,7 +88,7 @@ def _cancel_all(steer: Steering, selector: Selector, yes: bool, as_json: bool) -
         click.echo(json_line(found))
         return Exit.DONE
     click.echo(f"{format_count(done, 'document')} cancelled ({describe_selector(selector)}).")
-    if not (done or others or spooled or is_known(selector, steer.readings)):
+    if not (done or others or spooled or is_known(selector, steer.reader)):
         click.echo("No document of it came yet: check the name.")
     if others:
         are = format_count(others, "document is", "documents are")

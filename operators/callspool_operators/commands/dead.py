@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from callspool_ledger.reads.dead import read_dead, read_unreadable
+from callspool_ledger.reads.summary import read_summary
 from callspool_operators.commands.outcome_lines import tell_each
 from callspool_operators.commands.steering_ledger import ask_to_go_on, steering, yes_option
-from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
     json_option,
     limit_option,
@@ -25,7 +27,7 @@ from callspool_operators.terminal.wording import format_count, json_line, plain,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from callspool_ledger.reads.reader import Readings
+    from callspool_ledger.reads.reader import LedgerReader
     from callspool_ledger.reads.views import DeadView
     from callspool_ledger.selectors import Selector
     from callspool_ledger.steering import One, Steering
@@ -92,11 +94,11 @@ def list_(
 
     The newest first. And the messages that no worker could read, which are kept whole.
     """
-    with ledger_readings(redis_url, state_dir) as readings:
-        selector = complete_token(selector, readings)
-        documents, total = _documents(readings, document_id, selector, limit)
+    with ledger_reader(redis_url, state_dir) as reader:
+        selector = complete_token(selector, reader)
+        documents, total = _documents(reader, document_id, selector, limit)
         everything = document_id is None and not selector.as_object()
-        messages = readings.unreadable(limit) if everything else []
+        messages = reader.ask(read_unreadable(limit)) if everything else []
     if as_json:
         found = {
             "documents": [_as_object(each) for each in documents],
@@ -119,12 +121,12 @@ def list_(
 
 
 def _documents(
-    readings: Readings, document_id: str | None, selector: Selector, limit: int
+    reader: LedgerReader, document_id: str | None, selector: Selector, limit: int
 ) -> tuple[list[DeadView], int]:
     """The newest dead documents, and how many there are."""
     if document_id is None:
-        return readings.dead(selector, limit)
-    every, _ = readings.dead(selector, sys.maxsize)
+        return reader.ask(read_dead(selector, limit))
+    every, _ = reader.ask(read_dead(selector, sys.maxsize))
     found = [each for each in every if each.document_id == document_id]
     return found[:limit], len(found)
 
@@ -200,7 +202,7 @@ def _change(
     if messages and (document_id is not None or selector.as_object()):
         raise click.UsageError("--messages are of no document: leave the other flags out")
     with steering(redis_url, state_dir) as steer:
-        selector = complete_token(selector, steer.readings)
+        selector = complete_token(selector, steer.reader)
         if verb == "drop" and not _agreed_to_drop(steer, document_id, messages, selector, yes):
             click.echo("Nothing was dropped.", err=True)
             return Exit.INTERRUPTED
@@ -225,12 +227,12 @@ def _agreed_to_drop(
     if yes:
         return True
     if messages:
-        many = steer.readings.summary().unreadable
+        many = steer.reader.ask(read_summary()).unreadable
         what = format_count(many, "unreadable message")
     elif document_id is not None:
         many, what = 1, plain(document_id, 100)
     else:
-        many = steer.readings.dead(selector, 1)[1]
+        many = steer.reader.ask(read_dead(selector, 1))[1]
         what = f"{format_count(many, 'dead document')} ({describe_selector(selector)})"
     return not many or ask_to_go_on(f"Give up {what} for good?", yes=False)
 

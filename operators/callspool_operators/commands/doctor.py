@@ -13,8 +13,12 @@ import click
 from callspool.errors import CallspoolError, QueueUnavailable, SettingsError
 from callspool.settings import load_settings
 from callspool.settings.urls import redis_url_without_password
-from callspool_ledger.reads.all_partitions import readings_of
+from callspool_ledger.reads.dead import read_dead
+from callspool_ledger.reads.lanes import read_one_document_lanes
+from callspool_ledger.reads.lookup import read_scopes
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.server_facts import examine, living_workers, rules_of
+from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.selectors import Selector
 from callspool_ledger.writes import RULES
 from callspool_operators.doctor import (
@@ -102,7 +106,7 @@ def _examine(redis_url: str | None, state_dir: str | None) -> Iterator[Finding]:
             clients = stack.enter_context(ledger_clients(redis_url, state_dir))
             place = state_dir or redis_url_without_password(settings.redis_url)
             yield ok("redis", f"{place} answers")
-            scopes = readings_of(clients).scopes()
+            scopes = LedgerReader(*clients).ask(read_scopes())
             yield from _of_redis(clients, settings, state_dir_flag(state_dir).strip())
         except QueueUnavailable as fault:
             said, _, remedy = str(fault).partition("; ")
@@ -117,14 +121,14 @@ def _of_redis(clients: Sequence[redis.Redis], settings: Settings, where: str) ->
     for each in dict.fromkeys(clients):  # the same of several nodes is told once
         found |= dict.fromkeys((*examine_server(examine(each)), _durability(each, settings)))
     yield from found
-    client, readings = clients[0], readings_of(clients)
+    client, reader = clients[0], LedgerReader(*clients)
     standing = LedgerStanding(
         rules_of(client),
-        readings.summary(),
+        reader.ask(read_summary()),
         living_workers(client),
-        readings.lonely(),
-        {scope.account for scope in readings.scopes()},
-        readings.dead(Selector(), 1)[1],
+        reader.ask(read_one_document_lanes()),
+        {scope.account for scope in reader.ask(read_scopes())},
+        reader.ask(read_dead(Selector(), 1))[1],
         where,
     )
     yield from examine_ledger(standing, (*RULES, settings.partitions), settings.accounts)

@@ -9,10 +9,12 @@ import click
 import msgspec
 
 from callspool.request.text import has_control_character
+from callspool_ledger.reads.doubts import read_doubt, read_doubts
+from callspool_ledger.reads.progress import read_clock
 from callspool_operators.commands.doubt_lines import Quiet, as_object, line_of
 from callspool_operators.commands.outcome_lines import of_each, one_object
 from callspool_operators.commands.steering_ledger import ask_to_go_on, doubting, yes_option
-from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
     json_option,
     limit_option,
@@ -82,12 +84,12 @@ def list_(
     told by this machine's settings (CALLSPOOL_PROOF_QUIET…).
     """
     quiet = Quiet.of_settings()
-    with ledger_readings(redis_url, state_dir) as readings:
-        selector = complete_token(selector, readings)
+    with ledger_reader(redis_url, state_dir) as reader:
+        selector = complete_token(selector, reader)
         if document_id is None:
-            found, total = readings.doubts(selector, limit, only_held=held)
+            found, total = reader.ask(read_doubts(selector, limit, only_held=held))
         else:
-            every = readings.doubt(document_id, selector, only_held=held)
+            every = reader.ask(read_doubt(document_id, selector, only_held=held))
             found, total = every[:limit], len(every)
     if as_json:
         listed = [as_object(each, quiet) for each in found]
@@ -148,10 +150,10 @@ def confirm(
     if task_id is not None and document_id is None:
         raise click.UsageError("--task-id is of one document: name it with --document-id")
     with doubting(redis_url, state_dir) as steer:
-        selector = complete_token(selector, steer.readings)
+        selector = complete_token(selector, steer.reader)
         if document_id is not None:
             name = plain(document_id, 100)
-            if task_id is not None and len(steer.readings.doubt(document_id, selector)) > 1:
+            if task_id is not None and len(steer.reader.ask(read_doubt(document_id, selector))) > 1:
                 raise click.UsageError(
                     f"{name} is in doubt more than once: name the task's --space-token, --campaign"
                     " or --account"
@@ -160,7 +162,7 @@ def confirm(
                 return _say_nothing_done("confirmed")
             one = steer.confirm_one(document_id, selector, run_id or "", task_id or "")
             return _tell_one(document_id, one, "confirmed", as_json)
-        till_ms = steer.readings.now_ms()
+        till_ms = steer.reader.ask(read_clock())
         many, waiting = _how_many(steer, selector, held)
         question = f"Count {many} as created, although nobody could prove it?{waiting}"
         if many and not ask_to_go_on(question, yes=yes):
@@ -186,7 +188,7 @@ def resend(
     is left alone.
     """
     with doubting(redis_url, state_dir) as steer:
-        selector = complete_token(selector, steer.readings)
+        selector = complete_token(selector, steer.reader)
         if document_id is not None:
             name = plain(document_id, 100)
             question = f"Send {name} again, wherever it is in doubt? {_TWICE}"
@@ -194,7 +196,7 @@ def resend(
                 return _say_nothing_done("sent again")
             one = steer.resend_one(document_id, selector)
             return _tell_one(document_id, one, "resent", as_json)
-        till_ms = steer.readings.now_ms()
+        till_ms = steer.reader.ask(read_clock())
         many, waiting = _how_many(steer, selector, held)
         question = f"Send {many} again without proof? {_TWICE}{waiting}"
         if many and not ask_to_go_on(question, yes=yes):
@@ -217,8 +219,8 @@ def _check_id(option: str, given: str | None) -> None:
 
 def _how_many(steer: Doubts, selector: Selector, held: bool) -> tuple[str, str]:
     """How many documents are meant, in words ("" for none); and how many may yet be proven."""
-    _, total = steer.readings.doubts(selector, 1, only_held=held)
-    unproven = 0 if held else total - steer.readings.doubts(selector, 1, only_held=True)[1]
+    _, total = steer.reader.ask(read_doubts(selector, 1, only_held=held))
+    unproven = 0 if held else total - steer.reader.ask(read_doubts(selector, 1, only_held=True))[1]
     if not total:
         return "", ""
     many = format_count(total, "document in doubt", "documents in doubt")
@@ -232,7 +234,7 @@ def _say_nothing_done(done: str) -> int:
 
 
 def _tell(steer: Doubts, selector: Selector, number: int, done: str, as_json: bool) -> int:
-    left = steer.readings.doubts(selector, 1)[1]
+    left = steer.reader.ask(read_doubts(selector, 1))[1]
     if as_json:
         found = {"selector": selector_object(selector), done: number, "in_doubt": left}
         click.echo(msgspec.json.encode(found))

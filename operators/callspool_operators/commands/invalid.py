@@ -3,8 +3,9 @@
 import click
 import msgspec
 
-from callspool_ledger.reads.views import Refused, Unreadable
-from callspool_operators.options.connection import ledger_readings
+from callspool_ledger.reads.dead import read_refused, read_unreadable
+from callspool_ledger.reads.views import RefusedDocument, UnreadableMessage
+from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
     json_option,
     limit_option,
@@ -32,11 +33,11 @@ def invalid(limit: int, redis_url: str | None, state_dir: str | None, as_json: b
     The ledger keeps the last 1,000 refused documents, and whole every message that no worker
     could read. With --json: one object a line, the document itself included.
     """
-    with ledger_readings(redis_url, state_dir) as readings:
-        documents, messages = readings.refused(limit), readings.unreadable(limit)
+    with ledger_reader(redis_url, state_dir) as reader:
+        documents, messages = reader.ask(read_refused(limit)), reader.ask(read_unreadable(limit))
     if as_json:
         for found in (*documents, *messages):
-            kind = "document" if isinstance(found, Refused) else "message"
+            kind = "document" if isinstance(found, RefusedDocument) else "message"
             click.echo(json_line({"kind": kind, **msgspec.to_builtins(found)}))
         return
     if not documents and not messages:
@@ -47,7 +48,7 @@ def invalid(limit: int, redis_url: str | None, state_dir: str | None, as_json: b
         click.echo(message_line(message))
 
 
-def document_line(refused: Refused) -> str:
+def document_line(refused: RefusedDocument) -> str:
     """A refused document as people read it."""
     name = plain(refused.document_id or "", 100)
     place = "request" if refused.place is None else f"document {refused.place}"
@@ -59,7 +60,7 @@ def document_line(refused: Refused) -> str:
     )
 
 
-def message_line(unreadable: Unreadable) -> str:
+def message_line(unreadable: UnreadableMessage) -> str:
     """An unreadable message as people read it."""
     size = format_count(unreadable.bytes, "byte")
     return (

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import click
 
-from callspool_ledger.reads.journal import KEPT
+from callspool_ledger.reads.journal import KEPT, read_journal
 from callspool_ledger.reads.views import JournalEntry
-from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
     json_option,
     limit_option,
@@ -34,8 +34,8 @@ def journal(limit: int, redis_url: str | None, state_dir: str | None, as_json: b
 
     The ledger keeps the last 1,000 entries.
     """
-    with ledger_readings(redis_url, state_dir) as readings:
-        entries = readings.journal(limit)
+    with ledger_reader(redis_url, state_dir) as reader:
+        entries = reader.ask(read_journal(limit))
     if as_json:
         click.echo(json_line({"journal": [journal_object(each) for each in entries]}))
         return

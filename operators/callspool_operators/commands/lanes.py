@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import click
 
-from callspool_ledger.reads.top_lanes import Order
+from callspool_ledger.reads.lanes import LaneOrder, read_lanes, read_oldest, read_top_lanes
+from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.reads.views import LaneView
 from callspool_ledger.selectors import Selector
-from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
     json_option,
     limit_option,
@@ -43,7 +44,7 @@ _HEADINGS = ("lane", "account", "space", "campaign", "pilot", "waiting", "oldest
 @json_option
 def lanes(
     selector: Selector,
-    sort: Order,
+    sort: LaneOrder,
     limit: int,
     redis_url: str | None,
     state_dir: str | None,
@@ -53,15 +54,16 @@ def lanes(
 
     A lane is open, paused by an operator, or parked by workers because of what the API said.
     """
-    with ledger_readings(redis_url, state_dir) as readings:
-        selector = complete_token(selector, readings)
+    with ledger_reader(redis_url, state_dir) as reader:
+        selector = complete_token(selector, reader)
         if selector.lane is None:
-            shown, total = readings.foremost(selector, sort, limit)
+            top, total = reader.ask(read_top_lanes(selector, sort, limit))
+            shown = [each.view for each in top]
         else:
-            shown = [lane for lane in readings.lanes() if lane.lane == selector.lane]
+            shown = [lane for lane in reader.ask(read_lanes()) if lane.lane == selector.lane]
             total = len(shown)
-        since = readings.oldest([lane.lane for lane in shown if lane.waiting])
-        now = readings.now_ms() / 1000
+        since = reader.ask(read_oldest([lane.lane for lane in shown if lane.waiting]))
+        now = reader.ask(read_clock()) / 1000
     more = total - len(shown)
     waits = {lane: max(0.0, now - oldest.timestamp()) for lane, oldest in since.items()}
     if as_json:

@@ -15,7 +15,7 @@ from callspool_operators.terminal.wording import format_count, json_line, state_
 
 if TYPE_CHECKING:
     from callspool_ledger.selectors import Selector
-    from callspool_ledger.steering import Paused, Resumed
+    from callspool_ledger.steering import PauseResult, ResumeResult
 
 _PAUSE_EXAMPLES = """\b
 Examples:
@@ -42,9 +42,9 @@ def pause(selector: Selector, redis_url: str | None, state_dir: str | None, as_j
     together mean what all of them mean; without --account it is every account.
     """
     with steering(redis_url, state_dir) as steer:
-        selector = complete_token(selector, steer.readings)
+        selector = complete_token(selector, steer.reader)
         done = steer.pause(selector)
-        known = is_known(selector, steer.readings)
+        known = is_known(selector, steer.reader)
     if as_json:
         click.echo(
             json_line(
@@ -60,7 +60,7 @@ def pause(selector: Selector, redis_url: str | None, state_dir: str | None, as_j
         click.echo(line)
 
 
-def _paused_lines(done: Paused, known: bool, where: str) -> list[str]:
+def _paused_lines(done: PauseResult, known: bool, where: str) -> list[str]:
     selector, gate = done.gate.selector, done.gate
     wait = format_count(done.documents, "document waits", "documents wait")
     meant = describe_selector(selector)
@@ -87,7 +87,7 @@ def resume(selector: Selector, redis_url: str | None, state_dir: str | None, as_
     all of them.
     """
     with steering(redis_url, state_dir) as steer:
-        selector = complete_token(selector, steer.readings)
+        selector = complete_token(selector, steer.reader)
         done = steer.resume(selector)
     if as_json:
         found = {
@@ -102,7 +102,7 @@ def resume(selector: Selector, redis_url: str | None, state_dir: str | None, as_
         click.echo(line)
 
 
-def _resumed_lines(selector: Selector, done: Resumed, where: str) -> list[str]:
+def _resumed_lines(selector: Selector, done: ResumeResult, where: str) -> list[str]:
     meant = describe_selector(selector)
     if done.opened:
         waiting = format_count(done.documents, "document waits", "documents wait")

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -11,11 +11,14 @@ import click
 from callspool.request.checks import Rules
 from callspool.request.identity import Scope
 from callspool.settings import load_settings
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.lookup import read_by_digest, read_scopes
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
+from callspool_ledger.reads.views import DocumentStatus
 from callspool_operators.lists import Intake, IntakeOptions, Row
 from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs, OutFile
 from callspool_operators.options import parsing
-from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
     files_argument,
     id_prefix_option,
@@ -148,17 +151,21 @@ def results(
     )
     with (
         Inputs(files, sys.stdin.buffer) as inputs,
-        ledger_readings(redis_url, state_dir) as readings,
+        ledger_reader(redis_url, state_dir) as reader,
     ):
         grid = Grid.of(inputs, columns)
-        scope = scope_of(readings, account, space_token, campaign)
+        scope = scope_of(reader, account, space_token, campaign)
         marked = grid.marked if marked is None else marked
-        ledger = readings.of_space(scope.account, scope.space_token)
-        answers = Answers(ledger, scope, files, _why_unknown(readings))
+        keeper = reader.of_space(scope.account, scope.space_token)
+
+        def find(digests: Sequence[bytes], names: Sequence[str]) -> list[DocumentStatus | None]:
+            return keeper.ask(read_by_digest(digests, names))
+
+        answers = Answers(find, scope, files, _why_unknown(reader))
         with OutFile(output, files, marked=marked, raw=raw) as out:
             _write(inputs, options, grid, answers, out)
             out.finish()
-        _tell(answers, scope, readings, output, as_json=as_json)
+        _tell(answers, scope, reader, output, as_json=as_json)
     return _code(answers, strict=strict)
 
 
@@ -203,8 +210,8 @@ def _headers(grid: Grid, *, several: bool) -> list[str]:
     return headers
 
 
-def _why_unknown(readings: Readings) -> str:
-    spooled = readings.summary().spooled
+def _why_unknown(reader: LedgerReader) -> str:
+    spooled = reader.ask(read_summary()).spooled
     if spooled:
         documents = format_count(spooled, "document is", "documents are")
         return f"not accepted by a worker yet ({documents} in the queue), or never sent"
@@ -219,7 +226,7 @@ def _code(answers: Answers, *, strict: bool) -> int:
 
 
 def _tell(
-    answers: Answers, scope: Scope, readings: Readings, output: str, *, as_json: bool
+    answers: Answers, scope: Scope, reader: LedgerReader, output: str, *, as_json: bool
 ) -> None:
     counts = answers.counts
     states = {name: counts[name] for name in STATES}
@@ -233,7 +240,7 @@ def _tell(
     shown = {"created": counts["created"], **states, **beside}
     click.echo(paint(f"{format_count(counts.total(), 'row')}: {format_counts(shown)}"), err=err)
     if counts["unknown"] and not any(states.values()):
-        others = [each for each in readings.scopes() if each != scope]
+        others = [each for each in reader.ask(read_scopes()) if each != scope]
         known = f"; known are {flags_of(others)}" if others else ""
         click.echo(f"No row is known in {words_of(scope)}{known}", err=err)
     if not err:

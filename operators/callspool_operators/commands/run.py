@@ -25,7 +25,7 @@ from callspool_operators.local.workforce import Workforce
 from callspool_operators.options.connection import (
     client_that_answers,
     ledger_for_a_look,
-    readings_for,
+    reader_for,
 )
 from callspool_operators.options.options import SendOptions, redis_option_that, sending_options
 from callspool_operators.options.target import SendTarget, target_of
@@ -97,8 +97,8 @@ def run(
         )
     if options.dry_run:
         kept_in = None if options.redis_url else str(place)
-        with ledger_for_a_look(options.redis_url, kept_in) as readings:
-            return rehearse(options, target, readings)
+        with ledger_for_a_look(options.redis_url, kept_in) as reader:
+            return rehearse(options, target, reader)
     if not sandbox:
         settings.account(target.envelope.account)
         check_start(settings.accounts)
@@ -155,8 +155,8 @@ class _RunCommand:
 
     def _ask_to_go_on(self) -> bool:
         """Whether whoever started this wants it, knowing what the ledger knows already."""
-        with readings_for(self._settings, self._target.envelope) as readings:
-            return ask_before_sending(self._options, self._target, readings)
+        with reader_for(self._settings, self._target.envelope) as reader:
+            return ask_before_sending(self._options, self._target, reader)
 
     def _ledger(self, stack: ExitStack) -> LocalLedger | None:
         """The embedded server, unless another Redis was named."""
@@ -189,7 +189,7 @@ class _RunCommand:
         job = Job(
             intake,
             self._target,
-            workforce.readings(self._target.envelope),
+            workforce.reader(self._target.envelope),
             progress,
             workforce.check,
             max_waiting=self._settings.max_waiting,

@@ -7,9 +7,9 @@ import click
 
 from callspool.errors import CallspoolError, QueueFull, QueueUnavailable
 from callspool.settings import Settings, load_settings
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_operators.lists import Intake, IntakeError
-from callspool_operators.options.connection import ledger_for_a_look, readings_for
+from callspool_operators.options.connection import ledger_for_a_look, reader_for
 from callspool_operators.options.options import SendOptions, sending_options
 from callspool_operators.options.target import SendTarget, target_of
 from callspool_operators.sending.asking import ask_before_sending, look
@@ -44,13 +44,13 @@ def send(options: SendOptions) -> int:
     settings = load_settings(os.environ, overrides={"redis_url": options.redis_url})
     target = target_of(options, settings)
     if options.dry_run:
-        with ledger_for_a_look(settings.redis_url) as readings:
-            return rehearse(options, target, readings)
+        with ledger_for_a_look(settings.redis_url) as reader:
+            return rehearse(options, target, reader)
     # Better known before the question than after it.
     new_intake(options, target.rules).inspect()
     check_countries(options, target.rules)
-    with readings_for(settings, target.envelope) as readings:
-        if not ask_before_sending(options, target, readings):
+    with reader_for(settings, target.envelope) as reader:
+        if not ask_before_sending(options, target, reader):
             click.echo("Nothing was sent.", err=True)
             return Exit.INTERRUPTED
     with open_intake(options, target.rules, is_sent=True) as intake:
@@ -86,11 +86,11 @@ def _put(intake: Intake, spooler: Spooler, progress: Progress) -> None:
     spooler.store()
 
 
-def rehearse(options: SendOptions, target: SendTarget, readings: Readings | None) -> int:
+def rehearse(options: SendOptions, target: SendTarget, reader: LedgerReader | None) -> int:
     """Checks the files and shows what would be sent; sends nothing."""
     started = time.monotonic()
     with open_intake(options, target.rules) as intake:
-        overview = look(intake, target, readings, even_once=True)
+        overview = look(intake, target, reader, even_once=True)
     if options.as_json:
         seconds = round(time.monotonic() - started, 3)
         summary = {**overview.to_json(target.envelope), "seconds": seconds}

@@ -9,11 +9,12 @@ import click
 
 from callspool.request.identity import made_document_id
 from callspool.settings import load_settings
+from callspool_ledger.reads.lookup import read_stories
 from callspool_ledger.reads.views import AttemptLine, Story
 from callspool_ledger.selectors import Selector
 from callspool_operators.commands.journal import journal_lines, journal_object
 from callspool_operators.options import parsing
-from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
     json_option,
     redis_option,
@@ -89,10 +90,10 @@ def show(
     the command that would change it. Exits with 1 where no such document is known.
     """
     document_id = _choose_id(document_id, number, region)
-    with ledger_readings(redis_url, state_dir) as readings:
-        only = complete_token(Selector(account, space_token, campaign), readings)
+    with ledger_reader(redis_url, state_dir) as reader:
+        only = complete_token(Selector(account, space_token, campaign), reader)
         stories = narrow_each(
-            readings.stories(document_id, account, only.space_token, campaign), only
+            reader.ask(read_stories(document_id, account, only.space_token, campaign)), only
         )
     if as_json:
         found = {"document_id": document_id, "stories": [_as_object(story) for story in stories]}

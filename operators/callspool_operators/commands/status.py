@@ -6,12 +6,13 @@ from typing import Self
 
 import click
 
-from callspool_ledger.reads.account_limits import AccountLimit
-from callspool_ledger.reads.one_document_lanes import ADVICE, Lonely
-from callspool_ledger.reads.reader import Readings
-from callspool_ledger.reads.views import Reason, Summary
+from callspool_ledger.reads.lanes import ADVICE, OneDocumentLanes, read_one_document_lanes
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.snapshot import AccountLimit
+from callspool_ledger.reads.summary import read_reasons, read_summary
+from callspool_ledger.reads.views import LedgerSummary, Reason
 from callspool_operators.commands.journal import journal_lines, journal_object
-from callspool_operators.options.connection import ledger_readings
+from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
 from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.gates import gate_lines, gate_object
@@ -67,15 +68,15 @@ def status(
     """
     if not watching and (count is not None or interval is not None):
         raise click.UsageError("--interval and --count go with --watch: add it")
-    with ledger_readings(redis_url, state_dir) as readings:
+    with ledger_reader(redis_url, state_dir) as reader:
         if watching:
             return watch(
-                lambda: _StatusView.of(readings),
+                lambda: _StatusView.of(reader),
                 interval=interval or 1.0,
                 count=count,
                 as_json=as_json,
             )
-        standing = _StatusView.of(readings)
+        standing = _StatusView.of(reader)
     if as_json:
         click.echo(json_line(standing.to_json()))
         return None
@@ -89,9 +90,9 @@ class _StatusView:
 
     def __init__(
         self,
-        summary: Summary,
+        summary: LedgerSummary,
         reasons: Sequence[Reason],
-        lonely: Lonely,
+        lonely: OneDocumentLanes,
         limits: Sequence[AccountLimit] = (),
     ) -> None:
         self.summary = summary
@@ -102,8 +103,13 @@ class _StatusView:
         self.created = summary.documents.get("created", 0)
 
     @classmethod
-    def of(cls, readings: Readings) -> Self:
-        return cls(readings.summary(), readings.reasons(), readings.lonely(), readings.limits())
+    def of(cls, reader: LedgerReader) -> Self:
+        return cls(
+            reader.ask(read_summary()),
+            reader.ask(read_reasons()),
+            reader.ask(read_one_document_lanes()),
+            reader.limits(),
+        )
 
     def lines(self) -> list[str]:
         return [*lines_of(self.summary, self._reasons, self._limits), *self._advice]
@@ -126,7 +132,7 @@ class _StatusView:
         return ", ".join(parts)
 
 
-def advice_of(lonely: Lonely) -> list[str]:
+def advice_of(lonely: OneDocumentLanes) -> list[str]:
     """What would make sending faster, if anything is seen."""
     if not lonely.is_usual:
         return []
@@ -134,7 +140,7 @@ def advice_of(lonely: Lonely) -> list[str]:
 
 
 def as_object(
-    summary: Summary, reasons: Sequence[Reason] = (), limits: Sequence[AccountLimit] = ()
+    summary: LedgerSummary, reasons: Sequence[Reason] = (), limits: Sequence[AccountLimit] = ()
 ) -> Json:
     """The status as scripts read it."""
     return {
@@ -153,7 +159,7 @@ def as_object(
 
 
 def lines_of(
-    summary: Summary, reasons: Sequence[Reason] = (), limits: Sequence[AccountLimit] = ()
+    summary: LedgerSummary, reasons: Sequence[Reason] = (), limits: Sequence[AccountLimit] = ()
 ) -> list[str]:
     """The status as people read it."""
     found = summary.documents
@@ -186,7 +192,7 @@ def lines_of(
     return lines + _steering_lines(summary)
 
 
-def _steering_lines(summary: Summary) -> list[str]:
+def _steering_lines(summary: LedgerSummary) -> list[str]:
     """What is not sent now and why, and what operators did last."""
     lines = gate_lines(summary.gates)
     if summary.journal:

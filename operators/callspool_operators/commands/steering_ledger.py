@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from callspool.settings import load_settings
-from callspool_ledger.steering import doubts_of, steering_of
+from callspool_ledger.steering import Doubts, Steering
 from callspool_operators.options.connection import ledger_clients
 from callspool_operators.terminal import person
 from callspool_operators.terminal.progress import Progress
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     import redis
 
-    from callspool_ledger.steering import Doubts, Steering
 
 yes_option = click.option(
     "--yes", is_flag=True, help="Do not ask; needed where there is no terminal."
@@ -36,14 +35,14 @@ def steering(redis_url: str | None, state_dir: str | None) -> Iterator[Steering]
     Raises what `ledger_clients` raises.
     """
     with _open_ledger(redis_url, state_dir) as (clients, tell):
-        yield steering_of(clients, operator(), tell)
+        yield Steering(clients, operator(), tell)
 
 
 @contextmanager
 def doubting(redis_url: str | None, state_dir: str | None) -> Iterator[Doubts]:
     """The same for what an operator decides about documents in doubt."""
     with _open_ledger(redis_url, state_dir) as (clients, tell):
-        yield doubts_of(clients, operator(), tell)
+        yield Doubts(clients, operator(), tell)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from callspool_ledger.errors import describe_mismatch
-from callspool_ledger.reads.one_document_lanes import ADVICE, Lonely
+from callspool_ledger.reads.lanes import ADVICE, OneDocumentLanes
 from callspool_operators.doctor.finding import Finding, ok, problem, warning
 from callspool_operators.terminal.gates import describe_selector, why
 from callspool_operators.terminal.wording import format_count
@@ -13,7 +13,7 @@ from callspool_operators.terminal.wording import format_count
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from callspool_ledger.reads.views import GateView, Summary
+    from callspool_ledger.reads.views import GateView, LedgerSummary
 
 GATES_SHOWN = 10
 
@@ -28,9 +28,9 @@ class LedgerStanding(NamedTuple):
     """
 
     rules: list[int] | None
-    summary: Summary
+    summary: LedgerSummary
     workers: int
-    lonely: Lonely
+    lonely: OneDocumentLanes
     known: Collection[str]
     dead: int
     where: str = ""

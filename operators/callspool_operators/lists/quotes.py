@@ -27,8 +27,8 @@ def loose_cells(line: str, delimiter: str, columns: int) -> list[str] | None:
         cells = _unescaped(line, delimiter)
         if cells is not None and len(cells) == columns:
             return cells
-    readings = _readings(line.rstrip("\r\n").split(delimiter), delimiter, columns)
-    return _texts(readings[0]) if len(readings) == 1 else None
+    reader = _reader(line.rstrip("\r\n").split(delimiter), delimiter, columns)
+    return _texts(reader[0]) if len(reader) == 1 else None
 
 
 def settle_escapes(cells: list[str], text: str, delimiter: str, columns: int) -> list[str] | None:
@@ -57,7 +57,7 @@ def _unescaped(text: str, delimiter: str) -> list[str] | None:
     return None if others else [cell.replace(_STAND_IN, _QUOTE) for cell in cells]
 
 
-def _readings(parts: Sequence[str], delimiter: str, columns: int) -> list[list[str]]:
+def _reader(parts: Sequence[str], delimiter: str, columns: int) -> list[list[str]]:
     """Two of the ways to join the parts to as many cells as there are columns, at most."""
     extra = len(parts) - columns
     if columns < 1 or not 0 <= extra <= _MOST_EXTRA:
@@ -81,11 +81,11 @@ def _go_on(
     more: int,
     extra: int,
 ) -> None:
-    """Adds the cell to the readings before it; of more than two, two are enough to know."""
-    for joined, readings in before.items():
+    """Adds the cell to the reader before it; of more than two, two are enough to know."""
+    for joined, reader in before.items():
         if joined + more <= extra:
             some = behind.setdefault(joined + more, [])
-            some += [[*reading, cell] for reading in readings][: 2 - len(some)]
+            some += [[*reading, cell] for reading in reader][: 2 - len(some)]
 
 
 def _is_cell(cell: str, delimiter: str, *, is_joined: bool) -> bool:

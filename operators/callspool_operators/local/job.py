@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING
 
 from callspool.errors import QueueFull, QueueUnavailable
 from callspool.request.identity import digester
+from callspool_ledger.reads.doubts import read_is_proving
+from callspool_ledger.reads.gates import read_gates
+from callspool_ledger.reads.progress import (
+    read_clock,
+    read_has_accepted,
+    read_is_quiet,
+    read_last_message,
+)
+from callspool_ledger.reads.summary import read_summary
 from callspool_operators.lists import IntakeError
 from callspool_operators.lists.errors import UnknownCountry
 from callspool_operators.local.tracking import Tracker
@@ -17,7 +26,9 @@ from callspool_operators.local.tracking import Tracker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from callspool_ledger.reads.reader import MessageId, Readings, Summary
+    from callspool_ledger.reads.progress import MessageId
+    from callspool_ledger.reads.reader import LedgerReader
+    from callspool_ledger.reads.views import GateView, LedgerSummary
     from callspool_operators.lists import Intake
     from callspool_operators.options.target import SendTarget
     from callspool_operators.sending.spooling import Spooler
@@ -57,7 +68,7 @@ class _Movement:
     seen: tuple[int, ...] = ()
     failed: int = 0
 
-    def stands_still(self, summary: Summary, at_rest: int) -> bool:
+    def stands_still(self, summary: LedgerSummary, at_rest: int) -> bool:
         """Whether nothing but failures came for so long that the API counts as unreachable."""
         outcomes = dict(summary.submissions)
         failed = sum(outcomes.pop(name, 0) for name in FAILURES)
@@ -81,7 +92,7 @@ class Job:
         self,
         intake: Intake,
         target: SendTarget,
-        readings: Readings,
+        reader: LedgerReader,
         progress: Progress,
         keep_up: Callable[[], None],
         *,
@@ -90,13 +101,13 @@ class Job:
     ) -> None:
         self.intake = intake
         self.envelope = target.envelope
-        self.readings = readings
+        self.reader = reader
         self._progress = progress
         self._keep_up = keep_up
         self._max_waiting = max_waiting
         self._alone = alone
-        self.tracker = Tracker(readings, readings.now_ms())
-        self.before = readings.summary()
+        self.tracker = Tracker(reader, reader.ask(read_clock()))
+        self.before = reader.ask(read_summary())
         self.fault: IntakeError | None = None
         """Why a file could not be read to its end; the rows before that go on."""
         self._next_look = 0.0
@@ -126,7 +137,7 @@ class Job:
         except IntakeError as fault:
             self.fault = fault
         spooler.store()
-        self._last_message = self.readings.last_message()
+        self._last_message = self.reader.ask(read_last_message())
 
     def _wait_for_room(self, spooler: Spooler, documents: int) -> None:
         """Waits while the queue is full, since this run's workers empty it."""
@@ -135,7 +146,7 @@ class Job:
             return
         spooler.store()
         while True:
-            found = self.readings.summary()
+            found = self.reader.ask(read_summary())
             held = found.documents["waiting"] + found.spooled
             self._room = self._max_waiting - held - documents
             if self._room >= 0 or not held:
@@ -176,7 +187,7 @@ class Job:
                 if self._is_over():
                     return End.AT_REST
                 at_rest = sum(self.tracker.settled.values())
-                summary = self.readings.summary()
+                summary = self.reader.ask(read_summary())
                 self._in_doubt = summary.documents["in_doubt"]
                 if movement.stands_still(summary, at_rest):
                     return End.API_UNREACHABLE
@@ -188,7 +199,7 @@ class Job:
         if self._last_message is None:
             return False
         if not self._were_accepted:
-            self._were_accepted = self.readings.has_accepted(self._last_message)
+            self._were_accepted = self.reader.ask(read_has_accepted(self._last_message))
         return self._were_accepted
 
     def _is_over(self) -> bool:
@@ -197,22 +208,28 @@ class Job:
     def _nothing_moves(self) -> bool:
         """Whether what is left waits behind a closed gate, cannot be proven, or was refused."""
         if self._alone:
-            empty = self.readings.has_accepted(self.readings.last_message())
+            empty = self.reader.ask(read_has_accepted(self.reader.ask(read_last_message())))
             accounts = [self.envelope.account]
             return (
                 empty
-                and self.readings.is_quiet(accounts)
-                and not self.readings.is_proving(accounts)
-                and not any(gate.passing for gate in self.readings.gates())
+                and self.reader.ask(read_is_quiet(accounts))
+                and not self.reader.ask(read_is_proving(accounts))
+                and not any(gate.passing for gate in self.reader.ask(read_gates()))
             )
         if time.monotonic() < self._next_scan:
             return False
         self._next_scan = time.monotonic() + SCAN_SECONDS
-        gates = self.readings.gates_before(self.envelope)
+        gates = self.gates_before()
         if any(gate.passing for gate in gates):
             return False
         left = self.tracker.letters()
         return left["s"] + left["d"] + (0 if gates else left["w"]) == 0
+
+    def gates_before(self) -> list[GateView]:
+        """Returns what keeps the documents of this run from being sent."""
+        scope, lane = self.envelope.scope, self.envelope.lane_id
+        gates = self.reader.ask(read_gates())
+        return [gate for gate in gates if gate.selector.covers(scope, lane)]
 
     def _look_now_and_then(self) -> None:
         if time.monotonic() >= self._next_look:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from callspool_ledger.reads.summary import read_summary
 from callspool_operators.terminal.report import NotCreated, Report
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def report_of(
 
     ``enqueued``: documents that the queue certainly took. Raises `QueueUnavailable`.
     """
-    readings, counts = job.readings, job.intake.counts
-    standing, after = job.tracker.standing(job.envelope.lane_id), readings.summary()
+    reader, counts = job.reader, job.intake.counts
+    standing, after = job.tracker.standing(job.envelope.lane_id), reader.ask(read_summary())
     # Rows that were read but not enqueued any more do not count: the next run reads them again.
     unknown = max(0, standing.unknown - (len(job.tracker) - enqueued))
     spooled = 0 if job.all_accepted else unknown
@@ -39,7 +40,7 @@ def report_of(
     if refused:
         invalid_reasons[REFUSED_BY_WORKER] += refused
     gates = after.gates if states["waiting"] else []
-    before_these = readings.gates_before(job.envelope) if gates else []
+    before_these = job.gates_before() if gates else []
     accepted = states.total()
     duplicate = counts.duplicate + standing.duplicate
     invalid = counts.invalid + refused

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from callspool.request.identity import DIGEST_BYTES
+from callspool_ledger.reads.lookup import read_batches, read_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from callspool_ledger.reads.entries import BatchEntry
-    from callspool_ledger.reads.reader import Place, Readings
+    from callspool_ledger.reads.lookup import Place
+    from callspool_ledger.reads.reader import LedgerReader
 
 SLICE = 2000
 """Identities that are looked up together."""
@@ -49,8 +51,8 @@ class Tracker:
     ``began_ms``: when the run began, by Redis' clock: what was created earlier is a duplicate.
     """
 
-    def __init__(self, readings: Readings, began_ms: int) -> None:
-        self._readings = readings
+    def __init__(self, reader: LedgerReader, began_ms: int) -> None:
+        self._reader = reader
         self._began_ms = began_ms
         self._all = bytearray()
         self._open = bytearray()
@@ -80,7 +82,7 @@ class Tracker:
         for _ in range(min(slices, -(-self.open // SLICE))):
             digests = [*_digests(self._open[: SLICE * DIGEST_BYTES])]
             still_open = bytearray()
-            for digest, place in zip(digests, self._readings.places(digests), strict=True):
+            for digest, place in zip(digests, self._reader.ask(read_places(digests)), strict=True):
                 if place is not None and place.letter in resting:
                     self.settled[place.letter] += 1
                 else:
@@ -94,7 +96,7 @@ class Tracker:
         """The letters of all documents that were not seen at rest; "" for unknown ones."""
         found: Counter[str] = Counter()
         for digests in _slices(self._open):
-            places = self._readings.places(digests)
+            places = self._reader.ask(read_places(digests))
             found.update(place.letter if place else "" for place in places)
         return found
 
@@ -102,9 +104,9 @@ class Tracker:
         """Where all documents are now. ``lane``: the one to which the run sends."""
         standing = RunStanding()
         for digests in _slices(self._all):
-            places = self._readings.places(digests)
+            places = self._reader.ask(read_places(digests))
             numbers = {place.batch for place in places if place}
-            batches = self._readings.batches(sorted(numbers))
+            batches = self._reader.ask(read_batches(sorted(numbers)))
             for place in places:
                 batch = batches.get(place.batch) if place else None
                 if place is None or batch is None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from callspool.errors import CallspoolError
 from callspool.request.identity import partition_of
-from callspool_ledger.reads.gates import UNREAD
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.gates import UNREAD, read_gates
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.writes import account_ledgers
 from callspool_worker import app, events
 from callspool_worker.events.emitter import emit
@@ -57,11 +57,11 @@ class Workforce:
         self._running = False
         self._started_at = 0.0
 
-    def readings(self, envelope: CheckedEnvelope) -> Readings:
+    def reader(self, envelope: CheckedEnvelope) -> LedgerReader:
         """What the partition says that keeps the envelope's space."""
         ledgers = len(self._ledgers)
         partition = partition_of(envelope.account, envelope.space_token, ledgers)
-        return Readings(self.clients[partition], partition)
+        return LedgerReader(self.clients[partition], partition=partition)
 
     def start(self) -> None:
         """Starts the workers and returns at once.
@@ -70,7 +70,7 @@ class Workforce:
         What an operator paused stays paused.
         """
         if self._local is not None:
-            for gate in Readings(self.clients[0]).gates():
+            for gate in LedgerReader(self.clients[0]).ask(read_gates()):
                 # What Redis may have forgotten is read back first, whoever begins anew.
                 if gate.kind == "parked" and not gate.name.startswith(UNREAD):
                     reopen(self._ledgers[0], gate.name)

@@ -15,8 +15,8 @@ from callspool.redis_io.servers import RedisEndpoint, server_of
 from callspool.request.identity import partition_of
 from callspool.settings import Settings, load_settings
 from callspool_ledger import keys
-from callspool_ledger.reads.all_partitions import clients_of, readings_of
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader, connect_partitions
+from callspool_ledger.reads.summary import read_partitions
 
 TIMEOUT = 5.0
 """Seconds for each step of a command of Redis."""
@@ -45,23 +45,23 @@ def ledger_clients(redis_url: str | None, state_dir: str | None) -> Iterator[lis
 
 
 @contextmanager
-def ledger_readings(redis_url: str | None, state_dir: str | None) -> Iterator[Readings]:
+def ledger_reader(redis_url: str | None, state_dir: str | None) -> Iterator[LedgerReader]:
     """What the ledger says, all of its partitions; arguments and errors as of `ledger_clients`."""
     with ledger_clients(redis_url, state_dir) as clients:
-        yield readings_of(clients)
+        yield LedgerReader(*clients)
 
 
 @contextmanager
 def ledger_for_a_look(
     redis_url: str | None, state_dir: str | None = None
-) -> Iterator[Readings | None]:
+) -> Iterator[LedgerReader | None]:
     """The ledger if it is there and answers soon, else None; arguments as of `ledger_clients`."""
     with ExitStack() as stack:
-        readings = None
+        reader = None
         with suppress(CallspoolError):
             url = stack.enter_context(_url_of(redis_url, state_dir))
-            readings = readings_of(stack.enter_context(_clients(url, LOOK_TIMEOUT)))
-        yield readings
+            reader = LedgerReader(*stack.enter_context(_clients(url, LOOK_TIMEOUT)))
+        yield reader
 
 
 @contextmanager
@@ -72,14 +72,14 @@ def client_that_answers(url: str, timeout: float = TIMEOUT) -> Iterator[redis.Re
 
 
 @contextmanager
-def readings_for(settings: Settings, envelope: "CheckedEnvelope") -> Iterator[Readings]:
+def reader_for(settings: Settings, envelope: "CheckedEnvelope") -> Iterator[LedgerReader]:
     """What the partition says that keeps the envelope's space; it has answered once.
 
     Raises `QueueUnavailable`.
     """
     partition = partition_of(envelope.account, envelope.space_token, settings.partitions)
     with _answering(server_of(settings.redis_url, TIMEOUT).at(keys.prefix(partition))) as client:
-        yield Readings(client, partition)
+        yield LedgerReader(client, partition=partition)
 
 
 @contextmanager
@@ -99,8 +99,10 @@ def _clients(url: str, timeout: float) -> Iterator[list[redis.Redis]]:
     with ExitStack() as stack:
         first = stack.enter_context(_answering(server))
         # Where nobody was before, whoever comes first decides.
-        partitions = Readings(first).partitions() or load_settings(os.environ).partitions
-        clients = [first] if partitions == 1 else clients_of(server, partitions)
+        partitions = (
+            LedgerReader(first).ask(read_partitions()) or load_settings(os.environ).partitions
+        )
+        clients = [first] if partitions == 1 else connect_partitions(server, partitions)
         for client in clients[len(clients) == 1 :]:
             stack.callback(client.close)
         yield clients

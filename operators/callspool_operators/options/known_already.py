@@ -12,7 +12,10 @@ import redis
 from callspool.errors import QueueUnavailable
 from callspool.request.call_request import CheckedEnvelope
 from callspool.request.identity import digester
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.gates import read_gates
+from callspool_ledger.reads.lookup import read_batches, read_places
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from callspool_operators.terminal.times import local
 from callspool_operators.terminal.wording import format_count, format_counts
 
@@ -112,13 +115,13 @@ class KnownLookup:
 
     def __init__(
         self,
-        readings: Readings,
+        reader: LedgerReader,
         envelope: CheckedEnvelope,
         *,
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._readings = readings.of_space(envelope.account, envelope.space_token)
+        self._reader = reader.of_space(envelope.account, envelope.space_token)
         self._lane = envelope.lane_id
         self._digest = digester(envelope.scope)
         self._left = patience
@@ -154,13 +157,13 @@ class KnownLookup:
         self._left -= self._clock() - started
 
     def _look_at_gates(self) -> None:
-        self._found.spooled = self._readings.summary().spooled
-        self._gates = self._readings.gates()
+        self._found.spooled = self._reader.ask(read_summary()).spooled
+        self._gates = self._reader.ask(read_gates())
 
     def _look(self) -> None:
         found = self._found
-        places = [place for place in self._readings.places(self._digests) if place]
-        batches = self._readings.batches(sorted({place.batch for place in places}))
+        places = [place for place in self._reader.ask(read_places(self._digests)) if place]
+        batches = self._reader.ask(read_batches(sorted({place.batch for place in places})))
         first = 0
         for place in places:
             batch = batches.get(place.batch)

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from callspool.request.identity import DEFAULT_ACCOUNT, Scope
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.lookup import read_scopes
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
 from callspool_operators.options.selecting import complete_token
 from callspool_operators.terminal.wording import plain, shorten_token
@@ -17,7 +18,7 @@ _SHOWN = 5
 
 
 def scope_of(
-    readings: Readings, account: str | None, space_token: str | None, campaign: str | None
+    reader: LedgerReader, account: str | None, space_token: str | None, campaign: str | None
 ) -> Scope:
     """The scope that flags name; where they name no space, the only one that fits them.
 
@@ -25,9 +26,9 @@ def scope_of(
     where none fits or several do.
     """
     if space_token:
-        whole = complete_token(Selector(space_token=space_token), readings).space_token
+        whole = complete_token(Selector(space_token=space_token), reader).space_token
         return Scope(account or DEFAULT_ACCOUNT, whole or "", campaign or "")
-    known = readings.scopes()
+    known = reader.ask(read_scopes())
     wanted = (account, None, campaign)
     fitting = [
         scope

@@ -10,7 +10,10 @@ import click
 
 from callspool.request.identity import is_account_name
 from callspool.request.text import CUT, has_control_character, is_cut
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.gates import read_gates
+from callspool_ledger.reads.lanes import read_lane_scopes
+from callspool_ledger.reads.lookup import read_scopes
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
 from callspool_operators.options import parsing
 
@@ -58,7 +61,7 @@ def selector_options(*, required: bool) -> Callable[[Command], Command]:
     return decorate
 
 
-def complete_token(selector: Selector, readings: Readings) -> Selector:
+def complete_token(selector: Selector, reader: LedgerReader) -> Selector:
     """The same, with the whole of a space token of which only the shown beginning was given.
 
     Raises `click.UsageError` where none or several begin so.
@@ -67,8 +70,8 @@ def complete_token(selector: Selector, readings: Readings) -> Selector:
     if token is None or not is_cut(token):
         return selector
     start = token.removesuffix(CUT)
-    known = {scope.space_token for scope in readings.scopes()}
-    known |= {gate.selector.space_token or "" for gate in readings.gates()}
+    known = {scope.space_token for scope in reader.ask(read_scopes())}
+    known |= {gate.selector.space_token or "" for gate in reader.ask(read_gates())}
     found = sorted(each for each in known if start and each.startswith(start))
     if len(found) != 1:
         many = "several spaces begin" if found else "no space that is known here begins"
@@ -76,11 +79,11 @@ def complete_token(selector: Selector, readings: Readings) -> Selector:
     return replace(selector, space_token=found[0])
 
 
-def is_known(selector: Selector, readings: Readings) -> bool:
+def is_known(selector: Selector, reader: LedgerReader) -> bool:
     """Whether a document of this was ever accepted; of a lane: whether it holds any now."""
     if selector.lane is not None:
-        return bool(readings.scopes_of([selector.lane]))
-    return any(selector.covers(scope, "") for scope in readings.scopes())
+        return bool(reader.ask(read_lane_scopes([selector.lane])))
+    return any(selector.covers(scope, "") for scope in reader.ask(read_scopes()))
 
 
 def _check(selector: Selector, everything: bool, nothing_named: bool) -> None:

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_operators.lists import Intake
 from callspool_operators.options.known_already import KnownLookup
 from callspool_operators.options.options import SendOptions
@@ -14,7 +14,7 @@ from callspool_operators.sending.reading import examine, new_intake
 from callspool_operators.terminal import person
 
 
-def ask_before_sending(options: SendOptions, target: SendTarget, readings: Readings) -> bool:
+def ask_before_sending(options: SendOptions, target: SendTarget, reader: LedgerReader) -> bool:
     """Whether to go on: asks where a person sees and can answer, unless ``--yes`` was given.
 
     What the files hold is read first, where they can be read twice. What is said goes to stderr
@@ -23,7 +23,7 @@ def ask_before_sending(options: SendOptions, target: SendTarget, readings: Readi
     if options.yes or not person.is_there():
         return True
     intake = new_intake(options, target.rules)
-    overview = look(intake, target, readings)
+    overview = look(intake, target, reader)
     for line in overview.lines(target.envelope, options):
         click.echo(line, err=sys.stderr.isatty())
     if overview.was_read and not intake.counts.good:
@@ -32,7 +32,7 @@ def ask_before_sending(options: SendOptions, target: SendTarget, readings: Readi
 
 
 def look(
-    intake: Intake, target: SendTarget, readings: Readings | None, *, even_once: bool = False
+    intake: Intake, target: SendTarget, reader: LedgerReader | None, *, even_once: bool = False
 ) -> Overview:
     """Reads the files, and asks the ledger, where there is one, for their documents.
 
@@ -41,7 +41,7 @@ def look(
     files = intake.inspect()
     if not (even_once or intake.can_be_read_again):
         return Overview(files, intake)
-    looking = None if readings is None else KnownLookup(readings, target.envelope)
+    looking = None if reader is None else KnownLookup(reader, target.envelope)
     first = examine(intake, looking.add if looking else None)
     known = looking.collect() if looking else None
     return Overview(files, intake, was_read=True, first=first, known=known)

@@ -14,7 +14,8 @@ from callspool.errors import QueueUnavailable
 from callspool.redis_io.servers import server_of
 from callspool.request.identity import partition_of
 from callspool_ledger import keys
-from callspool_ledger.reads.all_partitions import readings_of
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.writes import Ledger, LedgerUnavailable, Limits
 from tests.producers.request.requests import request
 from tests.support.clusters import RedisCluster
@@ -74,7 +75,7 @@ def test_producers_write_to_the_nodes_of_their_partitions(cluster: RedisCluster)
     asyncio.run(_enqueue(cluster.url))
     server = server_of(cluster.url, 2.0)
     clients = [server.at(keys.prefix(partition)).client() for partition in range(PARTITIONS)]
-    assert readings_of(clients).summary().spooled == 25
+    assert LedgerReader(*clients).ask(read_summary()).spooled == 25
     for client in clients:
         client.close()
 

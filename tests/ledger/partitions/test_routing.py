@@ -12,8 +12,8 @@ from callspool import AsyncCallQueue, CallQueue, CallRequest
 from callspool.errors import LedgerMismatch, SettingsError
 from callspool.request.identity import partition_of
 from callspool_ledger import keys
-from callspool_ledger.reads.driving import drive
-from callspool_ledger.reads.partitions import read_partitions
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_partitions
 from callspool_ledger.writes import Ledger, Limits
 from tests.producers.request.requests import ADA, request
 from tests.support.cli import REAL, call, environment
@@ -115,10 +115,10 @@ def test_an_event_loop_reaches_every_partition(client: redis.Redis, redis_url: s
 
 
 def test_who_comes_first_decides_how_many_there_are(client: redis.Redis, redis_url: str):
-    assert drive(client, read_partitions()) == 0
+    assert LedgerReader(client).ask(read_partitions()) == 0
     with CallQueue(redis_url, partitions=4) as queue:
         queue.enqueue(contact("a"))
-    assert drive(client, read_partitions()) == 4
+    assert LedgerReader(client).ask(read_partitions()) == 4
     with pytest.raises(LedgerMismatch, match="PARTITIONS=4, and this process has 2: set 4"):
         Ledger(client, Limits(), 0, 2).open()
     Ledger(client, Limits(), 0, 4).open()
@@ -127,7 +127,7 @@ def test_who_comes_first_decides_how_many_there_are(client: redis.Redis, redis_u
 def test_a_ledger_of_an_earlier_release_has_one_partition(client: redis.Redis, redis_url: str):
     Ledger(client, Limits()).open()
     client.hdel(keys.PartitionKeys().counts, "partitions")
-    assert drive(client, read_partitions()) == 1
+    assert LedgerReader(client).ask(read_partitions()) == 1
     with pytest.raises(LedgerMismatch, match="PARTITIONS=1, and this process has 4: set 1"):
         Ledger(client, Limits(), 0, 4).open()
 

@@ -16,4 +16,4 @@ def spool(client: redis.Redis) -> LedgerUnderTest:
 @pytest.fixture
 def steer(spool: LedgerUnderTest) -> Steering:
     """An operator of that ledger."""
-    return Steering(spool.client, "ann@desk")
+    return Steering([spool.client], "ann@desk")

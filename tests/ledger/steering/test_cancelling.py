@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from callspool_ledger.reads.journal import read_journal
+from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
 from callspool_ledger.steering.calls import SteeringOrder
@@ -46,7 +48,7 @@ def test_all_that_waits_is_cancelled_and_nothing_that_is_sent_in_doubt_or_create
     assert spool.counts()["created"] == 20
     spool.check()
     assert int(spool.client.hget(f"{P}:counts", "waiting")) == 0
-    (entry,) = steer.readings.journal(5)
+    (entry,) = steer.reader.ask(read_journal(5))
     assert (entry.command, entry.documents, entry.by) == ("cancel", 32, "ann@desk")
 
 
@@ -70,8 +72,8 @@ def test_what_is_accepted_after_the_command_began_is_left_alone(
 ):
     spool.ledger.limits = Limits(10, linger_ms=60_000)
     spool.accept(group(["early"]))
-    began = steer.readings.now_ms()
-    while steer.readings.now_ms() <= began:
+    began = steer.reader.ask(read_clock())
+    while steer.reader.ask(read_clock()) <= began:
         pass
     spool.accept(group(["late"]))
     asked = SteeringOrder("ann", Selector())

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from callspool_operators.commands import steered
+from callspool_operators.commands import steering_ledger
 from callspool_operators.terminal import person
 from tests.operators.conftest import Call, call  # noqa: F401 - a fixture
 from tests.support.ledgers import LANE, LedgerUnderTest, P, group
@@ -288,7 +288,7 @@ def test_without_a_name_the_login_and_the_machine_are_told(
     redis_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(steered.getpass, "getuser", lambda: "bea")
-    monkeypatch.setattr(steered.socket, "gethostname", lambda: "desk")
+    monkeypatch.setattr(steering_ledger.getpass, "getuser", lambda: "bea")
+    monkeypatch.setattr(steering_ledger.socket, "gethostname", lambda: "desk")
     call("pause", "--all", "--redis", redis_url)
     assert "bea@desk: pause everything" in call("journal", "--redis", redis_url).out

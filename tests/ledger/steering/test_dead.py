@@ -6,6 +6,9 @@ import pytest
 import redis
 
 from callspool_ledger import keys
+from callspool_ledger.reads.dead import read_dead, read_unreadable
+from callspool_ledger.reads.journal import read_journal
+from callspool_ledger.reads.lookup import read_stories
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
 from callspool_ledger.writes import Taken
@@ -38,12 +41,15 @@ def five(spool: LedgerUnderTest) -> LedgerUnderTest:
 
 
 def test_dead_documents_are_listed_with_the_apis_own_words(five: LedgerUnderTest, steer: Steering):
-    documents, total = steer.readings.dead(Selector(), 50)
+    documents, total = steer.reader.ask(read_dead(Selector(), 50))
     assert total == len(documents) == 6
     assert {one.reason for one in documents} == {"Invalid number"}
     assert {one.document_id for one in documents} == {f"c{number}" for number in range(5)}
-    assert steer.readings.dead(Selector(campaign="spring"), 50)[0][0].scope.campaign == "spring"
-    documents, total = steer.readings.dead(Selector(), 2)
+    assert (
+        steer.reader.ask(read_dead(Selector(campaign="spring"), 50))[0][0].scope.campaign
+        == "spring"
+    )
+    documents, total = steer.reader.ask(read_dead(Selector(), 2))
     assert (len(documents), total) == (2, 6)
 
 
@@ -58,7 +64,7 @@ def test_replayed_documents_wait_again_with_all_their_tries_and_are_not_accepted
     five.ledger.run([calls.record_created(taken, "R1", [f"T{at}" for at in range(5)], "200")])
     counts = five.counts()
     assert (counts["accepted"], counts["replayed"], counts["created"]) == (6, 5, 5)
-    assert [one.document_id for one in steer.readings.dead(Selector(), 9)[0]] == ["c2"]
+    assert [one.document_id for one in steer.reader.ask(read_dead(Selector(), 9))[0]] == ["c2"]
     five.check()
 
 
@@ -68,14 +74,14 @@ def test_one_document_is_replayed_out_of_a_dead_batch_and_a_late_proof_finds_the
     first = take_of_dead(five)
     assert [one.done for one in steer.replay_one("c2", Selector(campaign=""))] == [True]
     assert [one.letter for one in steer.replay_one("c2", Selector(campaign=""))] == ["w"]
-    assert steer.readings.dead(Selector(campaign=""), 9)[1] == 4
+    assert steer.reader.ask(read_dead(Selector(campaign=""), 9))[1] == 4
     five.check()
     taken = take(five, "me:3")
     assert (taken.count, b'"c2"' in taken.documents) == (1, True)
     five.ledger.run([calls.put_back(taken, tries=0, delay_ms=0)])
     tasks = [f"T{number:032x}" for number in range(5)]
     assert five.ledger.run([calls.record_created(first, "R1", tasks, "200")]) == [[5, 0]]
-    found = [steer.readings.stories(f"c{number}", campaign="")[0] for number in range(5)]
+    found = [steer.reader.ask(read_stories(f"c{number}", campaign=""))[0] for number in range(5)]
     assert [story.task_id for story in found] == tasks
     five.check()
 
@@ -113,7 +119,7 @@ def test_dropped_documents_stay_counted_as_dead_free_their_memory_and_may_be_acc
     assert [one.done for one in steer.replay_one("c0", Selector(campaign=""))] == [False]
     assert steer.drop(Selector()) == 5
     assert steer.drop(Selector()) == 0
-    assert steer.readings.dead(Selector(), 9) == ([], 0)
+    assert steer.reader.ask(read_dead(Selector(), 9)) == ([], 0)
     counts = five.counts()
     assert (counts["dead"], counts["dropped"]) == (6, 6)
     assert not five.client.keys(f"{P}:p*")
@@ -157,7 +163,7 @@ def test_unreadable_messages_are_handed_over_again_as_they_were_or_given_up(
     assert steer.drop_messages() == 1
     assert client.xlen(dead) == 0
     assert client.hget(f"{P}:counts", "spooled") == b"50"
-    assert [entry.messages for entry in steer.readings.journal(9)] == [1, 25]
+    assert [entry.messages for entry in steer.reader.ask(read_journal(9))] == [1, 25]
 
 
 def test_an_unreadable_message_is_listed_by_the_id_that_its_sender_and_the_log_know(
@@ -166,5 +172,5 @@ def test_an_unreadable_message_is_listed_by_the_id_that_its_sender_and_the_log_k
     dead = keys.dead_stream(keys.REQUESTS)
     client.xadd(dead, {"v": "9", "dead_id": "17-1", "dead_reason": "unknown", "dead_at": "5"})
     client.xadd(dead, {"v": "9"}, id="9999999999999-0")
-    listed = [each.message for each in steer.readings.unreadable(9)]
+    listed = [each.message for each in steer.reader.ask(read_unreadable(9))]
     assert listed == ["9999999999999-0", "17-1"]

@@ -12,6 +12,10 @@ import pytest
 import redis
 
 from callspool.request.identity import Scope
+from callspool_ledger.reads.doubts import read_doubt, read_doubts
+from callspool_ledger.reads.journal import read_journal
+from callspool_ledger.reads.lookup import read_batches, read_places, read_statuses, read_stories
+from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Doubts
 from callspool_ledger.writes import LaneKey, Taken
@@ -68,7 +72,7 @@ def five(spool: LedgerUnderTest) -> Taken:
 @pytest.fixture
 def ann(spool: LedgerUnderTest) -> Doubts:
     """An operator of that ledger."""
-    return Doubts(spool.client, "ann@desk")
+    return Doubts([spool.client], "ann@desk")
 
 
 def test_the_list_tells_why_since_when_and_how_the_proof_stands(
@@ -78,26 +82,29 @@ def test_the_list_tells_why_since_when_and_how_the_proof_stands(
     other = take(spool, "me:2")
     doubt(spool, other, answered=True)
     hold(spool, other)
-    documents, total = ann.readings.doubts(EVERYTHING, 3)
+    documents, total = ann.reader.ask(read_doubts(EVERYTHING, 3))
     assert ([one.document_id for one in documents], total) == (IDS[:3], 6)
     assert {one.reason for one in documents} == {"Internal Server Error"}
     assert (documents[0].held, documents[0].found, documents[0].answered) == ("", None, False)
     assert documents[0].next_look_at is not None
     assert documents[0].changed_at == documents[0].since
-    (held,), total = ann.readings.doubts(EVERYTHING, 50, only_held=True)
+    (held,), total = ann.reader.ask(read_doubts(EVERYTHING, 50, only_held=True))
     assert (held.document_id, held.scope.campaign, total) == ("c1", "spring", 1)
     assert (held.held, held.answered) == ("nobody may read it", True)
-    assert ann.readings.doubts(Selector(account="else"), 50) == ([], 0)
-    assert [one.scope.campaign for one in ann.readings.doubt("c1", EVERYTHING)] == ["spring", ""]
-    assert ann.readings.doubt("c1", Selector(campaign=""), only_held=True) == []
+    assert ann.reader.ask(read_doubts(Selector(account="else"), 50)) == ([], 0)
+    assert [one.scope.campaign for one in ann.reader.ask(read_doubt("c1", EVERYTHING))] == [
+        "spring",
+        "",
+    ]
+    assert ann.reader.ask(read_doubt("c1", Selector(campaign=""), only_held=True)) == []
     spool.ledger.run([calls.observe(five.batch, five.attempt, found="R1:2", held="")])
     looked = spool.ledger.look("me", ["default"])
     assert looked is not None
-    seen = [ann.readings.doubt("c1", Selector(campaign=name))[0] for name in ("", "spring")]
+    seen = [ann.reader.ask(read_doubt("c1", Selector(campaign=name)))[0] for name in ("", "spring")]
     assert seen[0].found is True
     assert [one.next_look_at is None for one in seen].count(True) == 1
     spool.ledger.run([calls.end_look("me", looked.key, 1000, read="not")])
-    seen = [ann.readings.doubt("c1", Selector(campaign=name))[0] for name in ("", "spring")]
+    seen = [ann.reader.ask(read_doubt("c1", Selector(campaign=name)))[0] for name in ("", "spring")]
     assert [one.unreadable_since is None for one in seen].count(True) == 1
 
 
@@ -114,12 +121,12 @@ def test_what_is_confirmed_is_created_and_counted_apart_and_twice_changes_nothin
     assert (counts["confirmed"], counts["created"], counts["in_doubt"]) == (5, 5, 1)
     assert spool.client.hgetall(f"{P}:submissions") == submissions
     assert counts["runs"] == 0
-    status = ann.readings.document(SCOPE, "c3")
+    status = ann.reader.ask(read_statuses(SCOPE, ["c3"]))[0]
     assert status is not None
     assert (status.run_id, status.task_id, status.attempts) == ("R0042", None, 1)
-    story = ann.readings.stories("c3")[0]
+    story = ann.reader.ask(read_stories("c3"))[0]
     assert (story.attempts[-1].outcome, story.attempts[-1].detail) == ("confirmed", "by ann@desk")
-    assert [(one.command, one.documents) for one in ann.readings.journal(9)] == [
+    assert [(one.command, one.documents) for one in ann.reader.ask(read_journal(9))] == [
         ("doubts confirm", 5)
     ]
     assert not spool.client.exists(f"{P}:p{five.batch}")
@@ -134,19 +141,19 @@ def test_one_document_of_a_batch_is_confirmed_without_ids_and_the_others_stay_in
     assert [(one.done, one.letter) for one in ann.confirm_one("c2", EVERYTHING)] == [(False, "c")]
     assert ann.confirm_one("nobody", EVERYTHING) == []
     assert states(spool) == "ddcdd"
-    found = ann.readings.documents(SCOPE, IDS)
+    found = ann.reader.ask(read_statuses(SCOPE, IDS))
     assert [one and one.state for one in found] == ["in_doubt"] * 2 + ["created"] + ["in_doubt"] * 2
     assert found[2] is not None
     assert (found[2].run_id, found[2].task_id) == (None, None)
     outcomes = [
-        [one.outcome for one in ann.readings.stories(name)[0].attempts] for name in IDS[1:3]
+        [one.outcome for one in ann.reader.ask(read_stories(name))[0].attempts] for name in IDS[1:3]
     ]
     assert outcomes == [["server_error"], ["server_error", "confirmed"]]
     ann.confirm_one("c4", EVERYTHING, "R7", "T7")
-    last = ann.readings.document(SCOPE, "c4")
+    last = ann.reader.ask(read_statuses(SCOPE, ["c4"]))[0]
     assert last is not None
     assert (last.run_id, last.task_id) == ("R7", "T7")
-    entry = ann.readings.batches([five.batch])[five.batch]
+    entry = ann.reader.ask(read_batches([five.batch]))[five.batch]
     assert entry.created_ms(4) >= entry.doubted_ms
     assert ann.resend(EVERYTHING) == 3
     again = take(spool, "me:2")
@@ -162,7 +169,7 @@ def test_a_late_200_fills_in_what_was_confirmed_and_is_no_second_creation(
     ann.confirm_one("c0", EVERYTHING, "R-mistyped", "T-mistyped")
     ann.confirm(EVERYTHING)
     assert created(spool, five, "R1") == [0, 0]
-    found = ann.readings.documents(SCOPE, IDS)
+    found = ann.reader.ask(read_statuses(SCOPE, IDS))
     assert [(one.run_id, one.task_id) for one in found if one] == [
         ("R1", f"TR1-{at}") for at in range(5)
     ]
@@ -184,7 +191,7 @@ def test_an_earlier_attempt_that_comes_late_after_a_confirmation_counts_as_a_sec
     assert created(spool, second, "R2") == [0, 0]
     counts = spool.counts()
     assert (counts["created"], counts["created_twice"]) == (5, 5)
-    assert [one.run_id for one in ann.readings.documents(SCOPE, IDS) if one] == ["R1"] * 5
+    assert [one.run_id for one in ann.reader.ask(read_statuses(SCOPE, IDS)) if one] == ["R1"] * 5
     spool.check()
 
 
@@ -214,7 +221,7 @@ def test_what_is_sent_again_waits_with_all_its_tries_and_is_counted_as_unproven(
     assert created(spool, again, "R2") == [5, 5]
     counts = spool.counts()
     assert (counts["created"], counts["created_twice"]) == (5, 5)
-    assert [one.command for one in ann.readings.journal(9)] == ["doubts resend"]
+    assert [one.command for one in ann.reader.ask(read_journal(9))] == ["doubts resend"]
     spool.check()
 
 
@@ -237,7 +244,7 @@ def test_one_document_is_sent_again_and_a_late_200_finds_it_wherever_it_is(
     again = take(spool, "me:2")
     assert (again.count, again.tries, b'"c2"' in again.documents) == (1, 0, True)
     doubt(spool, again)
-    assert ann.readings.doubts(EVERYTHING, 9)[1] == 5
+    assert ann.reader.ask(read_doubts(EVERYTHING, 9))[1] == 5
     ann.confirm_one("c2", EVERYTHING)
     assert created(spool, five, "R1") == [4, 1]
     assert created(spool, again, "R2") == [0, 0]
@@ -252,7 +259,7 @@ def test_what_came_into_doubt_after_the_question_or_may_yet_be_proven_is_left_al
     verb: str, spool: LedgerUnderTest, five: Taken, ann: Doubts
 ):
     act: Callable[..., int] = getattr(ann, verb)
-    assert act(EVERYTHING, till_ms=ann.readings.now_ms() - 3_600_000) == 0
+    assert act(EVERYTHING, till_ms=ann.reader.ask(read_clock()) - 3_600_000) == 0
     assert act(EVERYTHING, only_held=True) == 0
     hold(spool, five)
     assert act(Selector(lane="0" * 20), only_held=True) == 0
@@ -269,12 +276,12 @@ def test_many_batches_in_several_spaces_are_changed_in_bounded_pieces(
     for number in range(600):
         doubt(spool, take(spool, f"me:{number}"))
     told: list[int] = []
-    bea = Doubts(spool.client, "bea", told.append)
-    assert bea.readings.doubts(EVERYTHING, 1)[1] == 6000
+    bea = Doubts([spool.client], "bea", told.append)
+    assert bea.reader.ask(read_doubts(EVERYTHING, 1))[1] == 6000
     assert bea.resend(Selector(space_token="SPACE0")) == 3000
     assert len(told) > 3
     assert bea.confirm(EVERYTHING) == 3000
-    assert [entry.documents for entry in bea.readings.journal(9)] == [3000, 3000]
+    assert [entry.documents for entry in bea.reader.ask(read_journal(9))] == [3000, 3000]
     spool.check()
 
 
@@ -290,10 +297,10 @@ def test_a_word_without_a_run_keeps_older_attempts_from_taking_that_run_for_thei
     stage.send()
     stage.look()
     assert stage.states(IDS) + stage.states(IDS, SUMMER) == "d" * 10
-    Doubts(stage.spool.client, "ann").confirm(Selector(campaign=""))
+    Doubts([stage.spool.client], "ann").confirm(Selector(campaign=""))
     stage.look()
     assert stage.states(IDS) + stage.states(IDS, SUMMER) == "c" * 5 + "d" * 5
-    assert Doubts(stage.spool.client, "ann").resend(Selector(), only_held=True) == 5
+    assert Doubts([stage.spool.client], "ann").resend(Selector(), only_held=True) == 5
     stage.send()
     assert set(stage.made().values()) == {2}
 
@@ -309,7 +316,7 @@ def test_a_reconciler_that_proves_the_same_documents_leaves_the_counts_whole(
     sent = [stage.take() for _ in batches]
     for taken, answer in [(taken, stage.post(taken)) for taken in sent]:
         stage.record(taken, answer)
-    ann = Doubts(stage.spool.client, "ann")
+    ann = Doubts([stage.spool.client], "ann")
     begin = threading.Barrier(2)
 
     def decide() -> None:
@@ -352,7 +359,7 @@ def test_an_operator_decides_between_what_a_look_reads_and_what_it_records(
     stage = set_up(f'[[faults]]\nname = "status"\nstatus = 500\nwhere = "{where}"\ntimes = 1\n')
     stage.accept(IDS)
     stage.send()
-    ann, read = Doubts(stage.spool.client, "ann"), stage.api.get
+    ann, read = Doubts([stage.spool.client], "ann"), stage.api.get
 
     def get(*asked: Any) -> Any:
         answer = read(*asked)
@@ -377,14 +384,14 @@ def test_the_rest_of_a_batch_is_still_proven_and_what_was_decided_takes_the_proo
     stage = set_up('[[faults]]\nname = "status"\nstatus = 500\nwhere = "after"\ntimes = 1\n')
     stage.accept(IDS)
     stage.send()
-    ann = Doubts(stage.spool.client, "ann")
+    ann = Doubts([stage.spool.client], "ann")
     ann.confirm_one("c1", EVERYTHING, "R-typed")
     ann.resend_one("c2", EVERYTHING)
     assert stage.states(IDS) == "dcwdd"
     stage.look()
     assert stage.states(IDS) == "ccccc"
     assert stage.ledger.take("me:9", ["default"]) is None
-    found = [one for one in ann.readings.documents(SCOPE, IDS) if one]
+    found = [one for one in ann.reader.ask(read_statuses(SCOPE, IDS)) if one]
     assert len({one.run_id for one in found}) == 1
     assert len({one.task_id for one in found}) == 5
     assert found[1].run_id != "R-typed"
@@ -399,7 +406,7 @@ def test_what_is_missing_is_decided_by_whoever_comes_first(
     stage = set_up('[[faults]]\nname = "status"\nstatus = 500\nwhere = "before"\ntimes = 1\n')
     stage.accept(IDS)
     stage.send()
-    ann = Doubts(stage.spool.client, "ann")
+    ann = Doubts([stage.spool.client], "ann")
     ann.confirm_one("c0", EVERYTHING)
     ann.resend_one("c1", EVERYTHING)
     stage.look()
@@ -529,7 +536,7 @@ def test_the_identity_of_a_confirmed_document_is_found_by_its_digest(
     spool: LedgerUnderTest, five: Taken, ann: Doubts, client: redis.Redis
 ):
     ann.confirm(EVERYTHING)
-    (place,) = ann.readings.places([digest("c4")])
+    (place,) = ann.reader.ask(read_places([digest("c4")]))
     assert place is not None
     assert (place.batch, place.letter) == (five.batch, "c")
     assert client.hget(f"{P}:b{five.batch}", "phase") == b"done"

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.journal import read_journal
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
 from callspool_sandbox.process import SandboxProcess
@@ -87,7 +89,7 @@ def test_a_pause_survives_killed_workers_and_what_is_resumed_is_created_once(
     call("send", str(second), "--yes", "--campaign", "spring")
     worker = start_worker()
     wait_until_created(sandbox, 300)
-    steer = Steering(client, "bea")
+    steer = Steering([client], "bea")
     steer.pause(Selector())
     time.sleep(1)
     created = stands_still(sandbox, 1)
@@ -103,9 +105,9 @@ def test_a_pause_survives_killed_workers_and_what_is_resumed_is_created_once(
     cancelled = json.loads(call("cancel", "--campaign", "spring", "--yes", "--json"))["cancelled"]
     assert cancelled > 0
     call("resume", "--all")
-    readings = Readings(client)
+    reader = LedgerReader(client)
     deadline = time.monotonic() + 90
-    while (found := readings.summary()).documents["waiting"] + found.documents["sending"]:
+    while (found := reader.ask(read_summary())).documents["waiting"] + found.documents["sending"]:
         assert time.monotonic() < deadline, found
         time.sleep(0.1)
     assert found.documents["created"] == 5000 - cancelled
@@ -113,7 +115,7 @@ def test_a_pause_survives_killed_workers_and_what_is_resumed_is_created_once(
     assert set(names.values()) == {1}
     assert len(names) == 5000 - cancelled
     assert {f"crm-{row}" for row in range(4000)} <= set(names)
-    assert [entry.by for entry in readings.journal(9)] == ["ann", "ann", "bea"]
+    assert [entry.by for entry in reader.ask(read_journal(9))] == ["ann", "ann", "bea"]
 
 
 def test_a_run_ends_and_says_who_paused_its_documents_and_the_next_one_keeps_the_pause(

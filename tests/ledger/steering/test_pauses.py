@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 
 from callspool.request.identity import Scope
+from callspool_ledger.reads.gates import read_gates
+from callspool_ledger.reads.journal import read_journal
+from callspool_ledger.reads.lanes import read_lanes
+from callspool_ledger.reads.lookup import read_stories
+from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
 from callspool_ledger.steering.calls import SteeringOrder
@@ -55,11 +60,11 @@ def test_a_pause_holds_what_its_selector_means_and_nothing_else(
     assert not done.already
     spool.accept(group(["a"], SPRING), group(["a"], ELSEWHERE))  # lanes that come later
     assert sent(spool) == set(LANES) - set(held)
-    states = {lane.lane: lane.state for lane in steer.readings.lanes()}
+    states = {lane.lane: lane.state for lane in steer.reader.ask(read_lanes())}
     assert {lane_id(lane) for lane in held} == {
         lane for lane, state in states.items() if state == "paused"
     }
-    assert steer.readings.summary().lanes["paused"] == len(held)
+    assert steer.reader.ask(read_summary()).lanes["paused"] == len(held)
     assert steer.resume(selector).opened == [done.gate]
     assert sent(spool, "again") == set(held)
     assert not spool.client.keys(f"{P}:parked:*")
@@ -76,8 +81,8 @@ def test_pausing_and_resuming_twice_is_harmless_and_says_so(
     assert len(steer.resume(Selector("default")).opened) == 1
     again = steer.resume(Selector("default"))
     assert (again.opened, again.still) == ([], [])
-    assert [entry.command for entry in steer.readings.journal(9)] == ["resume", "pause"]
-    assert [entry.documents for entry in steer.readings.journal(9)] == [2, 2]
+    assert [entry.command for entry in steer.reader.ask(read_journal(9))] == ["resume", "pause"]
+    assert [entry.documents for entry in steer.reader.ask(read_journal(9))] == [2, 2]
 
 
 def test_resuming_more_than_was_paused_opens_all_of_it_and_less_says_what_still_holds(
@@ -110,9 +115,9 @@ def test_what_is_parked_and_paused_is_parked_with_its_reason_after_the_pause(
         assert sent(spool) == set()
     resumed = steer.resume(Selector(space_token="SPACE", campaign="none of them"))
     assert {gate.kind for gate in resumed.still} == {"paused", "parked"}
-    (pause,) = [gate for gate in steer.readings.gates() if gate.kind == "paused"]
+    (pause,) = [gate for gate in steer.reader.ask(read_gates()) if gate.kind == "paused"]
     spool.client.hdel(f"{P}:pauses", pause.name)
-    (gate,) = steer.readings.gates()
+    (gate,) = steer.reader.ask(read_gates())
     assert (gate.kind, gate.reason, gate.code) == ("parked", "Invalid token.", "401")
 
 
@@ -139,7 +144,7 @@ def test_more_lanes_than_one_call_frees_are_freed_by_the_sweep_unless_paused_aga
     spool.accept(*(group([f"c{at}"], lane) for at, lane in enumerate(lanes)))
     steer.pause(Selector())
     assert sent(spool) == set()
-    gates = steer.readings.gates()
+    gates = steer.reader.ask(read_gates())
     asked = SteeringOrder("ann@desk", Selector())
     spool.ledger.run([steering_calls.resume(asked, 0, gates, lanes=5)])
     assert len(sent(spool, "first")) == 5
@@ -157,12 +162,12 @@ def test_a_story_tells_the_pause_and_the_command_that_ends_it(
 ):
     spool.accept(group(["a"], SPRING))
     steer.pause(Selector(space_token="SPACE", campaign="spring"))
-    (story,) = steer.readings.stories("a")
+    (story,) = steer.reader.ask(read_stories("a"))
     assert "paused by ann@desk" in story.next_step
     assert "callspool resume --space-token SPACE --campaign spring" in story.next_step
     assert [entry.command for entry in story.journal] == ["pause"]
     steer.pause(Selector("acme"))
-    assert len(steer.readings.stories("a")[0].journal) == 1
+    assert len(steer.reader.ask(read_stories("a"))[0].journal) == 1
     assert story.scope == Scope("default", "SPACE", "spring")
 
 
@@ -171,7 +176,7 @@ def test_the_journal_keeps_the_last_thousand_entries(spool: LedgerUnderTest, ste
         steer.pause(Selector("acme"))
         steer.resume(Selector("acme"))
     assert spool.client.hlen(f"{P}:journal") == 1000
-    entries = steer.readings.journal(2000)
+    entries = steer.reader.ask(read_journal(2000))
     assert len(entries) == 1000
     assert entries[0].number == 1004
     assert (entries[0].command, entries[1].command) == ("resume", "pause")

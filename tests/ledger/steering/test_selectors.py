@@ -20,7 +20,7 @@ LANE = Selector(lane="a" * 20)
     ],
 )
 def test_a_selector_is_found_again_by_its_name(selector: Selector):
-    assert Selector.named(selector.name) == selector
+    assert Selector.from_name(selector.name) == selector
 
 
 def test_gates_that_workers_park_are_selectors_too():

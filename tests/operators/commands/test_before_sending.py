@@ -9,7 +9,8 @@ import redis
 
 from callspool.request.call_request import CheckedEnvelope
 from callspool_ledger import keys
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.progress import read_clock
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_operators.options.known_already import SLICE, KnownAlready, KnownLookup
 from tests.operators.conftest import Call
 from tests.support.ledgers import LANE, LedgerUnderTest, group
@@ -42,7 +43,7 @@ def accepted(ledger: LedgerUnderTest, ids: list[str], envelope: CheckedEnvelope 
 
 
 def known(client: redis.Redis, ids: list[str], **options: float) -> KnownAlready:
-    looking = KnownLookup(Readings(client), ENVELOPE, **options)
+    looking = KnownLookup(LedgerReader(client), ENVELOPE, **options)
     for one in ids:
         looking.add(one)
     return looking.collect()
@@ -51,13 +52,13 @@ def known(client: redis.Redis, ids: list[str], **options: float) -> KnownAlready
 def test_what_the_ledger_knows_is_counted_with_its_age(
     ledger: LedgerUnderTest, client: redis.Redis
 ) -> None:
-    before = Readings(client).now_ms()
+    before = LedgerReader(client).ask(read_clock())
     accepted(ledger, [f"crm-{n}" for n in range(250)])
     found = known(client, [f"crm-{n}" for n in range(SLICE + 5)])
     assert (found.documents, found.asked, found.known) == (SLICE + 5, SLICE + 5, 250)
     assert found.states == {"waiting": 250}
     assert found.since is not None
-    assert before <= found.since.timestamp() * 1000 <= Readings(client).now_ms()
+    assert before <= found.since.timestamp() * 1000 <= LedgerReader(client).ask(read_clock())
     assert (found.elsewhere, found.parked) == (0, 0)
     [first, second] = found.lines()
     assert first.startswith("250 of 2,005 documents known since ")

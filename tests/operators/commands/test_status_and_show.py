@@ -6,13 +6,13 @@ import msgspec
 from msgspec.structs import replace
 
 from callspool.request.identity import Scope
-from callspool_ledger.reads.views import AttemptLine, GateView, Story, Summary
+from callspool_ledger.reads.views import AttemptLine, GateView, LedgerSummary, Story
 from callspool_ledger.selectors import Selector
 from callspool_operators.commands import show, status
 from tests.operators.conftest import Call
 
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
-SUMMARY = Summary(
+SUMMARY = LedgerSummary(
     documents={"accepted": 1200, "created": 1000, "waiting": 200, "duplicate": 7},
     submissions={"created": 10, "throttled": 2},
     runs=10,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from callspool_ledger.reads.server_facts import Examined
+from callspool_ledger.reads.server_facts import ServerFacts
 from callspool_operators.doctor import Finding, examine_api, examine_server, worst
 from callspool_worker.decisions.answers import Answer, Answered, NoAnswer, NotSent
 
@@ -19,7 +19,7 @@ GOOD: dict[str, Any] = {
 
 def examined(info: dict[str, Any] | None = None, **changed: Any) -> list[Finding]:
     config = changed.pop("config", {"appendfsync": "everysec"})
-    return list(examine_server(Examined(GOOD | (info or {}), config, **changed)))
+    return list(examine_server(ServerFacts(GOOD | (info or {}), config, **changed)))
 
 
 def test_a_redis_that_is_as_it_should_be_has_nothing_to_remedy():
@@ -62,7 +62,7 @@ def test_clocks_that_differ_are_told_beyond_what_the_way_takes():
 
 
 def test_a_user_with_few_rights_still_gets_an_answer():
-    findings = list(examine_server(Examined({}, {}, refused=("xreadgroup",))))
+    findings = list(examine_server(ServerFacts({}, {}, refused=("xreadgroup",))))
     told = {each.check: each.remedy for each in findings if each.health == "warning"}
     assert "+info" in told["redis"]
     assert "security.md" in told["rights"]

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.lookup import read_stories
+from callspool_ledger.reads.reader import LedgerReader
 from tests.operators.conftest import Call
 from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group
 
@@ -21,7 +22,7 @@ def namesakes(spool: LedgerUnderTest) -> LedgerUnderTest:
                 taken, outcome="no_answer", code="", detail="timed out", proof=b"{}"
             )
             spool.ledger.run([doubt])
-    for story in Readings(spool.client).stories("twin"):
+    for story in LedgerReader(spool.client).ask(read_stories("twin")):
         spool.client.hset(f"{P}:b{story.batch}", "held", "the API refuses to be read")
     return spool
 
@@ -41,5 +42,5 @@ def test_the_command_that_a_story_names_leaves_its_namesakes_alone(
     assert steps(call, redis_url, "--campaign", "spring sale") == [second]
     given = ("--document-id", "twin", "--campaign", "spring sale", "--yes", "--redis", redis_url)
     assert call("doubts", "confirm", *given).code == 0
-    states = [story.state for story in Readings(namesakes.client).stories("twin")]
+    states = [story.state for story in LedgerReader(namesakes.client).ask(read_stories("twin"))]
     assert states == ["in_doubt", "created"]

@@ -20,19 +20,18 @@ from tests.operators.lists.nasty_files import NASTY_FILES, Nasty
 SCOPE = Scope("default", "8KZ")
 
 
-class EmptyLedger:
-    def by_digest(
-        self, digests: Sequence[bytes], document_ids: Sequence[str]
-    ) -> list[DocumentStatus | None]:
-        assert len(digests) == len(document_ids)
-        return [None] * len(digests)
+def find_nothing(
+    digests: Sequence[bytes], document_ids: Sequence[str]
+) -> list[DocumentStatus | None]:
+    assert len(digests) == len(document_ids)
+    return [None] * len(digests)
 
 
 def give_back(path: Path, out: Path, options: IntakeOptions) -> tuple[list[str], list[list[str]]]:
     """The header and the rows of what comes back, as a spreadsheet reads them."""
     with Inputs([str(path)], io.BytesIO()) as inputs, OutFile(str(out), [str(path)]) as written:
         grid = Grid.of(inputs, options.columns)
-        answers = Answers(EmptyLedger(), SCOPE, [str(path)], "never sent")
+        answers = Answers(find_nothing, SCOPE, [str(path)], "never sent")
         rows = list(Intake([str(path)], with_memory(options, answers)))
         written.write([[*grid.headers, *ANSWERS]])
         written.write([*grid.cells(each.row), *each.cells] for each in answers.of(rows))

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from callspool.request.identity import made_document_id
-from callspool_ledger.reads import reasons as ledger_reasons
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads import summary as ledger_reasons
+from callspool_ledger.reads.lookup import read_stories
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_reasons
 from callspool_operators.terminal.watching import Rates, watch
 from tests.operators.conftest import Call
 from tests.support.ledgers import LedgerUnderTest, P, calls, group
@@ -56,7 +58,9 @@ def test_reasons_are_looked_up_in_the_last_batches_only(
         bury = calls.bury(taken, outcome="rejected", code="400", detail=why)
         spool.ledger.run([bury])
     monkeypatch.setattr(ledger_reasons, "MOST_BATCHES", 3)
-    found = [each for each in Readings(spool.client).reasons() if each.state == "dead"]
+    found = [
+        each for each in LedgerReader(spool.client).ask(read_reasons()) if each.state == "dead"
+    ]
     assert sum(each.documents for each in found) == 3
 
 
@@ -64,7 +68,7 @@ def test_a_story_in_doubt_says_whether_it_can_be_proven(
     spool: LedgerUnderTest, call: Call, redis_url: str
 ) -> None:
     assert "read its space back" in call("show", "lost", "--redis", redis_url).out
-    batch = Readings(spool.client).stories("lost")[0].batch
+    batch = LedgerReader(spool.client).ask(read_stories("lost"))[0].batch
     spool.client.hset(f"{P}:b{batch}", "held", "the API refuses to be read")
     shown = call("show", "lost", "--redis", redis_url).out
     assert "(the API refuses to be read)" in shown

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 import redis
 
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.lookup import read_stories
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from tests.support.ledgers import LedgerUnderTest, calls, group
 
 
@@ -14,9 +16,9 @@ def test_the_oldest_wait_is_told_whatever_protocol_the_client_speaks(protocol: i
         redis.Redis.from_url(redis_url, protocol=protocol) as client,
     ):
         spool = LedgerUnderTest(feeder, batch_size=10, linger_ms=60_000)
-        assert Readings(client).summary().oldest_waiting_seconds is None
+        assert LedgerReader(client).ask(read_summary()).oldest_waiting_seconds is None
         spool.accept(group(["c1"]))
-        oldest = Readings(client).summary().oldest_waiting_seconds
+        oldest = LedgerReader(client).ask(read_summary()).oldest_waiting_seconds
     assert oldest is not None
     assert 0 <= oldest < 60
 
@@ -31,7 +33,7 @@ def test_the_story_of_an_expired_document_tells_no_attempt_that_did_not_hold_it(
         taken = spool.ledger.take("me:1", ["default"])
         assert taken is not None
         spool.ledger.run([calls.record_created(taken, "R1", ["T1"], "200")])
-        (late,) = Readings(client).stories("late")
-        (good,) = Readings(client).stories("good")
+        (late,) = LedgerReader(client).ask(read_stories("late"))
+        (good,) = LedgerReader(client).ask(read_stories("good"))
     assert (late.state, late.attempts, late.task_id) == ("expired", [], None)
     assert (good.state, len(good.attempts), good.task_id) == ("created", 1, "T1")

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_worker.metrics.collector import LedgerCollector
 from tests.support import cli
 
@@ -51,9 +51,9 @@ def get(url: str, accept: str = "text/plain", timeout: float = 10) -> tuple[int,
             return answer.code, answer.headers["Content-Type"], answer.read().decode()
 
 
-def of_ledger(readings: Readings) -> Samples:
+def of_ledger(reader: LedgerReader) -> Samples:
     """What the collector makes of a ledger at this moment."""
-    collected = LedgerCollector(readings.metrics, max_waiting=10).collect()
+    collected = LedgerCollector(reader.metrics, max_waiting=10).collect()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in collected

@@ -10,10 +10,11 @@ import pytest
 import redis
 
 from callspool_ledger import scripts
-from callspool_ledger.reads.driving import drive
+from callspool_ledger.reads import snapshot as histograms
+from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.lanes import read_lanes
-from callspool_ledger.reads.metrics import histograms
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.progress import read_clock
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
 from callspool_ledger.writes import Delivery, LaneKey, Ledger, Limits, Look, Refusal, Taken
 from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group
@@ -26,8 +27,8 @@ def under(client: redis.Redis) -> LedgerUnderTest:
 
 
 @pytest.fixture
-def readings(client: redis.Redis) -> Readings:
-    return Readings(client)
+def reader(client: redis.Redis) -> LedgerReader:
+    return LedgerReader(client)
 
 
 def take(under: LedgerUnderTest, taker: str = "t") -> Taken:
@@ -66,13 +67,13 @@ def test_the_bounds_of_buckets_are_the_same_where_they_are_counted_and_where_the
 
 
 def test_each_document_is_delivered_since_its_own_acceptance(
-    under: LedgerUnderTest, readings: Readings
+    under: LedgerUnderTest, reader: LedgerReader
 ):
     under.accept(group([f"crm-{each}" for each in range(10)]))
     opened = int(under.client.hget(f"{P}:b1", "o")) - 700_000
     under.client.hset(f"{P}:b1", mapping={"o": opened, "a": "4:500000,7:699999,"})
     create(under, take(under))
-    samples = of_ledger(readings)
+    samples = of_ledger(reader)
     name = "callspool_delivery_seconds"
     assert [bucket(samples, name, le) for le in ("60.0", "300.0", "900.0", "+Inf")] == [
         3,
@@ -84,7 +85,7 @@ def test_each_document_is_delivered_since_its_own_acceptance(
 
 
 def test_documents_proven_one_by_one_are_delivered_once_each(
-    under: LedgerUnderTest, readings: Readings
+    under: LedgerUnderTest, reader: LedgerReader
 ):
     under.accept(group(["crm-1", "crm-2", "crm-3"]))
     taken = take(under)
@@ -95,13 +96,13 @@ def test_documents_proven_one_by_one_are_delivered_once_each(
             taken.batch, taken.attempt, taken.seal, run_id="R", ids=ids, places=mask, claim=False
         )
         under.ledger.run([step])
-        samples = of_ledger(readings)
+        samples = of_ledger(reader)
         assert total(samples, "callspool_delivery_seconds_count") == found
         assert value(samples, "callspool_proven_documents_total", account="default") == found
 
 
 def test_how_long_a_request_took_and_how_many_documents_it_had_is_counted_by_outcome(
-    under: LedgerUnderTest, readings: Readings
+    under: LedgerUnderTest, reader: LedgerReader
 ):
     under.accept(group([f"crm-{each}" for each in range(100)]))
     under.accept(group(["crm-100"]))
@@ -109,7 +110,7 @@ def test_how_long_a_request_took_and_how_many_documents_it_had_is_counted_by_out
     lone = take(under)
     under.client.hset(f"{P}:b{lone.batch}", "taken", int(lone.at_ms) - 7_000)
     doubt(under, lone)
-    samples = of_ledger(readings)
+    samples = of_ledger(reader)
     name, labels = "callspool_submission_seconds", {"account": "default"}
     assert value(samples, f"{name}_count", outcome="created", **labels) == 1
     assert value(samples, f"{name}_bucket", outcome="no_answer", le="5.0", **labels) == 0
@@ -119,22 +120,22 @@ def test_how_long_a_request_took_and_how_many_documents_it_had_is_counted_by_out
     assert total(samples, "callspool_submissions_total", code="none", outcome="no_answer") == 1
 
 
-def test_what_was_not_sent_is_no_batch(under: LedgerUnderTest, readings: Readings):
+def test_what_was_not_sent_is_no_batch(under: LedgerUnderTest, reader: LedgerReader):
     under.accept(group(["crm-1"]))
     step = calls.put_back(take(under), tries=0, delay_ms=0, outcome="not_sent")
     under.ledger.run([step])
-    samples = of_ledger(readings)
+    samples = of_ledger(reader)
     assert total(samples, "callspool_submission_seconds_count", outcome="not_sent") == 1
     assert total(samples, "callspool_batch_documents_count") == 0
 
 
-def test_an_event_that_is_taken_back_stays_counted(under: LedgerUnderTest, readings: Readings):
+def test_an_event_that_is_taken_back_stays_counted(under: LedgerUnderTest, reader: LedgerReader):
     under.accept(group(["crm-1", "crm-2"]))
     first = take(under)
     bury(under, first)
 
     def dead(name: str, **labels: str) -> float:
-        return value(of_ledger(readings), name, account="default", **labels)
+        return value(of_ledger(reader), name, account="default", **labels)
 
     assert dead("callspool_document_events_total", event="dead") == 2
     under.ledger.run([scripts.load("steering/replay").call([P], [0, 100, 0, 0, "me", "{}", 1])])
@@ -149,25 +150,25 @@ def test_an_event_that_is_taken_back_stays_counted(under: LedgerUnderTest, readi
     assert dead("callspool_unaccounted_documents") == 0
 
 
-def test_why_documents_are_dead_is_counted_by_code(under: LedgerUnderTest, readings: Readings):
+def test_why_documents_are_dead_is_counted_by_code(under: LedgerUnderTest, reader: LedgerReader):
     under.accept(group(["crm-1"], reason="too large"))
     under.accept(group(["crm-2"]))
     taken = take(under)
     doubt(under, taken)
     under.client.hset(f"{P}:b{taken.batch}", "seen", "nothing")
-    look = Look(readings.now_ms(), "nothing")
+    look = Look(reader.ask(read_clock()), "nothing")
     under.ledger.run([calls.bury_missing(taken.batch, taken.attempt, look, "missing")])
-    samples = of_ledger(readings)
+    samples = of_ledger(reader)
     for code in ("too_large", "missing"):
         assert value(samples, "callspool_dead_documents_total", code=code, account="default") == 1
 
 
 def test_refused_documents_add_no_account_that_nobody_has_documents_for(
-    under: LedgerUnderTest, readings: Readings
+    under: LedgerUnderTest, reader: LedgerReader
 ):
     refusals = [Refusal(name, b"{}") for name in ("default", "+14155550123", "nobody", "sales")]
     under.ledger.accept([under.deliver([group(["a"], LANE._replace(account="sales"))], refusals)])
-    samples = of_ledger(readings)
+    samples = of_ledger(reader)
     name = "callspool_document_events_total"
     assert value(samples, name, event="invalid", account="other") == 2
     for account in ("default", "sales"):
@@ -175,7 +176,7 @@ def test_refused_documents_add_no_account_that_nobody_has_documents_for(
     assert "4155550123" not in str(samples)
 
 
-def test_ages_are_those_of_the_oldest(under: LedgerUnderTest, readings: Readings):
+def test_ages_are_those_of_the_oldest(under: LedgerUnderTest, reader: LedgerReader):
     for each in range(3):
         under.accept(group([f"crm-{each}"]))
     oldest = under.client.zrange(f"{P}:waiting:default", 0, 0)[0].decode()
@@ -186,7 +187,7 @@ def test_ages_are_those_of_the_oldest(under: LedgerUnderTest, readings: Readings
     held = take(under, "b")
     under.client.hincrby(f"{P}:b{held.batch}", "taken", -30_000)
     under.ledger.run([calls.throttle("default", 20_000)])
-    samples = of_ledger(readings)
+    samples = of_ledger(reader)
     ages = {
         name: value(samples, f"callspool_{name}_seconds", account="default")
         for name in ("oldest_in_doubt", "oldest_sending", "throttled")
@@ -197,15 +198,15 @@ def test_ages_are_those_of_the_oldest(under: LedgerUnderTest, readings: Readings
 
 
 def test_limits_of_accounts_are_served_where_workers_keep_them(
-    under: LedgerUnderTest, readings: Readings
+    under: LedgerUnderTest, reader: LedgerReader
 ):
     under.accept(group(["crm-1"]))
-    assert total(of_ledger(readings), "callspool_account_limit") == 0
-    now, shared = readings.now_ms(), "callspool:{account-default}"
+    assert total(of_ledger(reader), "callspool_account_limit") == 0
+    now, shared = reader.ask(read_clock()), "callspool:{account-default}"
     under.client.hset(f"{shared}:limit", mapping={"in_force": 12, "rest": now + 30_000})
     alive, gone = f"6 4 9 {now + 60_000}", f"6 5 9 {now - 1}"
     under.client.hset(f"{shared}:holders", mapping={"a": alive, "b": alive, "c": gone})
-    samples = of_ledger(readings)
+    samples = of_ledger(reader)
     assert value(samples, "callspool_account_limit", account="default") == 12
     assert value(samples, "callspool_account_in_flight", account="default") == 8
     assert value(samples, "callspool_throttled_seconds", account="default") == pytest.approx(30, 2)
@@ -221,7 +222,7 @@ LANES = [
 
 @pytest.mark.parametrize("seed", range(12))
 def test_lanes_are_counted_by_state_as_if_each_was_looked_at(
-    seed: int, under: LedgerUnderTest, readings: Readings, client: redis.Redis
+    seed: int, under: LedgerUnderTest, reader: LedgerReader, client: redis.Redis
 ):
     groups = [group([f"crm-{lane.context}"], lane) for lane in LANES]
     under.accept(*groups)
@@ -245,21 +246,21 @@ def test_lanes_are_counted_by_state_as_if_each_was_looked_at(
     for gate in chance.sample(gates, chance.randint(0, 5)):
         under.ledger.run([calls.park(Limits(), gate, reason="no", code="404")])
     expected: dict[tuple[str, str], int] = {}
-    for lane in drive(client, read_lanes(0)):
+    for lane in LedgerReader(client).ask(read_lanes()):
         expected[lane.state, lane.scope.account] = (
             expected.get((lane.state, lane.scope.account), 0) + 1
         )
-    samples = of_ledger(readings)
+    samples = of_ledger(reader)
     for state, account in itertools.product(("open", "paused", "parked"), ("default", "sales")):
         found = value(samples, "callspool_lanes", state=state, account=account)
         assert found == expected.get((state, account), 0), (state, account)
-    assert total(samples, "callspool_parked") == len(readings.gates()) - total(
+    assert total(samples, "callspool_parked") == len(reader.ask(read_gates())) - total(
         samples, "callspool_paused"
     )
 
 
 def test_a_ledger_of_a_release_that_counted_less_goes_on_and_its_lanes_are_counted(
-    under: LedgerUnderTest, readings: Readings, client: redis.Redis
+    under: LedgerUnderTest, reader: LedgerReader, client: redis.Redis
 ):
     under.accept(group(["crm-1", "crm-2"]))
     under.accept(group(["crm-3"], LANE._replace(campaign="may")))
@@ -267,20 +268,20 @@ def test_a_ledger_of_a_release_that_counted_less_goes_on_and_its_lanes_are_count
     client.delete(f"{P}:timings", f"{P}:scopelanes")
     client.hdel(f"{P}:counts", "default|lanes", "default|since")
     Ledger(client, Limits()).open()
-    samples = of_ledger(readings)
+    samples = of_ledger(reader)
     assert value(samples, "callspool_lanes", state="open", account="default") == 1
     assert (
         value(samples, "callspool_document_events_total", event="created", account="default") == 2
     )
     assert value(samples, "callspool_unaccounted_documents", account="default") == 0
     create(under, take(under))
-    samples = of_ledger(readings)
+    samples = of_ledger(reader)
     assert value(samples, "callspool_lanes", state="open", account="default") == 0
     assert total(samples, "callspool_delivery_seconds_count") == 1
 
 
 def test_partitions_add_up(client: redis.Redis):
-    found = Readings(client).metrics()
+    found = LedgerReader(client).metrics()
     for partition in (0, 1):
         ledger = Ledger(client, Limits(linger_ms=0), partition)
         ledger.open()
@@ -294,9 +295,9 @@ def test_partitions_add_up(client: redis.Redis):
         taken = ledger.take("t", ["default"])
         assert taken is not None
         ledger.run([ledger.calls.record_created(taken, "R", ["T1", "T2"], "200")])
-        found.merge(Readings(client, partition).metrics())
+        found.merge(LedgerReader(client, partition=partition).metrics())
     assert found.counts["default", "created"] == 4
-    assert found.timings["default", "delivery"].cumulated(histograms.DELIVERY_MS)[-1] == 4
+    assert found.timings["default", "delivery"].cumulate(histograms.DELIVERY_MS)[-1] == 4
     assert found.submissions["default", "created", "200"] == 2
     assert found.spooled_messages == 2
     assert found.workers == {"me"}

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from callspool_sandbox.process import SandboxProcess
 from chaos.processes import children_of
 from tests.support import cli
@@ -135,16 +136,16 @@ def test_every_scrape_accounts_for_every_document_while_workers_are_killed(tmp_p
         for scraper in scrapers:
             scraper.start()
         assert cli.call(["send", str(contacts), "--yes"], env, tmp_path).returncode == 0
-        readings = Readings(stack.enter_context(redis.Redis.from_url(server.url)))
-        wait_for(lambda: readings.summary().documents["created"] > CONTACTS / 10)
+        reader = LedgerReader(stack.enter_context(redis.Redis.from_url(server.url)))
+        wait_for(lambda: reader.ask(read_summary()).documents["created"] > CONTACTS / 10)
         os.kill(children_of(working.pid)[0], signal.SIGKILL)
-        wait_for(lambda: readings.summary().documents["created"] == CONTACTS)
+        wait_for(lambda: reader.ask(read_summary()).documents["created"] == CONTACTS)
         for scraper in scrapers:
             scraper.stopped.set()
             scraper.join()
         texts = [get(f"{url}/metrics")[2] for url in exporters]
         first, second = map(samples_in, texts)
-        summary = readings.summary()
+        summary = reader.ask(read_summary())
 
         counted = [
             {key: number for key, number in samples.items() if key[0].endswith(("_total", "_sum"))}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.writes.account_calls import Ask, Change, Grant, News, granted, permits
 from callspool_worker.metrics.samples import samples_of
 from callspool_worker.permits.account import Account
@@ -164,18 +164,18 @@ def test_operators_see_the_limit_what_is_in_flight_and_how_long_an_account_rests
     limit_of(sharing, 50)
     sharing.ask("a", busy=3)
     sharing.ask("b", busy=2, news=News(rest=60_000))
-    (found,) = Readings(client).limits()
+    (found,) = LedgerReader(client).limits()
     assert (found.account, found.limit, found.in_flight) == ("default", 20, 5)
     assert 59 < found.rests_seconds <= 60
     Sharing(client, lease_ms=0).ask("b", busy=2)
     time.sleep(0.01)
-    assert Readings(client).limits()[0].in_flight == 3
+    assert LedgerReader(client).limits()[0].in_flight == 3
 
 
 def test_the_exporter_serves_limit_and_use_of_each_account(client: redis.Redis) -> None:
     sharing = Sharing(client, most=20)
     client.hset("callspool:{0}:counts", "default|accepted", 1)
     sharing.ask("a", busy=3)
-    samples = samples_of(Readings(client).metrics(), max_waiting=1)
+    samples = samples_of(LedgerReader(client).metrics(), max_waiting=1)
     assert samples["callspool_account_limit"] == {("default",): 4}
     assert samples["callspool_account_in_flight"] == {("default",): 3}

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from callspool_sandbox.process import SandboxProcess
 from tests.support import cli
 from tests.support.servers import RedisServer
@@ -76,9 +77,9 @@ class Stage:
 
     def wait_until_created(self, number: int) -> None:
         with self.server.client() as client:
-            readings = Readings(client)
+            reader = LedgerReader(client)
             deadline = time.monotonic() + 120
-            while (found := readings.summary().documents)["created"] < number:
+            while (found := reader.ask(read_summary()).documents)["created"] < number:
                 assert time.monotonic() < deadline, (found, self.requests()[-3:])
                 time.sleep(0.1)
 

@@ -15,7 +15,8 @@ import pytest
 
 from callspool.errors import QueueUnavailable, SettingsError
 from callspool.settings import load_settings
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from callspool_operators.commands.worker import put_in_doubt, worker
 from callspool_operators.local.locks import wait_until
 from callspool_worker.processes.supervisor import without_settings
@@ -152,7 +153,7 @@ def test_what_a_dead_worker_held_is_in_doubt_as_soon_as_redis_is_there_again() -
         server.start()
         report.join(20)
         with server.client() as client:
-            assert Readings(client).summary().documents["in_doubt"] == 2
+            assert LedgerReader(client).ask(read_summary()).documents["in_doubt"] == 2
 
 
 def test_a_dead_worker_is_left_to_its_lease_where_redis_stays_away(

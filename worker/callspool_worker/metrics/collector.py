@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from callspool_ledger.reads.metrics import Snapshot
+    from callspool_ledger.reads.snapshot import Snapshot
 
 
 class LedgerCollector(Collector):

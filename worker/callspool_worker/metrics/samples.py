@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from callspool_ledger.reads.entries import STATES
-from callspool_ledger.reads.metrics.histograms import (
+from callspool_ledger.reads.snapshot import (
     BATCH_DOCUMENTS,
     DELIVERY_MS,
     SUBMISSION_MS,
@@ -18,7 +18,7 @@ from callspool_worker.metrics.families import Bars
 from callspool_worker.metrics.labels import OTHER, Accounts, code_label
 
 if TYPE_CHECKING:
-    from callspool_ledger.reads.metrics import Server, Snapshot
+    from callspool_ledger.reads.snapshot import RedisFacts, Snapshot
     from callspool_worker.metrics.families import Values
 
 
@@ -182,11 +182,11 @@ def _histograms(snapshot: Snapshot, accounts: Accounts, shown: list[str]) -> dic
 
 def _bars(histogram: Histogram, bounds: tuple[int, ...], unit: int) -> Bars:
     names = [*(str(float(bound / unit)) for bound in bounds), "+Inf"]
-    numbers = histogram.cumulated(bounds)
+    numbers = histogram.cumulate(bounds)
     return Bars([*zip(names, map(float, numbers), strict=True)], histogram.sum / unit)
 
 
-def _redis(server: Server) -> dict[str, Values]:
+def _redis(server: RedisFacts) -> dict[str, Values]:
     return {
         "callspool_redis_memory_bytes": {(): server.memory},
         "callspool_redis_memory_limit_bytes": {(): server.memory_limit},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client.registry import Collector
@@ -11,7 +12,8 @@ from prometheus_client.registry import Collector
 from callspool.errors import QueueUnavailable
 from callspool.redis_io.servers import server_of
 from callspool_ledger import keys
-from callspool_ledger.reads.reader import Readings
+from callspool_ledger.reads.progress import read_clock
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_worker.metrics.exporter import TIMEOUT
 from callspool_worker.metrics.families import Definition, family_of
 from callspool_worker.metrics.serving import MetricsPage, MetricsServer, Pages
@@ -177,7 +179,7 @@ def serving(settings: Settings, crew: Crew, alive: Callable[[], int]) -> Iterato
     Raises `SettingsError` where the address cannot be listened on.
     """
     with server_of(settings.redis_url, TIMEOUT).at(keys.prefix()).client() as client:
-        probes = Probes(crew, alive, Readings(client).now_ms)
+        probes = Probes(crew, alive, partial(LedgerReader(client).ask, read_clock()))
         pages = Pages(CrewCollector(crew, alive), probes.healthz, probes.readyz)
         server = MetricsServer(
             settings.metrics_host, settings.metrics_port, pages, setting="--metrics-port"

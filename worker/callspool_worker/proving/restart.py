@@ -124,9 +124,7 @@ class Recall:
         """Where documents are: batch → place → task id; they are taken out of ``ids``."""
         named = list(ids)
         identity = digester(scope)
-        places = self._ledger.read(
-            read_places(self._ledger.partition, [identity(one) for one in named])
-        )
+        places = self._ledger.read(read_places([identity(one) for one in named]))
         found: dict[int, dict[int, str]] = defaultdict(dict)
         for one, place in zip(named, places, strict=True):
             if place is not None:
@@ -134,7 +132,7 @@ class Recall:
         return found
 
     def _settle(self, run_id: str, attempt: int, number: int, placed: Mapping[int, str]) -> None:
-        entries = self._ledger.read(read_batches(self._ledger.partition, [number]))
+        entries = self._ledger.read(read_batches([number]))
         if number not in entries:
             return
         states = entries[number].states

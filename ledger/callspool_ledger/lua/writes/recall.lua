@@ -2,7 +2,7 @@
 -- recall: the API has documents from an attempt that Redis forgot when it lost its last writes.
 -- KEYS[1] prefix
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] run id
--- ARGV[4] packed task ids (reads/task_ids.py)   ARGV[5] places found, a mask
+-- ARGV[4] packed task ids (reads/entries.py)   ARGV[5] places found, a mask
 -- Reply: {documents created now, documents that another attempt had created already}
 -- include: base lanes batches outcomes doubts words named proofs
 local batch, attempt, found = load_batch(ARGV[1]), ARGV[2], ARGV[5]

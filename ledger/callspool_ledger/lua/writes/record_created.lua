@@ -5,7 +5,7 @@
 -- request, and what this one did is in doubt.
 -- KEYS[1] prefix
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] run id
--- ARGV[5] packed task ids (reads/task_ids.py)   ARGV[6] code
+-- ARGV[5] packed task ids (reads/entries.py)   ARGV[6] code
 -- ARGV[7] states that the take handed out   ARGV[8] seal of the batch
 -- ARGV[9] what a proof has to go by (JSON), if the answer belongs to another request
 -- Reply: {documents created now, documents that another attempt had created already}; {-1, 0} if

@@ -2,7 +2,7 @@
 -- record_proven: documents of an attempt were found at the API.
 -- KEYS[1] prefix
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] seal   ARGV[4] run id
--- ARGV[5] packed task ids (reads/task_ids.py)   ARGV[6] places found, a mask
+-- ARGV[5] packed task ids (reads/entries.py)   ARGV[6] places found, a mask
 -- ARGV[7] 1 if the run is to be claimed: nothing in it says whose it is
 -- Reply: {documents created now, documents that another attempt had created already}; {-1, 0} if
 --   the run belongs to another attempt.

@@ -1,9 +1,9 @@
 """What became of rows: looked up in the ledger, thousands at a time."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, TypeAlias
 
 from callspool.request.identity import DIGEST_BYTES, Scope, digester
 from callspool_ledger.reads.views import DocumentStatus
@@ -33,12 +33,8 @@ _PLACE = 7
 _FILE = 2
 
 
-class Ledger(Protocol):
-    """What is asked: where the documents with these identities are."""
-
-    def by_digest(
-        self, digests: Sequence[bytes], document_ids: Sequence[str]
-    ) -> list[DocumentStatus | None]: ...
+Find: TypeAlias = Callable[[Sequence[bytes], Sequence[str]], list[DocumentStatus | None]]
+"""Finds where documents are, by their identities and ids."""
 
 
 class Answered(NamedTuple):
@@ -56,9 +52,9 @@ class Answers:
     the reason for documents that the ledger does not know.
     """
 
-    def __init__(self, ledger: Ledger, scope: Scope, files: Sequence[str], unknown: str) -> None:
+    def __init__(self, find: Find, scope: Scope, files: Sequence[str], unknown: str) -> None:
         self.counts: Counter[str] = Counter()
-        self._ledger = ledger
+        self._find = find
         self._files = list(dict.fromkeys(files))
         self._digest = digester(scope)
         # Documents of one batch have most of these in common.
@@ -81,7 +77,7 @@ class Answers:
         digests = [self._digest(row.document_id) for row in asked]
         digests += [row.earlier.noted[_PLACE:] for row in repeats if row.earlier]
         names = [row.document_id for row in (*asked, *repeats)]
-        found = iter(self._ledger.by_digest(digests, names))
+        found = iter(self._find(digests, names))
         own = {id(row): next(found) for row in asked}
         first = {id(row): next(found) for row in repeats}
         # A row with another's number may have been sent all the same, where numbers were shared.

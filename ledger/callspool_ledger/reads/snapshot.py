@@ -4,20 +4,65 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from callspool_ledger.reads.metrics.histograms import Histogram
 from callspool_ledger.selectors import Selector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from callspool_ledger.reads.account_limits import AccountLimit
+
+SUBMISSION_MS = (50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000)
+DELIVERY_MS = (
+    500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000, 21_600_000,
+    86_400_000,
+)  # fmt: skip
+BATCH_DOCUMENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
+"""Upper bounds of buckets. Those of what is stored already must never change."""
 
 
-class Server(NamedTuple):
+@dataclass(slots=True)
+class Histogram:
+    """How many fell into each bucket, counted from 1 and not cumulated; and their sum."""
+
+    buckets: Counter[int] = field(default_factory=Counter)
+    sum: int = 0
+
+    def add(self, bucket: str, number: int) -> None:
+        """Adds one field of P:timings."""
+        if bucket == "sum":
+            self.sum += number
+        else:
+            self.buckets[int(bucket)] += number
+
+    def merge(self, other: Histogram) -> None:
+        """Adds another histogram with the same bounds."""
+        self.buckets.update(other.buckets)
+        self.sum += other.sum
+
+    def cumulate(self, bounds: tuple[int, ...]) -> list[int]:
+        """Returns how many are not above each bound; the last number is how many there are."""
+        return [*accumulate(self.buckets[bucket] for bucket in range(1, len(bounds) + 2))]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLimit:
+    """``limit``: requests in flight that the account may have now, found by trying or set.
+
+    ``in_flight``: as workers told last, at most a tenth of a second ago while they send.
+    ``rests_seconds``: for so long the API wants nothing; 0 if it takes requests.
+    """
+
+    account: str
+    limit: int
+    in_flight: int
+    rests_seconds: float = 0.0
+
+
+class RedisFacts(NamedTuple):
     """What Redis says of itself; ``memory_limit`` 0 is none."""
 
     memory: int
@@ -81,7 +126,7 @@ class Snapshot:
     oldest_spooled: float = 0.0
     unreadable_messages: int = 0
     sweep_lag: float = 0.0
-    server: Server | None = None
+    server: RedisFacts | None = None
 
     def merge(self, other: Snapshot) -> None:
         """Adds another partition; what is in force in each of them counts once."""
@@ -108,7 +153,7 @@ class Snapshot:
         self.server = self.server or other.server
 
 
-def snapshot_of(reply: object, server: Server | None) -> Snapshot:
+def snapshot_of(reply: object, server: RedisFacts | None) -> Snapshot:
     """Reads the reply of the script ``metrics``; raises TypeError if it is none."""
     if not isinstance(reply, list) or len(reply) != 5:
         raise TypeError(f"metrics answered {type(reply).__name__}, not a list of five")
@@ -160,7 +205,7 @@ def _add_rest(found: Snapshot, rest: _Rest, now_ms: int) -> None:
     for name, number in rest.parked.items():
         level, code, account = name.split("|")
         found.parked[level, code, account] += number
-    found.paused.update(Selector.named(name).level for name in rest.pauses)
+    found.paused.update(Selector.from_name(name).level for name in rest.pauses)
     found.workers.update(rest.workers)
     found.spooled_messages = rest.spooled
     found.oldest_spooled = age(rest.oldest_spooled)
