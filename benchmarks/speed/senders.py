@@ -192,7 +192,7 @@ def _in_threads(
         try:
             while (documents := following()) is not None:
                 enqueue(documents)
-        except Exception as error:  # noqa: BLE001 - told to whoever waits for the threads
+        except Exception as error:  # noqa: BLE001 - reported to the caller that waits for the threads
             failures.append(error)
 
     threads = [threading.Thread(target=work) for _ in range(CONCURRENT)]

@@ -27,7 +27,7 @@ def main() -> None:
     """The console command: runs it with the process's arguments and exits."""
     gc.disable()  # until the command is loaded: `group`
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by whoever started us
+        if getattr(sys, name) is None:  # closed by the parent process
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal cannot show is no reason to stop.

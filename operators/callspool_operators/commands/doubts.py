@@ -205,7 +205,7 @@ def resend(
         return _tell(steer, selector, done, "resent", as_json)
 
 
-_TWICE = "Whoever was created already is called twice."
+_TWICE = "A person whose call was created already is called twice."
 _DONE = {"confirmed": "counts as created", "resent": "waits again"}
 _AGAIN = {"confirmed": "c", "resent": "w"}
 

@@ -1,4 +1,4 @@
-"""Following the documents of one run through the ledger, whoever else uses it."""
+"""Follows the documents of one run through a ledger that others may use as well."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Workforce:
     def start(self) -> None:
         """Starts the workers and returns at once.
 
-        Whoever starts a run wants it to try: what an earlier one found parked is tried again.
+        A run that is started should try: what an earlier one found parked is tried again.
         What an operator paused stays paused.
         """
         if self._local is not None:

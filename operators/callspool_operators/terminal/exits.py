@@ -17,7 +17,7 @@ class Exit(IntEnum):
     """Redis or the API cannot be reached."""
     INTERRUPTED = 130
     BROKEN_PIPE = 141
-    """Whoever read the output has gone."""
+    """The reader of the output has gone."""
 
 
 class Interrupted(CallspoolError):  # noqa: N818 - says what is the matter
@@ -25,4 +25,4 @@ class Interrupted(CallspoolError):  # noqa: N818 - says what is the matter
 
 
 class OutputGone(Exception):  # noqa: N818 - says what is the matter
-    """Whoever read the output has gone, which click must not see as an error of its own."""
+    """The reader of the output has gone; click must not take that for an error of its own."""

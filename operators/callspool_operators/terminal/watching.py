@@ -56,7 +56,7 @@ class Rates:
         seconds = at - then
         if seconds <= 0:
             return 0.0, 0.0
-        # A ledger that was emptied counts from nought again.
+        # A ledger that was emptied counts from zero again.
         gained = max(0, accepted - accepted_then), max(0, created - created_then)
         return gained[0] / seconds, gained[1] / seconds
 

@@ -22,7 +22,7 @@ def format_count(number: int, one: str, many: str = "") -> str:
 
 
 def format_counts(counts: Mapping[str, int], *, always: Iterable[str] = ()) -> str:
-    """``12 created, 3 dead``; what is nought is left out, unless it is to be said always."""
+    """``12 created, 3 dead``; zero counts are omitted, except those named in ``always``."""
     wanted = set(always)
     parts = [
         f"{number:,} {name.replace('_', ' ')}"

@@ -146,7 +146,7 @@ class Sentinels:
 class _Located(redis.connection.AbstractConnection):
     """Connects to the server that has ``key`` now, and ends when that has it no more.
 
-    An answer that says so becomes a `redis.ConnectionError`: whoever asked asks again, and so
+    An answer that says so becomes a `redis.ConnectionError`: the caller asks again, and so
     looks the server up anew.
     """
 

@@ -61,7 +61,7 @@ class Page:
 class _List(Generic[Entry]):
     """What was seen of a list so far, and whether that is all of it.
 
-    New entries only push the others on, so whoever reads to the end has seen all that were there
+    New entries only push the others on, so reading to the end has seen all that were there
     at the first page.
     """
 

@@ -20,7 +20,7 @@ def sent_elsewhere(
 ) -> Mapping[int, frozenset[str]]:
     """For each question's batch, the documents in unmarked runs that other batches sent, too.
 
-    Those in doubt and those under way count, as they are after the runs were read: whoever made
+    Those in doubt and those under way count, after the runs were read: a worker that made
     one of these runs is among them, or has told the ledger that it is its own. Where an operator
     confirmed documents of the space without naming their run, any run may be that one for attempts
     that began before.

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- agree: tells how many partitions the ledger has; whoever asks first, decides it.
+-- agree: returns how many partitions the ledger has; the first caller decides it.
 -- KEYS[1] hash of counts, of the first partition
 -- ARGV[1] partitions that the asker knows of
 -- Reply: partitions of the ledger
