@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BASE = 1.0
 CAP = 300.0
-LONGEST_RETRY_AFTER = 3600.0
+LONGEST_RETRY_AFTER = 600.0
 """What an API may ask for; beyond it the request is tried anyway."""
 
 FIRST_PROBE = 30.0
@@ -40,7 +40,7 @@ Result = TypeVar("Result")
 def delay(tries: int, retry_after: float | None = None) -> float:
     """Seconds until the next try after ``tries`` of them: exponential, full jitter, capped.
 
-    ``retry_after`` wins and is never undercut, up to an hour; a tenth is added at most, so that
+    ``retry_after`` wins and is never undercut, up to ten minutes; a tenth is added at most, so that
     those who were told the same do not come back together.
     """
     if retry_after is not None and retry_after >= 0:

@@ -19,6 +19,7 @@ from callspool.request.field_checks import NAMES, SIMPLE
 from callspool.request.phone_lists import identify_all
 from callspool.request.phones import number_to_send
 from callspool.request.raw_document import complete_document
+from callspool.request.storable import may_be_unstorable
 from callspool.request.text import are_words
 
 _TEXT = frozenset({str})
@@ -64,7 +65,8 @@ def _of_fields(documents: Sequence[Any], rules: Rules) -> list[bytes] | Document
         if not all(type(value) in SIMPLE or _is_plain(field, value) for field, value in pairs):
             return None
     known: list[Known] = [*msgspec.convert(documents, list[_Unreserved])]
-    return _check_known(known, _lines(documents), rules)
+    lines = _lines(documents)
+    return None if may_be_unstorable(lines.text) else _check_known(known, lines, rules)
 
 
 def _without_nulls(fields: dict[str, object]) -> dict[str, object]:
@@ -100,12 +102,17 @@ def _of_documents(documents: Sequence[Any], rules: Rules) -> list[bytes] | Docum
     extras = [document.extra for document in documents]
     if not any(extras):
         return _check_known(known, _lines(known), rules)
-    extras = [extra or {} for extra in extras]
+    raws = _with_own_fields(known, [extra or {} for extra in extras])
+    return None if raws is None else _check_known(known, raws, rules)
+
+
+def _with_own_fields(known: list[Known], extras: list[Any]) -> list[bytes] | None:
+    """Returns the documents as JSON with fields of their own; None if one holds a surprise."""
     if not _are_simple(extras):
         return None
     pairs = zip(map(_encode, known), map(_encode, extras), strict=True)
     raws = [b"%b,%b" % (raw[:-1], extra[1:]) if extra != b"{}" else raw for raw, extra in pairs]
-    return _check_known(known, raws, rules)
+    return None if any(map(may_be_unstorable, raws)) else raws
 
 
 def _are_simple(extras: list[Any]) -> bool:

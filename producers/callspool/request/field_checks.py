@@ -22,6 +22,7 @@ from callspool.request.document import (
     values_of,
 )
 from callspool.request.raw_document import CheckedDocument, check_fields
+from callspool.request.storable import refuse_unstorable
 from callspool.request.text import kind_of
 
 _TEXTS = frozenset({str, type(None)})
@@ -38,13 +39,18 @@ _encode = msgspec.json.Encoder().encode
 def check_typed(document: Document, rules: Rules) -> CheckedDocument:
     """Returns a `Document` as it will be sent; raises `InvalidCallRequest`."""
     quick = _of_known_types(document)
-    return check_fields(*quick, rules) if quick else check_mapping(fields_of(document), rules)
+    if quick is None:
+        return check_mapping(fields_of(document), rules)
+    refuse_unstorable(quick[1])
+    return check_fields(*quick, rules)
 
 
 def check_mapping(document: Mapping[str, object], rules: Rules) -> CheckedDocument:
     """Returns the document of these fields as it will be sent; raises `InvalidCallRequest`."""
     fields = document if type(document) is dict else dict(document)
-    return check_fields(*(_quickly(fields) or _carefully(fields)), rules)
+    known, raw = _quickly(fields) or _carefully(fields)
+    refuse_unstorable(raw)
+    return check_fields(known, raw, rules)
 
 
 def _of_known_types(document: Document) -> tuple[Known, bytes] | None:

@@ -20,6 +20,7 @@ from callspool.request.document import (
 from callspool.request.identity import made_document_id
 from callspool.request.phone_reading import NumberError
 from callspool.request.phones import identify, number_to_send
+from callspool.request.storable import refuse_unstorable
 from callspool.request.text import fault_of_word
 
 _JSON_SPACE = b" \t\r\n"
@@ -81,6 +82,7 @@ def parse_document(raw: bytes) -> tuple[Known, bytes]:
     """
     raw = raw.strip(_JSON_SPACE)
     known = _read(raw)
+    refuse_unstorable(raw)
     fields = _fields(raw)
     if _encode(fields) != raw:
         _refuse_repeated_fields(raw)

@@ -11,7 +11,7 @@ from callspool_worker.decisions.reply import code_of
 if TYPE_CHECKING:
     from callspool_worker.decisions.answers import Answer, Quota
 
-LONGEST_REST = 3600.0
+LONGEST_REST = 600.0
 """Seconds of rest that an API may ask for; beyond it the request is tried anyway."""
 
 _TOO_MANY = frozenset({429, 503, 504})
