@@ -18,10 +18,13 @@ from callspool.settings import Settings
 from callspool.settings.kinds import Secret
 from callspool.settings.model import Account
 from callspool_ledger import keys
+from callspool_ledger.selectors import Selector
+from callspool_ledger.steering import Doubts
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_sandbox.process import SandboxProcess
 from callspool_worker.api import UnpodApi
 from callspool_worker.decisions.answers import Answer, NotSent
+from callspool_worker.proving.matching import SHORT
 from tests.crashpoints.knife import Cut, Knife, Point, Step, all_scripts
 from tests.crashpoints.process import WorkerProcess
 from tests.crashpoints.scenarios import Request, Scenario
@@ -195,6 +198,7 @@ class Play:
             worker.round()
             was_over = self._is_over()
             self._let_time_pass()
+            self._decide()
             if was_over:
                 worker.round()  # nothing may come of that any more
                 return
@@ -269,6 +273,12 @@ class Play:
         counts = counts_of(self._client)
         unsettled = sum(counts[state] for state in ("waiting", "sending", "in_doubt"))
         return not unsettled and not self._client.xlen(keys.stream(keys.REQUESTS))
+
+    def _decide(self) -> None:
+        """As an operator who sees that a run which the API began is not going on."""
+        for key in self._client.keys(f"{P}:b*"):
+            if self._client.hget(key, "held") == SHORT.encode():
+                Doubts(self._client, "ann").resend(Selector(), only_held=True)
 
     def _let_time_pass(self) -> None:
         """As much of it as is needed for whatever is due some time."""

@@ -11,7 +11,7 @@ import redis
 
 from callspool_sandbox.process import SandboxProcess
 from tests.worker.proving.played import PlayedApi
-from tests.worker.proving.stage import Stage
+from tests.worker.proving.stage import QUIET, Stage
 
 SetUp = Callable[..., Stage]
 Play = Callable[..., tuple[Stage, PlayedApi]]
@@ -39,6 +39,7 @@ def play(client: redis.Redis) -> Iterator[Play]:
             ways: dict[str, object] | None = None, seed: int = 0, **options: object
         ) -> tuple[Stage, PlayedApi]:
             api = PlayedApi(seed, **(ways or {}))
+            options.setdefault("quiet_answered", options.get("quiet", QUIET))
             return stack.enter_context(closing(Stage(client, api, **options))), api  # type: ignore[arg-type]
 
         yield begin

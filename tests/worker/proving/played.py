@@ -44,6 +44,7 @@ class Ways:
     ids: str = "time"
     order: str = "newest"
     count: Callable[[int], int | None] = lambda length: length
+    tasks_count: Callable[[int], int | None] = lambda length: length
     marks: bool = True
     tasks_lag: float = 0.0
     runs_lag: float = 0.0
@@ -81,6 +82,9 @@ class PlayedApi:
         self.runs: list[PlayedRun] = []
         self.reads: list[tuple[str, ...]] = []
         self.made: Counter[str] = Counter()
+        self.date_ahead: float | None = None
+        self.drops_marks_from = float("inf")
+        self._lists_runs = False
         self._held: list[bytes] = []
         self._chance = random.Random(seed)
         self._numbers = 0
@@ -117,10 +121,10 @@ class PlayedApi:
             documents = msgspec.json.decode(body)["documents"]
             self.add_tasks(self.start_run(len(documents)), documents)
 
-    def start_run(self, batch_count: int) -> PlayedRun:
+    def start_run(self, batch_count: int, at: float | None = None) -> PlayedRun:
         """Writes a run without tasks."""
         server = len(self.runs) % len(self.ways.clock)
-        moment = time.time() + self.ways.clock[server]
+        moment = (time.time() if at is None else at) + self.ways.clock[server]
         run = PlayedRun(
             f"R{self._id(moment, server)}",
             moment + self.ways.created_shift,
@@ -136,11 +140,11 @@ class PlayedApi:
             self.made[document["document_id"]] += 1
             run.tasks.append(PlayedTask(f"T{self._id(run.created, 0)}", document, time.time()))
 
-    def be_called_by_others(self, *ids: str, **fields: Any) -> PlayedRun:
+    def be_called_by_others(self, *ids: str, at: float | None = None, **fields: Any) -> PlayedRun:
         """Another program creates a run; what it creates is none of ours to count."""
-        run = self.start_run(len(ids))
+        run = self.start_run(len(ids), at)
         for one in ids:
-            document = {"document_id": one, **fields}
+            document = {"document_id": one, **fields} if one else fields
             run.tasks.append(PlayedTask(f"T{self._id(run.created, 0)}", document, time.time()))
         return run
 
@@ -167,7 +171,8 @@ class PlayedApi:
         self.reads.append(path)
         if self.ways.is_away:
             return NoAnswer("no answer in time", "timeout")
-        if path[-1] == "runs":
+        self._lists_runs = path[-1] == "runs"
+        if self._lists_runs:
             known = time.time() - self.ways.runs_lag
             rows = [self._run_row(run) for run in self.runs if run.made <= known]
         else:
@@ -186,7 +191,7 @@ class PlayedApi:
     def _page(self, rows: list[dict[str, Any]], query: Mapping[str, Any]) -> Answer:
         size = min(int(query.get("page_size", 20)), self.ways.most)
         start = (int(query.get("page", 1)) - 1) * size
-        count = self.ways.count(len(rows))
+        count = (self.ways.count if self._lists_runs else self.ways.tasks_count)(len(rows))
         body = {"status_code": 200, "message": "Data fetched", "data": rows[start : start + size]}
         return self._answered(200, body if count is None else {**body, "count": count})
 
@@ -200,17 +205,18 @@ class PlayedApi:
 
     def _task_row(self, task: PlayedTask) -> dict[str, Any]:
         given = dict(task.document)
-        if not self.ways.marks:
+        if not self.ways.marks or task.made >= self.drops_marks_from:
             given.pop("callspool_attempt", None)
         row = {"task_id": task.task_id, "input": given, "output": task.output}
-        return row if task.output else {**row, "ref_id": task.document["document_id"]}
+        return row if task.output else {**row, "ref_id": task.document.get("document_id")}
 
     def _time(self, moment: float) -> str:
         plain = datetime.fromtimestamp(moment, UTC).replace(tzinfo=None)
         return plain.isoformat(timespec="seconds") + self.ways.zone
 
     def _answered(self, status: int, body: object) -> Answered:
-        date = float(int(time.time() + self.ways.clock[0]))
+        ahead = self.ways.clock[0] if self.date_ahead is None else self.date_ahead
+        date = float(int(time.time() + ahead))
         return Answered(
             status,
             body=msgspec.json.encode(body),

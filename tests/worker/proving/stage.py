@@ -61,6 +61,7 @@ class Stage:
         quiet: float = QUIET,
         quiet_answered: float = QUIET,
         resend_unproven: bool = False,
+        lag: float | None = None,
     ) -> None:
         self.spool = LedgerUnderTest(
             client,
@@ -79,7 +80,15 @@ class Stage:
         self._takers = itertools.count(1)
         self.reads: list[tuple[str, ...]] = []
         self.after_reading: list[Callable[[], None]] = []
-        how = Proving(("default",), quiet, quiet_answered, MAX_ATTEMPTS, resend_unproven, 3600)
+        how = Proving(
+            ("default",),
+            quiet,
+            quiet_answered,
+            MAX_ATTEMPTS,
+            resend_unproven,
+            3600,
+            lag=quiet if lag is None else lag,
+        )
         self.prover = Prover(self.ledger, self._get, how)
 
     def _get(self, account: str, path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from callspool_ledger.writes import Look
+from callspool_worker.proving.matching import SHORT
 from tests.support.ledgers import calls
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.faults import fault, server
@@ -59,7 +60,6 @@ def test_a_creation_is_found_however_its_answer_was_lost(set_up: SetUp, hidden: 
     "half",
     [
         fault("amid", created=4),
-        fault("amid", name="drop", created=4),
         fault("amid", name="partial", created=4),
         fault("amid", name="partial", status=200, created=4),
         fault("amid", name="partial", created=0),
@@ -75,6 +75,22 @@ def test_of_half_a_creation_only_the_other_half_is_sent_again(
     settle(stage, 1)
     assert stage.states(IDS) == "c" * 10
     assert set(stage.made().values()) == {1}
+
+
+@pytest.mark.parametrize("created", [0, 4])
+@pytest.mark.parametrize("marked", [True, False])
+def test_where_no_answer_came_a_run_that_lists_too_few_tasks_is_held_till_they_appear(
+    set_up: SetUp, marked: bool, created: int
+):
+    stage = set_up(fault("amid", name="drop", created=created), marked=marked)
+    stage.accept(IDS)
+    taken = stage.send()
+    for _ in range(3):
+        stage.look()
+        time.sleep(QUIET)
+    assert stage.states(IDS) == "c" * created + "d" * (10 - created)
+    assert stage.held(taken) == SHORT
+    assert not stage.taken_again()
 
 
 @pytest.mark.parametrize("marked", [True, False])
@@ -94,7 +110,7 @@ def test_nothing_is_sent_again_while_the_api_goes_on_creating(set_up: SetUp, mar
 def test_a_run_without_any_task_yet_is_waited_for(set_up: SetUp):
     # It began, by its own word, later than the doubt.
     later = "\n[server]\ncreated_shift = 2\n"
-    stage = set_up(fault("late", delay=60, created=0) + later)
+    stage = set_up(fault("late", delay=60, created=0) + later, lag=60)
     stage.accept(IDS)
     stage.send()
     stage.look()
@@ -112,7 +128,7 @@ def test_what_is_named_by_the_answer_is_looked_for_in_that_run_alone(set_up: Set
     stage.record(taken, answer)
     stage.reads.clear()
     stage.look()
-    assert [len(path) for path in stage.reads] == [5]
+    assert {len(path) for path in stage.reads} == {5}
     assert stage.states(IDS) == "cccc" + "d" * 6
 
 
@@ -148,8 +164,8 @@ def test_documents_with_ids_of_all_kinds_are_found(set_up: SetUp, marked: bool):
         server(created_zone=""),
         server(created_zone="", created_shift=19800.0),
         server(created_zone="", created_shift=-28800.0),
-        server(created_zone="Z", created_shift=120.0),
-        server(created_zone="Z", created_shift=-3600.0),
+        server(created_shift=120.0),
+        server(created_shift=-3600.0),
         server(counts=False),
         server(pages="ignored"),
         server(max_page_size=3),

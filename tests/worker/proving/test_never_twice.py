@@ -8,12 +8,14 @@ import time
 import pytest
 
 from callspool_worker.decisions.answers import NoAnswer
+from callspool_worker.proving.matching import SEVERAL
 from tests.support.ledgers import P
 from tests.worker.proving.conftest import Play
 from tests.worker.proving.played import PlayedApi
 from tests.worker.proving.stage import Stage
 
 SEEDS = range(20)
+ANSWERS = ["500 after", "timeout after"]
 
 
 def ids(seed: int) -> list[str]:
@@ -90,3 +92,195 @@ def test_after_a_time_in_which_nobody_looked_the_quiet_begins_anew(play: Play):
     time.sleep(0.3)
     stage.look()
     assert stage.states(ids(1)) == "ww"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_list_is_read_to_its_end_whatever_its_count_says(play: Play, seed: int):
+    chance = random.Random(seed)
+    lie = chance.choice([lambda _: 0, lambda _: 1, lambda length: min(length, 20), lambda _: None])
+    ways = {"count": lie, "tasks_count": lie, "most": chance.choice([3, 20, 100_000])}
+    stage, api = play(ways, seed, quiet=0.2)
+    for number in range(chance.randrange(30)):
+        api.be_called_by_others(f"other-{number}")
+    api.fates = [chance.choice(ANSWERS)]
+    stage.accept(ids(seed))
+    stage.send()
+    for number in range(chance.randrange(30)):
+        api.be_called_by_others(f"later-{number}")
+    work(stage, 0.5)
+    assert_once(stage, api, ids(seed))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_end_of_a_look_is_decided_by_what_was_seen_not_by_the_order(play: Play, seed: int):
+    chance = random.Random(seed)
+    stage, api = play({"order": chance.choice(["oldest", "shuffled"])}, seed, quiet=0.2)
+    for _ in range(150):
+        api.be_called_by_others("other-1").created -= 86_400
+    api.fates = [chance.choice(ANSWERS)]
+    stage.accept(ids(seed))
+    stage.send()
+    work(stage, 0.5)
+    assert_once(stage, api, ids(seed))
+
+
+CLOCKS = {
+    "behind": ([-120.0], 0.0),
+    "ahead": ([120.0], 0.0),
+    "two servers": ([60.0, -60.0], 0.0),
+    "created alone is behind": ([0.0], -120.0),
+    "created alone is ahead": ([0.0], 120.0),
+    "an hour of daylight saving": ([0.0], -3600.0),
+    "a zone": ([0.0], 19_800.0),
+}
+
+
+@pytest.mark.parametrize("ids_hold_time", [True, False])
+@pytest.mark.parametrize("clocks", CLOCKS)
+@pytest.mark.parametrize("seed", range(4))
+def test_no_clock_of_the_api_makes_a_document_missing_that_is_there(
+    play: Play, seed: int, clocks: str, ids_hold_time: bool
+):
+    chance = random.Random(f"{seed}{clocks}")
+    skews, shift = CLOCKS[clocks]
+    ways = {
+        "clock": skews,
+        "created_shift": shift,
+        "zone": chance.choice(["", "Z"]),
+        "ids": "time" if ids_hold_time else "random",
+    }
+    stage, api = play(ways, seed, quiet=0.2)
+    # `Date` is of yet another machine, which is right.
+    api.date_ahead = 0.0
+    for number in range(chance.choice([0, 3])):
+        api.be_called_by_others(f"other-{number}", name="Bob", contact_number="+14155550101")
+    api.fates = [chance.choice(ANSWERS)]
+    stage.accept(ids(seed))
+    stage.send()
+    work(stage, 0.5)
+    assert_once(stage, api, ids(seed))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_clock_that_jumps_after_creating_makes_nothing_missing(play: Play, seed: int):
+    chance = random.Random(seed)
+    stage, api = play({"clock": [chance.choice([-3600.0, 0.0, 3600.0])]}, seed, quiet=0.2)
+    api.fates = [chance.choice(ANSWERS)]
+    stage.accept(ids(seed))
+    stage.send()
+    api.ways.clock = [chance.choice([-3600.0, 0.0, 3600.0])]
+    for number in range(3):
+        api.be_called_by_others(f"other-{number}", name="Bob", contact_number="+14155550101")
+    work(stage, 0.5)
+    assert_once(stage, api, ids(seed))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_tasks_that_lag_behind_their_run_are_waited_for(play: Play, seed: int):
+    chance = random.Random(seed)
+    stage, api = play({"tasks_lag": chance.uniform(0.3, 0.6)}, seed, quiet=0.1, lag=60)
+    api.fates = [chance.choice(ANSWERS)]
+    stage.accept(ids(seed))
+    stage.send()
+    work(stage, 1.0)
+    assert_once(stage, api, ids(seed))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_the_platform_calls_once_more_is_no_evidence(
+    play: Play, seed: int, caplog: pytest.LogCaptureFixture
+):
+    """Not of creation where a document is missing, and not of a request that was repeated."""
+    chance = random.Random(seed)
+    stage, api = play(seed=seed, quiet=0.2)
+    documents = [f"crm-{n}" for n in range(5)]
+    made = chance.randrange(1, 5)
+    api.fates = [f"500 amid {made}"]
+    stage.accept(documents)
+    stage.send()
+    for _ in range(chance.randint(1, 3)):
+        api.follow_up(api.runs[0])
+    for task in api.runs[0].tasks[made:]:
+        task.document = dict(task.document, document_id=chance.choice(documents))
+    work(stage, 0.5)
+    assert_once(stage, api, documents)
+    assert "two tasks" not in caplog.text
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_marks_that_the_api_began_to_drop_make_nothing_missing(play: Play, seed: int):
+    """Older runs have theirs, so it was known to give them back."""
+    chance = random.Random(seed)
+    stage, api = play(seed=seed, quiet=0.2)
+    for number in range(2):
+        stage.accept([f"before-{number}"])
+        stage.send()
+    api.drops_marks_from = time.time()
+    if chance.random() < 0.5:
+        api.be_called_by_others("other-1", name="Bob", contact_number="+14155550101")
+    api.fates = [chance.choice(ANSWERS)]
+    stage.accept(ids(seed))
+    stage.send()
+    work(stage, 0.5)
+    assert_once(stage, api, ids(seed))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_where_marks_are_dropped_and_others_call_the_same_documents_it_is_held(
+    play: Play, seed: int
+):
+    chance = random.Random(seed)
+    stage, api = play({"marks": False}, seed, quiet=0.2)
+    documents = ids(seed)
+    others = [lambda: api.be_called_by_others(*documents)]
+    api.fates = [chance.choice(ANSWERS)]
+    stage.accept(documents)
+    if chance.random() < 0.5:
+        others.pop()()
+    taken = stage.send()
+    while others:
+        others.pop()()
+    work(stage, 0.5)
+    assert stage.states(documents) == "d" * len(documents)
+    assert stage.held(taken) == SEVERAL
+    assert {api.made[one] for one in documents} == {1}
+
+
+def test_a_run_that_is_read_while_it_is_written_is_read_again_soon(play: Play):
+    stage, api = play(quiet=0.3)
+    api.fates = ["timeout amid 2"]
+    stage.accept(documents := [f"crm-{n}" for n in range(5)])
+    taken = stage.send()
+    api.ways.tasks_count = lambda length: length + 1
+    stage.look()
+    api.ways.tasks_count = lambda length: length
+    assert (stage.states(documents), stage.held(taken)) == ("ccddd", "")
+    score = stage.spool.client.zscore(f"{P}:proofs", "default|SPACE") or 0
+    assert score / 1000 - time.time() < 1.5
+    api.add_tasks(api.runs[0], [{"document_id": one} for one in documents[2:]])
+    stage.look()
+    assert_once(stage, api, documents)
+
+
+@pytest.mark.parametrize("where", ["500 before", "500 after"])
+@pytest.mark.parametrize("documents", [1, 10])
+def test_a_doubt_costs_few_reads_in_a_space_with_many_runs_of_others(
+    play: Play, where: str, documents: int
+):
+    """In a fresh ledger: nothing but the API's own lists shows its clock."""
+    stage, api = play(quiet=15.0, quiet_answered=2.0)
+    now = time.time()
+    for number in range(10_000):
+        made = now - 60 * (10_000 - number)
+        api.be_called_by_others("", name="Bob", contact_number="+14155550101", at=made)
+    api.fates = [where]
+    stage.accept(named := [f"crm-{n}" for n in range(documents)])
+    stage.send()
+    api.reads.clear()
+    looks = [0.0, 1.0, 2.0, 4.0, 4.2, 4.4]
+    begun = time.monotonic()
+    for moment in looks:
+        time.sleep(max(0.0, moment - (time.monotonic() - begun)))
+        stage.look()
+    assert stage.states(named) == ("c" if where == "500 after" else "w") * documents
+    assert len(api.reads) <= 25

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from callspool_ledger.writes import calls as writes
 from callspool_worker.decisions.answers import Answer, Answered, NoAnswer
 from callspool_worker.proving import findings as conclusion
 from callspool_worker.proving import look as inquiry
-from tests.support.ledgers import P, calls
+from tests.support.ledgers import P
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.faults import fault, on_reads, server
 from tests.worker.proving.stage import MAX_ATTEMPTS, QUIET
@@ -204,7 +205,7 @@ def test_a_look_that_is_too_old_says_nothing_and_is_told(
     stage = set_up(fault("before"), quiet=0, quiet_answered=0)
     stage.accept(IDS)
     taken = stage.send()
-    monkeypatch.setattr(calls, "LOOK_GOOD_MS", -1)
+    monkeypatch.setattr(writes, "LOOK_GOOD_MS", -1)
     stage.look(2)
     assert stage.states(IDS) == "d" * 10
     assert stage.held(taken) == conclusion.TOO_SLOW
@@ -216,7 +217,7 @@ def test_a_look_that_is_too_old_says_nothing_and_is_told(
 def test_doubts_that_are_held_do_not_keep_others_from_being_looked_at(
     set_up: SetUp, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(calls, "BATCHES_A_LOOK", 2)
+    monkeypatch.setattr(writes, "BATCHES_A_LOOK", 2)
     stage = set_up(server(input="none") + fault("after", times=5), marked=False)
     batches = []
     for n in range(5):

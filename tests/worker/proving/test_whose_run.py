@@ -33,7 +33,7 @@ def test_several_batches_in_doubt_are_settled_by_one_reading_of_their_space(set_
     stage.reads.clear()
     stage.look()
     assert [stage.states([f"crm-{n}-0"]) for n in range(4)] == ["c", "c", "c", "d"]
-    assert len(stage.reads) == 4  # the list of runs, and the tasks of three
+    assert len(stage.reads) == 5  # the list of runs to its end, and the tasks of three
     assert set(stage.made().values()) == {1}
 
 
@@ -124,7 +124,8 @@ def test_an_attempt_that_comes_into_doubt_while_runs_are_read_keeps_its_run(set_
     assert stage.states(IDS) == "d" * 10
 
 
-def test_runs_of_other_systems_are_not_taken_whatever_they_call(set_up: SetUp):
+def test_runs_of_other_systems_are_not_taken_once_a_later_one_of_ours_has_its_mark(set_up: SetUp):
+    """Until then the API may have begun to drop marks."""
     stage = set_up(fault("before", nth=5))
     stage.accept(["ours-1"])
     stage.send()
@@ -132,8 +133,12 @@ def test_runs_of_other_systems_are_not_taken_whatever_they_call(set_up: SetUp):
     stage.be_called_by_others(*IDS, callspool_attempt="another-1-0")
     stage.be_called_by_others("bob-1", "bob-2")
     stage.accept(IDS)
-    stage.send()
+    taken = stage.send()
     stage.be_called_by_others(*IDS)
+    look_after_quiet(stage)
+    assert (stage.states(IDS), stage.held(taken)) == ("d" * 10, SEVERAL)
+    stage.accept(["ours-2"])
+    stage.send()
     look_after_quiet(stage)
     assert stage.states(IDS) == "w" * 10
 

@@ -27,6 +27,9 @@ MOST_PAGES = 500
 MOST_ENTRIES = MOST_PAGES * PAGE_SIZE
 """Entries of one list, whatever size its pages have."""
 
+TRIES = 2
+"""How often a list of runs is read that counts more than it shows: one may just have come."""
+
 STALE_PAGES = 4
 """Pages without anything new after which a list does not go on: while others create runs, pages
 shift, and the next one may show what the last one showed."""
@@ -62,18 +65,21 @@ class _List(Generic[Entry]):
     """What was seen of a list so far, and whether that is all of it.
 
     New entries only push the others on, so reading to the end has seen all that were there
-    at the first page.
+    at the first page. Where the end is, the pages tell, never the list's ``count``: that only shows
+    that something is left out.
     """
 
     parse: Callable[[object], Entry | None]
     seen: dict[str, Entry] = field(default_factory=dict)
     counts: list[int] = field(default_factory=list)
     stale: int = 0
+    longest: int = 0
 
     def add(self, page: Page) -> list[Entry]:
         """The entries of a page that were not seen before."""
         if page.count is not None:
             self.counts.append(page.count)
+        self.longest = max(self.longest, len(page.entries))
         read = {}
         for entry in page.entries:
             known = self.parse(entry)
@@ -87,18 +93,28 @@ class _List(Generic[Entry]):
             raise Unreadable("whatever page is asked for, it shows nothing new")
         return fresh
 
-    @property
-    def is_whole(self) -> bool:
-        return bool(self.counts) and len(self.seen) >= self.counts[-1]
+    def ends_with(self, page: Page) -> bool:
+        """Whether no page follows this one, as far as that is certain.
 
-    def end(self) -> None:
-        """No further page: nothing that was counted may be left out."""
-        if self.counts and len(self.seen) < min(self.counts):
-            raise Unreadable(f"it ends after {len(self.seen)} of {min(self.counts)} entries")
+        A page that is shorter than another one was is the last one; a first page may be as long as
+        any that this server gives. Pages that show nothing new end a list whose count says so.
+        """
+        if self.stale > 1 and page.count == len(self.seen):
+            return True
+        return len(page.entries) < min(self.longest, PAGE_SIZE)
+
+    @property
+    def left_out(self) -> int:
+        """How many entries were counted and not seen; more of them may just have come."""
+        return max(0, min(self.counts, default=0) - len(self.seen))
 
 
 def _id_of(entry: RunSeen | TaskSeen) -> str:
     return entry.run_id if isinstance(entry, RunSeen) else entry.task_id
+
+
+def _made_by_requests(found: _List[TaskSeen]) -> list[TaskSeen]:
+    return [task for task in found.seen.values() if not task.follows]
 
 
 class SpaceReader:
@@ -111,23 +127,41 @@ class SpaceReader:
         """The server's clock at the last answer, in seconds since 1970; None if it told none."""
 
     def runs(self) -> Iterator[list[RunSeen]]:
-        """The space's runs, a page at a time, the newest first."""
-        yield from self._pages(self._space, _List(run_seen))
+        """The space's runs, a page at a time, the newest first as a rule."""
+        for _ in range(TRIES):
+            found: _List[RunSeen] = _List(run_seen)
+            yield from self._pages(self._space, found)
+            if not found.left_out:
+                return
+        counted = min(found.counts)
+        raise Unreadable(f"it ends after {len(found.seen)} of {counted} entries")
 
-    def tasks(self, run_id: str, *, whole: Callable[[list[TaskSeen]], bool]) -> list[TaskSeen]:
-        """The tasks of a run; only its first page unless ``whole``, asked about that, says so."""
+    def tasks(
+        self, run_id: str, *, whole: Callable[[list[TaskSeen]], bool], enough: int = 0
+    ) -> tuple[list[TaskSeen], bool]:
+        """The tasks of a run, without those that the platform made; whether it counts more.
+
+        Only its first page unless ``whole``, asked about that, says so; a page that brings it to
+        ``enough`` tasks is the last one, if that is not 0.
+        """
         found: _List[TaskSeen] = _List(task_seen)
-        for number, page in enumerate(self._pages((*self._space, run_id, "tasks"), found)):
-            if number == 0 and not whole(page):
+        pages = self._pages((*self._space, run_id, "tasks"), found)
+        for number, page in enumerate(pages):
+            if number == 0 and not whole([task for task in page if not task.follows]):
                 break
-        return list(found.seen.values())
+            if enough and len(_made_by_requests(found)) == enough:
+                break
+        else:
+            return _made_by_requests(found), bool(found.left_out)
+        return _made_by_requests(found), False
 
     def _pages(self, path: tuple[str, ...], found: _List[Entry]) -> Iterator[list[Entry]]:
         read = 0
         for number in range(1, MOST_PAGES + 1):
             page = self._page(path, number)
             if page is None or not page.entries:
-                found.end()
+                if page is not None and page.count is not None:
+                    found.counts.append(page.count)
                 return
             read += len(page.entries)
             if read > MOST_ENTRIES:
@@ -135,7 +169,7 @@ class SpaceReader:
             fresh = found.add(page)
             if fresh:
                 yield fresh
-            if found.is_whole:
+            if found.ends_with(page):
                 return
         raise Unreadable(f"it has more than {MOST_PAGES} pages")
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool_worker import events
 from callspool_worker.events.emitter import emit, space_shown
 from callspool_worker.proving.api_lists import SpaceReader, Unreadable
-from callspool_worker.proving.findings import RESENT_AFTER, Conclusion
-from callspool_worker.proving.matching import match
+from callspool_worker.proving.findings import LONGEST_PAUSE, RESENT_AFTER, SHORTEST_PAUSE
+from callspool_worker.proving.look_clock import LookClock
+from callspool_worker.proving.matching import Circumstances, match, place_of
 from callspool_worker.proving.overlaps import sent_elsewhere
-from callspool_worker.proving.proof_settings import LONGEST_PAUSE, SHORTEST_PAUSE, Moment
+from callspool_worker.proving.proof_settings import Moment
 from callspool_worker.proving.questions import question_of
 from callspool_worker.proving.restart import Recall
 from callspool_worker.proving.run_reader import Survey
+from callspool_worker.proving.settling import Settler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +54,7 @@ class Inquiry:
         self._memory = memory
         self._how = how
         self._moment = Moment(space)
-        self._conclusion = Conclusion(ledger, self._moment, memory, how)
+        self._settler = Settler(ledger, self._moment, memory, how)
         self.stuck = ""
         """Why the space cannot be read for now, once that is clear."""
 
@@ -66,46 +69,49 @@ class Inquiry:
             questions = self._questions()
         if not questions:
             return 1.0, "read"
-        begin = min(question.begin_ms for question in questions)
-        known = self._ledger.known_runs(self._space.key, begin - KNOWN_BEFORE_MS)
+        known = self._known_runs(min(question.begin_ms for question in questions))
+        clock = LookClock(self._memory.clocks_of(self._space.key), known)
         survey = Survey(
             self._reader,
             questions,
             known,
             self._memory,
+            clock,
             self._moment.now,
-            self._how.quiet_of,
             patient=self._moment.failing() >= HELD_AFTER,
         )
         try:
             runs = survey.read()
-            marks_kept = self._keeps_marks(questions, runs, known)
+            marked_till = self._marked_till(questions, runs, survey)
         except Unreadable as fault:
             return self._without_reading(questions, fault), "not"
         elsewhere = sent_elsewhere(self._ledger, self._space, questions, runs)
         pauses = []
         for question in questions:
-            theirs = [
-                run
-                for run in runs
-                if question.owns(run)
-                or survey.clocks.may_be_of(run.seen, question, self._how.quiet_of(question))
-            ]
-            finding = match(
-                question, theirs, marks_kept=marks_kept, sent_elsewhere=elsewhere[question.batch]
+            about = Circumstances(
+                marked_till,
+                partial(clock.is_in_time, question=question, quiet=self._how.quiet_of(question)),
+                elsewhere[question.batch],
+                survey.is_unread_for(question),
             )
-            pauses.append(self._conclusion.draw(question, finding, survey.clocks.offset))
+            finding = match(question, survey.those_of(question, runs), about)
+            pauses.append(self._settler.settle(question, finding))
         pause = max(SHORTEST_PAUSE, min(*pauses, LONGEST_PAUSE))
         return pause, "partly" if survey.faults else "read"
 
+    def _known_runs(self, since_ms: float) -> dict[str, float]:
+        """Runs that are somebody's, and when their attempt began, from a while before on."""
+        return self._ledger.known_runs(self._space.key, since_ms - KNOWN_BEFORE_MS)
+
     def _recall(self) -> None:
         """Reads back what Redis forgot when it restarted, and lets the space send again."""
-        known = self._ledger.known_runs(self._space.key, self._space.unread_ms - KNOWN_BEFORE_MS)
+        known = self._known_runs(self._space.unread_ms)
         recall = Recall(
             self._ledger,
             self._space,
             self._reader,
             known,
+            LookClock(self._memory.clocks_of(self._space.key), known),
             self._moment.now,
             self._how.dedupe_window,
         )
@@ -125,27 +131,43 @@ class Inquiry:
         )
         return [question for question in asked if question is not None]
 
-    def _keeps_marks(
-        self, questions: Sequence[Question], runs: Sequence[RunRead], known: dict[str, float]
-    ) -> bool:
-        """Whether the API gives marks back: seen just now, or looked up where it matters."""
+    def _marked_till(
+        self, questions: Sequence[Question], runs: Sequence[RunRead], survey: Survey
+    ) -> float | None:
+        """When the newest run began that the API gives a mark of ours back for, by its own clock.
+
+        Only what is no newer was certainly made, and read, by an API that gives marks back, which
+        may change any day. It is looked up where a run without a mark matters.
+        """
+        seen = [run.seen.moment for run in runs if self._is_marked(run.tasks)]
+        found = max((moment for moment in seen if moment is not None), default=None)
+        doubtful = [run for run in runs if self._is_doubtful(questions, run)]
+        newest = max((run.seen.moment or 0.0 for run in doubtful), default=0.0)
+        if not doubtful or (found is not None and newest <= found):
+            return found
+        for run in survey.known_after(newest)[:3]:
+            if self._is_marked(self._first_tasks(run.run_id)):
+                return run.moment
+        return found
+
+    def _is_marked(self, tasks: Sequence[TaskSeen]) -> bool:
         ours = f"{self._ledger.id}-"
-        if any((task.mark or "").startswith(ours) for run in runs for task in run.tasks):
-            return True
-        if not any(question.mark for question in questions):
+        return any((task.mark or "").startswith(ours) for task in tasks)
+
+    def _is_doubtful(self, questions: Sequence[Question], run: RunRead) -> bool:
+        """Whether a mark would tell whose a run is that has none."""
+        if not run.tasks or any(task.mark for task in run.tasks):
             return False
-        if not any(run.tasks for run in runs):
-            return False  # nothing there whose owner would be in question
-        newest = sorted(known, key=lambda run_id: known[run_id])[-3:]
         return any(
-            (task.mark or "").startswith(ours)
-            for run_id in newest
-            for task in self._first_tasks(run_id)
+            question.mark is not None
+            and not question.owns(run)
+            and all(task.is_nameless or place_of(question, task) is not None for task in run.tasks)
+            for question in questions
         )
 
     def _first_tasks(self, run_id: str) -> list[TaskSeen]:
         try:
-            return self._reader.tasks(run_id, whole=lambda _: False)
+            return self._reader.tasks(run_id, whole=lambda _: False)[0]
         except Unreadable as fault:
             if fault.passing:
                 raise
@@ -165,9 +187,9 @@ class Inquiry:
             self._let_send()
         for question in questions:
             if fault.refused or failing >= HELD_AFTER:
-                self._conclusion.hold(question, f"its space cannot be read back: {fault}")
+                self._settler.hold(question, f"its space cannot be read back: {fault}")
             if hopeless:
-                self._conclusion.send_unproven(question, len(question.open))
+                self._settler.send_unproven(question)
         # While a space is unread nothing of it is sent.
         longest = LONGEST_FAILING_PAUSE if fault.refused or not self._space.unread_ms else 3.0
         return min(longest, max(1.0, failing / 2))

@@ -1,9 +1,10 @@
 """Whose task is whose: a pure function from what was read back to what it proves.
 
 With marks the question is answered task by task. Without them a run counts as an attempt's if all
-of its tasks are documents of that attempt, no other open attempt holds one of these, and no other
-run fits as well; it is then claimed, atomically, by the ledger. What might be the attempt's and
-cannot be told is never counted as missing: it blocks, with the reason.
+of its tasks are documents of that attempt, no other open attempt holds one of these, it is dated in
+the attempt's time, and no other run fits as well; it is then claimed, atomically, by the ledger.
+What might be the attempt's and cannot be told is never counted as missing: it blocks, with the
+reason.
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ from callspool_ledger.reads.entries import NOTHING
 from callspool_worker.proving.records import Finding, Found
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from callspool_worker.proving.records import Question, RunRead, TaskSeen
+    from callspool_worker.proving.records import Question, RunRead, RunSeen, TaskSeen
 
 OVERLAP = "another open attempt sent the same documents, and the API does not say whose task it is"
 SEVERAL = "several runs hold these documents, and the API does not say which one is this attempt's"
 NAMELESS = "the run's tasks do not say which documents they are"
 SIZE = "a run holds these documents, but its batch_count is not the number that was sent"
+DATED = "a run holds these documents, without a mark, and is not dated in the attempt's time"
+GROWING = "a run that may be its own counts more tasks than it lists"
+SHORT = "a run that may be its own lists fewer tasks than its batch_count: they may yet appear"
+UNREAD = "there are more runs that may be its own than were read by now"
 
 
 @dataclass(slots=True)
@@ -36,39 +41,61 @@ class _Sorted:
     unread: list[RunRead] = field(default_factory=list)
     nameless: list[RunRead] = field(default_factory=list)
     odd: list[RunRead] = field(default_factory=list)
+    dated: list[RunRead] = field(default_factory=list)
+
+    @property
+    def watched(self) -> list[RunRead]:
+        """Those in which something may yet change that matters."""
+        return [*self.mine, *self.likely, *self.empty, *self.nameless, *self.odd, *self.dated]
 
 
-def match(
-    question: Question,
-    runs: Sequence[RunRead],
-    *,
-    marks_kept: bool,
-    sent_elsewhere: frozenset[str] = frozenset(),
-) -> Finding:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known about the runs besides themselves.
+
+    ``marked_till``: the time of the newest run that the API gives a mark of ours back for, by its
+    own clock; what is not newer and has no mark is not of an attempt that marked its documents.
+    ``in_time``: whether a run is dated in the attempt's time. ``sent_elsewhere``: ids of documents
+    in other attempts that are open. ``is_unread``: whether runs that may be its own are to be read.
+    """
+
+    marked_till: float | None
+    in_time: Callable[[RunSeen], bool]
+    sent_elsewhere: frozenset[str] = frozenset()
+    is_unread: bool = False
+
+    def rules_out(self, question: Question, run: RunRead) -> bool:
+        """Whether a run without a mark is certainly not the attempt's."""
+        if question.mark is None or self.marked_till is None or run.seen.moment is None:
+            return False
+        return run.seen.moment <= self.marked_till
+
+
+def match(question: Question, runs: Sequence[RunRead], about: Circumstances) -> Finding:
     """What these runs tell of one attempt.
 
-    ``runs``: every run that could be its, with the tasks they have now. ``marks_kept``: the API is
-    known to give marks back, so that a task without one is not of an attempt that marked its
-    documents. ``sent_elsewhere``: ids of documents in other attempts that are open.
+    ``runs``: every run that could be its, with the tasks they have now.
     """
-    those = _sort(question, runs, by_mark_alone=marks_kept and question.mark is not None)
-    blocked = _why_blocked(question, those, sent_elsewhere)
+    those = _sort(question, runs, about)
+    blocked = _why_blocked(question, those, about.sent_elsewhere)
     likely = those.likely
     claimed = likely if len(likely) == 1 and not blocked and not those.mine else []
     found, twice = _found(
         question, [*((run, False) for run in those.mine), *((run, True) for run in claimed)]
     )
+    unfinished = [run for run in [*those.mine, *likely, *those.empty] if run.is_short]
     return Finding(
         found,
-        _observation([*those.mine, *likely, *those.nameless, *those.odd]),
+        _observation(those.watched),
         blocked,
         bool(those.unread),
         twice,
-        _newest(those.empty),
+        waits=_why_waiting(question, those, unfinished, about),
+        lags=any(not run.tasks for run in unfinished),
     )
 
 
-def _sort(question: Question, runs: Iterable[RunRead], *, by_mark_alone: bool) -> _Sorted:
+def _sort(question: Question, runs: Iterable[RunRead], about: Circumstances) -> _Sorted:
     those = _Sorted()
     for run in runs:
         counted = run.seen.batch_count in (None, 0, len(question.places))
@@ -78,10 +105,11 @@ def _sort(question: Question, runs: Iterable[RunRead], *, by_mark_alone: bool) -
             those.mine.append(run)
         elif not run.tasks:
             those.empty += [run] * counted
-        elif by_mark_alone or any(task.mark is not None for task in run.tasks):
+        elif about.rules_out(question, run) or any(task.mark is not None for task in run.tasks):
             continue
         elif all(place_of(question, task) is not None for task in run.tasks):
-            (those.likely if counted else those.odd).append(run)
+            fits = those.likely if about.in_time(run.seen) else those.dated
+            (fits if counted else those.odd).append(run)
         elif counted and all(_may_be(question, task) for task in run.tasks):
             those.nameless.append(run)
     return those
@@ -94,7 +122,7 @@ def place_of(question: Question, task: TaskSeen) -> int | None:
 
 
 def _may_be(question: Question, task: TaskSeen) -> bool:
-    return not task.names or place_of(question, task) is not None
+    return task.is_nameless or place_of(question, task) is not None
 
 
 def _is_strange(question: Question, task: TaskSeen) -> bool:
@@ -114,14 +142,29 @@ def _why_blocked(question: Question, those: _Sorted, sent_elsewhere: frozenset[s
         return NAMELESS
     if those.mine:
         return ""
-    if those.odd:
-        return SIZE
+    if those.odd or those.dated:
+        return SIZE if those.odd else DATED
     if len(those.likely) > 1:
         return SEVERAL
     overlapping = any(
         name in sent_elsewhere for run in those.likely for task in run.tasks for name in task.names
     )
     return OVERLAP if overlapping else ""
+
+
+def _why_waiting(
+    question: Question, those: _Sorted, unfinished: Sequence[RunRead], about: Circumstances
+) -> str:
+    """Why nothing counts as missing even after the quiet; "" where it does.
+
+    A run that lists too few tasks may be one whose creating broke off. Only where the API itself
+    said that it failed this is taken for granted.
+    """
+    if any(run.growing for run in [*those.mine, *those.likely]):
+        return GROWING
+    if unfinished and not question.answered:
+        return SHORT
+    return UNREAD if about.is_unread else ""
 
 
 def _found(
@@ -131,7 +174,7 @@ def _found(
     placed: dict[int, str] = {}
     found: list[Found] = []
     twice = 0
-    for run, claimed in sorted(runs, key=lambda each: each[0].seen.created or 0.0):
+    for run, claimed in sorted(runs, key=lambda each: each[0].seen.moment or 0.0):
         tasks: dict[int, str] = {}
         for place, task_id in _own_tasks(question, run.tasks):
             if place in placed:
@@ -170,7 +213,3 @@ def _observation(runs: Sequence[RunRead]) -> str:
         return NOTHING
     parts = sorted(f"{run.seen.run_id}:{len(run.tasks)}" for run in runs)
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
-
-
-def _newest(runs: Sequence[RunRead]) -> float | None:
-    return max((run.seen.created or 0.0 for run in runs), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,18 @@ LONGEST_MARK = 100
 LONGEST_NAME = MAX_WORD_BYTES + 1
 """Characters of a document's name that are kept: one more than any of ours has."""
 
+FARTHEST_ZONE = 16 * 3600.0
+"""Seconds between an id's time and ``created`` that zones may explain, and wrong clocks."""
 
 _LONGEST_TIME = 64
+_UUID_1 = re.compile(
+    r"[A-Za-z]?([0-9a-f]{8})-?([0-9a-f]{4})-?1([0-9a-f]{3})-?[89ab][0-9a-f]{3}-?([0-9a-f]{12})"
+)
+_UUID_EPOCH = 0x01B21DD213814000
+"""1970 in the steps of version-1 UUIDs, 100 ns each."""
+
+_PLAUSIBLE = range(1_420_000_000, 7_000_000_000)
+"""Seconds since 1970 that an id without ``created`` is believed: 2015 and the next centuries."""
 
 
 def run_seen(entry: object) -> RunSeen | None:
@@ -27,19 +38,44 @@ def run_seen(entry: object) -> RunSeen | None:
     if not isinstance(entry, dict) or not is_id(entry.get("run_id")):
         return None
     created, zoned = moment(entry.get("created"))
-    return RunSeen(entry["run_id"], created, zoned, _whole(entry.get("batch_count")))
+    made, node = time_of_id(entry["run_id"], created)
+    return RunSeen(entry["run_id"], created, zoned, _whole(entry.get("batch_count")), made, node)
+
+
+def time_of_id(word: str, created: float | None) -> tuple[float | None, int | None]:
+    """The UTC time that an id holds, and which server made it; (None, None) if it holds none.
+
+    Ids that only look like version-1 UUIDs disagree with ``created`` by centuries.
+    """
+    found = _UUID_1.fullmatch(word)
+    if found is None:
+        return None, None
+    low, middle, high, node = found.groups()
+    seconds = (int(high + middle + low, 16) - _UUID_EPOCH) / 10_000_000
+    agrees = (
+        int(seconds) in _PLAUSIBLE if created is None else abs(seconds - created) <= FARTHEST_ZONE
+    )
+    return (seconds, int(node, 16)) if agrees else (None, None)
 
 
 def task_seen(entry: object) -> TaskSeen | None:
     """One entry of a list of tasks (D, O); None if it names no task."""
     if not isinstance(entry, dict) or not is_id(entry.get("task_id")):
         return None
-    given = entry.get("input")
+    given, output = entry.get("input"), entry.get("output")
     document: Mapping[str, object] = given if isinstance(given, dict) else {}
     mark, tag = _mark(document.get(MARK_FIELD))
     names = [_word(document.get("document_id")), _word(entry.get("ref_id"))]
     first, second, *_ = [*dict.fromkeys(name for name in names if name), None, None]
-    return TaskSeen(entry["task_id"], first, mark, tag, second)
+    return TaskSeen(
+        entry["task_id"],
+        first,
+        mark,
+        tag,
+        second,
+        has_input="contact_number" in document,
+        follows=isinstance(output, dict) and bool(output.get("referenced_task")),
+    )
 
 
 def moment(value: object) -> tuple[float | None, bool]:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from callspool_ledger.writes import SpaceLook
-    from callspool_worker.proving.records import Question
+    from callspool_worker.proving.records import Finding, Question
 
-SHORTEST_PAUSE = 0.2
-LONGEST_PAUSE = 30.0
-"""Seconds between two looks at a space that can be read."""
+LAG = 60.0
+"""Seconds for which nothing has to change where a run is listed and none of its tasks is."""
 
 SHORTEST_GAP, LONGEST_GAP = 10.0, 60.0
 """Seconds: more than between any two looks as they are planned."""
@@ -26,7 +25,8 @@ class Proving:
     change before a document counts as missing, the latter where the API itself answered; of use
     only for takes that do not say it themselves.
     ``resend_unproven``: what is decided where reading back is not possible. ``dedupe_window``:
-    seconds for which documents that Redis forgot are remembered.
+    seconds for which documents that Redis forgot are remembered. ``lag``: seconds by which what is
+    listed may lag where that shows.
     """
 
     accounts: tuple[str, ...]
@@ -35,12 +35,18 @@ class Proving:
     max_attempts: int
     resend_unproven: bool
     dedupe_window: float
+    lag: float = LAG
 
     def quiet_of(self, question: Question) -> float:
         """Returns the quiet period of an attempt: what its take says, else what is set here."""
         if question.quiet is not None:
             return question.quiet
         return self.quiet_answered if question.answered else self.quiet
+
+    def quiet_for(self, question: Question, finding: Finding) -> float:
+        """Returns the quiet period in view of what was found."""
+        quiet = self.quiet_of(question)
+        return max(quiet, self.lag) if finding.lags else quiet
 
     def gap_of(self, question: Question) -> float:
         """Seconds between two looks after which nobody knows what was between them."""

@@ -65,6 +65,7 @@ def question_of(
         earlier={body.attempt_word(ledger_id, line.attempt): line.attempt for line in before}
         if marked
         else {},
+        clock_ahead=date - entry.doubted_ms / 1000 if (date := asked.get("server_date")) else None,
         first_ms=min(line.taken_ms for line in before) if marked else None,
     )
 

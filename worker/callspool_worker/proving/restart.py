@@ -16,7 +16,6 @@ from callspool_ledger.reads.lookup import read_batches, read_places
 from callspool_worker import events
 from callspool_worker.events.attempt_events import recalled_event
 from callspool_worker.events.emitter import emit, emit_after, space_shown
-from callspool_worker.proving.timeframe import Clocks, clocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from callspool.request.identity import Scope
     from callspool_ledger.writes import Ledger, SpaceLook
     from callspool_worker.proving.api_lists import SpaceReader
+    from callspool_worker.proving.look_clock import LookClock
     from callspool_worker.proving.records import RunSeen, TaskSeen
 
 
@@ -40,6 +40,7 @@ class Recall:
         space: SpaceLook,
         reader: SpaceReader,
         known: Mapping[str, float],
+        clock: LookClock,
         now: Callable[[], float],
         window: float,
     ) -> None:
@@ -47,6 +48,7 @@ class Recall:
         self._space = space
         self._reader = reader
         self._known = known
+        self._clock = clock
         self._now = now
         self._window = window
         self._ours = f"{ledger.id}-"
@@ -57,7 +59,7 @@ class Recall:
         scopes = self._ledger.scopes_of(self._space.account, self._space.space_token)
         found = 0
         for run in self._runs(since_ms):
-            tasks = self._reader.tasks(run.run_id, whole=self._may_be_ours)
+            tasks, _ = self._reader.tasks(run.run_id, whole=self._may_be_ours)
             found += self._recall(run.run_id, tasks, scopes)
         emit(
             events.ReadBack(
@@ -70,16 +72,15 @@ class Recall:
 
     def _runs(self, since_ms: int) -> list[RunSeen]:
         found: dict[str, RunSeen] = {}
-        known = Clocks(0.0, 0.0)
         for page in self._reader.runs():
             found.update((run.run_id, run) for run in page)
-            known = clocks(self._reader.server_date, self._now(), found.values(), self._known)
-            if all(known.is_before(run, since_ms) for run in page):
+            self._clock.see(page, self._now(), self._reader.server_date)
+            if self._clock.is_newest_first and self._clock.is_past(page[-1], since_ms):
                 break
         return [
             run
             for run in found.values()
-            if run.run_id not in self._known and not known.is_before(run, since_ms)
+            if run.run_id not in self._known and not self._clock.is_past(run, since_ms)
         ]
 
     def _may_be_ours(self, first_page: Sequence[TaskSeen]) -> bool:

@@ -1,0 +1,209 @@
+"""What a look shows of an attempt, recorded in the ledger step by step."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from callspool_ledger.writes import Look, calls
+from callspool_worker import backoff, events
+from callspool_worker.events.emitter import emit, emit_after, pair, run_shown, whole
+from callspool_worker.proving.findings import (
+    LONGEST_PAUSE,
+    RESENT_AFTER,
+    SHORTEST_PAUSE,
+    SOON,
+    GiveUp,
+    Hold,
+    LookAgain,
+    Over,
+    SendAgain,
+    Standing,
+    conclude,
+    decide_unproven,
+)
+from callspool_worker.proving.matching import GROWING, OVERLAP, UNREAD
+
+if TYPE_CHECKING:
+    from callspool.redis_io.scripts import Call, Reply
+    from callspool_ledger.writes import Ledger
+    from callspool_worker.proving.findings import Conclusion
+    from callspool_worker.proving.proof_settings import Moment, Proving
+    from callspool_worker.proving.records import Finding, Found, Question
+    from callspool_worker.proving.run_reader import Memory
+
+UNREAD_RUN = "a run that may be its own cannot be read (callspool doubts list tells why)"
+
+
+class Settler:
+    """Records what one look shows. Raises `LedgerUnavailable`."""
+
+    def __init__(self, ledger: Ledger, moment: Moment, memory: Memory, how: Proving) -> None:
+        self._ledger = ledger
+        self._moment = moment
+        self._memory = memory
+        self._how = how
+
+    def settle(self, question: Question, finding: Finding) -> float:
+        """Records what a finding proves; seconds until another look at it is worth while."""
+        left, blocked = self._record_all(question, finding)
+        changed = self._observe(question, finding.observation, blocked)
+        if not left or changed is None:
+            return LONGEST_PAUSE
+        if blocked:
+            # A run that cannot be read is told without its fault: that quotes the API.
+            why = UNREAD_RUN if finding.unread else blocked
+            self._tell_held(question, why, len(left), is_known=blocked == question.held)
+        standing = self._standing(
+            question,
+            left=len(left),
+            changed=changed,
+            quiet=self._how.quiet_for(question, finding),
+            blocked=blocked,
+            may_heal=finding.unread and self._moment.failing() < RESENT_AFTER,
+            waits=finding.waits,
+        )
+        conclusion = conclude(standing)
+        pause = self._carry_out(question, conclusion, finding.observation)
+        is_soon = finding.waits == UNREAD or (
+            finding.waits == GROWING and isinstance(conclusion, LookAgain)
+        )
+        return min(pause, SOON) if is_soon else pause
+
+    def hold(self, question: Question, reason: str) -> None:
+        """Keeps why documents cannot be proven now; they stay in doubt."""
+        self._observe(question, "", reason)
+
+    def send_unproven(self, question: Question) -> None:
+        """Sends again what cannot be proven, if that is the policy."""
+        standing = self._standing(
+            question, left=len(question.open), changed=0.0, quiet=self._how.quiet_of(question)
+        )
+        self._carry_out(question, decide_unproven(standing), "")
+
+    def _standing(self, question: Question, **shown: Any) -> Standing:
+        return Standing(
+            tries=question.tries,
+            max_attempts=self._how.max_attempts,
+            since=question.since_ms / 1000,
+            began=self._moment.begin,
+            took=self._moment.elapsed(),
+            good_for=calls.LOOK_GOOD_MS / 1000,
+            resend_unproven=self._how.resend_unproven,
+            **shown,
+        )
+
+    def _carry_out(self, question: Question, conclusion: Conclusion, observation: str) -> float:
+        """Records a conclusion; seconds until the next look."""
+        match conclusion:
+            case Over():
+                return LONGEST_PAUSE
+            case LookAgain(seconds):
+                return seconds
+            case Hold(why, seconds):
+                self.hold(question, why)
+                self._tell_held(question, why, len(question.open), is_known=why == question.held)
+                return seconds
+            case SendAgain(size, rests, proven):
+                look = Look(self._moment.space.at_ms, observation) if proven else None
+                delay = backoff.delay(question.tries) if rests else 0.0
+                self._ledger.run([self._resend(question, size, delay, look)])
+                return SOON if proven else SHORTEST_PAUSE
+            case GiveUp(why):
+                held = question.batch, question.attempt
+                look = Look(self._moment.space.at_ms, observation)
+                step = self._ledger.calls.bury_missing(*held, look, why)
+                self._ledger.run([emit_after(step, partial(self._buried, question))])
+                return SOON
+
+    def _record_all(self, question: Question, finding: Finding) -> tuple[set[int], str]:
+        """Settles what was found; the places that are left, and why nothing follows from that."""
+        left, blocked = set(question.open), finding.blocked
+        for found in finding.found:
+            if self._record_found(question, found):
+                left -= found.tasks.keys()
+            elif left & found.tasks.keys():
+                blocked = blocked or OVERLAP
+        if finding.twice and len(left) < len(question.open):
+            emit(events.Repeated(**self._about(question), documents=finding.twice))
+        return left, blocked
+
+    def _observe(self, question: Question, found: str, held: str) -> float | None:
+        """Since when the same was found, in seconds of Redis' clock; None if the doubt is over."""
+        step = self._ledger.calls.observe(
+            question.batch,
+            question.attempt,
+            found=found,
+            held=held,
+            began_ms=self._moment.space.at_ms,
+            gap_ms=math.ceil(self._how.gap_of(question) * 1000),
+        )
+        (changed_ms,) = self._ledger.run([step])
+        if not isinstance(changed_ms, int) or changed_ms < 0:
+            return None
+        return changed_ms / 1000
+
+    def _record_found(self, question: Question, found: Found) -> bool:
+        """Settles documents that were found; False if the run belongs to another attempt."""
+        wanted = question.open | question.decided
+        tasks = {place: one for place, one in found.tasks.items() if place in wanted}
+        if not tasks:
+            return True
+        step = self._ledger.calls.record_proven(
+            question.batch,
+            found.attempt,
+            question.seal,
+            run_id=found.run_id,
+            ids=list(tasks.values()),
+            places="".join("1" if place in tasks else "0" for place in range(question.size)),
+            claim=found.claimed,
+        )
+        (reply,) = self._ledger.run([step])
+        if not isinstance(reply, list) or int(reply[0]) < 0:
+            return False
+        documents, twice = pair(reply)
+        if documents or twice:
+            about = {**self._about(question), "attempt": found.attempt}
+            run_id = run_shown(found.run_id)
+            emit(events.Proven(**about, documents=documents, run_id=run_id, twice=twice))
+        return True
+
+    def _resend(self, question: Question, size: int, delay: float, look: Look | None) -> Call:
+        step = self._ledger.calls.resend(
+            question.batch,
+            question.attempt,
+            delay_ms=math.ceil(delay * 1000),
+            size=size,
+            tries=min(question.tries, self._how.max_attempts - 1),
+            look=look,
+            alone=question.stopped_at,
+        )
+        return emit_after(step, partial(self._sent_again, question, delay, look is not None))
+
+    def _about(self, question: Question) -> dict[str, Any]:
+        account = self._moment.space.account
+        return {"batch": question.batch, "attempt": question.attempt, "account": account}
+
+    def _sent_again(
+        self, question: Question, delay: float, proof: bool, reply: Reply
+    ) -> events.SentAgain | None:
+        documents = whole(reply)
+        if documents < 1:
+            return None
+        about = self._about(question)
+        rests = round(delay, 3)
+        return events.SentAgain(**about, documents=documents, proof=proof, rests=rests)
+
+    def _buried(self, question: Question, reply: Reply) -> events.MissingDead | None:
+        documents = whole(reply)
+        if documents < 1:
+            return None
+        return events.MissingDead(**self._about(question), documents=documents)
+
+    def _tell_held(
+        self, question: Question, why: str, left: int, *, is_known: bool = False
+    ) -> None:
+        """Says why an attempt cannot be proven: once, however often it is looked at."""
+        if not is_known and self._memory.is_news(question.batch, question.attempt, why):
+            emit(events.Held(**self._about(question), documents=left, why=why))
