@@ -157,6 +157,7 @@ class PartitionKeys:
         self.vouched = f"{base}:vouched"
         self.dead = f"{base}:dead"
         self.due = f"{base}:due"
+        self.throttled = f"{base}:throttled"
         self.gates = f"{base}:gates"
         self.pauses = f"{base}:pauses"
         self.journal = f"{base}:journal"

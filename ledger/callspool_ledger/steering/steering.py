@@ -42,11 +42,15 @@ class PauseResult(NamedTuple):
 
 
 class ResumeResult(NamedTuple):
-    """What was opened, what still holds some of the documents, and how many waited."""
+    """What was opened, what still holds some of the documents, and how many waited.
+
+    ``rests``: the accounts that the API had asked to rest, and that send again.
+    """
 
     opened: list[GateView]
     still: list[GateView]
     documents: int
+    rests: list[str]
 
 
 def _merge_pauses(parts: list[PauseResult]) -> PauseResult:
@@ -60,6 +64,7 @@ def _merge_resumes(parts: list[ResumeResult]) -> ResumeResult:
         merge_gates([part.opened for part in parts]),
         merge_gates([part.still for part in parts]),
         sum(part.documents for part in parts),
+        sorted({name for part in parts for name in part.rests}),
     )
 
 
@@ -107,7 +112,13 @@ class Steering(Steps):
             opened += [gate for gate, was in zip(piece, were_closed, strict=True) if was]
         if number:
             self._run_any(self._calls.record_held(number, documents))
-        return ResumeResult(opened, still, documents)
+        return ResumeResult(opened, still, documents, self._end_rests_of(selector))
+
+    def _end_rests_of(self, selector: Selector) -> list[str]:
+        """Ends the rests of accounts that a selector means as a whole; returns which rested."""
+        if selector.space_token or selector.campaign is not None or selector.lane:
+            return []
+        return self._end_rests(selector.account)
 
     @in_each_partition(_add_pairs)
     def waiting(self, selector: Selector) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, Self, Type
 
 from callspool.errors import QueueUnavailable
 from callspool.request.identity import digester, partition_of
+from callspool_ledger.keys import account_limit
 from callspool_ledger.reads.lookup import read_scopes
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
@@ -149,6 +150,26 @@ class Steps:
             if letter:
                 found.append(One(scope, text_of(letter), bool(done)))
         return found
+
+    def _end_rests(self, account: str | None) -> list[str]:
+        """Lets accounts send that the API asked to rest; all of them if none is named."""
+        throttled, due = self._ledger.keys.throttled, self._ledger.keys.due
+        with answering():
+            clock, found = self._ledger.run_commands([("TIME",), ("HGETALL", throttled)])
+            assert isinstance(clock, list | tuple)
+            resting = found.items() if isinstance(found, dict) else ()
+            till = {text_of(name): int(text_of(at)) for name, at in resting}
+            meant = [name for name in sorted(till) if account in (None, name)]
+            for name in meant:
+                self._ledger.run_commands(
+                    [("HDEL", throttled, name), ("ZADD", due, "XX", 0, f"T{name}")]
+                )
+            # Also where no worker has recorded a rest in this partition yet.
+            for name in {*meant, *([account] if account else [])}:
+                limit = account_limit(name)
+                self._ledger.at(limit).run_commands([("HDEL", limit, "rest", "reset")])
+        now_ms = int(clock[0]) * 1000
+        return [name for name in meant if till[name] > now_ms]
 
     def _piece(self, step: Call) -> tuple[str, int, str, int]:
         cursor, changed, began_ms, number = self._run(step)

@@ -10,7 +10,7 @@ from callspool_ledger.reads.entries import pack_task_ids
 from callspool_ledger.writes.records import SEPARATOR, Delivery, Group, Look, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from callspool.redis_io.scripts import Argument, Call
     from callspool_ledger.keys import PartitionKeys
@@ -318,8 +318,8 @@ class LedgerCalls:
         """Puts in doubt what a taker held (``batch:attempt``) that is gone or over its lease."""
         return self._call("lapse", taker, held, detail)
 
-    def sweep(self, limits: Limits) -> Call:
-        """Wakes what is due."""
+    def sweep(self, limits: Limits, accounts: Collection[str] = ()) -> Call:
+        """Wakes what is due; ``accounts``: those that the caller sends for."""
         return self._call(
             "sweep",
             200,
@@ -328,6 +328,7 @@ class LedgerCalls:
             200,
             limits.first_probe_ms,
             limits.last_probe_ms,
+            *accounts,
         )
 
     def forget(self, window_ms: int, piece: int = 2000) -> Call:

@@ -271,6 +271,11 @@ class Ledger:
         )
         return dict(scored(as_list(found)))
 
+    def count_accounts(self) -> int:
+        """Returns how many accounts there are that documents were ever accepted for."""
+        (found,) = self.run_commands([("SCARD", self.keys.accounts)])
+        return int(as_bytes(found))
+
     def accounts(self) -> set[str]:
         """The accounts that documents were ever accepted for."""
         (found,) = self.run_commands([("SMEMBERS", self.keys.accounts)])

@@ -130,6 +130,7 @@ def _of_redis(clients: Sequence[redis.Redis], settings: Settings, where: str) ->
         {scope.account for scope in reader.ask(read_scopes())},
         reader.ask(read_dead(Selector(), 1))[1],
         where,
+        reader.limits(),
     )
     yield from examine_ledger(standing, (*RULES, settings.partitions), settings.accounts)
 

@@ -95,6 +95,7 @@ def resume(selector: Selector, redis_url: str | None, state_dir: str | None, as_
             "opened": [gate_object(gate) for gate in done.opened],
             "still_closed": [gate_object(gate) for gate in done.still],
             "documents": done.documents,
+            "rests_ended": done.rests,
         }
         click.echo(json_line(found))
         return
@@ -116,6 +117,7 @@ def _resumed_lines(selector: Selector, done: ResumeResult, where: str) -> list[s
         f" {why(gate)})"
         for gate in done.opened
     ]
+    lines += [f"The rest of account {name} is over." for name in done.rests]
     lines += [
         f"Still {gate.kind}: {describe_selector(gate.selector)}, {why(gate)}; open it with"
         f" callspool resume {gate.selector.flags}{where}"

@@ -13,9 +13,14 @@ from callspool_operators.terminal.wording import format_count
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from callspool_ledger.reads.snapshot import AccountLimit
     from callspool_ledger.reads.views import GateView, LedgerSummary
 
 GATES_SHOWN = 10
+ACCOUNTS_SHOWN = 10
+
+LONG_REST = 60.0
+"""Seconds of rest from which on it is worth telling."""
 
 
 class LedgerStanding(NamedTuple):
@@ -34,6 +39,7 @@ class LedgerStanding(NamedTuple):
     known: Collection[str]
     dead: int
     where: str = ""
+    limits: Sequence[AccountLimit] = ()
 
 
 def examine_ledger(
@@ -42,15 +48,34 @@ def examine_ledger(
     """A finding for each part. ``ours``: this release's rules; ``accounts``: those set up here."""
     yield _rules(found.rules, ours)
     yield _workers(found)
-    for name in sorted(set(found.known) - set(accounts)):
-        remedy = "set it up where workers run, or callspool cancel --account " + name
-        yield warning("accounts", f"documents were accepted for {name}, not set up here", remedy)
+    yield from _accounts(sorted(set(found.known) - set(accounts)))
+    yield from _rests(found)
     yield from _stuck(found)
     if found.lonely.is_usual:
         some = f"{found.lonely.alone} of {found.lonely.seen} lanes hold one document each"
         yield warning("lanes", f"{some} ({found.lonely.lanes:,} lanes in all)", ADVICE)
     else:
         yield ok("lanes", f"{format_count(found.lonely.lanes, 'lane')}")
+
+
+def _accounts(strange: Sequence[str]) -> Iterator[Finding]:
+    """Accounts that are not set up here: any producer may name as many as it likes."""
+    for name in strange[:ACCOUNTS_SHOWN]:
+        remedy = "set it up where workers run, or callspool cancel --account " + name
+        yield warning("accounts", f"documents were accepted for {name}, not set up here", remedy)
+    if len(strange) > ACCOUNTS_SHOWN:
+        said = f"documents were accepted for {len(strange) - ACCOUNTS_SHOWN:,} more such accounts"
+        yield warning("accounts", said, "see which producer names them: callspool lanes")
+
+
+def _rests(found: LedgerStanding) -> Iterator[Finding]:
+    resting = [each for each in found.limits if each.rests_seconds >= LONG_REST]
+    for each in resting[:ACCOUNTS_SHOWN]:
+        said = f"the API asked {each.account} to rest for {each.rests_seconds:.0f} s more"
+        yield warning("rests", said, f"callspool resume --account {each.account} ends it")
+    if len(resting) > ACCOUNTS_SHOWN:
+        said = f"{len(resting) - ACCOUNTS_SHOWN:,} more accounts rest"
+        yield warning("rests", said, "callspool resume --all ends it")
 
 
 def _rules(theirs: list[int] | None, ours: Sequence[int]) -> Finding:

@@ -165,7 +165,8 @@ class EmbeddedServer:
             )
 
     def _open_log(self) -> BinaryIO:
-        descriptor = os.open(self.state.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        descriptor = os.open(self.state.log_file, flags, 0o600)
         return os.fdopen(descriptor, "ab")
 
     def _wait_until_loaded(self) -> None:

@@ -88,7 +88,10 @@ class StateDir:
         else: closing /tmp to everybody else would be a poor favour.
         """
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Every one by itself: `parents` makes them as open as the umask lets it.
+            for directory in (*reversed(self.path.parents), self.path):
+                if not directory.exists():
+                    directory.mkdir(mode=0o700, exist_ok=True)
             self._refuse_what_is_not_ours()
             if stat.S_IMODE(self.path.stat().st_mode) & 0o077:
                 self.path.chmod(0o700)

@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import redis
@@ -14,11 +13,9 @@ import redis
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool_operators.local import LocalLedger, StateDirBusy, configuration, open_ledger
 from callspool_operators.local.ledger import WAIT_FOR_LOOK
+from callspool_operators.local.state import StateDir
 from chaos.processes import shown_of
 from tests.operators.local.conftest import Run, servers_of, start_holder
-
-if TYPE_CHECKING:
-    from callspool_operators.local.state import StateDir
 
 Make = Callable[..., LocalLedger]
 
@@ -237,3 +234,15 @@ def test_a_look_where_nothing_was_run_gives_one_line(tmp_path: Path) -> None:
     with pytest.raises(CallspoolError, match="there is no ledger in"), look:
         pass
     assert not (tmp_path / "never").exists()
+
+
+def test_the_log_of_the_server_is_not_written_through_a_link(tmp_path: Path):
+    state = StateDir(tmp_path / "state")
+    state.prepare()
+    other = tmp_path / "precious"
+    other.write_text("kept")
+    state.run_lock.touch()
+    state.log_file.symlink_to(other)
+    with pytest.raises(QueueUnavailable, match="cannot be started"):
+        LocalLedger(state.path).open()
+    assert other.read_text() == "kept"

@@ -68,3 +68,13 @@ def test_a_directory_of_another_user_is_refused(
     monkeypatch.setattr(os, "geteuid", lambda: stranger)
     with pytest.raises(CallspoolError, match="belongs to another user"):
         StateDir(tmp_path).prepare()
+
+
+def test_new_parents_of_a_state_directory_are_the_users_alone(tmp_path: Path):
+    before = os.umask(0)
+    try:
+        StateDir(tmp_path / "a" / "b" / "state").prepare()
+    finally:
+        os.umask(before)
+    for part in ("a", "a/b", "a/b/state"):
+        assert (tmp_path / part).stat().st_mode & 0o077 == 0

@@ -143,6 +143,8 @@ class Account:
             self.cuts = grant.cuts
             self.news.refused, self.news.cuts = 0, grant.cuts
         wait = grant.wait / 1000
+        if not wait and not self.news.rest and not self.is_urgent:
+            self.rests_until = min(self.rests_until, now)  # an operator may have ended the rest
         if wait and self.begin is None:
             self.rests_until = max(self.rests_until, now + wait)
         self.pause = min(SELDOM, self.pause * 2)

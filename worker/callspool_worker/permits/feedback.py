@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from callspool_worker.decisions.answers import Answer, Quota
 
 LONGEST_REST = 600.0
-"""Seconds of rest that an API may ask for; beyond it the request is tried anyway."""
+"""Seconds of rest that an API may ask for; after that a single request tries it all the same."""
 
 _TOO_MANY = frozenset({429, 503, 504})
 _MAY_ASK_FOR_REST = frozenset({429, 503})

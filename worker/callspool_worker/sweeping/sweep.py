@@ -30,6 +30,9 @@ PATROL = 1.0
 PIECES_A_PATROL = 10
 """Pieces that are forgotten at once: some milliseconds of Redis each."""
 
+ACCOUNTS_WARNED = 100
+"""Accounts without settings that a process warns of: a producer may name as many as it likes."""
+
 FORGETTING = (b"moved", b"dropping")
 """What `forget` answers while there may be more to do."""
 
@@ -60,6 +63,7 @@ class Sweeper(threading.Thread):
         self._nudged = threading.Event()
         self._stopped = threading.Event()
         self._next_patrol = 0.0
+        self._accounts = 0
         self._finished_at = self._well_at = time.monotonic()
 
     def ages(self) -> tuple[float, float]:
@@ -107,7 +111,8 @@ class Sweeper(threading.Thread):
 
     def _sweep(self) -> float:
         """Wakes what is due; seconds until the next is."""
-        (reply,) = self._ledger.run([self._ledger.calls.sweep(self._ledger.limits)])
+        step = self._ledger.calls.sweep(self._ledger.limits, self._known)
+        (reply,) = self._ledger.run([step])
         next_ms = reply[0] if isinstance(reply, list) else -1
         longest = IDLE_PAUSE if self._may_idle else LONGEST_PAUSE
         return longest if next_ms < 0 else min(longest, max(next_ms, 1) / 1000)
@@ -131,7 +136,12 @@ class Sweeper(threading.Thread):
                 return
 
     def _warn_of_unknown_accounts(self) -> None:
-        for name in sorted(self._ledger.accounts() - self._known - self._told):
+        number = self._ledger.count_accounts()
+        if number == self._accounts:
+            return
+        self._accounts = number
+        strange = sorted(self._ledger.accounts() - self._known - self._told)
+        for name in strange[: max(0, ACCOUNTS_WARNED - len(self._told))]:
             self._told.add(name)
             emit(events.AccountNotConfigured(account=name))
 

@@ -16,14 +16,33 @@
 -- include: base
 local holder, busy, wanted = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[4])
 local MICROS = TIME[1] * 1000000 + TIME[2]
+local BACK = 1000 -- ms by which a clock goes back before it counts as set back
 local KEPT = 86400 -- seconds that an account is remembered which sends nothing
+local LONGEST_REST = 600000 -- ms; after so long a rest one request at a time tries whether it is over
 local FEW = 10 -- as many times the limit, and requests left are counted
 local NAMES = { 'version', 'limit', 'cuts', 'next', 'n', 'ms', 'refused', 'peak', 'rest', 'full_at',
-  'left', 'reset', 'struck' }
+  'left', 'reset', 'struck', 'probing', 'clock' }
 local f, known = {}, call('HMGET', P .. ':limit', 'state', 'in_force', unpack(NAMES))
 for i, name in ipairs(NAMES) do f[name] = tonumber(known[i + 2] or '0') end
 if f.limit == 0 then f.limit = tonumber(ARGV[6]) end
 local state = known[1] or ''
+
+-- A clock that was set back would make every rest as much longer: what was left of each is kept.
+local function keep_time()
+  local back = f.clock - NOW
+  if back > BACK then
+    for _, name in ipairs({ 'next', 'rest', 'reset', 'struck' }) do
+      f[name] = math.max(0, f[name] - back)
+    end
+    f.full_at = math.max(0, f.full_at - back * 1000)
+    local all = call('HGETALL', P .. ':holders')
+    for i = 1, #all, 2 do
+      local held, till = string.match(all[i + 1], '^(.*) (%d+)$')
+      call('HSET', P .. ':holders', all[i], string.format('%s %d', held, till - back))
+    end
+  end
+  if back > BACK or -back >= BACK then f.clock = NOW end
+end
 
 local function change(to)
   if to.version ~= f.version then return end
@@ -43,7 +62,8 @@ local function learn(news)
   if news.cuts == f.cuts and news.refused > 0 then
     f.refused, f.struck = f.refused + news.refused, NOW
   end
-  f.rest = math.max(f.rest, NOW + news.rest)
+  if news.rest > 0 then f.rest = math.max(f.rest, NOW + math.min(news.rest, LONGEST_REST)) end
+  f.probing = news.n > 0 and 0 or news.rest >= LONGEST_REST and 1 or f.probing
   if news.left >= 0 then count_down(news.left, news.reset) end
 end
 
@@ -87,10 +107,11 @@ local function drawn(rate, most)
   return n, math.max(1, math.ceil((free_at - MICROS) / 1000))
 end
 
+keep_time()
 if ARGV[11] ~= '' then change(cjson.decode(ARGV[11])) end
 if ARGV[10] ~= '' then learn(cjson.decode(ARGV[10])) end
 f.peak_now = tonumber(ARGV[3])
-local limit = math.min(f.limit, tonumber(ARGV[7]))
+local limit = f.probing > 0 and 1 or math.min(f.limit, tonumber(ARGV[7]))
 local held, wishes = others()
 local permits = math.max(0, math.min(wanted, fair(limit, wishes), limit - held))
 local wait, begin = 0, -1

@@ -5,10 +5,13 @@
 -- ARGV[1] entries at most   ARGV[2] wake-ups at most   ARGV[3] linger, ms
 -- ARGV[4] ms after which batches that still lie ready are announced again
 -- ARGV[5] ms between probes of a gate: the first, doubled each time   ARGV[6] and the last
+-- ARGV[7...] accounts that the caller sends for
 -- Reply: {ms until the next is due, or -1; how many were due}
 -- include: base lanes batches
 local limit, wake_limit, linger = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local ready = 0
+local ACCOUNTS = 20 -- looked after where the caller names none: a producer may name any number
+local BACK = 1000 -- ms by which a clock goes back before it counts as set back
 local ANNOUNCED = 4 -- wake-ups for batches that were announced before, at most
 
 local function close_open_batch(lane)
@@ -16,7 +19,7 @@ local function close_open_batch(lane)
   if not f[1] or f[1] == '' then return end
   local batch = load_batch(f[1])
   local due = tonumber(batch.o) + linger
-  if due > NOW then
+  if due > NOW and tonumber(batch.o) <= NOW then
     call('ZADD', P .. ':due', due, 'L' .. lane)
     return
   end
@@ -74,6 +77,35 @@ local function end_throttle(account)
   ready = ready + ready_batches(account, wake_limit)
 end
 
+-- A clock that was set back would put everything off for as long: what was left is kept, and a quiet
+-- period begins anew.
+local function keep_time()
+  local back = tonumber(call('HGET', P .. ':meta', 'clock') or NOW) - NOW
+  if back <= BACK and -back < BACK and back ~= 0 then return end
+  call('HSET', P .. ':meta', 'clock', NOW)
+  if back <= BACK then return end
+  call('HDEL', P .. ':meta', 'announced')
+  for _, key in ipairs({ P .. ':due', P .. ':proofs' }) do
+    local all = call('ZRANGE', key, 0, -1, 'WITHSCORES')
+    for i = 1, #all, 2 do call('ZADD', key, all[i + 1] - back, all[i]) end
+  end
+  for _, key in ipairs({ P .. ':throttled', P .. ':looking' }) do
+    local all = call('HGETALL', key)
+    for i = 1, #all, 2 do
+      local till, rest = string.match(all[i + 1], '^(%d+)(.*)$')
+      call('HSET', key, all[i], string.format('%d%s', till - back, rest))
+    end
+  end
+  for _, space in ipairs(call('ZRANGE', P .. ':proofs', 0, -1)) do
+    for _, id in ipairs(call('ZRANGE', P .. ':doubts:' .. space, 0, -1)) do
+      if tonumber(call('HGET', batch_key(id), 'changed') or '0') > NOW then
+        call('HSET', batch_key(id), 'changed', NOW)
+      end
+    end
+  end
+end
+
+keep_time()
 local visit = { L = close_open_batch, B = end_backoff, G = probe, T = end_throttle }
 local due = call('ZRANGEBYSCORE', P .. ':due', '-inf', NOW, 'LIMIT', 0, limit)
 for _, member in ipairs(due) do
@@ -85,7 +117,10 @@ end
 local function announce_again()
   if NOW - tonumber(call('HGET', P .. ':meta', 'announced') or '0') < tonumber(ARGV[4]) then return end
   local found = 0
-  for _, account in ipairs(call('SMEMBERS', P .. ':accounts')) do
+  local accounts = {}
+  for i = 7, #ARGV do accounts[#accounts + 1] = ARGV[i] end
+  if #accounts == 0 then accounts = call('SRANDMEMBER', P .. ':accounts', ACCOUNTS) end
+  for _, account in ipairs(accounts) do
     if tonumber(call('HGET', P .. ':throttled', account) or '0') <= NOW then
       found = found + ready_batches(account, ANNOUNCED)
     end

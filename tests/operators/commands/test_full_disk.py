@@ -1,0 +1,35 @@
+"""Redis refuses writes, as with a full disk: that is when operators look."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import time
+
+import pytest
+import redis
+
+from tests.operators.conftest import Call, call
+from tests.support.ledgers import LedgerUnderTest, group
+from tests.support.servers import RedisServer
+
+__all__ = ["call"]
+
+
+def test_status_answers_while_redis_refuses_every_write(call: Call) -> None:
+    with RedisServer() as server, server.client() as client:
+        LedgerUnderTest(client, linger_ms=0).accept(group(["crm-1"]))
+        client.config_set("save", "1 1")
+        shutil.rmtree(server.directory)
+        deadline = time.monotonic() + 20
+        while client.info("persistence")["rdb_last_bgsave_status"] == "ok":
+            assert time.monotonic() < deadline
+            with contextlib.suppress(redis.ResponseError):
+                client.execute_command("BGSAVE")
+            time.sleep(0.05)
+        with pytest.raises(redis.ResponseError, match="MISCONF"):
+            client.ping()
+        done = call("status", "--json", "--redis", server.url)
+        assert done.code == 0, done.err
+        assert json.loads(done.out)["documents"]["waiting"] == 1

@@ -1,0 +1,27 @@
+"""What a producer makes up, and what an API asks for, does not bury the rest of doctor's lines."""
+
+from __future__ import annotations
+
+from callspool_ledger.reads.lanes import OneDocumentLanes
+from callspool_ledger.reads.snapshot import AccountLimit
+from callspool_ledger.reads.views import LedgerSummary
+from callspool_operators.doctor.standing import LedgerStanding, examine_ledger
+
+
+def lines(known: set[str], limits: list[AccountLimit]) -> list[str]:
+    summary = LedgerSummary({}, {}, 0, {})
+    found = LedgerStanding([1, 1, 1], summary, 1, OneDocumentLanes(0, 0, 0), known, 0, "", limits)
+    return [f"{each.said} {each.remedy}" for each in examine_ledger(found, (1, 1, 1), {"default"})]
+
+
+def test_twenty_thousand_accounts_take_a_few_lines():
+    told = lines({f"made-up-{n}" for n in range(20_000)}, [])
+    assert sum("not set up here" in line for line in told) == 10
+    assert any("19,990 more such accounts" in line for line in told)
+
+
+def test_a_long_rest_is_told_with_the_command_that_ends_it():
+    told = lines(set(), [AccountLimit("default", 4, 0, 400.0), AccountLimit("brief", 4, 0, 2.0)])
+    (line,) = [line for line in told if "rest" in line]
+    assert "400 s more" in line
+    assert "callspool resume --account default" in line
