@@ -20,6 +20,7 @@ from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs, Ou
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
+    encoding_option,
     files_argument,
     id_prefix_option,
     json_option,
@@ -81,6 +82,7 @@ Examples:
 @click.option("--sandbox", is_flag=True, help=f"It was a rehearsal: the account {SANDBOX}.")
 @map_option
 @region_option
+@encoding_option
 @shared_numbers_option
 @id_prefix_option
 @click.option(
@@ -107,6 +109,7 @@ def results(
     sandbox: bool,
     columns: Mapping[str, str],
     region: str | None,
+    encoding: str | None,
     allow_shared_numbers: bool,
     id_prefix: str,
     raw: bool,
@@ -148,9 +151,10 @@ def results(
         columns=columns,
         allow_shared_numbers=allow_shared_numbers,
         id_prefix=id_prefix,
+        codec=encoding,
     )
     with (
-        Inputs(files, sys.stdin.buffer) as inputs,
+        Inputs(files, sys.stdin.buffer, encoding) as inputs,
         ledger_reader(redis_url, state_dir) as reader,
     ):
         grid = Grid.of(inputs, columns)

@@ -19,7 +19,7 @@ from callspool_operators.sending.reading import (
     new_intake,
     open_intake,
 )
-from callspool_operators.sending.row_lines import held_back_json, held_back_lines
+from callspool_operators.sending.row_lines import encoding_lines, held_back_json, held_back_lines
 from callspool_operators.sending.spooling import Spooler
 from callspool_operators.terminal.exits import Exit, Interrupted
 from callspool_operators.terminal.progress import Progress
@@ -137,7 +137,7 @@ def _tell(options: SendOptions, intake: Intake, enqueued: int, seconds: float) -
         f"{format_count(counts.read, 'row')} read in {seconds:.1f} s: {enqueued:,} enqueued,"
         f" {counts.duplicate:,} duplicate (in the files), {counts.invalid:,} invalid"
     )
-    for line in held_back_lines(intake, options):
+    for line in (*encoding_lines(intake), *held_back_lines(intake, options)):
         click.echo(line)
     click.echo("Next: callspool status" if enqueued else "Nothing was sent.")
 

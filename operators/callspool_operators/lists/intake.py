@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from callspool.request.checks import Rules
-from callspool_operators.lists.encodings import UTF8
+from callspool_operators.lists.encodings.decoding import UTF8
 from callspool_operators.lists.errors import COUNTRY_REMEDY, READ_AS, IntakeError, UnknownCountry
 from callspool_operators.lists.formats import Rows, open_rows
 from callspool_operators.lists.json_rows import JsonRows
@@ -20,6 +20,7 @@ from callspool_operators.lists.source import STANDARD_INPUT, Source
 from callspool_operators.lists.table_rows import TableRows
 
 FIRST_FAULTS = 5
+SHOWN_NAMES = 2
 _KINDS_OF_FAULTS = 100
 _OTHER_FAULTS = "other reasons"
 
@@ -41,6 +42,7 @@ class IntakeOptions:
     limit: int | None = None
     id_prefix: str = ""
     memory: Memory | None = None
+    codec: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,14 @@ class FileView:
 
     ``extra`` are the columns that travel along as extra fields. Of JSON, both are of the keys of
     the first object. ``format``: for people, with the encoding if it is not UTF-8, such as
-    ``CSV, Windows-1252``.
+    ``CSV, Windows-1252``. ``titles``: lines above the names of the columns that were passed over.
     """
 
     name: str
     format: str
     renamed: Renamed = ()
     extra: Sequence[str] = ()
+    titles: Sequence[str] = ()
 
 
 class Intake:
@@ -86,6 +89,10 @@ class Intake:
         self.first_duplicates: list[Row] = []
         self.ends_at_unknown_country = False
         """Whether the first number of an unknown country ends the reading (`UnknownCountry`)."""
+        self.lettered_names: list[str] = []
+        """The first names with letters beyond ASCII: a wrong encoding shows in them."""
+        self.encodings: dict[str, str] = {}
+        """Files that are not in UTF-8, and what they are in."""
         self._options = options
         self._rejects = rejects
         self._duplicates = duplicates
@@ -104,11 +111,11 @@ class Intake:
         path = Path(name)
         if path.exists() and not path.is_file() and not path.is_dir():
             return FileView(name, "stream")
-        with Source(name) as source:
+        with Source(name, codec=self._options.codec) as source:
             rows = open_rows(source, self._options.columns)
             if isinstance(rows, TableRows):
-                columns = rows.columns
-                return FileView(name, _shown("CSV", source), columns.renamed(), columns.extra())
+                columns, shown = rows.columns, _shown("CSV", source)
+                return FileView(name, shown, columns.renamed(), columns.extra(), rows.titles)
             return FileView(name, _shown(rows.format, source), *self._fields_of_first(rows))
 
     def _fields_of_first(self, rows: ObjectRows | JsonRows) -> tuple[Renamed, Sequence[str]]:
@@ -145,28 +152,51 @@ class Intake:
             memory=options.memory,
             id_prefix=options.id_prefix,
         )
-        counts, limit = self.counts, self._options.limit
         for name in self.files:
-            with Source(name, self._streams.get(name)) as source:
+            with Source(name, self._streams.get(name), options.codec) as source:
                 self._source = source
-                for row in _judged(open_rows(source, self._options.columns), judge):
-                    counts.read += 1
-                    if row.reason:
-                        self._note(row)
-                    elif row.duplicate is not None:
-                        self._note_duplicate(row, row.duplicate)
-                    else:
-                        if row.without_country and self.ends_at_unknown_country:
-                            raise _unknown_country(row)
-                        counts.good += 1
-                        counts.healed += row.healed
-                        counts.without_country += row.without_country
-                        counts.notes += row.beside is Beside.NOTE
-                        counts.second_numbers += row.beside is Beside.SECOND
-                    yield row
-                    if counts.good == limit:
-                        return
+                try:
+                    yield from self._counted(open_rows(source, options.columns), judge)
+                finally:
+                    if source.encoding != UTF8:
+                        self.encodings[name] = source.encoding
+                if self.counts.good == options.limit:
+                    return
                 self._source, self._done = None, self._done + source.done
+
+    def _counted(self, rows: Rows, judge: Judge) -> Iterator[Row]:
+        """The rows of one file, counted, up to the limit."""
+        counts, limit = self.counts, self._options.limit
+        for row in self._judged(rows, judge):
+            counts.read += 1
+            if row.reason:
+                self._note(row)
+            elif row.duplicate is not None:
+                self._note_duplicate(row, row.duplicate)
+            else:
+                if row.without_country and self.ends_at_unknown_country:
+                    raise _unknown_country(row)
+                counts.good += 1
+                counts.healed += row.healed
+                counts.without_country += row.without_country
+                counts.notes += row.beside is Beside.NOTE
+                counts.second_numbers += row.beside is Beside.SECOND
+            yield row
+            if counts.good == limit:
+                return
+
+    def _judged(self, rows: Rows, judge: Judge) -> Iterator[Row]:
+        for chunk in rows.chunks():
+            judge.judge(chunk)
+            if len(self.lettered_names) < SHOWN_NAMES:
+                self._look_for_letters(chunk)
+            yield from chunk
+
+    def _look_for_letters(self, rows: Sequence[Row]) -> None:
+        names = [row.known.name for row in rows if row.known is not None and not row.reason]
+        if not "".join(names).isascii():
+            lettered = [name for name in names if not name.isascii()]
+            self.lettered_names += lettered[: SHOWN_NAMES - len(self.lettered_names)]
 
     def _note_duplicate(self, row: Row, likeness: Likeness) -> None:
         self.counts.duplicate += 1
@@ -193,12 +223,6 @@ def _unknown_country(row: Row) -> UnknownCountry:
         f"the number on line {row.line:,} has no country code: the platform reads it"
         f" {READ_AS}; {COUNTRY_REMEDY}; the rows from here on were not sent"
     )
-
-
-def _judged(rows: Rows, judge: Judge) -> Iterator[Row]:
-    for chunk in rows.chunks():
-        judge.judge(chunk)
-        yield from chunk
 
 
 def _shown(kind: str, source: Source) -> str:

@@ -4,19 +4,21 @@ import codecs
 import os
 import stat
 import sys
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from callspool_operators.lists.encodings import (
+from callspool_operators.lists.encodings.decoding import (
     UTF8,
     UTF16,
-    WINDOWS_1252,
     Read,
+    from_codec,
     from_utf16,
-    from_windows_1252,
-    is_windows_1252,
+    name_of,
     utf16_of,
 )
+from callspool_operators.lists.encodings.verdict import Evidence, Verdict
 from callspool_operators.lists.errors import IntakeError
 from callspool_operators.lists.foreign import foreign_format
 from callspool_operators.lists.packed import MAGIC, Packed
@@ -24,9 +26,11 @@ from callspool_operators.lists.packed import MAGIC, Packed
 STANDARD_INPUT = "-"
 BLOCK = 256 * 1024
 SAMPLE = 256 * 1024
-"""Bytes at the start that decide on the encoding of a table."""
+"""Bytes at the start in which the first line is looked for. Of a pipe, the bytes from the first one
+beyond ASCII on that decide on its encoding."""
 _PACKED_BLOCK = 32 * 1024
 _HEAD = 4
+_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ENDS = (b"\n", b"\r")
 _NOTHING = b"\xef\xbb\xbf \t\r\n"
 
@@ -37,9 +41,10 @@ class Source:
     ``size`` is None where the input has no size (a pipe); ``done`` counts the bytes taken of it.
     ``encoding``, ``marked`` (by a byte order mark) and ``packed`` are known when `head` has been
     called. ``stream``: what to read in place of the file of that name; it is left open.
+    ``codec``: the encoding that the user named.
     """
 
-    def __init__(self, name: str, stream: BinaryIO | None = None) -> None:
+    def __init__(self, name: str, stream: BinaryIO | None = None, codec: str | None = None) -> None:
         self.name = name
         self.done = 0
         self.size: int | None = None
@@ -48,6 +53,7 @@ class Source:
         self.marked = False
         self._given = stream or (sys.stdin.buffer if name == STANDARD_INPUT else None)
         self._stream = self._given or self._opened()
+        self._codec = codec
         self._block = BLOCK
         self._next: Read = self._read
         self._head = b""
@@ -93,8 +99,13 @@ class Source:
             raise IntakeError(
                 f"{self.shown} is a spreadsheet or an archive: export it as CSV (UTF-8)"
             )
-        if codec := utf16_of(self._head):
-            self.encoding, self.marked = UTF16, True
+        if self._codec is not None:
+            self.encoding = name_of(self._codec)
+            self.marked = self._head.startswith((codecs.BOM_UTF8, *_UTF16_MARKS))
+            self._next = from_codec(self._once_more(), self._codec)
+            self._fill(_HEAD)
+        elif codec := utf16_of(self._head):
+            self.encoding, self.marked = UTF16, self._head.startswith(_UTF16_MARKS)
             self._next = from_utf16(self._once_more(), codec)
             self._fill(_HEAD)
         self.marked = self.marked or self._head.startswith(codecs.BOM_UTF8)
@@ -117,19 +128,68 @@ class Source:
             size = 2 * len(self._head)
 
     def settle_encoding(self) -> None:
-        """Decides by the first `SAMPLE` bytes whether a text that claims nothing is UTF-8.
+        """Decides by all of a file whether a text that claims nothing is UTF-8, and what else.
 
-        A row of it that is not is refused later, in either encoding. To be called after `head`.
+        Of what can be read only once, it is decided where the first bytes beyond ASCII come. A row
+        that does not fit is refused later. To be called after `head`. Raises `IntakeError`.
         """
-        if self.encoding != UTF8 or self._head.startswith(b"\xef\xbb\xbf"):
+        if self._codec or self.encoding != UTF8 or self._head.startswith(codecs.BOM_UTF8):
             return
-        self._fill(SAMPLE)
-        whole = max(self._head.rfind(b"\n"), self._head.rfind(b"\r")) + 1
-        if len(self._head) < SAMPLE or not whole:
-            whole = len(self._head)
-        if is_windows_1252(self._head[:whole]):
-            self.encoding = WINDOWS_1252
-            self._next = from_windows_1252(self._once_more())
+        if self._given is None and self.size is not None:
+            self._go_on_as(_verdict_of_file(self.name, *_version(self._stream)))
+        elif self._stream.seekable():
+            self._go_on_as(self._verdict_of_stream(self._stream))
+        else:
+            self._next = self._as_it_comes(self._once_more())
+
+    def _verdict_of_stream(self, stream: BinaryIO) -> Verdict:
+        """What a stream is from its start; it stays where it was."""
+        place = stream.tell()
+        stream.seek(0)
+        try:
+            return _verdict_of(Source(self.name, stream))
+        finally:
+            stream.seek(place)
+
+    def _go_on_as(self, verdict: Verdict) -> None:
+        if not verdict.is_known:
+            raise _unknown(self.shown, verdict)
+        if verdict.encoding is not None:
+            self.encoding = verdict.encoding.name
+            self._next = from_codec(self._once_more(), verdict.encoding.codec)
+
+    def _as_it_comes(self, read: Read) -> Read:
+        """Reads ASCII as it is; from the first other bytes on, as their encoding has it."""
+        onwards: Read | None = None
+
+        def read_on() -> bytes:
+            nonlocal onwards
+            if onwards is None:
+                block = read()
+                if block.isascii():
+                    return block
+                onwards = self._judged(block, read)
+            return onwards()
+
+        return read_on
+
+    def _judged(self, block: bytes, read: Read) -> Read:
+        """Goes on with a block beyond ASCII and what is behind it, in the encoding that it has."""
+        evidence, blocks, size = Evidence(), [block], len(block)
+        evidence.add(block)
+        while size < SAMPLE and (block := read()):
+            evidence.add(block)
+            blocks.append(block)
+            size += len(block)
+        verdict = evidence.verdict()
+        if not verdict.is_known:
+            raise _unknown(self.shown, verdict)
+        waiting = iter(blocks)
+        onwards = lambda: next(waiting, b"") or read()  # noqa: E731
+        if verdict.encoding is None:
+            return onwards
+        self.encoding = verdict.encoding.name
+        return from_codec(onwards, verdict.encoding.codec)
 
     def _unpack(self) -> None:
         self.packed = True
@@ -203,3 +263,38 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _version(stream: BinaryIO) -> tuple[int, int, int, int]:
+    """What changes when a file does."""
+    status = os.fstat(stream.fileno())
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _verdict_of_file(name: str, *_version: int) -> Verdict:
+    """What a file is, read to its end: once, though a command opens it several times."""
+    with Source(name) as source:
+        return _verdict_of(source)
+
+
+def _verdict_of(source: Source) -> Verdict:
+    evidence = Evidence()
+    with suppress(IntakeError):  # what cannot be read is told when it is read
+        source.head()
+        while block := source.read():
+            evidence.add(block)
+    return evidence.verdict()
+
+
+def _unknown(shown: str, verdict: Verdict) -> IntakeError:
+    if not verdict.rivals:
+        return IntakeError(
+            f"{shown} is not UTF-8, and what else it is cannot be told: save it as UTF-8, or name"
+            " its encoding, such as --encoding mac_roman, cp850 or cp1250"
+        )
+    names = " or ".join(f"{each.name} (--encoding {each.codec})" for each in verdict.rivals)
+    return IntakeError(
+        f"{shown} is not UTF-8, and may be {names}: --dry-run shows two of its names as they would"
+        " be sent; send it with the one that shows them right"
+    )

@@ -32,6 +32,7 @@ class SendOptions:
     expires_at: float | None = None
     columns: Mapping[str, str]
     region: str | None = None
+    encoding: str | None = None
     allow_shared_numbers: bool = False
     numbers_as_they_are: bool = False
     id_prefix: str = ""
@@ -95,6 +96,12 @@ region_option = click.option(
     metavar="IN",
     help="The country of numbers without a country code. [CALLSPOOL_REGION]",
 )
+encoding_option = click.option(
+    "--encoding",
+    callback=parsing.encoding,
+    metavar="NAME",
+    help="What the files are written in (utf-8, cp1250, mac_roman …); else it is found out.",
+)
 shared_numbers_option = click.option(
     "--allow-shared-numbers",
     is_flag=True,
@@ -146,6 +153,7 @@ _SENDING = (
     ),
     map_option,
     region_option,
+    encoding_option,
     shared_numbers_option,
     click.option(
         "--numbers-as-they-are",

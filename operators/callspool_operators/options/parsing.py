@@ -1,5 +1,6 @@
 """Reads the values of options; raises `click.BadParameter` for what cannot be one."""
 
+import codecs
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -104,6 +105,19 @@ def id_prefix(_ctx: click.Context, _param: click.Parameter, given: str) -> str:
     if prefix and (fault := fault_of_word(prefix, LONGEST_PREFIX)):
         raise click.BadParameter(fault)
     return prefix
+
+
+def encoding(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:
+    """The encoding of files, by any name that Python knows."""
+    if given is None:
+        return None
+    try:
+        "".encode(given.strip())
+    except (LookupError, ValueError):
+        raise click.BadParameter(
+            f"{given!r} is no encoding of text: take utf-8, cp1252, cp1250, mac_roman, cp850 …"
+        ) from None
+    return codecs.lookup(given.strip()).name
 
 
 def account(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:

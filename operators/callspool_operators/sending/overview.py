@@ -10,7 +10,7 @@ from callspool_operators.lists import FileView, Intake, Row
 from callspool_operators.lists.masking import document_lines, masked_document
 from callspool_operators.options.known_already import KnownAlready
 from callspool_operators.options.options import SendOptions
-from callspool_operators.sending.row_lines import held_back_json, held_back_lines
+from callspool_operators.sending.row_lines import held_back_json, held_back_lines, letter_lines
 from callspool_operators.terminal.times import local_of
 from callspool_operators.terminal.wording import format_count, plain, shorten_token
 
@@ -61,10 +61,12 @@ class Overview:
                     "format": file.format,
                     "columns": dict(file.renamed),
                     "extra": [*file.extra],
+                    "lines_above": [*file.titles],
                 }
                 for file in self.files
             ],
             "target": _target(envelope),
+            "lettered_names": self.intake.lettered_names,
             "first_document": masked_document(self.first.raw) if self.first else None,
             "known": self.known.to_json() if self.known else None,
         }
@@ -75,6 +77,9 @@ class Overview:
         for file in self.files:
             pairs = ", ".join(f"{plain(header, 60)} → {field}" for header, field in file.renamed)
             lines.append(f"{plain(file.name)} ({file.format}){': ' if pairs else ''}{pairs}")
+            if file.titles:
+                above = counted(len(file.titles), "line")
+                lines.append(f"  {above} above the names of the columns: {_some(file.titles, 3)}")
             if file.extra:
                 lines.append(f"  extra fields, as they are: {_some(file.extra)}")
         return lines
@@ -91,7 +96,7 @@ class Overview:
         lines = [f"{format_count(counts.read, 'row')}: {', '.join(parts)}"]
         if counts.good == options.limit:
             lines.append(f"  not read any further (--limit {options.limit:,})")
-        return lines + held_back_lines(self.intake, options)
+        return [*lines, *letter_lines(self.intake), *held_back_lines(self.intake, options)]
 
     def _known_lines(self) -> list[str]:
         if self.known is not None:

@@ -45,6 +45,7 @@ def intake_options(options: SendOptions, rules: Rules) -> IntakeOptions:
         allow_shared_numbers=options.allow_shared_numbers,
         limit=options.limit,
         id_prefix=options.id_prefix,
+        codec=options.encoding,
     )
 
 

@@ -24,9 +24,26 @@ def held_back_lines(intake: Intake, options: SendOptions) -> list[str]:
     ]
 
 
+def letter_lines(intake: Intake) -> list[str]:
+    """Names with letters beyond ASCII as they are sent, since a wrong encoding shows in them."""
+    if not intake.lettered_names:
+        return []
+    names = ", ".join(plain(name, 60) for name in intake.lettered_names)
+    return [f"  names as they are sent: {names} (if that is wrong: --encoding NAME)"]
+
+
+def encoding_lines(intake: Intake) -> list[str]:
+    """Files that were read in another encoding than UTF-8, with names from them."""
+    if not intake.encodings:
+        return []
+    read = ", ".join(f"{plain(name)} as {how}" for name, how in intake.encodings.items())
+    return [f"  read {read}", *letter_lines(intake)]
+
+
 def held_back_in_short(intake: Intake, options: SendOptions) -> list[str]:
     """What was put right, kinds of duplicates, and where all rows are that do not go on."""
     return [
+        *encoding_lines(intake),
         *_healed_lines(intake),
         *_likeness_lines(intake),
         *_where(intake.counts.duplicate, "--duplicates", options.duplicates),
@@ -38,6 +55,7 @@ def held_back_json(intake: Intake) -> dict[str, object]:
     """The same for scripts."""
     return {
         "without_country": intake.counts.without_country,
+        "encodings": dict(intake.encodings),
         "notes_left_out": intake.counts.notes,
         "second_numbers": intake.counts.second_numbers,
         "duplicates": {one.name.lower(): intake.likenesses[one] for one in Likeness},

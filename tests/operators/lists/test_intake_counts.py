@@ -67,7 +67,6 @@ REFUSED_WHOLE = {
     "no phone column": (b"name,city\nAda,Paris\n", "--map COLUMN=contact_number"),
     "no name column": (b"phone,city\n+14155550100,Paris\n", "--map COLUMN=name"),
     "no header": (b"Ada,+14155550100\n", "looks like a contact"),
-    "UTF-16 without a mark": ("name,phone\n".encode("utf-16-le"), "not text"),
     "UTF-32": ("name,phone\n".encode("utf-32"), "not text"),
     "nothing in UTF-16": ("\r\n".encode("utf-16"), "is empty"),
     "gzip that is cut off": (b"\x1f\x8b\x08\0\0\0\0\0", "is cut off"),
@@ -114,7 +113,20 @@ REFUSED_WHOLE = {
     "names with loose quotes": (b'"The "name"",phone\n', "not doubled"),
     "a header that is never closed": (b'"name,phone\nAda,+14155550100\n', "is not closed"),
     "a header without end": (b"x" * 3_000_000, "longer than"),
-    "a header that is not UTF-8": (b"name,phone,\xff\nAda,+14155550100,x\n", "not valid UTF-8"),
+    "a header that is not UTF-8": (b"name,phone,\xff\nAda,+14155550100,x\n", "is not UTF-8"),
+    "one letter alone": (b"name,phone,x\nAda,+14155550100,\xff\n", "is not UTF-8"),
+    "a name of two readings": (b"name,phone\nJ\x9arg,+14155550100\n", "--encoding mac_roman"),
+    "Cyrillic of one name": (
+        "name,phone\n\u0410\u043d\u043d\u0430,+1\n".encode("cp1251"),
+        "--encoding cp1251",
+    ),
+    "Turkish of one name": ("name,phone\nAyşe,+1\n".encode("cp1254"), "--encoding cp1254"),
+    "Japanese": ("name,phone\n田中太郎,+1\n鈴木,+1\n".encode("shift_jis"), "is not UTF-8"),
+    "Chinese": ("name,phone\n李丽,+1\n张伟,+1\n".encode("gbk"), "is not UTF-8"),
+    "two encodings in one file": (
+        b"name,phone\n" + b"Jos\xe9,+14155550110\n" * 12 + b"Jos\xc3\xa9,+14155550111\n",
+        "is not UTF-8",
+    ),
 }
 
 

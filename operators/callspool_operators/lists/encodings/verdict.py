@@ -1,0 +1,131 @@
+"""Judges the encoding of a whole text by the words with letters beyond ASCII in it."""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from callspool_operators.lists.encodings.alphabets import ENCODINGS, Encoding
+from callspool_operators.lists.encodings.words import NO_WORD, fit
+
+LEAST_FIT = 0.7
+"""How well the words must fit the best language of an encoding, at least."""
+MARGIN = 0.15
+"""How much better they must fit than in any other encoding that makes other words of them."""
+MOST_WORDS = 2000
+"""Different words that are looked at."""
+
+_BROKEN_FOR_EACH_WHOLE = 10
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+_HARD_SPACE = b"\xa0"
+"""Stands alone amid numbers, and is the same in all encodings of Windows."""
+_WORD = re.compile(rb"[A-Za-z'\x80-\xff]*[\x80-\xff][A-Za-z'\x80-\xff]*")
+
+
+class Verdict(NamedTuple):
+    """``encoding`` is None where the text is UTF-8, and where it is not known.
+
+    ``rivals``: encodings in which its words would do as well.
+    """
+
+    is_known: bool = True
+    encoding: Encoding | None = None
+    rivals: tuple[Encoding, ...] = ()
+
+
+class Evidence:
+    """What the blocks of a text tell about its encoding; takes them in order."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._broken = 0
+        self._whole = 0
+        self._has_control = False
+        self._words: dict[bytes, None] = {}
+
+    def add(self, block: bytes) -> None:
+        """Takes a block of bytes; one of ASCII alone says nothing."""
+        data = self._rest + block
+        if data.isascii():
+            self._rest = b""
+            return
+        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        self._rest = data[end:]
+        self._take(data[:end])
+
+    def verdict(self) -> Verdict:
+        """What the text is, once all blocks are taken."""
+        self._take(self._rest)
+        self._rest = b""
+        is_utf8 = not self._broken or self._broken < _BROKEN_FOR_EACH_WHOLE * self._whole
+        return Verdict() if is_utf8 or self._has_control else judge_words(self._words)
+
+    def _take(self, lines: bytes) -> None:
+        if lines.isascii() or _is_utf8(lines):
+            self._whole += not lines.isascii() and _lines_beyond_ascii(lines)
+            return
+        self._has_control = self._has_control or bool(_CONTROL.search(lines))
+        for line in lines.splitlines():
+            if not line.isascii():
+                whole = _is_utf8(line)
+                self._whole += whole
+                self._broken += not whole
+        if len(self._words) < MOST_WORDS:
+            self._words.update(dict.fromkeys(_WORD.findall(lines)))
+
+
+def judge_words(words: Iterable[bytes]) -> Verdict:
+    """The encoding in which these words fit a language, if no other comes near."""
+    telling = [word for word in words if word != _HARD_SPACE]
+    if not telling:
+        return Verdict(encoding=ENCODINGS[0])
+    readings = sorted((_read(telling, encoding) for encoding in ENCODINGS), key=_worth)
+    best = readings[0]
+    others = [each for each in readings[1:] if each.words != best.words]
+    if best.worth < LEAST_FIT:
+        return Verdict(is_known=False)
+    if others and best.worth - others[0].worth < MARGIN:
+        near = [best, *(each for each in others if best.worth - each.worth < MARGIN)]
+        return Verdict(is_known=False, rivals=tuple(each.encoding for each in near[:3]))
+    return Verdict(encoding=best.encoding)
+
+
+class _Reading(NamedTuple):
+    """``words``: what is read, None for what is no word of the language that fits best."""
+
+    encoding: Encoding
+    words: list[str | None]
+    worth: float
+
+
+def _worth(reading: _Reading) -> float:
+    return -reading.worth
+
+
+def _read(words: list[bytes], encoding: Encoding) -> _Reading:
+    decoded = [_decoded(word, encoding.codec) for word in words]
+    fits = max((_fits(decoded, language) for language in encoding.languages), key=sum)
+    read = [word if each > NO_WORD else None for word, each in zip(decoded, fits, strict=True)]
+    return _Reading(encoding, read, sum(fits) / len(fits) - encoding.handicap)
+
+
+def _fits(words: list[str | None], language: str) -> list[float]:
+    return [NO_WORD if word is None else fit(word, language) for word in words]
+
+
+def _decoded(word: bytes, codec: str) -> str | None:
+    try:
+        return word.decode(codec)
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _lines_beyond_ascii(lines: bytes) -> int:
+    return sum(not line.isascii() for line in lines.splitlines())
