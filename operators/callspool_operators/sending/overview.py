@@ -78,7 +78,7 @@ class Overview:
             pairs = ", ".join(f"{plain(header, 60)} → {field}" for header, field in file.renamed)
             lines.append(f"{plain(file.name)} ({file.format}){': ' if pairs else ''}{pairs}")
             if file.titles:
-                above = counted(len(file.titles), "line")
+                above = format_count(len(file.titles), "line")
                 lines.append(f"  {above} above the names of the columns: {_some(file.titles, 3)}")
             if file.extra:
                 lines.append(f"  extra fields, as they are: {_some(file.extra)}")

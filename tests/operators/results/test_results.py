@@ -105,7 +105,7 @@ def test_several_lists_and_standard_input_come_back_as_one(
     text = '{"document_id":"bad","name":"C","contact_number":"+14155550102"}\n'
     writer = threading.Thread(target=pipe.write_text, args=[text])
     writer.start()
-    _, rows = give_back(pipe, "-", stdin=b"Phone,ID,Name\n+14155550100,made,Ada\n\xff,x,y\n")
+    _, rows = give_back(pipe, "-", stdin=b"Phone,ID,Name\n+14155550100,made,Zo\xc3\xab\n\xff,x,y\n")
     writer.join()
     assert [row["state"] for row in rows] == ["dead", "created", "invalid"]
     assert [row["file"] for row in rows] == [str(pipe), "'-", "'-"]
@@ -185,7 +185,7 @@ def test_a_list_comes_back_with_the_mark_by_which_its_spreadsheet_knows_utf8(
     spool: LedgerUnderTest, call: Call, redis_url: str, tmp_path: Path, encoding: str
 ) -> None:
     path = tmp_path / "list.csv"
-    path.write_bytes("id,name,phone\nmade,Zoë,+14155550100\n".encode(encoding))
+    path.write_bytes("id,name,phone\nmade,Zoë Müller,+14155550100\n".encode(encoding))
     call("results", path, *SPACE, "--redis", redis_url, "-o", "out.csv")
     written = (tmp_path / "out.csv").read_bytes()
     assert written.startswith(b"\xef\xbb\xbf") == (encoding != "utf-8")
