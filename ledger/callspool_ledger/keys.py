@@ -20,7 +20,7 @@ P:counts               hash    ``spooled`` and ``waiting``; ``partitions`` of th
                                accepted
 P:submissions          hash    ``account|outcome|code`` → answers counted
 P:timings              hash    histograms: ``account|name|<bucket>`` → how many, and
-                               ``account|name|sum`` (``ledger/metrics/histograms.py``)
+                               ``account|name|sum`` (``reads/snapshot.py``)
 P:accounts             set     every account that ever had documents
 P:scopes               set     JSON ``[account, space_token, campaign]`` of every scope seen
 P:g<G>                 hash    generation G: its first batch, when it began, its last settling,
@@ -60,7 +60,7 @@ P:shut                 hash    ``level|code|account``, and by U+001F what else n
                                many are closed; a lane's only while there is such a lane
 P:pauses               hash    what operators paused: name of a selector → JSON; names are ``all``,
                                or ``account=…``, ``space=…``, ``campaign=…`` joined by U+001F, or
-                               ``lane=…`` (``ledger/selector.py``)
+                               ``lane=…`` (``selectors.py``)
 P:parked:<GATE>        set     lanes that wait behind that gate, or behind the pause of that name
 P:journal              hash    number → JSON: what operators did; the last 1,000
 P:invalid              list    the last documents that were refused, with the reason (bounded)

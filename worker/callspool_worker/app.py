@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from callspool.settings import Settings
-    from callspool_ledger.writes.limits import Durability
-    from callspool_ledger.writes.records import ExpiredDocuments
+    from callspool_ledger.writes.records import Durability, ExpiredDocuments
     from callspool_worker.decisions.answers import Answer
     from callspool_worker.sending.sender_pool import SenderPool
 

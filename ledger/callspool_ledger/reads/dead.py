@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
-from callspool.request.identity import Scope
+from callspool.request.identity import Scope, read_document_id
 from callspool_ledger.reads.entries import BatchEntry
 from callspool_ledger.reads.reading import Reading, join_lists, read_pieces
-from callspool_ledger.reads.views import DeadView, RefusedDocument, UnreadableMessage
+from callspool_ledger.reads.views import DeadView, RefusalView, UnreadableView
 
 if TYPE_CHECKING:
     from callspool.redis_io.scripts import Command
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _BETWEEN = b"\x1e"
 
-Dated = TypeVar("Dated", DeadView, RefusedDocument, UnreadableMessage)
+Dated = TypeVar("Dated", DeadView, RefusalView, UnreadableView)
 
 
 class _DeadBatch(NamedTuple):
@@ -36,10 +36,6 @@ class _DeadBatch(NamedTuple):
     @property
     def scope(self) -> Scope:
         return Scope(self.account, self.space_token, self.campaign)
-
-
-class _Named(msgspec.Struct):
-    document_id: str = ""
 
 
 def read_dead(selector: Selector, most: int) -> Reading[tuple[list[DeadView], int]]:
@@ -84,17 +80,10 @@ def _views(row: _DeadBatch, fields: dict[bytes, bytes], pieces: list[bytes]) -> 
     entry = BatchEntry({name.decode(): value for name, value in fields.items()})
     at = datetime.fromtimestamp(row.died_ms / 1000, UTC)
     return [
-        DeadView(_name(raw), row.scope, row.lane, entry.reason, at)
+        DeadView(read_document_id(raw), row.scope, row.lane, entry.reason, at)
         for place, raw in enumerate(_BETWEEN.join(pieces).split(_BETWEEN))
         if entry.letter(place) == "x"
     ]
-
-
-def _name(raw: bytes) -> str:
-    try:
-        return msgspec.json.decode(raw, type=_Named).document_id
-    except msgspec.DecodeError:
-        return ""
 
 
 class _RefusalRecord(msgspec.Struct):
@@ -110,16 +99,16 @@ class _RefusalRecord(msgspec.Struct):
     document: str = ""
 
 
-def read_refused(most: int) -> Reading[list[RefusedDocument]]:
+def read_refused(most: int) -> Reading[list[RefusalView]]:
     """Reads the documents that were refused last, the newest first."""
     return Reading(lambda keys: _read_refused(keys, most), lambda parts: _newest(parts, most))
 
 
-def _read_refused(keys: PartitionKeys, most: int) -> Trips[list[RefusedDocument]]:
+def _read_refused(keys: PartitionKeys, most: int) -> Trips[list[RefusalView]]:
     (found,) = yield [("LRANGE", keys.invalid, 0, most - 1)]
     records = [msgspec.json.decode(record, type=_RefusalRecord) for record in _list(found)]
     return [
-        RefusedDocument(
+        RefusalView(
             at=datetime.fromtimestamp(record.at, UTC),
             account=record.account,
             message=record.message,
@@ -133,19 +122,19 @@ def _read_refused(keys: PartitionKeys, most: int) -> Trips[list[RefusedDocument]
     ]
 
 
-def read_unreadable(most: int) -> Reading[list[UnreadableMessage]]:
+def read_unreadable(most: int) -> Reading[list[UnreadableView]]:
     """Reads the messages that no worker could read, the newest first; they are kept whole."""
     return Reading(lambda keys: _read_unreadable(keys, most), lambda parts: _newest(parts, most))
 
 
-def _read_unreadable(keys: PartitionKeys, most: int) -> Trips[list[UnreadableMessage]]:
+def _read_unreadable(keys: PartitionKeys, most: int) -> Trips[list[UnreadableView]]:
     (found,) = yield [("XREVRANGE", keys.dead_requests, "+", "-", "COUNT", most)]
     return [_unreadable(entry_id.decode(), fields) for entry_id, fields in _list(found)]
 
 
-def _unreadable(entry_id: str, fields: dict[bytes, bytes]) -> UnreadableMessage:
+def _unreadable(entry_id: str, fields: dict[bytes, bytes]) -> UnreadableView:
     milliseconds = int(entry_id.partition("-")[0])
-    return UnreadableMessage(
+    return UnreadableView(
         at=datetime.fromtimestamp(milliseconds / 1000, UTC),
         message=fields.get(b"dead_id", entry_id.encode()).decode(errors="replace"),
         kept_as=entry_id,

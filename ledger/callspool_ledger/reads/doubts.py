@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
-from callspool.request.identity import Scope, digester
+from callspool.request.identity import Scope, digester, read_document_id
 from callspool_ledger.reads.lookup import read_batches, read_places, read_scopes
 from callspool_ledger.reads.reading import Reading, join_lists, merged_by, read_pieces
 from callspool_ledger.reads.views import DoubtView
@@ -80,10 +78,6 @@ class _SpaceState(NamedTuple):
 
     next_look_at: datetime | None
     unreadable_since: datetime | None
-
-
-class _Named(msgspec.Struct):
-    document_id: str = ""
 
 
 def read_doubts(
@@ -192,7 +186,7 @@ def _views(
     answered = bool(entry.question.get("answered"))
     return [
         DoubtView(
-            document_id=_name(raw),
+            document_id=read_document_id(raw),
             scope=scope,
             lane=entry.lane,
             attempt=entry.attempt,
@@ -208,13 +202,6 @@ def _views(
         for place, raw in enumerate(_BETWEEN.join(pieces).split(_BETWEEN))
         if entry.letter(place) == "d"
     ]
-
-
-def _name(raw: bytes) -> str:
-    try:
-        return msgspec.json.decode(raw, type=_Named).document_id
-    except msgspec.DecodeError:
-        return ""
 
 
 def _at(ms: float | bytes | None) -> datetime | None:

@@ -170,7 +170,7 @@ class LedgerSummary(msgspec.Struct, frozen=True):
     """What operators did last, the newest first."""
 
 
-class RefusedDocument(msgspec.Struct, frozen=True):
+class RefusalView(msgspec.Struct, frozen=True):
     """A document that was refused when its message was read, and why.
 
     ``place`` in its request, None where the request itself was at fault. ``document`` is the
@@ -187,7 +187,7 @@ class RefusedDocument(msgspec.Struct, frozen=True):
     document: str
 
 
-class UnreadableMessage(msgspec.Struct, frozen=True):
+class UnreadableView(msgspec.Struct, frozen=True):
     """A message that no worker could read.
 
     ``message`` is the id that its sender was told, ``kept_as`` the one that it has in the stream

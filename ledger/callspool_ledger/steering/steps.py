@@ -128,7 +128,7 @@ class Steps:
         """The steps of each of several partitions; none where there is one."""
         if self._partition is not None:
             return []
-        kind, progress, clients = type(self), _Progress(self._tell), self._clients
+        kind, progress, clients = type(self), _PartitionCounts(self._tell), self._clients
         return [kind(clients, self._by, progress.begin(), at) for at in range(len(clients))]
 
     def parts_of(self, selector: Selector) -> list[Self]:
@@ -186,7 +186,7 @@ class Steps:
             return self._ledger.run([step])[0]
 
 
-class _Progress:
+class _PartitionCounts:
     """Sums up what the partitions tell of their progress."""
 
     def __init__(self, tell: Callable[[int], None]) -> None:

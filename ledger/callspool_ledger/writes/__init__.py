@@ -5,13 +5,13 @@ from __future__ import annotations
 from callspool_ledger.errors import LedgerFull, LedgerUnavailable
 from callspool_ledger.writes.account_calls import account_ledgers
 from callspool_ledger.writes.ledger import RULES, Ledger
-from callspool_ledger.writes.limits import Limits
 from callspool_ledger.writes.records import (
     SEPARATOR,
     Accepted,
     Delivery,
     Group,
     LaneKey,
+    Limits,
     Look,
     Refusal,
     SpaceLook,

@@ -110,8 +110,8 @@ def permits(
     return scripts.load("permits/permits").call([keys.account_prefix(account)], args)
 
 
-def granted(reply: object) -> Grant:
-    """The reply to `permits`."""
+def read_grant(reply: object) -> Grant:
+    """Returns the grant in the reply to `permits`."""
     assert isinstance(reply, list)
     numbers = [int(number) for number in (*reply[:6], reply[8])]
     state, past = (bytes(part).decode() for part in reply[6:8])

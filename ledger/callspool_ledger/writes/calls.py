@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from callspool.redis_io.scripts import Argument, Call
     from callspool_ledger.keys import PartitionKeys
-    from callspool_ledger.writes.limits import Limits
+    from callspool_ledger.writes.records import Limits
 
 WAKE_UPS_AT_MOST = 256
 """Wake-ups that may lie in their stream: enough for every submitter of a large installation."""

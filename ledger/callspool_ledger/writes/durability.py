@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from callspool.redis_io.scripts import Command, Reply
-    from callspool_ledger.writes.limits import Durability
+    from callspool_ledger.writes.records import Durability
 
 PATIENCE_MS = 5000
 """Milliseconds until a take that is not confirmed to be on disk is asked about again."""
@@ -65,7 +65,7 @@ class Disks:
             (info,) = run([("INFO", "replication")])
         except (redis.ConnectionError, redis.TimeoutError, LedgerUnavailable):
             return  # the next question fails as well, and says so
-        self._replicas = max(1, _connected(info))
+        self._replicas = max(1, _replicas_in(info))
 
     def try_to_wait(self, run: Callable[[Sequence[Command]], list[Reply]]) -> bool:
         """Waits until what was written is on Redis' own disk, if it can tell; whether it is."""
@@ -105,7 +105,7 @@ def weaknesses(info: Mapping[str, object]) -> list[str]:
     return found
 
 
-def _connected(info: object) -> int:
+def _replicas_in(info: object) -> int:
     """How many replicas are connected, as INFO tells; 0 where this user may not ask."""
     if isinstance(info, Mapping):
         return int(info.get("connected_slaves", 0))

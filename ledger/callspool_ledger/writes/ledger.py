@@ -32,7 +32,7 @@ from callspool_ledger.writes.replies import (
     as_list,
     as_text,
     expired_of,
-    scored,
+    read_scores,
     taken_of,
 )
 
@@ -41,8 +41,7 @@ if TYPE_CHECKING:
 
     from callspool.redis_io.scripts import Argument
     from callspool_ledger.reads.reading import Found, Reading
-    from callspool_ledger.writes.limits import Limits
-    from callspool_ledger.writes.records import Accepted, Delivery, ExpiredDocuments, Taken
+    from callspool_ledger.writes.records import Accepted, Delivery, ExpiredDocuments, Limits, Taken
 
 FORMAT = 1
 """The format of the ledger that this release reads and writes."""
@@ -269,7 +268,7 @@ class Ledger:
         (found,) = self.run_commands(
             [("ZRANGE", key, str(since_ms), "+inf", "BYSCORE", "WITHSCORES")]
         )
-        return dict(scored(as_list(found)))
+        return dict(read_scores(as_list(found)))
 
     def count_accounts(self) -> int:
         """Returns how many accounts there are that documents were ever accepted for."""

@@ -49,7 +49,7 @@ def as_text(value: object) -> str:
     return as_bytes(value).decode()
 
 
-def scored(reply: list[object]) -> Iterator[tuple[str, float]]:
+def read_scores(reply: list[object]) -> Iterator[tuple[str, float]]:
     """Members and scores: RESP3 pairs them, RESP2 lists them in a row."""
     flat: list[object] = []
     for each in reply:

@@ -4,7 +4,7 @@ import click
 import msgspec
 
 from callspool_ledger.reads.dead import read_refused, read_unreadable
-from callspool_ledger.reads.views import RefusedDocument, UnreadableMessage
+from callspool_ledger.reads.views import RefusalView, UnreadableView
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
     json_option,
@@ -37,7 +37,7 @@ def invalid(limit: int, redis_url: str | None, state_dir: str | None, as_json: b
         documents, messages = reader.ask(read_refused(limit)), reader.ask(read_unreadable(limit))
     if as_json:
         for found in (*documents, *messages):
-            kind = "document" if isinstance(found, RefusedDocument) else "message"
+            kind = "document" if isinstance(found, RefusalView) else "message"
             click.echo(json_line({"kind": kind, **msgspec.to_builtins(found)}))
         return
     if not documents and not messages:
@@ -48,7 +48,7 @@ def invalid(limit: int, redis_url: str | None, state_dir: str | None, as_json: b
         click.echo(message_line(message))
 
 
-def document_line(refused: RefusedDocument) -> str:
+def document_line(refused: RefusalView) -> str:
     """A refused document as people read it."""
     name = plain(refused.document_id or "", 100)
     place = "request" if refused.place is None else f"document {refused.place}"
@@ -60,7 +60,7 @@ def document_line(refused: RefusedDocument) -> str:
     )
 
 
-def message_line(unreadable: UnreadableMessage) -> str:
+def message_line(unreadable: UnreadableView) -> str:
     """An unreadable message as people read it."""
     size = format_count(unreadable.bytes, "byte")
     return (

@@ -92,12 +92,12 @@ class _StatusView:
         self,
         summary: LedgerSummary,
         reasons: Sequence[Reason],
-        lonely: OneDocumentLanes,
+        one_document_lanes: OneDocumentLanes,
         limits: Sequence[AccountLimit] = (),
     ) -> None:
         self.summary = summary
         self._reasons = reasons
-        self._advice = advice_of(lonely)
+        self._advice = advice_of(one_document_lanes)
         self._limits = limits
         self.accepted = summary.documents.get("accepted", 0)
         self.created = summary.documents.get("created", 0)
@@ -132,11 +132,12 @@ class _StatusView:
         return ", ".join(parts)
 
 
-def advice_of(lonely: OneDocumentLanes) -> list[str]:
+def advice_of(one_document_lanes: OneDocumentLanes) -> list[str]:
     """What would make sending faster, if anything is seen."""
-    if not lonely.is_usual:
+    if not one_document_lanes.is_usual:
         return []
-    return [f"{lonely.alone} of {lonely.seen} lanes hold one document each: {ADVICE}"]
+    some = f"{one_document_lanes.alone} of {one_document_lanes.seen} lanes"
+    return [f"{some} hold one document each: {ADVICE}"]
 
 
 def as_object(

@@ -35,7 +35,7 @@ class LedgerStanding(NamedTuple):
     rules: list[int] | None
     summary: LedgerSummary
     workers: int
-    lonely: OneDocumentLanes
+    one_document_lanes: OneDocumentLanes
     known: Collection[str]
     dead: int
     where: str = ""
@@ -51,11 +51,12 @@ def examine_ledger(
     yield from _accounts(sorted(set(found.known) - set(accounts)))
     yield from _rests(found)
     yield from _stuck(found)
-    if found.lonely.is_usual:
-        some = f"{found.lonely.alone} of {found.lonely.seen} lanes hold one document each"
-        yield warning("lanes", f"{some} ({found.lonely.lanes:,} lanes in all)", ADVICE)
+    if found.one_document_lanes.is_usual:
+        lanes = found.one_document_lanes
+        some = f"{lanes.alone} of {lanes.seen} lanes hold one document each"
+        yield warning("lanes", f"{some} ({lanes.lanes:,} lanes in all)", ADVICE)
     else:
-        yield ok("lanes", f"{format_count(found.lonely.lanes, 'lane')}")
+        yield ok("lanes", f"{format_count(found.one_document_lanes.lanes, 'lane')}")
 
 
 def _accounts(strange: Sequence[str]) -> Iterator[Finding]:

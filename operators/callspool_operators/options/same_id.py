@@ -14,7 +14,7 @@ from callspool_ledger.selectors import Selector
 def narrow_each(stories: Sequence[Story], asked: Selector) -> list[Story]:
     """The stories of one id, their next steps narrowed to the scope where scopes differ.
 
-    Confirming or resending one document by a command that means its namesakes, too, would lose
+    Confirming or resending one document by a command that means others of the same id would lose
     one of them or call somebody twice. ``asked``: what all of these stories have in common.
     """
     return [_narrow(story, [each.scope for each in stories], asked) for story in stories]

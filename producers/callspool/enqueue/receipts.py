@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from callspool.enqueue.outcomes import (
     Mismatched,
     NoRoom,
@@ -24,6 +22,7 @@ from callspool.errors import (
     QueueFull,
     QueueUnavailable,
 )
+from callspool.request.identity import read_document_ids
 from callspool.request.message import SHARED_BYTES, SHARED_DOCUMENTS, encode
 
 if TYPE_CHECKING:
@@ -78,16 +77,9 @@ class InvalidRequestInMany(InvalidCallRequest):
         return InvalidRequestInMany, (fault, self.request, self.enqueued)
 
 
-class _DocumentId(msgspec.Struct):
-    document_id: str
-
-
-_identified = msgspec.json.Decoder(_DocumentId).decode
-
-
 def document_ids(prepared: PreparedRequest) -> tuple[str, ...]:
     """Returns the ids of prepared documents, in their order."""
-    return tuple([_identified(document).document_id for document in prepared.documents])
+    return tuple(read_document_ids(prepared.documents))
 
 
 def small_message(prepared: PreparedRequest) -> Message | None:

@@ -90,3 +90,23 @@ def lane_id(scope: Scope, pilot: str, context: str, schedule: Mapping[str, str])
     """The name of a lane: documents with the same one can share a create-call."""
     key = _encode([*scope, pilot, context, dict(schedule)])
     return hashlib.blake2b(key, digest_size=10).hexdigest()
+
+
+class _DocumentId(msgspec.Struct):
+    document_id: str = ""
+
+
+_decode_id = msgspec.json.Decoder(_DocumentId).decode
+
+
+def read_document_ids(documents: Iterable[bytes]) -> list[str]:
+    """Returns the ids of raw documents, in their order; raises `msgspec.DecodeError`."""
+    return [_decode_id(document).document_id for document in documents]
+
+
+def read_document_id(document: bytes) -> str:
+    """Returns the id of a raw document, or "" where it cannot be read."""
+    try:
+        return _decode_id(document).document_id
+    except msgspec.DecodeError:
+        return ""

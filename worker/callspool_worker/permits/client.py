@@ -78,7 +78,7 @@ class PermitClient(threading.Thread):
             self._stopped.wait(AFTER_FAILURE)
             return
         for (name, _), reply in zip(asks, replies, strict=True):
-            self._permits.got(name, account_calls.granted(reply))
+            self._permits.got(name, account_calls.read_grant(reply))
         self._arrived()
 
     def _call(self, name: str, ask: account_calls.Ask) -> Call:

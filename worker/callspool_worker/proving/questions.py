@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from callspool.request.identity import read_document_ids
 from callspool_worker.proving.records import Question
 from callspool_worker.sending import body
 
@@ -17,13 +16,6 @@ if TYPE_CHECKING:
 
 EARLIER_MS = 600_000
 """Milliseconds before an attempt in which earlier ones may have begun that are asked about, too."""
-
-
-class _Identified(msgspec.Struct):
-    document_id: str = ""
-
-
-_identify = msgspec.json.Decoder(_Identified).decode
 
 
 def question_of(
@@ -72,8 +64,6 @@ def question_of(
 
 def sent_places(entry: BatchEntry, documents: Sequence[bytes]) -> Mapping[str, int]:
     """The ids of the documents that a batch's last attempt sent, with their places."""
-    return {
-        _identify(document).document_id: place
-        for place, document in enumerate(documents)
-        if entry.was_sent(entry.attempt, place)
-    }
+    places = [at for at in range(len(documents)) if entry.was_sent(entry.attempt, at)]
+    ids = read_document_ids(documents[place] for place in places)
+    return dict(zip(ids, places, strict=True))

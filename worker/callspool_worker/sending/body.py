@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from callspool.request.identity import Scope, scope_tag
+from callspool.request.identity import Scope, read_document_ids, scope_tag
 from callspool_ledger.writes import SEPARATOR, LaneKey
 
 if TYPE_CHECKING:
@@ -53,16 +53,9 @@ def mark(ledger_id: str, attempt: int, lane: LaneKey) -> str:
     return f"{attempt_word(ledger_id, attempt)}-{scope_tag(scope)}"
 
 
-class _Identified(msgspec.Struct):
-    document_id: str = ""
-
-
-_identify = msgspec.json.Decoder(_Identified).decode
-
-
 def document_ids(taken: Taken) -> list[str]:
     """The ids of the documents to send, in their order."""
-    return [_identify(document).document_id for document in taken.documents.split(SEPARATOR)]
+    return read_document_ids(taken.documents.split(SEPARATOR))
 
 
 def compose(taken: Taken, mark_word: str | None) -> bytes:

@@ -22,7 +22,7 @@ local function gates_of(lane, account, space)
 end
 
 -- What an operator may have paused before a lane, widest first: the names of selectors
--- (callspool/ledger/selector.py).
+-- (selectors.py).
 local function pauses_of(lane, account, space, campaign)
   local a, s, c = 'account=' .. account, 'space=' .. space, 'campaign=' .. campaign
   local a_s, a_c, s_c = a .. '\31' .. s, a .. '\31' .. c, s .. '\31' .. c

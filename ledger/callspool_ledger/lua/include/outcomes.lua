@@ -1,7 +1,7 @@
 -- What came of attempts, counted in the very step that records it. P:timings holds histograms, for
 -- each account: `account|name|K` → how many fell into bucket K (not cumulated, the last one is open)
 -- and `account|name|sum`; names are `batch` (documents), `delivery` and `submission|<outcome>`
--- (milliseconds). A test compares the bounds with callspool/ledger/metrics/histograms.py.
+-- (milliseconds). A test compares the bounds with reads/snapshot.py.
 -- Needs: lanes batches
 local FAILED = { server_error = true, no_answer = true, not_sent = true }
 

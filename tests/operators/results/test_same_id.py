@@ -13,7 +13,7 @@ CAMPAIGNS = ("", "spring sale")
 
 
 @pytest.fixture
-def namesakes(spool: LedgerUnderTest) -> LedgerUnderTest:
+def same_id(spool: LedgerUnderTest) -> LedgerUnderTest:
     """``twin`` is in doubt, and held, in two campaigns."""
     for number, campaign in enumerate(CAMPAIGNS):
         spool.accept(group(["twin"], LANE._replace(campaign=campaign)))
@@ -32,8 +32,8 @@ def steps(call: Call, redis_url: str, *flags: str) -> list[str]:
     return [story["next_step"] for story in shown["stories"]]
 
 
-def test_the_command_that_a_story_names_leaves_its_namesakes_alone(
-    namesakes: LedgerUnderTest, call: Call, redis_url: str
+def test_the_command_that_a_story_names_leaves_others_of_the_same_id_alone(
+    same_id: LedgerUnderTest, call: Call, redis_url: str
 ) -> None:
     first, second = steps(call, redis_url)
     for verb in ("confirm", "resend"):
@@ -42,5 +42,5 @@ def test_the_command_that_a_story_names_leaves_its_namesakes_alone(
     assert steps(call, redis_url, "--campaign", "spring sale") == [second]
     given = ("--document-id", "twin", "--campaign", "spring sale", "--yes", "--redis", redis_url)
     assert call("doubts", "confirm", *given).code == 0
-    states = [story.state for story in LedgerReader(namesakes.client).ask(read_stories("twin"))]
+    states = [story.state for story in LedgerReader(same_id.client).ask(read_stories("twin"))]
     assert states == ["in_doubt", "created"]

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from callspool_ledger.reads import lanes as foremost
+from callspool_ledger.reads import lanes
 from callspool_ledger.reads.lanes import LaneOrder, read_lanes, read_oldest, read_top_lanes
 from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.reads.reader import LedgerReader
@@ -35,7 +35,7 @@ SELECTORS = [
 @pytest.fixture
 def many(spool: LedgerUnderTest, monkeypatch: pytest.MonkeyPatch) -> LedgerUnderTest:
     """Lanes of different ages and sizes; of some the oldest batch rests, one is paused."""
-    monkeypatch.setattr(foremost, "PIECE", 20)
+    monkeypatch.setattr(lanes, "PIECE", 20)
     chance = Random(7)
     for at in range(0, len(LANES), 50):
         spool.accept(
@@ -70,7 +70,7 @@ def in_order(reader: LedgerReader, selector: Selector, order: LaneOrder) -> list
 
 @pytest.mark.parametrize("order", ["waiting", "oldest"])
 @pytest.mark.parametrize("selector", SELECTORS, ids=lambda selector: selector.flags)
-def test_the_foremost_lanes_are_those_that_come_first_among_all(
+def test_the_top_lanes_are_those_that_come_first_among_all(
     selector: Selector, order: LaneOrder, many: LedgerUnderTest
 ):
     reader = LedgerReader(many.client)
