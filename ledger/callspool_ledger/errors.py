@@ -27,14 +27,14 @@ class LedgerFull(LedgerUnavailable):
     """Redis is out of memory; nothing was written. It heals as batches are sent."""
 
 
-class LedgerReplaced(LedgerUnavailable):
+class LedgerGone(LedgerUnavailable):
     """Another ledger lies where the one was that this process had opened; nothing was done."""
 
 
 def translate(error: Exception) -> Exception:
     """Returns what an error of Redis means for the ledger, or the error itself if nothing more."""
     if str(error).startswith(_OTHER_LEDGER):
-        return LedgerReplaced("the ledger in Redis is gone: this process begins with the new one")
+        return LedgerGone("the ledger in Redis is gone: this process begins with the new one")
     fault = classify(error)
     if fault is Fault.OUT_OF_MEMORY:
         return LedgerFull("Redis is out of memory: raise maxmemory, or let workers send first")

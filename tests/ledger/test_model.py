@@ -280,7 +280,7 @@ class LedgerMachine(RuleBasedStateMachine):
         name = digest(f"c{number}", lane)
         known = self.model.known.get(name)
         letter = known.letter if known else ""
-        found, done, _ = self.run(verb(0, self.asked(Selector(), f"c{number}"), name, 0))
+        found, done, _ = self.run(verb(self.asked(Selector(), f"c{number}"), name, 0))
         assert found.decode() == letter
         assert done == (letter == old)
         if known and done:

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from callspool_ledger import keys
-from callspool_ledger.errors import LedgerReplaced
+from callspool_ledger.errors import LedgerGone
 from callspool_ledger.writes import Ledger, Limits
 from tests.support.ledgers import LedgerUnderTest, P, calls, group
 
@@ -33,7 +33,7 @@ def test_a_step_for_a_ledger_that_has_gone_does_nothing_and_the_new_one_is_opene
 ):
     gone = living.id
     client.flushall()
-    with pytest.raises(LedgerReplaced, match="gone"):
+    with pytest.raises(LedgerGone, match="gone"):
         living.run([calls.throttle("default", 60_000)])
     assert client.hgetall(f"{P}:throttled") == {}
     assert replaced == ["again"]
@@ -55,7 +55,7 @@ def test_an_answer_to_an_attempt_of_the_old_ledger_settles_nothing_in_the_new_on
     other = LedgerUnderTest(client, linger_ms=0)
     other.accept(group(["crm-2"]))
     step = calls.record_created(old, "R1", ["T1"], "200")
-    with pytest.raises(LedgerReplaced):
+    with pytest.raises(LedgerGone):
         living.run([step])
     assert living.run([step]) == [[-1, 0]]
     assert living.take("me:2", ["default"]) is None, "the space is read back first"

@@ -16,7 +16,7 @@ from callspool.redis_io.scripts import Call, Command, Reply, drive, run
 from callspool.redis_io.servers import client_at
 from callspool.request.identity import Scope
 from callspool_ledger.errors import (
-    LedgerReplaced,
+    LedgerGone,
     LedgerUnavailable,
     describe_mismatch,
     translate,
@@ -295,7 +295,7 @@ class Ledger:
         for reply in replies:
             if isinstance(reply, redis.RedisError):
                 fault = translate(reply)
-                if isinstance(fault, LedgerReplaced):
+                if isinstance(fault, LedgerGone):
                     self._begin_anew(ledger_id)
                 raise fault from reply
         for call, reply in zip(commands, replies, strict=True):

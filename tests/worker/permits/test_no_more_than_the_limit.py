@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 import redis
 
-from callspool_ledger.writes.account_calls import Ask, Grant, granted, permits
+from callspool_ledger.writes.account_calls import Ask, Grant, permits, read_grant
 from callspool_worker.permits.account import Account
 from callspool_worker.permits.feedback import Feedback
 from tests.support.ledgers import LedgerUnderTest
@@ -59,7 +59,7 @@ class Process:
 def executed(ledger: LedgerUnderTest, ask: Ask) -> Grant:
     limits = {"lease_ms": 60_000, "first": LIMIT, "most": LIMIT, "rate": 0.0, "grace_ms": 0}
     (reply,) = ledger.ledger.run([permits("default", ask, **limits)])
-    return granted(reply)
+    return read_grant(reply)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from callspool_ledger.reads.reader import LedgerReader
-from callspool_ledger.writes.account_calls import Ask, Change, Grant, News, granted, permits
+from callspool_ledger.writes.account_calls import Ask, Change, Grant, News, permits, read_grant
 from callspool_worker.metrics.samples import samples_of
 from callspool_worker.permits.account import Account
 from tests.support.ledgers import LedgerUnderTest
@@ -32,7 +32,7 @@ class Sharing:
     def ask(self, holder: str, busy: int = 0, wanted: int = 100, **more: Any) -> Grant:
         ask = Ask(holder, busy, more.pop("peak", busy), wanted, **more)
         (reply,) = self._ledger.run([permits("default", ask, **self._limits)])
-        return granted(reply)
+        return read_grant(reply)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import redis
 
-from callspool_ledger.errors import LedgerReplaced
+from callspool_ledger.errors import LedgerGone
 from callspool_ledger.writes import Ledger, Limits
 from tests.support.ledgers import LANE, P
 from tests.worker.proving.conftest import SetUp
@@ -31,7 +31,7 @@ def test_what_a_living_worker_sent_before_redis_was_emptied_is_not_sent_again(
     held = stage.take()
     client.flushall()
     answer = stage.post(held)
-    with pytest.raises(LedgerReplaced):
+    with pytest.raises(LedgerGone):
         stage.record(held, answer)
     stage.record(held, answer)
     stage.spool.make_group()
@@ -113,7 +113,7 @@ def test_where_redis_was_emptied_and_the_space_may_not_be_read_nothing_is_sent(
     stage.accept(IDS[:5])
     stage.send()
     client.flushall()
-    with pytest.raises(LedgerReplaced):
+    with pytest.raises(LedgerGone):
         stage.take()
     stage.spool.make_group()
     stage.accept(IDS)
