@@ -61,3 +61,12 @@ def foreign_format(head: bytes) -> Foreign | None:
             return found
     bare = head[:4096].lstrip(_BLANK)
     return next((found for pattern, found in _TEXTS if pattern.match(bare)), None)
+
+
+def zipped(head: bytes) -> str:
+    """What a file packed as a zip archive is, and what to do with it."""
+    if b"opendocument.spreadsheet" in head[:200] or b"xl/" in head or head[30:36] == b"[Conte":
+        return "a spreadsheet: export it as CSV (UTF-8)"
+    return (
+        "an archive (.zip): unpack it and name the list in it; a spreadsheet is to be CSV (UTF-8)"
+    )

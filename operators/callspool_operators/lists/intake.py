@@ -16,6 +16,7 @@ from callspool_operators.lists.object_rows import ObjectRows
 from callspool_operators.lists.objects import fields_of
 from callspool_operators.lists.rejects import RejectsFile
 from callspool_operators.lists.row import Beside, Likeness, Row, RowCounts
+from callspool_operators.lists.skipping import Skipping
 from callspool_operators.lists.source import STANDARD_INPUT, Source
 from callspool_operators.lists.table_rows import TableRows
 
@@ -43,6 +44,7 @@ class IntakeOptions:
     id_prefix: str = ""
     memory: Memory | None = None
     codec: str | None = None
+    skip_if: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class Intake:
             rows = open_rows(source, self._options.columns)
             if isinstance(rows, TableRows):
                 columns, shown = rows.columns, _shown("CSV", source)
+                Skipping(self._options.skip_if).check(columns.headers, source.shown)
                 return FileView(name, shown, columns.renamed(), columns.extra(), rows.titles)
             return FileView(name, _shown(rows.format, source), *self._fields_of_first(rows))
 
@@ -186,7 +189,10 @@ class Intake:
                 return
 
     def _judged(self, rows: Rows, judge: Judge) -> Iterator[Row]:
+        skipping = Skipping(self._options.skip_if)
         for chunk in rows.chunks():
+            if skipping.columns:
+                skipping.apply(chunk, rows)
             judge.judge(chunk)
             if len(self.lettered_names) < SHOWN_NAMES:
                 self._look_for_letters(chunk)

@@ -1,6 +1,7 @@
 """The file of rows that do not go on: where each stood, why it was held back, and its text."""
 
 import csv
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,6 +71,8 @@ class RejectsFile:
             raise self._unwritable(fault) from None
 
     def _unwritable(self, fault: OSError) -> IntakeError:
+        if fault.errno == errno.ELOOP:
+            return IntakeError(f"{self._flag} {self.path} is a symbolic link: name the file itself")
         return IntakeError(f"cannot write {self._flag} {self.path}: {fault.strerror}")
 
     def __enter__(self) -> Self:
@@ -80,7 +83,9 @@ class RejectsFile:
 
 
 def _for_the_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    """Opens the file itself: a link that somebody put there may lead to any file of the user's."""
+    follows = path.startswith("/dev/")  # as /dev/stdout does
+    return os.open(path, flags | (0 if follows else os.O_NOFOLLOW), 0o600)
 
 
 def _same_file(path: str, other: str) -> bool:

@@ -20,7 +20,7 @@ from callspool_operators.lists.encodings.decoding import (
 )
 from callspool_operators.lists.encodings.verdict import Evidence, Verdict
 from callspool_operators.lists.errors import IntakeError
-from callspool_operators.lists.foreign import foreign_format
+from callspool_operators.lists.foreign import foreign_format, zipped
 from callspool_operators.lists.packed import MAGIC, Packed
 
 STANDARD_INPUT = "-"
@@ -96,9 +96,7 @@ class Source:
         if self._head.startswith(MAGIC):
             raise IntakeError(f"{self.shown} is compressed twice: unpack it once (gunzip)")
         if self._head.startswith(b"PK\x03\x04"):
-            raise IntakeError(
-                f"{self.shown} is a spreadsheet or an archive: export it as CSV (UTF-8)"
-            )
+            raise IntakeError(f"{self.shown} is {zipped(self._head)}")
         if self._codec is not None:
             self.encoding = name_of(self._codec)
             self.marked = self._head.startswith((codecs.BOM_UTF8, *_UTF16_MARKS))

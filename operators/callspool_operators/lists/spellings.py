@@ -36,6 +36,12 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "mobile1",
         "whatsappnumber",
         "whatsapp",
+        "phone1value",
+        "handy",
+        "handynummer",
+        "telefon",
+        "telefonnummer",
+        "mobil",
     ),
     NAME: ("name", "fullname", "contactname", "customername", "clientname", "leadname"),
     "email": ("email", "emailaddress", "emailid", "mail", "mailaddress"),
@@ -48,6 +54,8 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "altphone",
         "secondaryphone",
         "otherphone",
+        "phone2value",
+        "businessphone",
         "phone2",
         "mobile2",
         "workphone",
@@ -82,6 +90,9 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "leadid",
         "recordid",
         "crmid",
+        "customerno",
+        "customernumber",
+        "kundennummer",
         "externalid",
     ),
 }
@@ -92,8 +103,8 @@ FIELDS = tuple(SPELLINGS)
 NAME_PARTS = ("first_name", "last_name")
 """What a column can be chosen as that holds a part of the name; it is an extra field besides."""
 
-FIRST_NAMES = ("firstname", "givenname", "forename")
-LAST_NAMES = ("lastname", "surname", "familyname")
+FIRST_NAMES = ("firstname", "givenname", "forename", "first", "vorname")
+LAST_NAMES = ("lastname", "surname", "familyname", "last", "nachname")
 
 
 def squashed(header: str) -> str:

@@ -33,6 +33,7 @@ class SendOptions:
     columns: Mapping[str, str]
     region: str | None = None
     encoding: str | None = None
+    skip_if: tuple[str, ...] = ()
     allow_shared_numbers: bool = False
     numbers_as_they_are: bool = False
     id_prefix: str = ""
@@ -154,6 +155,12 @@ _SENDING = (
     map_option,
     region_option,
     encoding_option,
+    click.option(
+        "--skip-if",
+        multiple=True,
+        metavar="COLUMN",
+        help="Leave out rows in which this column is set (repeatable), such as 'Do not call'.",
+    ),
     shared_numbers_option,
     click.option(
         "--numbers-as-they-are",

@@ -1,5 +1,6 @@
 """What files hold and what will be sent where: for people before a question, and for scripts."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ import msgspec
 from callspool.request.call_request import CheckedEnvelope
 from callspool_operators.lists import FileView, Intake, Row
 from callspool_operators.lists.masking import document_lines, masked_document
+from callspool_operators.lists.skipping import speaking
+from callspool_operators.lists.spellings import squashed
 from callspool_operators.options.known_already import KnownAlready
 from callspool_operators.options.options import SendOptions
 from callspool_operators.sending.row_lines import held_back_json, held_back_lines, letter_lines
@@ -35,6 +38,7 @@ class Overview:
         """For people."""
         return [
             *self._mapping_lines(),
+            *self._speaking_lines(options),
             *self._count_lines(options),
             *self._known_lines(),
             *_target_lines(envelope),
@@ -83,6 +87,16 @@ class Overview:
             if file.extra:
                 lines.append(f"  extra fields, as they are: {_some(file.extra)}")
         return lines
+
+    def _speaking_lines(self, options: SendOptions) -> list[str]:
+        """Columns that may say that a row must not be called, and how to heed them."""
+        headers = [header for file in self.files for header in file.extra]
+        return [
+            f"  {plain(header, 60)} does not keep a row from being called:"
+            f" --skip-if {shlex.quote(plain(header, 60))} leaves out rows in which it is set"
+            for header in dict.fromkeys(speaking(headers))
+            if squashed(header) not in map(squashed, options.skip_if)
+        ]
 
     def _count_lines(self, options: SendOptions) -> list[str]:
         counts = self.intake.counts

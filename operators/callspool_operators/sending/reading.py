@@ -46,6 +46,7 @@ def intake_options(options: SendOptions, rules: Rules) -> IntakeOptions:
         limit=options.limit,
         id_prefix=options.id_prefix,
         codec=options.encoding,
+        skip_if=options.skip_if,
     )
 
 

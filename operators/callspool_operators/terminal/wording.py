@@ -12,8 +12,11 @@ shorten_token = texts.shorten_token
 is_cut = texts.is_cut
 
 
-# What JSON leaves as it is: DEL and C1, line separators, and what turns the direction of writing.
-_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# What JSON leaves as it is: DEL and C1, line separators, and every character that cannot be seen.
+_STEERING = re.compile(
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u08e2\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\U000110bd\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 
 
 def format_count(number: int, one: str, many: str = "") -> str:
@@ -39,7 +42,8 @@ def json_line(value: object) -> str:
 
 
 def _escape(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
+    units = found[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def plain(text: str, most: int = 500) -> str:
