@@ -51,7 +51,7 @@ def translate(error: Exception) -> Exception:
 
 
 def describe_mismatch(ledgers: object, ours: int) -> str:
-    """Says that the ledger has another number of partitions than this process."""
+    """Returns the text for a ledger with another number of partitions than this process."""
     return (
         f"the ledger in Redis was begun with CALLSPOOL_PARTITIONS={ledgers}, and this process has"
         f" {ours}: set {ledgers}, or use another Redis database"

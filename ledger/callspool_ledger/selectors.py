@@ -60,7 +60,7 @@ class Selector:
         return (named or [EVERYTHING])[-1].removesuffix("_token")
 
     def covers(self, scope: Scope, lane: str) -> bool:
-        """Whether documents of this scope and lane are meant."""
+        """Returns whether documents of this scope and lane are meant."""
         return (
             (self.account is None or self.account == scope.account)
             and (self.space_token is None or self.space_token == scope.space_token)
@@ -69,14 +69,14 @@ class Selector:
         )
 
     def contains(self, other: Selector, lanes: ScopesOfLanes) -> bool:
-        """Whether all that the other means is meant. ``lanes`` tell a lane's scope."""
+        """Returns whether all that the other means is meant; ``lanes`` give a lane's scope."""
         theirs = other.widen(lanes)._parts()
         return all(
             want is None or want == has for want, has in zip(self._parts(), theirs, strict=True)
         )
 
     def meets(self, other: Selector, lanes: ScopesOfLanes) -> bool:
-        """Whether there may be something that both mean."""
+        """Returns whether there may be something that both mean."""
         ours, theirs = self.widen(lanes)._parts(), other.widen(lanes)._parts()
         return all(
             one is None or two is None or one == two for one, two in zip(ours, theirs, strict=True)
@@ -88,7 +88,7 @@ class Selector:
         return Selector(*scope, self.lane) if scope else self
 
     def as_object(self) -> dict[str, str]:
-        """The parts that are given, as scripts and the journal have them."""
+        """Returns the parts that are given, as scripts and the journal have them."""
         return {
             field.name: part
             for field, part in zip(fields(self), self._parts(), strict=True)

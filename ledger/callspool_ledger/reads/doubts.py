@@ -47,7 +47,7 @@ def _may_mean(selector: Selector, account: str, space_token: str = "") -> bool:
 
 
 def read_doubtful(keys: PartitionKeys, accounts: Sequence[str]) -> Trips[list[int]]:
-    """The round trips that list the batches in doubt of these accounts, space by space."""
+    """Reads the batches in doubt of these accounts, space by space."""
     names = yield from read_doubtful_spaces(Selector()).trips(keys)
     wanted = [name for name in names if name.partition("|")[0] in accounts]
     asked: list[Command] = [("ZRANGE", keys.doubts(name), 0, BATCHES - 1) for name in wanted]
@@ -139,7 +139,7 @@ def _is_meant(row: _DoubtfulBatch, selector: Selector, only_held: bool) -> bool:
 
 
 def _read_views(keys: PartitionKeys, scopes: dict[int, Scope]) -> Trips[list[DoubtView]]:
-    """All documents in doubt of some batches, in their order."""
+    """Reads all documents in doubt of some batches, in their order."""
     if not scopes:
         return []
     batches = yield from read_batches(list(scopes)).trips(keys)

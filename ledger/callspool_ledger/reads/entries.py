@@ -29,7 +29,7 @@ def pack_task_ids(ids: Sequence[str]) -> bytes:
 
 
 def _pack_usual(joined: str) -> bytes | None:
-    """The bytes of ids of the usual length, if they are of the usual shape."""
+    """Returns the bytes of ids of the usual length, if they are of the usual shape."""
     try:
         packed = bytes.fromhex(joined.replace("T", ""))
     except ValueError:
@@ -177,7 +177,7 @@ class BatchEntry:
         return self._text("marked") == "1"
 
     def quiet_ms(self, *, answered: bool) -> int | None:
-        """How long nothing has to change before a document of the last attempt counts as missing.
+        """Returns how long (ms) nothing changes before a document of it counts as missing.
 
         ``answered``: the API itself answered that attempt. None where the take did not say.
         """
@@ -210,11 +210,11 @@ class BatchEntry:
         return opened + _run_value(run, place)
 
     def expires_ms(self, place: int) -> int:
-        """When the document expires, 0 if never; known while the batch is not settled."""
+        """Returns when the document expires (ms), 0 if never; known until the batch is settled."""
         return _run_value(self._text("x"), place)
 
     def proof(self, place: int) -> tuple[str | None, str | None, int] | None:
-        """Run id, task id and attempt that created the document at a place, if one did.
+        """Returns run id, task id and attempt that created the document at a place, if one did.
 
         The ids are None where an operator confirmed it without them.
         """
@@ -229,16 +229,16 @@ class BatchEntry:
         return (word.run_id or None, word.task_id or None, word.attempt) if word else None
 
     def word(self, place: int) -> OperatorWord | None:
-        """What an operator said of the document at a place, if one confirmed it."""
+        """Returns what an operator said of the document at a place, if one confirmed it."""
         return next((word for word in self._said if word.places[place : place + 1] == "1"), None)
 
     def was_sent(self, attempt: int, place: int) -> bool:
-        """Whether an attempt of this batch held the document at a place."""
+        """Returns whether an attempt of this batch held the document at a place."""
         sent = self._sent[attempt] if attempt in self._sent else self._text(f"m{attempt}")
         return not sent or sent[place : place + 1] == "1"
 
     def created_ms(self, place: int) -> int:
-        """When the creation of the document at a place was recorded; 0 if it was not."""
+        """Returns when the creation of a document was recorded (ms); 0 if it was not."""
         found = self.proof(place)
         if found is None:
             return 0
@@ -246,7 +246,7 @@ class BatchEntry:
         return self._ended_ms.get(found[2], int(word.at_ms) if word else 0)
 
     def runs_of(self, attempt: int) -> frozenset[str]:
-        """The runs in which documents of an attempt were found to be created."""
+        """Returns the runs in which documents of an attempt were found to be created."""
         return frozenset(
             self._text(f"r{name}") for number, name in self._proofs if number == attempt
         )
@@ -278,7 +278,7 @@ class BatchEntry:
 
 
 def _run_value(run: str, place: int) -> int:
-    """The value at a place of a run ``start:value,start:value,`` of equal values."""
+    """Returns the value at a place of a run ``start:value,start:value,`` of equal values."""
     found = 0
     for entry in run.split(",")[:-1]:
         start, value = entry.split(":")

@@ -38,12 +38,12 @@ class _PauseRecord(msgspec.Struct):
 
 
 def gate_commands(keys: PartitionKeys) -> list[Command]:
-    """The commands whose two replies `gates_of` reads."""
+    """Returns the commands whose two replies `gates_of` reads."""
     return [("HGETALL", keys.pauses), ("HGETALL", keys.gates)]
 
 
 def gates_of(paused: object, parked: object) -> list[GateView]:
-    """What is paused, then what is parked, each the widest first."""
+    """Returns what is paused, then what is parked, each the widest first."""
     return [*_views(paused, _pause_view), *_views(parked, _parked_view)]
 
 

@@ -47,13 +47,13 @@ class _JournalRecord(msgspec.Struct):
 
 
 def journal_command(keys: PartitionKeys, last: int, most: int) -> Command:
-    """The command that reads the last entries, the newest first; ``last`` is the newest one's."""
+    """Returns the command that reads the last entries; ``last`` is the newest one's number."""
     numbers = range(last, max(0, last - min(most, KEPT)), -1)
     return ("HMGET", keys.journal, *(list(numbers) or [0]))
 
 
 def entries_of(last: int, reply: object) -> list[JournalEntry]:
-    """The entries that the reply to `journal_command` holds."""
+    """Returns the entries that the reply to `journal_command` holds."""
     records = reply if isinstance(reply, list) else []
     return [_entry(last - at, record) for at, record in enumerate(records) if record]
 
@@ -66,7 +66,7 @@ def read_journal(most: int) -> Reading[list[JournalEntry]]:
 
 
 def read_entries(keys: PartitionKeys, most: int) -> Trips[list[JournalEntry]]:
-    """The round trips of `read_journal` in one partition."""
+    """Reads the last entries of one partition, the newest first."""
     (number,) = yield [("HGET", keys.meta, "journal")]
     last = int(number) if isinstance(number, bytes) else 0
     (reply,) = yield [journal_command(keys, last, most)]
@@ -111,7 +111,7 @@ def _sum_of(one: JournalEntry, other: JournalEntry) -> JournalEntry:
 def about(
     entries: Sequence[JournalEntry], scope: Scope, lane: str, document_id: str, since: datetime
 ) -> list[JournalEntry]:
-    """Those that concern a document which was accepted at ``since``, the oldest first."""
+    """Returns those that concern a document accepted at ``since``, the oldest first."""
     return [
         entry
         for entry in reversed(entries)

@@ -52,7 +52,7 @@ class GatesBefore:
         self._parked = {gate.name: gate for gate in gates if gate.kind == "parked"}
 
     def find(self, scope: Scope, lane: str) -> GateView | None:
-        """The widest; None if the lane may send."""
+        """Returns the widest gate before a lane; None if the lane may send."""
         for gate in self._pauses:
             if gate.selector.covers(scope, lane):
                 return gate
@@ -82,7 +82,7 @@ def read_lanes(keys: PartitionKeys) -> Trips[list[LaneView]]:
 
 
 def read_lane_states(keys: PartitionKeys) -> Trips[dict[str, int]]:
-    """The round trip that counts the lanes by state."""
+    """Reads how many lanes are in each state."""
     counted: Counter[str] = Counter()
     for (_, state), number in (yield from read_metrics().trips(keys)).lanes.items():
         counted[state] += number
@@ -124,7 +124,7 @@ def read_oldest(keys: PartitionKeys, lanes: Sequence[str]) -> Trips[dict[str, da
 
 
 def read_resting(keys: PartitionKeys) -> Trips[dict[str, int]]:
-    """The round trips that find lanes with batches that wait until a time: when the first of them
+    """Reads the lanes with batches that wait until a time: when the first of them
     was opened, ms."""
     found: dict[str, int] = {}
     for lane, opened_ms in (yield from read_pieces(keys, "resting", _RestingLane)):
@@ -252,7 +252,7 @@ def _scan(
 
 
 def _read_ranked(keys: PartitionKeys, opened: dict[str, int]) -> Trips[list[_RankedLane]]:
-    """The round trip that reads these lanes, ranked by when their batch was opened."""
+    """Reads these lanes, ranked by when their batch was opened."""
     replies = (yield [("HMGET", keys.lane(lane), *_FIELDS) for lane in opened]) if opened else []
     found = []
     for (lane, ms), parts in zip(opened.items(), replies, strict=True):
@@ -266,7 +266,7 @@ def _read_ranked(keys: PartitionKeys, opened: dict[str, int]) -> Trips[list[_Ran
 
 
 def _first(rows: Sequence[_RankedLane], most: int) -> list[_RankedLane]:
-    """Each lane once, by its least rank."""
+    """Returns each lane once, by its least rank."""
     found: dict[str, _RankedLane] = {}
     for row in sorted(rows, key=lambda row: (row.rank, row.lane)):
         found.setdefault(row.lane, row)

@@ -167,7 +167,7 @@ def _status(document_id: str, place: Place, batch: BatchEntry) -> DocumentStatus
 
 
 def _attempts(place: Place, batch: BatchEntry) -> int:
-    """How often the document was sent, or may have been; one that is under way included."""
+    """Returns how often the document was sent, or may have been, one under way included."""
     history = batch.history
     if len(history) == 1:
         sent = int(batch.was_sent(history[0].attempt, place.place))
@@ -223,7 +223,7 @@ def _story(
 
 
 def next_step(document_id: str, letter: str, batch: BatchEntry, gate: GateView | None) -> str:
-    """The next thing that will happen, or the command that would change it.
+    """Returns the next thing that will happen, or the command that would change it.
 
     ``gate``: what keeps its lane from sending, if anything does.
     """

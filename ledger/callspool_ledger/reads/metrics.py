@@ -60,13 +60,13 @@ def read_accounts(keys: PartitionKeys) -> Trips[set[str]]:
 
 
 def accounts_of(found: Snapshot) -> list[str]:
-    """The accounts whose limits belong to a snapshot."""
+    """Returns the accounts whose limits belong to a snapshot, at most `MOST_ACCOUNTS`."""
     known = sorted(account for account, name in found.counts if name == "accepted")
     return known[:MOST_ACCOUNTS]
 
 
 def add_limits(found: Snapshot, limits: Iterable[AccountLimit]) -> Snapshot:
-    """The snapshot with what accounts share across partitions, in slots of its own."""
+    """Returns the snapshot with the limits that accounts share across partitions."""
     for limit in limits:
         found.limits[limit.account] = limit
         if limit.rests_seconds > 0:
@@ -114,6 +114,6 @@ def read_limits(keys: PartitionKeys, accounts: Sequence[str]) -> Trips[list[Acco
 
 
 def _in_flight(held: Iterable[bytes], now_ms: int) -> int:
-    """The requests of all processes that still hold their permits."""
+    """Returns the requests in flight of all processes that still hold their permits."""
     rows = [[int(number) for number in each.split()] for each in held]
     return sum(busy for _, busy, _, until in rows if until >= now_ms)

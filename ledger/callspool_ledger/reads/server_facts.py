@@ -45,14 +45,14 @@ class ServerFacts:
 
 
 def rules_of(client: redis.Redis) -> list[int] | None:
-    """The ledger's format, identity rules and partitions; None if there is no ledger yet."""
+    """Returns the ledger's format, identity rules and partitions; None without a ledger."""
     names = ["format", "identity", "partitions"]
     found: Any = client.hmget(PartitionKeys().meta, names)
     return None if None in found else [int(each) for each in found]
 
 
 def living_workers(client: redis.Redis) -> int:
-    """The worker processes that have asked for messages lately."""
+    """Counts the worker processes that have asked for messages lately."""
     try:
         found: Any = client.xinfo_consumers(PartitionKeys().requests, GROUP)
     except redis.ResponseError:

@@ -114,7 +114,7 @@ def _oldest(replies: Iterable[object], time: object) -> float | None:
 
 
 def _first_score(reply: list[Any]) -> float:
-    """The score of the first member: RESP3 pairs them, RESP2 lists them in a row."""
+    """Returns the score of the first member: RESP3 pairs them, RESP2 lists them in a row."""
     first = reply[0]
     return float(first[1] if isinstance(first, list | tuple) else reply[1])
 

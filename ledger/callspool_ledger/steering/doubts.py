@@ -1,4 +1,4 @@
-"""What operators decide about documents in doubt that nobody could prove."""
+"""What operators decide about documents in doubt that no look can prove."""
 
 from __future__ import annotations
 

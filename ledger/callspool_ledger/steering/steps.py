@@ -207,7 +207,7 @@ class _PartitionCounts:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Says what an operator needs to know when Redis does not answer."""
+    """Raises `QueueUnavailable` with the remedy when Redis does not answer."""
     try:
         yield
     except LedgerUnavailable as fault:
@@ -217,10 +217,10 @@ def answering() -> Iterator[None]:
 
 
 def number_of(value: object) -> int:
-    """The number that a script answered."""
+    """Returns the number that a script answered."""
     return int(value) if isinstance(value, int | bytes) else 0
 
 
 def text_of(value: object) -> str:
-    """The text that a script answered."""
+    """Returns the text that a script answered."""
     return value.decode() if isinstance(value, bytes) else str(value)

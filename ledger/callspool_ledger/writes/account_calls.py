@@ -92,7 +92,7 @@ _encode = msgspec.json.Encoder().encode
 def permits(
     account: str, ask: Ask, *, lease_ms: int, first: int, most: int, rate: float, grace_ms: int
 ) -> Call:
-    """Tells what came of an account's requests and asks how many may be in flight."""
+    """Reports what came of an account's requests and asks how many may be in flight."""
     args: list[Argument] = [
         ask.holder,
         ask.busy,
@@ -126,5 +126,5 @@ def give_up_permits(account: str, holder: str) -> Call:
 
 
 def account_ledgers(ledger: Ledger, accounts: Iterable[str]) -> dict[str, Ledger]:
-    """Where the calls of each account run: its keys are in a slot of their own."""
+    """Returns where the calls of each account run: its keys are in a slot of their own."""
     return {name: ledger.at(keys.account_prefix(name)) for name in accounts}

@@ -156,7 +156,7 @@ class LedgerCalls:
         )
 
     def doubt(self, taken: Taken, *, outcome: str, code: str, detail: str, proof: bytes) -> Call:
-        """Records that nobody knows what became of an attempt that may have been sent."""
+        """Records that the outcome of an attempt that may have been sent is unknown."""
         return self._call(
             "doubt",
             taken.batch,
@@ -195,7 +195,7 @@ class LedgerCalls:
         return self._call("look", looker, LOOK_LEASE_MS, BATCHES_A_LOOK, *accounts)
 
     def keep_looking(self, looker: str, space: str) -> Call:
-        """Tells that a look goes on."""
+        """Renews the lease of a look that goes on."""
         return self._call("keep_looking", looker, space, LOOK_LEASE_MS)
 
     def end_look(

@@ -92,7 +92,7 @@ class Disks:
 
 
 def weaknesses(info: Mapping[str, object]) -> list[str]:
-    """What in this Redis endangers the ledger, each with its remedy; ``info`` as INFO tells it."""
+    """Returns what in this Redis endangers the ledger, each with its remedy."""
     found = []
     if str(info.get("aof_enabled")) == "0":
         found.append("Redis keeps no append-only file: set appendonly yes, or a restart forgets")

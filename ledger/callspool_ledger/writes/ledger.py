@@ -132,7 +132,7 @@ class Ledger:
         self.run_commands([("XADD", self.keys.requests, "*", *pairs)])
 
     def take(self, taker: str, accounts: Sequence[str]) -> Taken | None:
-        """The next batch that may be sent for these accounts, or None."""
+        """Returns the next batch that may be sent for these accounts, or None."""
         return self.record_and_take([], taker, accounts)
 
     def record_and_take(
@@ -156,7 +156,7 @@ class Ledger:
             steps = ()
 
     def weaknesses(self) -> list[str]:
-        """What in the configuration of Redis endangers the ledger, a sentence each."""
+        """Returns what in the configuration of Redis endangers the ledger, a sentence each."""
         try:
             return weaknesses(self._client.info("everything"))
         except (redis.ConnectionError, redis.TimeoutError) as error:
@@ -169,13 +169,13 @@ class Ledger:
         self._disks.check(partial(run, self._client))
 
     def sending(self) -> dict[str, str]:
-        """Takers and what they hold (``batch:attempt``): takes without a recorded outcome."""
+        """Returns the takes without a recorded outcome: taker → ``batch:attempt``."""
         (reply,) = self.run_commands([("HGETALL", self.keys.sending)])
         found = reply if isinstance(reply, dict) else {}
         return {as_bytes(taker).decode(): as_bytes(held).decode() for taker, held in found.items()}
 
     def leases(self, held: Sequence[str]) -> list[float | None]:
-        """The leases (seconds) of takes, each named ``batch:attempt``; None where none is known."""
+        """Returns the leases (seconds) of takes named ``batch:attempt``; None where unknown."""
         numbers = [one.partition(":")[0] for one in held]
         found = self.run_commands(
             [("HGET", self.keys.batch(number), "lease") for number in numbers]
@@ -183,7 +183,7 @@ class Ledger:
         return [None if lease is None else int(as_bytes(lease)) / 1000 for lease in found]
 
     def doubts(self, most: int) -> list[tuple[int, int, int]]:
-        """Batches in doubt, some of every space: number, last attempt, tries used up."""
+        """Returns batches in doubt, at most ``most``: number, last attempt, tries used up."""
         (spaces,) = self.run_commands([("ZRANGE", self.keys.proofs, "0", str(most - 1))])
         found = self.run_commands(
             [("ZRANGE", self.keys.doubts(as_text(each)), "0", "99") for each in as_list(spaces)]
@@ -199,7 +199,7 @@ class Ledger:
         ]
 
     def look(self, looker: str, accounts: Sequence[str]) -> SpaceLook | None:
-        """The space that this looker is to read back now, or None."""
+        """Returns the space that this looker is to read back now, or None."""
         reply = as_list(self.run([self.calls.look(looker, accounts)])[0])
         if not reply:
             return None
@@ -210,12 +210,12 @@ class Ledger:
         return SpaceLook(account, space_token, at_ms, batches, failing, epoch, unread, is_new)
 
     def in_doubt(self, space: str) -> list[int]:
-        """All batches of a space with documents in doubt."""
+        """Returns all batches of a space with documents in doubt."""
         (found,) = self.run_commands([("ZRANGE", self.keys.doubts(space), "0", "-1")])
         return [int(as_bytes(number)) for number in as_list(found)]
 
     def batches(self, numbers: Sequence[int]) -> dict[int, tuple[BatchEntry, list[bytes]]]:
-        """The records of batches, each with its raw documents, a place each."""
+        """Returns the records of batches, each with its raw documents, a place each."""
         if not numbers:
             return {}
         asked: list[Command] = []
@@ -236,7 +236,7 @@ class Ledger:
         return found
 
     def spaces_of(self, lanes: Collection[str]) -> dict[str, str]:
-        """The space tokens of lanes, as far as these are known."""
+        """Returns the space tokens of lanes, as far as these are known."""
         found = self.run_commands([("HGET", self.keys.lane(lane), "space") for lane in lanes])
         return {lane: as_text(space) for lane, space in zip(lanes, found, strict=True) if space}
 
@@ -245,25 +245,25 @@ class Ledger:
         return drive(reading.trips(self.keys), self.run_commands)
 
     def scopes_of(self, account: str, space_token: str) -> list[Scope]:
-        """The scopes of a space that documents were ever accepted in."""
+        """Returns the scopes of a space that documents were ever accepted in."""
         (found,) = self.run_commands([("SMEMBERS", self.keys.scopes)])
         every = found if isinstance(found, set | list) else ()
         scopes = (Scope(*msgspec.json.decode(as_bytes(scope))) for scope in every)
         return [one for one in scopes if one[:2] == (account, space_token)]
 
     def strays(self, space: str, names: Sequence[str]) -> dict[str, str]:
-        """Documents that the API has of a time that Redis forgot, among these."""
+        """Returns those of these documents that the API has of a time that Redis forgot."""
         key = self.keys.strays(space)
         (found,) = self.run_commands([("HMGET", key, *names)])
         return {name: as_text(one) for name, one in zip(names, as_list(found), strict=True) if one}
 
     def new_attempt(self) -> int:
-        """A number that no attempt has, for one whose number nobody knows any more."""
+        """Returns a number that no attempt has, for one whose own number is lost."""
         (found,) = self.run_commands([("HINCRBY", self.keys.meta, "attempt", 1)])
         return int(as_bytes(found))
 
     def known_runs(self, space: str, since_ms: float) -> dict[str, float]:
-        """The runs of a space that are known to be somebody's: id → when that was recorded, ms."""
+        """Returns the runs of a space whose documents are known: id → when recorded, ms."""
         key = self.keys.runs(space)
         (found,) = self.run_commands(
             [("ZRANGE", key, str(since_ms), "+inf", "BYSCORE", "WITHSCORES")]
@@ -276,7 +276,7 @@ class Ledger:
         return int(as_bytes(found))
 
     def accounts(self) -> set[str]:
-        """The accounts that documents were ever accepted for."""
+        """Returns the accounts that documents were ever accepted for."""
         (found,) = self.run_commands([("SMEMBERS", self.keys.accounts)])
         return (
             {as_bytes(name).decode() for name in found} if isinstance(found, set | list) else set()

@@ -36,7 +36,7 @@ def creation_of(reply: object) -> Creation:
 
 
 def as_bytes(value: object) -> bytes:
-    """A text as Redis sends it, in bytes."""
+    """Returns a text that Redis sent, in bytes."""
     if isinstance(value, bytes):
         return value
     if isinstance(value, str):
@@ -45,12 +45,12 @@ def as_bytes(value: object) -> bytes:
 
 
 def as_text(value: object) -> str:
-    """A text as Redis sends it."""
+    """Returns a text that Redis sent."""
     return as_bytes(value).decode()
 
 
 def read_scores(reply: list[object]) -> Iterator[tuple[str, float]]:
-    """Members and scores: RESP3 pairs them, RESP2 lists them in a row."""
+    """Yields members and scores: RESP3 pairs them, RESP2 lists them in a row."""
     flat: list[object] = []
     for each in reply:
         flat += each if isinstance(each, list | tuple) else [each]
@@ -59,19 +59,19 @@ def read_scores(reply: list[object]) -> Iterator[tuple[str, float]]:
 
 
 def as_list(value: object) -> list[object]:
-    """The reply of a script that answers with a list; raises TypeError for anything else."""
+    """Returns the reply of a script that answers with a list; raises TypeError for another."""
     if not isinstance(value, list):
         raise TypeError(f"a script of the ledger answered {type(value).__name__}, not a list")
     return value
 
 
 def whole_numbers(values: list[object]) -> list[int]:
-    """Numbers as scripts answer them, or as texts."""
+    """Returns numbers that scripts answered as numbers or as texts."""
     return [each if isinstance(each, int) else int(as_bytes(each)) for each in values]
 
 
 def accepted_of(reply: list[object]) -> Accepted:
-    """What became of a message."""
+    """Returns what became of a message."""
     if not reply:
         return Accepted(0, 0, 0, known=True)
     accepted, duplicate, refused = whole_numbers(reply[:3])
@@ -82,7 +82,7 @@ def accepted_of(reply: list[object]) -> Accepted:
 
 
 def expired_of(reply: list[object]) -> Iterator[ExpiredDocuments]:
-    """What expired while a batch to take was looked for."""
+    """Yields what expired while a batch to take was looked for."""
     found = as_list(reply[-1]) if len(reply) > 1 else []
     for batch, account, documents in zip(found[::3], found[1::3], found[2::3], strict=True):
         yield ExpiredDocuments(
@@ -91,7 +91,7 @@ def expired_of(reply: list[object]) -> Iterator[ExpiredDocuments]:
 
 
 def taken_of(taker: str, reply: list[object]) -> Taken:
-    """The batch that a taker was given."""
+    """Returns the batch that a taker was given."""
     text = [as_bytes(part).decode() for part in (*reply[:11], *reply[12:18])]
     pieces = [as_bytes(piece) for piece in as_list(reply[11])]
     states = text[10]
