@@ -136,7 +136,8 @@ class EmbeddedServer:
         binary = embedded_binary() if self._binary is None else self._binary
         try:
             # A server that is ended in order leaves no traces.
-            self.lost_nothing = not self.state.socket_record.exists()
+            is_noted = self.state.take_note()
+            self.lost_nothing = is_noted and not self.state.socket_record.exists()
             self.socket = configuration.place_for_socket(self.state)
             self.state.pid_file.unlink(missing_ok=True)
             for draft in self.state.path.glob("temp-rewriteaof-*.aof"):
@@ -232,9 +233,14 @@ class EmbeddedServer:
                 return False
             self._reap()
             configuration.forget_socket(self.state, self.socket)
+            self._note_stop()
         finally:
             lock.release()
         return True
+
+    def _note_stop(self) -> None:
+        with suppress(OSError):  # without the note spaces are read back, no more
+            self.state.note_stop()
 
     def _reap(self) -> None:
         if self._process is not None:

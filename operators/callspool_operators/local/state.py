@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
@@ -76,6 +77,38 @@ class StateDir:
     def socket_record(self) -> Path:
         """Says where the socket is."""
         return self.path / "socket"
+
+    @property
+    def last_stop(self) -> Path:
+        """Says which files the server left when it was ended in order; `note_stop` writes it."""
+        return self.path / "last-stop"
+
+    def note_stop(self) -> None:
+        """Notes the files that hold the ledger, as a server leaves them that has ended in order."""
+        self.last_stop.unlink(missing_ok=True)
+        descriptor = os.open(self.last_stop, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(self._files(), file)
+
+    def take_note(self) -> bool:
+        """Whether the ledger's files are the very ones that were noted; the note is good once.
+
+        A copy has other inodes, and the kernel dates every change: files that were put back from a
+        backup are not those that the last server left, however old or new they are.
+        """
+        try:
+            noted = json.loads(self.last_stop.read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return False
+        self.last_stop.unlink(missing_ok=True)
+        return bool(noted == self._files())
+
+    def _files(self) -> dict[str, list[int]]:
+        found = {}
+        for path in sorted((self.path / "appendonlydir").glob("*")):
+            about = path.lstat()
+            found[path.name] = [about.st_ino, about.st_size, about.st_ctime_ns]
+        return found
 
     @property
     def has_ledger(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 import redis
 
 from callspool.errors import CallspoolError, QueueUnavailable
+from callspool_ledger.writes import Ledger, Limits
 from callspool_operators.local import LocalLedger, StateDirBusy, configuration, open_ledger
 from callspool_operators.local.ledger import WAIT_FOR_LOOK
 from callspool_operators.local.state import StateDir
 from chaos.processes import shown_of
 from tests.operators.local.conftest import Run, servers_of, start_holder
+from tests.support.ledgers import P
 
 Make = Callable[..., LocalLedger]
 
@@ -98,7 +101,7 @@ def test_a_closed_ledger_leaves_data_log_and_locks(ledger: Make, state: StateDir
         pass
     left = {path.name for path in state.path.iterdir()}
     locks = {"run.lock", "server.lock", "workers.lock"}
-    assert left == {"appendonlydir", "valkey.log", *locks}
+    assert left == {"appendonlydir", "valkey.log", "last-stop", *locks}
     assert servers_of(state) == []
 
 
@@ -246,3 +249,36 @@ def test_the_log_of_the_server_is_not_written_through_a_link(tmp_path: Path):
     with pytest.raises(QueueUnavailable, match="cannot be started"):
         LocalLedger(state.path).open()
     assert other.read_text() == "kept"
+
+
+def server_of_ledger(url: str) -> bytes:
+    with connect(url) as client:
+        return bytes(client.hget(f"{P}:meta", "server"))
+
+
+def test_a_directory_that_was_put_back_from_a_backup_is_not_vouched_for(tmp_path: Path):
+    state = StateDir(tmp_path / "state")
+    with LocalLedger(state.path) as first, connect(first.url) as client:
+        Ledger(client, Limits()).open("")
+    shutil.copytree(state.path, tmp_path / "backup")
+    with LocalLedger(state.path) as second, connect(second.url) as client:
+        same = client.info("server")["run_id"].encode()
+        assert server_of_ledger(second.url) == same, "the same files: nothing is read back"
+    shutil.rmtree(state.path)
+    shutil.copytree(tmp_path / "backup", state.path)
+    with LocalLedger(state.path) as restored, connect(restored.url) as client:
+        assert server_of_ledger(restored.url) != client.info("server")["run_id"].encode()
+
+
+def test_an_append_only_folder_that_was_put_back_is_not_vouched_for(tmp_path: Path):
+    state = StateDir(tmp_path / "state")
+    with LocalLedger(state.path) as first, connect(first.url) as client:
+        Ledger(client, Limits()).open("")
+    folder = state.path / "appendonlydir"
+    shutil.copytree(folder, tmp_path / "kept")
+    with LocalLedger(state.path):
+        pass
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "kept", folder)
+    with LocalLedger(state.path) as restored, connect(restored.url) as client:
+        assert server_of_ledger(restored.url) != client.info("server")["run_id"].encode()
