@@ -25,6 +25,7 @@ _FIXED = {
         "gates",
         "read",
         "failing",
+        "worked",
         "pauses",
         "journal",
         "looking",

@@ -56,6 +56,10 @@ def _counted_from_1(places: Sequence[int]) -> str:
     return "".join(f",{place + 1}" for place in places) + "," if places else ""
 
 
+def _probes(limits: Limits | None) -> tuple[Argument, Argument]:
+    return (limits.first_probe_ms, limits.last_probe_ms) if limits else ("", "")
+
+
 class LedgerCalls:
     """The calls of one partition: one method for each script that writes.
 
@@ -283,15 +287,35 @@ class LedgerCalls:
             _counted_from_1(alone),
         )
 
-    def bury(self, taken: Taken, *, outcome: str, code: str, detail: str) -> Call:
-        """Declares the documents of an attempt dead, with the reason."""
-        held = taken.batch, taken.attempt, taken.taker
-        return self._call("bury", *held, outcome, code, detail, "", "", "")
+    def bury(
+        self,
+        taken: Taken,
+        *,
+        outcome: str,
+        code: str,
+        detail: str,
+        unless_alike: Limits | None = None,
+    ) -> Call:
+        """Declares the documents of an attempt dead, with the reason.
 
-    def bury_missing(self, batch: int, attempt: int, look: Look, detail: str) -> Call:
+        ``unless_alike``: not while the API creates nothing for their account; they wait then.
+        """
+        held = taken.batch, taken.attempt, taken.taker
+        spared = *_probes(unless_alike), taken.gate if unless_alike else "", WAKE_UPS_AT_MOST
+        return self._call("bury", *held, outcome, code, detail, "", "", "", *spared)
+
+    def bury_missing(
+        self,
+        batch: int,
+        attempt: int,
+        look: Look,
+        detail: str,
+        unless_alike: Limits | None = None,
+    ) -> Call:
         """Declares documents in doubt dead: they are missing once more, without tries left."""
         proof = look.at_ms, look.found, LOOK_GOOD_MS
-        return self._call("bury", batch, attempt, "", "", "", detail, *proof)
+        spared = *_probes(unless_alike), "", WAKE_UPS_AT_MOST
+        return self._call("bury", batch, attempt, "", "", "", detail, *proof, *spared)
 
     def park(self, limits: Limits, gate: str, *, reason: str, code: str) -> Call:
         """Stops sending what lies behind a gate, and has it tried again now and then."""
@@ -305,10 +329,16 @@ class LedgerCalls:
         """
         return self._call("open_gate", gate, lanes, WAKE_UPS_AT_MOST, int(if_down))
 
-    def fail(self, account: str, *, reason: str, code: str) -> Call:
-        """Counts that an account's API failed; several in a row close its gate for a while."""
+    def fail(
+        self, account: str, *, reason: str, code: str, batch: int | None = None, space: str = ""
+    ) -> Call:
+        """Counts that an account's API failed; several in a row close its gate for a while.
+
+        ``batch``: the one that was sent to ``space`` and failed; None if nothing could be sent.
+        """
         pace = DOWN_FIRST_PROBE_MS, DOWN_LAST_PROBE_MS
-        return self._call("fail", account, FAILURES_IN_A_ROW, reason, code, *pace)
+        about = "" if batch is None else batch, space
+        return self._call("fail", account, FAILURES_IN_A_ROW, reason, code, *pace, *about)
 
     def throttle(self, account: str, delay_ms: int) -> Call:
         """Sends nothing more for the account until ``delay_ms`` have passed."""

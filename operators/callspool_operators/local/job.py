@@ -66,7 +66,6 @@ class _Movement:
 
     since: float = field(default_factory=time.monotonic)
     seen: tuple[int, ...] = ()
-    failed: int = 0
 
     def stands_still(self, summary: LedgerSummary, at_rest: int) -> bool:
         """Whether nothing but failures came for so long that the API counts as unreachable."""
@@ -75,9 +74,8 @@ class _Movement:
         is_down = any(gate.passing and gate.name.startswith("account:") for gate in summary.gates)
         seen = (at_rest, *outcomes.values())
         if seen != self.seen or not failed:
-            self.seen, self.failed, self.since = seen, failed, time.monotonic()
-        stopped = failed > self.failed or is_down
-        return stopped and time.monotonic() - self.since > API_PATIENCE
+            self.seen, self.since = seen, time.monotonic()
+        return is_down and time.monotonic() - self.since > API_PATIENCE
 
 
 class Job:

@@ -209,8 +209,8 @@ def test_a_rejection_that_names_a_run_is_not_believed(status: int) -> None:
     [
         (error(400, "bad"), Bury("bad")),
         (error(422, "bad"), Bury("bad")),
-        (page(413, "too large"), Bury("too large")),
-        (error(413, "the schedule is too large"), Bury("the schedule is too large")),
+        (page(413, "too large"), Bury("too large", True)),
+        (error(413, "the schedule is too large"), Bury("the schedule is too large", True)),
         (error(206, "hm"), Retry("rejected", True, None, "hm")),
         (error(404, "gone"), Park("lane", "gone")),
     ],
@@ -239,7 +239,7 @@ def test_a_206_that_asks_for_a_wait_gets_it() -> None:
 def test_documents_that_all_fail_alike_park_their_lane() -> None:
     counted = [decide(error(400, "bad"), replace(ALONE, refused_alone=n)) for n in range(5)]
     assert counted == [Bury("bad")] * 3 + [Park("lane", "bad")] * 2
-    assert decide(page(413, "big"), replace(ALONE, refused_alone=9)) == Bury("big")
+    assert decide(page(413, "big"), replace(ALONE, refused_alone=9)) == Bury("big", True)
 
 
 def test_an_answer_before_the_request_was_complete_proves_that_nothing_was_created() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from callspool_worker.decisions.answers import Answer, Answered, NoAnswer, NotSent
-from callspool_worker.decisions.faults import Level, places_named, shared_fault
+from callspool_worker.decisions.faults import Level, blames_a_document, places_named, shared_fault
 from callspool_worker.decisions.reply import Reply, code_of, ids_of_all, read_reply
 from callspool_worker.decisions.wording import LONGEST, words_of
 
@@ -114,10 +114,14 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class Bury:
-    """A document that stands alone cannot be sent; it is kept with the API's own words."""
+    """A document that stands alone cannot be sent; it is kept with the API's own words.
+
+    ``is_certain``: the answer blames the document itself; else the fault may be the API's.
+    """
 
     outcome: ClassVar[Outcome] = "rejected"
     detail: str
+    is_certain: bool = False
 
 
 Decision = Created | InDoubt | Retry | Isolate | Park | Throttle | Bury
@@ -199,7 +203,8 @@ def _decide_rejected(answer: Answered, reply: Reply, attempt: AttemptView) -> De
         return Isolate(detail, places_named(answer.json, attempt.documents))
     if attempt.refused_alone >= ALIKE and reply.code != 413:
         return Park("lane", detail)
-    return Bury(detail)
+    is_certain = reply.code == 413 or blames_a_document(answer.json, detail)
+    return Bury(detail, is_certain)
 
 
 def _is_elsewhere(answer: Answered, code: int) -> bool:

@@ -57,6 +57,11 @@ def _named_fields(body: object) -> frozenset[str]:
     return frozenset(names - {""})
 
 
+def blames_a_document(body: object, words: str) -> bool:
+    """Whether a refusal that names no field of the request blames what stands in a document."""
+    return bool(_named_fields(body) - _OF_NO_FIELD) or bool(_ABOUT_A_DOCUMENT.search(words))
+
+
 def places_named(body: object, documents: int) -> tuple[int, ...]:
     """The places of the documents that a refusal names in so many words, in their order (R)."""
     found: set[int] = set()

@@ -113,7 +113,8 @@ class Settler:
             case GiveUp(why):
                 held = question.batch, question.attempt
                 look = Look(self._moment.space.at_ms, observation)
-                step = self._ledger.calls.bury_missing(*held, look, why)
+                alike = self._ledger.limits
+                step = self._ledger.calls.bury_missing(*held, look, why, unless_alike=alike)
                 self._ledger.run([emit_after(step, partial(self._buried, question))])
                 return SOON
 

@@ -88,8 +88,8 @@ class Recorder:
             case Isolate():
                 step = self._split(over, view, decision)
                 steps = [over.recorded_by(step, "parted")]
-            case Bury(detail):
-                step = self._bury(taken, outcome, code, detail)
+            case Bury():
+                step = self._bury(over, decision)
                 steps = [over.recorded_by(step, "dead")]
             case Park(level, detail):
                 steps = self._park(over, level, detail)
@@ -141,10 +141,13 @@ class Recorder:
         rest = self._rest(over, seconds, "again", decision.detail)
         return [*rest, self._fail(over.taken, decision.detail, over.code)]
 
-    def _fail(self, taken: Taken, detail: str, code: str) -> Call:
+    def _fail(self, taken: Taken, detail: str, code: str, *, was_sent: bool = False) -> Call:
         account = taken.lane.account
         reason = f"the API is down, and tried now and then: {detail}"
-        step = self._calls.fail(account, reason=reason, code=code)
+        batch = taken.batch if was_sent else None
+        step = self._calls.fail(
+            account, reason=reason, code=code, batch=batch, space=taken.lane.space_token
+        )
         return emit_after(step, partial(ending.down, account, code, FAILURES_IN_A_ROW))
 
     def after_reading(self, taken: Taken, answer: Answer) -> list[Call] | None:
@@ -175,8 +178,14 @@ class Recorder:
             alone=[sent[place] for place in decision.places if place < len(sent)],
         )
 
-    def _bury(self, taken: Taken, outcome: str, code: str, detail: str) -> Call:
-        return self._calls.bury(taken, outcome=outcome, code=code, detail=detail)
+    def _bury(self, over: Ending, decision: Bury) -> Call:
+        return self._calls.bury(
+            over.taken,
+            outcome=over.outcome,
+            code=over.code,
+            detail=decision.detail,
+            unless_alike=None if decision.is_certain else self._limits,
+        )
 
     def _doubt(self, over: Ending, answer: Answer, decision: InDoubt) -> list[Call]:
         taken = over.taken
@@ -192,7 +201,7 @@ class Recorder:
         step = over.recorded_by(step, "in_doubt", run_id=decision.run_id)
         if decision.outcome in {"partial", "rejected"}:
             return [step]
-        return [step, self._fail(taken, decision.detail, over.code)]
+        return [step, self._fail(taken, decision.detail, over.code, was_sent=True)]
 
     def _park(self, over: Ending, level: str, detail: str) -> list[Call]:
         gate = _gate(level, over.taken)
@@ -206,6 +215,8 @@ class Recorder:
         """A probe that got past what had closed its gate opens it, whatever it met behind it."""
         if not taken.gate:
             return []
+        if isinstance(decision, Bury) and not decision.is_certain:
+            return []  # burying opens it, unless the fault may be the API's
         if is_failure(decision):
             return []
         is_past = isinstance(decision, Created | Isolate | Bury)

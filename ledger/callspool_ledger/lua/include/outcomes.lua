@@ -24,7 +24,8 @@ local function tally(batch, taken, documents, outcome, code)
   if outcome == '' then return end
   local account = batch.account
   call('HINCRBY', P .. ':submissions', account .. '|' .. outcome .. '|' .. code, 1)
-  if not FAILED[outcome] then call('HDEL', P .. ':failing', account) end
+  if not FAILED[outcome] then call('HDEL', P .. ':failing', account, account .. '|by') end
+  if outcome == 'created' then call('HSET', P .. ':worked', account, NOW) end
   observe(account .. '|submission|' .. outcome .. '|', math.max(0, NOW - taken),
     { 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000 })
   if outcome == 'not_sent' then return end

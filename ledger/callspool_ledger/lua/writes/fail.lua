@@ -4,9 +4,18 @@
 -- KEYS[1] prefix
 -- ARGV[1] account   ARGV[2] failures in a row that close its gate   ARGV[3] reason   ARGV[4] code
 -- ARGV[5] ms until the first probe, doubled each time it fails   ARGV[6] ms until a probe at most
--- Reply: failures in a row.
+-- ARGV[7] batch that failed, '' if nothing could be sent   ARGV[8] its space
+-- Reply: failures in a row. While the space can be read, one batch that fails again and again is no
+--   sign of an API that is down, and counts once.
 -- include: base lanes
+local by = ARGV[1] .. '|by'
+local is_again = ARGV[7] ~= '' and call('HGET', P .. ':failing', by) == ARGV[7]
+if is_again and call('HEXISTS', P .. ':unreadable', ARGV[1] .. '|' .. ARGV[8]) == 0
+  and call('HEXISTS', P .. ':gates', 'account:' .. ARGV[1]) == 0 then
+  return tonumber(call('HGET', P .. ':failing', ARGV[1]) or '0')
+end
 local failures = call('HINCRBY', P .. ':failing', ARGV[1], 1)
+call('HSET', P .. ':failing', by, ARGV[7])
 local gate = 'account:' .. ARGV[1]
 local known = call('HGET', P .. ':gates', gate)
 if not known and failures < tonumber(ARGV[2]) then return failures end
