@@ -28,6 +28,7 @@ from callspool_operators.options.options import (
     redis_option,
     region_option,
     shared_numbers_option,
+    sheet_option,
     state_dir_option,
 )
 from callspool_operators.options.scope import SANDBOX, flags_of, sandbox_space, scope_of, words_of
@@ -83,6 +84,7 @@ Examples:
 @map_option
 @region_option
 @encoding_option
+@sheet_option
 @shared_numbers_option
 @id_prefix_option
 @click.option(
@@ -110,6 +112,7 @@ def results(
     columns: Mapping[str, str],
     region: str | None,
     encoding: str | None,
+    sheet: str | None,
     allow_shared_numbers: bool,
     id_prefix: str,
     raw: bool,
@@ -152,9 +155,10 @@ def results(
         allow_shared_numbers=allow_shared_numbers,
         id_prefix=id_prefix,
         codec=encoding,
+        sheet=sheet,
     )
     with (
-        Inputs(files, sys.stdin.buffer, encoding) as inputs,
+        Inputs(files, sys.stdin.buffer, encoding, sheet) as inputs,
         ledger_reader(redis_url, state_dir) as reader,
     ):
         grid = Grid.of(inputs, columns)
