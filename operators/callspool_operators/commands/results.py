@@ -16,7 +16,7 @@ from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.reads.views import DocumentStatus
 from callspool_operators.lists import Intake, IntakeOptions, Row
-from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs, OutFile
+from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs, OutFile, SheetFile
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
@@ -60,7 +60,7 @@ Examples:
     show_default=True,
     type=click.Path(allow_dash=True),
     metavar="OUT.csv",
-    help="Where to write (CSV, UTF-8; .csv.gz is packed); - is stdout. Replaced when it is whole.",
+    help="Where to write: CSV (UTF-8), .csv.gz or .xlsx; - is stdout. Replaced when it is whole.",
 )
 @click.option(
     "--space-token",
@@ -139,9 +139,9 @@ def results(
     """
     if as_json and output == "-":
         raise click.UsageError("--json prints a summary on stdout: name a file for the rows (-o)")
-    if output.lower().endswith((".xlsx", ".xls", ".ods")):
+    if output.lower().endswith((".xls", ".ods")):
         raise click.UsageError(
-            f"-o {plain(output)}: answers are CSV, which every spreadsheet opens: name it .csv"
+            f"-o {plain(output)}: answers are CSV or .xlsx: name it .csv or .xlsx"
         )
     if sandbox and account not in (None, SANDBOX):
         raise click.UsageError(f"--sandbox means the account {SANDBOX}: leave --account out")
@@ -170,15 +170,22 @@ def results(
             return keeper.ask(read_by_digest(digests, names))
 
         answers = Answers(find, scope, files, _why_unknown(reader))
-        with OutFile(output, files, marked=marked, raw=raw) as out:
+        with _open_out(output, files, marked=marked, raw=raw) as out:
             _write(inputs, options, grid, answers, out)
             out.finish()
         _tell(answers, scope, reader, output, as_json=as_json)
     return _code(answers, strict=strict)
 
 
+def _open_out(output: str, files: Sequence[str], *, marked: bool, raw: bool) -> OutFile | SheetFile:
+    """A spreadsheet where the name says so, else CSV."""
+    if output.lower().endswith(".xlsx"):
+        return SheetFile(output, files)
+    return OutFile(output, files, marked=marked, raw=raw)
+
+
 def _write(
-    inputs: Inputs, options: IntakeOptions, grid: Grid, answers: Answers, out: OutFile
+    inputs: Inputs, options: IntakeOptions, grid: Grid, answers: Answers, out: OutFile | SheetFile
 ) -> None:
     intake = Intake(
         inputs.names,

@@ -7,7 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from callspool.errors import CallspoolError
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions, sheets
+from callspool_operators.lists.results import SheetFile
 from tests.operators.conftest import Call
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -117,3 +119,16 @@ def test_archives_and_documents_are_named(tmp_path: Path) -> None:
     path.write_bytes(workbook(People=PEOPLE)[:-30])
     with pytest.raises(IntakeError, match="a damaged spreadsheet"):
         contacts(path)
+
+
+def test_answers_as_a_spreadsheet_hold_text_alone(tmp_path: Path) -> None:
+    path = tmp_path / "answers.xlsx"
+    with SheetFile(str(path)) as out:
+        out.write([["id", "Name", "Phone", "state"]])
+        out.write([["007", "=1+1", "+14155550100", "created"]])
+        assert not path.exists()
+        out.finish()
+    assert contacts(path) == [("007", "=1+1", "+14155550100")]
+    assert [each.name for each in tmp_path.iterdir()] == ["answers.xlsx"]
+    with pytest.raises(CallspoolError, match="would overwrite the list itself"):
+        SheetFile(str(path), [str(path)])
