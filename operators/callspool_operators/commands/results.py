@@ -31,7 +31,13 @@ from callspool_operators.options.options import (
     sheet_option,
     state_dir_option,
 )
-from callspool_operators.options.scope import SANDBOX, flags_of, sandbox_space, scope_of, words_of
+from callspool_operators.options.selecting import (
+    SANDBOX,
+    flags_of,
+    sandbox_space,
+    scope_of,
+    words_of,
+)
 from callspool_operators.terminal import completing
 from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.exits import Exit
