@@ -24,6 +24,7 @@ from callspool_ledger.writes import RULES
 from callspool_operators.doctor import (
     Finding,
     LedgerStanding,
+    examine_agents,
     examine_api,
     examine_ledger,
     examine_server,
@@ -163,3 +164,6 @@ def _of_apis(settings: Settings, scopes: list[Scope]) -> Iterator[Finding]:
             path = ("spaces", spaces[-1], "runs") if spaces else ("agents",)
             answer = unpod.get(name, path, {"page": 1, "page_size": 1})
             yield from examine_api(name, answer, space=bool(spaces), now=time.time())
+            agents = unpod.get(name, ("agents",), {"page": 1, "page_size": 1000})
+            pilot = settings.pilot if name == "default" else ""
+            yield from examine_agents(name, agents, pilot or "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callspool_operators.doctor.apis import examine_api
+from callspool_operators.doctor.apis import examine_agents, examine_api
 from callspool_operators.doctor.finding import Finding, ok, problem, worst
 from callspool_operators.doctor.server import examine_server
 from callspool_operators.doctor.setup import examine_settings
@@ -11,6 +11,7 @@ from callspool_operators.doctor.standing import LedgerStanding, examine_ledger
 __all__ = [
     "Finding",
     "LedgerStanding",
+    "examine_agents",
     "examine_api",
     "examine_ledger",
     "examine_server",

@@ -42,8 +42,35 @@ def examine_api(name: str, answer: Answer, *, space: bool, now: float) -> Iterat
                 yield warning(check, said, "let this machine keep time (NTP)")
 
 
+def examine_agents(name: str, answer: Answer, pilot: str) -> Iterator[Finding]:
+    """Whether calls will ring: what the list of published agents says of one of them.
+
+    The API answers a create-call with 200 also for an agent that is unknown or a draft, and for an
+    unknown org handle; only this list tells (R). Nothing where it cannot be read.
+    """
+    check = f"agents {name}"
+    if not isinstance(answer, Answered):
+        return
+    code = code_of(answer)
+    body = answer.json if isinstance(answer.json, dict) else {}
+    rows, count = body.get("data"), body.get("count")
+    if code in {400, 404} and body:
+        said = f"the org handle is not known ({code}: {words_of(answer)}): nothing would ring"
+        yield problem(check, said, "set CALLSPOOL_ORG_HANDLE to the organisation's handle")
+    elif code == 200 and pilot and isinstance(rows, list):
+        handles = [row.get("handle") for row in rows if isinstance(row, dict)]
+        if pilot in handles:
+            yield ok(check, f"{pilot} is published")
+        elif not isinstance(count, int) or len(rows) >= count:
+            said = f"{pilot} is not among the {len(rows)} published agents: nothing would ring"
+            yield warning(check, said, "publish it, or name another one (--pilot)")
+
+
 def _judge_answer(check: str, answer: Answered, space: bool) -> Finding:
     code = code_of(answer)
+    if answer.location:
+        said = f"has moved to {answer.location} (HTTP {answer.status})"
+        return problem(check, said, "set CALLSPOOL_API_URL, or its api_url, to the new address")
     said = f"{code}: {words_of(answer)}"
     if code == 200:
         what = "a space can be read back" if space else "no space is known yet to be read back"
