@@ -89,3 +89,31 @@ def test_a_fault_that_all_documents_share_parks_the_lane_after_few_questions(
     behind = f"{left} wait with another pilot, context or schedule ({left} behind a closed gate)"
     assert behind in rehearsal.stdout
     assert "cancel" in rehearsal.stdout
+
+
+def test_a_list_that_counts_from_one_again_is_told_from_duplicates(tmp_path: Path, serve: Serve):
+    api, env = serve("")
+    kept = ["--state-dir", str(tmp_path / "ledger")]
+    contacts = tmp_path / "contacts.csv"
+    contacts.write_text("ID,Name,Phone\n1,Ada,+14155550100\n2,Bo,+14155550101\n")
+    assert run(env, tmp_path, *kept)[0] == 0
+    contacts.write_text(
+        "ID,Name,Phone\n1,Cy,+14155550102\n2,Bo,+1 415 555 0101\n3,Di,+14155550103\n"
+    )
+    code, documents = run(env, tmp_path, *kept)
+    assert code == 1
+    counts = {name: documents[name] for name in ("read", "accepted", "duplicate", "conflict")}
+    assert counts == {"read": 3, "accepted": 1, "duplicate": 1, "conflict": 1}
+    result = cli.call(["run", str(contacts), *kept], env, tmp_path)
+    assert "1 row not called: the ledger knows the id with another number" in result.stdout
+    answers = tmp_path / "answers.csv"
+    cli.call(["results", str(contacts), "-o", str(answers), *kept], env, tmp_path)
+    rows = answers.read_text().splitlines()[1:]
+    assert [row.split(",")[3] for row in rows] == ["conflict", "created", "created"]
+    assert "its id belongs to another number" in rows[0]
+    assert [bool(row.split(",")[6]) for row in rows] == [False, True, True]
+    status = cli.report(cli.call(["status", "--json", *kept], env, tmp_path))["documents"]
+    assert status["conflict"] == 2
+    code, documents = run(env, tmp_path, "--id-prefix", "tue-", *kept)
+    assert (code, documents["created"], documents["conflict"]) == (0, 3, 0)
+    assert set(Counter(api.created_ids()).values()) == {1}

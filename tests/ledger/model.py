@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
-from callspool.request.identity import Scope
+from callspool.request.identity import NO_NUMBER, Scope
 from callspool_ledger.selectors import Selector
 from callspool_ledger.writes import SEPARATOR, Group, LaneKey, Taken
 from tests.ledger.steps import LANE_IDS
@@ -35,6 +35,7 @@ class Document:
     raw: bytes
     expires_ms: int
     letter: str
+    number: bytes = NO_NUMBER
     place: tuple[int, int] = NOWHERE
     """Batch and place where it was seen last."""
     proved: bool = False
@@ -81,24 +82,28 @@ class Model:
         self.events: Counter[tuple[str, str]] = Counter()
         self._by_raw: dict[bytes, Document] = {}
 
-    def accept(self, groups: Iterable[Group]) -> tuple[int, int]:
-        """How many documents are new, and how many were known."""
-        accepted = duplicate = 0
+    def accept(self, groups: Iterable[Group]) -> tuple[int, int, int]:
+        """How many documents are new, were known, and were known with another number."""
+        accepted = duplicate = conflict = 0
         for group in groups:
-            for digest, raw in zip(group.digests, group.documents, strict=True):
+            numbers = group.numbers or [NO_NUMBER] * len(group.digests)
+            for digest, raw, number in zip(group.digests, group.documents, numbers, strict=True):
                 old = self.known.get(digest)
                 if old is not None and old.letter not in REPLACEABLE:
-                    duplicate += 1
-                    self.events[group.lane.account, "duplicate"] += 1
+                    is_other = NO_NUMBER not in (number, old.number) and number != old.number
+                    conflict += is_other
+                    duplicate += not is_other
+                    name = "conflict" if is_other else "duplicate"
+                    self.events[group.lane.account, name] += 1
                     continue
                 if old is not None and old.letter == "x":
                     old.letter = "X"
                 letter = "x" if group.reason else "w"
-                new = Document(group.lane, digest, raw, group.expires_ms, letter)
+                new = Document(group.lane, digest, raw, group.expires_ms, letter, number)
                 self.documents.append(new)
                 self.known[digest] = self._by_raw[raw] = new
                 accepted += 1
-        return accepted, duplicate
+        return accepted, duplicate, conflict
 
     def take(self, taken: Taken) -> None:
         """Nothing is handed out that does not wait, or is of another lane."""

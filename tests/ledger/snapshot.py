@@ -145,6 +145,7 @@ class Snapshot:
         assert phase in PHASES[next(iter(unsettled))] if unsettled else phase == "done"
         assert (str(number) in self.all("p")) == bool(unsettled)
         assert ("d" in batch) == bool(unsettled)
+        assert len(batch["f"]) == 4 * int(batch["n"])
         lane = batch["lane"]
         if phase == "open":
             assert self.all("l")[lane]["open"] == str(number)

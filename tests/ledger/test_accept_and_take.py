@@ -190,7 +190,7 @@ def test_what_became_of_a_message_is_told_for_each_group_and_what_expired_when_t
     caplog.set_level("INFO")
     spool.accept(group(["a"]))
     told = spool.accept(group(["a", "b"]), group(["c"], reason="too large"), group(["a"]))
-    assert told.by_group == [(1, 1), (1, 0), (0, 1)]
+    assert told.by_group == [(1, 1, 0), (1, 0, 0), (0, 1, 0)]
     assert set(told.batches) <= {int(key.rpartition(b"b")[2]) for key in spool.client.keys("*:b*")}
     spool.accept(group(["late"], expires_ms=1000))
     while spool.ledger.take("me:1", ACCOUNTS) is not None:

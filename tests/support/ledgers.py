@@ -10,6 +10,7 @@ from typing import Any
 
 import redis
 
+from callspool.request.identity import number_digests
 from callspool_ledger import keys
 from callspool_ledger.steering.calls import SteeringCalls
 from callspool_ledger.writes import Accepted, Delivery, Group, LaneKey, Ledger, Limits, Refusal
@@ -39,6 +40,7 @@ def group(
     expires_ms: int = 0,
     reason: str = "",
     size: int = 0,
+    numbers: Sequence[str] = (),
 ) -> Group:
     return Group(
         lane_id=hashlib.blake2b(repr(lane).encode(), digest_size=10).hexdigest(),
@@ -48,6 +50,7 @@ def group(
         documents=[document(one, size) for one in ids],
         expires_ms=expires_ms,
         reason=reason,
+        numbers=number_digests(numbers),
     )
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from callspool.request.identity import NO_NUMBER, NUMBER_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -59,6 +61,9 @@ STATES = {
     "e": "expired",
 }
 """The letters of documents, and the states they stand for; `h`: in doubt, and not provable now."""
+
+FREE = frozenset("xXke")
+"""Letters of documents whose identity may be accepted anew."""
 
 NOTHING = "nothing"
 """What a look at the API found of an attempt (`seen`) where nothing is there."""
@@ -201,6 +206,11 @@ class BatchEntry:
         """What came of the attempts, oldest first; a late proof adds a line to its own."""
         lines = self._text("h").splitlines()
         return [HistoryLine(*_decode(line)) for line in lines]
+
+    def has_other_number(self, place: int, number: bytes) -> bool:
+        """Whether the document at a place has another number; False where that is not known."""
+        known = self.fields.get("f", b"")[place * NUMBER_BYTES : (place + 1) * NUMBER_BYTES]
+        return bool(known) and number not in (known, NO_NUMBER) and known != NO_NUMBER
 
     def letter(self, place: int) -> str:
         return self._text("s")[place : place + 1]

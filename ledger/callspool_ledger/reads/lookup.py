@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from callspool.request.identity import Scope, digester, digests_in
-from callspool_ledger.reads.entries import STATES, BatchEntry
+from callspool.request.identity import NO_NUMBER, Scope, digester, digests_in
+from callspool_ledger.reads.entries import FREE, STATES, BatchEntry
 from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.journal import KEPT, about, read_entries
 from callspool_ledger.reads.lanes import GatesBefore
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 
 IDENTITIES_A_CALL = 500
+
+CONFLICT = "conflict"
+"""What a document is whose id the ledger knows with another number: it was not accepted."""
+
+OTHER_NUMBER = "its id belongs to another number: use another --campaign or --id-prefix"
 
 
 class Place(NamedTuple):
@@ -83,18 +88,45 @@ def read_statuses(
 
 @of_one_space
 def read_by_digest(
-    keys: PartitionKeys, digests: Sequence[bytes], document_ids: Sequence[str]
+    keys: PartitionKeys,
+    digests: Sequence[bytes],
+    document_ids: Sequence[str],
+    numbers: Sequence[bytes] = (),
 ) -> Trips[list[DocumentStatus | None]]:
-    """Reads where the documents with these identities are; ``document_ids`` name the statuses."""
+    """Reads where the documents with these identities are; ``document_ids`` name the statuses.
+
+    ``numbers``: digests of their numbers. Of a document whose id is known with another one, the
+    state is `CONFLICT`, and nothing else is told; None where its id is free again.
+    """
     places = yield from read_places(digests).trips(keys)
-    numbers = sorted({place.batch for place in places if place})
-    batches = yield from read_batches(numbers).trips(keys)
+    held = sorted({place.batch for place in places if place})
+    batches = yield from read_batches(held).trips(keys)
+    asked = numbers or [NO_NUMBER] * len(places)
     return [
-        _status(document_id, place, batches[place.batch])
+        _status_of(document_id, place, batches[place.batch], number)
         if place and place.batch in batches
         else None
-        for document_id, place in zip(document_ids, places, strict=True)
+        for document_id, place, number in zip(document_ids, places, asked, strict=True)
     ]
+
+
+def _status_of(
+    document_id: str, place: Place, batch: BatchEntry, number: bytes
+) -> DocumentStatus | None:
+    if not batch.has_other_number(place.place, number):
+        return _status(document_id, place, batch)
+    if place.letter in FREE:
+        return None
+    return DocumentStatus(
+        document_id=document_id,
+        state=CONFLICT,
+        run_id=None,
+        task_id=None,
+        attempts=0,
+        reason=OTHER_NUMBER,
+        accepted_at=datetime.fromtimestamp(batch.accepted_ms(place.place) / 1000, UTC),
+        settled_at=None,
+    )
 
 
 def _by_scope(parts: list[list[Story]]) -> list[Story]:

@@ -53,8 +53,9 @@ class LaneKey(NamedTuple):
 class Group:
     """Documents of one lane that are accepted together.
 
-    ``digests`` are their identities (12 bytes each), ``documents`` their raw JSON. With a
-    ``reason`` they can never be sent and are dead at once.
+    ``digests`` are their identities (12 bytes each), ``documents`` their raw JSON, ``numbers``
+    digests of their numbers (4 bytes each; none: they are not known). With a ``reason`` they can
+    never be sent and are dead at once.
     """
 
     lane_id: str
@@ -64,6 +65,7 @@ class Group:
     documents: list[bytes]
     expires_ms: int = 0
     reason: str = ""
+    numbers: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +92,16 @@ class Delivery:
 class Accepted:
     """What became of a message; ``known`` if it had been accepted before.
 
-    ``by_group``: accepted and duplicate documents of each group; ``batches``: where they went.
+    ``conflict``: documents whose id is known with another number. ``by_group``: accepted, duplicate
+    and conflicting documents of each group; ``batches``: where they went.
     """
 
     accepted: int
     duplicate: int
     refused: int
     known: bool = False
-    by_group: list[tuple[int, int]] = field(default_factory=list)
+    conflict: int = 0
+    by_group: list[tuple[int, int, int]] = field(default_factory=list)
     batches: tuple[int, ...] = ()
 
 

@@ -74,11 +74,13 @@ def accepted_of(reply: list[object]) -> Accepted:
     """Returns what became of a message."""
     if not reply:
         return Accepted(0, 0, 0, known=True)
-    accepted, duplicate, refused = whole_numbers(reply[:3])
-    each = whole_numbers(as_list(reply[3]))
-    batches = tuple(whole_numbers(as_list(reply[4])))
-    by_group = list(zip(each[::2], each[1::2], strict=True))
-    return Accepted(accepted, duplicate, refused, by_group=by_group, batches=batches)
+    accepted, duplicate, conflict, refused = whole_numbers(reply[:4])
+    each = whole_numbers(as_list(reply[4]))
+    batches = tuple(whole_numbers(as_list(reply[5])))
+    by_group = list(zip(each[::3], each[1::3], each[2::3], strict=True))
+    return Accepted(
+        accepted, duplicate, refused, conflict=conflict, by_group=by_group, batches=batches
+    )
 
 
 def expired_of(reply: list[object]) -> Iterator[ExpiredDocuments]:

@@ -12,7 +12,8 @@ from callspool_operators.options.options import (
     redis_option,
     state_dir_option,
 )
-from callspool_operators.terminal.wording import format_count, json_line, local, plain
+from callspool_operators.terminal.times import local
+from callspool_operators.terminal.wording import format_count, json_line, plain
 
 _EXAMPLES = """\b
 Examples:

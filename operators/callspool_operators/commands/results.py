@@ -11,12 +11,12 @@ import click
 from callspool.request.checks import Rules
 from callspool.request.identity import Scope
 from callspool.settings import load_settings
-from callspool_ledger.reads.lookup import read_by_digest, read_scopes
+from callspool_ledger.reads.lookup import CONFLICT, read_by_digest, read_scopes
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.reads.views import DocumentStatus
 from callspool_operators.lists import Intake, IntakeOptions, Row
-from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs, OutFile, SheetFile
+from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs, OutFile
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
@@ -28,16 +28,9 @@ from callspool_operators.options.options import (
     redis_option,
     region_option,
     shared_numbers_option,
-    sheet_option,
     state_dir_option,
 )
-from callspool_operators.options.selecting import (
-    SANDBOX,
-    flags_of,
-    sandbox_space,
-    scope_of,
-    words_of,
-)
+from callspool_operators.options.scope import SANDBOX, flags_of, sandbox_space, scope_of, words_of
 from callspool_operators.terminal import completing
 from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.exits import Exit
@@ -66,7 +59,7 @@ Examples:
     show_default=True,
     type=click.Path(allow_dash=True),
     metavar="OUT.csv",
-    help="Where to write: CSV (UTF-8), .csv.gz or .xlsx; - is stdout. Replaced when it is whole.",
+    help="Where to write (CSV, UTF-8; .csv.gz is packed); - is stdout. Replaced when it is whole.",
 )
 @click.option(
     "--space-token",
@@ -90,7 +83,6 @@ Examples:
 @map_option
 @region_option
 @encoding_option
-@sheet_option
 @shared_numbers_option
 @id_prefix_option
 @click.option(
@@ -118,7 +110,6 @@ def results(
     columns: Mapping[str, str],
     region: str | None,
     encoding: str | None,
-    sheet: str | None,
     allow_shared_numbers: bool,
     id_prefix: str,
     raw: bool,
@@ -135,9 +126,10 @@ def results(
     duplicate_of (the row that had the same contact first) and line. A column that a file has
     already is called callspool_… instead.
 
-    States are those of `callspool status`, invalid for rows that cannot be sent, and unknown for
-    those that the ledger does not know. Name account, space and campaign as for `callspool send`;
-    where no space is named, the only one that fits is taken.
+    States are those of `callspool status`, invalid for rows that cannot be sent, conflict for those
+    whose id belongs to another number, and unknown for those that the ledger does not know. Name
+    account, space and campaign as for `callspool send`; where no space is named, the only one that
+    fits is taken.
 
     Cells that a spreadsheet would run as a formula, or change because they look like a number
     (+14155550100, 00417), begin with an apostrophe; callspool takes it off again when it reads
@@ -145,9 +137,9 @@ def results(
     """
     if as_json and output == "-":
         raise click.UsageError("--json prints a summary on stdout: name a file for the rows (-o)")
-    if output.lower().endswith((".xls", ".ods")):
+    if output.lower().endswith((".xlsx", ".xls", ".ods")):
         raise click.UsageError(
-            f"-o {plain(output)}: answers are CSV or .xlsx: name it .csv or .xlsx"
+            f"-o {plain(output)}: answers are CSV, which every spreadsheet opens: name it .csv"
         )
     if sandbox and account not in (None, SANDBOX):
         raise click.UsageError(f"--sandbox means the account {SANDBOX}: leave --account out")
@@ -161,10 +153,9 @@ def results(
         allow_shared_numbers=allow_shared_numbers,
         id_prefix=id_prefix,
         codec=encoding,
-        sheet=sheet,
     )
     with (
-        Inputs(files, sys.stdin.buffer, encoding, sheet) as inputs,
+        Inputs(files, sys.stdin.buffer, encoding) as inputs,
         ledger_reader(redis_url, state_dir) as reader,
     ):
         grid = Grid.of(inputs, columns)
@@ -172,26 +163,21 @@ def results(
         marked = grid.marked if marked is None else marked
         keeper = reader.of_space(scope.account, scope.space_token)
 
-        def find(digests: Sequence[bytes], names: Sequence[str]) -> list[DocumentStatus | None]:
-            return keeper.ask(read_by_digest(digests, names))
+        def find(
+            digests: Sequence[bytes], names: Sequence[str], numbers: Sequence[bytes]
+        ) -> list[DocumentStatus | None]:
+            return keeper.ask(read_by_digest(digests, names, numbers))
 
         answers = Answers(find, scope, files, _why_unknown(reader))
-        with _open_out(output, files, marked=marked, raw=raw) as out:
+        with OutFile(output, files, marked=marked, raw=raw) as out:
             _write(inputs, options, grid, answers, out)
             out.finish()
         _tell(answers, scope, reader, output, as_json=as_json)
     return _code(answers, strict=strict)
 
 
-def _open_out(output: str, files: Sequence[str], *, marked: bool, raw: bool) -> OutFile | SheetFile:
-    """A spreadsheet where the name says so, else CSV."""
-    if output.lower().endswith(".xlsx"):
-        return SheetFile(output, files)
-    return OutFile(output, files, marked=marked, raw=raw)
-
-
 def _write(
-    inputs: Inputs, options: IntakeOptions, grid: Grid, answers: Answers, out: OutFile | SheetFile
+    inputs: Inputs, options: IntakeOptions, grid: Grid, answers: Answers, out: OutFile
 ) -> None:
     intake = Intake(
         inputs.names,
@@ -241,7 +227,11 @@ def _why_unknown(reader: LedgerReader) -> str:
 
 def _code(answers: Answers, *, strict: bool) -> int:
     counts = answers.counts
-    if counts["unknown"] or any(counts[state] for state in STATES if state != "created"):
+    if (
+        counts["unknown"]
+        or counts[CONFLICT]
+        or any(counts[state] for state in STATES if state != "created")
+    ):
         return Exit.NOT_ALL
     return Exit.NOT_ALL if strict and counts["invalid"] else Exit.DONE
 
@@ -251,7 +241,7 @@ def _tell(
 ) -> None:
     counts = answers.counts
     states = {name: counts[name] for name in STATES}
-    beside = {name: counts[name] for name in ("duplicate", "invalid", "unknown")}
+    beside = {name: counts[name] for name in ("duplicate", "invalid", "conflict", "unknown")}
     if as_json:
         documents = {"read": counts.total(), "accepted": sum(states.values()), **beside, **states}
         found = {**scope._asdict(), "documents": documents, "output": output}

@@ -17,8 +17,9 @@ from callspool_operators.options.options import json_option, redis_option, state
 from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.gates import gate_lines, gate_object
 from callspool_operators.terminal.report import COUNTS, Json, submissions_in_order
+from callspool_operators.terminal.times import span
 from callspool_operators.terminal.watching import watch
-from callspool_operators.terminal.wording import format_count, format_counts, json_line, plain, span
+from callspool_operators.terminal.wording import format_count, format_counts, json_line, plain
 
 _EXAMPLES = """\b
 Examples:
@@ -27,7 +28,7 @@ Examples:
   callspool status --watch --interval 60 >> standing.log
   callspool status --json | jq .documents.created
 """
-_BESIDE = ("accepted", "duplicate", "invalid")
+_BESIDE = ("accepted", "duplicate", "invalid", "conflict")
 _IN_A_LINE = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
 
 
@@ -167,7 +168,7 @@ def lines_of(
         nothing = "Nothing was enqueued here yet: callspool send FILE puts contacts into the queue."
         return [nothing, *_steering_lines(summary)]
     states = {name: found.get(name, 0) for name in COUNTS if name not in (*_BESIDE, "read")}
-    beside = {name: found.get(name, 0) for name in ("duplicate", "invalid")}
+    beside = {name: found.get(name, 0) for name in ("duplicate", "invalid", "conflict")}
     width = len(f"{max(*states.values(), found.get('accepted', 0)):,}")
     lines = [f"{found.get('accepted', 0):>{width},} accepted"]
     for name, number in states.items():

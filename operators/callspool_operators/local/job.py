@@ -9,7 +9,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from callspool.errors import QueueFull, QueueUnavailable
-from callspool.request.identity import digester
+from callspool.request.identity import digester, number_digests
+from callspool.request.raw_document import read_number
 from callspool_ledger.reads.doubts import read_is_proving
 from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.progress import (
@@ -128,9 +129,10 @@ class Job:
         identity = digester(self.envelope.scope)
         try:
             for documents, ids in self._chunks():
+                numbers = number_digests(map(read_number, documents))
                 self._wait_for_room(spooler, len(documents))
                 spooler.add(documents)
-                self.tracker.add(map(identity, ids))
+                self.tracker.add(map(identity, ids), numbers)
                 self._look_now_and_then()
         except IntakeError as fault:
             self.fault = fault

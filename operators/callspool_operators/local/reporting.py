@@ -29,7 +29,8 @@ def report_of(
     ``enqueued``: documents that the queue certainly took. Raises `QueueUnavailable`.
     """
     reader, counts = job.reader, job.intake.counts
-    standing, after = job.tracker.standing(job.envelope.lane_id), reader.ask(read_summary())
+    standing = job.tracker.standing(job.envelope.lane_id, anew=job.all_accepted)
+    after = reader.ask(read_summary())
     # Rows that were read but not enqueued any more do not count: the next run reads them again.
     unknown = max(0, standing.unknown - (len(job.tracker) - enqueued))
     spooled = 0 if job.all_accepted else unknown
@@ -45,10 +46,11 @@ def report_of(
     duplicate = counts.duplicate + standing.duplicate
     invalid = counts.invalid + refused
     documents = {
-        "read": accepted + duplicate + invalid,
+        "read": accepted + duplicate + invalid + standing.conflict,
         "accepted": accepted,
         "duplicate": duplicate,
         "invalid": invalid,
+        "conflict": standing.conflict,
         **states,
     }
     before = job.before

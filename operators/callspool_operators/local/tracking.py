@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from callspool.request.identity import DIGEST_BYTES
+from callspool.request.identity import DIGEST_BYTES, NUMBER_BYTES
 from callspool_ledger.reads.lookup import read_batches, read_places
 
 if TYPE_CHECKING:
@@ -32,13 +32,15 @@ class RunStanding:
     """Where a run's documents are: by state, and beside it what was known before.
 
     ``duplicate``: the API had them before this run began, the first since ``known_since``.
-    ``unknown``: the ledger does not know them: still spooled, or refused by a worker.
+    ``conflict``: their ids are known with other numbers. ``unknown``: the ledger does not know
+    them: still spooled, or refused by a worker.
     ``elsewhere``: those that wait in another lane than the run's, with an earlier request's pilot,
     context or schedule. ``reasons``: why documents are dead, in doubt or waiting, with how many.
     """
 
     states: Counter[str] = field(default_factory=Counter)
     duplicate: int = 0
+    conflict: int = 0
     known_since: datetime | None = None
     unknown: int = 0
     elsewhere: int = 0
@@ -46,7 +48,7 @@ class RunStanding:
 
 
 class Tracker:
-    """The identities of a run's documents, 12 bytes each.
+    """The identities of a run's documents, 12 bytes each, and 4 bytes of their numbers.
 
     ``began_ms``: when the run began, by Redis' clock: what was created earlier is a duplicate.
     """
@@ -56,6 +58,7 @@ class Tracker:
         self._began_ms = began_ms
         self._all = bytearray()
         self._open = bytearray()
+        self._numbers = bytearray()
         self.settled: Counter[str] = Counter()
         """Letters of the documents that were seen at rest."""
 
@@ -67,8 +70,9 @@ class Tracker:
         """Documents that were not seen at rest yet."""
         return len(self._open) // DIGEST_BYTES
 
-    def add(self, digests: Iterable[bytes]) -> None:
-        """Follows some more documents."""
+    def add(self, digests: Iterable[bytes], numbers: Iterable[bytes]) -> None:
+        """Follows some more documents: their identities, and digests of their numbers."""
+        self._numbers += b"".join(numbers)
         joined = b"".join(digests)
         self._all += joined
         self._open += joined
@@ -100,17 +104,24 @@ class Tracker:
             found.update(place.letter if place else "" for place in places)
         return found
 
-    def standing(self, lane: str) -> RunStanding:
-        """Where all documents are now. ``lane``: the one to which the run sends."""
-        standing = RunStanding()
+    def standing(self, lane: str, *, anew: bool) -> RunStanding:
+        """Where all documents are now. ``lane``: the one to which the run sends.
+
+        ``anew``: all messages are accepted, as in `look`.
+        """
+        standing, asked = RunStanding(), _each_of(self._numbers, NUMBER_BYTES)
         for digests in _slices(self._all):
             places = self._reader.ask(read_places(digests))
             numbers = {place.batch for place in places if place}
             batches = self._reader.ask(read_batches(sorted(numbers)))
-            for place in places:
+            for place, number in zip(places, asked, strict=False):
                 batch = batches.get(place.batch) if place else None
                 if place is None or batch is None:
                     standing.unknown += 1
+                elif batch.has_other_number(place.place, number):
+                    is_on_its_way = place.letter in ANEW and not anew
+                    standing.unknown += is_on_its_way
+                    standing.conflict += not is_on_its_way
                 else:
                     self._count(standing, place, batch)
                     standing.elsewhere += place.letter == "w" and batch.lane != lane
@@ -128,8 +139,12 @@ class Tracker:
 
 
 def _digests(joined: bytes | bytearray) -> Iterator[bytes]:
-    for at in range(0, len(joined), DIGEST_BYTES):
-        yield bytes(joined[at : at + DIGEST_BYTES])
+    return _each_of(joined, DIGEST_BYTES)
+
+
+def _each_of(joined: bytes | bytearray, size: int) -> Iterator[bytes]:
+    for at in range(0, len(joined), size):
+        yield bytes(joined[at : at + size])
 
 
 def _slices(joined: bytes | bytearray) -> Iterator[list[bytes]]:

@@ -11,12 +11,14 @@ import redis
 
 from callspool.errors import QueueUnavailable
 from callspool.request.call_request import CheckedEnvelope
-from callspool.request.identity import digester
+from callspool.request.identity import NO_NUMBER, digester
+from callspool_ledger.reads.entries import FREE
 from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.lookup import read_batches, read_places
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
-from callspool_operators.terminal.wording import format_count, format_counts, local
+from callspool_operators.terminal.times import local
+from callspool_operators.terminal.wording import format_count, format_counts
 
 if TYPE_CHECKING:
     from callspool_ledger.reads.views import GateView
@@ -38,14 +40,16 @@ class KnownAlready:
     """What the ledger says about documents that are about to be sent.
 
     ``asked`` of ``documents`` were looked up; ``since``: when the first of the known ones was
-    accepted. ``elsewhere``: those that wait with another pilot, context or schedule, in ``lanes``,
-    ``parked`` of them behind a closed gate. ``spooled``: documents that no worker has accepted yet,
-    so that the ledger cannot know them.
+    accepted. ``conflicts``: those whose ids are known with other numbers. ``elsewhere``: those that
+    wait with another pilot, context or schedule, in ``lanes``, ``parked`` of them behind a closed
+    gate. ``spooled``: documents that no worker has accepted yet, so that the ledger cannot know
+    them.
     """
 
     documents: int = 0
     asked: int = 0
     states: Counter[str] = field(default_factory=Counter)
+    conflicts: int = 0
     since: datetime | None = None
     elsewhere: int = 0
     lanes: set[str] = field(default_factory=set)
@@ -66,6 +70,11 @@ class KnownAlready:
         lines = self._known_lines()
         if self.anew:
             lines.append(f"  {self.anew:,} were dead, cancelled or expired: accepted anew")
+        if self.conflicts:
+            lines.append(
+                f"  {self.conflicts:,} not called: the ledger knows the id with another number"
+                " (conflict); another --campaign, or --id-prefix, calls them"
+            )
         if self.elsewhere:
             lines += self._elsewhere_lines()
         if self.asked < self.documents:
@@ -79,7 +88,8 @@ class KnownAlready:
 
     def _known_lines(self) -> list[str]:
         if not self.known or self.since is None:
-            return ["None of them is in the ledger yet."] if self.asked and not self.anew else []
+            is_new = self.asked and not self.anew and not self.conflicts
+            return ["None of them is in the ledger yet."] if is_new else []
         states = {state: n for state, n in self.states.items() if state not in ANEW}
         first = f"{self.known:,} of {format_count(self.asked, 'document')} known"
         return [
@@ -100,6 +110,7 @@ class KnownAlready:
         return {
             "looked_up": self.asked,
             "complete": self.asked == self.documents,
+            "conflict": self.conflicts,
             "states": dict(self.states),
             "since": None if self.since is None else self.since.isoformat(),
             "waiting_elsewhere": self.elsewhere,
@@ -126,16 +137,18 @@ class KnownLookup:
         self._left = patience
         self._clock = clock
         self._digests: list[bytes] = []
+        self._numbers: list[bytes] = []
         self._found = KnownAlready()
         self._scope = envelope.scope
         self._gates: list[GateView] = []
         self._ask(self._look_at_gates)
 
-    def add(self, document_id: str) -> None:
-        """Takes a document."""
+    def add(self, document_id: str, number: bytes = NO_NUMBER) -> None:
+        """Takes a document, and the digest of its number."""
         self._found.documents += 1
         if self._left > 0:
             self._digests.append(self._digest(document_id))
+            self._numbers.append(number)
             if len(self._digests) == SLICE:
                 self._ask(self._look)
 
@@ -152,7 +165,7 @@ class KnownLookup:
             question()
         except (QueueUnavailable, redis.RedisError):
             self._left = 0
-            self._digests = []
+            self._digests, self._numbers = [], []
         self._left -= self._clock() - started
 
     def _look_at_gates(self) -> None:
@@ -161,12 +174,16 @@ class KnownLookup:
 
     def _look(self) -> None:
         found = self._found
-        places = [place for place in self._reader.ask(read_places(self._digests)) if place]
-        batches = self._reader.ask(read_batches(sorted({place.batch for place in places})))
+        places = self._reader.ask(read_places(self._digests))
+        held = sorted({place.batch for place in places if place})
+        batches = self._reader.ask(read_batches(held))
         first = 0
-        for place in places:
-            batch = batches.get(place.batch)
-            if batch is None:
+        for place, number in zip(places, self._numbers, strict=True):
+            batch = batches.get(place.batch) if place else None
+            if place is None or batch is None:
+                continue
+            if place.letter not in FREE and batch.has_other_number(place.place, number):
+                found.conflicts += 1
                 continue
             found.states[place.state] += 1
             accepted = batch.accepted_ms(place.place)
@@ -181,4 +198,4 @@ class KnownLookup:
             since = datetime.fromtimestamp(first / 1000, UTC)
             found.since = min(found.since or since, since)
         found.asked += len(self._digests)
-        self._digests = []
+        self._digests, self._numbers = [], []

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from callspool.request.checks import Rules
+from callspool.request.identity import number_digests
+from callspool.request.raw_document import read_number
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions, RejectsFile, Row
 from callspool_operators.lists.errors import UnknownCountry
 from callspool_operators.options.options import SendOptions
@@ -47,7 +49,6 @@ def intake_options(options: SendOptions, rules: Rules) -> IntakeOptions:
         id_prefix=options.id_prefix,
         codec=options.encoding,
         skip_if=options.skip_if,
-        sheet=options.sheet,
     )
 
 
@@ -99,10 +100,10 @@ def rows_so_far(intake: Intake) -> str:
     return format_count(intake.counts.read, "row")
 
 
-def examine(intake: Intake, see: Callable[[str], None] | None = None) -> Row | None:
+def examine(intake: Intake, see: Callable[[str, bytes], None] | None = None) -> Row | None:
     """Reads to the end, with a progress bar; returns the first good row.
 
-    ``see`` is called with the ``document_id`` of every good row.
+    ``see`` is called with the ``document_id`` of every good row, and the digest of its number.
     """
     first: Row | None = None
     with Progress(intake.bytes_total(), quiet=True) as progress:
@@ -110,7 +111,7 @@ def examine(intake: Intake, see: Callable[[str], None] | None = None) -> Row | N
             if row.good:
                 first = first or row
                 if see is not None:
-                    see(row.document_id)
+                    see(row.document_id, number_digests([read_number(row.raw)])[0])
             if intake.counts.read % CHUNK == 0:
                 progress.update(intake.bytes_read, lambda: f"checking: {rows_so_far(intake)}")
     return first

@@ -8,10 +8,11 @@ from callspool_ledger.reads.summary import OUTCOMES
 from callspool_ledger.reads.views import GateView
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.gates import gate_lines
-from callspool_operators.terminal.wording import format_count, format_counts, local, plain, span
+from callspool_operators.terminal.times import local, span
+from callspool_operators.terminal.wording import format_count, format_counts, plain
 
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
-COUNTS = ("read", "accepted", "duplicate", "invalid", *STATES)
+COUNTS = ("read", "accepted", "duplicate", "invalid", "conflict", *STATES)
 MOST_REASONS = 10
 
 Json = dict[str, object]
@@ -62,9 +63,9 @@ class Report:
         return self.count("created") / self.seconds if self.seconds > 0 else 0.0
 
     def exit_code(self, *, strict: bool = False) -> Exit:
-        """1 where an accepted document is not created, no row at all could be accepted, or, if
-        strict, a row was invalid."""
-        if self.count("created") < self.count("accepted"):
+        """1 where an accepted document is not created, an id belongs to another number, no row at
+        all could be accepted, or, if strict, a row was invalid."""
+        if self.count("created") < self.count("accepted") or self.count("conflict"):
             return Exit.NOT_ALL
         if self.count("read") and not self.count("accepted") + self.count("duplicate"):
             return Exit.NOT_ALL
@@ -92,14 +93,25 @@ class Report:
         ]
 
     def _row_lines(self) -> list[str]:
-        kinds = {name: self.count(name) for name in ("accepted", "duplicate", "invalid")}
+        kinds = {
+            name: self.count(name) for name in ("accepted", "duplicate", "invalid", "conflict")
+        }
         rows = format_count(self.count("read"), "row")
         lines = [f"{rows}: {format_counts(kinds, always=['accepted'])}"]
+        lines += self.conflict_lines()
         if self.count("duplicate"):
             lines.append(f"  {self._about_duplicates()}")
         most = sorted(self.invalid_reasons.items(), key=lambda item: -item[1])
         lines += [f"  {n:,} invalid: {plain(reason)}" for reason, n in most[:MOST_REASONS]]
         return [*lines, *self.row_notes]
+
+    def conflict_lines(self) -> list[str]:
+        """What to do about rows whose ids belong to other people."""
+        if not self.count("conflict"):
+            return []
+        rows = format_count(self.count("conflict"), "row")
+        said = f"  {rows} not called: the ledger knows the id with another number (conflict);"
+        return [f"{said} another --campaign, or --id-prefix, calls them"]
 
     def _about_duplicates(self) -> str:
         if self.duplicates_since is None:

@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
+from unicodedata import decimal
 
 import msgspec
 
@@ -16,6 +17,12 @@ from callspool.request.text import has_control_character, is_unicode
 
 DIGEST_BYTES = 12
 """Bytes of an identity: among a billion, two are alike with a chance of 1 in 10^11."""
+
+NUMBER_BYTES = 4
+"""Bytes of the digest that tells whether one id has two numbers, by a chance of 1 in 4 billion."""
+
+NO_NUMBER = bytes(NUMBER_BYTES)
+"""The digest of a number that is not known: nothing follows from it."""
 
 DEFAULT_ACCOUNT = "default"
 
@@ -67,6 +74,18 @@ def digests_in(scopes: Iterable[tuple[str, str, str]], document_id: str) -> list
         hashed("\0".join((*scope, document_id)).encode(), digest_size=DIGEST_BYTES).digest()
         for scope in scopes
     ]
+
+
+def number_digests(numbers: Iterable[str]) -> list[bytes]:
+    """Digests of contact numbers, by their digits alone: CRC-32 without the ``00`` of ``+``."""
+    return [_number_digest(number) for number in numbers]
+
+
+def _number_digest(number: str) -> bytes:
+    digits = number[1:] if number[:1] == "+" else number
+    if not (digits.isascii() and digits.isdecimal()):
+        digits = "".join(str(decimal(sign)) for sign in digits if sign.isdecimal())
+    return (zlib.crc32(digits.removeprefix("00").encode()) or 1).to_bytes(NUMBER_BYTES)
 
 
 def partition_of(account: str, space_token: str, partitions: int) -> int:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 from msgspec import UNSET
@@ -29,6 +29,12 @@ _TOO_DEEP = f"is nested deeper than {MAX_NESTING} levels"
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
+
+class _Number(msgspec.Struct):
+    contact_number: str
+
+
+_number = msgspec.json.Decoder(_Number).decode
 _known = msgspec.json.Decoder(Known).decode
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _any = msgspec.json.Decoder().decode
@@ -55,8 +61,18 @@ def read_trusted(raw: bytes) -> CheckedDocument | None:
     return CheckedDocument(document_id, raw)
 
 
-def read_all_trusted(raws: Sequence[msgspec.Raw]) -> list[str] | None:
-    """Returns the ids of documents that were checked before, if `read_trusted` takes each."""
+class TrustedDocuments(NamedTuple):
+    """What a worker has to know of documents that were checked before."""
+
+    ids: list[str]
+    numbers: list[str]
+
+
+def read_all_trusted(raws: Sequence[msgspec.Raw]) -> TrustedDocuments | None:
+    """Returns the ids and numbers of documents that were checked before.
+
+    None unless `read_trusted` takes each.
+    """
     try:
         every = [*map(_known, raws)]
     except _UNREADABLE:
@@ -67,7 +83,14 @@ def read_all_trusted(raws: Sequence[msgspec.Raw]) -> list[str] | None:
         == [known.callspool_attempt for known in every].count(UNSET)
         == len(every)
     )
-    return cast("list[str]", ids) if is_free_of_reserved and all(ids) else None
+    if not is_free_of_reserved or not all(ids):
+        return None
+    return TrustedDocuments(cast("list[str]", ids), [known.contact_number for known in every])
+
+
+def read_number(raw: bytes) -> str:
+    """Returns the contact number of a document that is known to be good."""
+    return _number(raw).contact_number
 
 
 def check_json(raw: bytes, rules: Rules) -> CheckedDocument:

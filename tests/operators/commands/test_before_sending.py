@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from callspool.request.call_request import CheckedEnvelope
+from callspool.request.identity import number_digests
 from callspool_ledger import keys
 from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.reads.reader import LedgerReader
@@ -47,6 +48,17 @@ def known(client: redis.Redis, ids: list[str], **options: float) -> KnownAlready
     for one in ids:
         looking.add(one)
     return looking.collect()
+
+
+def test_ids_that_are_known_with_other_numbers_are_no_duplicates(
+    ledger: LedgerUnderTest, client: redis.Redis, contacts: Path, call: Call, redis_url: str
+) -> None:
+    ids = ["crm-1", "crm-2"]
+    lane = replace(group(ids, LANE._replace(pilot=ENVELOPE.pilot)), lane_id=ENVELOPE.lane_id)
+    ledger.accept(replace(lane, numbers=number_digests(["+14155550190", "+14155550102"])))
+    found = call("send", contacts, *TARGET, "--dry-run", "--redis", redis_url)
+    assert "1 of 10 documents known since" in found.out
+    assert "1 not called: the ledger knows the id with another number (conflict)" in found.out
 
 
 def test_what_the_ledger_knows_is_counted_with_its_age(

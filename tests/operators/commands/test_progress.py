@@ -6,7 +6,8 @@ import pytest
 
 from callspool_operators.lists.masking import document_lines, masked
 from callspool_operators.terminal.progress import LINE_SECONDS, Progress
-from callspool_operators.terminal.wording import plain, span
+from callspool_operators.terminal.times import span
+from callspool_operators.terminal.wording import plain
 
 
 class Terminal(io.StringIO):

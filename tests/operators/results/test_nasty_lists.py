@@ -21,9 +21,9 @@ SCOPE = Scope("default", "8KZ")
 
 
 def find_nothing(
-    digests: Sequence[bytes], document_ids: Sequence[str]
+    digests: Sequence[bytes], document_ids: Sequence[str], numbers: Sequence[bytes]
 ) -> list[DocumentStatus | None]:
-    assert len(digests) == len(document_ids)
+    assert len(digests) == len(document_ids) == len(numbers)
     return [None] * len(digests)
 
 

@@ -67,6 +67,20 @@ def test_a_number_that_was_shared_on_purpose_has_an_answer_of_its_own(
     assert (told_anyway["state"], told_anyway["duplicate_of"]) == ("waiting", "line 2")
 
 
+def test_a_row_whose_id_belongs_to_another_number_shows_nobody_elses_call(
+    spool: LedgerUnderTest, give_back: GiveBack, tmp_path: Path
+) -> None:
+    spool.accept(group(["1", "2"], numbers=["+14155550100", "+14155550101"]))
+    path = tmp_path / "list.csv"
+    path.write_text("ID,Name,Phone\n1,Cy,+14155550102\n2,Bo,+1 415 555 0101\n")
+    result, (first, second) = give_back(path)
+    assert "2 rows: 1 waiting, 1 conflict" in result.out
+    assert result.code == 1
+    assert (first["state"], first["attempts"], first["accepted_at"]) == ("conflict", "", "")
+    assert "another number" in first["reason"]
+    assert second["state"] == "waiting"
+
+
 def test_an_id_that_was_made_of_a_number_is_told(
     spool: LedgerUnderTest, give_back: GiveBack, tmp_path: Path
 ) -> None:

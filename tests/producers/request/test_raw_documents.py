@@ -263,7 +263,8 @@ def test_many_documents_are_trusted_at_once_if_each_is_trusted_alone(
         return
     alone = [read_trusted(bytes(raw)) for raw in held]
     ids = [each.document_id for each in alone if each]
-    assert read_all_trusted(held) == (ids if len(ids) == len(raws) else None)
+    found = read_all_trusted(held)
+    assert (found and found.ids) == (ids if len(ids) == len(raws) else None)
     assert [each.raw for each in alone if each] == [
         bytes(raw) for raw, each in zip(held, alone, strict=True) if each
     ]

@@ -10,7 +10,8 @@ import msgspec
 
 from callspool.errors import InvalidCallRequest
 from callspool.request.checks import check_envelope, check_raw_document, read_all_trusted
-from callspool.request.identity import DEFAULT_ACCOUNT, digester
+from callspool.request.identity import DEFAULT_ACCOUNT, digester, number_digests
+from callspool.request.raw_document import read_number
 from callspool_ledger.writes import Delivery, Group, LaneKey, Refusal
 from callspool_worker.sending.body import empty_body_bytes
 
@@ -65,6 +66,7 @@ class _LaneStretch:
     lane: _RequestHead
     ids: list[str] = field(default_factory=list)
     documents: list[bytes] = field(default_factory=list)
+    numbers: list[str] = field(default_factory=list)
 
 
 class Reader:
@@ -124,9 +126,10 @@ class Reader:
     def _check_documents(
         self, entry_id: str, request: RequestEnvelope, trusted: bool, run: _LaneStretch
     ) -> Iterator[Refusal]:
-        ids = read_all_trusted(request.documents) if trusted else None
-        if ids is not None:
-            run.ids += ids
+        known = read_all_trusted(request.documents) if trusted else None
+        if known is not None:
+            run.ids += known.ids
+            run.numbers += known.numbers
             run.documents += map(bytes, request.documents)
             return
         for place, raw in enumerate(request.documents):
@@ -137,10 +140,12 @@ class Reader:
             else:
                 run.ids.append(document.document_id)
                 run.documents.append(document.raw)
+                run.numbers.append(read_number(document.raw))
 
     def _groups(self, run: _LaneStretch) -> Iterator[Group]:
         lane = run.lane
         digests = [*map(lane.digest, run.ids)]
+        numbers = number_digests(run.numbers)
         room = self._limits.batch_bytes - lane.empty_body_bytes - self._limits.bytes_a_document
         for piece, oversize in _pieces(run.documents, room, self._limits.batch_size):
             yield Group(
@@ -149,6 +154,7 @@ class Reader:
                 empty_body_bytes=lane.empty_body_bytes,
                 digests=digests[piece],
                 documents=run.documents[piece],
+                numbers=numbers[piece],
                 expires_ms=lane.expires_ms,
                 reason=self._too_large() if oversize else "",
             )

@@ -25,6 +25,7 @@ class _AcceptanceCounts:
     ids: list[str] = field(default_factory=list)
     documents: int = 0
     duplicate: int = 0
+    conflict: int = 0
     invalid: int = 0
     dead: int = 0
     batches: dict[int, None] = field(default_factory=dict)
@@ -49,10 +50,11 @@ def acceptance_events(found: Iterable[tuple[Delivery, Accepted]]) -> Iterator[Ev
 
 def _add(tallies: dict[str, _AcceptanceCounts], delivery: Delivery, accepted: Accepted) -> None:
     entry_id = delivery.entry_id
-    for group, (new, known) in zip(delivery.groups, accepted.by_group, strict=True):
+    for group, (new, known, other) in zip(delivery.groups, accepted.by_group, strict=True):
         tally = _of(tallies, group.lane.account, entry_id)
         tally.documents += new
         tally.duplicate += known
+        tally.conflict += other
         if group.reason:
             tally.dead += new
     for refusal in delivery.refusals:
@@ -80,6 +82,7 @@ def _events(tallies: dict[str, _AcceptanceCounts], trace: str = "") -> Iterator[
             account=account_shown(account),
             documents=tally.documents,
             duplicate=tally.duplicate,
+            conflict=tally.conflict,
             invalid=tally.invalid,
             dead=tally.dead,
             batches=tuple(tally.batches)[:BATCHES_TOLD],

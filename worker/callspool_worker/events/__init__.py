@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callspool_worker.events.event import Event, Level
+from callspool_worker.events.gates import Down, Opened, Parked
 from callspool_worker.events.proving import (
     Held,
     MissingDead,
@@ -28,16 +29,7 @@ from callspool_worker.events.running import (
     TokenFile,
     Weakness,
 )
-from callspool_worker.events.sending import (
-    Attempt,
-    BatchTaken,
-    Down,
-    Expired,
-    Lapsed,
-    MessageAccepted,
-    Opened,
-    Parked,
-)
+from callspool_worker.events.sending import Attempt, BatchTaken, Expired, Lapsed, MessageAccepted
 
 EVENTS: tuple[type[Event], ...] = (
     MessageAccepted,

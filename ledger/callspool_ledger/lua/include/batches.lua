@@ -2,6 +2,8 @@
 --   lane account g      lane, account and generation it belongs to
 --   n z o               documents, bytes they will take in a body, when it was opened
 --   s d                 a state letter and a digest a document
+--   f                   a digest of the number a document, 4 bytes each, for as long as the batch is
+--                       kept: it tells one id with two numbers; shorter where older workers wrote
 --   a x soonest         runs `place:ms,` of acceptance (after o) and expiry; the soonest expiry
 --   phase               open, queued, resting, sending, doubt, buried, done
 --   ready               queued: since when it could be sent

@@ -23,8 +23,8 @@ end
 
 local newest_buckets = P .. ':i' .. newest .. ':' -- with two bytes more, what `bucket` names
 
--- Claims the i-th identity for a place in a batch; false if it is a duplicate. The commonest step of
--- all: it makes no string that it does not need.
+-- Claims the i-th identity for a place in a batch; false if it is known, and the place that has it.
+-- The commonest step of all: it makes no string that it does not need.
 local function claim(digests, i, value)
   local at = (i - 1) * DIGEST_BYTES + 1
   local name = sub(digests, at, at + BUCKET_BYTES - 1)
@@ -33,13 +33,14 @@ local function claim(digests, i, value)
     local older = P .. ':i' .. living[k] .. ':' .. name
     local known = call('HGET', older, field)
     if known then
-      if not is_replaceable(tonumber(known)) then return false end
+      if not is_replaceable(tonumber(known)) then return false, tonumber(known) end
       call('HDEL', older, field)
     end
   end
   local key = newest_buckets .. name
   if call('HSETNX', key, field, value) == 1 then return true end
-  if not is_replaceable(tonumber(call('HGET', key, field))) then return false end
+  local known = tonumber(call('HGET', key, field))
+  if not is_replaceable(known) then return false, known end
   call('HSET', key, field, value)
   return true
 end

@@ -3,6 +3,8 @@
 -- first batch), `opened`, `settled` (the last time one of its documents was settled), `unsettled`.
 local BUCKET_BYTES = 2
 local DIGEST_BYTES = 12
+local NUMBER_BYTES = 4 -- of a digest of a document's number; all zero where it is not known
+local NO_NUMBER = string.rep('\0', NUMBER_BYTES)
 local PLACES = 1024 -- a batch holds at most 1,000 documents: identity = batch * PLACES + place
 
 local function begin_generation(number)
@@ -29,4 +31,10 @@ end
 
 local function rest(digest)
   return string.sub(digest, BUCKET_BYTES + 1)
+end
+
+-- The digests of numbers that a batch holds, with unknown ones where none was written.
+local function numbers_of(written, documents)
+  local known = written or ''
+  return known .. string.rep('\0', NUMBER_BYTES * documents - #known)
 end

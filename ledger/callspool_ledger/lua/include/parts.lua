@@ -38,9 +38,10 @@ end
 -- Moves the documents at `places` (unsettled, counted from 1) into a new batch with the same
 -- history, as waiting; the caller has already counted them as waiting. Returns the new batch.
 local function move_part(batch, places, documents, tries)
-  local f = call('HMGET', batch_key(batch.id), 'd', 'a', 'x', 'h', 'why', 'traces')
+  local f = call('HMGET', batch_key(batch.id), 'd', 'a', 'x', 'h', 'why', 'traces', 'f')
   local body = call('HMGET', lane_key(batch.lane), 'head', 'each')
   local digests = slice(f[1], places, DIGEST_BYTES)
+  local numbers = slice(numbers_of(f[7], batch.n), places, NUMBER_BYTES)
   local id, moved, bytes = new_batch_number(), {}, tonumber(body[1])
   local expiries, soonest = expand_run(f[3], places), 0
   for i, place in ipairs(places) do
@@ -51,6 +52,7 @@ local function move_part(batch, places, documents, tries)
   end
   call('HSET', batch_key(id), 'lane', batch.lane, 'account', batch.account, 'g', batch.g,
     'n', #places, 'z', bytes, 's', string.rep('w', #places), 'd', table.concat(digests),
+    'f', table.concat(numbers),
     'o', batch.o, 'a', pack_run(expand_run(f[2], places)), 'x', pack_run(expiries),
     'soonest', soonest, 'phase', 'queued', 'tries', tries, 'from', batch.id)
   if f[4] then call('HSET', batch_key(id), 'h', f[4]) end

@@ -9,15 +9,16 @@
 --     traceparent ('': none);
 --   for each group: lane, account, space, campaign, pilot, context, schedule, bytes of an empty
 --     body, expiry in ms (0: none), reason why they cannot be sent ('' if they can), digests,
---     documents joined by \30;
+--     digests of their numbers ('' if they are not known), documents joined by \30;
 --   for each refused document: account, JSON record
--- Reply: for each message {accepted, duplicate, refused, {accepted and duplicate of each group},
---   {batches that documents went to}}, or {} if it was accepted before.
+-- Reply: for each message {accepted, duplicate, conflict, refused, {accepted, duplicate and conflict
+--   of each group}, {batches that documents went to}}, or {} if it was accepted before. A conflict is
+--   a known identity with another number.
 -- include: base generations lanes batches epochs claims
 local group_name, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local linger, wake_limit, overhead = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local refused_kept = tonumber(ARGV[7])
-local MESSAGE_ARGUMENTS, GROUP_ARGUMENTS, REFUSED_ARGUMENTS, TRACES = 5, 12, 2, 8
+local MESSAGE_ARGUMENTS, GROUP_ARGUMENTS, REFUSED_ARGUMENTS, TRACES = 5, 13, 2, 8
 
 local generation_start = tonumber(call('HGET', P .. ':g' .. newest, 'first'))
 local closed = 0
@@ -25,6 +26,8 @@ local touched = {}
 local at_hand, lanes_at_hand = {}, {} -- open batches that this call has filled and not stored yet
 local owners = {} -- accounts that this call has accepted documents for
 local trace, reached = '', {} -- of the message at hand
+local in_hand = {} -- batches of this call by their numbers
+local numbers_read = {} -- digests of numbers of other batches
 
 local function register_lane(group)
   if call('SADD', P .. ':lanes', group.lane) == 0 then return end
@@ -42,11 +45,13 @@ local function register_lane(group)
 end
 
 local function begin_batch(group)
-  return {
+  local batch = {
     id = new_batch_number(), group = group, lane = group.lane, account = group.account,
-    g = newest, n = 0, before = 0, z = group.head, s = '', d = '', o = NOW, a = '', x = '',
+    g = newest, n = 0, before = 0, z = group.head, s = '', d = '', f = '', o = NOW, a = '', x = '',
     soonest = 0, pieces = {}, letter = 'w', phase = 'open',
   }
+  in_hand[batch.id] = batch
+  return batch
 end
 
 -- The lane's open batch; one of an older generation is closed, since new identities go elsewhere.
@@ -65,13 +70,15 @@ local function open_batch(group)
     closed = closed + 1
     return begin_batch(group)
   end
-  local f = call('HMGET', batch_key(id), 'n', 'z', 's', 'd', 'o', 'a', 'x', 'soonest')
-  return {
+  local f = call('HMGET', batch_key(id), 'n', 'z', 's', 'd', 'o', 'a', 'x', 'soonest', 'f')
+  local batch = {
     id = tonumber(id), group = group, lane = group.lane, account = group.account, g = newest,
     n = tonumber(f[1]), before = tonumber(f[1]), z = tonumber(f[2]), s = f[3], d = f[4],
     o = tonumber(f[5]), a = f[6], x = f[7], soonest = tonumber(f[8]), pieces = {}, letter = 'w',
-    phase = 'open',
+    phase = 'open', f = numbers_of(f[9], tonumber(f[1])),
   }
+  in_hand[batch.id] = batch
+  return batch
 end
 
 -- Appends `place:ms,` where the value changes, so that a run of equals costs one entry.
@@ -89,7 +96,7 @@ local function keep_trace(id)
   end
 end
 
-local function add(batch, payload, digests, bytes, n)
+local function add(batch, payload, digests, numbers, bytes, n)
   if n == 0 then return end
   local expires = batch.group.expires
   batch.a = extend_run(batch.a, batch.n, NOW - batch.o)
@@ -99,6 +106,7 @@ local function add(batch, payload, digests, bytes, n)
   batch.n, batch.z = batch.n + n, batch.z + bytes
   batch.s = batch.s .. string.rep(batch.letter, n)
   batch.d = batch.d .. digests
+  batch.f = batch.f .. numbers_of(numbers, n)
   reached[#reached + 1] = batch.id
   if trace ~= '' then keep_trace(batch.id) end
 end
@@ -108,8 +116,8 @@ local function store(batch)
   if added == 0 then return end
   register_lane(batch.group)
   call('HSET', batch_key(batch.id), 'lane', batch.lane, 'account', batch.account, 'g', batch.g,
-    'n', batch.n, 'z', batch.z, 's', batch.s, 'd', batch.d, 'o', batch.o, 'a', batch.a,
-    'x', batch.x, 'soonest', batch.soonest, 'phase', batch.phase)
+    'n', batch.n, 'z', batch.z, 's', batch.s, 'd', batch.d, 'f', batch.f, 'o', batch.o,
+    'a', batch.a, 'x', batch.x, 'soonest', batch.soonest, 'phase', batch.phase)
   call('RPUSH', payload_key(batch.id), unpack(batch.pieces))
   count(batch.account, 'accepted', added)
   count(batch.account, STATE[batch.letter], added)
@@ -150,32 +158,62 @@ local function digest_of(group, i)
   return sub(group.digests, (i - 1) * DIGEST_BYTES + 1, i * DIGEST_BYTES)
 end
 
--- All documents of the group fit into the batch: one piece, untouched if none is a duplicate.
+local function number_of(group, i)
+  return sub(group.numbers, (i - 1) * NUMBER_BYTES + 1, i * NUMBER_BYTES)
+end
+
+-- The digest of the number at a place; `claimed` are places of the group at hand in its order that
+-- the batch has not taken in yet.
+local function number_at(value, group, claimed)
+  local id, place = math.floor(value / PLACES), value % PLACES
+  local batch = in_hand[id]
+  if batch and place >= batch.n then return number_of(group, claimed[place - batch.n + 1]) end
+  if not batch and not numbers_read[id] then
+    numbers_read[id] = call('HGET', batch_key(id), 'f') or ''
+  end
+  return sub(batch and batch.f or numbers_read[id], place * NUMBER_BYTES + 1, (place + 1) * NUMBER_BYTES)
+end
+
+-- Does a known identity belong to another number? Nothing follows from a number that is not known.
+local function is_conflict(value, group, i, claimed)
+  local number = number_of(group, i)
+  if number == '' or number == NO_NUMBER then return false end
+  local known = number_at(value, group, claimed)
+  return known ~= '' and known ~= NO_NUMBER and known ~= number
+end
+
+-- All documents of the group fit into the batch: one piece, untouched if all of it is new. Tells how
+-- many were accepted, and how many are conflicts.
 local function append_whole(batch, group, n, bytes)
-  local kept = {}
+  local kept, conflicts = {}, 0
   for i = 1, n do
-    if claim(group.digests, i, batch.id * PLACES + batch.n + #kept) then kept[#kept + 1] = i end
+    local is_new, known = claim(group.digests, i, batch.id * PLACES + batch.n + #kept)
+    if is_new then
+      kept[#kept + 1] = i
+    elseif is_conflict(known, group, i, kept) then
+      conflicts = conflicts + 1
+    end
   end
   if #kept == n then
-    add(batch, group.payload, group.digests, bytes, n)
-    return n
+    add(batch, group.payload, group.digests, group.numbers, bytes, n)
+    return n, 0
   end
-  local documents, pieces, digests, size = split(group.payload), {}, {}, 0
+  local documents, pieces, digests, numbers, size = split(group.payload), {}, {}, {}, 0
   for k, i in ipairs(kept) do
-    pieces[k], digests[k] = documents[i], digest_of(group, i)
+    pieces[k], digests[k], numbers[k] = documents[i], digest_of(group, i), number_of(group, i)
     size = size + #documents[i] + overhead
   end
-  add(batch, table.concat(pieces, '\30'), table.concat(digests), size, #kept)
-  return #kept
+  add(batch, table.concat(pieces, '\30'), table.concat(digests), table.concat(numbers), size, #kept)
+  return #kept, conflicts
 end
 
 -- Document by document: fills the open batch, closes it, and goes on with the next.
 local function append_each(batch, group, n)
-  local documents, accepted = split(group.payload), 0
-  local pieces, digests, size = {}, {}, 0
+  local documents, accepted, conflicts = split(group.payload), 0, 0
+  local pieces, digests, numbers, claimed, size = {}, {}, {}, {}, 0
   local function flush()
-    add(batch, table.concat(pieces, '\30'), table.concat(digests), size, #pieces)
-    pieces, digests, size = {}, {}, 0
+    add(batch, table.concat(pieces, '\30'), table.concat(digests), table.concat(numbers), size, #pieces)
+    pieces, digests, numbers, claimed, size = {}, {}, {}, {}, 0
   end
   for i = 1, n do
     local bytes = #documents[i] + overhead
@@ -185,48 +223,56 @@ local function append_each(batch, group, n)
       close(batch)
       batch, held = begin_batch(group), 0
     end
-    if claim(group.digests, i, batch.id * PLACES + held) then
+    local is_new, known = claim(group.digests, i, batch.id * PLACES + held)
+    if is_new then
       pieces[#pieces + 1], digests[#digests + 1] = documents[i], digest_of(group, i)
+      numbers[#numbers + 1], claimed[#claimed + 1] = number_of(group, i), i
       size = size + bytes
       accepted = accepted + 1
+    elseif is_conflict(known, group, i, claimed) then
+      conflicts = conflicts + 1
     end
   end
   flush()
-  return accepted, batch
+  return accepted, conflicts, batch
 end
 
 -- Documents that cannot be sent at all are accepted and dead at once, a batch each.
 local function bury_each(group, n)
-  local accepted = 0
+  local accepted, conflicts = 0, 0
   for i, document in ipairs(split(group.payload)) do
     local batch = begin_batch(group)
     batch.letter, batch.phase = 'x', 'buried'
-    if claim(group.digests, i, batch.id * PLACES) then
-      add(batch, document, digest_of(group, i), #document + overhead, 1)
+    local is_new, known = claim(group.digests, i, batch.id * PLACES)
+    if is_new then
+      add(batch, document, digest_of(group, i), number_of(group, i), #document + overhead, 1)
       store(batch)
       call('HSET', batch_key(batch.id), 'why', group.reason)
       call('ZADD', P .. ':dead', NOW, batch.id)
       count(batch.account, 'died|too_large', 1)
       accepted = accepted + 1
+    elseif is_conflict(known, group, i, {}) then
+      conflicts = conflicts + 1
     end
   end
-  return accepted, n - accepted
+  return accepted, n - accepted - conflicts, conflicts
 end
 
--- Appends a group's documents; tells how many are new and how many were known.
+-- Appends a group's documents; tells how many are new, how many were known, and how many are known
+-- with another number.
 local function append(group)
   local n = #group.digests / DIGEST_BYTES
   if group.reason ~= '' then return bury_each(group, n) end
-  local batch, accepted = open_batch(group), nil
+  local batch, accepted, conflicts = open_batch(group), nil, nil
   local bytes = #group.payload + n * overhead
   if batch.n + n <= batch_size and batch.z + bytes <= batch_bytes then
-    accepted = append_whole(batch, group, n, bytes)
+    accepted, conflicts = append_whole(batch, group, n, bytes)
   else
-    accepted, batch = append_each(batch, group, n)
+    accepted, conflicts, batch = append_each(batch, group, n)
   end
   at_hand[group.lane] = batch
   if accepted > 0 then owners[group.account] = true end
-  return accepted, n - accepted
+  return accepted, n - accepted - conflicts, conflicts
 end
 
 local function put_down()
@@ -241,7 +287,7 @@ local function read_group(i)
     lane = ARGV[i], account = ARGV[i + 1], space = ARGV[i + 2], campaign = ARGV[i + 3],
     pilot = ARGV[i + 4], context = ARGV[i + 5], schedule = ARGV[i + 6],
     head = tonumber(ARGV[i + 7]), expires = tonumber(ARGV[i + 8]), reason = ARGV[i + 9],
-    digests = ARGV[i + 10], payload = ARGV[i + 11],
+    digests = ARGV[i + 10], numbers = ARGV[i + 11], payload = ARGV[i + 12],
   }
 end
 
@@ -259,20 +305,21 @@ local function refuse(account, document)
 end
 
 local function accept_message(i, groups, refused)
-  local accepted, duplicate, each = 0, 0, {}
+  local accepted, duplicate, conflict, each = 0, 0, 0, {}
   for _ = 1, groups do
     local group = read_group(i)
-    local new, known = append(group)
+    local new, known, other = append(group)
     count(group.account, 'duplicate', known)
-    accepted, duplicate = accepted + new, duplicate + known
-    each[#each + 1], each[#each + 2] = new, known
+    count(group.account, 'conflict', other)
+    accepted, duplicate, conflict = accepted + new, duplicate + known, conflict + other
+    each[#each + 1], each[#each + 2], each[#each + 3] = new, known, other
     i = i + GROUP_ARGUMENTS
   end
   for _ = 1, refused do
     refuse(ARGV[i], ARGV[i + 1])
     i = i + REFUSED_ARGUMENTS
   end
-  return { accepted, duplicate, refused, each, reached }
+  return { accepted, duplicate, conflict, refused, each, reached }
 end
 
 -- Where the arguments of each message begin.

@@ -5,11 +5,14 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from callspool.request.identity import DIGEST_BYTES, Scope, digester
+from callspool.request.identity import DIGEST_BYTES, NO_NUMBER, Scope, digester, number_digests
+from callspool.request.raw_document import read_number
+from callspool_ledger.reads.lookup import CONFLICT
 from callspool_ledger.reads.views import DocumentStatus
 from callspool_operators.lists.judge import Memory
 from callspool_operators.lists.row import Row
-from callspool_operators.terminal.wording import local, plain
+from callspool_operators.terminal.times import local
+from callspool_operators.terminal.wording import plain
 
 ANSWERS = (
     "state",
@@ -32,8 +35,10 @@ _PLACE = 7
 _FILE = 2
 
 
-Find: TypeAlias = Callable[[Sequence[bytes], Sequence[str]], list[DocumentStatus | None]]
-"""Finds where documents are, by their identities and ids."""
+Find: TypeAlias = Callable[
+    [Sequence[bytes], Sequence[str], Sequence[bytes]], list[DocumentStatus | None]
+]
+"""Finds where documents are, by their identities, ids and digests of their numbers."""
 
 
 class Answered(NamedTuple):
@@ -76,7 +81,9 @@ class Answers:
         digests = [self._digest(row.document_id) for row in asked]
         digests += [row.earlier.noted[_PLACE:] for row in repeats if row.earlier]
         names = [row.document_id for row in (*asked, *repeats)]
-        found = iter(self._find(digests, names))
+        numbers = number_digests(read_number(row.raw) for row in asked)
+        numbers += [NO_NUMBER] * len(repeats)
+        found = iter(self._find(digests, names, numbers))
         own = {id(row): next(found) for row in asked}
         first = {id(row): next(found) for row in repeats}
         # A row with another's number may have been sent all the same, where numbers were shared.
@@ -89,7 +96,7 @@ class Answers:
             return Answered(row, INVALID, cells)
         state = status.state if status else UNKNOWN
         self.counts["duplicate" if row.duplicate else state] += 1
-        found = self._found(status) if status else ["", "", "", "", ""]
+        found = self._found(status) if status and state != CONFLICT else ["", "", "", "", ""]
         reason = self._plain(status.reason or "") if status else self._unknown
         beside = [self._first_place(row.earlier.noted) if row.earlier else "", str(row.line)]
         return Answered(row, state, [state, reason, row.document_id, *found, *beside])

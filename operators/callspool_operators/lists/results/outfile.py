@@ -33,7 +33,7 @@ class OutFile:
         self._place: Path | None = None
         self._part: Path | None = None
         self._raw = raw
-        refuse_an_input(path, inputs)
+        _refuse_an_input(path, inputs)
         try:
             self._bytes = self._opened()
         except OSError as fault:
@@ -115,8 +115,7 @@ class _Lines:
         return self._write(row[:-2] + "\n")
 
 
-def refuse_an_input(path: str, inputs: Sequence[str]) -> None:
-    """Raises `CallspoolError` where the list itself would be overwritten."""
+def _refuse_an_input(path: str, inputs: Sequence[str]) -> None:
     if path == STANDARD_INPUT:
         return
     for name in inputs:
