@@ -28,7 +28,7 @@ def ask(client: redis.Redis, spool: LedgerUnderTest, news: News | None = None) -
         rate=0.0,
         grace_ms=0,
     )
-    return account_calls.granted(spool.ledger.run([step])[0])
+    return account_calls.read_grant(spool.ledger.run([step])[0])
 
 
 def now_ms(client: redis.Redis) -> int:
