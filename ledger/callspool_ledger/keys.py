@@ -72,8 +72,8 @@ forgotten a day after its last request:
 
 =====================  ======  ===================================================================
 A:limit                hash    how many requests may be in flight, and what that was found by
-                               (``lua/permits.lua``): answers since the last change, until when it
-                               rests, when the next request may begin, requests left
+                               (``lua/permits/permits.lua``): answers since the last change, until
+                               when it rests, when the next request may begin, requests left
 A:holders              hash    worker process → permits it holds, requests it has in flight, how
                                many it could have, and until when (ms) it holds them
 =====================  ======  ===================================================================

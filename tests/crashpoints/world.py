@@ -272,7 +272,8 @@ class Play:
     def _is_over(self) -> bool:
         counts = counts_of(self._client)
         unsettled = sum(counts[state] for state in ("waiting", "sending", "in_doubt"))
-        return not unsettled and not self._client.xlen(keys.stream(keys.REQUESTS))
+        is_unread = any(gate.startswith(b"unread:") for gate in self._client.hkeys(f"{P}:gates"))
+        return not unsettled and not is_unread and not self._client.xlen(keys.stream(keys.REQUESTS))
 
     def _decide(self) -> None:
         """As an operator who sees that a run which the API began is not going on."""
@@ -291,4 +292,7 @@ class Play:
         for space, look in client.hgetall(f"{P}:looking").items():
             client.hset(f"{P}:looking", space, b"1 " + look.partition(b" ")[2])
         client.delete(f"{P}:throttled")
+        # What Redis forgot can be under way no more.
+        if restarted := client.hget(f"{P}:meta", "restarted"):
+            client.hset(f"{P}:meta", "restarted", int(restarted) - 60_000)
         client.hdel(f"{P}:meta", "announced")

@@ -34,6 +34,9 @@ def start_worker(
     env |= {
         "CALLSPOOL_REDIS_URL": server.url,
         "CALLSPOOL_REQUEST_TIMEOUT": "3",
+        # After Redis was killed nothing is sent for a lease and a quiet period.
+        "CALLSPOOL_PROOF_QUIET": "2",
+        "CALLSPOOL_PROOF_QUIET_ANSWERED": "2",
         "CALLSPOOL_BATCH_SIZE": "20",
     }
 

@@ -247,19 +247,44 @@ class LedgerCalls:
         return self._call("record_proven", batch, attempt, seal, run_id, packed, places, int(claim))
 
     def recall(
-        self, batch: int, attempt: int, *, run_id: str, ids: Sequence[str], places: str
+        self,
+        batch: int,
+        attempt: int,
+        *,
+        run_id: str,
+        ids: Sequence[str],
+        places: str,
+        is_whole: bool = True,
     ) -> Call:
-        """Records documents that the API has from an attempt which Redis forgot."""
-        return self._call("recall", batch, attempt, run_id, pack_task_ids(ids), places)
+        """Records documents that the API has from an attempt which Redis forgot.
+
+        ``is_whole``: nothing more will appear in the run.
+        """
+        packed = pack_task_ids(ids)
+        return self._call("recall", batch, attempt, run_id, packed, places, int(is_whole))
 
     def keep_strays(self, space: str, strays: Mapping[str, str], window_ms: int) -> Call:
         """Keeps documents that the API has and the ledger does not know, in case they return."""
         pairs = [part for pair in strays.items() for part in pair]
         return self._call("keep_strays", space, window_ms, *pairs)
 
-    def read_back(self, space: str, epoch: int, lanes: int = 500) -> Call:
-        """Lets a space send again that was read back after Redis restarted."""
-        return self._call("read_back", space, epoch, lanes, WAKE_UPS_AT_MOST)
+    def read_back(
+        self,
+        space: str,
+        epoch: int,
+        *,
+        began_ms: int,
+        found: str,
+        gap_ms: int,
+        quiet_ms: int = 0,
+        lanes: int = 500,
+    ) -> Call:
+        """Lets a space send again that was read back after Redis restarted, once it may.
+
+        ``found``: what the look found, in a word; looks further apart than ``gap_ms`` leave a gap.
+        """
+        sizes = lanes, WAKE_UPS_AT_MOST
+        return self._call("read_back", space, epoch, *sizes, began_ms, found, gap_ms, quiet_ms)
 
     def split(
         self,

@@ -102,6 +102,12 @@ def weaknesses(info: Mapping[str, object]) -> list[str]:
             f"Redis may drop keys (maxmemory-policy {policy}): set noeviction, or somebody may be"
             " called again"
         )
+    # INFO tells of good replicas only where min-replicas-to-write asks for some.
+    if int(str(info.get("connected_slaves", 0))) and "min_slaves_good_slaves" not in info:
+        found.append(
+            "Redis goes on alone when it is cut off from its replicas, and one is promoted: set"
+            " min-replicas-to-write 1"
+        )
     return found
 
 

@@ -21,8 +21,13 @@ from callspool_operators.options.options import (
 from callspool_operators.options.selecting import complete_token, document_option, selector_options
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.gates import describe_selector, selector_object
-from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import format_count, json_line, plain, shorten_token
+from callspool_operators.terminal.wording import (
+    format_count,
+    json_line,
+    local,
+    plain,
+    shorten_token,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

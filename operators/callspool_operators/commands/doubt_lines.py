@@ -8,8 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from callspool.settings import load_settings
-from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import plain, shorten_token
+from callspool_operators.terminal.wording import local, plain, shorten_token
 
 if TYPE_CHECKING:
     from datetime import datetime

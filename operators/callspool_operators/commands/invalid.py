@@ -12,8 +12,7 @@ from callspool_operators.options.options import (
     redis_option,
     state_dir_option,
 )
-from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import format_count, json_line, plain
+from callspool_operators.terminal.wording import format_count, json_line, local, plain
 
 _EXAMPLES = """\b
 Examples:

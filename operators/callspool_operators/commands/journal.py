@@ -14,8 +14,13 @@ from callspool_operators.options.options import (
     state_dir_option,
 )
 from callspool_operators.terminal.gates import Json, describe_selector, selector_object
-from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import format_count, json_line, plain, shorten_token
+from callspool_operators.terminal.wording import (
+    format_count,
+    json_line,
+    local,
+    plain,
+    shorten_token,
+)
 
 _EXAMPLES = """\b
 Examples:

@@ -16,7 +16,7 @@ from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.reads.views import DocumentStatus
 from callspool_operators.lists import Intake, IntakeOptions, Row
-from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs, OutFile
+from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs, OutFile, SheetFile
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
@@ -28,9 +28,16 @@ from callspool_operators.options.options import (
     redis_option,
     region_option,
     shared_numbers_option,
+    sheet_option,
     state_dir_option,
 )
-from callspool_operators.options.scope import SANDBOX, flags_of, sandbox_space, scope_of, words_of
+from callspool_operators.options.selecting import (
+    SANDBOX,
+    flags_of,
+    sandbox_space,
+    scope_of,
+    words_of,
+)
 from callspool_operators.terminal import completing
 from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.exits import Exit
@@ -59,7 +66,7 @@ Examples:
     show_default=True,
     type=click.Path(allow_dash=True),
     metavar="OUT.csv",
-    help="Where to write (CSV, UTF-8; .csv.gz is packed); - is stdout. Replaced when it is whole.",
+    help="Where to write: CSV (UTF-8), .csv.gz or .xlsx; - is stdout. Replaced when it is whole.",
 )
 @click.option(
     "--space-token",
@@ -83,6 +90,7 @@ Examples:
 @map_option
 @region_option
 @encoding_option
+@sheet_option
 @shared_numbers_option
 @id_prefix_option
 @click.option(
@@ -110,6 +118,7 @@ def results(
     columns: Mapping[str, str],
     region: str | None,
     encoding: str | None,
+    sheet: str | None,
     allow_shared_numbers: bool,
     id_prefix: str,
     raw: bool,
@@ -137,9 +146,9 @@ def results(
     """
     if as_json and output == "-":
         raise click.UsageError("--json prints a summary on stdout: name a file for the rows (-o)")
-    if output.lower().endswith((".xlsx", ".xls", ".ods")):
+    if output.lower().endswith((".xls", ".ods")):
         raise click.UsageError(
-            f"-o {plain(output)}: answers are CSV, which every spreadsheet opens: name it .csv"
+            f"-o {plain(output)}: answers are CSV or .xlsx: name it .csv or .xlsx"
         )
     if sandbox and account not in (None, SANDBOX):
         raise click.UsageError(f"--sandbox means the account {SANDBOX}: leave --account out")
@@ -153,9 +162,10 @@ def results(
         allow_shared_numbers=allow_shared_numbers,
         id_prefix=id_prefix,
         codec=encoding,
+        sheet=sheet,
     )
     with (
-        Inputs(files, sys.stdin.buffer, encoding) as inputs,
+        Inputs(files, sys.stdin.buffer, encoding, sheet) as inputs,
         ledger_reader(redis_url, state_dir) as reader,
     ):
         grid = Grid.of(inputs, columns)
@@ -169,15 +179,22 @@ def results(
             return keeper.ask(read_by_digest(digests, names, numbers))
 
         answers = Answers(find, scope, files, _why_unknown(reader))
-        with OutFile(output, files, marked=marked, raw=raw) as out:
+        with _open_out(output, files, marked=marked, raw=raw) as out:
             _write(inputs, options, grid, answers, out)
             out.finish()
         _tell(answers, scope, reader, output, as_json=as_json)
     return _code(answers, strict=strict)
 
 
+def _open_out(output: str, files: Sequence[str], *, marked: bool, raw: bool) -> OutFile | SheetFile:
+    """A spreadsheet where the name says so, else CSV."""
+    if output.lower().endswith(".xlsx"):
+        return SheetFile(output, files)
+    return OutFile(output, files, marked=marked, raw=raw)
+
+
 def _write(
-    inputs: Inputs, options: IntakeOptions, grid: Grid, answers: Answers, out: OutFile
+    inputs: Inputs, options: IntakeOptions, grid: Grid, answers: Answers, out: OutFile | SheetFile
 ) -> None:
     intake = Intake(
         inputs.names,

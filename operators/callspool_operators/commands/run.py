@@ -29,10 +29,9 @@ from callspool_operators.options.connection import (
 )
 from callspool_operators.options.options import SendOptions, redis_option_that, sending_options
 from callspool_operators.options.target import SendTarget, target_of
-from callspool_operators.sending.asking import ask_before_sending
-from callspool_operators.sending.countries import check_countries
+from callspool_operators.sending.asking import ask_before_sending, check_countries
+from callspool_operators.sending.overview import held_back_in_short
 from callspool_operators.sending.reading import new_intake, open_intake
-from callspool_operators.sending.row_lines import held_back_in_short
 from callspool_operators.sending.spooling import Spooler
 from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.exits import Exit

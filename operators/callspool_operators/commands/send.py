@@ -12,14 +12,13 @@ from callspool_operators.lists import Intake, IntakeError
 from callspool_operators.options.connection import ledger_for_a_look, reader_for
 from callspool_operators.options.options import SendOptions, sending_options
 from callspool_operators.options.target import SendTarget, target_of
-from callspool_operators.sending.asking import ask_before_sending, look
-from callspool_operators.sending.countries import check_countries
+from callspool_operators.sending.asking import ask_before_sending, check_countries, look
+from callspool_operators.sending.overview import encoding_lines, held_back_json, held_back_lines
 from callspool_operators.sending.reading import (
     chunks_of_documents,
     new_intake,
     open_intake,
 )
-from callspool_operators.sending.row_lines import encoding_lines, held_back_json, held_back_lines
 from callspool_operators.sending.spooling import Spooler
 from callspool_operators.terminal.exits import Exit, Interrupted
 from callspool_operators.terminal.progress import Progress

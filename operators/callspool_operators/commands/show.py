@@ -21,17 +21,17 @@ from callspool_operators.options.options import (
     region_option,
     state_dir_option,
 )
-from callspool_operators.options.same_id import narrow_each
-from callspool_operators.options.selecting import complete_token
+from callspool_operators.options.selecting import complete_token, narrow_each
 from callspool_operators.terminal import completing
 from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.exits import Exit
-from callspool_operators.terminal.times import local, span
 from callspool_operators.terminal.wording import (
     format_count,
     json_line,
+    local,
     plain,
     shorten_token,
+    span,
     state_dir_flag,
 )
 

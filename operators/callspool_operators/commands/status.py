@@ -17,9 +17,8 @@ from callspool_operators.options.options import json_option, redis_option, state
 from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.gates import gate_lines, gate_object
 from callspool_operators.terminal.report import COUNTS, Json, submissions_in_order
-from callspool_operators.terminal.times import span
 from callspool_operators.terminal.watching import watch
-from callspool_operators.terminal.wording import format_count, format_counts, json_line, plain
+from callspool_operators.terminal.wording import format_count, format_counts, json_line, plain, span
 
 _EXAMPLES = """\b
 Examples:

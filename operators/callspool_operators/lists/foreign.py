@@ -64,9 +64,7 @@ def foreign_format(head: bytes) -> Foreign | None:
 
 
 def zipped(head: bytes) -> str:
-    """What a file packed as a zip archive is, and what to do with it."""
-    if b"opendocument.spreadsheet" in head[:200] or b"xl/" in head or head[30:36] == b"[Conte":
-        return "a spreadsheet: export it as CSV (UTF-8)"
-    return (
-        "an archive (.zip): unpack it and name the list in it; a spreadsheet is to be CSV (UTF-8)"
-    )
+    """What a zip archive is that is no spreadsheet, and what to do with it."""
+    if b"word/" in head:
+        return "a Word document: copy its table into a spreadsheet and save that as .xlsx"
+    return "an archive (.zip): unpack it and name the list in it"

@@ -22,6 +22,8 @@ def open_rows(source: Source, chosen: Mapping[str, str]) -> Rows:
     """The rows of a source, its header read; raises `IntakeError`."""
     first = source.head().lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     suffix = source.suffix
+    if source.is_sheet:
+        return TableRows(source, chosen)
     if suffix in _LINES_NAMES:
         if first == b"[":
             raise IntakeError(f"{source.shown} is no JSON Lines but a JSON array: name it .json")

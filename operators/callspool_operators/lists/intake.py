@@ -45,6 +45,7 @@ class IntakeOptions:
     memory: Memory | None = None
     codec: str | None = None
     skip_if: Sequence[str] = ()
+    sheet: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +114,13 @@ class Intake:
         path = Path(name)
         if path.exists() and not path.is_file() and not path.is_dir():
             return FileView(name, "stream")
-        with Source(name, codec=self._options.codec) as source:
+        with Source(name, None, self._options.codec, self._options.sheet) as source:
             rows = open_rows(source, self._options.columns)
             if isinstance(rows, TableRows):
-                columns, shown = rows.columns, _shown("CSV", source)
+                columns, shown = (
+                    rows.columns,
+                    _shown("spreadsheet" if source.is_sheet else "CSV", source),
+                )
                 Skipping(self._options.skip_if).check(columns.headers, source.shown)
                 return FileView(name, shown, columns.renamed(), columns.extra(), rows.titles)
             return FileView(name, _shown(rows.format, source), *self._fields_of_first(rows))
@@ -156,7 +160,7 @@ class Intake:
             id_prefix=options.id_prefix,
         )
         for name in self.files:
-            with Source(name, self._streams.get(name), options.codec) as source:
+            with Source(name, self._streams.get(name), options.codec, options.sheet) as source:
                 self._source = source
                 try:
                     yield from self._counted(open_rows(source, options.columns), judge)

@@ -22,6 +22,7 @@ from callspool_operators.lists.encodings.verdict import Evidence, Verdict
 from callspool_operators.lists.errors import IntakeError
 from callspool_operators.lists.foreign import foreign_format, zipped
 from callspool_operators.lists.packed import MAGIC, Packed
+from callspool_operators.lists.sheets import MAX_PACKED, looks_like_sheet, sheet_as_csv
 
 STANDARD_INPUT = "-"
 BLOCK = 256 * 1024
@@ -30,6 +31,7 @@ SAMPLE = 256 * 1024
 beyond ASCII on that decide on its encoding."""
 _PACKED_BLOCK = 32 * 1024
 _HEAD = 4
+_LOOK = 4096
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ENDS = (b"\n", b"\r")
 _NOTHING = b"\xef\xbb\xbf \t\r\n"
@@ -41,10 +43,17 @@ class Source:
     ``size`` is None where the input has no size (a pipe); ``done`` counts the bytes taken of it.
     ``encoding``, ``marked`` (by a byte order mark) and ``packed`` are known when `head` has been
     called. ``stream``: what to read in place of the file of that name; it is left open.
-    ``codec``: the encoding that the user named.
+    ``codec``, ``sheet``: what the user named. ``is_sheet``: whether it is
+    a spreadsheet, whose rows come as CSV.
     """
 
-    def __init__(self, name: str, stream: BinaryIO | None = None, codec: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        stream: BinaryIO | None = None,
+        codec: str | None = None,
+        sheet: str | None = None,
+    ) -> None:
         self.name = name
         self.done = 0
         self.size: int | None = None
@@ -54,6 +63,8 @@ class Source:
         self._given = stream or (sys.stdin.buffer if name == STANDARD_INPUT else None)
         self._stream = self._given or self._opened()
         self._codec = codec
+        self._sheet = sheet
+        self.is_sheet = False
         self._block = BLOCK
         self._next: Read = self._read
         self._head = b""
@@ -96,8 +107,8 @@ class Source:
         if self._head.startswith(MAGIC):
             raise IntakeError(f"{self.shown} is compressed twice: unpack it once (gunzip)")
         if self._head.startswith(b"PK\x03\x04"):
-            raise IntakeError(f"{self.shown} is {zipped(self._head)}")
-        if self._codec is not None:
+            self._open_sheet()
+        if self._codec is not None and not self.is_sheet:
             self.encoding = name_of(self._codec)
             self.marked = self._head.startswith((codecs.BOM_UTF8, *_UTF16_MARKS))
             self._next = from_codec(self._once_more(), self._codec)
@@ -131,7 +142,12 @@ class Source:
         Of what can be read only once, it is decided where the first bytes beyond ASCII come. A row
         that does not fit is refused later. To be called after `head`. Raises `IntakeError`.
         """
-        if self._codec or self.encoding != UTF8 or self._head.startswith(codecs.BOM_UTF8):
+        if (
+            self.is_sheet
+            or self._codec
+            or self.encoding != UTF8
+            or self._head.startswith(codecs.BOM_UTF8)
+        ):
             return
         if self._given is None and self.size is not None:
             self._go_on_as(_verdict_of_file(self.name, *_version(self._stream)))
@@ -188,6 +204,25 @@ class Source:
             return onwards
         self.encoding = verdict.encoding.name
         return from_codec(onwards, verdict.encoding.codec)
+
+    def _open_sheet(self) -> None:
+        """Goes on with the rows of a spreadsheet, as CSV."""
+        self._fill(_LOOK)
+        if not looks_like_sheet(self._head):
+            raise IntakeError(f"{self.shown} is {zipped(self._head)}")
+        read, parts, size = self._once_more(), [], 0
+        while block := read():
+            parts.append(block)
+            size += len(block)
+            if size > MAX_PACKED:
+                raise IntakeError(
+                    f"{self.shown} is a spreadsheet of more than {MAX_PACKED // 2**20} MiB: save"
+                    " its list as CSV (UTF-8)"
+                )
+        blocks = sheet_as_csv(b"".join(parts), self.shown, self._sheet)
+        self.is_sheet = True
+        self._next = lambda: next(blocks, b"")
+        self._fill(_HEAD)
 
     def _unpack(self) -> None:
         self.packed = True

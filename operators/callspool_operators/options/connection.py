@@ -10,7 +10,7 @@ import click
 import redis
 
 from callspool.errors import CallspoolError, QueueUnavailable
-from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
+from callspool.redis_io.errors import TRANSPORT_ERRORS, Fault, classify, describe
 from callspool.redis_io.servers import RedisEndpoint, server_of
 from callspool.request.identity import partition_of
 from callspool.settings import Settings, load_settings
@@ -86,10 +86,11 @@ def reader_for(settings: Settings, envelope: "CheckedEnvelope") -> Iterator[Ledg
 def _answering(server: RedisEndpoint) -> Iterator[redis.Redis]:
     with server.client() as client:
         try:
-            # A PING counts as a write where Redis refuses writes, which is when operators look.
-            client.hmget(keys.PartitionKeys().meta, ["id"])
+            client.ping()
         except TRANSPORT_ERRORS as fault:
-            raise QueueUnavailable(describe(fault, str(server))) from None
+            # A PING is refused with all writes, which is when operators look: it answers.
+            if classify(fault) is not Fault.UNSAVED:
+                raise QueueUnavailable(describe(fault, str(server))) from None
         yield client
 
 

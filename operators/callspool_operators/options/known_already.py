@@ -17,8 +17,7 @@ from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.lookup import read_batches, read_places
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
-from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import format_count, format_counts
+from callspool_operators.terminal.wording import format_count, format_counts, local
 
 if TYPE_CHECKING:
     from callspool_ledger.reads.views import GateView

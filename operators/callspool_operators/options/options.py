@@ -34,6 +34,7 @@ class SendOptions:
     region: str | None = None
     encoding: str | None = None
     skip_if: tuple[str, ...] = ()
+    sheet: str | None = None
     allow_shared_numbers: bool = False
     numbers_as_they_are: bool = False
     id_prefix: str = ""
@@ -103,6 +104,9 @@ encoding_option = click.option(
     metavar="NAME",
     help="What the files are written in (utf-8, cp1250, mac_roman …); else it is found out.",
 )
+sheet_option = click.option(
+    "--sheet", metavar="NAME", help="The sheet of a spreadsheet (.xlsx, .ods); else the first."
+)
 shared_numbers_option = click.option(
     "--allow-shared-numbers",
     is_flag=True,
@@ -155,6 +159,7 @@ _SENDING = (
     map_option,
     region_option,
     encoding_option,
+    sheet_option,
     click.option(
         "--skip-if",
         multiple=True,

@@ -1,21 +1,26 @@
-"""Flags that say which documents a command is about."""
+"""Selectors from the command line: which documents an operator means."""
 
+import importlib
 import re
-from collections.abc import Callable
-from dataclasses import replace
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from functools import wraps
 from typing import Any
 
 import click
+import msgspec
 
-from callspool.request.identity import is_account_name
+from callspool.request.identity import DEFAULT_ACCOUNT, Scope, is_account_name
 from callspool.request.text import CUT, has_control_character, is_cut
 from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.lanes import read_lane_scopes
 from callspool_ledger.reads.lookup import read_scopes
 from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.views import Story
 from callspool_ledger.selectors import Selector
 from callspool_operators.options import parsing
+from callspool_operators.terminal.wording import plain, shorten_token
 
 Command = Callable[..., Any]
 
@@ -106,3 +111,77 @@ def _check(selector: Selector, everything: bool, nothing_named: bool) -> None:
     for part in (selector.space_token, selector.campaign):
         if part is not None and has_control_character(part):
             raise click.UsageError("a space token or campaign holds no control characters")
+
+
+SANDBOX = "sandbox"
+_SHOWN = 5
+
+
+def scope_of(
+    reader: LedgerReader, account: str | None, space_token: str | None, campaign: str | None
+) -> Scope:
+    """The scope that flags name; where they name no space, the only one that fits them.
+
+    Of a space its shown beginning will do. Raises `click.UsageError` that lists what there is,
+    where none fits or several do.
+    """
+    if space_token:
+        whole = complete_token(Selector(space_token=space_token), reader).space_token
+        return Scope(account or DEFAULT_ACCOUNT, whole or "", campaign or "")
+    known = reader.ask(read_scopes())
+    wanted = (account, None, campaign)
+    fitting = [
+        scope
+        for scope in known
+        if all(want is None or want == part for want, part in zip(wanted, scope, strict=True))
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not known:
+        raise click.UsageError("nothing was sent from here yet, so there is no answer to look up")
+    if not fitting:
+        raise click.UsageError(f"nothing was sent there; known are {flags_of(known)}")
+    raise click.UsageError(f"say which of these is meant: {flags_of(fitting)}")
+
+
+def sandbox_space() -> str:
+    """The space of a rehearsal that names none; comes with the sandbox's package."""
+    defaults: Any = importlib.import_module("callspool_sandbox.defaults")
+    token: str = defaults.SPACE_TOKEN
+    return token
+
+
+def flags_of(scopes: Sequence[Scope]) -> str:
+    """Scopes as the flags that name them, tokens shortened, not endless."""
+    shown = [words_of(scope) for scope in scopes[:_SHOWN]]
+    more = len(scopes) - len(shown)
+    return "; ".join(shown) + (f"; and {more:,} more" if more else "")
+
+
+def words_of(scope: Scope) -> str:
+    account, space_token, campaign = scope
+    named = f" --campaign {plain(campaign, 80)}" if campaign else ""
+    return f"--account {account} --space-token {plain(shorten_token(space_token))}{named}"
+
+
+def narrow_each(stories: Sequence[Story], asked: Selector) -> list[Story]:
+    """The stories of one id, their next steps narrowed to the scope where scopes differ.
+
+    Confirming or resending one document by a command that means others of the same id would lose
+    one of them or call somebody twice. ``asked``: what all of these stories have in common.
+    """
+    return [_narrow(story, [each.scope for each in stories], asked) for story in stories]
+
+
+def _narrow(story: Story, scopes: Sequence[Scope], asked: Selector) -> Story:
+    wanted = Selector(*story.scope)
+    for field in fields(Selector):
+        part = getattr(wanted, field.name)
+        same = field.name == "lane" or all(getattr(each, field.name) == part for each in scopes)
+        if same and getattr(asked, field.name) is None:
+            wanted = replace(wanted, **{field.name: None})
+    if wanted == Selector():
+        return story
+    one = f"--document-id {shlex.quote(story.document_id)}"
+    step = story.next_step.replace(f"{one}`", f"{one} {wanted.flags}`")
+    return msgspec.structs.replace(story, next_step=step)

@@ -49,6 +49,7 @@ def intake_options(options: SendOptions, rules: Rules) -> IntakeOptions:
         id_prefix=options.id_prefix,
         codec=options.encoding,
         skip_if=options.skip_if,
+        sheet=options.sheet,
     )
 
 

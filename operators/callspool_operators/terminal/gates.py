@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from callspool_ledger.reads.views import GateView
 from callspool_ledger.selectors import Selector
-from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import plain, shorten_token
+from callspool_operators.terminal.wording import local, plain, shorten_token
 
 Json = dict[str, object]
 

@@ -8,8 +8,7 @@ from callspool_ledger.reads.summary import OUTCOMES
 from callspool_ledger.reads.views import GateView
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.gates import gate_lines
-from callspool_operators.terminal.times import local, span
-from callspool_operators.terminal.wording import format_count, format_counts, plain
+from callspool_operators.terminal.wording import format_count, format_counts, local, plain, span
 
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
 COUNTS = ("read", "accepted", "duplicate", "invalid", "conflict", *STATES)

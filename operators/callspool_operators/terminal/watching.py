@@ -16,8 +16,7 @@ from callspool.redis_io.errors import TRANSPORT_ERRORS
 from callspool_operators.terminal.colours import paint, want_colours
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.progress import is_terminal
-from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import json_line, plain
+from callspool_operators.terminal.wording import json_line, local, plain
 
 RATE_SECONDS = 10.0
 """Rates are those of this time before a look, at most."""

@@ -1,12 +1,35 @@
-"""Small pieces of text that several commands print."""
+"""How commands put things into words: counts, times, JSON, and texts from elsewhere."""
 
 import re
 import shlex
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 import msgspec
 
 from callspool.request import text as texts
+
+
+def local(moment: datetime) -> str:
+    """A moment in the user's time zone, with its offset: ``2026-11-22 14:03:05+05:30``."""
+    return moment.astimezone().isoformat(sep=" ", timespec="seconds")
+
+
+def local_of(unix_seconds: float) -> str:
+    """The same for unix seconds."""
+    return local(datetime.fromtimestamp(unix_seconds, UTC))
+
+
+def span(seconds: float) -> str:
+    """``0.8 s``, ``42 s``, ``3 min 5 s``, ``2 h 10 min``, ``3 d 4 h``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, unit, below, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // below} {small}"
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
+
 
 shorten_token = texts.shorten_token
 is_cut = texts.is_cut

@@ -170,7 +170,7 @@ def test_every_command_can_be_completed_without_the_workers_packages(call: Call)
     ("arguments", "word"),
     [
         (["results", "list.csv", "--account", "no such"], "lower-case"),
-        (["results", "list.csv", "-o", "answers.xlsx"], ".csv"),
+        (["results", "list.csv", "-o", "answers.ods"], ".csv"),
         (["show", "crm-1", "--account", "no such"], "lower-case"),
         (["show", "crm-1", "--number", "+14155550100"], "not both"),
         (["status", "--count", "2"], "--watch"),

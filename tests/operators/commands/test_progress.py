@@ -6,8 +6,7 @@ import pytest
 
 from callspool_operators.lists.masking import document_lines, masked
 from callspool_operators.terminal.progress import LINE_SECONDS, Progress
-from callspool_operators.terminal.times import span
-from callspool_operators.terminal.wording import plain
+from callspool_operators.terminal.wording import plain, span
 
 
 class Terminal(io.StringIO):

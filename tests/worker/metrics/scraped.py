@@ -12,7 +12,7 @@ from typing import TypeAlias
 from prometheus_client.parser import text_string_to_metric_families
 
 from callspool_ledger.reads.reader import LedgerReader
-from callspool_worker.metrics.collector import LedgerCollector
+from callspool_worker.metrics.exporter import LedgerCollector
 from tests.support import cli
 
 Samples: TypeAlias = dict[tuple[str, frozenset[tuple[str, str]]], float]

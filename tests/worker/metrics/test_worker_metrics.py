@@ -10,8 +10,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from callspool.errors import QueueUnavailable
-from callspool_worker.liveness.heartbeat import Heartbeat, Reporter
-from callspool_worker.liveness.process_stats import ProcessStats, read_vitals
+from callspool_worker.liveness.heartbeat import Heartbeat, ProcessStats, Reporter, read_vitals
 from callspool_worker.metrics.worker_stats import FRESH, WEDGED, Crew
 from callspool_worker.metrics.workers import DESERTED, CrewCollector, Probes
 from tests.support import cli, prometheus

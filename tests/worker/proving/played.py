@@ -181,7 +181,7 @@ class PlayedApi:
             rows = [self._task_row(task) for task in run.tasks if task.made <= known]
         return self._page(self._order_rows(rows), query or {})
 
-    def _ordered(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _order_rows(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if self.ways.order == "newest":
             return rows[::-1]
         if self.ways.order == "shuffled":

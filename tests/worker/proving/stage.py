@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,9 @@ from tests.worker.proving.played import PlayedApi
 
 QUIET = 0.6
 """Seconds of quiet in these tests."""
+
+LEASE_MS = 200
+"""Milliseconds after which a take that Redis forgot counts as over here."""
 
 MAX_ATTEMPTS = 3
 
@@ -68,6 +72,7 @@ class Stage:
             linger_ms=0,
             mark_attempts=marked,
             durable_takes=durable_takes,
+            lease_ms=LEASE_MS,
             quiet_ms=int(quiet * 1000),
             quiet_answered_ms=int(quiet_answered * 1000),
         )
@@ -159,6 +164,14 @@ class Stage:
                 self.spool.client.zadd("callspool:{0}:proofs", {space: 0})
                 assert self.prover.look("me")
             self.spool.check()
+
+    def read_back(self, space: str = "default|SPACE") -> None:
+        """Looks at a space that waits because Redis restarted until it may send."""
+        until = time.monotonic() + 20
+        while self.spool.client.hexists(f"{P}:gates", f"unread:{space}"):
+            assert time.monotonic() < until, "it is never read back"
+            self.look()
+            time.sleep(0.05)
 
     def end_rest(self) -> None:
         """Whatever rests may be taken now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,7 @@ import redis
 
 from callspool.errors import SettingsError
 from callspool_ledger.writes import LedgerUnavailable
+from callspool_ledger.writes.durability import weaknesses
 from tests.support.ledgers import LedgerUnderTest, group
 from tests.support.servers import RedisServer
 
@@ -67,3 +69,17 @@ def test_a_redis_without_a_log_is_refused(client: redis.Redis):
     spool = LedgerUnderTest(client, linger_ms=0, durable_takes="local")
     with pytest.raises(SettingsError, match="appendonly yes"):
         spool.ledger.check_durability()
+
+
+def test_a_primary_that_would_go_on_alone_is_told_with_the_remedy() -> None:
+    with RedisServer(append_only=True) as first:
+        follower = RedisServer("--replicaof", "127.0.0.1", str(first.port))
+        with follower, first.client() as client:
+            deadline = time.monotonic() + 20
+            while not client.info("replication")["connected_slaves"]:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            (told,) = weaknesses(client.info("everything"))
+            assert "min-replicas-to-write 1" in told
+            client.config_set("min-replicas-to-write", "1")
+            assert weaknesses(client.info("everything")) == []

@@ -37,7 +37,7 @@ def test_what_a_living_worker_sent_before_redis_was_emptied_is_not_sent_again(
     stage.spool.make_group()
     stage.accept(IDS)
     assert stage.taken_again() is False
-    stage.look()
+    stage.read_back()
     assert stage.states(IDS[:8]) == "c" * 8
     stage.send()
     assert stage.states(IDS) == "c" * 10

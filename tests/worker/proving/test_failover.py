@@ -84,7 +84,7 @@ def test_takes_that_the_promoted_replica_never_saw_are_found_at_the_api(
 def check(stage: Stage, after: redis.Redis) -> None:
     assert stage.states([*IDS, "crm-10"]) == "w" * 11
     assert stage.ledger.take("me:99", ["default"]) is None
-    stage.look()
+    stage.read_back()
     assert stage.states([*IDS, "crm-10"]) == "c" * 11
     assert stage.ledger.take("me:100", ["default"]) is None
     assert set(stage.made().values()) == {1}
@@ -114,6 +114,6 @@ def test_a_primary_that_took_over_the_data_of_a_replica_behind_it_is_another_ser
         with closing(Stage(client, api)) as later:
             assert later.states(IDS) == "w" * 10
             assert later.ledger.take("me:99", ["default"]) is None
-            later.look()
+            later.read_back()
             assert later.states(IDS) == "c" * 10
             assert set(later.made().values()) == {1}

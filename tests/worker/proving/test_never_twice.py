@@ -6,13 +6,16 @@ import random
 import time
 
 import pytest
+import redis
 
 from callspool_worker.decisions.answers import NoAnswer
 from callspool_worker.proving.matching import SEVERAL
+from callspool_worker.sending.body import mark
 from tests.support.ledgers import P
 from tests.worker.proving.conftest import Play
 from tests.worker.proving.played import PlayedApi
 from tests.worker.proving.stage import Stage
+from tests.worker.proving.test_recall import everything, forget_since
 
 SEEDS = range(20)
 ANSWERS = ["500 after", "timeout after"]
@@ -284,3 +287,51 @@ def test_a_doubt_costs_few_reads_in_a_space_with_many_runs_of_others(
         stage.look()
     assert stage.states(named) == ("c" if where == "500 after" else "w") * documents
     assert len(api.reads) <= 25
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("forgotten", ["take", "acceptance"])
+def test_a_space_that_redis_forgot_sends_only_when_nothing_can_be_under_way(
+    play: Play, client: redis.Redis, forgotten: str, seed: int
+):
+    """What was sent before is carried out while the space is read back, or long after it began."""
+    chance = random.Random(seed)
+    stage, api = play({"tasks_lag": chance.choice([0.0, 0.15])}, seed, quiet=0.4)
+    documents = ids(seed)
+    stage.accept(["other"])
+    stage.send()
+    if forgotten == "take":
+        stage.accept(documents)
+    kept = everything(client)
+    if forgotten == "acceptance":
+        stage.accept(documents)
+    api.ways.is_away = True
+    taken = stage.take()
+    stage.post(taken)
+    api.come_back()
+    forget_since(client, kept)
+    stage.ledger.take("me:9", ["default"])
+    if forgotten == "acceptance":
+        stage.accept(documents)
+    work(stage, chance.uniform(0, 0.4))
+    api.carry_out_held()
+    work(stage, 1.5)
+    assert_once(stage, api, documents)
+
+
+def test_a_run_that_is_written_while_its_space_is_read_back_is_read_to_its_end(
+    play: Play, client: redis.Redis
+):
+    stage, api = play(quiet=0.4)
+    stage.accept(documents := [f"crm-{n}" for n in range(6)])
+    kept = everything(client)
+    api.fates = ["timeout amid 0"]
+    stage.post(taken := stage.take())
+    forget_since(client, kept)
+    stage.ledger.take("me:9", ["default"])
+    word = mark(stage.ledger.id, taken.attempt, taken.lane)
+    for one in documents:
+        work(stage, 0.25)
+        api.add_tasks(api.runs[0], [{"document_id": one, "callspool_attempt": word}])
+    work(stage, 1.0)
+    assert_once(stage, api, documents)

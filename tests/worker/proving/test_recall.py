@@ -36,7 +36,7 @@ def test_documents_of_a_forgotten_take_are_recorded_as_created_and_not_sent_agai
     forget_since(client, kept)
     assert stage.states(IDS) == "w" * 10
     assert stage.ledger.take("me:9", ["default"]) is None
-    stage.look()
+    stage.read_back()
     assert stage.states(IDS) == "c" * 10
     assert stage.ledger.take("me:10", ["default"]) is None
     assert set(stage.made().values()) == {1}
@@ -48,7 +48,7 @@ def test_what_was_not_sent_is_sent_once_its_space_was_read_back(set_up: SetUp, c
     stage.accept(IDS)
     forget_since(client, everything(client))
     assert stage.ledger.take("me:9", ["default"]) is None
-    stage.look()
+    stage.read_back()
     stage.send()
     assert stage.states(IDS) == "c" * 10
     assert set(stage.made().values()) == {1}
@@ -66,7 +66,7 @@ def test_a_forgotten_acceptance_is_not_sent_when_its_message_comes_again(
         stage.post(stage.take())
     forget_since(client, kept)
     assert stage.ledger.take("me:9", ["default"]) is None
-    stage.look()
+    stage.read_back()
     stage.accept(IDS)
     stage.accept(IDS, other)
     taken = stage.take()
@@ -106,7 +106,7 @@ def test_no_setting_spares_the_reading_back(set_up: SetUp, client: redis.Redis):
         durable = Stage(client, off.sandbox, durable_takes="local")
         durable.ledger.check_durability()
         assert durable.ledger.take("me:9", ["default"]) is None
-        durable.look()
+        durable.read_back()
         assert durable.states(IDS) == "c" * 10
         assert set(durable.made().values()) == {1}
         durable.close()
@@ -126,7 +126,7 @@ def test_a_ledger_that_has_forgotten_a_take_of_a_living_worker_is_read_back_firs
     forget_since(client, kept)
     client.hset(f"{P}:meta", "server", client.info("server")["run_id"])
     assert stage.ledger.take("me:9", ["default"]) is None
-    stage.look()
+    stage.read_back()
     assert stage.states(IDS) == "c" * 10
     assert set(stage.made().values()) == {1}
 
@@ -145,7 +145,7 @@ def test_a_forgotten_space_is_read_back_however_late_its_message_comes_again(
     a_day_later(client)
     stage.accept(IDS)
     assert stage.ledger.take("me:10", ["default"]) is None
-    stage.look()
+    stage.read_back()
     assert stage.states(IDS) == "c" * 10
     assert stage.made()["crm-1"] == 1
 

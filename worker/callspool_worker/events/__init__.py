@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from callspool_worker.events.event import Event, Level
-from callspool_worker.events.gates import Down, Opened, Parked
 from callspool_worker.events.proving import (
     Held,
     MissingDead,
@@ -29,7 +28,16 @@ from callspool_worker.events.running import (
     TokenFile,
     Weakness,
 )
-from callspool_worker.events.sending import Attempt, BatchTaken, Expired, Lapsed, MessageAccepted
+from callspool_worker.events.sending import (
+    Attempt,
+    BatchTaken,
+    Down,
+    Expired,
+    Lapsed,
+    MessageAccepted,
+    Opened,
+    Parked,
+)
 
 EVENTS: tuple[type[Event], ...] = (
     MessageAccepted,

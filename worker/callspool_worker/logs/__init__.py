@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from callspool_worker.logs.setting_up import log_to_stderr
+from callspool_worker.logs.handler import log_to_stderr
 
 __all__ = ["log_to_stderr"]

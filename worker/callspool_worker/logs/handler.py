@@ -1,15 +1,18 @@
-"""The handler behind every logger of a process: limits, then writes."""
+"""The handler of the log: it limits lines that say much the same, and writes the others."""
 
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from callspool_worker.events import Suppressed
 from callspool_worker.logs.limiter import NONE, Limiter
-from callspool_worker.logs.lines import event_of, line_of
+from callspool_worker.logs.lines import as_json, as_text, event_of, line_of
+from callspool_worker.logs.outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
 
     from callspool_worker.logs.limiter import LeftOut
     from callspool_worker.logs.lines import Line
-    from callspool_worker.logs.outbox import Outbox
 
 
 class LineHandler(logging.Handler):
@@ -96,3 +98,22 @@ def _make_suppressed(likeness: tuple[str, ...], left_out: LeftOut) -> logging.Lo
         suppressed_documents=left_out.documents,
     )
     return logging.LogRecord(__name__, logging.WARNING, "", 0, "%s", (event,), None)
+
+
+def log_to_stderr(level: str = "info", form: str = "auto", incarnation: str = "") -> None:
+    """Logs callspool's own lines from ``level`` up, and those of its libraries from WARNING up.
+
+    An HTTP library's INFO would show each request's address, and a space token is part of it.
+    ``form``: json, console, or auto: console on a terminal. ``incarnation`` names the worker.
+    """
+    if form == "auto":
+        form = "console" if sys.stderr.isatty() else "json"
+    about: dict[str, object] = {"pid": os.getpid()}
+    if incarnation:
+        about["worker"] = incarnation[:8]
+    outbox = Outbox(sys.stderr)
+    write = as_json if form == "json" else as_text
+    handler = LineHandler(outbox, write, about, end=outbox.end)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for package in ("callspool", "callspool_worker"):
+        logging.getLogger(package).setLevel(level.upper())

@@ -1,8 +1,101 @@
-"""Every metric that `callspool exporter` serves: its name, type, labels and help."""
+"""The metrics: their names, labels and how a sample becomes a family."""
 
 from __future__ import annotations
 
-from callspool_worker.metrics.families import Definition
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+from callspool.request.identity import is_account_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from prometheus_client.core import Metric
+
+
+Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
+
+
+class Definition(NamedTuple):
+    """One family; a counter's name ends in ``_total``, as it is scraped."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+
+
+class Bars(NamedTuple):
+    """A histogram as Prometheus has it: cumulated, the last bound is +Inf."""
+
+    buckets: list[tuple[str, float]]
+    sum: float
+
+
+Values: TypeAlias = dict[tuple[str, ...], float | Bars]
+"""Samples by the values of their labels, in the definition's order."""
+
+
+def family_of(definition: Definition, samples: Values) -> Metric:
+    """The family as prometheus_client writes it."""
+    name, kind, labels, text = definition
+    if kind == "histogram":
+        family = HistogramMetricFamily(name, text, labels=labels)
+        for values, bars in samples.items():
+            assert isinstance(bars, Bars)
+            family.add_metric(values, bars.buckets, bars.sum)
+        return family
+    simple = (CounterMetricFamily if kind == "counter" else GaugeMetricFamily)(
+        name, text, labels=labels
+    )
+    for values, number in samples.items():
+        assert not isinstance(number, Bars)
+        simple.add_metric(values, number)
+    return simple
+
+
+OTHER = "other"
+NONE = "none"
+
+MOST_ACCOUNTS = 50
+"""Accounts with series of their own; messages may name any number of them."""
+
+_FIRST = ("default", "sandbox")
+_LIKE_A_NUMBER = re.compile(r"\d{7}")
+_OF_PROXIES = range(520, 531)
+_CODES = frozenset({*map(str, HTTPStatus), *map(str, _OF_PROXIES)})
+_WORDS = frozenset({"missing", "too_large", "unread"})
+
+
+class Accounts:
+    """Which accounts have series of their own: those that came first, so that none loses its own.
+
+    ``known_since`` tells when the first document of each was accepted.
+    """
+
+    def __init__(self, names: Collection[str], known_since: Mapping[str, int]) -> None:
+        shown = [name for name in names if _may_be_shown(name)]
+        shown.sort(key=lambda name: (name not in _FIRST, known_since.get(name, 0), name))
+        self._show_document = frozenset(shown[:MOST_ACCOUNTS])
+
+    def label(self, name: str) -> str:
+        """The account's own name, or ``other``."""
+        return name if name in self._show_document else OTHER
+
+
+def _may_be_shown(name: str) -> bool:
+    return is_account_name(name) and not _LIKE_A_NUMBER.search(name)
+
+
+def code_label(code: str) -> str:
+    """An HTTP code or one of a few words; ``none`` for no code, ``other`` for any other."""
+    if not code:
+        return NONE
+    return code if code in _CODES or code in _WORDS else OTHER
+
 
 _ACCOUNT = ("account",)
 

@@ -13,13 +13,19 @@ from callspool_ledger.reads.snapshot import (
     Histogram,
 )
 from callspool_ledger.reads.summary import OUTCOMES
-from callspool_worker.metrics.definitions import EVENTS, LANE_STATES, PAUSE_LEVELS
-from callspool_worker.metrics.families import Bars
-from callspool_worker.metrics.labels import OTHER, Accounts, code_label
+from callspool_worker.metrics.definitions import (
+    EVENTS,
+    LANE_STATES,
+    OTHER,
+    PAUSE_LEVELS,
+    Accounts,
+    Bars,
+    code_label,
+)
 
 if TYPE_CHECKING:
     from callspool_ledger.reads.snapshot import RedisFacts, Snapshot
-    from callspool_worker.metrics.families import Values
+    from callspool_worker.metrics.definitions import Values
 
 
 _STATES = tuple(dict.fromkeys(STATES.values()))

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from callspool_worker.liveness.process_stats import ProcessStats, read_vitals
+from callspool_worker.liveness.heartbeat import ProcessStats, read_vitals
 
 if TYPE_CHECKING:
     from collections.abc import Callable

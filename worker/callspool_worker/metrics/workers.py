@@ -14,8 +14,8 @@ from callspool.redis_io.servers import server_of
 from callspool_ledger import keys
 from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.reads.reader import LedgerReader
+from callspool_worker.metrics.definitions import Definition, family_of
 from callspool_worker.metrics.exporter import TIMEOUT
-from callspool_worker.metrics.families import Definition, family_of
 from callspool_worker.metrics.serving import MetricsPage, MetricsServer, Pages
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from callspool.settings import Settings
-    from callspool_worker.metrics.families import Values
+    from callspool_worker.metrics.definitions import Values
     from callspool_worker.metrics.worker_stats import Crew
 
 DESERTED = 15.0

@@ -21,7 +21,7 @@ FAILED = b"failed "
 
 VITALS = b"vitals "
 """What a line on a child's stdout starts with that holds a report of
-`callspool_worker.liveness.process_stats`."""
+`callspool_worker.liveness.heartbeat`."""
 
 POLL = 0.02
 """Seconds between two looks at a child that has closed its stdout and is about to end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from callspool_worker.proving.findings import LONGEST_PAUSE, RESENT_AFTER, SHORT
 from callspool_worker.proving.look_clock import LookClock
 from callspool_worker.proving.matching import Circumstances, match, place_of
 from callspool_worker.proving.overlaps import sent_elsewhere
-from callspool_worker.proving.proof_settings import Moment
+from callspool_worker.proving.proof_settings import LONGEST_GAP, Moment
 from callspool_worker.proving.questions import question_of
 from callspool_worker.proving.restart import Recall
 from callspool_worker.proving.run_reader import Survey
@@ -60,15 +61,15 @@ class Inquiry:
 
     def make(self) -> tuple[float, Readable]:
         """Reads, concludes and records; seconds until the next look, and what it could read."""
-        questions = self._questions()
+        questions, pause = self._questions(), 1.0
         if self._space.unread_ms:
             try:
-                self._recall()
+                pause = self._recall()
             except Unreadable as fault:
                 return self._without_reading(questions, fault), "not"
             questions = self._questions()
         if not questions:
-            return 1.0, "read"
+            return pause, "read"
         known = self._known_runs(min(question.begin_ms for question in questions))
         clock = LookClock(self._memory.clocks_of(self._space.key), known)
         survey = Survey(
@@ -86,7 +87,7 @@ class Inquiry:
         except Unreadable as fault:
             return self._without_reading(questions, fault), "not"
         elsewhere = sent_elsewhere(self._ledger, self._space, questions, runs)
-        pauses = []
+        pauses = [pause] if self._space.unread_ms else []
         for question in questions:
             about = Circumstances(
                 marked_till,
@@ -96,15 +97,15 @@ class Inquiry:
             )
             finding = match(question, survey.those_of(question, runs), about)
             pauses.append(self._settler.settle(question, finding))
-        pause = max(SHORTEST_PAUSE, min(*pauses, LONGEST_PAUSE))
+        pause = max(SHORTEST_PAUSE, min(LONGEST_PAUSE, *pauses))
         return pause, "partly" if survey.faults else "read"
 
     def _known_runs(self, since_ms: float) -> dict[str, float]:
         """Runs that are somebody's, and when their attempt began, from a while before on."""
         return self._ledger.known_runs(self._space.key, since_ms - KNOWN_BEFORE_MS)
 
-    def _recall(self) -> None:
-        """Reads back what Redis forgot when it restarted, and lets the space send again."""
+    def _recall(self) -> float:
+        """Reads back what Redis forgot when it restarted; seconds until another look is due."""
         known = self._known_runs(self._space.unread_ms)
         recall = Recall(
             self._ledger,
@@ -115,13 +116,34 @@ class Inquiry:
             self._moment.now,
             self._how.dedupe_window,
         )
-        recall.make(self._space.unread_ms)
-        self._let_send()
+        recalled = recall.make(self._space.unread_ms)
+        left = self._let_send(recalled.observation, self._how.lag if recalled.lags else 0.0)
+        if left == 0:
+            emit(
+                events.ReadBack(
+                    account=self._space.account,
+                    space=space_shown(self._space.space_token),
+                    documents=recalled.documents,
+                    strays=recalled.strays,
+                )
+            )
+        return min(max(left, 0.0) + SHORTEST_PAUSE, LONGEST_PAUSE)
 
-    def _let_send(self) -> None:
-        """Lets a space send again that waited to be read back."""
-        step = self._ledger.calls.read_back(self._space.key, self._space.epoch)
-        self._ledger.run([step])
+    def _let_send(self, found: str, least_quiet: float) -> float:
+        """Lets a space send again that waited to be read back, once it may; seconds until then.
+
+        Below 0 if Redis restarted once more.
+        """
+        step = self._ledger.calls.read_back(
+            self._space.key,
+            self._space.epoch,
+            began_ms=self._space.at_ms,
+            found=found,
+            gap_ms=math.ceil(LONGEST_GAP * 1000),
+            quiet_ms=math.ceil(least_quiet * 1000),
+        )
+        (left,) = self._ledger.run([step])
+        return left / 1000 if isinstance(left, int) else 0.0
 
     def _questions(self) -> list[Question]:
         found = self._ledger.batches(self._space.batches)
@@ -184,7 +206,7 @@ class Inquiry:
         if fault.refused or failing >= HELD_AFTER:
             self.stuck = f"Redis restarted, and the space cannot be read back: {fault}"
         if self._space.unread_ms and hopeless and self._how.resend_unproven:
-            self._let_send()
+            self._ledger.run([self._ledger.calls.open_gate(f"unread:{self._space.key}")])
         for question in questions:
             if fault.refused or failing >= HELD_AFTER:
                 self._settler.hold(question, f"its space cannot be read back: {fault}")

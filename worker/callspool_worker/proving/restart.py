@@ -7,15 +7,16 @@ what the ledger does not know any more is kept, in case it is accepted once more
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool.request.identity import digester, scope_tag
 from callspool_ledger.reads.lookup import read_batches, read_places
-from callspool_worker import events
 from callspool_worker.events.attempt_events import recalled_event
-from callspool_worker.events.emitter import emit, emit_after, space_shown
+from callspool_worker.events.emitter import emit_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +26,20 @@ if TYPE_CHECKING:
     from callspool_worker.proving.api_lists import SpaceReader
     from callspool_worker.proving.look_clock import LookClock
     from callspool_worker.proving.records import RunSeen, TaskSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What reading a space back found: documents that are known, and strays.
+
+    ``observation`` changes whenever something there does. ``lags``: a run that may be ours lists
+    fewer tasks than it has.
+    """
+
+    documents: int
+    strays: int
+    observation: str
+    lags: bool
 
 
 class Recall:
@@ -53,22 +68,23 @@ class Recall:
         self._window = window
         self._ours = f"{ledger.id}-"
         self._strays = 0
+        self._is_whole = True
 
-    def make(self, since_ms: int) -> None:
+    def make(self, since_ms: int) -> Recalled:
         """Records what the API has from ``since_ms`` (Redis' clock) on."""
         scopes = self._ledger.scopes_of(self._space.account, self._space.space_token)
-        found = 0
+        found, parts, lags = 0, [], False
         for run in self._runs(since_ms):
-            tasks, _ = self._reader.tasks(run.run_id, whole=self._may_be_ours)
-            found += self._recall(run.run_id, tasks, scopes)
-        emit(
-            events.ReadBack(
-                account=self._space.account,
-                space=space_shown(self._space.space_token),
-                documents=found,
-                strays=self._strays,
-            )
-        )
+            if run.run_id in self._known:
+                parts.append(f"{run.run_id}:{run.batch_count}")
+                continue
+            tasks, growing = self._reader.tasks(run.run_id, whole=self._may_be_ours)
+            is_whole = not growing and len(tasks) >= (run.batch_count or 0)
+            lags |= not is_whole and (not tasks or self._may_be_ours(tasks))
+            parts.append(f"{run.run_id}:{len(tasks)}")
+            found += self._recall(run.run_id, tasks, scopes, is_whole=is_whole)
+        observation = hashlib.blake2b("\n".join(sorted(parts)).encode(), digest_size=8).hexdigest()
+        return Recalled(found, self._strays, observation, lags)
 
     def _runs(self, since_ms: int) -> list[RunSeen]:
         found: dict[str, RunSeen] = {}
@@ -77,11 +93,7 @@ class Recall:
             self._clock.see(page, self._now(), self._reader.server_date)
             if self._clock.is_newest_first and self._clock.is_past(page[-1], since_ms):
                 break
-        return [
-            run
-            for run in found.values()
-            if run.run_id not in self._known and not self._clock.is_past(run, since_ms)
-        ]
+        return [run for run in found.values() if not self._clock.is_past(run, since_ms)]
 
     def _may_be_ours(self, first_page: Sequence[TaskSeen]) -> bool:
         return any(task.mark is None or self._is_ours(task) for task in first_page)
@@ -92,7 +104,14 @@ class Recall:
             return False
         return task.mark.startswith(self._ours) or self._space.is_new_ledger
 
-    def _recall(self, run_id: str, tasks: Iterable[TaskSeen], scopes: Sequence[Scope]) -> int:
+    def _recall(
+        self,
+        run_id: str,
+        tasks: Iterable[TaskSeen],
+        scopes: Sequence[Scope],
+        *,
+        is_whole: bool,
+    ) -> int:
         by_attempt: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
         for task in tasks:
             if task.document_id and self._is_ours(task):
@@ -100,6 +119,7 @@ class Recall:
                 by_attempt[owner].setdefault(task.document_id, task.task_id)
             elif task.document_id and task.mark is None and not self._ledger.limits.mark_attempts:
                 by_attempt["", ""].setdefault(task.document_id, task.task_id)
+        self._is_whole = is_whole
         return sum(
             self._recall_attempt(run_id, mark, tag, ids, scopes)
             for (mark, tag), ids in by_attempt.items()
@@ -152,6 +172,7 @@ class Recall:
             run_id=run_id,
             ids=list(tasks.values()),
             places=mask,
+            is_whole=self._is_whole,
         )
         self._ledger.run(
             [

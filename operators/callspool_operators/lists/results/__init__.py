@@ -4,5 +4,6 @@ from callspool_operators.lists.results.answers import ANSWERS, Answered, Answers
 from callspool_operators.lists.results.grid import Grid
 from callspool_operators.lists.results.inputs import Inputs
 from callspool_operators.lists.results.outfile import OutFile
+from callspool_operators.lists.results.sheetfile import SheetFile
 
-__all__ = ["ANSWERS", "Answered", "Answers", "Grid", "Inputs", "OutFile"]
+__all__ = ["ANSWERS", "Answered", "Answers", "Grid", "Inputs", "OutFile", "SheetFile"]

@@ -11,8 +11,7 @@ from callspool_ledger.reads.lookup import CONFLICT
 from callspool_ledger.reads.views import DocumentStatus
 from callspool_operators.lists.judge import Memory
 from callspool_operators.lists.row import Row
-from callspool_operators.terminal.times import local
-from callspool_operators.terminal.wording import plain
+from callspool_operators.terminal.wording import local, plain
 
 ANSWERS = (
     "state",

@@ -17,9 +17,16 @@ class Inputs:
     A context manager. Raises `IntakeError` for what cannot be read.
     """
 
-    def __init__(self, names: Sequence[str], stdin: BinaryIO, codec: str | None = None) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        stdin: BinaryIO,
+        codec: str | None = None,
+        sheet: str | None = None,
+    ) -> None:
         self.names = names
         self._codec = codec
+        self._sheet = sheet
         self._stdin = stdin
         self._copies: dict[str, BinaryIO] = {}
         self._stack = ExitStack()
@@ -32,7 +39,9 @@ class Inputs:
 
     def rows(self, name: str, chosen: Mapping[str, str], stack: ExitStack) -> tuple[Source, Rows]:
         """The rows of one file from its start, and where they come from."""
-        source = stack.enter_context(Source(name, self.streams().get(name), self._codec))
+        source = stack.enter_context(
+            Source(name, self.streams().get(name), self._codec, self._sheet)
+        )
         return source, open_rows(source, chosen)
 
     def __enter__(self) -> Self:

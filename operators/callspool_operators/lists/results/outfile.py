@@ -33,7 +33,7 @@ class OutFile:
         self._place: Path | None = None
         self._part: Path | None = None
         self._raw = raw
-        _refuse_an_input(path, inputs)
+        refuse_an_input(path, inputs)
         try:
             self._bytes = self._opened()
         except OSError as fault:
@@ -115,7 +115,8 @@ class _Lines:
         return self._write(row[:-2] + "\n")
 
 
-def _refuse_an_input(path: str, inputs: Sequence[str]) -> None:
+def refuse_an_input(path: str, inputs: Sequence[str]) -> None:
+    """Raises `CallspoolError` where the list itself would be overwritten."""
     if path == STANDARD_INPUT:
         return
     for name in inputs:

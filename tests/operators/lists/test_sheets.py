@@ -1,0 +1,134 @@
+"""Spreadsheets are read as they are: full digits, any letters, the sheet that is meant."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from callspool.errors import CallspoolError
+from callspool_operators.lists import Intake, IntakeError, IntakeOptions, sheets
+from callspool_operators.lists.results import SheetFile
+from tests.operators.conftest import Call
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
+Rows = list[list[str | int]]
+PEOPLE: Rows = [
+    ["Customer No.", "Name", "Phone"],
+    [12, "Jörg Müller", 14155550100],
+    [13, 'Bo "B", Jr', "+14155550101"],
+]
+
+
+def cell(value: str | int) -> str:
+    if isinstance(value, int):
+        return f"<c><v>{value}</v></c>"
+    text = value.replace('"', "&quot;")
+    return f'<c t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+def sheet_xml(rows: Rows) -> str:
+    lines = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+    return f'<worksheet xmlns="{MAIN}"><sheetData>{lines}</sheetData></worksheet>'
+
+
+def workbook(**named: Rows) -> bytes:
+    """An .xlsx file with these sheets."""
+    places = list(enumerate(named, 1))
+    sheets_xml = "".join(f'<sheet name="{n}" sheetId="{i}" r:id="rId{i}"/>' for i, n in places)
+    links = "".join(
+        f'<Relationship Id="rId{i}" Type="{RELATIONS}/worksheet" Target="worksheets/sheet{i}.xml"/>'
+        for i, _ in places
+    )
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", f'<Types xmlns="{TYPES}"></Types>')
+        archive.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{PACKAGE}"><Relationship Id="rId1"'
+            f' Type="{RELATIONS}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        )
+        archive.writestr(
+            "xl/workbook.xml",
+            f'<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}">'
+            f"<sheets>{sheets_xml}</sheets></workbook>",
+        )
+        archive.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'<Relationships xmlns="{PACKAGE}">{links}</Relationships>',
+        )
+        for i, name in places:
+            archive.writestr(f"xl/worksheets/sheet{i}.xml", sheet_xml(named[name]))
+    return out.getvalue()
+
+
+def contacts(path: Path, sheet: str | None = None) -> list[tuple[str, str, str]]:
+    rows = list(Intake([str(path)], IntakeOptions(sheet=sheet)))
+    assert all(row.good for row in rows)
+    found = [msgspec.json.decode(row.raw) for row in rows]
+    return [(each["document_id"], each["name"], each["contact_number"]) for each in found]
+
+
+def test_the_first_sheet_is_read_with_all_digits_and_letters(tmp_path: Path) -> None:
+    path = tmp_path / "people.xlsx"
+    path.write_bytes(workbook(People=PEOPLE, More=[["x"]]))
+    assert [row[:2] for row in contacts(path)] == [("12", "Jörg Müller"), ("13", 'Bo "B", Jr')]
+    assert contacts(path)[0][2].lstrip("+") == "14155550100"
+    [view] = Intake([str(path)], IntakeOptions()).inspect()
+    assert view.format == "spreadsheet"
+
+
+def test_another_sheet_is_read_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "people.xlsx"
+    more: Rows = [["A title"], ["id", "Name", "Phone"], ["7", "Cy", "+14155550102"]]
+    path.write_bytes(workbook(People=PEOPLE, More=more))
+    assert contacts(path, "More") == [("7", "Cy", "+14155550102")]
+    with pytest.raises(IntakeError, match="no sheet 'Nope': it has People, More"):
+        contacts(path, "Nope")
+
+
+def test_a_spreadsheet_comes_through_the_command(call: Call) -> None:
+    Path("people.xlsx").write_bytes(workbook(People=PEOPLE))
+    target = ("--space-token", "8KZTOKEN", "--pilot", "p", "--context", "c", "--region", "US")
+    seen = call("send", "people.xlsx", *target, "--dry-run", "--redis", "redis://127.0.0.1:1")
+    assert seen.code == 0
+    assert "people.xlsx (spreadsheet)" in seen.out
+    assert "2 rows: 2 documents" in seen.out
+
+
+def test_a_spreadsheet_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets, "MAX_UNPACKED", 1000)
+    path = tmp_path / "people.xlsx"
+    path.write_bytes(workbook(People=PEOPLE * 100))
+    with pytest.raises(IntakeError, match="unpacks to more than"):
+        contacts(path)
+
+
+def test_archives_and_documents_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "list.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("list.csv", "name,phone\n")
+    with pytest.raises(IntakeError, match="an archive"):
+        contacts(path)
+    path.write_bytes(workbook(People=PEOPLE)[:-30])
+    with pytest.raises(IntakeError, match="a damaged spreadsheet"):
+        contacts(path)
+
+
+def test_answers_as_a_spreadsheet_hold_text_alone(tmp_path: Path) -> None:
+    path = tmp_path / "answers.xlsx"
+    with SheetFile(str(path)) as out:
+        out.write([["id", "Name", "Phone", "state"]])
+        out.write([["007", "=1+1", "+14155550100", "created"]])
+        assert not path.exists()
+        out.finish()
+    assert contacts(path) == [("007", "=1+1", "+14155550100")]
+    assert [each.name for each in tmp_path.iterdir()] == ["answers.xlsx"]
+    with pytest.raises(CallspoolError, match="would overwrite the list itself"):
+        SheetFile(str(path), [str(path)])
