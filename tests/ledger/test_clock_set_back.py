@@ -11,7 +11,7 @@ from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
 from callspool_ledger.writes import account_calls
 from callspool_ledger.writes.account_calls import Ask, Grant, News
-from callspool_worker.permits.account import Account
+from callspool_worker.permits.account import AccountPermits
 from tests.support.ledgers import LedgerUnderTest, P, calls, group
 
 DAY_MS = 86_400_000
@@ -94,7 +94,7 @@ def test_an_operator_ends_a_rest(client: redis.Redis):
 
 
 def test_a_worker_sends_again_when_a_rest_was_ended():
-    account = Account("default")
+    account = AccountPermits("default")
     grant = Grant(4, 4, 0, 300_000, -1, 0, "", None, 0)
     account.got(grant, 100.0)
     assert not account.may_begin(100.1)

@@ -22,7 +22,7 @@ class Unlimited:
     def began(self, name: str) -> tuple[float, int]:
         return 0.0, 0
 
-    def ended(self, name: str, told: Feedback, began: tuple[float, int]) -> float:
+    def note_end(self, name: str, told: Feedback, began: tuple[float, int]) -> float:
         return told.rest or 0.0
 
     def gave_back(self, name: str) -> None:

@@ -22,7 +22,7 @@ from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.selectors import Selector
 from callspool_ledger.writes import RULES
 from callspool_operators.doctor import (
-    Finding,
+    DoctorFinding,
     LedgerStanding,
     examine_agents,
     examine_api,
@@ -67,7 +67,7 @@ def doctor(redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
     Each line is ok, a warning or a problem, with what to do about it. Exit code 0 without a
     problem, 3 if Redis or an API cannot be reached, else 2.
     """
-    findings: list[Finding] = []
+    findings: list[DoctorFinding] = []
     for finding in _examine(redis_url, state_dir):
         findings.append(finding)
         if not as_json:
@@ -86,13 +86,13 @@ def doctor(redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
     return worst(findings)
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: DoctorFinding) -> str:
     health = click.style(f"{finding.health:<7}", fg=_COLOURS[finding.health])
     remedy = f" → {finding.remedy}" if finding.remedy else ""
     return f"{health}  {finding.check}: {finding.said}{remedy}"
 
 
-def _examine(redis_url: str | None, state_dir: str | None) -> Iterator[Finding]:
+def _examine(redis_url: str | None, state_dir: str | None) -> Iterator[DoctorFinding]:
     try:
         settings = load_settings(os.environ, overrides={"redis_url": redis_url})
     except SettingsError as fault:
@@ -117,8 +117,10 @@ def _examine(redis_url: str | None, state_dir: str | None) -> Iterator[Finding]:
     yield from _of_apis(settings, scopes)
 
 
-def _of_redis(clients: Sequence[redis.Redis], settings: Settings, where: str) -> Iterator[Finding]:
-    found: dict[Finding, None] = {}
+def _of_redis(
+    clients: Sequence[redis.Redis], settings: Settings, where: str
+) -> Iterator[DoctorFinding]:
+    found: dict[DoctorFinding, None] = {}
     for each in dict.fromkeys(clients):  # the same of several nodes is told once
         found |= dict.fromkeys((*examine_server(examine(each)), _durability(each, settings)))
     yield from found
@@ -136,7 +138,7 @@ def _of_redis(clients: Sequence[redis.Redis], settings: Settings, where: str) ->
     yield from examine_ledger(standing, (*RULES, settings.partitions), settings.accounts)
 
 
-def _durability(client: redis.Redis, settings: Settings) -> Finding:
+def _durability(client: redis.Redis, settings: Settings) -> DoctorFinding:
     wanted = settings.durable_takes
     try:
         app.ledger_of(settings, client).check_durability()
@@ -147,7 +149,7 @@ def _durability(client: redis.Redis, settings: Settings) -> Finding:
     return ok("durability", f"every take is on disk before it is sent ({wanted})")
 
 
-def _of_apis(settings: Settings, scopes: list[Scope]) -> Iterator[Finding]:
+def _of_apis(settings: Settings, scopes: list[Scope]) -> Iterator[DoctorFinding]:
     if not settings.accounts:
         return
     patience = min(PATIENCE, settings.request_timeout)

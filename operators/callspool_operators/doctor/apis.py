@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callspool_operators.doctor.finding import Finding, ok, problem, warning
+from callspool_operators.doctor.finding import DoctorFinding, ok, problem, warning
 from callspool_worker.decisions.answers import Answered, NoAnswer, NotSent
 from callspool_worker.decisions.reply import code_of
 from callspool_worker.decisions.wording import words_of
@@ -24,7 +24,7 @@ _KINDS = {
 _NETWORK = "check the API URL, and that this machine may reach it"
 
 
-def examine_api(name: str, answer: Answer, *, space: bool, now: float) -> Iterator[Finding]:
+def examine_api(name: str, answer: Answer, *, space: bool, now: float) -> Iterator[DoctorFinding]:
     """What a read said: of a known ``space``'s runs, else of the agents. ``now``: unix seconds."""
     check = f"api {name}"
     match answer:
@@ -42,7 +42,7 @@ def examine_api(name: str, answer: Answer, *, space: bool, now: float) -> Iterat
                 yield warning(check, said, "let this machine keep time (NTP)")
 
 
-def examine_agents(name: str, answer: Answer, pilot: str) -> Iterator[Finding]:
+def examine_agents(name: str, answer: Answer, pilot: str) -> Iterator[DoctorFinding]:
     """Whether calls will ring: what the list of published agents says of one of them.
 
     The API answers a create-call with 200 also for an agent that is unknown or a draft, and for an
@@ -66,7 +66,7 @@ def examine_agents(name: str, answer: Answer, pilot: str) -> Iterator[Finding]:
             yield warning(check, said, "publish it, or name another one (--pilot)")
 
 
-def _judge_answer(check: str, answer: Answered, space: bool) -> Finding:
+def _judge_answer(check: str, answer: Answered, space: bool) -> DoctorFinding:
     code = code_of(answer)
     if answer.location:
         said = f"has moved to {answer.location} (HTTP {answer.status})"
@@ -86,7 +86,7 @@ def _judge_answer(check: str, answer: Answered, space: bool) -> Finding:
     return _judge_refusal(check, said, code, space)
 
 
-def _judge_refusal(check: str, said: str, code: int, space: bool) -> Finding:
+def _judge_refusal(check: str, said: str, code: int, space: bool) -> DoctorFinding:
     """A read that was refused, though the token was not."""
     if space:
         return warning(

@@ -13,7 +13,7 @@ WRONG, UNREACHABLE = 2, 3
 """Exit codes."""
 
 
-class Finding(NamedTuple):
+class DoctorFinding(NamedTuple):
     """One thing that was looked at; ``unreachable``: a server that does not answer."""
 
     check: str
@@ -23,22 +23,22 @@ class Finding(NamedTuple):
     unreachable: bool = False
 
 
-def ok(check: str, said: str) -> Finding:
+def ok(check: str, said: str) -> DoctorFinding:
     """Something that is as it should be."""
-    return Finding(check, "ok", said)
+    return DoctorFinding(check, "ok", said)
 
 
-def warning(check: str, said: str, remedy: str) -> Finding:
+def warning(check: str, said: str, remedy: str) -> DoctorFinding:
     """Something that works, and may not for long."""
-    return Finding(check, "warning", said, remedy)
+    return DoctorFinding(check, "warning", said, remedy)
 
 
-def problem(check: str, said: str, remedy: str, *, unreachable: bool = False) -> Finding:
+def problem(check: str, said: str, remedy: str, *, unreachable: bool = False) -> DoctorFinding:
     """Something that keeps contacts from being called, or endangers the ledger."""
-    return Finding(check, "problem", said, remedy, unreachable)
+    return DoctorFinding(check, "problem", said, remedy, unreachable)
 
 
-def worst(findings: Iterable[Finding]) -> int:
+def worst(findings: Iterable[DoctorFinding]) -> int:
     """The exit code: 0 without a problem, 3 if a server does not answer, else 2."""
     problems = [each for each in findings if each.health == "problem"]
     if any(each.unreachable for each in problems):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callspool_operators.doctor.finding import Finding, ok, problem, warning
+from callspool_operators.doctor.finding import DoctorFinding, ok, problem, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ SKEW = 2.0
 MUCH = 60.0
 
 
-def examine_server(found: ServerFacts) -> Iterator[Finding]:
+def examine_server(found: ServerFacts) -> Iterator[DoctorFinding]:
     """A finding for everything that Redis told."""
     if found.info:
         yield _version(found)
@@ -37,7 +37,7 @@ def examine_server(found: ServerFacts) -> Iterator[Finding]:
     yield _rights(found)
 
 
-def _version(found: ServerFacts) -> Finding:
+def _version(found: ServerFacts) -> DoctorFinding:
     version = str(found.info.get("redis_version", "0"))
     name = f"Valkey {found.info['valkey_version']}" if "valkey_version" in found.info else ""
     name = name or f"Redis {version}"
@@ -48,7 +48,7 @@ def _version(found: ServerFacts) -> Finding:
     return ok("version", name)
 
 
-def _role(found: ServerFacts) -> Finding:
+def _role(found: ServerFacts) -> DoctorFinding:
     role = str(found.info.get("role", "master"))
     if role != "master":
         return problem("role", "this Redis is a replica", "set CALLSPOOL_REDIS_URL to its primary")
@@ -56,7 +56,7 @@ def _role(found: ServerFacts) -> Finding:
     return ok("role", f"primary, {replicas} replica{'' if replicas == 1 else 's'} connected")
 
 
-def _persistence(found: ServerFacts) -> Iterator[Finding]:
+def _persistence(found: ServerFacts) -> Iterator[DoctorFinding]:
     info = found.info
     if str(info.get("aof_enabled")) == "0":
         yield problem(
@@ -81,7 +81,7 @@ def _persistence(found: ServerFacts) -> Iterator[Finding]:
         )
 
 
-def _fsync(policy: str) -> Finding:
+def _fsync(policy: str) -> DoctorFinding:
     if policy == "no":
         return warning(
             "persistence",
@@ -95,7 +95,7 @@ def _fsync(policy: str) -> Finding:
     return ok("persistence", said.get(policy, "append-only file (this user may not ask CONFIG)"))
 
 
-def _eviction(found: ServerFacts) -> Finding:
+def _eviction(found: ServerFacts) -> DoctorFinding:
     policy = str(found.info.get("maxmemory_policy", "noeviction"))
     if policy == "noeviction":
         return ok("eviction", "noeviction")
@@ -106,7 +106,7 @@ def _eviction(found: ServerFacts) -> Finding:
     return problem("eviction", said, remedy)
 
 
-def _memory(found: ServerFacts) -> Finding:
+def _memory(found: ServerFacts) -> DoctorFinding:
     used, limit = int(found.info.get("used_memory", 0)), int(found.info.get("maxmemory", 0))
     if not limit:
         return warning(
@@ -123,13 +123,13 @@ def _memory(found: ServerFacts) -> Finding:
     return ok("memory", said)
 
 
-def _clients(found: ServerFacts) -> Iterator[Finding]:
+def _clients(found: ServerFacts) -> Iterator[DoctorFinding]:
     now, most = int(found.info.get("connected_clients", 0)), int(found.info.get("maxclients", 0))
     if most and now >= 0.8 * most:
         yield warning("clients", f"{now:,} of {most:,} connections are in use", "raise maxclients")
 
 
-def _clock(found: ServerFacts) -> Finding:
+def _clock(found: ServerFacts) -> DoctorFinding:
     off = max(0.0, abs(found.ahead) - found.unsure)
     side = "ahead of" if found.ahead > 0 else "behind"
     said = f"Redis' clock is {off:.1f} s {side} this machine's"
@@ -141,7 +141,7 @@ def _clock(found: ServerFacts) -> Finding:
     return ok("clock", "this machine and Redis agree")
 
 
-def _rights(found: ServerFacts) -> Finding:
+def _rights(found: ServerFacts) -> DoctorFinding:
     if not found.refused:
         return ok("rights", "this user may do a worker's work")
     said = f"this user may not use {', '.join(found.refused)}, which workers need"

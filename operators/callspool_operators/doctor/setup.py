@@ -6,7 +6,7 @@ import stat
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from callspool_operators.doctor.finding import Finding, ok, problem, warning
+from callspool_operators.doctor.finding import DoctorFinding, ok, problem, warning
 from callspool_operators.lists.errors import READ_AS
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PREFIX = "CALLSPOOL_"
 
 
-def examine_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+def examine_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[DoctorFinding]:
     """Settings that were loaded; their values are not told, since some are secrets."""
     names = sorted(name for name in environ if name.startswith(PREFIX) and environ[name])
     found = [f"{settings.config}"] if settings.config else []
@@ -44,7 +44,7 @@ def examine_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator
         )
 
 
-def _countries(settings: Settings) -> Finding:
+def _countries(settings: Settings) -> DoctorFinding:
     """What becomes of numbers without a country code, and of those whose country is known."""
     if not settings.send_e164:
         said = "CALLSPOOL_SEND_E164 is off: numbers go out as they were written"

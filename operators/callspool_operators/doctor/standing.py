@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from callspool_ledger.errors import describe_mismatch
 from callspool_ledger.reads.lanes import ADVICE, OneDocumentLanes
-from callspool_operators.doctor.finding import Finding, ok, problem, warning
+from callspool_operators.doctor.finding import DoctorFinding, ok, problem, warning
 from callspool_operators.terminal.gates import describe_selector, why
 from callspool_operators.terminal.wording import format_count
 
@@ -44,7 +44,7 @@ class LedgerStanding(NamedTuple):
 
 def examine_ledger(
     found: LedgerStanding, ours: Sequence[int], accounts: Collection[str]
-) -> Iterator[Finding]:
+) -> Iterator[DoctorFinding]:
     """A finding for each part. ``ours``: this release's rules; ``accounts``: those set up here."""
     yield _rules(found.rules, ours)
     yield _workers(found)
@@ -59,7 +59,7 @@ def examine_ledger(
         yield ok("lanes", f"{format_count(found.one_document_lanes.lanes, 'lane')}")
 
 
-def _accounts(strange: Sequence[str]) -> Iterator[Finding]:
+def _accounts(strange: Sequence[str]) -> Iterator[DoctorFinding]:
     """Accounts that are not set up here: any producer may name as many as it likes."""
     for name in strange[:ACCOUNTS_SHOWN]:
         remedy = "set it up where workers run, or callspool cancel --account " + name
@@ -69,7 +69,7 @@ def _accounts(strange: Sequence[str]) -> Iterator[Finding]:
         yield warning("accounts", said, "see which producer names them: callspool lanes")
 
 
-def _rests(found: LedgerStanding) -> Iterator[Finding]:
+def _rests(found: LedgerStanding) -> Iterator[DoctorFinding]:
     resting = [each for each in found.limits if each.rests_seconds >= LONG_REST]
     for each in resting[:ACCOUNTS_SHOWN]:
         said = f"the API asked {each.account} to rest for {each.rests_seconds:.0f} s more"
@@ -79,7 +79,7 @@ def _rests(found: LedgerStanding) -> Iterator[Finding]:
         yield warning("rests", said, "callspool resume --all ends it")
 
 
-def _rules(theirs: list[int] | None, ours: Sequence[int]) -> Finding:
+def _rules(theirs: list[int] | None, ours: Sequence[int]) -> DoctorFinding:
     if theirs is None:
         return ok("ledger", "there is none yet: a worker begins it")
     if theirs[:-1] == list(ours[:-1]) and theirs != list(ours):
@@ -94,7 +94,7 @@ def _rules(theirs: list[int] | None, ours: Sequence[int]) -> Finding:
     return ok("ledger", f"format {theirs[0]}, read and written by this release")
 
 
-def _workers(found: LedgerStanding) -> Finding:
+def _workers(found: LedgerStanding) -> DoctorFinding:
     if found.workers:
         return ok("workers", f"{format_count(found.workers, 'worker process', 'worker processes')}")
     waiting = found.summary.documents.get("waiting", 0) + found.summary.spooled
@@ -107,7 +107,7 @@ def _workers(found: LedgerStanding) -> Finding:
     return warning("workers", "none runs", "callspool worker")
 
 
-def _stuck(found: LedgerStanding) -> Iterator[Finding]:
+def _stuck(found: LedgerStanding) -> Iterator[DoctorFinding]:
     where = f" {found.where}" if found.where else ""
     summary = found.summary
     for gate in summary.gates[:GATES_SHOWN]:
@@ -126,7 +126,7 @@ def _stuck(found: LedgerStanding) -> Iterator[Finding]:
         yield warning("messages", f"{summary.unreadable} could be read by no worker", remedy)
 
 
-def _gate(gate: GateView, where: str) -> Finding:
+def _gate(gate: GateView, where: str) -> DoctorFinding:
     flags = gate.selector.flags
     remedy = f"callspool resume {flags}{where}, once the reason is gone"
     return warning(gate.kind, f"{describe_selector(gate.selector)}: {why(gate)}", remedy)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from callspool.request.text import clean, is_unicode
 from callspool_operators.lists.errors import IntakeError
 from callspool_operators.lists.naming import LEFT_OUT, Naming
-from callspool_operators.lists.shield import unshielded
+from callspool_operators.lists.shield import unshield
 from callspool_operators.lists.spellings import CONTACT_NUMBER, FIELDS, NAME
 
 _NUMBER = re.compile(r"[+(]?(?:\d[ ()./-]*){7,}")
@@ -28,16 +28,16 @@ class Columns:
     names: tuple[str | None, ...]
     name_parts: tuple[int, ...] = ()
 
-    def renamed(self) -> list[tuple[str, str]]:
+    def list_renames(self) -> list[tuple[str, str]]:
         """Columns that reach the API under another name than their header: header → field."""
-        return renamed(self.headers, self.names, self.name_parts)
+        return list_renames(self.headers, self.names, self.name_parts)
 
     def extra(self) -> list[str]:
         """Columns that become extra fields under their own name."""
         return extra(self.headers, self.names)
 
 
-def renamed(
+def list_renames(
     headers: Sequence[str], names: Sequence[str | None], name_parts: Sequence[int]
 ) -> list[tuple[str, str]]:
     """Headers with another name than their own, and that name; parts of the name last."""
@@ -57,7 +57,7 @@ def map_columns(headers: Sequence[str], chosen: Mapping[str, str], file: str) ->
 
     Raises `IntakeError` where a chosen column is not there, or no column holds number or name.
     """
-    bare = [unshielded(clean(header)) for header in headers]
+    bare = [unshield(clean(header)) for header in headers]
     shown = [header or f"column {place + 1}" for place, header in enumerate(bare)]
     if not all(map(is_unicode, shown)):
         raise IntakeError(f"the first line of {file} is not valid UTF-8: save the file as UTF-8")
@@ -65,7 +65,9 @@ def map_columns(headers: Sequence[str], chosen: Mapping[str, str], file: str) ->
     for column, field in chosen.items():
         place = naming.place_of(column)
         if place is None:
-            raise IntakeError(f"{file} has no column {column!r} (--map): it has {listed(shown)}")
+            raise IntakeError(
+                f"{file} has no column {column!r} (--map): it has {list_columns(shown)}"
+            )
         naming.choose(place, field)
     naming.name_the_others()
     parts = () if naming.has(NAME) else naming.name_parts()
@@ -88,19 +90,20 @@ def _missing(word: str, field: str, file: str, headers: Sequence[str]) -> Intake
             " it, such as name,contact_number"
         )
     return IntakeError(
-        f"{file} has no {word} column among {listed(headers)}: name it with --map COLUMN={field}"
+        f"{file} has no {word} column among {list_columns(headers)}: name it with --map"
+        f" COLUMN={field}"
     )
 
 
 def looks_like_contact(cells: Sequence[str]) -> bool:
     """Whether one of these cells is a phone number, so that they are no names of columns."""
-    bare = [unshielded(cell.strip()) for cell in cells]
+    bare = [unshield(cell.strip()) for cell in cells]
     return any(_NUMBER.fullmatch(cell) and not _DATE.fullmatch(cell) for cell in bare)
 
 
 def names_contact(headers: Sequence[str], chosen: Mapping[str, str]) -> bool:
     """Whether these are names of columns, with one for the number and one for the name."""
-    naming = Naming([unshielded(header.strip()) for header in headers])
+    naming = Naming([unshield(header.strip()) for header in headers])
     for column, field in chosen.items():
         if (place := naming.place_of(column)) is not None:
             naming.choose(place, field)
@@ -108,7 +111,7 @@ def names_contact(headers: Sequence[str], chosen: Mapping[str, str]) -> bool:
     return naming.has(CONTACT_NUMBER) and (naming.has(NAME) or bool(naming.name_parts()))
 
 
-def listed(headers: Sequence[str]) -> str:
+def list_columns(headers: Sequence[str]) -> str:
     """The names of columns for a message, on one line, not endless, never a contact."""
     if looks_like_contact(headers):
         return f"{len(headers)} columns whose names look like a contact"

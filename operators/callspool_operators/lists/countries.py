@@ -13,11 +13,11 @@ from callspool_operators.lists.source import Source
 from callspool_operators.lists.table_rows import TableRows
 
 
-class _Number(msgspec.Struct):
+class _UnknownNumber(msgspec.Struct):
     contact_number: str = ""
 
 
-_decode = msgspec.json.Decoder(_Number).decode
+_decode = msgspec.json.Decoder(_UnknownNumber).decode
 
 
 class CountriesUnknown(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ class Earlier(NamedTuple):
     noted: bytes = b""
 
 
-class _Page(NamedTuple):
+class _IdPage(NamedTuple):
     """Some rows of one file, the ids one a line: none of them has a line break in it."""
 
     file: str
@@ -44,7 +44,7 @@ class EarlierRows:
 
     def __init__(self, note: int = 0) -> None:
         self._note = note
-        self._pages: list[_Page] = []
+        self._pages: list[_IdPage] = []
         self._starts: list[int] = []
         self._count = 0
         self._file = ""
@@ -70,7 +70,7 @@ class EarlierRows:
             lines = self._lines[some]
             ids, noted = "\n".join(self._ids[some]).encode(), b"".join(self._noted[some])
             narrow = array("I" if lines[-1] < _WIDE else "Q", lines)
-            self._pages.append(_Page(self._file, narrow, ids, noted))
+            self._pages.append(_IdPage(self._file, narrow, ids, noted))
             self._starts.append(self._count + start)
         self._count += len(self._lines)
         self._lines, self._ids, self._noted = [], [], []

@@ -63,7 +63,7 @@ def foreign_format(head: bytes) -> Foreign | None:
     return next((found for pattern, found in _TEXTS if pattern.match(bare)), None)
 
 
-def zipped(head: bytes) -> str:
+def name_zip(head: bytes) -> str:
     """What a zip archive is that is no spreadsheet, and what to do with it."""
     if b"word/" in head:
         return "a Word document: copy its table into a spreadsheet and save that as .xlsx"

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from callspool_operators.lists.columns import looks_like_contact, names_contact
 from callspool_operators.lists.errors import IntakeError
-from callspool_operators.lists.spellings import FIRST_NAMES, LAST_NAMES, SPELLINGS, squashed
-from callspool_operators.lists.table import LOOSE_QUOTES, BrokenRowError, Table, decoded
+from callspool_operators.lists.spellings import FIRST_NAMES, LAST_NAMES, SPELLINGS, squash
+from callspool_operators.lists.table import LOOSE_QUOTES, BrokenRowError, Table, decode_line
 
 DELIMITERS = (",", ";", "\t", "|")
 MOST_TITLES = 20
@@ -38,7 +38,7 @@ def read_header(table: Table, chosen: Mapping[str, str], file: str) -> Header:
     are equal in that, the one that the file names itself (``sep=;``), then the one with more
     columns, then comma, semicolon, tab, bar. Raises `IntakeError`.
     """
-    wanted = _KNOWN | {squashed(column) for column in chosen}
+    wanted = _KNOWN | {squash(column) for column in chosen}
     try:
         table.skip_to_header()
         first = _read(table)
@@ -55,7 +55,7 @@ def read_header(table: Table, chosen: Mapping[str, str], file: str) -> Header:
 
 def _best(found: Mapping[str, list[str]], wanted: set[str], separator: str) -> Header:
     def worth(one: str) -> tuple[int, bool, int]:
-        return _named(found[one], wanted), one == separator, len(found[one])
+        return _name_columns(found[one], wanted), one == separator, len(found[one])
 
     delimiter = max(found, key=worth)
     return Header(delimiter, found[delimiter])
@@ -70,7 +70,7 @@ def _below_titles(table: Table, chosen: Mapping[str, str], wanted: set[str]) -> 
             break
         best = _best(line.found, wanted, table.separator)
         if names_contact(best.names, chosen):
-            return best._replace(titles=[decoded(title).strip() for title in titles])
+            return best._replace(titles=[decode_line(title).strip() for title in titles])
         titles.append(table.pass_over())
     table.give_back(titles)
     return None
@@ -84,8 +84,8 @@ def _take(table: Table, delimiter: str) -> None:
     records.close()
 
 
-def _named(headers: Sequence[str], wanted: set[str]) -> int:
-    return len({spelled for header in headers if (spelled := squashed(header)) in wanted})
+def _name_columns(headers: Sequence[str], wanted: set[str]) -> int:
+    return len({spelled for header in headers if (spelled := squash(header)) in wanted})
 
 
 def _read(table: Table) -> _Line:

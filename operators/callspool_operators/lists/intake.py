@@ -11,7 +11,7 @@ from callspool_operators.lists.encodings.decoding import UTF8
 from callspool_operators.lists.errors import COUNTRY_REMEDY, READ_AS, IntakeError, UnknownCountry
 from callspool_operators.lists.formats import Rows, open_rows
 from callspool_operators.lists.json_rows import JsonRows
-from callspool_operators.lists.judge import Judge, Memory
+from callspool_operators.lists.judge import Judge, SeenRows
 from callspool_operators.lists.object_rows import ObjectRows
 from callspool_operators.lists.objects import fields_of
 from callspool_operators.lists.rejects import RejectsFile
@@ -42,7 +42,7 @@ class IntakeOptions:
     allow_shared_numbers: bool = False
     limit: int | None = None
     id_prefix: str = ""
-    memory: Memory | None = None
+    memory: SeenRows | None = None
     codec: str | None = None
     skip_if: Sequence[str] = ()
     sheet: str | None = None
@@ -119,11 +119,11 @@ class Intake:
             if isinstance(rows, TableRows):
                 columns, shown = (
                     rows.columns,
-                    _shown("spreadsheet" if source.is_sheet else "CSV", source),
+                    _show_format("spreadsheet" if source.is_sheet else "CSV", source),
                 )
                 Skipping(self._options.skip_if).check(columns.headers, source.shown)
-                return FileView(name, shown, columns.renamed(), columns.extra(), rows.titles)
-            return FileView(name, _shown(rows.format, source), *self._fields_of_first(rows))
+                return FileView(name, shown, columns.list_renames(), columns.extra(), rows.titles)
+            return FileView(name, _show_format(rows.format, source), *self._fields_of_first(rows))
 
     def _fields_of_first(self, rows: ObjectRows | JsonRows) -> tuple[Renamed, Sequence[str]]:
         """How the keys of the first object are named; what is wrong with it is told later."""
@@ -163,7 +163,7 @@ class Intake:
             with Source(name, self._streams.get(name), options.codec, options.sheet) as source:
                 self._source = source
                 try:
-                    yield from self._counted(open_rows(source, options.columns), judge)
+                    yield from self._count_rows(open_rows(source, options.columns), judge)
                 finally:
                     if source.encoding != UTF8:
                         self.encodings[name] = source.encoding
@@ -171,10 +171,10 @@ class Intake:
                     return
                 self._source, self._done = None, self._done + source.done
 
-    def _counted(self, rows: Rows, judge: Judge) -> Iterator[Row]:
+    def _count_rows(self, rows: Rows, judge: Judge) -> Iterator[Row]:
         """The rows of one file, counted, up to the limit."""
         counts, limit = self.counts, self._options.limit
-        for row in self._judged(rows, judge):
+        for row in self._judge_rows(rows, judge):
             counts.read += 1
             if row.reason:
                 self._note(row)
@@ -192,7 +192,7 @@ class Intake:
             if counts.good == limit:
                 return
 
-    def _judged(self, rows: Rows, judge: Judge) -> Iterator[Row]:
+    def _judge_rows(self, rows: Rows, judge: Judge) -> Iterator[Row]:
         skipping = Skipping(self._options.skip_if)
         for chunk in rows.chunks():
             if skipping.columns:
@@ -235,6 +235,6 @@ def _unknown_country(row: Row) -> UnknownCountry:
     )
 
 
-def _shown(kind: str, source: Source) -> str:
+def _show_format(kind: str, source: Source) -> str:
     parts = [kind, *([source.encoding] if source.encoding != UTF8 else [])]
     return ", ".join([*parts, "gzip"] if source.packed else parts)

@@ -29,7 +29,7 @@ _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _any = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
-class _Found(NamedTuple):
+class _ListInside(NamedTuple):
     """A list within an object: the keys that lead to it, and its text."""
 
     path: str
@@ -46,9 +46,9 @@ class JsonText:
 
     def elements(self) -> Iterator[tuple[int, bytes]]:
         """Each contact with the line on which it starts; raises `IntakeError` before the first."""
-        return self._numbered([each for value in self._values() for each in self._parts(value)])
+        return self._number_lines([each for value in self._values() for each in self._parts(value)])
 
-    def _numbered(self, elements: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
+    def _number_lines(self, elements: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
         line, at = 1, 0
         for element in elements:
             gap = _GAP.match(self._text, at)
@@ -113,14 +113,14 @@ class JsonText:
             if len(some) == 1:
                 return some[0].text
             if some:
-                names = _named([each.path for each in some])
+                names = _name_lists([each.path for each in some])
                 raise IntakeError(
                     f"{self._shown} is a JSON object with several lists ({names}): keep the one"
                     " that holds the contacts"
                 )
         raise IntakeError(
             f"{self._shown} is a JSON object without a list of contacts and no contact itself; it"
-            f" has the keys {_named([*fields])}"
+            f" has the keys {_name_lists([*fields])}"
         )
 
     def _holds_contacts(self, text: bytes) -> bool:
@@ -144,16 +144,16 @@ class JsonText:
         )
 
 
-def _lists(fields: dict[str, msgspec.Raw], path: str, depth: int) -> Iterator[_Found]:
+def _lists(fields: dict[str, msgspec.Raw], path: str, depth: int) -> Iterator[_ListInside]:
     for key, value in fields.items():
         text = bytes(value).strip()
         if text.startswith(b"["):
-            yield _Found(path + key, text)
+            yield _ListInside(path + key, text)
         elif text.startswith(b"{") and depth > 1:
             yield from _lists(_object(text), f"{path}{key}.", depth - 1)
 
 
-def _named(names: Sequence[str]) -> str:
+def _name_lists(names: Sequence[str]) -> str:
     more = len(names) - _MOST_NAMES
     shown = ", ".join(" ".join(name.split())[:40] for name in names[:_MOST_NAMES])
     return f"{shown} and {more:,} more" if more > 0 else shown or "none"

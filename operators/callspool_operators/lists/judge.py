@@ -26,7 +26,7 @@ from callspool_operators.lists.spellings import ALTERNATE, CONTACT_NUMBER, DOCUM
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class SeenRows:
     """What is to be remembered of each good row, for the rows that turn out to be its duplicates.
 
     ``note`` makes it of a row with its ``document_id``; always ``size`` bytes.
@@ -47,7 +47,7 @@ class Judge:
         rules: Rules,
         *,
         allow_shared_numbers: bool,
-        memory: Memory | None = None,
+        memory: SeenRows | None = None,
         id_prefix: str = "",
     ) -> None:
         self._rules = rules
@@ -108,9 +108,9 @@ class Judge:
             return ""
         try:
             if row.known is None:
-                row.known, row.raw = _examined(row)
+                row.known, row.raw = _read_object(row)
                 self._put_prefix(row)
-            document, number = self._identified(row, row.known)
+            document, number = self._identify(row, row.known)
         except InvalidCallRequest as fault:
             row.reason = f"{fault.field}: {fault.reason}"
         except ValueError as lost:
@@ -126,7 +126,7 @@ class Judge:
             known.document_id = self._id_prefix + known.document_id
             row.raw = with_fields(row.raw, {DOCUMENT_ID: known.document_id})
 
-    def _identified(self, row: Row, known: Known) -> tuple[CheckedDocument, str]:
+    def _identify(self, row: Row, known: Known) -> tuple[CheckedDocument, str]:
         """The document, and the form of its number; of a cell with more in it, the number alone."""
         try:
             return check_number(known, row.raw, self._rules)
@@ -168,17 +168,17 @@ class Judge:
         elif first is not None:
             row = rows[good]
             row.earlier = self._rows.at(first)
-            alike = _given(row)[:LONGEST_ID] == row.earlier.document_id
+            alike = _id_of(row)[:LONGEST_ID] == row.earlier.document_id
             row.duplicate = Likeness.CONTACT if alike else Likeness.NUMBER
         return good
 
     def _remember(self, rows: Sequence[Row]) -> None:
         if rows:
             noted = [self._memory.note(row) for row in rows] if self._memory else []
-            self._rows.add(rows[0].file, [row.line for row in rows], [*map(_given, rows)], noted)
+            self._rows.add(rows[0].file, [row.line for row in rows], [*map(_id_of, rows)], noted)
 
 
-def _given(row: Row) -> str:
+def _id_of(row: Row) -> str:
     """The id that a row gave, if it did."""
     return (row.known and row.known.document_id) or ""
 
@@ -190,7 +190,7 @@ def _blank_field(known: Known) -> str:
     return "" if known.contact_number.strip() else "contact_number"
 
 
-def _examined(row: Row) -> tuple[Known, bytes]:
+def _read_object(row: Row) -> tuple[Known, bytes]:
     """A row of JSON, its number and its id put right as those of a table are."""
     known, raw = parse_document(row.raw)
     number, document_id = known.contact_number, known.document_id

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from callspool_operators.lists.spellings import ALTERNATE, CONTACT_NUMBER, SPELLINGS, squashed
+from callspool_operators.lists.spellings import ALTERNATE, CONTACT_NUMBER, SPELLINGS, squash
 from callspool_operators.terminal.wording import plain
 
 _DIGIT = re.compile(r"\d")
@@ -13,7 +13,7 @@ _INTERNATIONAL = re.compile(r"(\+|00)[\d\s().-]{6,}")
 SHOWN_DIGITS = 4
 
 
-def masked(number: str) -> str:
+def mask(number: str) -> str:
     """A phone number of which only the last digits can be read."""
     hidden = len(_DIGIT.findall(number)) - SHOWN_DIGITS
     return _DIGIT.sub("•", number, count=hidden) if hidden > 0 else number
@@ -23,14 +23,14 @@ def masked_document(raw: bytes) -> dict[str, object]:
     """The fields of a document, its phone numbers masked."""
     fields: dict[str, object] = msgspec.json.decode(raw)
     return {
-        name: masked(value) if isinstance(value, str) and _is_number(name, value) else value
+        name: mask(value) if isinstance(value, str) and _is_number(name, value) else value
         for name, value in fields.items()
     }
 
 
 def _is_number(name: str, value: str) -> bool:
     """Whether a field holds a phone number: a file may have more of them than the API takes."""
-    return squashed(name) in _NUMBERS or bool(_INTERNATIONAL.fullmatch(value.strip()))
+    return squash(name) in _NUMBERS or bool(_INTERNATIONAL.fullmatch(value.strip()))
 
 
 def document_lines(raw: bytes) -> list[str]:

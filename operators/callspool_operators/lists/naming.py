@@ -9,7 +9,7 @@ from callspool_operators.lists.spellings import (
     LAST_NAMES,
     NAME_PARTS,
     SPELLINGS,
-    squashed,
+    squash,
 )
 
 LEFT_OUT = "-"
@@ -28,7 +28,7 @@ class Naming:
         self.headers = headers
         self.names: list[str | None] = [None] * len(headers)
         self._clean = [clean(header) for header in headers]
-        self._spelled = [squashed(header) for header in headers]
+        self._spelled = [squash(header) for header in headers]
         self._settled: set[int] = set()
         self._parts: set[int] = set()
 
@@ -39,12 +39,12 @@ class Naming:
         """Where a column stands that the user names: exactly so, else by its spelling."""
         if (wanted := clean(column)) in self._clean:
             return self._clean.index(wanted)
-        spelled = squashed(column)
+        spelled = squash(column)
         return self._spelled.index(spelled) if spelled in self._spelled else None
 
     def choose(self, place: int, field: str) -> None:
         if field in NAME_PARTS:
-            self._spelled[place] = squashed(field)
+            self._spelled[place] = squash(field)
             self._parts.add(place)
             return
         self.names[place] = None if field == LEFT_OUT else field

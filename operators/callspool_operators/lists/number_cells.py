@@ -109,7 +109,7 @@ def _is_sure(number: str, region: str | None) -> bool:
         return False
     if form[0] != "+":
         return len(form) >= SURE_DIGITS
-    return len(national_digits(form)) >= SURE_DIGITS or is_valid_number(_parsed(form))
+    return len(national_digits(form)) >= SURE_DIGITS or is_valid_number(_parse_form(form))
 
 
 def _is_word_number(number: str, note: str, region: str | None) -> bool:
@@ -121,10 +121,10 @@ def _is_word_number(number: str, note: str, region: str | None) -> bool:
         form = identify(number + digits, region)
     except NumberError:
         return False
-    return form[0] != "+" or is_valid_number(_parsed(form))
+    return form[0] != "+" or is_valid_number(_parse_form(form))
 
 
-def _parsed(form: str) -> PhoneNumber:
+def _parse_form(form: str) -> PhoneNumber:
     return parse(form)
 
 

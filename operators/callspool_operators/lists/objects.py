@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from callspool.errors import shown_name
-from callspool_operators.lists.columns import extra, renamed
+from callspool_operators.lists.columns import extra, list_renames
 from callspool_operators.lists.lines import MAX_LINE
 from callspool_operators.lists.naming import Naming
 from callspool_operators.lists.row import Row
@@ -52,7 +52,7 @@ class Objects:
             row.reason = TOO_LONG
             return row
         try:
-            row.raw = self._renamed(bare)
+            row.raw = self._rename_keys(bare)
         except KeyTwiceError as twice:
             row.reason = str(twice)
         except UnicodeError:
@@ -61,7 +61,7 @@ class Objects:
             row.reason = self._reason
         return row
 
-    def _renamed(self, bare: bytes) -> bytes:
+    def _rename_keys(self, bare: bytes) -> bytes:
         """The object with its keys as the API knows them; untouched where they are already."""
         fields = self._decode(bare)
         if self._encode(fields) != bare:  # not as compact as it can be, or a key was lost
@@ -78,7 +78,7 @@ class Objects:
         pairs = [
             name + bytes(value) for name, value in zip(plan.names, values, strict=True) if name
         ]
-        if plan.name_parts and (whole := _joined(values[place] for place in plan.name_parts)):
+        if plan.name_parts and (whole := _join_parts(values[place] for place in plan.name_parts)):
             pairs.append(b'"name":' + msgspec.json.encode(whole))
         return b"{" + b",".join(pairs) + b"}"
 
@@ -95,7 +95,7 @@ def _keys(pairs: Sequence[tuple[str, object]]) -> list[str]:
     return [key for key, _ in pairs]
 
 
-def _joined(parts: Iterable[msgspec.Raw]) -> str:
+def _join_parts(parts: Iterable[msgspec.Raw]) -> str:
     found = [msgspec.json.decode(part) for part in parts]
     return " ".join([part.strip() for part in found if isinstance(part, str) and part.strip()])
 
@@ -108,7 +108,7 @@ def fields_of(text: bytes, chosen: Mapping[str, str]) -> tuple[list[tuple[str, s
         return [], []
     naming = naming_of(keys, chosen)
     parts = () if naming.has(NAME) else naming.name_parts()
-    return renamed(keys, naming.names, parts), extra(keys, naming.names)
+    return list_renames(keys, naming.names, parts), extra(keys, naming.names)
 
 
 def naming_of(keys: Sequence[str], chosen: Mapping[str, str]) -> Naming:

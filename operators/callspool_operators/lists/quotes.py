@@ -24,7 +24,7 @@ def loose_cells(line: str, delimiter: str, columns: int) -> list[str] | None:
     ends with one.
     """
     if ESCAPED in line:
-        cells = _unescaped(line, delimiter)
+        cells = _split_unescaping(line, delimiter)
         if cells is not None and len(cells) == columns:
             return cells
     reader = _reader(line.rstrip("\r\n").split(delimiter), delimiter, columns)
@@ -36,7 +36,7 @@ def settle_escapes(cells: list[str], text: str, delimiter: str, columns: int) ->
 
     ``cells``: the record as it is when a backslash means itself. None where cells would shift.
     """
-    escaped = _unescaped(text, delimiter)
+    escaped = _split_unescaping(text, delimiter)
     if escaped is None or len(escaped) > columns >= len(cells):
         return cells
     if len(cells) > columns or [cell.replace(ESCAPED, _QUOTE) for cell in cells] == escaped:
@@ -44,7 +44,7 @@ def settle_escapes(cells: list[str], text: str, delimiter: str, columns: int) ->
     return None
 
 
-def _unescaped(text: str, delimiter: str) -> list[str] | None:
+def _split_unescaping(text: str, delimiter: str) -> list[str] | None:
     """The record's cells if a backslash before a quote makes it part of the cell."""
     if _STAND_IN in text:
         return None

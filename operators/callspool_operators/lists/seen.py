@@ -41,7 +41,7 @@ class Seen:
         for number, key in enumerate(hashes, start + 1):
             place = key & mask
             if (head := heads[place]) and (
-                found := self._found(head, key, salted[number - start - 1])
+                found := self._find_number(head, key, salted[number - start - 1])
             ):
                 del self._hashes[number - 1 :], self._salted[number - 1 :]
                 return number - 1 - start, found - 1
@@ -49,7 +49,7 @@ class Seen:
             heads[place] = number
         return len(texts), None
 
-    def _found(self, number: int, key: int, salted: int) -> int:
+    def _find_number(self, number: int, key: int, salted: int) -> int:
         """The number (from 1) of the text with these hashes among those of one place, else 0."""
         while number:
             if self._hashes[number - 1] == key and self._salted[number - 1] == salted:

@@ -25,26 +25,26 @@ _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
 def shielded_row(cells: Sequence[str]) -> list[str]:
-    """The cells of a row, each `shielded`; what cannot need it is passed over quickly."""
+    """The cells of a row, each `shield`; what cannot need it is passed over quickly."""
     whole = "".join(cells)
     if ";" in whole or "\n" in whole or "\t" in whole or "\r" in whole:
-        return [*map(shielded, cells)]
+        return [*map(shield, cells)]
     return [
         cell if not cell or cell[0] in _LETTERS or not _AT_START(cell) else APOSTROPHE + cell
         for cell in cells
     ]
 
 
-def shielded(cell: str) -> str:
+def shield(cell: str) -> str:
     """The cell as it can be written: itself, or with an apostrophe before what is dangerous."""
     if ";" in cell or "\n" in cell or "\t" in cell or "\r" in cell:
         cell = _WITHIN.sub(r"\1'", cell)
     return APOSTROPHE + cell if _AT_START(cell) else cell
 
 
-def unshielded(cell: str) -> str:
-    """The cell as it was before `shielded`; any other apostrophe stays."""
+def unshield(cell: str) -> str:
+    """The cell as it was before `shield`; any other apostrophe stays."""
     if APOSTROPHE not in cell:
         return cell
     bare = _SHIELD_WITHIN.sub(r"\1", cell.removeprefix(APOSTROPHE))
-    return bare if shielded(bare) == cell else cell
+    return bare if shield(bare) == cell else cell

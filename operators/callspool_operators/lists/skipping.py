@@ -11,7 +11,7 @@ from callspool_operators.lists.json_rows import JsonRows
 from callspool_operators.lists.naming import Naming
 from callspool_operators.lists.object_rows import ObjectRows
 from callspool_operators.lists.row import Row
-from callspool_operators.lists.spellings import squashed
+from callspool_operators.lists.spellings import squash
 from callspool_operators.lists.table_rows import TableRows
 
 _NO = frozenset(
@@ -31,7 +31,7 @@ def is_set(value: object) -> bool:
 
 def speaking(headers: Sequence[str]) -> list[str]:
     """Headers that say of a row that it must not be called."""
-    return [header for header in headers if _SPEAKS.fullmatch(squashed(header))]
+    return [header for header in headers if _SPEAKS.fullmatch(squash(header))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,10 @@ class Skipping:
                     if place is not None and place < len(row.cells) and is_set(row.cells[place]):
                         _leave_out(row, column)
             return
-        wanted = {squashed(column): column for column in self.columns}
+        wanted = {squash(column): column for column in self.columns}
         for row in chunk:
             for key, value in _fields(row).items():
-                meant = wanted.get(squashed(key))
+                meant = wanted.get(squash(key))
                 if meant is not None and is_set(value):
                     _leave_out(row, meant)
 

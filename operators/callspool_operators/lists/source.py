@@ -20,7 +20,7 @@ from callspool_operators.lists.encodings.decoding import (
 )
 from callspool_operators.lists.encodings.verdict import Evidence, Verdict
 from callspool_operators.lists.errors import IntakeError
-from callspool_operators.lists.foreign import foreign_format, zipped
+from callspool_operators.lists.foreign import foreign_format, name_zip
 from callspool_operators.lists.packed import MAGIC, Packed
 from callspool_operators.lists.sheets import MAX_PACKED, looks_like_sheet, sheet_as_csv
 
@@ -61,7 +61,7 @@ class Source:
         self.packed = False
         self.marked = False
         self._given = stream or (sys.stdin.buffer if name == STANDARD_INPUT else None)
-        self._stream = self._given or self._opened()
+        self._stream = self._given or self._open()
         self._codec = codec
         self._sheet = sheet
         self.is_sheet = False
@@ -81,7 +81,7 @@ class Source:
         path = Path(self.name.lower())
         return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
 
-    def _opened(self) -> BinaryIO:
+    def _open(self) -> BinaryIO:
         try:
             stream = Path(self.name).open("rb", buffering=0)  # noqa: SIM115 - see close
         except IsADirectoryError:
@@ -182,12 +182,12 @@ class Source:
                 block = read()
                 if block.isascii():
                     return block
-                onwards = self._judged(block, read)
+                onwards = self._judge_block(block, read)
             return onwards()
 
         return read_on
 
-    def _judged(self, block: bytes, read: Read) -> Read:
+    def _judge_block(self, block: bytes, read: Read) -> Read:
         """Goes on with a block beyond ASCII and what is behind it, in the encoding that it has."""
         evidence, blocks, size = Evidence(), [block], len(block)
         evidence.add(block)
@@ -209,7 +209,7 @@ class Source:
         """Goes on with the rows of a spreadsheet, as CSV."""
         self._fill(_LOOK)
         if not looks_like_sheet(self._head):
-            raise IntakeError(f"{self.shown} is {zipped(self._head)}")
+            raise IntakeError(f"{self.shown} is {name_zip(self._head)}")
         read, parts, size = self._once_more(), [], 0
         while block := read():
             parts.append(block)

@@ -107,6 +107,6 @@ FIRST_NAMES = ("firstname", "givenname", "forename", "first", "vorname")
 LAST_NAMES = ("lastname", "surname", "familyname", "last", "nachname")
 
 
-def squashed(header: str) -> str:
+def squash(header: str) -> str:
     """A header's letters and digits, in one case."""
     return "".join(filter(str.isalnum, clean(header).casefold()))

@@ -116,7 +116,7 @@ class Table:
             return cells
         text = self.text
         if _ESCAPED in text:
-            found = settle_escapes(cells, decoded(text), delimiter, self.columns)
+            found = settle_escapes(cells, decode_line(text), delimiter, self.columns)
             if found is None:
                 return TWO_WAYS
             cells = found
@@ -178,7 +178,7 @@ class Table:
                 raise BrokenRowError(TOO_LONG)
             if len(taken) > 1:
                 self._refuse_endless(line)
-            yield decoded(line)
+            yield decode_line(line)
 
     def _after(self, fault: Exception, delimiter: str) -> list[str] | str:
         """What becomes of the lines at hand, which are no proper record."""
@@ -199,7 +199,7 @@ class Table:
 
     def _loosely_quoted(self, delimiter: str) -> list[str] | str:
         """Reads a line with quotes that are not doubled, where it can be read in one way only."""
-        text = decoded(self.taken[0])
+        text = decode_line(self.taken[0])
         found = loose_cells(text, delimiter, self.columns)
         if found is not None:
             return found
@@ -217,7 +217,7 @@ def _cells_of_lines(lines: Sequence[bytes], delimiter: str) -> list[list[str]] |
     """The cells of each line, none for an empty one; None unless each line is a row by itself."""
     if max(map(len, lines)) > MAX_LINE or any(_ESCAPED in line for line in lines):
         return None
-    texts = [*map(decoded, lines)]
+    texts = [*map(decode_line, lines)]
     try:
         cells = [*csv.reader(texts, delimiter=delimiter, strict=True, skipinitialspace=True)]
     except csv.Error:
@@ -225,7 +225,7 @@ def _cells_of_lines(lines: Sequence[bytes], delimiter: str) -> list[list[str]] |
     return cells if len(cells) == len(lines) else None
 
 
-def decoded(line: bytes) -> str:
+def decode_line(line: bytes) -> str:
     """A line as text, without marks before it; what is no UTF-8 comes as lone surrogates."""
     return line.decode("utf-8", "surrogateescape").lstrip(MARKS_BEFORE)
 

@@ -8,7 +8,7 @@ from callspool_operators.lists.columns import map_columns
 from callspool_operators.lists.header import read_header
 from callspool_operators.lists.lines import blocks_of_lines
 from callspool_operators.lists.row import Row
-from callspool_operators.lists.shield import unshielded
+from callspool_operators.lists.shield import unshield
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.spellings import CONTACT_NUMBER
 from callspool_operators.lists.table import Table
@@ -105,4 +105,4 @@ def _with_line_feeds(lines: Sequence[bytes]) -> bytes:
 
 
 def _bare(row: Row) -> Sequence[str]:
-    return [*map(unshielded, row.cells)] if b"'" in row.text else row.cells
+    return [*map(unshield, row.cells)] if b"'" in row.text else row.cells

@@ -137,14 +137,14 @@ class KnownLookup:
         self._clock = clock
         self._digests: list[bytes] = []
         self._numbers: list[bytes] = []
-        self._found = KnownAlready()
+        self._answer_cells = KnownAlready()
         self._scope = envelope.scope
         self._gates: list[GateView] = []
         self._ask(self._look_at_gates)
 
     def add(self, document_id: str, number: bytes = NO_NUMBER) -> None:
         """Takes a document, and the digest of its number."""
-        self._found.documents += 1
+        self._answer_cells.documents += 1
         if self._left > 0:
             self._digests.append(self._digest(document_id))
             self._numbers.append(number)
@@ -155,7 +155,7 @@ class KnownLookup:
         """What is known of all documents."""
         if self._digests:
             self._ask(self._look)
-        return self._found
+        return self._answer_cells
 
     def _ask(self, question: Callable[[], None]) -> None:
         """Asks the ledger; where it does not answer, nothing more is asked."""
@@ -168,11 +168,11 @@ class KnownLookup:
         self._left -= self._clock() - started
 
     def _look_at_gates(self) -> None:
-        self._found.spooled = self._reader.ask(read_summary()).spooled
+        self._answer_cells.spooled = self._reader.ask(read_summary()).spooled
         self._gates = self._reader.ask(read_gates())
 
     def _look(self) -> None:
-        found = self._found
+        found = self._answer_cells
         places = self._reader.ask(read_places(self._digests))
         held = sorted({place.batch for place in places if place})
         batches = self._reader.ask(read_batches(held))

@@ -11,7 +11,7 @@ from callspool_operators.lists import FileView, Intake, Likeness, Row
 from callspool_operators.lists.errors import READ_AS
 from callspool_operators.lists.masking import document_lines, masked_document
 from callspool_operators.lists.skipping import speaking
-from callspool_operators.lists.spellings import squashed
+from callspool_operators.lists.spellings import squash
 from callspool_operators.options.known_already import KnownAlready
 from callspool_operators.options.options import SendOptions
 from callspool_operators.terminal.wording import format_count, local_of, plain, shorten_token
@@ -205,7 +205,7 @@ class Overview:
             f"  {plain(header, 60)} does not keep a row from being called:"
             f" --skip-if {shlex.quote(plain(header, 60))} leaves out rows in which it is set"
             for header in dict.fromkeys(speaking(headers))
-            if squashed(header) not in map(squashed, options.skip_if)
+            if squash(header) not in map(squash, options.skip_if)
         ]
 
     def _count_lines(self, options: SendOptions) -> list[str]:

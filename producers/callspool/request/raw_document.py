@@ -30,11 +30,11 @@ _TOO_DEEP = f"is nested deeper than {MAX_NESTING} levels"
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-class _Number(msgspec.Struct):
+class _NumberField(msgspec.Struct):
     contact_number: str
 
 
-_number = msgspec.json.Decoder(_Number).decode
+_number = msgspec.json.Decoder(_NumberField).decode
 _known = msgspec.json.Decoder(Known).decode
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _any = msgspec.json.Decoder().decode

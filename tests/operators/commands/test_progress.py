@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from callspool_operators.lists.masking import document_lines, masked
+from callspool_operators.lists.masking import document_lines, mask
 from callspool_operators.terminal.progress import LINE_SECONDS, Progress
 from callspool_operators.terminal.wording import plain, span
 
@@ -75,7 +75,7 @@ def test_spans_are_read_at_a_glance(seconds: float, text: str) -> None:
 
 
 def test_only_the_last_digits_of_a_number_are_shown() -> None:
-    assert masked("+1 (415) 555-0123") == "+• (•••) •••-0123"
+    assert mask("+1 (415) 555-0123") == "+• (•••) •••-0123"
     shown = document_lines(b'{"name":"Ada\\u001b[31m","contact_number":"+14155550123"}')
     assert "5550123" not in "\n".join(shown)
     assert "\x1b" not in "\n".join(shown)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from callspool_ledger.reads.server_facts import ServerFacts
-from callspool_operators.doctor import Finding, examine_api, examine_server, worst
+from callspool_operators.doctor import DoctorFinding, examine_api, examine_server, worst
 from callspool_worker.decisions.answers import Answer, Answered, NoAnswer, NotSent
 
 GOOD: dict[str, Any] = {
@@ -17,7 +17,7 @@ GOOD: dict[str, Any] = {
 }  # fmt: skip
 
 
-def examined(info: dict[str, Any] | None = None, **changed: Any) -> list[Finding]:
+def examined(info: dict[str, Any] | None = None, **changed: Any) -> list[DoctorFinding]:
     config = changed.pop("config", {"appendfsync": "everysec"})
     return list(examine_server(ServerFacts(GOOD | (info or {}), config, **changed)))
 

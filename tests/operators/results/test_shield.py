@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from callspool_operators.lists import Intake, IntakeOptions
 from callspool_operators.lists.results import OutFile
-from callspool_operators.lists.shield import shielded, shielded_row, unshielded
+from callspool_operators.lists.shield import shield, shielded_row, unshield
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}")
 
@@ -38,19 +38,19 @@ DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}")
 def test_a_cell_is_text_for_every_spreadsheet_and_itself_again_when_read(
     cell: str, written: str
 ) -> None:
-    assert shielded(cell) == written
-    assert unshielded(written) == cell
+    assert shield(cell) == written
+    assert unshield(written) == cell
 
 
 @given(st.lists(st.text(st.sampled_from("=+-@'0129eE;\t\r\n ab")), max_size=4))
 def test_no_cell_starts_a_formula_and_each_comes_back(cells: list[str]) -> None:
     written = shielded_row(cells)
-    assert written == [*map(shielded, cells)]
+    assert written == [*map(shield, cells)]
     for cell, text in zip(cells, written, strict=True):
         assert not text.lstrip(" ").startswith(DANGEROUS)
-        assert shielded(text) == text
+        assert shield(text) == text
         # An apostrophe that was there already may be taken for ours, but never a bare cell.
-        assert unshielded(text) == cell or "'" in cell
+        assert unshield(text) == cell or "'" in cell
 
 
 def test_a_list_with_shielded_cells_names_the_same_contacts(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from callspool_ledger.writes.account_calls import Ask, Grant, permits, read_grant
-from callspool_worker.permits.account import Account
+from callspool_worker.permits.account import AccountPermits
 from callspool_worker.permits.feedback import Feedback
 from tests.support.ledgers import LedgerUnderTest
 
@@ -22,7 +22,7 @@ class Process:
     """One process' book-keeping, and the ask or the answer that is on its way."""
 
     name: str
-    account: Account = field(default_factory=lambda: Account("default"))
+    account: AccountPermits = field(default_factory=lambda: AccountPermits("default"))
     ask: Ask | None = None
     grant: Grant | None = None
 
@@ -37,7 +37,7 @@ class Process:
         if dice.random() < 0.5:
             self.account.hope = 0
             while self.account.busy:
-                self.account.ended(Feedback(carried_out=True), now, self.account.cuts, now)
+                self.account.note_end(Feedback(carried_out=True), now, self.account.cuts, now)
 
     def talks(self, ledger: LedgerUnderTest, now: float, dice: random.Random) -> None:
         """An ask leaves, reaches Redis, is answered; or gets lost on either way."""

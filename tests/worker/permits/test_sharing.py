@@ -11,7 +11,7 @@ import redis
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.writes.account_calls import Ask, Change, Grant, News, permits, read_grant
 from callspool_worker.metrics.samples import samples_of
-from callspool_worker.permits.account import Account
+from callspool_worker.permits.account import AccountPermits
 from tests.support.ledgers import LedgerUnderTest
 
 
@@ -147,7 +147,7 @@ def test_another_account_knows_nothing_of_it(sharing: Sharing) -> None:
 
 
 def test_a_process_that_could_not_ask_sends_nothing_more() -> None:
-    account = Account("default")
+    account = AccountPermits("default")
     account.expects(0.0, 10)
     assert account.is_due(0.0)
     account.ask("me", 10, 0.0)

@@ -36,9 +36,10 @@ def create_context(
         file = environ.get("SSL_CERT_FILE", "")
         if not file:
             raise SettingsError(
-                f"the root certificates cannot be loaded ({_said(wrong)}): install certifi again"
+                f"the root certificates cannot be loaded ({_say_reason(wrong)}): install certifi"
+                " again"
             ) from wrong
-        raise SettingsError(_sentence("SSL_CERT_FILE", file, _said(wrong))) from wrong
+        raise SettingsError(_sentence("SSL_CERT_FILE", file, _say_reason(wrong))) from wrong
 
 
 def _sentence(name: str, value: str, fault: str) -> str:
@@ -48,7 +49,7 @@ def _sentence(name: str, value: str, fault: str) -> str:
     )
 
 
-def _said(error: OSError) -> str:
+def _say_reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return "it holds no certificate"
     return (error.strerror or type(error).__name__).lower()

@@ -26,7 +26,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 
 @dataclass(slots=True)
-class Account:
+class AccountPermits:
     """``told``: requests in flight that the ask on its way tells of; None where none is. ``hope``:
     loops that may find something to send, besides those at work. ``begin``: requests that may be
     begun, where these are counted; None where only permits are. ``rate``: whether the settings
@@ -83,7 +83,7 @@ class Account:
         if self.begin is not None:
             self.begin += 1
 
-    def ended(self, told: Feedback, begun: float, cuts: int, now: float) -> float:
+    def note_end(self, told: Feedback, begun: float, cuts: int, now: float) -> float:
         """A request is over that began when ``cuts`` were known; seconds that the account rests."""
         self.busy -= 1
         self.used_at = now

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from callspool_ledger.writes.account_calls import Change
-from callspool_worker.permits.account import FRESH, Account
+from callspool_worker.permits.account import FRESH, AccountPermits
 from callspool_worker.permits.limiter import GRACE, INITIAL, MOST, LimitState, Window, adjust, pause
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Permits:
         self._caps = caps
         self._holder = holder
         self._clock = clock
-        self._accounts = {name: Account(name, rate > 0) for name, rate in rates.items()}
+        self._accounts = {name: AccountPermits(name, rate > 0) for name, rate in rates.items()}
         self.changed = threading.Condition()
         self.most = 1
         """Threads that may send, by what this process can do."""
@@ -100,12 +100,12 @@ class Permits:
         """What `ended` wants to know of a request that is about to be sent."""
         return self._clock(), self._accounts[name].cuts
 
-    def ended(self, name: str, told: Feedback, began: tuple[float, int]) -> float:
+    def note_end(self, name: str, told: Feedback, began: tuple[float, int]) -> float:
         """A request is over; seconds for which its account rests because of it."""
         begun, cuts = began
         with self.changed:
             account = self._accounts[name]
-            rest = account.ended(told, begun, cuts, self._clock())
+            rest = account.note_end(told, begun, cuts, self._clock())
             if account.is_urgent:
                 self.changed.notify_all()
             return rest

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from callspool_ledger.writes import Ledger, SpaceLook
-    from callspool_ledger.writes.calls import Readable
+    from callspool_ledger.writes.proof_calls import Readable
     from callspool_worker.proving.proof_settings import Proving
     from callspool_worker.proving.records import Question, RunRead, TaskSeen
-    from callspool_worker.proving.run_reader import Memory
+    from callspool_worker.proving.run_reader import RunMemory
 
 LONGEST_FAILING_PAUSE = 60.0
 """Seconds between two looks at a space that cannot be read, at most."""
@@ -46,7 +46,7 @@ class Inquiry:
         ledger: Ledger,
         space: SpaceLook,
         reader: SpaceReader,
-        memory: Memory,
+        memory: RunMemory,
         how: Proving,
     ) -> None:
         self._ledger = ledger

@@ -80,7 +80,7 @@ def match(question: Question, runs: Sequence[RunRead], about: Circumstances) -> 
     blocked = _why_blocked(question, those, about.sent_elsewhere)
     likely = those.likely
     claimed = likely if len(likely) == 1 and not blocked and not those.mine else []
-    found, twice = _found(
+    found, twice = _group_by_run(
         question, [*((run, False) for run in those.mine), *((run, True) for run in claimed)]
     )
     unfinished = [run for run in [*those.mine, *likely, *those.empty] if run.is_short]
@@ -167,7 +167,7 @@ def _why_waiting(
     return UNREAD if about.is_unread else ""
 
 
-def _found(
+def _group_by_run(
     question: Question, runs: Iterable[tuple[RunRead, bool]]
 ) -> tuple[tuple[Found, ...], int]:
     """The attempt's documents by run; one with two tasks counts once, in the older run."""

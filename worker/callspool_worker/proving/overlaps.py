@@ -34,7 +34,7 @@ def sent_elsewhere(
     )
     if not shown:
         return {question.batch: frozenset() for question in questions}
-    vouched_ms = _vouched(ledger, space)
+    vouched_ms = _read_vouched(ledger, space)
     senders: dict[str, set[int]] = {}
     for number, ids in _open(ledger, space, shown):
         for one in ids:
@@ -47,7 +47,7 @@ def sent_elsewhere(
     }
 
 
-def _vouched(ledger: Ledger, space: SpaceLook) -> int:
+def _read_vouched(ledger: Ledger, space: SpaceLook) -> int:
     """When an operator confirmed documents of the space without naming their run; 0 if never."""
     (found,) = ledger.run_commands([("HGET", ledger.keys.vouched, space.key)])
     return int(found) if isinstance(found, bytes) else 0

@@ -65,13 +65,13 @@ class Moment:
         """Seconds since 1970 by Redis' clock: nothing was read before."""
         return self.space.at_ms / 1000
 
-    def elapsed(self) -> float:
+    def seconds(self) -> float:
         """Seconds since the look began, by a clock that never jumps."""
         return time.monotonic() - self._begun
 
     def now(self) -> float:
         """Redis' time in seconds, as far as this process can tell."""
-        return self.begin + self.elapsed()
+        return self.begin + self.seconds()
 
     def failing(self) -> float:
         """Seconds for which the space could not be read, or not whole."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
+class SpaceReadBack:
     """What reading a space back found: documents that are known, and strays.
 
     ``observation`` changes whenever something there does. ``lags``: a run that may be ours lists
@@ -70,7 +70,7 @@ class Recall:
         self._strays = 0
         self._is_whole = True
 
-    def make(self, since_ms: int) -> Recalled:
+    def make(self, since_ms: int) -> SpaceReadBack:
         """Records what the API has from ``since_ms`` (Redis' clock) on."""
         scopes = self._ledger.scopes_of(self._space.account, self._space.space_token)
         found, parts, lags = 0, [], False
@@ -84,7 +84,7 @@ class Recall:
             parts.append(f"{run.run_id}:{len(tasks)}")
             found += self._recall(run.run_id, tasks, scopes, is_whole=is_whole)
         observation = hashlib.blake2b("\n".join(sorted(parts)).encode(), digest_size=8).hexdigest()
-        return Recalled(found, self._strays, observation, lags)
+        return SpaceReadBack(found, self._strays, observation, lags)
 
     def _runs(self, since_ms: int) -> list[RunSeen]:
         found: dict[str, RunSeen] = {}

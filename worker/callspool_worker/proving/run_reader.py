@@ -37,7 +37,7 @@ NOBODYS = ("\0",)
 """The names of a run that is certainly none of ours: no document has this one."""
 
 
-class Memory:
+class RunMemory:
     """What never changes of runs that were read: the mark of their tasks, or one document of them.
 
     A run that holds anything but an attempt's documents is not that attempt's. Of spaces it keeps
@@ -99,7 +99,7 @@ class Survey:
         reader: SpaceReader,
         questions: Sequence[Question],
         known: Mapping[str, float],
-        memory: Memory,
+        memory: RunMemory,
         clock: LookClock,
         now: Callable[[], float],
         *,

@@ -6,7 +6,8 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from callspool_ledger.writes import Look, calls
+from callspool_ledger.writes import Look
+from callspool_ledger.writes.proof_calls import LOOK_GOOD_MS
 from callspool_worker import backoff, events
 from callspool_worker.events.emitter import emit, emit_after, pair, run_shown, whole
 from callspool_worker.proving.findings import (
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from callspool_worker.proving.findings import Conclusion
     from callspool_worker.proving.proof_settings import Moment, Proving
     from callspool_worker.proving.records import Finding, Found, Question
-    from callspool_worker.proving.run_reader import Memory
+    from callspool_worker.proving.run_reader import RunMemory
 
 UNREAD_RUN = "a run that may be its own cannot be read (callspool doubts list tells why)"
 
@@ -39,7 +40,7 @@ UNREAD_RUN = "a run that may be its own cannot be read (callspool doubts list te
 class Settler:
     """Records what one look shows. Raises `LedgerUnavailable`."""
 
-    def __init__(self, ledger: Ledger, moment: Moment, memory: Memory, how: Proving) -> None:
+    def __init__(self, ledger: Ledger, moment: Moment, memory: RunMemory, how: Proving) -> None:
         self._ledger = ledger
         self._moment = moment
         self._memory = memory
@@ -88,8 +89,8 @@ class Settler:
             max_attempts=self._how.max_attempts,
             since=question.since_ms / 1000,
             began=self._moment.begin,
-            took=self._moment.elapsed(),
-            good_for=calls.LOOK_GOOD_MS / 1000,
+            took=self._moment.seconds(),
+            good_for=LOOK_GOOD_MS / 1000,
             resend_unproven=self._how.resend_unproven,
             **shown,
         )
@@ -115,7 +116,7 @@ class Settler:
                 look = Look(self._moment.space.at_ms, observation)
                 alike = self._ledger.limits
                 step = self._ledger.calls.bury_missing(*held, look, why, unless_alike=alike)
-                self._ledger.run([emit_after(step, partial(self._buried, question))])
+                self._ledger.run([emit_after(step, partial(self._buried_event, question))])
                 return SOON
 
     def _record_all(self, question: Question, finding: Finding) -> tuple[set[int], str]:
@@ -196,7 +197,7 @@ class Settler:
         rests = round(delay, 3)
         return events.SentAgain(**about, documents=documents, proof=proof, rests=rests)
 
-    def _buried(self, question: Question, reply: Reply) -> events.MissingDead | None:
+    def _buried_event(self, question: Question, reply: Reply) -> events.MissingDead | None:
         documents = whole(reply)
         if documents < 1:
             return None

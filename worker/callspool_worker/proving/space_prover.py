@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from callspool_worker.proving.api_lists import SpaceReader
 from callspool_worker.proving.look import Inquiry
-from callspool_worker.proving.run_reader import Memory
+from callspool_worker.proving.run_reader import RunMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from callspool_ledger.writes import Ledger, SpaceLook
-    from callspool_ledger.writes.calls import Readable
+    from callspool_ledger.writes.proof_calls import Readable
     from callspool_worker.decisions.answers import Answer
     from callspool_worker.proving.api_lists import Get
     from callspool_worker.proving.proof_settings import Proving
@@ -41,7 +41,7 @@ class Prover:
         self._ledger = ledger
         self._get = get
         self._how = how
-        self._memory = Memory()
+        self._memory = RunMemory()
 
     def _reading(self, looker: str, space: SpaceLook) -> Get:
         """Reads for one look, and shows now and then that it goes on."""

@@ -138,8 +138,8 @@ class _PermitsOfPartition:
             looked = not self._scheduler.others_wait(self._partition)
         self._permits.keep(reserved, used, looked=looked)
 
-    def ended(self, name: str, told: Feedback, began: tuple[float, int]) -> float:
-        return self._permits.ended(name, told, began)
+    def note_end(self, name: str, told: Feedback, began: tuple[float, int]) -> float:
+        return self._permits.note_end(name, told, began)
 
 
 class YieldingPersistence(Persistence):

@@ -14,7 +14,7 @@
 -- Reply: for each message {accepted, duplicate, conflict, refused, {accepted, duplicate and conflict
 --   of each group}, {batches that documents went to}}, or {} if it was accepted before. A conflict is
 --   a known identity with another number.
--- include: base generations lanes batches epochs claims
+-- include: base generations lanes batches epochs claims numbers
 local group_name, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local linger, wake_limit, overhead = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local refused_kept = tonumber(ARGV[7])
@@ -26,8 +26,6 @@ local touched = {}
 local at_hand, lanes_at_hand = {}, {} -- open batches that this call has filled and not stored yet
 local owners = {} -- accounts that this call has accepted documents for
 local trace, reached = '', {} -- of the message at hand
-local in_hand = {} -- batches of this call by their numbers
-local numbers_read = {} -- digests of numbers of other batches
 
 local function register_lane(group)
   if call('SADD', P .. ':lanes', group.lane) == 0 then return end
@@ -146,40 +144,6 @@ local function leave_open(batch)
   call('HSET', lane_key(batch.lane), 'open', batch.id)
   if batch.before == 0 then call('ZADD', P .. ':due', batch.o + linger, 'L' .. batch.lane) end
   touched[batch.lane] = batch
-end
-
-local function split(payload)
-  local found = {}
-  for document in string.gmatch(payload, '[^\30]+') do found[#found + 1] = document end
-  return found
-end
-
-local function digest_of(group, i)
-  return sub(group.digests, (i - 1) * DIGEST_BYTES + 1, i * DIGEST_BYTES)
-end
-
-local function number_of(group, i)
-  return sub(group.numbers, (i - 1) * NUMBER_BYTES + 1, i * NUMBER_BYTES)
-end
-
--- The digest of the number at a place; `claimed` are places of the group at hand in its order that
--- the batch has not taken in yet.
-local function number_at(value, group, claimed)
-  local id, place = math.floor(value / PLACES), value % PLACES
-  local batch = in_hand[id]
-  if batch and place >= batch.n then return number_of(group, claimed[place - batch.n + 1]) end
-  if not batch and not numbers_read[id] then
-    numbers_read[id] = call('HGET', batch_key(id), 'f') or ''
-  end
-  return sub(batch and batch.f or numbers_read[id], place * NUMBER_BYTES + 1, (place + 1) * NUMBER_BYTES)
-end
-
--- Does a known identity belong to another number? Nothing follows from a number that is not known.
-local function is_conflict(value, group, i, claimed)
-  local number = number_of(group, i)
-  if number == '' or number == NO_NUMBER then return false end
-  local known = number_at(value, group, claimed)
-  return known ~= '' and known ~= NO_NUMBER and known ~= number
 end
 
 -- All documents of the group fit into the batch: one piece, untouched if all of it is new. Tells how

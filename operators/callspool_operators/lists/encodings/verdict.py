@@ -89,7 +89,7 @@ def judge_words(words: Iterable[bytes]) -> Verdict:
     return Verdict(encoding=best.encoding)
 
 
-class _Reading(NamedTuple):
+class _DecodedText(NamedTuple):
     """``words``: what is read, None for what is no word of the language that fits best."""
 
     encoding: Encoding
@@ -97,22 +97,22 @@ class _Reading(NamedTuple):
     worth: float
 
 
-def _worth(reading: _Reading) -> float:
+def _worth(reading: _DecodedText) -> float:
     return -reading.worth
 
 
-def _read(words: list[bytes], encoding: Encoding) -> _Reading:
-    decoded = [_decoded(word, encoding.codec) for word in words]
+def _read(words: list[bytes], encoding: Encoding) -> _DecodedText:
+    decoded = [_decode(word, encoding.codec) for word in words]
     fits = max((_fits(decoded, language) for language in encoding.languages), key=sum)
     read = [word if each > NO_WORD else None for word, each in zip(decoded, fits, strict=True)]
-    return _Reading(encoding, read, sum(fits) / len(fits) - encoding.handicap)
+    return _DecodedText(encoding, read, sum(fits) / len(fits) - encoding.handicap)
 
 
 def _fits(words: list[str | None], language: str) -> list[float]:
     return [NO_WORD if word is None else fit(word, language) for word in words]
 
 
-def _decoded(word: bytes, codec: str) -> str | None:
+def _decode(word: bytes, codec: str) -> str | None:
     try:
         return word.decode(codec)
     except UnicodeDecodeError:

@@ -9,7 +9,7 @@ from callspool.request.identity import DIGEST_BYTES, NO_NUMBER, Scope, digester,
 from callspool.request.raw_document import read_number
 from callspool_ledger.reads.lookup import CONFLICT
 from callspool_ledger.reads.views import DocumentStatus
-from callspool_operators.lists.judge import Memory
+from callspool_operators.lists.judge import SeenRows
 from callspool_operators.lists.row import Row
 from callspool_operators.terminal.wording import local, plain
 
@@ -40,7 +40,7 @@ Find: TypeAlias = Callable[
 """Finds where documents are, by their identities, ids and digests of their numbers."""
 
 
-class Answered(NamedTuple):
+class AnsweredRow(NamedTuple):
     """A row and what stands beside it: a cell for each of `ANSWERS`."""
 
     row: Row
@@ -65,15 +65,15 @@ class Answers:
         self._plain = lru_cache(maxsize=10_000)(plain)
         self._unknown = unknown
 
-    def memory(self) -> Memory:
+    def memory(self) -> SeenRows:
         """What a row has to remember for its duplicates: where it stands, and its identity."""
-        return Memory(_PLACE + DIGEST_BYTES, self._note)
+        return SeenRows(_PLACE + DIGEST_BYTES, self._note)
 
     def _note(self, row: Row) -> bytes:
         file = self._files.index(row.file).to_bytes(_FILE)
         return file + row.line.to_bytes(_PLACE - _FILE) + self._digest(row.document_id)
 
-    def of(self, rows: Sequence[Row]) -> list[Answered]:
+    def of(self, rows: Sequence[Row]) -> list[AnsweredRow]:
         """The answers for some rows, in their order. Raises `QueueUnavailable`."""
         asked = [row for row in rows if not row.reason]
         repeats = [row for row in asked if row.earlier]
@@ -88,19 +88,19 @@ class Answers:
         # A row with another's number may have been sent all the same, where numbers were shared.
         return [self._answer(row, own.get(id(row)) or first.get(id(row))) for row in rows]
 
-    def _answer(self, row: Row, status: DocumentStatus | None) -> Answered:
+    def _answer(self, row: Row, status: DocumentStatus | None) -> AnsweredRow:
         if row.reason:
             self.counts[INVALID] += 1
             cells = [INVALID, row.reason, "", "", "", "", "", "", "", str(row.line)]
-            return Answered(row, INVALID, cells)
+            return AnsweredRow(row, INVALID, cells)
         state = status.state if status else UNKNOWN
         self.counts["duplicate" if row.duplicate else state] += 1
-        found = self._found(status) if status and state != CONFLICT else ["", "", "", "", ""]
+        found = self._answer_cells(status) if status and state != CONFLICT else ["", "", "", "", ""]
         reason = self._plain(status.reason or "") if status else self._unknown
         beside = [self._first_place(row.earlier.noted) if row.earlier else "", str(row.line)]
-        return Answered(row, state, [state, reason, row.document_id, *found, *beside])
+        return AnsweredRow(row, state, [state, reason, row.document_id, *found, *beside])
 
-    def _found(self, status: DocumentStatus) -> list[str]:
+    def _answer_cells(self, status: DocumentStatus) -> list[str]:
         return [
             status.run_id or "",
             status.task_id or "",

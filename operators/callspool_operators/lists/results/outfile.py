@@ -35,7 +35,7 @@ class OutFile:
         self._raw = raw
         refuse_an_input(path, inputs)
         try:
-            self._bytes = self._opened()
+            self._bytes = self._open()
         except OSError as fault:
             raise self._unwritable(fault) from None
         packed = path.lower().endswith(".gz")
@@ -48,7 +48,7 @@ class OutFile:
             self._inner.write(codecs.BOM_UTF8)
         self._rows = csv.writer(_Lines(self._text))
 
-    def _opened(self) -> IO[bytes]:
+    def _open(self) -> IO[bytes]:
         if self._path == STANDARD_INPUT:
             return sys.stdout.buffer
         place = Path(self._path).resolve()

@@ -1,0 +1,49 @@
+"""The rules of the house that a script can measure: `python -m scripts.house` prints the table."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts import house
+
+
+@pytest.mark.parametrize("package", house.PACKAGES)
+def test_a_package_has_few_rooms_at_its_root(package: str) -> None:
+    assert house.count_rooms(package) <= house.MOST_ROOMS
+
+
+def test_a_class_name_has_one_meaning() -> None:
+    assert {name: list(map(str, places)) for name, places in house.find_twins().items()} == {}
+
+
+def test_no_function_is_named_by_a_bare_participle() -> None:
+    assert list(map(str, house.find_participles())) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("told", True),
+        ("_settled", True),
+        ("translated", True),
+        ("settle", False),
+        ("has_settled", False),
+        ("is_known", False),
+        ("embed", False),
+        ("read", False),
+    ],
+)
+def test_a_participle_is_told_from_a_verb(name: str, *, is_one: bool) -> None:
+    assert house.is_participle(name) is is_one
+
+
+def test_no_text_imports_upwards() -> None:
+    assert house.find_imports_that_point_up() == []
+
+
+def test_keys_of_redis_are_built_in_one_place() -> None:
+    assert house.find_key_builders() == []
+
+
+def test_every_file_can_be_seen_whole() -> None:
+    assert house.find_long_files() == []
