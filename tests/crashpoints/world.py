@@ -279,7 +279,7 @@ class Play:
         """As an operator who sees that a run which the API began is not going on."""
         for key in self._client.keys(f"{P}:b*"):
             if self._client.hget(key, "held") == SHORT.encode():
-                Doubts(self._client, "ann").resend(Selector(), only_held=True)
+                Doubts([self._client], "ann").resend(Selector(), only_held=True)
 
     def _let_time_pass(self) -> None:
         """As much of it as is needed for whatever is due some time."""

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from callspool.redis_io.scripts import Call
-from callspool_ledger.reads import entries as task_ids
+from callspool_ledger.reads.entries import unpack_task_id
 from callspool_ledger.reads.lookup import read_stories
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.writes import Limits, Taken
@@ -57,7 +57,7 @@ def test_created_documents_keep_their_run_and_task_ids_and_give_their_memory_bac
     assert ten.counts()["created"] == 10
     batch = ten.client.hgetall(f"{P}:b{taken.batch}")
     assert batch[b"r1"] == b"R1"
-    assert task_ids.unpack_one(batch[b"t1"], 3) == tasks_of(taken)[3]
+    assert unpack_task_id(batch[b"t1"], 3) == tasks_of(taken)[3]
     assert b"d" not in batch
     assert not ten.client.exists(f"{P}:p{taken.batch}")
     assert ten.client.hlen(f"{P}:sending") == 0

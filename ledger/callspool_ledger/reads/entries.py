@@ -40,7 +40,7 @@ def _pack_usual(joined: str) -> bytes | None:
     return packed if is_usual else None
 
 
-def _unpack_task_id(packed: bytes, place: int) -> str | None:
+def unpack_task_id(packed: bytes, place: int) -> str | None:
     """Returns the id at a place among those that were packed together, or None if there is none."""
     if packed[:1] == _HEX:
         found = packed[1 + place * _BYTES : 1 + (place + 1) * _BYTES]
@@ -233,7 +233,7 @@ class BatchEntry:
             if covered and covered[place : place + 1] != "1":
                 continue
             at = covered[:place].count("1") if covered else place
-            task_id = _unpack_task_id(self.fields[f"t{name}"], at)
+            task_id = unpack_task_id(self.fields[f"t{name}"], at)
             return self._text(f"r{name}"), task_id, attempt
         word = self.word(place)
         return (word.run_id or None, word.task_id or None, word.attempt) if word else None
