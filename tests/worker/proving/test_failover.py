@@ -117,3 +117,24 @@ def test_a_primary_that_took_over_the_data_of_a_replica_behind_it_is_another_ser
             later.read_back()
             assert later.states(IDS) == "c" * 10
             assert set(later.made().values()) == {1}
+
+
+def test_a_primary_that_was_a_replica_for_a_moment_has_forgotten_nothing(
+    trio: tuple[RedisServer, RedisServer], tmp_path: Path
+):
+    """Its history goes on under a new name, and nothing has to be read back."""
+    first, _ = trio
+    with (
+        SandboxProcess(log=tmp_path / "api.jsonl") as api,
+        first.client() as client,
+        closing(Stage(client, api)) as stage,
+    ):
+        stage.accept(IDS)
+        stage.send()
+        for _ in range(2):
+            client.execute_command("REPLICAOF", "127.0.0.1", "1")
+            client.execute_command("REPLICAOF", "NO", "ONE")
+            assert stage.ledger.take("me:99", ["default"]) is None
+        stage.accept(["crm-12"])
+        assert stage.send().count == 1
+        assert client.hget("callspool:{0}:meta", "epoch") is None

@@ -61,19 +61,23 @@ end
 
 -- The process that runs this script, and the history of data that it has. A replica that was promoted
 -- has another history than its primary, and so has a server that took over another one's data.
+-- A server that became a replica for a moment and is a primary again goes on with its own history under
+-- a new name: the third value is the name that this history had before.
 local function this_server()
   local info = call('INFO', 'server', 'replication')
-  return string.match(info, 'run_id:(%x+)') or '', string.match(info, 'master_replid:(%x+)') or ''
+  local function field(name) return string.match(info, name .. ':(%x+)') or '' end
+  return field('run_id'), field('master_replid'), field('master_replid2')
 end
 
 -- The epoch of the server that runs this script. `known` is the highest attempt that the caller knows
 -- of: a ledger that has not given out that number yet has forgotten it.
 local function current_epoch(known)
-  local server, replid = this_server()
+  local server, replid, before = this_server()
   local f = call('HMGET', P .. ':meta', 'server', 'epoch', 'taken', 'replid', 'attempt')
   local attempt = tonumber(f[5] or '0')
-  if f[1] == server and (f[4] or replid) == replid and known <= attempt then
-    if not f[4] then call('HSET', P .. ':meta', 'replid', replid) end
+  local is_same_history = f[4] == replid or f[4] == before or not f[4]
+  if f[1] == server and is_same_history and known <= attempt then
+    if f[4] ~= replid then call('HSET', P .. ':meta', 'replid', replid) end
     return tonumber(f[2] or '0')
   end
   call('HSET', P .. ':meta', 'server', server, 'replid', replid)
