@@ -7,6 +7,7 @@ import signal
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from callspool.settings.urls import redis_url_without_password
 from callspool_operators.commands.send import rehearse
 from callspool_operators.local import LocalLedger, default_state_dir
 from callspool_operators.local.job import End, Job
+from callspool_operators.local.patience import ask_until_answered
 from callspool_operators.local.preflight import check_api
 from callspool_operators.local.rehearsal import SANDBOX, STAND_INS, sandbox_settings, start_sandbox
 from callspool_operators.local.reporting import report_of
@@ -154,7 +156,9 @@ class _RunCommand:
 
     def _ask_to_go_on(self) -> bool:
         """Whether whoever started this wants it, knowing what the ledger knows already."""
-        with reader_for(self._settings, self._target.envelope) as reader:
+        with ExitStack() as stack:
+            reading = partial(reader_for, self._settings, self._target.envelope)
+            reader = ask_until_answered(lambda: stack.enter_context(reading()))
             return ask_before_sending(self._options, self._target, reader)
 
     def _ledger(self, stack: ExitStack) -> LocalLedger | None:
@@ -207,7 +211,11 @@ class _RunCommand:
             workforce.stop()
         if not isinstance(failure, QueueUnavailable):
             notes = held_back_in_short(intake, self._options)
-            report = report_of(job, spooler.enqueued, seconds, self._where(local), AGAIN, notes)
+            where = self._where(local)
+            report = ask_until_answered(
+                lambda: report_of(job, spooler.enqueued, seconds, where, AGAIN, notes),
+                workforce.keep_server,
+            )
             self._show(report)
         if failure is not None:
             raise failure

@@ -22,6 +22,7 @@ from callspool_ledger.reads.progress import (
 from callspool_ledger.reads.summary import read_summary
 from callspool_operators.lists import IntakeError
 from callspool_operators.lists.errors import UnknownCountry
+from callspool_operators.local.patience import REDIS_PATIENCE, ask_until_answered
 from callspool_operators.local.tracking import Tracker
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from callspool_ledger.reads.progress import MessageId
     from callspool_ledger.reads.reader import LedgerReader
+    from callspool_ledger.reads.reading import Found, Reading
     from callspool_ledger.reads.views import GateView, LedgerSummary
     from callspool_operators.lists import Intake
     from callspool_operators.options.target import SendTarget
@@ -43,9 +45,6 @@ LOOK_SECONDS = 0.2
 
 SCAN_SECONDS = 2.0
 """Seconds between two looks at every document that is not at rest."""
-
-REDIS_PATIENCE = 60.0
-"""Seconds without an answer of Redis after which the run gives up looking."""
 
 API_PATIENCE = 60.0
 """Seconds without anything but failures after which the API counts as unreachable."""
@@ -105,8 +104,8 @@ class Job:
         self._keep_up = keep_up
         self._max_waiting = max_waiting
         self._alone = alone
-        self.tracker = Tracker(reader, reader.ask(read_clock()))
-        self.before = reader.ask(read_summary())
+        self.tracker = Tracker(reader, self._ask(read_clock()))
+        self.before = self._ask(read_summary())
         self.fault: IntakeError | None = None
         """Why a file could not be read to its end; the rows before that go on."""
         self._next_look = 0.0
@@ -116,6 +115,9 @@ class Job:
         self._last_message: MessageId | None = None
         self._were_accepted = False
         self._answered_at = time.monotonic()
+
+    def _ask(self, reading: Reading[Found]) -> Found:
+        return ask_until_answered(lambda: self.reader.ask(reading), self._keep_up)
 
     def do(self, spooler: Spooler) -> End:
         """Reads, enqueues and waits; Ctrl-C ends it early. Raises `CallspoolError`."""
@@ -137,7 +139,7 @@ class Job:
         except IntakeError as fault:
             self.fault = fault
         spooler.store()
-        self._last_message = self.reader.ask(read_last_message())
+        self._last_message = self._ask(read_last_message())
 
     def _wait_for_room(self, spooler: Spooler, documents: int) -> None:
         """Waits while the queue is full, since this run's workers empty it."""
@@ -146,13 +148,13 @@ class Job:
             return
         spooler.store()
         while True:
-            found = self.reader.ask(read_summary())
+            found = self._ask(read_summary())
             held = found.documents["waiting"] + found.spooled
             self._room = self._max_waiting - held - documents
             if self._room >= 0 or not held:
                 return
             self._look()
-            if self._nothing_moves():
+            if ask_until_answered(self._nothing_moves, self._keep_up):
                 raise QueueFull(
                     f"{held} documents wait behind a closed gate, and no more than"
                     f" CALLSPOOL_MAX_WAITING ({self._max_waiting}) may: see callspool status"
@@ -228,7 +230,7 @@ class Job:
     def gates_before(self) -> list[GateView]:
         """Returns what keeps the documents of this run from being sent."""
         scope, lane = self.envelope.scope, self.envelope.lane_id
-        gates = self.reader.ask(read_gates())
+        gates = self._ask(read_gates())
         return [gate for gate in gates if gate.selector.covers(scope, lane)]
 
     def _look_now_and_then(self) -> None:

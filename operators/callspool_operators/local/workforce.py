@@ -11,6 +11,7 @@ from callspool.request.identity import partition_of
 from callspool_ledger.reads.gates import UNREAD, read_gates
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.writes import account_ledgers
+from callspool_operators.local.patience import ask_until_answered
 from callspool_worker import app, events
 from callspool_worker.events.emitter import emit
 from callspool_worker.permits import give_up
@@ -44,7 +45,9 @@ class Workforce:
         self.clients = app.connect_all(settings)
         self._local = local
         self._accounts = list(settings.accounts)
-        self._ledgers = app.open_ledgers(settings, self.clients)
+        self._ledgers = ask_until_answered(
+            lambda: app.open_ledgers(settings, self.clients), self.keep_server
+        )
         if local is not None:
             self._lapse("")
         self._supervisor = Supervisor(
@@ -93,6 +96,10 @@ class Workforce:
                 f"no worker process could begin within {START_PATIENCE:.0f} s: see the messages"
                 " above; what was enqueued is kept for the next run"
             )
+        self.keep_server()
+
+    def keep_server(self) -> None:
+        """Starts the embedded server again if it was killed."""
         if self._local is not None and self._local.ensure_running():
             _log.warning("the embedded server was gone and has been started again")
 

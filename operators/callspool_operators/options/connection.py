@@ -90,7 +90,7 @@ def _answering(server: RedisEndpoint) -> Iterator[redis.Redis]:
         except TRANSPORT_ERRORS as fault:
             # A PING is refused with all writes, which is when operators look: it answers.
             if classify(fault) is not Fault.UNSAVED:
-                raise QueueUnavailable(describe(fault, str(server))) from None
+                raise QueueUnavailable(describe(fault, str(server))) from fault
         yield client
 
 

@@ -93,6 +93,14 @@ def is_passing(error: BaseException) -> bool:
     return classify(error) in _PASSING
 
 
+def comes_from_passing(error: BaseException) -> bool:
+    """Whether the error, or one that it was raised from, `is_passing`."""
+    cause: BaseException | None = error
+    while cause is not None and not is_passing(cause):
+        cause = cause.__cause__
+    return cause is not None
+
+
 def is_without_group(error: BaseException) -> bool:
     """Whether Redis reports that the stream or its group does not exist.
 

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import redis
+
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.settings import Settings
 
@@ -58,6 +60,14 @@ def hang(
 
 def unreachable(settings: Settings, **_: object) -> None:
     raise QueueUnavailable("Redis does not answer; check CALLSPOOL_REDIS_URL")
+
+
+def away(settings: Settings, **_: object) -> None:
+    raise QueueUnavailable("Redis does not answer") from redis.ConnectionError("refused")
+
+
+def away_in_the_words_of_redis(settings: Settings, **_: object) -> None:
+    raise redis.ConnectionError("refused")
 
 
 def misconfigured(settings: Settings, **_: object) -> None:

@@ -16,6 +16,7 @@ from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.settings import load_settings
 from callspool_operators.local.locks import wait_until
 from callspool_worker.processes.child import configuration
+from callspool_worker.processes.child_process import AWAY
 from callspool_worker.processes.supervisor import COMMAND, Supervisor, without_settings
 from chaos.processes import shown_of
 from tests.worker.processes.conftest import ROOT, all_gone
@@ -169,6 +170,17 @@ def test_a_child_whose_parent_is_gone_before_the_orders_came_just_ends() -> None
 def test_a_child_that_cannot_reach_redis_says_so_in_one_line(supervise: Supervise) -> None:
     with pytest.raises(QueueUnavailable, match=r"^Redis does not answer; check CALLSPOOL_REDIS_"):
         supervise("unreachable").wait_ready(10)
+
+
+@pytest.mark.parametrize("target", ["away", "away_in_the_words_of_redis"])
+def test_a_child_that_finds_redis_away_says_that_it_may_be_tried_again(
+    start_child: StartChild, target: str
+) -> None:
+    child = start_child(target)
+    said, logged = child.communicate(timeout=10)
+    assert child.returncode == AWAY
+    assert said.startswith("failed Redis does not answer")
+    assert "Traceback" not in logged
 
 
 def test_a_child_that_is_misconfigured_says_so_in_one_line(supervise: Supervise) -> None:

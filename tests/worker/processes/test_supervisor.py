@@ -16,7 +16,7 @@ import pytest
 
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool_operators.local.locks import wait_until
-from callspool_worker.processes.child_process import ChildProcess
+from callspool_worker.processes.child_process import AWAY, ChildProcess
 from callspool_worker.processes.supervisor import Supervisor, without_settings
 from tests.worker.processes.conftest import Journal
 from tests.worker.processes.parent import SIMPLE_CHILD
@@ -103,6 +103,15 @@ def test_a_child_that_cannot_start_ends_it_all_with_its_own_words(
     assert supervisor.stop()
     assert supervisor.alive() == 0
     assert len(journal.starts()) <= 2
+
+
+def test_children_that_find_redis_away_are_tried_again_for_ever(
+    supervise: Supervise, journal: Journal
+) -> None:
+    supervisor = supervise("refuse", config={"code": AWAY})
+    journal.wait_for_starts(5)
+    assert supervisor.failure is None
+    assert supervisor.stop()
 
 
 def test_a_child_that_gives_no_reason_is_quoted_with_its_exit_code(supervise: Supervise) -> None:

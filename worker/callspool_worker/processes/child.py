@@ -2,7 +2,7 @@
 
 Its stdin carries one line of JSON and then nothing more: the pipe's end says that the parent is
 gone. On its stdout it says when it works, or why it cannot. Exit codes: 0 ended in good order,
-2 wrong configuration, 3 Redis cannot be reached.
+2 wrong configuration, 3 Redis cannot be used, 75 Redis is away for now.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
+from redis.exceptions import RedisError
 
 from callspool.errors import CallspoolError, QueueUnavailable
+from callspool.redis_io.errors import comes_from_passing
 from callspool.settings import Settings
 from callspool_worker.logs import log_to_stderr
-from callspool_worker.processes.child_process import FAILED, READY, VITALS
+from callspool_worker.processes.child_process import AWAY, FAILED, READY, VITALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +90,15 @@ def main() -> int:
         )
     except CallspoolError as error:
         parent.report_failure(str(error))
+        if comes_from_passing(error):
+            return AWAY
         return 3 if isinstance(error, QueueUnavailable) else 2
+    except RedisError as error:
+        if not comes_from_passing(error):
+            parent.tell_why(f"{type(error).__name__}: {error}")
+            raise
+        parent.report_failure(f"Redis does not answer: {type(error).__name__}")
+        return AWAY
     except Exception as error:
         parent.tell_why(f"{type(error).__name__}: {error}")
         raise

@@ -27,6 +27,10 @@ POLL = 0.02
 """Seconds between two looks at a child that has closed its stdout and is about to end."""
 
 
+AWAY = 75
+"""Exit code of a child that found Redis away for now: starting it again will help."""
+
+
 class ChildProcess:
     """A child in a session of its own, out of the reach of a terminal's Ctrl-C.
 

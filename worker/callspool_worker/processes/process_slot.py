@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from callspool_worker import events
 from callspool_worker.events.emitter import emit
+from callspool_worker.processes.child_process import AWAY
 
 if TYPE_CHECKING:
     import logging
@@ -118,6 +119,8 @@ class Seat:
     def _count_stillborn(self, child: ChildProcess, code: int) -> None:
         if self._closed.is_set():
             return
+        if code == AWAY and not child.was_ready:
+            return  # says nothing about the child: Redis may be away for as long as it likes
         self._stillborn = 0 if child.was_ready else self._stillborn + 1
         if self._stillborn == HOPELESS and not self.was_ready:
             self._events.on_hopeless(child.reason or _meaning(code))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool_worker import events
 from callspool_worker.events.emitter import emit
-from callspool_worker.processes.child_process import ChildProcess
+from callspool_worker.processes.child_process import AWAY, ChildProcess
 from callspool_worker.processes.process_slot import Seat
 
 if TYPE_CHECKING:
@@ -219,6 +219,8 @@ class Supervisor:
             self._witness.on_end(child.incarnation)
         if not child.was_ready and code in {MISCONFIGURED, UNREACHABLE}:
             self._on_refusal(child, code)
+        elif not child.was_ready and code == AWAY:
+            emit(events.NotStarted(why=child.reason or "Redis is away"), self._log)
         elif code != 0 and self._on_child_death is not None:
             report = self._reporter.submit(self._on_child_death, child.incarnation)
             report.add_done_callback(self._log_failed_report)
