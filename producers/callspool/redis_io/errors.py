@@ -11,6 +11,9 @@ from typing import Final
 
 from redis import exceptions as theirs
 
+RedisError = theirs.RedisError
+"""What redis-py raises."""
+
 TRANSPORT_ERRORS: Final = (theirs.RedisError, OSError, UnicodeError)
 """What redis-py raises when a round trip fails; UnicodeError: the host's name is none."""
 
@@ -94,9 +97,9 @@ def is_passing(error: BaseException) -> bool:
 
 
 def comes_from_passing(error: BaseException) -> bool:
-    """Whether the error, or one that it was raised from, `is_passing`."""
+    """Whether the error, or one that it was raised from, is of Redis and `is_passing`."""
     cause: BaseException | None = error
-    while cause is not None and not is_passing(cause):
+    while cause is not None and not (isinstance(cause, RedisError) and is_passing(cause)):
         cause = cause.__cause__
     return cause is not None
 

@@ -18,10 +18,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
-from redis.exceptions import RedisError
 
 from callspool.errors import CallspoolError, QueueUnavailable
-from callspool.redis_io.errors import comes_from_passing
+from callspool.redis_io.errors import RedisError, comes_from_passing
 from callspool.settings import Settings
 from callspool_worker.logs import log_to_stderr
 from callspool_worker.processes.child_process import AWAY, FAILED, READY, VITALS
