@@ -70,7 +70,7 @@ class Filler:
         self.client = client
         self.stream = keys.stream(keys.REQUESTS)
         self.ledger = Ledger(client, Limits(batch_size=BATCH, linger_ms=0))
-        self.ledger.open()
+        self.ledger.open("")
         client.xgroup_create(self.stream, keys.GROUP, "0", mkstream=True)
         self.turns = count()
 

@@ -130,7 +130,7 @@ def test_every_command_sees_all_partitions_of_a_server(
         assert len(operate(env, tmp_path, "lanes", "--limit", "100")["lanes"]) == SPACES + 1
         home = partition_of("default", "SPACE1", PARTITIONS)
         with server.client() as client:
-            assert LedgerReader(client, home).ask(read_stories("eve"))
+            assert LedgerReader(client, partition=home).ask(read_stories("eve"))
             assert home != 0
         assert operate(env, tmp_path, "cancel", "--document-id", "s3-7", "--yes")["cancelled"] == 1
         opened = operate(env, tmp_path, "resume", "--all")

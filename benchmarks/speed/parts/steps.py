@@ -19,7 +19,7 @@ from callspool.settings import load_settings
 from callspool_ledger import keys
 from callspool_worker import api
 from callspool_worker.accepting.message_reader import Reader
-from callspool_worker.app import connect, open_ledger
+from callspool_worker.app import connect, ledger_of
 from callspool_worker.decisions.decide import AttemptView, decide
 from callspool_worker.sending import body
 from callspool_worker.sending.recording import Recorder
@@ -122,7 +122,8 @@ def _walk(settings: Settings, meter: Meter, documents: int) -> None:
         for first in range(0, documents, REQUEST)
     ]
     with closing(connect(settings.redis_url)) as client, CallQueue(settings.redis_url) as queue:
-        ledger = open_ledger(settings, client)
+        ledger = ledger_of(settings, client)
+        ledger.open("")  # nothing was sent before: nothing has to be read back
         stream = keys.stream(keys.REQUESTS)
         client.xgroup_create(stream, keys.GROUP, "0", mkstream=True)
         with meter.step("enqueue_many: check, encode, store"):

@@ -414,8 +414,8 @@ def test_what_is_missing_is_decided_by_whoever_comes_first(
     stage.look()
     assert stage.states(IDS) == "cwwww"
     stage.end_rest()
-    stage.send()
-    stage.send()
+    for _ in range(3):  # the document that the API stopped at goes alone
+        stage.send()
     assert set(stage.made().values()) == {1}
     assert stage.states(IDS) == "ccccc"
     counts = stage.spool.counts()

@@ -119,6 +119,6 @@ def test_a_line_behind_an_open_quote_is_read_a_bounded_number_of_times(
         read["lines"] += 1
         return line.decode()
 
-    monkeypatch.setattr(table, "decoded", counted)
+    monkeypatch.setattr(table, "decode_line", counted)
     rows_of(tmp_path / "c.csv", HEADER + content)
     assert read["lines"] <= 6 * content.count(b"\n") + 100

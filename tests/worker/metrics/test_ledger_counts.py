@@ -284,7 +284,7 @@ def test_partitions_add_up(client: redis.Redis):
     found = LedgerReader(client).metrics()
     for partition in (0, 1):
         ledger = Ledger(client, Limits(linger_ms=0), partition)
-        ledger.open()
+        ledger.open("")
         stream = f"callspool:{{{partition}}}:requests"
         client.xgroup_create(stream, "workers", "0", mkstream=True)
         client.xadd(stream, {"v": "1"})
