@@ -17,6 +17,7 @@ from callspool import CallQueue, CallRequest, Document
 from callspool.errors import QueueFull, QueueUnavailable
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
+from callspool_ledger.writes import Ledger, Limits
 from callspool_sandbox.process import SandboxProcess
 from chaos.processes import children_of, is_alive
 from tests.support import cli
@@ -92,6 +93,9 @@ class Installation:
             stack.enter_context(self.redis)
             stack.enter_context(self.api)
             self.env = self._environment()
+            with self.redis.client() as client:
+                # A ledger in use: a new one reads each space back before it sends there.
+                Ledger(client, Limits()).open("")
             self.start("exporter")
             stack.callback(self.kill, "exporter")
             self.start("worker")
