@@ -222,7 +222,7 @@ class Installation:
             done = cli.call(command.split(), self.env, self.directory)
             assert done.returncode == 0, done.stderr
 
-    def wait_until_settled(self, timeout: float = 40) -> dict[str, int]:
+    def wait_until_settled(self, timeout: float = 150) -> dict[str, int]:
         """Waits until nothing is on its way any more; tells the documents by state."""
         deadline = time.monotonic() + timeout
         with self.redis.client() as client:

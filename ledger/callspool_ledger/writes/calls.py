@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from callspool_ledger import scripts
 from callspool_ledger.keys import GROUP
 from callspool_ledger.reads.entries import pack_task_ids
+from callspool_ledger.writes import proof_calls
 from callspool_ledger.writes.proof_calls import (
-    LOOK_GOOD_MS,
     WAKE_UPS_AT_MOST,
     ProofCalls,
     count_from_1,
@@ -206,7 +206,7 @@ class LedgerCalls(ProofCalls):
         unless_alike: Limits | None = None,
     ) -> Call:
         """Declares documents in doubt dead: they are missing once more, without tries left."""
-        proof = look.at_ms, look.found, LOOK_GOOD_MS
+        proof = look.at_ms, look.found, proof_calls.LOOK_GOOD_MS
         spared = *_probes(unless_alike), "", WAKE_UPS_AT_MOST
         return self._call("bury", batch, attempt, "", "", "", detail, *proof, *spared)
 
