@@ -49,12 +49,26 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what needs Prometheus' programs where nobody installed them."""
-    if not prometheus.are_left_out():
-        return
-    left_out = [item for item in items if item.get_closest_marker("prometheus")]
-    items[:] = [item for item in items if item not in left_out]
-    config.hook.pytest_deselected(items=left_out)
+    """Leaves out what needs Prometheus' programs where they are missing; begins with long tests."""
+    if prometheus.are_left_out():
+        left_out = [item for item in items if item.get_closest_marker("prometheus")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+    items[:] = _put_long_tests_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _put_long_tests_first(items: list[pytest.Item], shares: int) -> list[pytest.Item]:
+    """Returns the tests with the long ones at the beginning of each process' equal share."""
+    long = [item for item in items if item.get_closest_marker("long")]
+    others = [item for item in items if not item.get_closest_marker("long")]
+    ordered: list[pytest.Item] = []
+    for share in range(shares):
+        first = long[share::shares]
+        end = len(items) * (share + 1) // shares if share + 1 < shares else len(items)
+        count = max(0, end - len(ordered) - len(first))
+        ordered += [*first, *others[:count]]
+        del others[:count]
+    return ordered
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -61,6 +61,7 @@ def check(report: Report, lucky: frozenset[str] = frozenset()) -> None:
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.long
 def test_everything_is_proven_and_settled_once_the_faults_are_over(tmp_path: Path):
     report = run(short(7, reading_back=True), keep=tmp_path)
     report.save(tmp_path / "report.json")
@@ -70,6 +71,7 @@ def test_everything_is_proven_and_settled_once_the_faults_are_over(tmp_path: Pat
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.long
 def test_where_nothing_can_be_read_back_nothing_is_lost_and_what_is_doubtful_is_in_doubt(
     tmp_path: Path,
 ):

@@ -28,6 +28,7 @@ from tests.support.servers import RedisServer
 Record = Callable[[str, object], None]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.id)
 def test_a_worker_that_dies_anywhere_loses_nothing_and_has_nothing_created_twice(

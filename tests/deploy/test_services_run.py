@@ -43,6 +43,7 @@ def running(host: Host) -> Iterator[dict[str, Service]]:
         yield services
 
 
+@pytest.mark.long
 def test_docker_compose_up_shows_a_living_system(running: dict[str, Service], host: Host) -> None:
     for service in running.values():
         service.wait_until_healthy()

@@ -151,6 +151,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.long
 def test_a_node_of_a_cluster_that_dies_under_load_costs_nobody_a_call_and_nobody_a_second_one(
     tmp_path: Path, env: dict[str, str], sandbox: SandboxProcess, start_worker: Start
 ):

@@ -87,6 +87,7 @@ def send(tmp_path: Path, env: dict[str, str], number: int) -> None:
     assert cli.report(sent)["documents"]["enqueued"] == number, sent.stderr
 
 
+@pytest.mark.long
 def test_workers_killed_in_turn_lose_nobody_and_call_nobody_twice(
     tmp_path: Path,
     env: dict[str, str],
@@ -131,6 +132,7 @@ def test_a_worker_that_is_told_to_stop_leaves_nothing_in_doubt(
     assert set(Counter(sandbox.created_ids()).values()) == {1}
 
 
+@pytest.mark.long
 def test_redis_may_go_away_and_come_back_while_documents_flow(
     tmp_path: Path,
     env: dict[str, str],

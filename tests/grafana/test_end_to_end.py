@@ -17,6 +17,7 @@ from tests.grafana.watch import Watch
 
 @pytest.mark.prometheus
 @pytest.mark.timeout(400)
+@pytest.mark.long
 def test_alerts_fire_and_clear_and_every_panel_has_something_to_show(tmp_path: Path):
     with (
         Installation(tmp_path, rules.files(QUICK)) as stage,

@@ -71,6 +71,7 @@ def stands_still(sandbox: SandboxProcess, seconds: float) -> int:
     return before
 
 
+@pytest.mark.long
 def test_a_pause_survives_killed_workers_and_what_is_resumed_is_created_once(
     tmp_path: Path,
     env: dict[str, str],
@@ -118,6 +119,7 @@ def test_a_pause_survives_killed_workers_and_what_is_resumed_is_created_once(
     assert [entry.by for entry in reader.ask(read_journal(9))] == ["ann", "ann", "bea"]
 
 
+@pytest.mark.long
 def test_a_run_ends_and_says_who_paused_its_documents_and_the_next_one_keeps_the_pause(
     tmp_path: Path, env: dict[str, str], sandbox: SandboxProcess
 ):

@@ -98,6 +98,7 @@ def faults(**fields: Any) -> str:
     return "\n".join(["[[faults]]", 'name = "status"', "status = 429", *lines, *space])
 
 
+@pytest.mark.long
 def test_ten_workers_that_start_together_keep_to_a_limit_that_nobody_told_them(
     tmp_path: Path, server: RedisServer
 ) -> None:

@@ -38,6 +38,7 @@ def accept_in_all(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("status", "times"), [(206, 40), (400, 40), (500, 40)])
+@pytest.mark.long
 def test_lone_documents_outlive_a_fault_of_the_api_and_are_sent_when_it_is_over(
     set_up: SetUp, status: int, times: int
 ):
