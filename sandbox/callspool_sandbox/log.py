@@ -6,8 +6,8 @@ that get a `created_late` line of their own. Numbers and tokens never appear in 
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
@@ -16,6 +16,7 @@ from callspool_sandbox.clock import true_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(dict[str, Any])
@@ -24,7 +25,7 @@ _decoder = msgspec.json.Decoder(dict[str, Any])
 class EventLog:
     """Appends events to a file, to stdout ("-") or to nothing (None).
 
-    Raises OSError where the file cannot be opened.
+    Raises OSError where the file cannot be opened, or is a symbolic link.
     """
 
     def __init__(self, target: str | None) -> None:
@@ -32,7 +33,7 @@ class EventLog:
         if target == "-":
             self._file = sys.stdout.buffer
         elif target is not None:
-            self._file = Path(target).open("ab")  # noqa: SIM115 - closed by close()
+            self._file = open(target, "ab", opener=_open_itself)  # noqa: SIM115 - see close
         self._ours = target not in {None, "-"}
 
     @property
@@ -51,6 +52,12 @@ class EventLog:
     def close(self) -> None:
         if self._file is not None and self._ours:
             self._file.close()
+
+
+def _open_itself(path: str, flags: int) -> int:
+    """Opens the file itself: a link that somebody put there may lead to any file of the user's."""
+    follows = path.startswith("/dev/")  # as /dev/stdout does
+    return os.open(path, flags | (0 if follows else os.O_NOFOLLOW), 0o666)
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:

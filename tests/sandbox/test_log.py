@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
+import pytest
 
+from callspool_sandbox.log import EventLog
 from tests.sandbox.client import Client, body, create_path, document, eventually
 from tests.sandbox.conftest import StartSandbox
 
@@ -152,3 +155,11 @@ def test_every_line_is_json_of_its_own(plain: Client) -> None:
     assert plain.sandbox.log_path is not None
     for line in plain.sandbox.log_path.read_text().splitlines():
         assert isinstance(json.loads(line), dict)
+
+
+def test_the_log_is_not_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("kept")
+    (tmp_path / "log.jsonl").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match=r"log\.jsonl"):
+        EventLog(str(tmp_path / "log.jsonl"))
+    assert (tmp_path / "precious").read_text() == "kept"

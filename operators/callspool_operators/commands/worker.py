@@ -11,6 +11,7 @@ import click
 from callspool.errors import QueueUnavailable
 from callspool.settings import Settings, load_settings
 from callspool_ledger.writes import LedgerUnavailable, account_ledgers
+from callspool_operators.local.patience import ask_until_answered
 from callspool_operators.options.connection import client_that_answers
 from callspool_operators.options.options import redis_option
 from callspool_worker import events
@@ -32,6 +33,8 @@ Examples:
 """
 PAUSE = 0.5
 """Seconds between two tries to tell the ledger of a dead worker."""
+FIRST_PATIENCE = 5.0
+"""Seconds for which a worker that starts waits for the first answer of Redis."""
 
 
 @click.command("worker", epilog=_EXAMPLES)
@@ -86,7 +89,11 @@ def refuse_what_cannot_work(settings: Settings) -> None:
     if not settings.accounts:
         settings.account()
     check_start(settings.accounts)
-    with client_that_answers(settings.redis_url):
+    ask_until_answered(lambda: _greet(settings.redis_url), patience=FIRST_PATIENCE)
+
+
+def _greet(redis_url: str) -> None:
+    with client_that_answers(redis_url):
         pass
 
 

@@ -22,14 +22,16 @@ Found = TypeVar("Found")
 
 
 def ask_until_answered(
-    step: Callable[[], Found], between: Callable[[], object] = lambda: None
+    step: Callable[[], Found],
+    between: Callable[[], object] = lambda: None,
+    patience: float | None = None,
 ) -> Found:
     """Returns what the step returns, once Redis answers; it must be safe to repeat.
 
-    For a Redis that has answered before. ``between`` is called between two tries. Raises the
-    step's error at once where waiting does not help, else after `REDIS_PATIENCE`.
+    ``between`` is called between two tries. Raises the step's error at once where waiting does not
+    help, else after ``patience`` seconds: `REDIS_PATIENCE` for a Redis that has answered before.
     """
-    give_up_at = time.monotonic() + REDIS_PATIENCE
+    give_up_at = time.monotonic() + (REDIS_PATIENCE if patience is None else patience)
     while True:
         try:
             return step()

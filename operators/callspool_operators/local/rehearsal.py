@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from callspool.settings import Account, Secret
+from callspool_operators.local.state import make_private
 from callspool_sandbox import defaults
 from callspool_sandbox.process import SandboxProcess
 
@@ -28,7 +29,7 @@ STAND_INS = {
 
 def start_sandbox(stack: ExitStack, state_dir: Path) -> str:
     """Starts a sandbox that ends with the stack; its log lies in the state directory."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(state_dir)
     return stack.enter_context(SandboxProcess(log=state_dir / "sandbox.jsonl")).url
 
 

@@ -37,6 +37,14 @@ def default_state_dir(
     return home / ".local" / "state" / "callspool"
 
 
+def make_private(path: Path) -> None:
+    """Makes a directory, and those above it that are missing, for the user alone."""
+    # Every one by itself: `parents` makes them as open as the umask lets it.
+    for directory in (*reversed(path.parents), path):
+        if not directory.exists():
+            directory.mkdir(mode=0o700, exist_ok=True)
+
+
 class StateDir:
     """The files of one state directory, by name."""
 
@@ -121,10 +129,7 @@ class StateDir:
         else: closing /tmp to everybody else would be a poor favour.
         """
         try:
-            # Every one by itself: `parents` makes them as open as the umask lets it.
-            for directory in (*reversed(self.path.parents), self.path):
-                if not directory.exists():
-                    directory.mkdir(mode=0o700, exist_ok=True)
+            make_private(self.path)
             self._refuse_what_is_not_ours()
             if stat.S_IMODE(self.path.stat().st_mode) & 0o077:
                 self.path.chmod(0o700)

@@ -49,3 +49,8 @@ def test_patience_with_a_redis_that_stays_away_ends(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(patience, "REDIS_PATIENCE", 0.0)
     with pytest.raises(QueueUnavailable):
         ask_until_answered(Step(10**9, redis.ConnectionError("refused")))
+
+
+def test_patience_can_be_shorter_than_usual() -> None:
+    with pytest.raises(QueueUnavailable):
+        ask_until_answered(Step(10**9, redis.ConnectionError("refused")), patience=0.0)

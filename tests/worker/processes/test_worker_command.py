@@ -9,15 +9,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import redis
 
 from callspool.errors import QueueUnavailable, SettingsError
 from callspool.settings import load_settings
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
-from callspool_operators.commands.worker import put_in_doubt, worker
+from callspool_operators.commands.worker import (
+    put_in_doubt,
+    refuse_what_cannot_work,
+    worker,
+)
 from callspool_operators.local.locks import wait_until
 from callspool_worker.processes.supervisor import without_settings
 from chaos.processes import is_alive
@@ -50,10 +56,27 @@ def test_without_a_token_nothing_is_started(environment: pytest.MonkeyPatch) -> 
 
 def test_without_redis_nothing_is_started(environment: pytest.MonkeyPatch) -> None:
     give(environment, ACCOUNT)
+    environment.setattr("callspool_operators.commands.worker.FIRST_PATIENCE", 0.0)
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     with pytest.raises(QueueUnavailable, match="CALLSPOOL_REDIS_URL") as refused:
         worker.main(["--redis", nowhere], standalone_mode=False)
     assert "\n" not in str(refused.value)
+
+
+def test_a_redis_that_is_not_there_yet_is_waited_for(environment: pytest.MonkeyPatch) -> None:
+    with RedisServer() as server:
+        tries = iter([QueueUnavailable("refused"), None])
+
+        @contextmanager
+        def answer(url: str) -> Iterator[str]:
+            if (fault := next(tries)) is not None:
+                raise fault from redis.ConnectionError("refused")
+            yield url
+
+        environment.setattr("callspool_operators.commands.worker.client_that_answers", answer)
+        give(environment, {**ACCOUNT, "CALLSPOOL_REDIS_URL": server.url})
+        refuse_what_cannot_work(load_settings(os.environ))
+    assert next(tries, "none is left") == "none is left"
 
 
 def test_with_a_wrong_password_nothing_is_started(environment: pytest.MonkeyPatch) -> None:
