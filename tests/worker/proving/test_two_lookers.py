@@ -12,7 +12,7 @@ import pytest
 from callspool_worker.decisions.answers import Answer
 from callspool_worker.proving import Prover, Proving
 from tests.support.ledgers import P
-from tests.worker.proving.conftest import SetUp
+from tests.worker.proving.conftest import SEEDS, SetUp
 from tests.worker.proving.faults import fault
 from tests.worker.proving.stage import MAX_ATTEMPTS, QUIET, Stage
 
@@ -84,7 +84,7 @@ def test_a_look_that_comes_too_late_to_say_that_documents_are_missing_changes_no
     stage.spool.check()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_however_two_lookers_and_a_slow_api_meet_nobody_is_called_twice(set_up: SetUp, seed: int):
     pause = 0.12
     stage = set_up(
