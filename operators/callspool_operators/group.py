@@ -11,8 +11,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from callspool import __version__
-from callspool_operators.terminal.colours import want_colours
 from callspool_operators.terminal.exits import Exit, OutputGone
+from callspool_operators.terminal.screen import want_colours
 
 CORE = "callspool"
 WORKER = "callspool[worker]"

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
         SettingsError,
     )
     from callspool.queue import CallQueue
-    from callspool.request.call_request import CallRequest
-    from callspool.request.document import Document
+    from callspool.request.call_request import CallRequest, Document
     from callspool.request.schedule import Schedule
     from callspool_ledger.reads.views import DocumentStatus
 
@@ -43,7 +42,7 @@ _HOMES = {
     "CallQueue": "callspool.queue",
     "CallRequest": "callspool.request.call_request",
     "CallspoolError": "callspool.errors",
-    "Document": "callspool.request.document",
+    "Document": "callspool.request.call_request",
     "DocumentStatus": "callspool_ledger.reads.views",
     "InvalidCallRequest": "callspool.errors",
     "QueueFull": "callspool.errors",

@@ -33,10 +33,9 @@ from callspool.enqueue.receipts import (
 from callspool.errors import InvalidCallRequest, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
 from callspool.redis_io.servers import async_server_of
-from callspool.request.checks import prepare
+from callspool.request.checks import SingleRequests, prepare
 from callspool.request.identity import partition_of
 from callspool.request.message import encode
-from callspool.request.single_request import SingleRequests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

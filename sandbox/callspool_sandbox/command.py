@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 
 from callspool.errors import SettingsError
-from callspool_sandbox.faults.load import load_faults
-from callspool_sandbox.faults.model import FaultFile
-from callspool_sandbox.options import MAX_BODY, Options
+from callspool_sandbox.faults.model import FaultFile, load_faults
+from callspool_sandbox.sandbox import MAX_BODY, Options
 from callspool_sandbox.server import run_sandbox
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ms|s)?")

@@ -1,20 +1,125 @@
-"""One request and what is sent back for it, without a word about how its bytes travel."""
+"""One request: the server that answers it, its clock, and what is sent back."""
 
 from __future__ import annotations
 
+import gzip
 import time
-from dataclasses import dataclass, field
+import zlib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from callspool_sandbox.answers import Answer, in_form
 from callspool_sandbox.faults.model import label
-from callspool_sandbox.faults.packing import pack
-from callspool_sandbox.routes import Route, path_for_log
+from callspool_sandbox.protocol import Answer, Route, in_form, path_for_log
 
 if TYPE_CHECKING:
-    from callspool_sandbox.clock import Clock
-    from callspool_sandbox.faults.model import Fault
+    from callspool_sandbox.faults.model import Fault, FaultFile, PackedAnswer, ServerTraits
     from callspool_sandbox.faults.plan import FaultPlan
+
+
+class ServerStates:
+    """The `server` part of a fault file with those of its `changes` that have come."""
+
+    def __init__(self, file: FaultFile) -> None:
+        self._states = file.states()
+        self._started = time.monotonic()
+
+    def running(self) -> float:
+        """Seconds since the sandbox was ready, which no skew touches."""
+        return time.monotonic() - self._started
+
+    @property
+    def now(self) -> ServerTraits:
+        """How the server is now."""
+        while len(self._states) > 1 and self._states[1][0] <= self.running():
+            self._states.pop(0)
+        return self._states[0][1]
+
+    @property
+    def servers(self) -> int:
+        """How many servers there are; requests go to them in turn."""
+        return max(len(server.skews) for _, server in self._states)
+
+    def skew(self, server: int) -> float:
+        """Seconds that a server's clock is ahead."""
+        skews = self.now.skews
+        return skews[server % len(skews)]
+
+
+class Clock:
+    """Wall-clock time as one server's answers show it: its ``Date``, its ids and ``created``.
+
+    The server's state says how far it is off, and in which form it tells a time.
+    """
+
+    def __init__(self, states: ServerStates, server: int = 0) -> None:
+        self.server = server
+        self._states = states
+        self._second = -1
+        self._date = ""
+
+    def now(self) -> float:
+        """Unix time as the server believes it."""
+        return time.time() + self._states.skew(self.server)
+
+    def date(self) -> str:
+        """The `Date` header, made once a second."""
+        second = int(self.now())
+        if second != self._second:
+            self._second = second
+            self._date = formatdate(second, usegmt=True)
+        return self._date
+
+    def iso(self, moment: float) -> str:
+        """A time as the API writes `created`."""
+        server = self._states.now
+        plain = datetime.fromtimestamp(moment + server.created_shift, UTC).replace(tzinfo=None)
+        return plain.isoformat(timespec=server.created_precision) + server.created_zone
+
+
+_NAMES = {"raw-deflate": "deflate"}
+
+
+def pack(answer: Answer, fault: PackedAnswer) -> Answer:
+    """The answer in that compression, named in its headers where it shall be."""
+    name = _NAMES.get(fault.encoding, fault.encoding)
+    headers = [*answer.headers, ("Content-Encoding", name)] if fault.announced else answer.headers
+    return replace(answer, body=_pack(answer.body, fault.encoding), headers=headers)
+
+
+def _pack(body: bytes, encoding: str) -> bytes:
+    if encoding == "gzip":
+        return gzip.compress(body)
+    if encoding == "deflate":
+        return zlib.compress(body)
+    if encoding == "raw-deflate":
+        return zlib.compress(body, wbits=-zlib.MAX_WBITS)
+    # Frames that hold the body as it is: what unpacks these needs no packer here.
+    return _brotli(body) if encoding == "br" else _zstd(body)
+
+
+def _brotli(body: bytes) -> bytes:
+    """RFC 7932: a window of 16 bits, then pieces of at most 64 KiB that are not compressed."""
+    bits, used, out = 0, 1, bytearray()  # the first bit, 0, is the window
+    for begin in range(0, len(body), 1 << 16):
+        piece = body[begin : begin + (1 << 16)]
+        bits |= (len(piece) - 1) << (used + 3) | 1 << (used + 19)  # not last, 4 nibbles, as it is
+        used += 20
+        out += bits.to_bytes(-(-used // 8), "little") + piece
+        bits, used = 0, 0
+    return bytes(out) + (bits | 3 << used).to_bytes(-(-(used + 2) // 8), "little")
+
+
+def _zstd(body: bytes) -> bytes:
+    """RFC 8878: a frame of one segment, in raw blocks of at most 128 KiB."""
+    out = bytearray(b"\x28\xb5\x2f\xfd\xa0" + len(body).to_bytes(4, "little"))
+    most = 1 << 17
+    for begin in range(0, max(len(body), 1), most):
+        piece = body[begin : begin + most]
+        is_last = begin + most >= len(body)
+        out += (is_last | len(piece) << 3).to_bytes(3, "little") + piece
+    return bytes(out)
 
 
 @dataclass(slots=True)

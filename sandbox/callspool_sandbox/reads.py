@@ -1,23 +1,218 @@
-"""The endpoints that read back: pages of runs, tasks and agents (D, O, R)."""
+"""The endpoints that read back: pages of runs, tasks and agents (D, O, R), row by row."""
 
 from __future__ import annotations
 
 import random
+import time
+from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
-from callspool_sandbox.answers import Answer, failed_read, page_answer
-from callspool_sandbox.data.rows import Rows
+from callspool_sandbox.protocol import Answer, failed_read, page_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from callspool_sandbox.clock import Clock
-    from callspool_sandbox.data.rows import Row, View
-    from callspool_sandbox.data.store import Store
+    from callspool_sandbox.exchange import Clock, ServerStates
     from callspool_sandbox.faults.model import ServerTraits
-    from callspool_sandbox.routes import Route
-    from callspool_sandbox.ways import Ways
+    from callspool_sandbox.protocol import Route
+    from callspool_sandbox.store import Store, StoredRun
+
+
+Row = dict[str, object]
+
+DOCUMENT_FIELDS = (
+    *("name", "contact_number", "email", "alternate_number", "occupation", "company_name"),
+    *("address", "about", "context", "labels", "title", "description", "document_id"),
+)
+"""The fields of a document that the API names (S)."""
+
+OVERWRITTEN = ("token", "quality")
+"""Extra fields that come back as something else (R)."""
+
+
+class View(Protocol):
+    """A list, and how long it is by now."""
+
+    def rows(self, skip: int, *, newest_first: bool) -> Iterable[Row]: ...
+    def count(self) -> int: ...
+
+
+class Rows:
+    """Lists of what the store holds, as far as a replica knows it.
+
+    ``lags``: seconds that it is behind, for runs and for tasks.
+    """
+
+    def __init__(
+        self, store: Store, server: ServerTraits, clock: Clock, lags: tuple[float, float]
+    ) -> None:
+        self.store = store
+        self.server = server
+        self.clock = clock
+        self._lags = lags
+
+    def view(self, route: Route) -> View:
+        """The list that a read asks for."""
+        if route.endpoint == "runs":
+            return _Runs(self, route.space)
+        run_id = route.run_id if route.endpoint == "tasks" else None
+        tasks = _Tasks(self, route.space, run_id)
+        is_filtered = run_id is None and self.server.filters == "honoured"
+        wanted = {name: word for name in FILTERS if (word := route.query.get(name))}
+        return _Filtered(tasks, wanted) if is_filtered and wanted else tasks
+
+    def runs_of(self, space: str) -> Sequence[StoredRun]:
+        runs = self.store.runs_of(space)
+        lag = self._lags[0]
+        if not lag:
+            return runs
+        return [run for run in runs if run.made <= time.monotonic() - lag]
+
+    def tasks_known(self, run: StoredRun) -> int:
+        """How many tasks of a run there are."""
+        lag = self._lags[1]
+        return run.tasks_at(time.monotonic() - lag) if lag else run.tasks
+
+    def follow_ups(self, run: StoredRun) -> int:
+        """How many tasks were followed up by another one: all of a run, or none yet."""
+        after = self.server.follow_up_after
+        if after is None or run.finished is None or run.status == "completed":
+            return 0
+        return run.tasks * (run.finished + after <= time.monotonic())
+
+    def run_row(self, run: StoredRun) -> Row:
+        return {
+            "run_id": self.store.run_id(run),
+            "status": run.status,
+            "batch_count": run.batch_count,
+            "created": self.clock.iso(run.created),
+            "modified": self.clock.iso(run.modified),
+        }
+
+    def task_rows(self, run: StoredRun, places: Iterable[int]) -> Iterator[Row]:
+        """The tasks at these places; those beyond the documents are follow-ups."""
+        request = self.store.request(run)
+        run_id = self.store.run_id(run)
+        for place in places:
+            document = request.documents[place % run.tasks]
+            created = self.clock.iso(run.piece_of(place % run.tasks).created)
+            task_id = self.store.task_id(run, place % run.tasks)
+            shown, output = self._show_document(run, document), {}
+            if place >= run.tasks:
+                shown.pop("ref_id", None)
+                output = {"referenced_task": task_id, "followup_count": 1}
+                task_id = self.store.follow_up_id(run, place % run.tasks)
+            yield {
+                "task_id": task_id,
+                "run_id": run_id,
+                **shown,
+                "output": output,
+                "assignee": request.pilot,
+                "status": "pending",
+                "execution_type": self._execution_type(run.space),
+                "created": created,
+                "modified": created,
+            }
+
+    def _show_document(self, run: StoredRun, document: dict[str, Any]) -> Row:
+        """What a task shows of the document that it was made from."""
+        if self.server.input == "none":
+            return {"input": {}}
+        ref_id = document.get("id") or document.get("document_id")
+        if self.server.input == "known":
+            document = {name: document[name] for name in DOCUMENT_FIELDS if name in document}
+        changed = {"token": run.space, "quality": "good"}
+        overwritten = {name: changed[name] for name in OVERWRITTEN if name in document}
+        return {"ref_id": ref_id, "input": {**document, **overwritten}}
+
+    def _execution_type(self, space: str) -> str:
+        return self.server.execution_types.get(space, self.server.execution_type)
+
+
+class _Runs:
+    def __init__(self, rows: Rows, space: str) -> None:
+        self._rows = rows
+        self._space = space
+
+    def rows(self, skip: int, *, newest_first: bool) -> Iterator[Row]:
+        runs = self._rows.runs_of(self._space)
+        places = range(len(runs) - 1, -1, -1) if newest_first else range(len(runs))
+        return (self._rows.run_row(runs[place]) for place in places[skip:])
+
+    def count(self) -> int:
+        return len(self._rows.runs_of(self._space))
+
+
+class _Tasks:
+    """Tasks of a space, or of one run; an unknown run has none (R)."""
+
+    def __init__(self, rows: Rows, space: str, run_id: str | None) -> None:
+        self._rows = rows
+        self._space = space
+        self._run_id = run_id
+
+    def rows(self, skip: int, *, newest_first: bool) -> Iterator[Row]:
+        runs = self._runs()
+        for run in reversed(runs) if newest_first else runs:
+            places = self._places(run)
+            if skip < len(places):
+                inner = places[::-1][skip:] if newest_first else places[skip:]
+                yield from self._rows.task_rows(run, inner)
+            skip = max(0, skip - len(places))
+
+    def count(self) -> int:
+        ahead = self._rows.server.counts == "ahead"
+        return sum(
+            run.batch_count if ahead and run.tasks else len(self._places(run))
+            for run in self._runs()
+        )
+
+    def _runs(self) -> Sequence[StoredRun]:
+        if self._run_id is None:
+            return self._rows.store.runs_of(self._space)
+        run = self._rows.store.find_run(self._space, self._run_id)
+        return [] if run is None else [run]
+
+    def _places(self, run: StoredRun) -> range:
+        return range(self._rows.tasks_known(run) + self._rows.follow_ups(run))
+
+
+FILTERS = ("from_ts", "to_ts", "status", "search")
+"""What a list of a space's tasks can be narrowed by (O)."""
+
+
+class _Filtered:
+    """The same without what was not asked for."""
+
+    def __init__(self, tasks: _Tasks, wanted: dict[str, str]) -> None:
+        self._tasks = tasks
+        self._wanted = wanted
+
+    def rows(self, skip: int, *, newest_first: bool) -> Iterator[Row]:
+        found = filter(self._is_wanted, self._tasks.rows(0, newest_first=newest_first))
+        return islice(found, skip, None)
+
+    def count(self) -> int:
+        return sum(1 for _ in self.rows(0, newest_first=True))
+
+    def _is_wanted(self, row: Row) -> bool:
+        return all(_passes(row, name, word) for name, word in self._wanted.items())
+
+
+def _passes(row: Row, name: str, word: str) -> bool:
+    if name == "status":
+        return row["status"] == word
+    if name == "search":
+        return word.lower() in str(row["input"]).lower()
+    moment = _seconds(str(row["created"]))
+    return moment >= float(word) if name == "from_ts" else moment <= float(word)
+
+
+def _seconds(created: str) -> float:
+    found = datetime.fromisoformat(created)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
 
 OLDER = b'{"pilot":"older","documents":[{"name":"Older","contact_number":"+14155550100"}]}'
 """What a space holds that was there before: tasks of other programs."""
@@ -26,14 +221,14 @@ OLDER = b'{"pilot":"older","documents":[{"name":"Older","contact_number":"+14155
 class Reads:
     """Answers reads from the store."""
 
-    def __init__(self, store: Store, ways: Ways, seed: int | None) -> None:
+    def __init__(self, store: Store, states: ServerStates, seed: int | None) -> None:
         self._store = store
-        self._ways = ways
+        self._states = states
         self._chance = random.Random(seed)  # noqa: S311 - no secret
 
     def know(self, space: str, clock: Clock) -> None:
         """Lets a space begin with what was there before, when it is named for the first time."""
-        older = self._ways.now.older_runs
+        older = self._states.now.older_runs
         if older and not self._store.knows(space):
             self._store.add_older(space, older, OLDER, clock.now())
 
@@ -43,7 +238,7 @@ class Reads:
         The API counts after it has read the page, so a list that grows is shorter than its count
         (R).
         """
-        server = self._ways.now
+        server = self._states.now
         number = route.number("page")
         if number == 0:
             what = "Tasks" if route.endpoint == "space_tasks" else "Runs"
@@ -59,7 +254,7 @@ class Reads:
         """The page as it goes out."""
         if isinstance(rows, Answer):
             return rows
-        return page_answer(_state_count(self._ways.now, len(rows), count), rows)
+        return page_answer(_state_count(self._states.now, len(rows), count), rows)
 
     def _cutoffs(self, server: ServerTraits) -> tuple[float, float]:
         """Seconds by which runs and tasks lag: those of a replica that may be asked."""

@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from callspool_sandbox.answers import Answer, api_answer
-from callspool_sandbox.checks import (
+from callspool_sandbox.creation import (
     Received,
+    TaskCreation,
     check_create,
     check_organisation,
     check_sender,
     read_body,
 )
-from callspool_sandbox.clock import Clock
-from callspool_sandbox.creation import TaskCreation
-from callspool_sandbox.data.store import Store
-from callspool_sandbox.exchange import Head, HttpReply, logged_status, reply
-from callspool_sandbox.faults.choose import Chooser, Facts
-from callspool_sandbox.faults.plan import FaultPlan, plan
+from callspool_sandbox.exchange import Clock, Head, HttpReply, ServerStates, logged_status, reply
+from callspool_sandbox.faults.model import FaultFile
+from callspool_sandbox.faults.plan import Chooser, Facts, FaultPlan, plan
+from callspool_sandbox.protocol import Answer, Route, api_answer, find_route
 from callspool_sandbox.reads import Reads
-from callspool_sandbox.routes import Route, find_route
-from callspool_sandbox.ways import Ways
+from callspool_sandbox.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from callspool_sandbox.log import EventLog
-    from callspool_sandbox.options import Options
+
+
+MAX_BODY = 1_048_576
+"""Bytes of a request body that common proxies let through."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Everything that `callspool sandbox` can be told.
+
+    ``latency`` is in seconds, ``log`` a path or "-" for stdout. ``token`` and ``org_handle`` are
+    compared only where given. ``until_stdin_closes`` ends the sandbox with its parent.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8900
+    latency: float = 0.0
+    faults: FaultFile = field(default_factory=FaultFile)
+    seed: int | None = None
+    log: str | None = None
+    token: str | None = field(default=None, repr=False)
+    org_handle: str | None = None
+    max_body: int = MAX_BODY
+    until_stdin_closes: bool = False
 
 
 class Sandbox:
@@ -40,13 +61,13 @@ class Sandbox:
     def __init__(self, options: Options, log: EventLog) -> None:
         self.options = options
         self.log = log
-        self.ways = Ways(options.faults)
-        self.clocks = [Clock(self.ways, server) for server in range(self.ways.servers)]
+        self.states = ServerStates(options.faults)
+        self.clocks = [Clock(self.states, server) for server in range(self.states.servers)]
         self.store = Store(options.seed, len(self.clocks))
         self.creating = asyncio.Lock()
         self.last_answer: Answer | None = None
         self._chooser = Chooser(options.faults.faults, options.seed)
-        self._reads = Reads(self.store, self.ways, options.seed)
+        self._reads = Reads(self.store, self.states, options.seed)
         self._later: set[asyncio.Task[None]] = set()
         self._requests = 0
 
@@ -59,7 +80,7 @@ class Sandbox:
         if route is not None:
             self._chooser.in_flight[route.endpoint] += 1
             facts = Facts(route.endpoint, route.space)
-            head.early = self._chooser.before_body(facts, self.ways.running())
+            head.early = self._chooser.before_body(facts, self.states.running())
             self._reads.know(route.space, clock)
         return head
 
@@ -96,7 +117,7 @@ class Sandbox:
 
     async def _read(self, head: Head, route: Route) -> HttpReply:
         facts = Facts(route.endpoint, route.space)
-        running = self.ways.running()
+        running = self.states.running()
         fault = self._chooser.after_body(facts, running)
         steps = plan(fault, 0, head.clock.now())
         answer = steps.own or self._refuse(head, route)
@@ -116,7 +137,7 @@ class Sandbox:
     async def _create(self, head: Head, route: Route, raw: bytes) -> HttpReply:
         received = read_body(raw)
         facts = Facts(route.endpoint, route.space, received.body.pilot, received.ids, len(raw))
-        running = self.ways.running()
+        running = self.states.running()
         fault = self._chooser.after_body(facts, running)
         steps = plan(fault, len(received.ids), head.clock.now())
         if not steps.unseen:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from callspool.errors import SettingsError
-from callspool_sandbox.faults.load import load_faults, parse_faults
-from callspool_sandbox.faults.model import FaultFile
+from callspool_sandbox.faults.model import FaultFile, load_faults, parse_faults
 
 DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
 

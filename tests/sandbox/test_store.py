@@ -5,7 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from uuid import UUID
 
-from callspool_sandbox.data.store import Store
+from callspool_sandbox.store import Store
 
 
 def test_a_hundred_thousand_tasks_cost_memory_for_their_runs_only() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from callspool_sandbox.faults.choose import Chooser, Facts
-from callspool_sandbox.faults.load import parse_faults
-from callspool_sandbox.routes import Endpoint
+from callspool_sandbox.faults.model import parse_faults
+from callspool_sandbox.faults.plan import Chooser, Facts
+from callspool_sandbox.protocol import Endpoint
 
 
 def chooser(*faults: str, seed: int = 1) -> Chooser:

@@ -17,7 +17,7 @@ from callspool_operators.options.selecting import (
     selector_options,
 )
 from callspool_operators.terminal.exits import Exit
-from callspool_operators.terminal.gates import describe_selector, selector_object
+from callspool_operators.terminal.report import describe_selector, selector_object
 from callspool_operators.terminal.wording import format_count, json_line, plain
 
 if TYPE_CHECKING:

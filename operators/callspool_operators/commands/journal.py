@@ -13,7 +13,7 @@ from callspool_operators.options.options import (
     redis_option,
     state_dir_option,
 )
-from callspool_operators.terminal.gates import Json, describe_selector, selector_object
+from callspool_operators.terminal.report import Json, describe_selector, selector_object
 from callspool_operators.terminal.wording import (
     format_count,
     json_line,

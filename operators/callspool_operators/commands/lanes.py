@@ -16,7 +16,7 @@ from callspool_operators.options.options import (
     state_dir_option,
 )
 from callspool_operators.options.selecting import complete_token, selector_options
-from callspool_operators.terminal.gates import Json, describe_selector, gate_object, why
+from callspool_operators.terminal.report import Json, describe_selector, gate_object, why
 from callspool_operators.terminal.wording import format_count, json_line, plain, shorten_token, span
 
 _EXAMPLES = """\b

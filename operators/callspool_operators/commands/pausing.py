@@ -9,7 +9,7 @@ import click
 from callspool_operators.commands.steering_ledger import steering
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
 from callspool_operators.options.selecting import complete_token, is_known, selector_options
-from callspool_operators.terminal.gates import describe_selector, gate_object, selector_object, why
+from callspool_operators.terminal.report import describe_selector, gate_object, selector_object, why
 from callspool_operators.terminal.wording import format_count, json_line, local, state_dir_flag
 
 if TYPE_CHECKING:

@@ -38,11 +38,9 @@ from callspool_operators.options.selecting import (
     scope_of,
     words_of,
 )
-from callspool_operators.terminal import completing
-from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.exits import Exit
-from callspool_operators.terminal.progress import Progress
 from callspool_operators.terminal.report import STATES
+from callspool_operators.terminal.screen import Progress, paint
 from callspool_operators.terminal.wording import format_count, format_counts, json_line, plain
 
 CHUNK = 2000
@@ -82,7 +80,7 @@ Examples:
 @click.option(
     "--account",
     callback=parsing.account,
-    shell_complete=completing.accounts,
+    shell_complete=parsing.accounts,
     metavar="NAME",
     help="The account it was sent by.  [default: default]",
 )

@@ -19,11 +19,15 @@ from callspool.settings.urls import redis_url_without_password
 from callspool_operators.commands.send import rehearse
 from callspool_operators.local import LocalLedger, default_state_dir
 from callspool_operators.local.job import End, Job
-from callspool_operators.local.patience import ask_until_answered
-from callspool_operators.local.preflight import check_api
-from callspool_operators.local.rehearsal import SANDBOX, STAND_INS, sandbox_settings, start_sandbox
-from callspool_operators.local.reporting import report_of
-from callspool_operators.local.workforce import Workforce
+from callspool_operators.local.tracking import ask_until_answered, report_of
+from callspool_operators.local.workforce import (
+    SANDBOX,
+    STAND_INS,
+    Workforce,
+    check_api,
+    sandbox_settings,
+    start_sandbox,
+)
 from callspool_operators.options.connection import (
     client_that_answers,
     ledger_for_a_look,
@@ -35,9 +39,8 @@ from callspool_operators.sending.asking import ask_before_sending, check_countri
 from callspool_operators.sending.overview import held_back_in_short
 from callspool_operators.sending.reading import new_intake, open_intake
 from callspool_operators.sending.spooling import Spooler
-from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.exits import Exit
-from callspool_operators.terminal.progress import Progress
+from callspool_operators.terminal.screen import Progress, paint
 from callspool_operators.terminal.wording import json_line
 from callspool_worker.api import check_start
 from callspool_worker.sweeping.leases import longest_stop

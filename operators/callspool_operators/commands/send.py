@@ -21,7 +21,7 @@ from callspool_operators.sending.reading import (
 )
 from callspool_operators.sending.spooling import Spooler
 from callspool_operators.terminal.exits import Exit, Interrupted
-from callspool_operators.terminal.progress import Progress
+from callspool_operators.terminal.screen import Progress
 from callspool_operators.terminal.wording import format_count, json_line
 
 _EXAMPLES = """\b

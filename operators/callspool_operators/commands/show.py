@@ -22,9 +22,8 @@ from callspool_operators.options.options import (
     state_dir_option,
 )
 from callspool_operators.options.selecting import complete_token, narrow_each
-from callspool_operators.terminal import completing
-from callspool_operators.terminal.colours import paint
 from callspool_operators.terminal.exits import Exit
+from callspool_operators.terminal.screen import paint
 from callspool_operators.terminal.wording import (
     format_count,
     json_line,
@@ -64,7 +63,7 @@ _COMMAND = re.compile(r"(`callspool (?!run)[^`]+)(?=`)")
 @click.option(
     "--account",
     callback=parsing.account,
-    shell_complete=completing.accounts,
+    shell_complete=parsing.accounts,
     metavar="NAME",
     help="Only of this account.",
 )

@@ -14,9 +14,14 @@ from callspool_ledger.reads.views import LedgerSummary, Reason
 from callspool_operators.commands.journal import journal_lines, journal_object
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
-from callspool_operators.terminal.colours import paint
-from callspool_operators.terminal.gates import gate_lines, gate_object
-from callspool_operators.terminal.report import COUNTS, Json, submissions_in_order
+from callspool_operators.terminal.report import (
+    COUNTS,
+    Json,
+    gate_lines,
+    gate_object,
+    submissions_in_order,
+)
+from callspool_operators.terminal.screen import paint
 from callspool_operators.terminal.watching import watch
 from callspool_operators.terminal.wording import format_count, format_counts, json_line, plain, span
 

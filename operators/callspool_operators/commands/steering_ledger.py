@@ -13,8 +13,8 @@ import click
 from callspool.settings import load_settings
 from callspool_ledger.steering import Doubts, Steering
 from callspool_operators.options.connection import ledger_clients
-from callspool_operators.terminal import person
-from callspool_operators.terminal.progress import Progress
+from callspool_operators.terminal import screen
+from callspool_operators.terminal.screen import Progress
 from callspool_operators.terminal.wording import format_count
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ def ask_to_go_on(question: str, *, yes: bool) -> bool:
     """
     if yes:
         return True
-    if person.is_there():
-        return person.agrees(question)
-    answer = person.piped_answer()
+    if screen.is_there():
+        return screen.agrees(question)
+    answer = screen.piped_answer()
     if answer is None:
         raise click.UsageError(f"{question} There is nobody to ask: add --yes to go on")
     return answer

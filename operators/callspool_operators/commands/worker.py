@@ -11,7 +11,7 @@ import click
 from callspool.errors import QueueUnavailable
 from callspool.settings import Settings, load_settings
 from callspool_ledger.writes import LedgerUnavailable, account_ledgers
-from callspool_operators.local.patience import ask_until_answered
+from callspool_operators.local.tracking import ask_until_answered
 from callspool_operators.options.connection import client_that_answers
 from callspool_operators.options.options import redis_option
 from callspool_worker import events

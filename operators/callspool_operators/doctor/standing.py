@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from callspool_ledger.errors import describe_mismatch
 from callspool_ledger.reads.lanes import ADVICE, OneDocumentLanes
 from callspool_operators.doctor.finding import DoctorFinding, ok, problem, warning
-from callspool_operators.terminal.gates import describe_selector, why
+from callspool_operators.terminal.report import describe_selector, why
 from callspool_operators.terminal.wording import format_count
 
 if TYPE_CHECKING:

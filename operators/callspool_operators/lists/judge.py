@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from callspool.errors import InvalidCallRequest
+from callspool.request.call_request import Known
 from callspool.request.checks import Rules
-from callspool.request.document import Known
-from callspool.request.phone_lists import identify_all
 from callspool.request.phone_reading import NumberError
+from callspool.request.phones import identify_all
 from callspool.request.raw_document import (
     CheckedDocument,
     check_number,

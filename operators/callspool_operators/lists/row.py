@@ -6,7 +6,7 @@ from enum import Enum
 import msgspec
 
 from callspool.errors import shown_name
-from callspool.request.document import Known
+from callspool.request.call_request import Known
 from callspool_operators.lists.earlier import Earlier
 
 

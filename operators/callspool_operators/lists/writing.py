@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from callspool.request.document import Known
+from callspool.request.call_request import Known
 from callspool_operators.lists.cells import (
     healed_ids,
     healed_number,

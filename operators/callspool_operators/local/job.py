@@ -22,8 +22,7 @@ from callspool_ledger.reads.progress import (
 from callspool_ledger.reads.summary import read_summary
 from callspool_operators.lists import IntakeError
 from callspool_operators.lists.errors import UnknownCountry
-from callspool_operators.local.patience import REDIS_PATIENCE, ask_until_answered
-from callspool_operators.local.tracking import Tracker
+from callspool_operators.local.tracking import REDIS_PATIENCE, Tracker, ask_until_answered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from callspool_operators.lists import Intake
     from callspool_operators.options.target import SendTarget
     from callspool_operators.sending.spooling import Spooler
-    from callspool_operators.terminal.progress import Progress
+    from callspool_operators.terminal.screen import Progress
 
 CHUNK = 500
 """Documents handed to the queue together."""

@@ -10,9 +10,8 @@ from urllib.parse import quote
 
 from callspool.errors import CallspoolError
 from callspool_ledger.keys import PartitionKeys
-from callspool_operators.local.locks import POLL, FileLock, wait_until
 from callspool_operators.local.server import PATIENCE, EmbeddedServer, client
-from callspool_operators.local.state import StateDir
+from callspool_operators.local.state import POLL, FileLock, StateDir, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

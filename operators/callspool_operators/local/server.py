@@ -17,8 +17,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from callspool.errors import CallspoolError, QueueUnavailable
-from callspool_operators.local import configuration, leftover
-from callspool_operators.local.locks import POLL, FileLock
+from callspool_operators.local import configuration
+from callspool_operators.local.state import POLL, FileLock
 
 if TYPE_CHECKING:
     from callspool_operators.local.state import StateDir
@@ -121,9 +121,9 @@ class EmbeddedServer:
 
     def _end_mute_server(self, lock: FileLock) -> None:
         """Ends a server that lives but cannot be reached, as when its socket was deleted."""
-        pid = leftover.recorded_pid(self.state.pid_file)
+        pid = configuration.recorded_pid(self.state.pid_file)
         for number in (signal.SIGTERM, signal.SIGKILL):
-            if pid is not None and leftover.signal_server(pid, self.state.path, number):
+            if pid is not None and configuration.signal_server(pid, self.state.path, number):
                 LOG.warning("ending the server %d of an earlier run: it does not answer", pid)
             if lock.wait(self._patience):
                 return
@@ -155,7 +155,7 @@ class EmbeddedServer:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("CALLSPOOL_")}
         with self.state.config_file.open("rb") as config, self._open_log() as log:
             return subprocess.Popen(  # noqa: S603 - our own binary
-                leftover.command_of_server(binary, self.state.path),
+                configuration.command_of_server(binary, self.state.path),
                 stdin=config,
                 stdout=log,
                 stderr=log,
@@ -251,8 +251,8 @@ class EmbeddedServer:
         if self._process is not None:
             self._process.terminate()
             return
-        pid = leftover.recorded_pid(self.state.pid_file)
-        if pid is not None and leftover.signal_server(pid, self.state.path, signal.SIGTERM):
+        pid = configuration.recorded_pid(self.state.pid_file)
+        if pid is not None and configuration.signal_server(pid, self.state.path, signal.SIGTERM):
             return
         with suppress(redis.RedisError, OSError), client(self.socket) as connected:
             connected.shutdown(nosave=True)

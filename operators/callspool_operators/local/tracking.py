@@ -1,21 +1,59 @@
-"""Follows the documents of one run through a ledger that others may use as well."""
+"""Follows the documents of one run through a ledger that others use too, and reports on them."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from callspool.errors import QueueUnavailable
+from callspool.redis_io.errors import comes_from_passing
 from callspool.request.identity import DIGEST_BYTES, NUMBER_BYTES
 from callspool_ledger.reads.lookup import read_batches, read_places
+from callspool_ledger.reads.summary import read_summary
+from callspool_ledger.writes import LedgerUnavailable
+from callspool_operators.terminal.report import NotCreated, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from callspool_ledger.reads.entries import BatchEntry
     from callspool_ledger.reads.lookup import Place
     from callspool_ledger.reads.reader import LedgerReader
+    from callspool_operators.local.job import Job
+
+
+REDIS_PATIENCE = 60.0
+"""Seconds without an answer of Redis after which the run gives up looking."""
+
+PAUSE = 0.2
+"""Seconds between two tries."""
+
+Found = TypeVar("Found")
+
+
+def ask_until_answered(
+    step: Callable[[], Found],
+    between: Callable[[], object] = lambda: None,
+    patience: float | None = None,
+) -> Found:
+    """Returns what the step returns, once Redis answers; it must be safe to repeat.
+
+    ``between`` is called between two tries. Raises the step's error at once where waiting does not
+    help, else after ``patience`` seconds: `REDIS_PATIENCE` for a Redis that has answered before.
+    """
+    give_up_at = time.monotonic() + (REDIS_PATIENCE if patience is None else patience)
+    while True:
+        try:
+            return step()
+        except (QueueUnavailable, LedgerUnavailable) as error:
+            if not comes_from_passing(error) or time.monotonic() > give_up_at:
+                raise
+        between()
+        time.sleep(PAUSE)
+
 
 SLICE = 2000
 """Identities that are looked up together."""
@@ -150,3 +188,67 @@ def _each_of(joined: bytes | bytearray, size: int) -> Iterator[bytes]:
 def _slices(joined: bytes | bytearray) -> Iterator[list[bytes]]:
     for at in range(0, len(joined), SLICE * DIGEST_BYTES):
         yield [*_digests(joined[at : at + SLICE * DIGEST_BYTES])]
+
+
+REFUSED_BY_WORKER = "refused by a worker (callspool invalid tells why)"
+
+
+def report_of(
+    job: Job,
+    enqueued: int,
+    seconds: float,
+    where: str,
+    again: str,
+    row_notes: Sequence[str] = (),
+) -> Report:
+    """The report of a run that has ended, one way or another.
+
+    ``enqueued``: documents that the queue certainly took. Raises `QueueUnavailable`.
+    """
+    reader, counts = job.reader, job.intake.counts
+    standing = job.tracker.standing(job.envelope.lane_id, anew=job.all_accepted)
+    after = reader.ask(read_summary())
+    # Rows that were read but not enqueued any more do not count: the next run reads them again.
+    unknown = max(0, standing.unknown - (len(job.tracker) - enqueued))
+    spooled = 0 if job.all_accepted else unknown
+    refused = unknown - spooled
+    states = Counter(standing.states)
+    states["waiting"] += spooled
+    invalid_reasons = Counter(job.intake.faults)
+    if refused:
+        invalid_reasons[REFUSED_BY_WORKER] += refused
+    gates = after.gates if states["waiting"] else []
+    before_these = job.gates_before() if gates else []
+    accepted = states.total()
+    duplicate = counts.duplicate + standing.duplicate
+    invalid = counts.invalid + refused
+    documents = {
+        "read": accepted + duplicate + invalid + standing.conflict,
+        "accepted": accepted,
+        "duplicate": duplicate,
+        "invalid": invalid,
+        "conflict": standing.conflict,
+        **states,
+    }
+    before = job.before
+    return Report(
+        documents=documents,
+        submissions={
+            outcome: number - before.submissions.get(outcome, 0)
+            for outcome, number in after.submissions.items()
+        },
+        runs=after.runs - before.runs,
+        seconds=seconds,
+        invalid_reasons=invalid_reasons,
+        not_created=[
+            NotCreated(state, reason, number)
+            for (state, reason), number in standing.reasons.items()
+        ],
+        gates=gates,
+        paused=[gate for gate in before_these if gate.kind == "paused"],
+        duplicates_since=standing.known_since,
+        row_notes=row_notes,
+        waiting_elsewhere=standing.elsewhere,
+        where=where,
+        again=again,
+    )

@@ -1,17 +1,24 @@
-"""The workers of one run: started when there is something to do, ended with the run."""
+"""The workers of one run, the check that the API is there, and the sandbox of a rehearsal."""
 
 from __future__ import annotations
 
 import logging
+import socket
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from callspool.errors import CallspoolError
+from callspool.errors import ApiUnreachable, CallspoolError
 from callspool.request.identity import partition_of
+from callspool.settings import Account, Secret
 from callspool_ledger.reads.gates import UNREAD, read_gates
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.writes import account_ledgers
-from callspool_operators.local.patience import ask_until_answered
+from callspool_operators.local.state import make_private
+from callspool_operators.local.tracking import ask_until_answered
+from callspool_sandbox import protocol
+from callspool_sandbox.process import SandboxProcess
 from callspool_worker import app, events
 from callspool_worker.events.emitter import emit
 from callspool_worker.permits import give_up
@@ -21,11 +28,62 @@ from callspool_worker.sweeping.leases import longest_stop
 from callspool_worker.sweeping.sweep import lapse_all, reopen
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+    from pathlib import Path
     from types import TracebackType
 
     from callspool.request.call_request import CheckedEnvelope
     from callspool.settings import Settings
     from callspool_operators.local import LocalLedger
+
+
+SANDBOX = "sandbox"
+"""The account of rehearsals: its scope is its own, so that none counts as the real call."""
+
+STAND_INS = {
+    "account": SANDBOX,
+    "space_token": protocol.SPACE_TOKEN,
+    "pilot": protocol.PILOT,
+    "context": protocol.CONTEXT,
+}
+
+
+def start_sandbox(stack: ExitStack, state_dir: Path) -> str:
+    """Starts a sandbox that ends with the stack; its log lies in the state directory."""
+    make_private(state_dir)
+    return stack.enter_context(SandboxProcess(log=state_dir / "sandbox.jsonl")).url
+
+
+def sandbox_settings(settings: Settings, url: str) -> Settings:
+    """The settings with one account only: the sandbox's."""
+    account = Account(
+        name=SANDBOX,
+        api_token=Secret(protocol.API_TOKEN),
+        org_handle=protocol.ORG_HANDLE,
+        api_url=url,
+    )
+    return replace(settings, accounts={SANDBOX: account})
+
+
+PATIENCE = 5.0
+"""Seconds until a server that does not answer counts as not being there."""
+
+
+def check_api(url: str) -> None:
+    """Raises `ApiUnreachable` unless something accepts connections at the URL. Sends nothing."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((host, port), PATIENCE).close()
+    except (OSError, UnicodeError) as fault:
+        said = fault.strerror if isinstance(fault, OSError) else None
+        reason = said or str(fault) or type(fault).__name__
+        raise ApiUnreachable(
+            f"the API at {host}:{port} cannot be reached ({reason.lower()}):"
+            " check CALLSPOOL_API_URL and the network; nothing was sent"
+        ) from None
+
 
 QUIET = "error"
 """What workers of a run say: the report tells the rest."""

@@ -8,7 +8,6 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from callspool_operators.options import parsing
-from callspool_operators.terminal import completing
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,7 +93,7 @@ map_option = click.option(
 region_option = click.option(
     "--region",
     callback=parsing.region,
-    shell_complete=completing.regions,
+    shell_complete=parsing.regions,
     metavar="IN",
     help="The country of numbers without a country code. [CALLSPOOL_REGION]",
 )
@@ -133,7 +132,7 @@ _SENDING = (
     click.option("--context", metavar="TEXT", help="What the call is about. [CALLSPOOL_CONTEXT]"),
     click.option(
         "--schedule",
-        shell_complete=completing.schedules,
+        shell_complete=parsing.schedules,
         metavar="WHEN",
         help="now (default), auto (the agent's own hours), or 'custom:2026-12-01 10:30'.",
     ),
@@ -145,7 +144,7 @@ _SENDING = (
     ),
     click.option(
         "--account",
-        shell_complete=completing.accounts,
+        shell_complete=parsing.accounts,
         metavar="NAME",
         help="Credentials of the worker. [default]",
     ),

@@ -1,19 +1,22 @@
-"""Reads the values of options; raises `click.BadParameter` for what cannot be one."""
+"""How the values of options are read, and what a shell may complete them to."""
 
 import codecs
+import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from datetime import datetime
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from callspool.errors import InvalidCallRequest
-from callspool.request.call_request import is_region
+from callspool.errors import CallspoolError, InvalidCallRequest
+from callspool.request.call_request import is_region, list_regions
 from callspool.request.identity import is_account_name
 from callspool.request.schedule import check_expiry
 from callspool.request.text import clean, fault_of_word
+from callspool.settings import load_settings
 from callspool.settings.kinds import Kind
 from callspool.settings.urls import RefusedValue
 from callspool_operators.lists.naming import LEFT_OUT
@@ -127,3 +130,28 @@ def account(_ctx: click.Context, _param: click.Parameter, given: str | None) -> 
             f"{given!r} must be a name of 1 to 32 lower-case letters, digits, _ and -"
         )
     return given
+
+
+def accounts(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The accounts that the settings name, and the sandbox's."""
+    try:
+        known = set(load_settings(os.environ).accounts)
+    except CallspoolError:
+        known = set()
+    return _items(known | {"sandbox"}, incomplete)
+
+
+def regions(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Regions of phone numbers."""
+    return _items(list_regions(), incomplete.upper())
+
+
+def schedules(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """When calls may be made."""
+    return _items({"now", "auto", "custom:"}, incomplete)
+
+
+def _items(values: Set[str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(value) for value in sorted(values) if value.startswith(incomplete)]

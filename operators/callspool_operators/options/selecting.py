@@ -146,7 +146,7 @@ def scope_of(
 
 def sandbox_space() -> str:
     """The space of a rehearsal that names none; comes with the sandbox's package."""
-    defaults: Any = importlib.import_module("callspool_sandbox.defaults")
+    defaults: Any = importlib.import_module("callspool_sandbox.protocol")
     token: str = defaults.SPACE_TOKEN
     return token
 

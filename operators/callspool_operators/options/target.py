@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import click
 
 from callspool.errors import InvalidCallRequest
-from callspool.request.call_request import CallRequest, CheckedEnvelope
+from callspool.request.call_request import CallRequest, CheckedEnvelope, Document
 from callspool.request.checks import Rules, prepare
-from callspool.request.document import Document
 from callspool.settings import Settings
 from callspool_operators.options.options import SendOptions
 from callspool_operators.terminal.wording import is_cut, shorten_token

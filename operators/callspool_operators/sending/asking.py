@@ -15,7 +15,7 @@ from callspool_operators.options.options import SendOptions
 from callspool_operators.options.target import SendTarget
 from callspool_operators.sending.overview import Overview
 from callspool_operators.sending.reading import examine, intake_options, new_intake
-from callspool_operators.terminal import person
+from callspool_operators.terminal import screen
 from callspool_operators.terminal.report import COUNTS
 from callspool_operators.terminal.wording import format_count, json_line, plain
 
@@ -29,7 +29,7 @@ def check_countries(options: SendOptions, rules: Rules) -> None:
 
     Standard input and pipes cannot be looked through before: `Intake` stops there itself.
     """
-    is_asked = person.is_there() and not options.yes
+    is_asked = screen.is_there() and not options.yes
     if is_asked or options.numbers_as_they_are or rules.region is not None:
         return
     if not new_intake(options, rules).can_be_read_again:
@@ -60,7 +60,7 @@ def ask_before_sending(options: SendOptions, target: SendTarget, reader: LedgerR
     What the files hold is read first, where they can be read twice. What is said goes to stderr
     if a person sees that, since stdout may be for scripts.
     """
-    if options.yes or not person.is_there():
+    if options.yes or not screen.is_there():
         return True
     intake = new_intake(options, target.rules)
     overview = look(intake, target, reader)
@@ -68,7 +68,7 @@ def ask_before_sending(options: SendOptions, target: SendTarget, reader: LedgerR
         click.echo(line, err=sys.stderr.isatty())
     if overview.was_read and not intake.counts.good:
         return True
-    return person.agrees("Send them?")
+    return screen.agrees("Send them?")
 
 
 def look(

@@ -10,7 +10,7 @@ from callspool.request.raw_document import read_number
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions, RejectsFile, Row
 from callspool_operators.lists.errors import UnknownCountry
 from callspool_operators.options.options import SendOptions
-from callspool_operators.terminal.progress import Progress
+from callspool_operators.terminal.screen import Progress
 from callspool_operators.terminal.wording import format_count
 
 CHUNK = 500

@@ -13,9 +13,8 @@ import click
 
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS
-from callspool_operators.terminal.colours import paint, want_colours
 from callspool_operators.terminal.exits import Exit
-from callspool_operators.terminal.progress import is_terminal
+from callspool_operators.terminal.screen import is_terminal, paint, want_colours
 from callspool_operators.terminal.wording import json_line, local, plain
 
 RATE_SECONDS = 10.0

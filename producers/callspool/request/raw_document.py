@@ -9,19 +9,18 @@ import msgspec
 from msgspec import UNSET
 
 from callspool.errors import InvalidCallRequest
-from callspool.request.call_request import Rules
-from callspool.request.document import (
+from callspool.request.call_request import (
     KNOWN_FIELDS,
     MAX_NESTING,
     RESERVED,
     Known,
+    Rules,
     find_wrong_field,
 )
 from callspool.request.identity import made_document_id
 from callspool.request.phone_reading import NumberError
 from callspool.request.phones import identify, number_to_send
-from callspool.request.storable import refuse_unstorable
-from callspool.request.text import fault_of_word
+from callspool.request.text import fault_of_word, refuse_unstorable
 
 _JSON_SPACE = b" \t\r\n"
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)

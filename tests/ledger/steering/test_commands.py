@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from callspool_operators.commands import steering_ledger
-from callspool_operators.terminal import person
+from callspool_operators.terminal import screen
 from tests.operators.conftest import Call, call  # noqa: F401 - a fixture
 from tests.support.ledgers import LANE, LedgerUnderTest, P, group
 from tests.support.servers import free_port
@@ -229,8 +229,8 @@ def test_on_a_terminal_it_asks_first_and_no_means_no(
         return False
 
     with monkeypatch.context() as patched:
-        patched.setattr(person, "is_there", lambda: True)
-        patched.setattr(person, "agrees", refuse)
+        patched.setattr(screen, "is_there", lambda: True)
+        patched.setattr(screen, "agrees", refuse)
         result = ask(*arguments)
         assert (result.code, result.out) == (130, "")
         assert question in asked[0]

@@ -19,7 +19,7 @@ from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Doubts
 from callspool_ledger.writes import LaneKey, Taken
-from callspool_operators.terminal import person
+from callspool_operators.terminal import screen
 from tests.operators.conftest import Call, call  # noqa: F401 - a fixture
 from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, digest, group
 from tests.worker.proving.conftest import SetUp, set_up  # noqa: F401 - a fixture
@@ -510,8 +510,8 @@ def refusals(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return False
 
     with monkeypatch.context() as patched:
-        patched.setattr(person, "is_there", lambda: True)
-        patched.setattr(person, "agrees", refuse)
+        patched.setattr(screen, "is_there", lambda: True)
+        patched.setattr(screen, "agrees", refuse)
         yield asked
 
 

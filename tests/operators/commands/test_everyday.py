@@ -13,7 +13,7 @@ import click
 import pytest
 
 from callspool_operators.group import COMMANDS, callspool
-from callspool_operators.terminal import colours
+from callspool_operators.terminal import screen
 from tests.operators.conftest import Call
 
 EXAMPLE = re.compile(r"(?:^|[|$(\"] ?)callspool ([^|#>\n)]+)")
@@ -99,14 +99,14 @@ def test_the_environment_decides_on_colours(
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert colours.want_colours() is expected
+    assert screen.want_colours() is expected
 
 
 def test_states_are_coloured_and_nothing_else() -> None:
     line = "3 dead: 0 created, 1,200 created, no dead end"
-    assert click.unstyle(colours.paint(line)) == line
-    assert colours.paint(line).count("\x1b[0m") == 2
-    assert colours.paint("crm-1: in doubt").endswith("\x1b[33min doubt\x1b[0m")
+    assert click.unstyle(screen.paint(line)) == line
+    assert screen.paint(line).count("\x1b[0m") == 2
+    assert screen.paint("crm-1: in doubt").endswith("\x1b[33min doubt\x1b[0m")
 
 
 def test_output_that_no_terminal_sees_has_no_colours_unless_forced(

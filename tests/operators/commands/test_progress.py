@@ -5,7 +5,7 @@ import io
 import pytest
 
 from callspool_operators.lists.masking import document_lines, mask
-from callspool_operators.terminal.progress import LINE_SECONDS, Progress
+from callspool_operators.terminal.screen import LINE_SECONDS, Progress
 from callspool_operators.terminal.wording import plain, span
 
 

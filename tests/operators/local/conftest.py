@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from callspool_operators.local import LocalLedger, leftover
-from callspool_operators.local.locks import wait_until
-from callspool_operators.local.state import StateDir
+from callspool_operators.local import LocalLedger, configuration
+from callspool_operators.local.state import StateDir, wait_until
 from chaos.processes import all_processes
 from tests.support.servers import server_binary
 
@@ -35,9 +34,9 @@ def state(tmp_path: Path) -> Iterator[StateDir]:
     """A directory whose server, whatever the test did with it, is gone afterwards."""
     state = StateDir(tmp_path / "state")
     yield state
-    pid = leftover.recorded_pid(state.pid_file)
+    pid = configuration.recorded_pid(state.pid_file)
     if pid is not None:
-        leftover.signal_server(pid, state.path, signal.SIGKILL)
+        configuration.signal_server(pid, state.path, signal.SIGKILL)
     assert wait_until(lambda: not servers_of(state), 5)
 
 

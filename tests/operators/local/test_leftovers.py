@@ -13,9 +13,8 @@ import pytest
 import redis
 
 from callspool.errors import QueueUnavailable
-from callspool_operators.local import LocalLedger, StateDirBusy, leftover
-from callspool_operators.local.locks import FileLock
-from callspool_operators.local.state import StateDir
+from callspool_operators.local import LocalLedger, StateDirBusy, configuration
+from callspool_operators.local.state import FileLock, StateDir
 from tests.operators.local.conftest import Run, servers_of
 
 Make = Callable[..., LocalLedger]
@@ -144,18 +143,18 @@ def test_a_stranger_is_not_ended_even_where_nothing_else_helps(
     ],
 )
 def test_only_our_very_command_line_is_taken_for_our_server(words: list[str]) -> None:
-    assert not leftover._is_command(words, Path("/state"))
-    assert not leftover._is_command_line(" ".join(words), Path("/state"))
+    assert not configuration._is_command(words, Path("/state"))
+    assert not configuration._is_command_line(" ".join(words), Path("/state"))
 
 
 def test_our_server_is_recognised_by_both_kinds_of_process_list(
     start_run: StartRun, state: StateDir
 ) -> None:
     run = start_run()
-    assert leftover.is_server_of(run.server, state.path)
-    assert leftover._is_command_line(leftover._command_line(run.server), state.path)
+    assert configuration.is_server_of(run.server, state.path)
+    assert configuration._is_command_line(configuration._command_line(run.server), state.path)
     run.end()
-    assert not leftover.is_server_of(run.server, state.path)
+    assert not configuration.is_server_of(run.server, state.path)
 
 
 def test_a_new_run_waits_for_the_workers_of_the_killed_one(

@@ -6,8 +6,8 @@ import pytest
 import redis
 
 from callspool.errors import QueueUnavailable
-from callspool_operators.local import patience
-from callspool_operators.local.patience import ask_until_answered
+from callspool_operators.local import tracking
+from callspool_operators.local.tracking import ask_until_answered
 
 
 class Step:
@@ -28,7 +28,7 @@ class Step:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSE", 0.0)
+    monkeypatch.setattr(tracking, "PAUSE", 0.0)
 
 
 def test_a_redis_that_is_away_for_a_moment_is_asked_again() -> None:
@@ -46,7 +46,7 @@ def test_a_refusal_that_waiting_does_not_heal_is_told_at_once() -> None:
 
 
 def test_patience_with_a_redis_that_stays_away_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "REDIS_PATIENCE", 0.0)
+    monkeypatch.setattr(tracking, "REDIS_PATIENCE", 0.0)
     with pytest.raises(QueueUnavailable):
         ask_until_answered(Step(10**9, redis.ConnectionError("refused")))
 

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from callspool.errors import InvalidCallRequest
-from callspool.request.call_request import CallRequest, PreparedRequest
+from callspool.request.call_request import CallRequest, Document, PreparedRequest
 from callspool.request.checks import Rules, prepare
-from callspool.request.document import Document
 
 NOW = 1_800_000_000.0
 

@@ -9,10 +9,15 @@ from hypothesis import strategies as st
 
 from callspool.errors import InvalidCallRequest
 from callspool.request import checks
-from callspool.request.call_request import CallRequest, DocumentLines
-from callspool.request.check_many import check_all
+from callspool.request.call_request import (
+    KNOWN_FIELDS,
+    RESERVED,
+    CallRequest,
+    Document,
+    DocumentLines,
+)
 from callspool.request.checks import FEW, Rules, prepare
-from callspool.request.document import KNOWN_FIELDS, RESERVED, Document
+from callspool.request.field_checks import check_all
 from callspool.request.message import MAX_BYTES, encode
 from tests.producers.request.requests import ADA, NOW, prepared, refusal
 from tests.producers.request.test_own_fields import VALUES

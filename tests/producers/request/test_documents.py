@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from callspool.request.call_request import KNOWN_FIELDS, RESERVED, Document, Known
 from callspool.request.checks import Rules
-from callspool.request.document import KNOWN_FIELDS, RESERVED, Document, Known
 from tests.producers.request.requests import ADA, refusal, sent, sent_fields
 
 FULL = {

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from callspool.request.call_request import RESERVED
 from callspool.request.checks import Rules, check_envelope, check_raw_document
-from callspool.request.document import RESERVED
 from callspool.request.identity import Scope, digest, made_document_id
 from callspool.request.message import decode
 from callspool.request.phones import identify

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callspool.request.phone_lists import identify_all
-from callspool.request.phones import NumberError, identify, number_to_send
+from callspool.request.phones import NumberError, identify, identify_all, number_to_send
 
 NUMBER = "+14155550100"
 

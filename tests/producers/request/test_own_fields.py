@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callspool.errors import InvalidCallRequest
-from callspool.request.call_request import PreparedRequest
+from callspool.request.call_request import KNOWN_FIELDS, RESERVED, Document, PreparedRequest
 from callspool.request.checks import Rules
-from callspool.request.document import KNOWN_FIELDS, RESERVED, Document
 from tests.producers.request.requests import ADA, attempted, refusal, sent_fields
 
 

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS
 
-from callspool.request import phone_lists
-from callspool.request.phone_lists import identify_all
+from callspool.request import phones
+from callspool.request.phones import identify_all
 from tests.producers.request.reference_numbers import identified
 
 REGIONS = sorted(SUPPORTED_REGIONS)
@@ -85,5 +85,5 @@ def test_what_is_written_as_usual_is_never_read_alone(
     numbers: list[str], region: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = each(numbers, region)
-    monkeypatch.delattr(phone_lists, "identify")
+    monkeypatch.delattr(phones, "identify")
     assert [*identify_all(numbers, region)] == expected

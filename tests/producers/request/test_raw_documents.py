@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from callspool.errors import InvalidCallRequest
+from callspool.request.call_request import KNOWN_FIELDS
 from callspool.request.checks import CheckedDocument, Rules, check_raw_document, read_all_trusted
-from callspool.request.document import KNOWN_FIELDS
 from callspool.request.raw_document import read_trusted
 from tests.producers.request.requests import ADA, prepared, refusal, sent
 

@@ -9,9 +9,8 @@ import pytest
 from callspool import CallRequest, Document, InvalidCallRequest, Schedule
 from callspool.enqueue.receipts import document_ids
 from callspool.request.call_request import CheckedEnvelope, Rules
-from callspool.request.checks import prepare
+from callspool.request.checks import HEADS_KEPT, SingleRequests, prepare
 from callspool.request.message import SHARED_BYTES, encode
-from callspool.request.single_request import HEADS_KEPT, SingleRequests
 from tests.producers.request.requests import ADA, NOW
 
 RULES = Rules(region="US", default_context="By default")

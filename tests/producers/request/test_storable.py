@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from callspool import Document
 from callspool.errors import InvalidCallRequest
 from callspool.request.call_request import Rules
-from callspool.request.check_many import check_all
 from callspool.request.checks import check_document
+from callspool.request.field_checks import check_all
 from callspool.request.raw_document import check_json
-from callspool.request.storable import may_be_unstorable
+from callspool.request.text import may_be_unstorable
 
 START = b'{"name":"Ada","contact_number":"+14155550123","document_id":"a"'
 BAD = {

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callspool_worker.api.incoming import MOST_OF_A_HEAD, Incoming
+from callspool_worker.api.connection import MOST_OF_A_HEAD, Incoming
 
 WHOLE = b'HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 7\r\n\r\n{"a":1}'
 CHUNKED = (

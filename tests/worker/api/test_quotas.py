@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callspool_worker.api.quotas import LONGEST, quota_of, reset_of
+from callspool_worker.api.reading import LONGEST, quota_of, reset_of
 from callspool_worker.decisions.answers import Quota
 
 NOW = 1_795_341_600.0

@@ -10,7 +10,7 @@ import pytest
 
 import callspool
 from callspool.errors import SettingsError
-from callspool_worker.api import UnknownAccount, UnpodApi, pool
+from callspool_worker.api import UnknownAccount, UnpodApi, connection
 from callspool_worker.decisions.answers import Answered, NotSent
 from tests.worker.api.conftest import TOKEN, FakeAccount, Hidden
 from tests.worker.api.peer import always, created, once, response
@@ -173,7 +173,7 @@ def test_when_every_connection_is_busy_a_request_is_not_sent(
     connect: Callable[..., UnpodApi],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pool, "POOL_SECONDS", 0.1)
+    monkeypatch.setattr(connection, "POOL_SECONDS", 0.1)
     received, go_on = threading.Event(), threading.Event()
 
     def slow(peer: Peer) -> None:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from callspool_worker.api.clock import now
+from callspool_worker.api.clock import Ticket, Withheld, now
 from callspool_worker.api.network import Network, Stream
-from callspool_worker.api.ticket import Ticket, Withheld
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import pytest
 from callspool.errors import SettingsError
 from callspool_worker.api import now
 from callspool_worker.api.connection import Origin
-from callspool_worker.api.tls import create_context
+from callspool_worker.api.network import create_context
 from callspool_worker.decisions.answers import Answered, NotSent
 from tests.worker.api.peer import Peer
 

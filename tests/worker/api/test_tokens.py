@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from callspool_worker.api import tokens
-from callspool_worker.api.tokens import Token
+from callspool_worker.api import accounts
+from callspool_worker.api.accounts import Token
 from callspool_worker.decisions.answers import Answered, NoAnswer, NotSent
 from tests.worker.api.conftest import TOKEN
 from tests.worker.api.peer import Peer, always, created, response
@@ -77,7 +77,7 @@ def test_a_changed_file_is_noticed_within_a_second(
     file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     moments = iter([100.0, 100.0, 100.9, 101.1, 101.1])
-    monkeypatch.setattr(tokens, "now", lambda: next(moments))
+    monkeypatch.setattr(accounts, "now", lambda: next(moments))
     token = Token("default", "from-the-environment", file)
     with caplog.at_level(logging.INFO):
         assert token.text() == "first-token"

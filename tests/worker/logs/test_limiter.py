@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callspool_worker.logs.limiter import MOST_KINDS, LeftOut, Limiter
+from callspool_worker.logs.lines import MOST_KINDS, LeftOut, Limiter
 
 DOWN = ("attempt", "default", "not_sent")
 

@@ -12,8 +12,7 @@ import pytest
 from callspool_worker import api, events
 from callspool_worker.events.emitter import emit, lines_dropped, run_shown
 from callspool_worker.logs.handler import LineHandler
-from callspool_worker.logs.limiter import LINES
-from callspool_worker.logs.lines import as_json, as_text
+from callspool_worker.logs.lines import LINES, as_json, as_text
 
 NUMBER, NAME = "+14155550187", "Zebulon Quackenbush"
 

@@ -10,10 +10,9 @@ import time
 
 import pytest
 
-from callspool_worker.logs import outbox as outbox_module
-from callspool_worker.logs.handler import LineHandler
+from callspool_worker.logs import handler as outbox_module
+from callspool_worker.logs.handler import WHOLE_BYTES, LineHandler, Outbox
 from callspool_worker.logs.lines import as_json
-from callspool_worker.logs.outbox import WHOLE_BYTES, Outbox
 
 
 def test_lines_come_out_in_their_order():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from callspool_operators.local.locks import wait_until
+from callspool_operators.local.state import wait_until
 from callspool_worker.processes.supervisor import Supervisor
 from chaos.processes import is_alive
 from tests.worker.processes.parent import SIMPLE_CHILD

@@ -14,7 +14,7 @@ import pytest
 
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.settings import load_settings
-from callspool_operators.local.locks import wait_until
+from callspool_operators.local.state import wait_until
 from callspool_worker.processes.child import configuration
 from callspool_worker.processes.child_process import AWAY
 from callspool_worker.processes.supervisor import COMMAND, Supervisor, without_settings

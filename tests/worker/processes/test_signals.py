@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from callspool_operators.local.locks import wait_until
+from callspool_operators.local.state import wait_until
 from tests.worker.processes.conftest import Journal, all_gone, seconds_since
 
 StartParent = Callable[..., subprocess.Popen[str]]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from callspool.errors import CallspoolError, QueueUnavailable
-from callspool_operators.local.locks import wait_until
+from callspool_operators.local.state import wait_until
 from callspool_worker.processes.child_process import AWAY, ChildProcess
 from callspool_worker.processes.supervisor import Supervisor, without_settings
 from tests.worker.processes.conftest import Journal

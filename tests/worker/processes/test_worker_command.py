@@ -24,7 +24,7 @@ from callspool_operators.commands.worker import (
     refuse_what_cannot_work,
     worker,
 )
-from callspool_operators.local.locks import wait_until
+from callspool_operators.local.state import wait_until
 from callspool_worker.processes.supervisor import without_settings
 from chaos.processes import is_alive
 from tests.support.ledgers import LedgerUnderTest, group

@@ -1,4 +1,7 @@
-"""The client of the Unpod API: one pool of connections a process, for all accounts and threads."""
+"""The client of the Unpod API: one pool of connections a process, for all accounts and threads.
+
+Whatever goes wrong on the way of a request comes back as a value, in one line without secrets.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,123 @@ import math
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from callspool_worker.api.accounts import Access, UnknownAccount
-from callspool_worker.api.api_request import Outgoing
-from callspool_worker.api.clock import now
-from callspool_worker.api.exchange import exchange
-from callspool_worker.api.network import Network
-from callspool_worker.api.pool import Pool
-from callspool_worker.api.tls import create_context
+import httpx
+
+from callspool_worker.api.accounts import Access, Outgoing, UnknownAccount
+from callspool_worker.api.clock import Ticket, Withheld, now
+from callspool_worker.api.connection import Pool
+from callspool_worker.api.network import Network, create_context
+from callspool_worker.api.reading import TooLarge, build_answer, read_body
 from callspool_worker.backoff import promptly
-from callspool_worker.decisions.answers import Answer, Answered, NotSent
+from callspool_worker.decisions.answers import (
+    Answer,
+    Answered,
+    NoAnswer,
+    NoAnswerKind,
+    NotSent,
+    NotSentKind,
+)
 from callspool_worker.decisions.reply import code_of
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-    from callspool_worker.api.accounts import Credentials
-    from callspool_worker.api.api_request import Target
+    from callspool_worker.api.accounts import Credentials, Target
+
+
+_LONGEST = 200
+
+_NOT_SENT: dict[NotSentKind, str] = {
+    "pool": "no connection became free",
+    "dns": "the host name was not found",
+    "connect": "no connection",
+    "tls": "no secure connection",
+    "incomplete": "the connection broke before the request was complete",
+    "withheld": "the request was not in time, its last byte was withheld",
+}
+_NO_ANSWER: dict[NoAnswerKind, str] = {
+    "timeout": "sent, but no whole answer came in time",
+    "reset": "sent, but the connection broke before an answer",
+    "cut_off": "sent, but the answer broke off",
+    "too_large": "sent, but the answer is larger than is read",
+    "unreadable": "sent, but the answer is not HTTP",
+}
+
+
+def not_sent(kind: NotSentKind, host: str, error: Exception) -> NotSent:
+    """What to say of a request that never was whole."""
+    return NotSent(_sentence(host, _NOT_SENT[kind], error), kind)
+
+
+def no_answer(host: str, error: Exception, *, begun: bool) -> NoAnswer:
+    """What to say of a whole request without a whole answer; ``begun``: its head had come."""
+    kind = _kind(error, begun=begun)
+    return NoAnswer(_sentence(host, _NO_ANSWER[kind], error), kind)
+
+
+def _kind(error: Exception, *, begun: bool) -> NoAnswerKind:
+    if isinstance(error, TooLarge):
+        return "too_large"
+    if isinstance(error, httpx.TimeoutException):
+        return "timeout"
+    if begun:
+        return "cut_off"
+    return "reset" if isinstance(error, httpx.NetworkError) else "unreadable"
+
+
+def _sentence(host: str, what: str, error: Exception) -> str:
+    # A parser may quote what it cannot take: a server's echo of our request.
+    quotes = isinstance(error, httpx.ProtocolError)
+    cause = "" if quotes else " ".join(str(error).split())
+    return f"{host}: {what}: {cause}"[:_LONGEST] if cause else f"{host}: {what}"
+
+
+def exchange(
+    pool: Pool,
+    access: Access,
+    token: str,
+    outgoing: Outgoing,
+    until: float,
+    *,
+    fresh: bool = False,
+) -> Answer:
+    """Sends a request and reads its answer, both before ``until``.
+
+    ``fresh``: over a connection of its own.
+    """
+    ticket = Ticket(until, outgoing.send_before)
+    head, body = _request(access, token, outgoing)
+    host = outgoing.target.host
+    begun = False
+    try:
+        loan = pool.lend(outgoing.target.origin, ticket, fresh=fresh)
+        try:
+            incoming = loan.send(head, body)
+            begun = True
+            raw = read_body(loan, outgoing.most)
+            ticket.answered = True
+        finally:
+            loan.close()
+    except Withheld as withheld:
+        return not_sent("withheld", host, withheld)
+    except (httpx.TransportError, TooLarge) as error:
+        if not ticket.complete:
+            return not_sent(ticket.stage, host, error)
+        return no_answer(host, error, begun=begun)
+    return build_answer(incoming, raw, token=token, ticket=ticket, most=outgoing.most)
+
+
+def _request(access: Access, token: str, outgoing: Outgoing) -> tuple[bytes, bytes]:
+    """The head of the request, and its body."""
+    method, target, body = outgoing.method, outgoing.target, outgoing.body
+    lines = [b"%b %b HTTP/1.1" % (method, target.path), *access.headers(token)]
+    if body is not None:
+        if len(body) < 2:
+            raise ValueError("a request body is a JSON object, which has two bytes at least")
+        lines.append(b"Content-Length: %d" % len(body))
+    return b"\r\n".join([*lines, b"", b""]), body or b""
+
 
 MOST_OF_A_CREATION = 4 * 1024 * 1024
 MOST_OF_A_READ = 32 * 1024 * 1024
@@ -132,3 +235,13 @@ def _target_of_creation(access: Access, space_token: str) -> Target:
 
 def _refuses_the_token(answer: Answer) -> bool:
     return isinstance(answer, Answered) and code_of(answer) == 401
+
+
+def check_start(accounts: Mapping[str, Credentials]) -> None:
+    """Tries what each worker process will do with these accounts; no request is made.
+
+    Raises SettingsError, in one line, where a URL, a token, an org handle or the certificates
+    cannot be used.
+    """
+    accesses = [Access(name, account) for name, account in accounts.items()]
+    create_context([access.origin for access in accesses])

@@ -1,24 +1,121 @@
-"""Connections: every step bounded by a ticket, the last byte sent knowingly."""
+"""From a host's name to a verified connection: a ticket bounds every step."""
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import ssl
 import struct
 import sys
+import threading
+from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
-from callspool_worker.api.clock import now
-from callspool_worker.api.resolving import connect, look_up
-from callspool_worker.api.ticket import Withheld
+from callspool.errors import SettingsError
+from callspool_worker.api.clock import Withheld, now
 
 if TYPE_CHECKING:
-    from callspool_worker.api.resolving import SocketOption
-    from callspool_worker.api.ticket import Ticket
+    from collections.abc import Iterable, Mapping
+
+    from callspool_worker.api.clock import Ticket
+    from callspool_worker.api.connection import Origin
+
+
+def create_context(
+    origins: Iterable[Origin], environ: Mapping[str, str] = os.environ
+) -> ssl.SSLContext:
+    """The TLS context for these origins: certifi's roots, or those that the environment names.
+
+    Raises SettingsError where ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` names what cannot be used. An
+    API over plain HTTP needs no certificates, and none are loaded for it.
+    """
+    if all(origin.scheme != "https" for origin in origins):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    folder = environ.get("SSL_CERT_DIR", "")
+    if folder and not any(Path(part).is_dir() for part in folder.split(os.pathsep)):
+        raise SettingsError(_sentence("SSL_CERT_DIR", folder, "it is no folder"))
+    try:
+        return httpx.create_ssl_context()
+    except (OSError, ssl.SSLError) as wrong:
+        file = environ.get("SSL_CERT_FILE", "")
+        if not file:
+            raise SettingsError(
+                f"the root certificates cannot be loaded ({_say_reason(wrong)}): install certifi"
+                " again"
+            ) from wrong
+        raise SettingsError(_sentence("SSL_CERT_FILE", file, _say_reason(wrong))) from wrong
+
+
+def _sentence(name: str, value: str, fault: str) -> str:
+    return (
+        f"{name} is set to {value!r}, which cannot be used ({fault}):"
+        " set it to certificates that exist, or unset it"
+    )
+
+
+def _say_reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return "it holds no certificate"
+    return (error.strerror or type(error).__name__).lower()
+
+
+SocketOption = tuple[int, int, int] | tuple[int, int, bytes]
+Address = tuple[
+    socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+]
+
+
+def look_up(host: str, port: int, seconds: float) -> list[Address]:
+    """The addresses of a host; raises OSError, or TimeoutError after ``seconds``.
+
+    The system's resolver knows no limit, so it works in a thread that may be left behind.
+    """
+    found: Future[list[Address]] = Future()
+
+    def resolve() -> None:
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.set_result([(family, address) for family, _, _, _, address in answers])
+        except (OSError, UnicodeError) as unknown:
+            found.set_exception(unknown)
+
+    threading.Thread(target=resolve, name="callspool-resolver", daemon=True).start()
+    try:
+        return found.result(seconds)
+    except TimeoutError:
+        raise TimeoutError(f"no address within {seconds:.0f} s") from None
+
+
+def connect(
+    addresses: list[Address],
+    seconds: float,
+    options: Iterable[SocketOption],
+) -> socket.socket:
+    """A connection to the first address that takes one; they share the time.
+
+    Raises OSError as the last address did, or TimeoutError.
+    """
+    until = now() + seconds
+    failure: OSError = OSError("the host has no address")
+    for place, (family, address) in enumerate(addresses):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            for option in options:
+                sock.setsockopt(*option)
+            sock.settimeout(max(0.05, (until - now()) / (len(addresses) - place)))
+            sock.connect(address)
+        except OSError as failed:
+            sock.close()
+            failure = failed
+        else:
+            return sock
+    raise failure
+
 
 CONNECT_SECONDS = 10.0
 """Looking up the name, connecting and TLS, each, at most."""

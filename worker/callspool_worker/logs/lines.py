@@ -1,12 +1,12 @@
-"""A line of the log: what it holds, as JSON or for people."""
+"""Lines of the log, as JSON or for people, and how many of the same kind are written: pure."""
 
 from __future__ import annotations
 
-import os
 import traceback
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -17,13 +17,12 @@ from callspool_worker.events import Event
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from callspool_worker.logs.limiter import LeftOut
 
 Line = dict[str, object]
 
-_OURS = tuple(f"{Path(package.__path__[0])}{os.sep}" for package in (callspool, callspool_worker))
+_OURS = tuple(f"{Path(package.__path__[0])}/" for package in (callspool, callspool_worker))
 """Where code lies whose words hold nothing personal. It is not the logger that tells: dramatiq logs
 the arguments of an actor by the name of the actor's module."""
 
@@ -125,3 +124,80 @@ def _plain(text: str) -> str:
 
 def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+LINES = 20
+"""Lines of one likeness that are written in a window."""
+
+WINDOW = 60.0
+"""Seconds of a window; it begins with the first line."""
+
+MOST_KINDS = 1000
+"""Likenesses that are told apart; what comes beyond them is counted as one."""
+
+_OTHERS = ("others",)
+
+
+class LeftOut(NamedTuple):
+    """Lines that were not written, and the documents that these were about."""
+
+    lines: int = 0
+    documents: int = 0
+
+
+NONE = LeftOut()
+
+
+@dataclass(slots=True)
+class _LineWindow:
+    began: float
+    lines: int = 0
+    left_out: LeftOut = NONE
+
+
+@dataclass(slots=True)
+class Limiter:
+    """Lets the first lines of a window through, and counts the others. For one thread at a time."""
+
+    lines: int = LINES
+    window: float = WINDOW
+    dropped: int = 0
+    """Lines left out since the beginning."""
+    _windows: dict[tuple[str, ...], _LineWindow] = field(default_factory=dict)
+
+    def admit(self, likeness: tuple[str, ...], documents: int, now: float) -> LeftOut | None:
+        """What was left out before this line, which may be written; None if it is left out."""
+        window = self._window(likeness, now)
+        before = NONE
+        if now - window.began >= self.window:
+            before = window.left_out
+            window.began, window.lines, window.left_out = now, 0, NONE
+        if window.lines >= self.lines:
+            lines, about = window.left_out
+            window.left_out = LeftOut(lines + 1, about + documents)
+            self.dropped += 1
+            return None
+        window.lines += 1
+        return before
+
+    def rest(self) -> Iterator[tuple[tuple[str, ...], LeftOut]]:
+        """What was left out and not told yet; it is told by this."""
+        for likeness, window in self._windows.items():
+            if window.left_out.lines:
+                left_out, window.left_out = window.left_out, NONE
+                yield likeness, left_out
+
+    def _window(self, likeness: tuple[str, ...], now: float) -> _LineWindow:
+        found = self._windows.get(likeness)
+        if found is None and len(self._windows) >= MOST_KINDS:
+            self._forget_old(now)
+            if len(self._windows) >= MOST_KINDS:
+                likeness = _OTHERS
+        return found or self._windows.setdefault(likeness, _LineWindow(now))
+
+    def _forget_old(self, now: float) -> None:
+        self._windows = {
+            likeness: window
+            for likeness, window in self._windows.items()
+            if window.left_out.lines or now - window.began < self.window
+        }

@@ -1,20 +1,142 @@
-"""Runs and tasks that were created, compactly: a run is one small object, a task is none.
+"""Runs and tasks that were created: a run is one small object, a task is none.
 
-Ids are computed from a run's stamp, and the documents stay as the bytes that came in, in an
-unlinked temporary file (in TMPDIR): a million documents cost memory for their runs only.
+Ids are version-1 UUIDs, computed from a run's stamp. The documents stay as the bytes that came in,
+in an unlinked temporary file (in TMPDIR): a million documents cost memory for their runs only.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import tempfile
 import time
 from typing import Any, NamedTuple
 
 import msgspec
 
-from callspool_sandbox.data.ids import BLOCK, Ids, Stamp
+BLOCK = 256
+"""Ids that share all but two digits; a run, and each piece of its tasks, begins a block of ids."""
+
+_EPOCH = 0x01B21DD213814000
+"""Unix time 0 in steps of 100 ns since the calendar of these ids began."""
+
+_STEPS_A_SECOND = 10_000_000
+_ID = re.compile(r"[RT]([0-9a-f]{8})([0-9a-f]{4})1([0-9a-f]{3})([0-9a-f]{16})")
+_SUFFIXES = [f"{place:02x}" for place in range(BLOCK)]
+
+
+class Stamp(NamedTuple):
+    """When an id was made, in steps of 100 ns, and by which of the API's servers."""
+
+    steps: int
+    server: int
+
+
+class Ids:
+    """Gives out stamps that never repeat, and writes them as ids; repeatable with ``seed``."""
+
+    def __init__(self, seed: int | None, servers: int) -> None:
+        self._chance = random.Random(seed)  # noqa: S311 - no secret
+        self._tails: list[str] = []
+        self._last: list[int] = []
+        for _ in range(servers):
+            self.add_server()
+
+    def add_server(self) -> int:
+        """One more server, whose ids are told apart from all others'; returns its number."""
+        chance = self._chance
+        self._tails.append(f"{0x8000 | chance.getrandbits(14):04x}{chance.getrandbits(47):012x}")
+        self._last.append(0)
+        return len(self._tails) - 1
+
+    def reserve(self, server: int, moment: float, count: int) -> Stamp:
+        """The first of ``count`` stamps in a row, at a server's unix time or as soon after."""
+        now = int(moment * _STEPS_A_SECOND) + _EPOCH
+        first = max(now - now % BLOCK, self._last[server] + BLOCK)
+        self._last[server] = first + (max(count, 1) - 1) // BLOCK * BLOCK
+        return Stamp(first, server)
+
+    def text(self, letter: str, stamp: Stamp, place: int = 0) -> str:
+        """The id that stands ``place`` steps behind a stamp."""
+        steps = stamp.steps + place
+        return f"{letter}{steps & 0xFFFFFFFF:08x}{self._rest(steps, stamp.server)}"
+
+    def list_ids(self, letter: str, stamp: Stamp, count: int) -> bytes:
+        """So many ids in a row, as the inside of a JSON array; no step of Python for each."""
+        pieces = []
+        for begin in range(0, count, BLOCK):
+            steps = stamp.steps + begin
+            head = f'"{letter}{(steps & 0xFFFFFFFF) >> 8:06x}'
+            tail = f'{self._rest(steps, stamp.server)}"'
+            places = _SUFFIXES[: count - begin]
+            pieces.append(head + f"{tail},{head}".join(places) + tail)
+        return ",".join(pieces).encode()
+
+    def _rest(self, steps: int, server: int) -> str:
+        middle, high = steps >> 32 & 0xFFFF, steps >> 48 & 0x0FFF
+        return f"{middle:04x}1{high:03x}{self._tails[server]}"
+
+    def stamp_of(self, text: str) -> Stamp | None:
+        """The stamp of an id as a client sends it; None if it was not given out here."""
+        found = _ID.fullmatch(text)
+        if not found or found[4] not in self._tails:
+            return None
+        steps = int(found[3] + found[2] + found[1], 16)
+        return Stamp(steps, self._tails.index(found[4]))
+
+
+_MAY_BE_TOO_LARGE = re.compile(rb"[0-9]{19}")
+_MAY_BE_INFINITE = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{300}|Infinity|NaN")
+_MAY_BE_NUL = b"\\u0000"
+
+_SMALLEST, _LARGEST = -(1 << 63), (1 << 63) - 1
+
+
+def holds_infinity(raw: bytes) -> bool:
+    """Whether a body holds a number that no other service would be told."""
+    if not _MAY_BE_INFINITE.search(raw):
+        return False
+    return any(isinstance(each, float) and each - each != 0 for each in _values(_read(raw)))
+
+
+def first_unstorable(raw: bytes) -> int | None:
+    """The place of the first document that cannot be stored; None where all can."""
+    if _MAY_BE_NUL not in raw and not _MAY_BE_TOO_LARGE.search(raw):
+        return None
+    body = _read(raw)
+    documents = body.get("documents") if isinstance(body, dict) else None
+    places = enumerate(documents if isinstance(documents, list) else [])
+    return next((place for place, one in places if not _is_storable(one)), None)
+
+
+def _is_storable(document: object) -> bool:
+    return not any(
+        (isinstance(each, int) and not _SMALLEST <= each <= _LARGEST)
+        or (isinstance(each, dict) and any("\0" in name for name in each))
+        for each in _values(document)
+    )
+
+
+def _values(value: Any) -> list[Any]:
+    """A value and all that it holds."""
+    found, left = [], [value]
+    while left:
+        each = left.pop()
+        found.append(each)
+        if isinstance(each, dict):
+            left += each.values()
+        elif isinstance(each, list):
+            left += each
+    return found
+
+
+def _read(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
 
 
 class Request(msgspec.Struct):

@@ -1,11 +1,77 @@
-"""How far a command is: a bar on a terminal, a line now and then elsewhere."""
+"""The terminal: its colours, the person before it, and a bar that shows progress."""
 
 import os
+import re
+import select
 import shutil
 import sys
 import time
 from collections.abc import Callable
 from typing import Self, TextIO
+
+import click
+
+_COLOURS = {
+    "created": "green",
+    "dead": "red",
+    "invalid": "red",
+    "unreadable": "red",
+    "in doubt": "yellow",
+    "parked": "yellow",
+    "paused": "yellow",
+    "expired": "yellow",
+    "cancelled": "yellow",
+    "unknown": "yellow",
+}
+_STATES = "|".join(_COLOURS)
+_COUNTED = re.compile(rf"(?<![\w,.])([1-9][\d,]* +)({_STATES})\b")
+_NAMED = re.compile(rf"^([^ ]+: )({_STATES})$|^()({_STATES})(?= since )")
+
+
+def want_colours() -> bool | None:
+    """What the environment says of colours; None leaves it to whether a terminal is there.
+
+    ``NO_COLOR`` turns them off, else ``FORCE_COLOR`` turns them on; both count if they are not
+    empty, and ``FORCE_COLOR=0`` turns them off, too.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    forced = os.environ.get("FORCE_COLOR")
+    return forced not in {"0", "false"} if forced else None
+
+
+def paint(line: str) -> str:
+    """A line with its states coloured; `click.echo` takes colours out where none are wanted."""
+    line = _COUNTED.sub(lambda found: found[1] + _style(found[2]), line)
+    return _NAMED.sub(lambda found: (found[1] or "") + _style(found[2] or found[4]), line, count=1)
+
+
+def _style(state: str) -> str:
+    return click.style(state, fg=_COLOURS[state])
+
+
+PIPED_ANSWER_SECONDS = 2.0
+
+
+def is_there() -> bool:
+    """Whether a person sees a question and can answer it: on any terminal, plain ones too."""
+    return sys.stdin.isatty() and (sys.stderr.isatty() or sys.stdout.isatty())
+
+
+def agrees(question: str) -> bool:
+    """Asks the person who is there; on stderr if they see it, since stdout may be for scripts."""
+    return click.confirm(question, err=sys.stderr.isatty())
+
+
+def piped_answer() -> bool | None:
+    """What a script answers on stdin (``echo y | …``); None: nothing that is an answer."""
+    try:
+        ready, _, _ = select.select([sys.stdin], [], [], PIPED_ANSWER_SECONDS)
+        line = sys.stdin.readline(16) if ready else ""
+    except (OSError, ValueError):  # no descriptor to wait for, or no text
+        return None
+    return {"y": True, "yes": True, "n": False, "no": False}.get(line.strip().lower())
+
 
 BAR_SECONDS = 0.1
 LINE_SECONDS = 10.0
