@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from callspool_operators.lists import Intake, IntakeOptions
-from callspool_operators.lists.masking import document_lines
-from callspool_operators.lists.rejects import RejectsFile
+from callspool_operators.lists.intake import RejectsFile
+from callspool_operators.sending.overview import document_lines
 from callspool_operators.terminal.wording import json_line
 from callspool_worker.api.accounts import Access
 from tests.security.answers import STEERING

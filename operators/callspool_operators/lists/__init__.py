@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from callspool_operators.lists.errors import IntakeError
-    from callspool_operators.lists.intake import FileView, Intake, IntakeOptions
-    from callspool_operators.lists.rejects import RejectsFile
+    from callspool_operators.lists.intake import FileView, Intake, IntakeOptions, RejectsFile
     from callspool_operators.lists.row import Likeness, Row, RowCounts
 
 __all__ = [
@@ -26,7 +25,7 @@ _HOMES = {
     "IntakeError": "callspool_operators.lists.errors",
     "IntakeOptions": "callspool_operators.lists.intake",
     "Likeness": "callspool_operators.lists.row",
-    "RejectsFile": "callspool_operators.lists.rejects",
+    "RejectsFile": "callspool_operators.lists.intake",
     "Row": "callspool_operators.lists.row",
     "RowCounts": "callspool_operators.lists.row",
 }

@@ -1,14 +1,192 @@
-"""The columns of a table, and the documents that its rows make."""
+"""Which column of a list is which field: known spellings, names of other fields, the mapping."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from callspool.request.text import clean, is_unicode
+from callspool_operators.lists.delimited import unshield
 from callspool_operators.lists.errors import IntakeError
-from callspool_operators.lists.naming import LEFT_OUT, Naming
-from callspool_operators.lists.shield import unshield
-from callspool_operators.lists.spellings import CONTACT_NUMBER, FIELDS, NAME
+
+CONTACT_NUMBER = "contact_number"
+ALTERNATE = "alternate_number"
+NAME = "name"
+DOCUMENT_ID = "document_id"
+LABELS = "labels"
+
+SPELLINGS: dict[str, tuple[str, ...]] = {
+    CONTACT_NUMBER: (
+        "contactnumber",
+        "contactno",
+        "phonenumber",
+        "phone",
+        "phoneno",
+        "mobilenumber",
+        "mobile",
+        "mobileno",
+        "mobilephone",
+        "cellphone",
+        "cellnumber",
+        "cell",
+        "telephonenumber",
+        "telephone",
+        "tel",
+        "msisdn",
+        "primaryphone",
+        "phone1",
+        "mobile1",
+        "whatsappnumber",
+        "whatsapp",
+        "phone1value",
+        "handy",
+        "handynummer",
+        "telefon",
+        "telefonnummer",
+        "mobil",
+    ),
+    NAME: ("name", "fullname", "contactname", "customername", "clientname", "leadname"),
+    "email": ("email", "emailaddress", "emailid", "mail", "mailaddress"),
+    ALTERNATE: (
+        "alternatenumber",
+        "alternateno",
+        "alternatephone",
+        "alternatemobile",
+        "altnumber",
+        "altphone",
+        "secondaryphone",
+        "otherphone",
+        "phone2value",
+        "businessphone",
+        "phone2",
+        "mobile2",
+        "workphone",
+        "homephone",
+        "mobile",
+        "mobileno",
+        "mobilenumber",
+        "telephone",
+    ),
+    "occupation": ("occupation", "profession", "jobtitle", "job", "designation"),
+    "company_name": (
+        "companyname",
+        "company",
+        "organisation",
+        "organization",
+        "organisationname",
+        "organizationname",
+        "employer",
+    ),
+    "address": ("address", "streetaddress", "postaladdress", "mailingaddress"),
+    "about": ("about", "bio"),
+    "context": ("context",),
+    LABELS: ("labels", "label", "tags", "tag"),
+    "title": ("title",),
+    "description": ("description",),
+    DOCUMENT_ID: (
+        "documentid",
+        "id",
+        "contactid",
+        "customerid",
+        "clientid",
+        "leadid",
+        "recordid",
+        "crmid",
+        "customerno",
+        "customernumber",
+        "kundennummer",
+        "externalid",
+    ),
+}
+
+FIELDS = tuple(SPELLINGS)
+"""The fields of a document that the API knows; every other one is an extra field."""
+
+NAME_PARTS = ("first_name", "last_name")
+"""What a column can be chosen as that holds a part of the name; it is an extra field besides."""
+
+FIRST_NAMES = ("firstname", "givenname", "forename", "first", "vorname")
+LAST_NAMES = ("lastname", "surname", "familyname", "last", "nachname")
+
+
+def squash(header: str) -> str:
+    """A header's letters and digits, in one case."""
+    return "".join(filter(str.isalnum, clean(header).casefold()))
+
+
+LEFT_OUT = "-"
+"""The field of a column that is not sent at all."""
+
+RESERVED = frozenset({"id", "callspool_attempt"})
+"""Names with a meaning of their own at the API or here; extra fields cannot have them."""
+
+_OWN = "source_"
+
+
+class Naming:
+    """Columns by place, as they get their names: chosen ones, then known ones, then the rest."""
+
+    def __init__(self, headers: Sequence[str]) -> None:
+        self.headers = headers
+        self.names: list[str | None] = [None] * len(headers)
+        self._clean = [clean(header) for header in headers]
+        self._spelled = [squash(header) for header in headers]
+        self._settled: set[int] = set()
+        self._parts: set[int] = set()
+
+    def has(self, field: str) -> bool:
+        return field in self.names
+
+    def place_of(self, column: str) -> int | None:
+        """Where a column stands that the user names: exactly so, else by its spelling."""
+        if (wanted := clean(column)) in self._clean:
+            return self._clean.index(wanted)
+        spelled = squash(column)
+        return self._spelled.index(spelled) if spelled in self._spelled else None
+
+    def choose(self, place: int, field: str) -> None:
+        if field in NAME_PARTS:
+            self._spelled[place] = squash(field)
+            self._parts.add(place)
+            return
+        self.names[place] = None if field == LEFT_OUT else field
+        self._settled.add(place)
+
+    def name_the_others(self) -> None:
+        """Known fields by exact name, then by spelling; any other column is an extra field."""
+        for field in FIELDS:
+            exact = [place for place, header in enumerate(self._clean) if header == field]
+            self._claim(field, [place for place in exact if place not in self._parts])
+        for field, spellings in SPELLINGS.items():
+            self._claim(field, self._places(spellings))
+        taken = {name for name in self.names if name} | RESERVED
+        for place, header in enumerate(self.headers):
+            if place not in self._settled:
+                own = header in RESERVED or (place in self._parts and header in FIELDS)
+                name = _new_name(f"{_OWN}{header}" if own else header, taken)
+                taken.add(name)
+                self.choose(place, name)
+
+    def name_parts(self) -> tuple[int, ...]:
+        """The places of the columns that hold a first and a last name."""
+        found = [self._places(spellings)[:1] for spellings in (FIRST_NAMES, LAST_NAMES)]
+        return tuple(place for places in found for place in places if self.names[place])
+
+    def _places(self, spellings: Sequence[str]) -> list[int]:
+        return [self._spelled.index(one) for one in spellings if one in self._spelled]
+
+    def _claim(self, field: str, places: Sequence[int]) -> None:
+        """Gives a field that is still free to the first of these columns that is free."""
+        free = [place for place in places if place not in self._settled]
+        if free and not self.has(field):
+            self.choose(free[0], field)
+
+
+def _new_name(wanted: str, taken: set[str]) -> str:
+    name, number = wanted, 2
+    while name in taken or name == LEFT_OUT:
+        name, number = f"{wanted} {number}", number + 1
+    return name
+
 
 _NUMBER = re.compile(r"[+(]?(?:\d[ ()./-]*){7,}")
 _DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}\b.*")

@@ -1,18 +1,18 @@
-"""JSON objects as rows: their keys named as columns are, their values passed on byte by byte."""
+"""JSON objects as rows, as in JSON Lines: keys are named as columns are, values stay as bytes."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
 
 from callspool.errors import shown_name
-from callspool_operators.lists.columns import extra, list_renames
-from callspool_operators.lists.lines import MAX_LINE
-from callspool_operators.lists.naming import Naming
+from callspool_operators.lists.columns import NAME, Naming, extra, list_renames
+from callspool_operators.lists.delimited import MAX_LINE, blocks_of_lines
 from callspool_operators.lists.row import Row
-from callspool_operators.lists.spellings import NAME
-from callspool_operators.lists.table import TOO_LONG
+from callspool_operators.lists.source import Source
+from callspool_operators.lists.table import CHUNK, TOO_LONG
 from callspool_operators.lists.table_rows import NOT_UTF8
 
 BOM = b"\xef\xbb\xbf"
@@ -130,3 +130,33 @@ def _plan(keys: Sequence[str], chosen: Mapping[str, str]) -> _Plan | None:
         return None
     names = [None if name is None else msgspec.json.encode(name) + b":" for name in naming.names]
     return _Plan(names, parts)
+
+
+NOT_ON_A_LINE = f"{NOT_AN_OBJECT} on a line of its own"
+
+
+class ObjectRows:
+    """The rows of a JSON Lines file."""
+
+    format = "JSON Lines"
+
+    def __init__(self, source: Source, chosen: Mapping[str, str]) -> None:
+        self._blocks = blocks_of_lines(source.read)
+        self._objects = Objects(source.name, chosen, NOT_ON_A_LINE)
+
+    def __iter__(self) -> Iterator[Row]:
+        return chain.from_iterable(self.chunks())
+
+    def chunks(self) -> Iterator[list[Row]]:
+        """The rows, as many at once as are at hand."""
+        row = self._objects.row
+        number = 0
+        for block in self._blocks:
+            for start in range(0, len(block), CHUNK):
+                rows = []
+                for line in block[start : start + CHUNK]:
+                    number += 1
+                    bare = line.removeprefix(BOM).strip()
+                    if bare:
+                        rows.append(row(number, line, bare))
+                yield rows

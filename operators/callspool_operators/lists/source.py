@@ -9,20 +9,27 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from callspool_operators.lists.encodings.decoding import (
+from callspool_operators.lists.containers import (
+    MAGIC,
+    MAX_PACKED,
+    GzipReader,
+    foreign_format,
+    looks_like_sheet,
+    name_zip,
+    sheet_as_csv,
+)
+from callspool_operators.lists.encodings import (
     UTF8,
     UTF16,
+    Evidence,
     Read,
+    Verdict,
     from_codec,
     from_utf16,
     name_of,
     utf16_of,
 )
-from callspool_operators.lists.encodings.verdict import Evidence, Verdict
 from callspool_operators.lists.errors import IntakeError
-from callspool_operators.lists.foreign import foreign_format, name_zip
-from callspool_operators.lists.packed import MAGIC, Packed
-from callspool_operators.lists.sheets import MAX_PACKED, looks_like_sheet, sheet_as_csv
 
 STANDARD_INPUT = "-"
 BLOCK = 256 * 1024
@@ -227,7 +234,7 @@ class Source:
     def _unpack(self) -> None:
         self.packed = True
         self._block = _PACKED_BLOCK
-        self._next = Packed(self._once_more(), self.shown).read
+        self._next = GzipReader(self._once_more(), self.shown).read
         self._fill(_HEAD)
 
     def _once_more(self) -> Read:

@@ -12,8 +12,13 @@ from collections.abc import Generator, Iterator, Sequence
 from itertools import chain
 
 from callspool.request.text import MARKS_BEFORE
-from callspool_operators.lists.lines import MAX_LINE
-from callspool_operators.lists.quotes import ESCAPED, TWO_WAYS, loose_cells, settle_escapes
+from callspool_operators.lists.delimited import (
+    ESCAPED,
+    MAX_LINE,
+    TWO_WAYS,
+    loose_cells,
+    settle_escapes,
+)
 
 MAX_RECORD_LINES = 2000
 """Lines that the quoted cells of one row may hold."""

@@ -1,18 +1,239 @@
-"""Rows of a CSV file, as documents in JSON."""
+"""Rows of a CSV file: its header is found, and each row of cells becomes a document."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
+from operator import ne
+from typing import Any, NamedTuple
 
-from callspool_operators.lists.columns import map_columns
-from callspool_operators.lists.header import read_header
-from callspool_operators.lists.lines import blocks_of_lines
+import msgspec
+
+from callspool.request.call_request import Known
+from callspool_operators.lists.cells import (
+    healed_ids,
+    healed_number,
+    healed_numbers,
+    split_labels,
+)
+from callspool_operators.lists.columns import (
+    ALTERNATE,
+    CONTACT_NUMBER,
+    DOCUMENT_ID,
+    FIRST_NAMES,
+    LABELS,
+    LAST_NAMES,
+    NAME,
+    SPELLINGS,
+    Columns,
+    looks_like_contact,
+    map_columns,
+    names_contact,
+    squash,
+)
+from callspool_operators.lists.delimited import blocks_of_lines, unshield
+from callspool_operators.lists.errors import IntakeError
 from callspool_operators.lists.row import Row
-from callspool_operators.lists.shield import unshield
 from callspool_operators.lists.source import Source
-from callspool_operators.lists.spellings import CONTACT_NUMBER
-from callspool_operators.lists.table import Table
-from callspool_operators.lists.writing import DocumentWriter
+from callspool_operators.lists.table import LOOSE_QUOTES, BrokenRowError, Table, decode_line
+
+DELIMITERS = (",", ";", "\t", "|")
+MOST_TITLES = 20
+"""Lines above the names of the columns, at most: a title, a date, a description."""
+
+_KNOWN = {one for spellings in SPELLINGS.values() for one in spellings}
+_KNOWN |= {*FIRST_NAMES, *LAST_NAMES}
+
+
+class Header(NamedTuple):
+    """``titles``: the lines above the names that were passed over."""
+
+    delimiter: str
+    names: list[str]
+    titles: Sequence[str] = ()
+
+
+class _Line(NamedTuple):
+    """A line that may hold the names, read under each delimiter; the reason where none reads it."""
+
+    found: Mapping[str, list[str]]
+    reason: str = ""
+
+
+def read_header(table: Table, chosen: Mapping[str, str], file: str) -> Header:
+    """The first line that names columns of a contact, else the first line at all.
+
+    Of delimiters that wins under which most columns have a name that means something; where they
+    are equal in that, the one that the file names itself (``sep=;``), then the one with more
+    columns, then comma, semicolon, tab, bar. Raises `IntakeError`.
+    """
+    wanted = _KNOWN | {squash(column) for column in chosen}
+    try:
+        table.skip_to_header()
+        first = _read(table)
+        if not first.found:
+            raise _unreadable(first.reason, file)
+        best = _best(first.found, wanted, table.separator)
+        if not names_contact(best.names, chosen):
+            best = _below_titles(table, chosen, wanted) or best
+        _take(table, best.delimiter)
+    except BrokenRowError as fault:
+        raise IntakeError(f"the first line of {file} is {fault}: is it a CSV file?") from None
+    return best
+
+
+def _best(found: Mapping[str, list[str]], wanted: set[str], separator: str) -> Header:
+    def worth(one: str) -> tuple[int, bool, int]:
+        return _name_columns(found[one], wanted), one == separator, len(found[one])
+
+    delimiter = max(found, key=worth)
+    return Header(delimiter, found[delimiter])
+
+
+def _below_titles(table: Table, chosen: Mapping[str, str], wanted: set[str]) -> Header | None:
+    """The names of the columns where they stand below a title; None if a contact comes first."""
+    titles: list[bytes] = []
+    while len(titles) <= MOST_TITLES:
+        line = _read(table)
+        if not line.found or any(map(looks_like_contact, line.found.values())):
+            break
+        best = _best(line.found, wanted, table.separator)
+        if names_contact(best.names, chosen):
+            return best._replace(titles=[decode_line(title).strip() for title in titles])
+        titles.append(table.pass_over())
+    table.give_back(titles)
+    return None
+
+
+def _take(table: Table, delimiter: str) -> None:
+    """Takes the lines of the header, so that the rows come next."""
+    records = table.records(delimiter)
+    next(records)
+    table.taken.clear()
+    records.close()
+
+
+def _name_columns(headers: Sequence[str], wanted: set[str]) -> int:
+    return len({spelled for header in headers if (spelled := squash(header)) in wanted})
+
+
+def _read(table: Table) -> _Line:
+    """The first record under each delimiter; its lines are there to be read again."""
+    read = {delimiter: _cells(table, delimiter) for delimiter in DELIMITERS}
+    found = {one: cells for one, cells in read.items() if isinstance(cells, list)}
+    reasons = [cells for cells in read.values() if isinstance(cells, str)]
+    return _Line(found, reasons[0] if reasons else "")
+
+
+def _cells(table: Table, delimiter: str) -> list[str] | str | None:
+    records = table.records(delimiter)
+    cells = next(records, None)
+    table.give_back(list(table.taken))
+    table.taken.clear()
+    table.suspect = 0
+    records.close()
+    return cells
+
+
+def _unreadable(reason: str, file: str) -> IntakeError:
+    if reason == LOOSE_QUOTES:
+        return IntakeError(f"the first line of {file} cannot be read: {reason}")
+    return IntakeError(f"a quote in the first line of {file} is not closed: add or remove one")
+
+
+Written = tuple[bytes, Known, bool]
+"""A document as JSON, what of it has to be checked, and whether its number was healed."""
+
+
+class DocumentWriter:
+    """Writes the rows of one table as JSON: cells without white space around, empty ones not."""
+
+    def __init__(self, columns: Columns) -> None:
+        names = columns.names
+        self._size = len(names)
+        self._number = names.index(CONTACT_NUMBER)
+        self._id = names.index(DOCUMENT_ID) if DOCUMENT_ID in names else None
+        self._labels = names.index(LABELS) if LABELS in names else None
+        self._alternate = names.index(ALTERNATE) if ALTERNATE in names else None
+        self._name = names.index(NAME) if NAME in names else None
+        self._name_parts = columns.name_parts
+        self._left_out = [place for place, name in enumerate(names) if name is None]
+        self._encoded = _encoder(names if self._name is not None else (*names, NAME))
+
+    def write(self, rows: Sequence[Sequence[str]]) -> Iterable[Written]:
+        """The documents of some rows; raises ValueError where one's cells have lost what matters.
+
+        UnicodeEncodeError (a ValueError) where one holds bytes that were no UTF-8. Of one row, the
+        error says what is wrong with it.
+        """
+        columns: list[Any] = [
+            [*map(str.strip, column)] for column in zip(*self._even(rows), strict=True)
+        ]
+        given = columns[self._number]
+        numbers = columns[self._number] = healed_numbers(given)
+        ids: Sequence[str | None] = [None] * len(rows)
+        if self._id is not None:
+            columns[self._id] = healed_ids(columns[self._id])
+            ids = [document_id or None for document_id in columns[self._id]]
+        names = self._names(columns)
+        self._put_in_order(columns)
+        known = map(Known, names, numbers, ids)
+        return zip(self._encoded(columns), known, map(ne, given, numbers), strict=True)
+
+    def _even(self, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+        """The rows with a cell for each column: what is missing is empty, and so is the rest."""
+        size = self._size
+        if {*map(len, rows)} == {size}:
+            return rows
+        return [[*row[:size], *[""] * (size - len(row))] for row in rows]
+
+    def _names(self, columns: list[Any]) -> Iterable[str]:
+        """The whole names, which become the last column where there was none of them."""
+        if self._name is None:
+            parts = zip(*[columns[place] for place in self._name_parts], strict=True)
+            columns.append([" ".join(filter(None, each)) for each in parts])
+        names: list[str] = columns[-1 if self._name is None else self._name]
+        return names
+
+    def _put_in_order(self, columns: list[Any]) -> None:
+        """Labels become lists, and what is not to be sent becomes empty."""
+        if self._alternate is not None:
+            columns[self._alternate] = [*map(_healed_alternate, columns[self._alternate])]
+        if self._labels is not None:
+            labels = columns[self._labels]
+            columns[self._labels] = [(text and split_labels(text)) or "" for text in labels]
+        for place in self._left_out:
+            columns[place] = [""] * len(columns[place])
+
+
+def _healed_alternate(text: str) -> str:
+    with suppress(ValueError):  # a second number is no reason to refuse the contact
+        return healed_number(text)
+    return text
+
+
+def _encoder(names: Sequence[str | None]) -> Callable[[Sequence[Sequence[object]]], list[bytes]]:
+    """A function that writes columns of values with these names as rows; empty texts are left out.
+
+    A struct made for the table is twice as fast as a dict for each row.
+    """
+    encode = msgspec.json.Encoder().encode
+    labelled = [name or f"left out {place}" for place, name in enumerate(names)]
+    try:
+        document = msgspec.defstruct(
+            "Document",
+            [(f"c{place}", object, "") for place in range(len(names))],
+            rename={f"c{place}": name for place, name in enumerate(labelled)},
+            omit_defaults=True,
+            gc=False,
+        )
+    except ValueError:  # a name with a quote, a backslash or a control character
+        return lambda columns: [
+            encode({name: value for name, value in zip(labelled, values, strict=True) if value})
+            for values in zip(*columns, strict=True)
+        ]
+    return lambda columns: [*map(encode, map(document, *columns))]
+
 
 NOT_UTF8 = "is not valid UTF-8: save the file as UTF-8"
 _NOTHING = b"{}"

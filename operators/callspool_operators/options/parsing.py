@@ -19,8 +19,7 @@ from callspool.request.text import clean, fault_of_word
 from callspool.settings import load_settings
 from callspool.settings.kinds import Kind
 from callspool.settings.urls import RefusedValue
-from callspool_operators.lists.naming import LEFT_OUT
-from callspool_operators.lists.spellings import FIELDS, NAME_PARTS
+from callspool_operators.lists.columns import FIELDS, LEFT_OUT, NAME_PARTS
 
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?([smhdw])")
 LONGEST_PREFIX = 100

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions
-from callspool_operators.lists.encodings.verdict import Evidence
+from callspool_operators.lists.encodings import Evidence
 from tests.operators.conftest import Call
 from tests.operators.lists.names import NAMES, WRITTEN_IN
 

@@ -12,8 +12,8 @@ import pytest
 
 from callspool.request.checks import Rules
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions, RejectsFile, Row
-from callspool_operators.lists.earlier import Earlier, EarlierRows
-from callspool_operators.lists.seen import Seen
+from callspool_operators.lists.row import EarlierRow, EarlierRows
+from callspool_operators.lists.row_checks import SeenTexts
 
 
 def rows_of(tmp_path: Path, content: bytes, name: str = "c.csv", **options: Any) -> list[Row]:
@@ -223,7 +223,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 
 def test_what_was_seen_is_known_again_among_many() -> None:
-    seen = Seen()
+    seen = SeenTexts()
     texts = [f"crm-{n}" for n in range(200_000)]
     for start in range(0, len(texts), 500):
         assert seen.add(texts[start : start + 500]) == (500, None)
@@ -239,7 +239,7 @@ def test_what_was_seen_is_known_again_among_many() -> None:
 def test_rows_are_remembered_by_file_line_and_id() -> None:
     rows = EarlierRows(note=2)
     kept = [
-        Earlier(f"{n // 30_000}.csv", n, f"crm-{n}" if n % 3 else "", (n % 7).to_bytes(2))
+        EarlierRow(f"{n // 30_000}.csv", n, f"crm-{n}" if n % 3 else "", (n % 7).to_bytes(2))
         for n in range(90_000)
     ]
     for start in range(0, len(kept), 300):

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions, Row
-from callspool_operators.lists.packed import Packed
+from callspool_operators.lists.containers import GzipReader
 from callspool_operators.sending.reading import chunks_of_documents
 
 HEADER = b"name,phone\n"
@@ -86,7 +86,7 @@ def test_a_bomb_is_refused_before_it_costs_much(tmp_path: Path) -> None:
 
 def test_what_is_packed_is_handed_out_in_bounded_pieces() -> None:
     blocks = iter([gzip.compress(b"x" * 10_000_000), b""])
-    packed = Packed(lambda: next(blocks, b""), "it")
+    packed = GzipReader(lambda: next(blocks, b""), "it")
     sizes = []
     while piece := packed.read():
         sizes.append(len(piece))

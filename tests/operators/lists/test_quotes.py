@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callspool_operators.lists import Intake, IntakeOptions, Row, table
-from callspool_operators.lists.quotes import TWO_WAYS
+from callspool_operators.lists.delimited import TWO_WAYS
 from callspool_operators.lists.table import LOOSE_QUOTES, OPEN_QUOTE
 
 HEADER = b"name,phone,city\n"

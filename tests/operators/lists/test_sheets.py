@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from callspool.errors import CallspoolError
-from callspool_operators.lists import Intake, IntakeError, IntakeOptions, sheets
+from callspool_operators.lists import Intake, IntakeError, IntakeOptions, containers
 from callspool_operators.lists.results import SheetFile
 from tests.operators.conftest import Call
 
@@ -103,7 +103,7 @@ def test_a_spreadsheet_comes_through_the_command(call: Call) -> None:
 def test_a_spreadsheet_that_unpacks_to_too_much_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sheets, "MAX_UNPACKED", 1000)
+    monkeypatch.setattr(containers, "MAX_UNPACKED", 1000)
     path = tmp_path / "people.xlsx"
     path.write_bytes(workbook(People=PEOPLE * 100))
     with pytest.raises(IntakeError, match="unpacks to more than"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions
-from callspool_operators.lists.skipping import is_set, speaking
+from callspool_operators.lists.formats import is_set, speaking
 from callspool_operators.terminal.wording import json_line
 from tests.operators.conftest import Call
 

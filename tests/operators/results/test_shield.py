@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callspool_operators.lists import Intake, IntakeOptions
+from callspool_operators.lists.delimited import shield, shielded_row, unshield
 from callspool_operators.lists.results import OutFile
-from callspool_operators.lists.shield import shield, shielded_row, unshield
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}")
 

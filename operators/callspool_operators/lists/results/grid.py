@@ -1,17 +1,184 @@
-"""The columns of all files side by side, and the cells of each row in them."""
+"""Lists given back: their rows are read again, with one column for each answer."""
 
+import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Self, TypeAlias, cast
 
 import msgspec
 
+from callspool.request.identity import DIGEST_BYTES, NO_NUMBER, Scope, digester, number_digests
+from callspool.request.raw_document import read_number
+from callspool_ledger.reads.lookup import CONFLICT
+from callspool_ledger.reads.views import DocumentStatus
+from callspool_operators.lists.columns import DOCUMENT_ID, Naming
 from callspool_operators.lists.errors import IntakeError
-from callspool_operators.lists.naming import Naming
-from callspool_operators.lists.results.inputs import Inputs
+from callspool_operators.lists.formats import Rows, open_rows
 from callspool_operators.lists.row import Row
-from callspool_operators.lists.spellings import DOCUMENT_ID
+from callspool_operators.lists.row_checks import SeenRows
+from callspool_operators.lists.source import STANDARD_INPUT, Source
 from callspool_operators.lists.table_rows import TableRows
+from callspool_operators.terminal.wording import local, plain
+
+
+class Inputs:
+    """The files of a command; what can be read only once (a pipe) is kept on disk meanwhile.
+
+    A context manager. Raises `IntakeError` for what cannot be read.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        stdin: BinaryIO,
+        codec: str | None = None,
+        sheet: str | None = None,
+    ) -> None:
+        self.names = names
+        self._codec = codec
+        self._sheet = sheet
+        self._stdin = stdin
+        self._copies: dict[str, BinaryIO] = {}
+        self._stack = ExitStack()
+
+    def streams(self) -> Mapping[str, BinaryIO]:
+        """The copies, each at its start."""
+        for copy in self._copies.values():
+            copy.seek(0)
+        return self._copies
+
+    def rows(self, name: str, chosen: Mapping[str, str], stack: ExitStack) -> tuple[Source, Rows]:
+        """The rows of one file from its start, and where they come from."""
+        source = stack.enter_context(
+            Source(name, self.streams().get(name), self._codec, self._sheet)
+        )
+        return source, open_rows(source, chosen)
+
+    def __enter__(self) -> Self:
+        for name in self.names:
+            path = Path(name)
+            if name == STANDARD_INPUT:
+                self._copy(name, self._stdin)
+            elif path.exists() and not path.is_file() and not path.is_dir():
+                with path.open("rb") as pipe:
+                    self._copy(name, pipe)
+        return self
+
+    def _copy(self, name: str, stream: BinaryIO) -> None:
+        file = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - entered here
+        shutil.copyfileobj(stream, file)
+        self._copies[name] = cast("BinaryIO", file)
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+ANSWERS = (
+    "state",
+    "reason",
+    "document_id",
+    "run_id",
+    "task_id",
+    "attempts",
+    "accepted_at",
+    "settled_at",
+    "duplicate_of",
+    "line",
+)
+"""The columns beside those of the list."""
+
+UNKNOWN = "unknown"
+INVALID = "invalid"
+
+_PLACE = 7
+_FILE = 2
+
+
+Find: TypeAlias = Callable[
+    [Sequence[bytes], Sequence[str], Sequence[bytes]], list[DocumentStatus | None]
+]
+"""Finds where documents are, by their identities, ids and digests of their numbers."""
+
+
+class AnsweredRow(NamedTuple):
+    """A row and what stands beside it: a cell for each of `ANSWERS`."""
+
+    row: Row
+    state: str
+    cells: list[str]
+
+
+class Answers:
+    """Answers for the rows of one list, all in one scope.
+
+    ``counts``: rows by state, those that repeat an earlier row under ``duplicate``. ``unknown``:
+    the reason for documents that the ledger does not know.
+    """
+
+    def __init__(self, find: Find, scope: Scope, files: Sequence[str], unknown: str) -> None:
+        self.counts: Counter[str] = Counter()
+        self._find = find
+        self._files = list(dict.fromkeys(files))
+        self._digest = digester(scope)
+        # Documents of one batch have most of these in common.
+        self._moment = lru_cache(maxsize=10_000)(local)
+        self._plain = lru_cache(maxsize=10_000)(plain)
+        self._unknown = unknown
+
+    def memory(self) -> SeenRows:
+        """What a row has to remember for its duplicates: where it stands, and its identity."""
+        return SeenRows(_PLACE + DIGEST_BYTES, self._note)
+
+    def _note(self, row: Row) -> bytes:
+        file = self._files.index(row.file).to_bytes(_FILE)
+        return file + row.line.to_bytes(_PLACE - _FILE) + self._digest(row.document_id)
+
+    def of(self, rows: Sequence[Row]) -> list[AnsweredRow]:
+        """The answers for some rows, in their order. Raises `QueueUnavailable`."""
+        asked = [row for row in rows if not row.reason]
+        repeats = [row for row in asked if row.earlier]
+        digests = [self._digest(row.document_id) for row in asked]
+        digests += [row.earlier.noted[_PLACE:] for row in repeats if row.earlier]
+        names = [row.document_id for row in (*asked, *repeats)]
+        numbers = number_digests(read_number(row.raw) for row in asked)
+        numbers += [NO_NUMBER] * len(repeats)
+        found = iter(self._find(digests, names, numbers))
+        own = {id(row): next(found) for row in asked}
+        first = {id(row): next(found) for row in repeats}
+        # A row with another's number may have been sent all the same, where numbers were shared.
+        return [self._answer(row, own.get(id(row)) or first.get(id(row))) for row in rows]
+
+    def _answer(self, row: Row, status: DocumentStatus | None) -> AnsweredRow:
+        if row.reason:
+            self.counts[INVALID] += 1
+            cells = [INVALID, row.reason, "", "", "", "", "", "", "", str(row.line)]
+            return AnsweredRow(row, INVALID, cells)
+        state = status.state if status else UNKNOWN
+        self.counts["duplicate" if row.duplicate else state] += 1
+        found = self._answer_cells(status) if status and state != CONFLICT else ["", "", "", "", ""]
+        reason = self._plain(status.reason or "") if status else self._unknown
+        beside = [self._first_place(row.earlier.noted) if row.earlier else "", str(row.line)]
+        return AnsweredRow(row, state, [state, reason, row.document_id, *found, *beside])
+
+    def _answer_cells(self, status: DocumentStatus) -> list[str]:
+        return [
+            status.run_id or "",
+            status.task_id or "",
+            str(status.attempts),
+            self._moment(status.accepted_at),
+            self._moment(status.settled_at) if status.settled_at else "",
+        ]
+
+    def _first_place(self, note: bytes) -> str:
+        line = f"line {int.from_bytes(note[_FILE:_PLACE])}"
+        if len(self._files) == 1:
+            return line
+        return f"{self._files[int.from_bytes(note[:_FILE])]}, {line}"
+
 
 MOST_COLUMNS = 2000
 

@@ -1,12 +1,63 @@
-"""Lines whose quotes are not doubled: read where there is one way to read them, else not at all.
+"""Delimited text: its lines, quotes that nobody closed, and cells that a spreadsheet may open.
+
+A spreadsheet runs a cell that starts with ``=``, ``+``, ``-`` or ``@`` as a formula, whatever
+quotes CSV puts around it, and turns ``00417`` into 417 and ``919876543210`` into 9.19877E+11. An
+apostrophe in front makes any of them text, in every spreadsheet and for every reader. (``="…"``
+would be a formula itself, a tab is trimmed by some and dangerous in others.) Reading takes the
+apostrophe off again, so that a list that comes back holds the same ids and numbers.
 
 A quote within a quoted cell is to be written twice. Programs that join texts by hand leave it as it
-is (``"Robert "Bob" Smith"``), others put a backslash before it. A line that is read the wrong way
-gains or loses a cell, and somebody is called at what stands in the next column.
+is (``"Robert "Bob" Smith"``), others put a backslash before it. Such a line is read where there is
+one way to read it, else not at all: a line that is read the wrong way gains or loses a cell, and
+somebody is called at what stands in the next column.
 """
 
 import csv
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+MAX_LINE = 1024 * 1024
+"""Bytes of a line, at most: more than a create-call may carry."""
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+def blocks_of_lines(read: Callable[[], bytes]) -> Iterator[list[bytes]]:
+    r"""The lines of what ``read`` returns until it returns nothing, a list for each block.
+
+    Lines end with ``\n``, ``\r\n`` or ``\r`` and keep their end. One longer than `MAX_LINE`
+    comes cut, but still longer than `MAX_LINE`, so that it can be told.
+    """
+    rest = b""
+    while block := read():
+        data = rest + block
+        end = _end_of_lines(data)
+        if end:
+            yield data[:end].splitlines(keepends=True)
+            rest = data[end:]
+        elif len(data) > MAX_LINE and not data.endswith(b"\r"):
+            yield [data[: MAX_LINE + 1]]
+            rest = _behind_this_line(read)
+        else:
+            rest = data
+    if rest:
+        yield rest.splitlines(keepends=True)
+
+
+def _end_of_lines(data: bytes) -> int:
+    """Where the last whole line ends. A carriage return at the very end may be half a CRLF."""
+    return data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, len(data) - 1) + 1
+
+
+def _behind_this_line(read: Callable[[], bytes]) -> bytes:
+    """Reads on to the end of the line and returns what stands behind it."""
+    while block := read():
+        if end := _LINE_END.search(block):
+            if block[end.start() :] == b"\r":
+                return read().removeprefix(b"\n")
+            return block[end.end() :]
+    return b""
+
 
 ESCAPED = '\\"'
 TWO_WAYS = 'its quotes can be read in two ways: write a quote within a quoted cell as ""'
@@ -122,3 +173,43 @@ def _text(cell: str) -> str | None:
     if opens and bare.endswith(_QUOTE):
         return bare[1:-1].replace('""', _QUOTE)
     return bare if closes and not opens else None
+
+
+APOSTROPHE = "'"
+
+_SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"  # the wide forms start formulas in some languages
+_FORMULA = rf"\s*[{_SIGNS}\t\r\n\0]"
+_NUMBER = r"(?:0\d+|\d{12,}|\d+[eE][+-]?\d+)\s*\Z"
+_AT_START = re.compile(f"{_FORMULA}|{_NUMBER}").match
+# Where a spreadsheet takes ; for the delimiter, a new cell begins within this one.
+_WITHIN = re.compile(rf"([;\t\r\n]\s*)(?=[{_SIGNS}])")
+_SHIELD_WITHIN = re.compile(rf"([;\t\r\n]\s*)'(?=[{_SIGNS}])")
+
+
+_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+
+def shielded_row(cells: Sequence[str]) -> list[str]:
+    """The cells of a row, each `shield`; what cannot need it is passed over quickly."""
+    whole = "".join(cells)
+    if ";" in whole or "\n" in whole or "\t" in whole or "\r" in whole:
+        return [*map(shield, cells)]
+    return [
+        cell if not cell or cell[0] in _LETTERS or not _AT_START(cell) else APOSTROPHE + cell
+        for cell in cells
+    ]
+
+
+def shield(cell: str) -> str:
+    """The cell as it can be written: itself, or with an apostrophe before what is dangerous."""
+    if ";" in cell or "\n" in cell or "\t" in cell or "\r" in cell:
+        cell = _WITHIN.sub(r"\1'", cell)
+    return APOSTROPHE + cell if _AT_START(cell) else cell
+
+
+def unshield(cell: str) -> str:
+    """The cell as it was before `shield`; any other apostrophe stays."""
+    if APOSTROPHE not in cell:
+        return cell
+    bare = _SHIELD_WITHIN.sub(r"\1", cell.removeprefix(APOSTROPHE))
+    return bare if shield(bare) == cell else cell

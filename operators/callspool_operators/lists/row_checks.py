@@ -1,5 +1,6 @@
-"""Whether documents can be sent, and whether earlier rows were the same contacts."""
+"""From rows to checked documents: each row is checked, and compared with the earlier ones."""
 
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,12 +18,79 @@ from callspool.request.raw_document import (
     with_fields,
 )
 from callspool.request.text import are_words
-from callspool_operators.lists.cells import healed_id, healed_number
-from callspool_operators.lists.earlier import LONGEST_ID, EarlierRows
-from callspool_operators.lists.number_cells import read_cell
-from callspool_operators.lists.row import Beside, Likeness, Row
-from callspool_operators.lists.seen import Seen
-from callspool_operators.lists.spellings import ALTERNATE, CONTACT_NUMBER, DOCUMENT_ID
+from callspool_operators.lists.cells import healed_id, healed_number, read_cell
+from callspool_operators.lists.columns import ALTERNATE, CONTACT_NUMBER, DOCUMENT_ID
+from callspool_operators.lists.row import LONGEST_ID, Beside, EarlierRows, Likeness, Row
+
+_LEAST_PLACES = 1 << 18
+_TEXTS_FOR_EACH_PLACE = 0.5
+_SALT = "#"
+_FOUR_BYTES = 0xFFFFFFFF
+
+
+class SeenTexts:
+    """Numbers texts from 0 in the order in which they were added; each takes about 24 bytes.
+
+    Texts are told apart by 12 bytes of two of Python's own hashes: among a billion, two are alike
+    with a chance of 1 in 10^11. The first, of eight bytes, gives a text its place. ``_heads``
+    holds the number (from 1) of the text that came last to each place, ``_before`` that of the one
+    which was there when each text came.
+    """
+
+    def __init__(self) -> None:
+        self._mask = _LEAST_PLACES - 1
+        self._heads = array("I", bytes(4 * _LEAST_PLACES))
+        self._before = array("I")
+        self._hashes = array("q")
+        self._salted = array("I")
+
+    def add(self, texts: Sequence[str]) -> tuple[int, int | None]:
+        """Adds texts up to the first that is there already, or twice among them.
+
+        Returns how many were added, and, where not all were, the number of that text.
+        """
+        hashes = [*map(hash, texts)]
+        salted = [*map(_FOUR_BYTES.__and__, map(hash, map(_SALT.__add__, texts)))]
+        start = len(self._before)
+        if start + len(texts) > _TEXTS_FOR_EACH_PLACE * self._mask:
+            self._grow()
+        mask, heads, keep = self._mask, self._heads, self._before.append
+        self._hashes.extend(hashes)
+        self._salted.extend(salted)
+        for number, key in enumerate(hashes, start + 1):
+            place = key & mask
+            if (head := heads[place]) and (
+                found := self._find_number(head, key, salted[number - start - 1])
+            ):
+                del self._hashes[number - 1 :], self._salted[number - 1 :]
+                return number - 1 - start, found - 1
+            keep(head)
+            heads[place] = number
+        return len(texts), None
+
+    def _find_number(self, number: int, key: int, salted: int) -> int:
+        """The number (from 1) of the text with these hashes among those of one place, else 0."""
+        while number:
+            if self._hashes[number - 1] == key and self._salted[number - 1] == salted:
+                return number
+            number = self._before[number - 1]
+        return 0
+
+    def take_back(self, count: int) -> None:
+        """Forgets the texts that were added last."""
+        for _ in range(count):
+            self._heads[self._hashes.pop() & self._mask] = self._before.pop()
+            self._salted.pop()
+
+    def _grow(self) -> None:
+        mask = self._mask = 2 * self._mask + 1
+        heads = self._heads = array("I", bytes(4 * (mask + 1)))
+        before = array("I")
+        for number, key in enumerate(self._hashes, 1):
+            place = key & mask
+            before.append(heads[place])
+            heads[place] = number
+        self._before = before
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +104,7 @@ class SeenRows:
     note: Callable[[Row], bytes]
 
 
-class Judge:
+class RowChecker:
     """Judges rows, some at a time, in their order.
 
     Unless numbers may be shared, the second contact with a number is a duplicate, whatever its id.
@@ -54,10 +122,10 @@ class Judge:
         self._id_prefix = id_prefix
         self._memory = memory
         self._rows = EarlierRows(memory.size if memory else 0)
-        self._ids = Seen()
-        self._numbers = None if allow_shared_numbers else Seen()
+        self._ids = SeenTexts()
+        self._numbers = None if allow_shared_numbers else SeenTexts()
 
-    def judge(self, rows: Sequence[Row]) -> None:
+    def check(self, rows: Sequence[Row]) -> None:
         """Fills in ``document_id``, ``raw`` and, where there is one, what stands against a row.
 
         A row that was refused before is left as it is. One that is not good is not remembered.

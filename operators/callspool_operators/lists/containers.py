@@ -1,0 +1,235 @@
+"""Files that are no plain text: gzip, spreadsheets, and formats that are no list of contacts."""
+
+import csv
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
+
+from callspool_operators.lists.errors import IntakeError
+
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+
+
+class ForeignFormat(NamedTuple):
+    """What a file is, and what to do with it."""
+
+    what: str
+    remedy: str
+
+
+_AS_LIST = "open it in a spreadsheet and save it as .xlsx or CSV (UTF-8)"
+_UNPACK = "unpack it, or pack it by gzip"
+_SIGNATURES: tuple[tuple[bytes, ForeignFormat], ...] = (
+    (b"%PDF", ForeignFormat("a PDF document", "ask for the list as .xlsx or CSV (UTF-8)")),
+    (b"{\\rtf", ForeignFormat("a text document (RTF)", _AS_LIST)),
+    (b"BZh", ForeignFormat("packed by bzip2", _UNPACK)),
+    (b"\xfd7zXZ", ForeignFormat("packed by xz", _UNPACK)),
+    (b"\x28\xb5\x2f\xfd", ForeignFormat("packed by zstd", _UNPACK)),
+    (b"7z\xbc\xaf", ForeignFormat("a 7z archive", "unpack it and name the list in it")),
+    (b"Rar!", ForeignFormat("a RAR archive", "unpack it and name the list in it")),
+    (b"SQLite format 3", ForeignFormat("an SQLite database", "export its table as CSV (UTF-8)")),
+    (b"PAR1", ForeignFormat("a Parquet file", "export it as CSV (UTF-8) or JSON Lines")),
+    (b"\x89PNG", ForeignFormat("an image", "ask for the list as .xlsx or CSV (UTF-8)")),
+    (b"\xff\xd8\xff", ForeignFormat("an image", "ask for the list as .xlsx or CSV (UTF-8)")),
+)
+_TEXTS: tuple[tuple[re.Pattern[bytes], ForeignFormat], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), ForeignFormat(what, remedy))
+    for pattern, what, remedy in (
+        (
+            rb"BEGIN:VCARD\b",
+            "an address book (vCard, .vcf)",
+            "import it into the address book and export it as CSV from there",
+        ),
+        (rb"BEGIN:VCALENDAR\b", "a calendar", "export the contacts as CSV (UTF-8)"),
+        (
+            rb"<\?xml.{0,2000}urn:schemas-microsoft-com:office:spreadsheet",
+            "a spreadsheet in XML (Excel 2003)",
+            _AS_LIST,
+        ),
+        (
+            rb"<(?:!doctype html|html|head|body|table|meta|div|style|!--)",
+            "a web page (HTML), whatever its name says",
+            _AS_LIST,
+        ),
+        (rb"MIME-Version:", "a web page with its pictures (MHTML)", _AS_LIST),
+        (rb"<\?xml", "XML", "export the list as CSV (UTF-8) or JSON Lines"),
+        (rb"(?:version: ?1\s+)?dn:{1,2} ", "an address book (LDIF)", "export it as CSV (UTF-8)"),
+    )
+)
+
+
+def foreign_format(head: bytes) -> ForeignFormat | None:
+    """What the file is that begins so; None if it may be a list."""
+    for signature, found in _SIGNATURES:
+        if head.startswith(signature):
+            return found
+    bare = head[:4096].lstrip(_BLANK)
+    return next((found for pattern, found in _TEXTS if pattern.match(bare)), None)
+
+
+def name_zip(head: bytes) -> str:
+    """What a zip archive is that is no spreadsheet, and what to do with it."""
+    if b"word/" in head:
+        return "a Word document: copy its table into a spreadsheet and save that as .xlsx"
+    return "an archive (.zip): unpack it and name the list in it"
+
+
+MAGIC = b"\x1f\x8b"
+PIECE = 256 * 1024
+"""Unpacked bytes handed out at once, at most."""
+MAX_RATIO = 200
+"""Unpacked bytes for each packed one, at most. Lists of contacts come to 3 to 40."""
+FREE = 16 * 1024 * 1024
+"""Unpacked bytes from which on the ratio counts."""
+
+_AS_GZIP = 31
+
+
+class GzipReader:
+    """Unpacks what ``read`` returns, all members of it, until it returns nothing.
+
+    ``shown``: the input's name for messages. Every byte that could be unpacked is handed out
+    before the `IntakeError` that says that the input is broken, cut off or a bomb.
+    """
+
+    def __init__(self, read: Callable[[], bytes], shown: str) -> None:
+        self._packed = read
+        self._shown = shown
+        self._member = zlib.decompressobj(_AS_GZIP)
+        self._begun = False
+        self._waiting = b""
+        self._taken = 0
+        self._given = 0
+
+    def read(self) -> bytes:
+        """The next unpacked bytes, at most `PIECE`; empty at the end. Raises `IntakeError`."""
+        while True:
+            data = self._waiting or self._fetch()
+            if not data and not self._begun:
+                return b""
+            self._begun = True
+            try:
+                piece = self._member.decompress(data, PIECE)
+            except zlib.error:
+                raise self._broken("is damaged") from None
+            self._waiting = self._member.unconsumed_tail
+            if self._member.eof:
+                self._next_member()
+            elif not data and not piece:
+                raise self._broken("is cut off")
+            if piece:
+                self._given += len(piece)
+                self._refuse_a_bomb()
+                return piece
+
+    def _fetch(self) -> bytes:
+        """More packed bytes, if there are any; zeros between and behind members are padding."""
+        while block := self._packed():
+            self._taken += len(block)
+            if self._begun or (block := block.lstrip(b"\0")):
+                return block
+        return b""
+
+    def _next_member(self) -> None:
+        self._waiting = self._member.unused_data.lstrip(b"\0")
+        self._member = zlib.decompressobj(_AS_GZIP)
+        self._begun = False
+
+    def _refuse_a_bomb(self) -> None:
+        if self._given > max(FREE, MAX_RATIO * self._taken):
+            raise IntakeError(
+                f"{self._shown} unpacks to more than {MAX_RATIO} times its size, as no list of"
+                " contacts does: nothing more of it is read; unpack it and look at it"
+            )
+
+    def _broken(self, what: str) -> IntakeError:
+        return IntakeError(
+            f"{self._shown} {what}: the rows up to there were read, the others were not; get the"
+            " whole file and send it again"
+        )
+
+
+MAX_PACKED = 64 * 1024 * 1024
+"""Bytes of a spreadsheet's file, at most."""
+MAX_UNPACKED = 512 * 1024 * 1024
+"""Bytes of all that is packed in it, at most."""
+ROWS_AT_ONCE = 2000
+
+_MARKS = (b"xl/", b"[Content_Types].xml", b"opendocument.spreadsheet")
+Cell = int | float | str | bool | time | date | datetime | timedelta
+
+
+def looks_like_sheet(head: bytes) -> bool:
+    """Whether a zip archive that begins so is a spreadsheet (.xlsx, .ods)."""
+    return any(mark in head for mark in _MARKS)
+
+
+def sheet_as_csv(data: bytes, shown: str, wanted: str | None) -> Iterator[bytes]:
+    """The rows of one sheet, the first unless ``wanted`` names one, as blocks of CSV.
+
+    Raises `IntakeError` for what is no spreadsheet, needs a password, or is a bomb.
+    """
+    _refuse_a_bomb(data, shown)
+    rows = _rows(data, shown, wanted)
+    return _blocks(rows)
+
+
+def _refuse_a_bomb(data: bytes, shown: str) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except zipfile.BadZipFile:
+        raise IntakeError(f"{shown} is a damaged spreadsheet: save it anew") from None
+    if unpacked > MAX_UNPACKED:
+        raise IntakeError(
+            f"{shown} unpacks to more than {MAX_UNPACKED // 2**20} MiB: nothing of it is read;"
+            " save its list as CSV (UTF-8)"
+        )
+
+
+def _rows(data: bytes, shown: str, wanted: str | None) -> list[list[Cell]]:
+    try:
+        from python_calamine import (  # noqa: PLC0415 - not needed for anything else
+            CalamineError,
+            CalamineWorkbook,
+        )
+    except ModuleNotFoundError:
+        raise IntakeError(
+            f"{shown} is a spreadsheet, and reading it needs pip install 'callspool[worker]':"
+            " or save it as CSV (UTF-8)"
+        ) from None
+    try:
+        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        names = book.sheet_names
+        if wanted is not None and wanted not in names:
+            raise IntakeError(f"{shown} has no sheet {wanted!r}: it has {', '.join(names)}")
+        sheet = book.get_sheet_by_name(names[0] if wanted is None else wanted)
+        return sheet.to_python(skip_empty_area=False)
+    except (CalamineError, IndexError) as fault:
+        raise IntakeError(f"{shown} cannot be read as a spreadsheet ({fault})") from None
+
+
+def _blocks(rows: Sequence[Sequence[Cell]]) -> Iterator[bytes]:
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        out = io.StringIO()
+        write = csv.writer(out, lineterminator="\n").writerow
+        for row in rows[start : start + ROWS_AT_ONCE]:
+            write([text_of(cell) for cell in row])
+        yield out.getvalue().encode("utf-8", "surrogatepass")
+
+
+def text_of(cell: Cell) -> str:
+    """A cell as text: whole numbers with all of their digits, dates as 2026-12-01."""
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    if isinstance(cell, (date, time)):
+        return cell.isoformat()
+    return str(cell)
