@@ -1,0 +1,231 @@
+"""What an operator asks for by account and campaign: hours, days, holidays, pace, start and end."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from callspool.errors import CallspoolError
+from callspool.hours.opening import (
+    DAY_MINUTES,
+    HORIZON,
+    DailyHours,
+    Interval,
+    close_early,
+    find_opening,
+    intersect,
+    zone_named,
+)
+from callspool.hours.zones import OWN, ZoneClass, find_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HOLD = "hold"
+"""Says that contacts whose zone is not known are not called."""
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+HOLIDAY_YEARS = 3
+"""This year and the next two: for so long holidays are known, and nobody is called later."""
+
+MOST_PACE, LONGEST_EARLY = 1_000_000.0, 6 * 3600
+
+_HOURS = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])-([01]?[0-9]|2[0-4]):([0-5][0-9])")
+_PACE = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)/(s|min|h)")
+_CALENDAR = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?")
+_PER_MINUTE = {"s": 60.0, "min": 1.0, "h": 1 / 60}
+_BEFORE = timedelta(minutes=5)
+"""How long before now the computed intervals begin: for a worker whose clock is ahead."""
+
+
+class CampaignError(CallspoolError, ValueError):
+    """What a campaign was told cannot be: the text names the field and what it may be."""
+
+
+class CampaignRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What holds for the documents of one campaign of one account; nothing of it needs be given.
+
+    ``hours`` in minutes after midnight; ``days``: 0 is Monday, none means every day; ``holidays``
+    as they were asked for, ``closed`` the days that they are, known until the end of the year
+    ``known_until``. ``zone``: that of contacts whose zone is not known, `HOLD` holds them; so does
+    nothing. ``zone_field``: the field of documents that names their zone. ``close_early`` in
+    seconds. ``pace``: documents a minute. ``starts`` and ``ends`` in unix ms. ``timed``: whether
+    calls may begin at some hours only.
+    """
+
+    hours: tuple[tuple[int, int], ...] = ()
+    days: tuple[int, ...] = ()
+    holidays: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    known_until: int = 0
+    zone: str = ""
+    zone_field: str = ""
+    close_early: int | None = None
+    pace: float | None = None
+    starts: int | None = None
+    ends: int | None = None
+    timed: bool = False
+
+    def change(self, **fields: Any) -> CampaignRecord:
+        """Returns the record with some fields anew.
+
+        Raises `CampaignError` where they do not fit together.
+        """
+        changed = msgspec.structs.replace(self, **fields)
+        if (
+            changed.starts is not None
+            and changed.ends is not None
+            and changed.starts >= changed.ends
+        ):
+            raise CampaignError("--ends: the campaign ends before it starts")
+        timed = bool(changed.hours or changed.days or changed.holidays)
+        return msgspec.structs.replace(changed, timed=timed)
+
+    def may_call_on(self, day: date) -> bool:
+        """Returns whether a day is one of the campaign's days and no holiday."""
+        if self.days and day.weekday() not in self.days:
+            return False
+        if self.known_until and day.year > self.known_until:
+            return False
+        return day.isoformat() not in self.closed
+
+    @property
+    def daily_hours(self) -> list[DailyHours]:
+        """The hours of an allowed day: all of it, unless some were asked for."""
+        return [DailyHours(*each) for each in self.hours] or [DailyHours(0, DAY_MINUTES)]
+
+
+def find_intervals(
+    record: CampaignRecord,
+    class_name: str,
+    *,
+    platform_hours: Sequence[DailyHours],
+    early: float,
+    now: datetime,
+) -> list[Interval]:
+    """Returns when the contacts of a class may be called, in the next 72 hours.
+
+    ``early``: seconds before the end at which it closes, where the record names none. Contacts
+    whose zone is not known have the campaign's; without one they are never open.
+    """
+    zones, platform = ZoneClass.from_name(class_name)
+    if not zones:
+        zones = () if record.zone in {"", HOLD} else (record.zone,)
+    if not zones:
+        return []
+    begin, end = now - _BEFORE, now + HORIZON
+    found = find_opening(zones, record.daily_hours, record.may_call_on, begin, end)
+    if platform:
+        theirs = zones if platform == OWN else (platform,)
+        found = intersect(found, find_opening(theirs, platform_hours, lambda _: True, begin, end))
+    return close_early(found, early if record.close_early is None else record.close_early)
+
+
+def read_hours(text: str) -> tuple[tuple[int, int], ...]:
+    """Reads ``09:00-20:00``, or several with commas; raises `CampaignError`."""
+    found = []
+    for part in text.split(","):
+        match = _HOURS.fullmatch(part.strip())
+        if match is None:
+            raise CampaignError(f"--hours {text}: say them as 09:00-20:00, several with commas")
+        start, end = (int(match[at]) * 60 + int(match[at + 1]) for at in (1, 3))
+        if start == end or start >= DAY_MINUTES or end > DAY_MINUTES:
+            raise CampaignError(f"--hours {text}: {part.strip()} is no time of a day")
+        found.append((start, end))
+    return tuple(sorted(set(found)))
+
+
+def read_days(text: str) -> tuple[int, ...]:
+    """Reads ``mon-fri,sun``; raises `CampaignError`."""
+    found: set[int] = set()
+    for part in text.lower().split(","):
+        first, dash, last = (word.strip() for word in part.partition("-"))
+        if first not in DAYS or (dash and last not in DAYS):
+            raise CampaignError(f"--days {text}: name some of {', '.join(DAYS)}, as mon-fri,sun")
+        begin, end = DAYS.index(first), DAYS.index(last if dash else first)
+        found |= {day % 7 for day in range(begin, (end if end >= begin else end + 7) + 1)}
+    return tuple(sorted(found)) if len(found) < len(DAYS) else ()
+
+
+def read_holidays(texts: Sequence[str], today: date) -> dict[str, Any]:
+    """Reads days (``2026-12-24``) and calendars (``US``, ``DE-BY``): the fields of a record.
+
+    Raises `CampaignError`; calendars need the package `holidays`.
+    """
+    closed: set[str] = set()
+    calendars = [text for text in texts if _CALENDAR.fullmatch(text)]
+    for text in texts:
+        if text in calendars:
+            closed |= _days_of(text, range(today.year, today.year + HOLIDAY_YEARS))
+            continue
+        try:
+            closed.add(date.fromisoformat(text).isoformat())
+        except ValueError:
+            raise CampaignError(
+                f"--holidays {text}: is neither a day (2026-12-24) nor a calendar (US, DE-BY)"
+            ) from None
+    until = today.year + HOLIDAY_YEARS - 1 if calendars else 0
+    return {"holidays": tuple(texts), "closed": tuple(sorted(closed)), "known_until": until}
+
+
+def _days_of(calendar: str, years: range) -> set[str]:
+    try:
+        import holidays  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError:
+        raise CampaignError(
+            f"--holidays {calendar}: calendars need a package: pip install 'callspool[holidays]'"
+        ) from None
+    country, _, part = calendar.partition("-")
+    try:
+        found = holidays.country_holidays(country, subdiv=part or None, years=list(years))
+    except NotImplementedError:
+        raise CampaignError(f"--holidays {calendar}: there is no such calendar") from None
+    return {day.isoformat() for day in found}
+
+
+def read_zone(text: str) -> str:
+    """Reads a time zone, or ``hold``; raises `CampaignError`."""
+    if text.strip().lower() == HOLD:
+        return HOLD
+    zone = find_zone(text)
+    if zone is None:
+        raise CampaignError(
+            f"--zone {text[:60]}: is no time zone: say one as Europe/Berlin, or {HOLD}"
+        )
+    return zone
+
+
+def read_pace(text: str) -> float:
+    """Reads ``600/min``, ``10/s`` or ``5000/h``: documents a minute; raises `CampaignError`."""
+    match = _PACE.fullmatch(text.strip())
+    pace = float(match[1]) * _PER_MINUTE[match[2]] if match else 0.0
+    if not 0 < pace <= MOST_PACE:
+        raise CampaignError(f"--pace {text[:60]}: say it as 600/min, 10/s or 5000/h")
+    return pace
+
+
+def read_close_early(seconds: int) -> int:
+    """Checks seconds before the end of hours; raises `CampaignError`."""
+    if not 0 <= seconds <= LONGEST_EARLY:
+        raise CampaignError(f"--close-early {seconds}: may be 0 to {LONGEST_EARLY} seconds")
+    return seconds
+
+
+def read_moment(flag: str, text: str, zone: str) -> int:
+    """Reads ``2026-12-01T09:00``, with an offset or in the zone given, as unix ms.
+
+    Raises `CampaignError`.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise CampaignError(f"{flag} {text[:60]}: say it as 2026-12-01T09:00+01:00") from None
+    if moment.tzinfo is None:
+        if zone in {"", HOLD}:
+            raise CampaignError(f"{flag} {text}: has no offset: add one (+01:00) or give a --zone")
+        moment = moment.replace(tzinfo=zone_named(zone))
+    return int(moment.astimezone(UTC).timestamp() * 1000)
