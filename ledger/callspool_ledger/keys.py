@@ -15,9 +15,9 @@ P:<queue>:dead         stream  messages that no worker could read, kept whole
 P:meta                 hash    ledger id, format, rules; last batch, attempt and journal numbers;
                                the living generations; when ready batches were announced again
 P:counts               hash    ``spooled`` and ``waiting``; ``partitions`` of the whole ledger;
-                               for each account ``account|name``: documents by state, events,
-                               ``lanes``, ``died|<code>``; ``since``: when its first document was
-                               accepted
+                               for each account ``account|name``: documents by state, created ones
+                               by outcome (``lua/include/calls.lua``), events, ``lanes``,
+                               ``died|<code>``; ``since``: when its first document was accepted
 P:submissions          hash    ``account|outcome|code`` → answers counted
 P:timings              hash    histograms: ``account|name|<bucket>`` → how many, and
                                ``account|name|sum`` (``reads/snapshot.py``)
@@ -50,6 +50,10 @@ P:named:<K>            hash    a run, or an answer's first task, packed → ``ba
                                was named for first, in the Kth quarter of an hour; two are kept
 P:vouched              hash    space → when an operator confirmed documents last without naming the
                                run, and no mark told whose it is
+P:calls:<SPACE>        zset    batches with open calls by when these were created
+P:later:<SPACE>        zset    batches whose calls ended, by when they are looked at once more
+P:follows              zset    spaces with either by when they are looked at next; they are locked
+                               in P:looking as for a look that proves
 P:dead                 zset    batches with dead documents that may be replayed, by that time
 P:due                  zset    what has to be looked at, by Redis time in milliseconds: ``L<LANE>``
                                linger, ``B<B>`` backoff, ``G<GATE>`` probe, ``T<ACCOUNT>`` throttle
@@ -76,6 +80,8 @@ A:limit                hash    how many requests may be in flight, and what that
                                when it rests, when the next request may begin, requests left
 A:holders              hash    worker process → permits it holds, requests it has in flight, how
                                many it could have, and until when (ms) it holds them
+A:follow               hash    when the next read that follows calls may begin, and until when none
+                               is to, since the API refused one (ms)
 =====================  ======  ===================================================================
 """
 
@@ -155,6 +161,7 @@ class PartitionKeys:
         self.proofs = f"{base}:proofs"
         self.looking = f"{base}:looking"
         self.unreadable = f"{base}:unreadable"
+        self.follows = f"{base}:follows"
         self.vouched = f"{base}:vouched"
         self.dead = f"{base}:dead"
         self.due = f"{base}:due"
@@ -187,6 +194,9 @@ class PartitionKeys:
 
     def doubts(self, space: str) -> str:
         return f"{self.prefix}:doubts:{space}"
+
+    def calls(self, space: str) -> str:
+        return f"{self.prefix}:calls:{space}"
 
     def runs(self, space: str) -> str:
         return f"{self.prefix}:runs:{space}"

@@ -43,6 +43,8 @@ class Document:
     proofs: dict[int, str] = field(default_factory=dict)
     """Attempts that are known to have created it, with the task id."""
     forgotten: bool = False
+    outcome: str = ""
+    """What became of its call, once it is created."""
 
 
 @dataclass(eq=False, slots=True)
@@ -203,6 +205,14 @@ class Model:
         for document in self.documents:
             document.place = kept.get(document.raw, document.place)
             document.forgotten = document.forgotten or document.place == NOWHERE
+
+    def outcomes(self, account: str) -> Counter[str]:
+        """Created documents by outcome; of open calls that are forgotten sight is lost."""
+        created = [one for one in self.documents if one.letter == "c"]
+        for document in created:
+            if document.forgotten and document.outcome in {"", "open"}:
+                document.outcome = "lost_sight"
+        return Counter(one.outcome for one in created if one.lane.account == account)
 
     def states(self, account: str) -> Counter[str]:
         """Documents by the name of their state."""

@@ -10,6 +10,7 @@ import redis
 from redis.crc import key_slot
 
 from callspool_ledger.reads.entries import BatchEntry
+from callspool_ledger.reads.outcomes import OUTCOME_LETTERS
 from tests.support.ledgers import P
 
 UNSETTLED = frozenset("wsdx")
@@ -35,7 +36,7 @@ _FIXED = {
         "scopelanes",
     ],
     "set": ["accounts", "scopes", "lanes"],
-    "zset": ["proofs", "dead", "due"],
+    "zset": ["proofs", "dead", "due", "follows"],
     "list": ["invalid"],
     "stream": ["requests", "wakeups"],
 }
@@ -43,7 +44,7 @@ _FAMILIES = {
     "hash": [r"b(\d+)", r"l([0-9a-f]{20})", r"g(\d+)", r"i(\d+:..)", r"named:(\d+)"],
     "list": [r"p(\d+)", r"q([0-9a-f]{20})", r"ring:(.+)"],
     "set": [r"parked:(.+)", r"kept:(\d+)"],
-    "zset": [r"waiting:(.+)", r"doubts:(.+)", r"runs:(.+)"],
+    "zset": [r"waiting:(.+)", r"doubts:(.+)", r"runs:(.+)", r"calls:(.+)", r"later:(.+)"],
 }
 _READ = {
     "hash": ["HGETALL"],
@@ -136,6 +137,7 @@ class Snapshot:
         self._check_counters()
         self._check_what_is_measured()
         self._check_turns()
+        self._check_calls()
 
     def _check_batch(self, number: int, batch: dict[str, str]) -> None:
         states, phase = batch["s"], batch["phase"]
@@ -239,6 +241,25 @@ class Snapshot:
         for where, number in (self.one("shut") or {}).items():
             shut[where.partition("|")[0]] += int(number)
         assert shut == gates
+
+    def _check_calls(self) -> None:
+        """Each created document has an outcome, and what is open is followed and counted."""
+        with_open, outcomes = set(), Counter[tuple[str, str]]()
+        for number, batch in self.all_batches():
+            letters = batch.get("y", "-" * len(batch["s"]))
+            assert [one == "c" for one in batch["s"]] == [one != "-" for one in letters]
+            outcomes.update(
+                (batch["account"], OUTCOME_LETTERS[one]) for one in letters if one != "-"
+            )
+            if "o" in letters:
+                with_open.add(number)
+        calls, later = self.all("calls"), self.all("later")
+        followed = {int(one) for batches in calls.values() for one in batches}
+        assert with_open == {one for one in followed if one in self.states}
+        assert {*calls, *later} <= set(self.one("follows"))
+        for account in self.one("accounts"):
+            opened = int(self.one("counts").get(f"{account}|open", 0))
+            assert opened == outcomes[account, "open"]
 
     def _check_turns(self) -> None:
         for account, lanes in self.all("ring").items():

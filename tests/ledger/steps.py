@@ -66,6 +66,7 @@ _WEIGHTS = {
     "make_everything_due": 6,
     "let_documents_expire": 1,
     "forget": 3,
+    "look_at_calls": 6,
     "forget_all": 1,
 }
 _OUTCOMES = {
@@ -105,6 +106,8 @@ def _arguments(name: str, random: Random) -> Iterator[Any]:
     elif name in {"cancel_one", "replay_one", "drop_one"}:
         yield random.choice(LANES)
         yield random.randint(0, 24)
+    elif name == "look_at_calls":
+        yield "".join(random.choices("oorrnfel", k=5))
     elif name == "throttle":
         yield random.choice(ACCOUNTS)
 

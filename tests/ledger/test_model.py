@@ -19,11 +19,14 @@ from hypothesis.stateful import (
 
 from callspool.redis_io.scripts import Call
 from callspool.request.identity import Scope
+from callspool_ledger.reads.entries import BatchEntry
 from callspool_ledger.reads.gates import read_gates
+from callspool_ledger.reads.outcomes import OUTCOME_LETTERS, OUTCOMES, CallRecord, add_lost_sight
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering.calls import SteeringOrder
 from callspool_ledger.writes import Delivery, Group, LaneKey, Limits, Look, Taken
+from callspool_ledger.writes.follow_calls import pass_of, recorded_of
 from tests.ledger.model import UNSETTLED, Attempt, Document, Model
 from tests.ledger.snapshot import Snapshot
 from tests.ledger.steps import (
@@ -322,6 +325,35 @@ class LedgerMachine(RuleBasedStateMachine):
             if document.expires_ms == LATER:
                 document.expires_ms = LONG_AGO
 
+    # Calls of created documents
+
+    def look_at_calls(self, letters: str) -> None:
+        """A look shows something of every call that is followed."""
+        if spaces := self.client.zrange(f"{P}:follows", 0, -1):
+            self.client.zadd(f"{P}:follows", dict.fromkeys(spaces, 0))
+        found = pass_of(self.run(calls.follow("me:follow", 60_000, ACCOUNTS)))
+        if found is None:
+            return
+        by_place = {one.place: one for one in self.model.documents if not one.forgotten}
+        for unit in found.oldest:
+            fields = self.client.hgetall(f"{P}:b{unit.batch}")
+            batch = BatchEntry({name.decode(): one for name, one in fields.items()})
+            news = {}
+            for place, letter in enumerate(batch.states):
+                if letter == "c":
+                    outcome = OUTCOME_LETTERS[letters[place % len(letters)]]
+                    news[place] = outcome, CallRecord("completed", outcome, 1, 5, 9, 4)
+            call = calls.record_calls(
+                "me:follow", found.key, unit.batch, memory="{}", again_ms=None, news=news
+            )
+            recorded = recorded_of(self.run(call))
+            for place, (outcome, _) in news.items():
+                document = by_place[unit.batch, place]
+                if outcome != "open":
+                    document.outcome = outcome
+            assert recorded is not None
+        assert self.run(calls.end_following("me:follow", found.key, 60_000)) == 1
+
     def forget_all(self) -> None:
         self.forget(30)
 
@@ -356,11 +388,20 @@ class LedgerMachine(RuleBasedStateMachine):
             first = min(document.proofs)
             assert batch.proof(place) == (f"R{first}", document.proofs[first], first)
             assert batch.created_ms(place) > 0
+            if not document.outcome:
+                document.outcome = batch.outcome(place) or ""
+                assert document.outcome in {"open", "lost_sight"}
+            assert batch.outcome(place) == document.outcome
 
     def check_counts(self, account: str) -> None:
         counts, letters = self.spool.counts(account), self.model.states(account)
         assert counts["accepted"] == letters.total()
         assert {state: counts[state] for state in letters} == letters
+        outcomes = self.model.outcomes(account)
+        counted = {name: counts[name] for name in OUTCOMES if name != "lost_sight"}
+        assert add_lost_sight(counted, counts["created"]) == {
+            one: outcomes[one] for one in OUTCOMES
+        }
         for event in ("duplicate", "conflict", "created_twice", "runs"):
             assert counts[event] == self.model.events[account, event]
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from callspool.request.identity import NO_NUMBER, NUMBER_BYTES
+from callspool_ledger.reads.outcomes import OUTCOME_LETTERS, unpack_call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from callspool_ledger.reads.outcomes import CallRecord
 
 
 _HEX = b"\x01"
@@ -242,6 +245,43 @@ class BatchEntry:
         """Returns what an operator said of the document at a place, if one confirmed it."""
         return next((word for word in self._said if word.places[place : place + 1] == "1"), None)
 
+    def outcome(self, place: int) -> str | None:
+        """Returns what became of the call of the document at a place; None if it is not created.
+
+        What an earlier release created, without an outcome, is lost sight of.
+        """
+        if self.letter(place) != "c":
+            return None
+        return OUTCOME_LETTERS.get(self.outcomes[place : place + 1], "lost_sight")
+
+    def call(self, place: int) -> CallRecord | None:
+        """Returns what is kept of the call of the document at a place; None until it ended."""
+        if self.outcome(place) in {None, "open"}:
+            return None
+        return unpack_call(self.fields.get("yd", b""), place, self._text("yw").split("\n"))
+
+    def tasks(self) -> dict[str, dict[str, int]]:
+        """Returns the tasks of created documents by run: task id → place; runs without ids too.
+
+        A document that two attempts created has two tasks.
+        """
+        found: dict[str, dict[str, int]] = {}
+        for attempt, name in self._proofs:
+            covered = self._text(f"p{name}") or self._text(f"m{attempt}") or "1" * len(self.states)
+            packed = self.fields[f"t{name}"]
+            tasks = found.setdefault(self._text(f"r{name}"), {})
+            places = [place for place, letter in enumerate(covered) if letter == "1"]
+            for at, place in enumerate(places):
+                task_id = unpack_task_id(packed, at)
+                if task_id is not None and self.letter(place) == "c":
+                    tasks[task_id] = place
+        for word in self._said:
+            if word.run_id:
+                tasks = found.setdefault(word.run_id, {})
+                if word.task_id:
+                    tasks[word.task_id] = word.places.index("1")
+        return found
+
     def was_sent(self, attempt: int, place: int) -> bool:
         """Returns whether an attempt of this batch held the document at a place."""
         sent = self._sent[attempt] if attempt in self._sent else self._text(f"m{attempt}")
@@ -260,6 +300,11 @@ class BatchEntry:
         return frozenset(
             self._text(f"r{name}") for number, name in self._proofs if number == attempt
         )
+
+    @cached_property
+    def outcomes(self) -> str:
+        """A letter (`OUTCOME_LETTERS`) for each place that is created; others are ``-``."""
+        return self._text("y")
 
     @cached_property
     def _said(self) -> list[OperatorWord]:

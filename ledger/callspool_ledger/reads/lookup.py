@@ -14,7 +14,7 @@ from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.journal import KEPT, about, read_entries
 from callspool_ledger.reads.lanes import GatesBefore
 from callspool_ledger.reads.reading import join_lists, merged_by, of_one_space
-from callspool_ledger.reads.views import AttemptLine, DocumentStatus, Story
+from callspool_ledger.reads.views import AttemptLine, CallEnd, DocumentStatus, Story
 from callspool_ledger.scripts import load
 from callspool_ledger.selectors import Selector
 
@@ -195,6 +195,22 @@ def _status(document_id: str, place: Place, batch: BatchEntry) -> DocumentStatus
         reason=batch.reason or None if place.letter != "c" else None,
         accepted_at=datetime.fromtimestamp(batch.accepted_ms(place.place) / 1000, UTC),
         settled_at=_at(batch.settled_ms) if place.letter in "cke" else None,
+        outcome=batch.outcome(place.place),
+        call=_call(batch, place.place),
+    )
+
+
+def _call(batch: BatchEntry, place: int) -> CallEnd | None:
+    found = batch.call(place)
+    if found is None:
+        return None
+    return CallEnd(
+        call_status=found.status or None,
+        end_reason=found.end_reason or None,
+        started_at=_at(found.started * 1000),
+        ended_at=_at(found.ended * 1000),
+        duration=found.duration,
+        rings=found.rings,
     )
 
 
@@ -249,23 +265,40 @@ def _story(
         reason=status.reason,
         batch=place.batch,
         lane=batch.lane,
-        next_step=next_step(document_id, place.letter, batch, before.find(scope, batch.lane)),
+        next_step=next_step(
+            document_id, place.letter, batch, before.find(scope, batch.lane), status.outcome
+        ),
         journal=about(journal, scope, batch.lane, document_id, status.accepted_at),
+        outcome=status.outcome,
+        call=status.call,
     )
 
 
-def next_step(document_id: str, letter: str, batch: BatchEntry, gate: GateView | None) -> str:
+_CREATED = {
+    "open": "The API has it; workers look what became of its call (docs/following.md).",
+    "lost_sight": "The API has it; what became of its call is not known, and no worker looks.",
+}
+
+
+def next_step(
+    document_id: str,
+    letter: str,
+    batch: BatchEntry,
+    gate: GateView | None,
+    outcome: str | None = None,
+) -> str:
     """Returns the next thing that will happen, or the command that would change it.
 
     ``gate``: what keeps its lane from sending, if anything does.
     """
     if letter == "w":
         return _waiting(batch, gate)
+    if letter == "c":
+        return _CREATED.get(outcome or "", "Its call is over.")
     return {
         "s": "It is being sent; the answer will be recorded.",
         "d": _in_doubt(document_id, batch),
         "h": _in_doubt(document_id, batch),
-        "c": "The API has it; the call itself is the API's business.",
         "x": "It is not sent again by itself: correct the document and enqueue it anew, or"
         f" `callspool dead replay --document-id {shlex.quote(document_id)}` sends it as it is.",
         "X": "It was given up (callspool dead drop); enqueued anew, it is sent.",

@@ -84,6 +84,7 @@ class _Rest(msgspec.Struct):
     ready: dict[str, float]
     in_doubt: dict[str, float]
     sending: dict[str, float]
+    open: dict[str, float]
     throttled: dict[str, float]
     lanes: dict[str, int]
     parked: dict[str, int]
@@ -116,7 +117,8 @@ class Snapshot:
     paused: Counter[str] = field(default_factory=Counter)
     """Level → pauses."""
     oldest: dict[tuple[str, str], float] = field(default_factory=dict)
-    """``waiting``, ``ready``, ``in_doubt`` or ``sending``, and account → age of the oldest."""
+    """``waiting``, ``ready``, ``in_doubt``, ``sending`` or ``open`` (calls), and account → age of
+    the oldest."""
     throttled: dict[str, float] = field(default_factory=dict)
     """Account → how long it still rests."""
     limits: dict[str, AccountLimit] = field(default_factory=dict)
@@ -195,7 +197,7 @@ def _add_rest(found: Snapshot, rest: _Rest, now_ms: int) -> None:
     def age(since_ms: float) -> float:
         return max(0.0, (now_ms - since_ms) / 1000) if since_ms else 0.0
 
-    for what in ("waiting", "ready", "in_doubt", "sending"):
+    for what in ("waiting", "ready", "in_doubt", "sending", "open"):
         for account, since in getattr(rest, what).items():
             found.oldest[what, account] = age(since)
     found.throttled = {name: (till - now_ms) / 1000 for name, till in rest.throttled.items()}

@@ -10,6 +10,8 @@ from callspool_ledger.reads.entries import STATES
 from callspool_ledger.reads.gates import gate_commands, gates_of, merge_gates
 from callspool_ledger.reads.journal import entries_of, journal_command, merge_journals
 from callspool_ledger.reads.lanes import read_lane_states
+from callspool_ledger.reads.outcomes import OUTCOMES as CALL_OUTCOMES
+from callspool_ledger.reads.outcomes import add_lost_sight
 from callspool_ledger.reads.reading import merged_by, of_ledger
 from callspool_ledger.reads.views import LedgerSummary, Reason
 
@@ -47,6 +49,7 @@ def merge_summaries(parts: Sequence[LedgerSummary]) -> LedgerSummary:
         spooled=sum(part.spooled for part in parts),
         unreadable=sum(part.unreadable for part in parts),
         journal=merge_journals([part.journal for part in parts])[:JOURNAL_SHOWN],
+        outcomes=_sums(part.outcomes for part in parts),
     )
 
 
@@ -85,11 +88,17 @@ def read_summary(keys: PartitionKeys) -> Trips[LedgerSummary]:
         spooled=max(0, int(found.get(b"spooled", 0))),
         unreadable=_number(unreadable),
         journal=entries_of(newest, journal),
+        outcomes=_outcomes(found),
     )
 
 
 def _documents(counts: Mapping[bytes, bytes]) -> dict[str, int]:
     return {name: _sum(counts, name) for name in COUNTED}
+
+
+def _outcomes(counts: Mapping[bytes, bytes]) -> dict[str, int]:
+    found = {name: _sum(counts, name) for name in CALL_OUTCOMES}
+    return add_lost_sight(found, _sum(counts, "created"))
 
 
 def _sum(counts: Mapping[bytes, bytes], name: str) -> int:

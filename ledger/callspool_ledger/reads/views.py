@@ -14,12 +14,28 @@ if TYPE_CHECKING:
     from callspool_ledger.selectors import Selector
 
 
+class CallEnd(msgspec.Struct, frozen=True):
+    """How a call ended, in the API's words; what it did not say is None.
+
+    ``duration`` in seconds; ``rings``: how often it was seen to ring, at least.
+    """
+
+    call_status: str | None
+    end_reason: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    duration: int
+    rings: int
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentStatus:
     """Where a document is.
 
     ``state``: waiting, sending, in_doubt, created, dead, cancelled or expired. ``attempts``: how
     often it was sent, or may have been. ``reason``: why it is where it is, None if that is plain.
+    ``outcome``: what became of a created document's call (open, reached, not_reached, failed, ended
+    or lost_sight), None while it is not created; ``call``: how that ended, None until it did.
     """
 
     document_id: str
@@ -30,6 +46,8 @@ class DocumentStatus:
     reason: str | None
     accepted_at: datetime
     settled_at: datetime | None
+    outcome: str | None = None
+    call: CallEnd | None = None
 
 
 class AttemptLine(msgspec.Struct, frozen=True):
@@ -62,6 +80,8 @@ class Story(msgspec.Struct, frozen=True):
     next_step: str
     journal: list[JournalEntry] = msgspec.field(default_factory=list)
     """What operators did that concerns it, the oldest first."""
+    outcome: str | None = None
+    call: CallEnd | None = None
 
 
 class GateView(msgspec.Struct, frozen=True):
@@ -155,7 +175,8 @@ class Reason(msgspec.Struct, frozen=True):
 class LedgerSummary(msgspec.Struct, frozen=True):
     """How the whole installation stands. ``documents`` holds the states and, beside them,
     accepted, duplicate and invalid; ``spooled`` are documents that no worker has accepted yet,
-    ``unreadable`` messages that none could read and that are kept whole.
+    ``unreadable`` messages that none could read and that are kept whole. ``outcomes`` say what
+    became of created documents' calls: their sum is ``documents["created"]``.
     """
 
     documents: dict[str, int]
@@ -168,6 +189,7 @@ class LedgerSummary(msgspec.Struct, frozen=True):
     unreadable: int = 0
     journal: list[JournalEntry] = msgspec.field(default_factory=list)
     """What operators did last, the newest first."""
+    outcomes: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class RefusalView(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from callspool_ledger import scripts
 from callspool_ledger.keys import GROUP
 from callspool_ledger.reads.entries import pack_task_ids
 from callspool_ledger.writes import proof_calls
+from callspool_ledger.writes.follow_calls import FollowCalls
 from callspool_ledger.writes.proof_calls import (
     WAKE_UPS_AT_MOST,
     ProofCalls,
@@ -47,7 +48,7 @@ def _probes(limits: Limits | None) -> tuple[Argument, Argument]:
     return (limits.first_probe_ms, limits.last_probe_ms) if limits else ("", "")
 
 
-class LedgerCalls(ProofCalls):
+class LedgerCalls(ProofCalls, FollowCalls):
     """The calls of one partition: one method for each script that writes.
 
     Each builds a call; `Ledger` runs them, several in one round trip where that helps. All of them

@@ -1,7 +1,7 @@
 -- Proof of creation. It is never thrown away: it settles documents whatever their state, in the
 -- parts too that their batch was split into meanwhile; what is being sent again is settled when that
 -- attempt ends. An attempt may be proven bit by bit: t<A>, then t<A>.2, and so on.
--- Needs: lanes batches outcomes doubts words named
+-- Needs: lanes batches calls outcomes doubts words named
 local RUNS_KNOWN, RUNS_KNOWN_IN_DOUBT = 20000, 200000
 
 local function ones(mask)
@@ -51,7 +51,10 @@ local function settle_found(batch, found, said)
     move(batch, letter, 'c', n)
     created = created + n
   end
-  if created > 0 then delivered(batch, before) end
+  if created > 0 then
+    delivered(batch, before)
+    begin_calls(batch, before)
+  end
   if batch.phase == 'sending' then
     call('HSET', batch_key(batch.id), 'proved', table.concat(proved))
   end

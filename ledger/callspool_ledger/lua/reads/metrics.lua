@@ -2,7 +2,7 @@
 -- metrics: what the ledger counts, and how old what waits is, at one moment. What it looks at grows
 -- with accounts, scopes, spaces in doubt, batches being sent and closed gates; never with documents.
 -- KEYS[1] prefix
--- ARGV[1] spaces in doubt to look at, at most   ARGV[2] ms without a sign of life after which a
+-- ARGV[1] spaces in doubt, or with open calls, to look at, at most   ARGV[2] ms without a sign of life after which a
 -- worker counts as gone
 -- Reply: {ms now, P:counts, P:submissions, P:timings, JSON of the rest (snapshot.py: `_Rest`)}
 local P = KEYS[1]
@@ -40,6 +40,15 @@ local function in_doubt_since()
     for _, batch in ipairs(call('ZRANGE', P .. ':doubts:' .. space, 0, DOUBTS_A_SPACE - 1)) do
       oldest_first(ages, account, tonumber(call('HGET', P .. ':b' .. batch, 'doubted')))
     end
+  end
+  return ages
+end
+
+local function open_since()
+  local ages = {}
+  for _, space in ipairs(call('ZRANGE', P .. ':follows', 0, MOST_SPACES - 1)) do
+    local oldest = call('ZRANGE', P .. ':calls:' .. space, 0, 0, 'WITHSCORES')
+    oldest_first(ages, string.match(space, '^[^|]*'), tonumber(oldest[2]))
   end
   return ages
 end
@@ -204,7 +213,7 @@ return {
   tostring(NOW), counts, call('HGETALL', P .. ':submissions'), call('HGETALL', P .. ':timings'),
   cjson.encode({
     waiting = waiting_since(), ready = ready_since(), in_doubt = in_doubt_since(),
-    sending = sending_since(), throttled = throttled_till(), lanes = lanes(counts), parked = parked,
+    sending = sending_since(), open = open_since(), throttled = throttled_till(), lanes = lanes(counts), parked = parked,
     pauses = #pauses > 0 and pauses or nil, workers = #alive > 0 and alive or nil,
     spooled = call('XLEN', P .. ':requests'), oldest_spooled = oldest_spooled(),
     unreadable = call('XLEN', P .. ':requests:dead'), due = tonumber(due[2] or 0),

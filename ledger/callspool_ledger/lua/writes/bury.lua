@@ -12,7 +12,7 @@
 -- ARGV[13] wake-ups at most
 -- Reply: documents buried, or made to wait; -1 if the batch is not this attempt's any more, or if the
 --   look is too old or something has changed since.
--- include: base lanes batches outcomes doubts
+-- include: base lanes batches calls outcomes doubts
 local PATIENCE = 21600000 -- ms after which documents are buried although nothing else was created
 local batch = load_batch(ARGV[1])
 local attempt = tonumber(ARGV[2])

@@ -88,8 +88,23 @@ local function move_piece(state)
   call('HSET', P .. ':g' .. oldest, 'at', till + 1)
 end
 
+-- Calls that are still open then are lost sight of: that is what is not counted otherwise.
 local function drop_batch(id)
-  if call('HGET', batch_key(id), 'g') == oldest then call('UNLINK', batch_key(id), payload_key(id)) end
+  local f = call('HMGET', batch_key(id), 'g', 'account', 'y')
+  if f[1] ~= oldest then return end
+  local _, n = string.gsub(f[3] or '', 'o', 'o')
+  count(f[2], 'open', -n)
+  call('UNLINK', batch_key(id), payload_key(id))
+end
+
+-- Batches that have gone are followed no more.
+local function end_following()
+  for _, space in ipairs(call('ZRANGE', P .. ':follows', 0, -1)) do
+    call('ZREMRANGEBYSCORE', P .. ':calls:' .. space, '-inf', NOW - window)
+    if call('EXISTS', P .. ':calls:' .. space, P .. ':later:' .. space) == 0 then
+      call('ZREM', P .. ':follows', space)
+    end
+  end
 end
 
 -- First the buckets (`bucket` counts them), then the batches (`at`), then what is left.
@@ -113,6 +128,7 @@ local function drop_piece(state)
   if #kept > 0 then return 'dropping' end
   table.remove(living, 1)
   call('UNLINK', P .. ':g' .. oldest)
+  end_following()
   call('HSET', P .. ':meta', 'generations', table.concat(living, ' '))
   return 'dropped'
 end

@@ -5,7 +5,7 @@
 -- ARGV[5] ms until it may be taken again   ARGV[6] outcome ('' if nothing was sent)
 -- ARGV[7] code   ARGV[8] detail   ARGV[9] wake-ups at most
 -- Reply: documents put back; -1 if the batch is not this attempt's any more.
--- include: base lanes batches outcomes
+-- include: base lanes batches calls outcomes
 local batch = load_batch(ARGV[1])
 if not is_current(batch, ARGV[2], ARGV[3]) then return -1 end
 local delay = tonumber(ARGV[5])

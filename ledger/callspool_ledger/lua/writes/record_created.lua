@@ -11,7 +11,7 @@
 -- Reply: {documents created now, documents that another attempt had created already}; {-1, 0} if
 --   it is known, or the batch is another one; {-2, documents in doubt because of it} if the answer
 --   belongs to another request.
--- include: base lanes batches outcomes doubts words named proofs
+-- include: base lanes batches calls outcomes doubts words named proofs
 local attempt, taker, run, tasks, code = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local MISTAKEN = 'the answer names a run or a task that belongs to another request'
 
@@ -49,6 +49,7 @@ if is_current(batch, attempt, taker) then
   twice, before = ones(batch.proved or ''), batch.s
   now_created = turn(batch, 's', 'c')
   delivered(batch, before)
+  begin_calls(batch, before)
   sent = now_created
   call('HSET', batch_key(batch.id), 's', batch.s, 'r' .. attempt, run, 't' .. attempt, tasks)
   record(batch, now_created, 'created', code, '')

@@ -85,7 +85,7 @@ local function keep_time()
   call('HSET', P .. ':meta', 'clock', NOW)
   if back <= BACK then return end
   call('HDEL', P .. ':meta', 'announced')
-  for _, key in ipairs({ P .. ':due', P .. ':proofs' }) do
+  for _, key in ipairs({ P .. ':due', P .. ':proofs', P .. ':follows' }) do
     local all = call('ZRANGE', key, 0, -1, 'WITHSCORES')
     for i = 1, #all, 2 do call('ZADD', key, all[i + 1] - back, all[i]) end
   end

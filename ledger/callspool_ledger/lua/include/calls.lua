@@ -1,0 +1,39 @@
+-- Calls: what became of created documents, the second axis beside their states. P:b<B> fields:
+--   y     a letter a place: o open, r reached, n not_reached, f failed, e ended, l lost_sight; `-`
+--         where nothing is created, or an earlier release created it: then it is lost sight of
+--   yd    15 bytes a place of a call that ended: words (2), rings (1), started, ended (s), seconds
+--   yw    the words of the batch's calls, a line each: statuses and reasons by their number
+--   yt    what the follower remembers of the batch (JSON), as long as it is looked at again
+-- P:counts has `open`, `reached`, `not_reached`, `failed` and `ended`; lost_sight is what is left of
+-- `created`, so that the sum holds in ledgers that began before there were outcomes.
+-- Needs: lanes batches
+local OUTCOME = { o = 'open', r = 'reached', n = 'not_reached', f = 'failed', e = 'ended' }
+local NEXT_PASS_MS = 60000 -- unless a follower said otherwise
+
+-- Documents that were created now, and were not in the states `before`, have open calls, which are
+-- followed; without a run, or where the space is not known any more, they are lost sight of.
+-- To be called while the batch's lane is still known, that is before `close_if_settled`.
+local function begin_calls(batch, before, is_lost)
+  local space = call('HGET', lane_key(batch.lane), 'space')
+  local letter = (is_lost or not space) and 'l' or 'o'
+  local known, n, letters = call('HGET', batch_key(batch.id), 'y'), batch.n, nil
+  if not known and not string.find(before, 'c', 1, true) and not string.find(batch.s, '[^c]') then
+    letters = string.rep(letter, n)
+  else
+    n, letters, known = 0, {}, known or string.rep('-', batch.n)
+    for place = 1, batch.n do
+      local is_new = string.sub(batch.s, place, place) == 'c' and string.sub(before, place, place) ~= 'c'
+      letters[place] = is_new and letter or string.sub(known, place, place)
+      if is_new then n = n + 1 end
+    end
+    letters = table.concat(letters)
+  end
+  if n == 0 then return end
+  call('HSET', batch_key(batch.id), 'y', letters)
+  if letter == 'l' then return end
+  count(batch.account, 'open', n)
+  local key = batch.account .. '|' .. space
+  call('ZADD', P .. ':calls:' .. key, 'NX', NOW, batch.id)
+  local pause = call('HGET', P .. ':meta', 'follow') or NEXT_PASS_MS
+  call('ZADD', P .. ':follows', 'LT', NOW + pause, key)
+end

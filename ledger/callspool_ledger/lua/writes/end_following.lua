@@ -1,0 +1,15 @@
+#!lua flags=allow-oom
+-- end_following: a pass over the calls of a space is over; sets when the next one is due.
+-- KEYS[1] prefix
+-- ARGV[1] follower   ARGV[2] space   ARGV[3] ms until the next pass
+-- Reply: 1; 0 if another one looks at it meanwhile.
+-- include: base
+local looker = string.match(call('HGET', P .. ':looking', ARGV[2]) or '', '^%d+ (.*)$')
+if looker ~= ARGV[1] then return 0 end
+call('HDEL', P .. ':looking', ARGV[2])
+if call('EXISTS', P .. ':calls:' .. ARGV[2], P .. ':later:' .. ARGV[2]) == 0 then
+  call('ZREM', P .. ':follows', ARGV[2])
+  return 1
+end
+call('ZADD', P .. ':follows', NOW + tonumber(ARGV[3]), ARGV[2])
+return 1

@@ -1,0 +1,62 @@
+#!lua flags=allow-oom
+-- follow: gives the space whose calls are to be looked at next to one follower; it is locked as for
+-- a look that proves, which goes first.
+-- KEYS[1] prefix
+-- ARGV[1] follower   ARGV[2] ms that it may take   ARGV[3] ms between two passes, usually
+-- ARGV[4] batches at most   ARGV[5...] accounts
+-- Reply: {space, ms now, the oldest batches with open calls, batches that are due to be looked at
+--   once more, a batch with open calls by chance or '', how many batches have open calls}; of each
+--   batch its number, ms since when, and what the follower remembers of it, or ''. {} if none is due.
+-- include: base batches
+local SPACES = 50 -- looked through in one call, at most
+local mine = {}
+for i = 5, #ARGV do mine[ARGV[i]] = true end
+if call('HGET', P .. ':meta', 'follow') ~= ARGV[3] then call('HSET', P .. ':meta', 'follow', ARGV[3]) end
+
+-- What this follower looked at before it lost its connection, say, it may look at again at once.
+local looking = call('HGETALL', P .. ':looking')
+for i = 1, #looking, 2 do
+  if string.match(looking[i + 1], '^%d+ (.*)$') == ARGV[1] then
+    call('HDEL', P .. ':looking', looking[i])
+  end
+end
+
+local function is_free(space)
+  local till = tonumber(string.match(call('HGET', P .. ':looking', space) or '0', '^%d+'))
+  local proof = call('ZSCORE', P .. ':proofs', space)
+  return till <= NOW and not (proof and tonumber(proof) <= NOW)
+end
+
+-- Batches with their scores and what is remembered of them; those that have gone are dropped.
+local function describe(key, scored)
+  local found = {}
+  for i = 1, #scored, 2 do
+    local f = call('HMGET', batch_key(scored[i]), 'y', 'yt')
+    if f[1] then
+      found[#found + 1] = scored[i]
+      found[#found + 1] = string.format('%d', scored[i + 1])
+      found[#found + 1] = f[2] or ''
+    else
+      call('ZREM', key, scored[i])
+    end
+  end
+  return found
+end
+
+local due = call('ZRANGEBYSCORE', P .. ':follows', '-inf', NOW, 'LIMIT', 0, SPACES)
+for _, space in ipairs(due) do
+  if mine[string.match(space, '^([^|]*)|')] and is_free(space) then
+    local till = NOW + tonumber(ARGV[2])
+    call('ZADD', P .. ':follows', till, space)
+    call('HSET', P .. ':looking', space, till .. ' ' .. ARGV[1])
+    local calls, later, most = P .. ':calls:' .. space, P .. ':later:' .. space, tonumber(ARGV[4])
+    local oldest = call('ZRANGE', calls, 0, most - 1, 'WITHSCORES')
+    local any = call('ZCARD', calls) > most and call('ZRANDMEMBER', calls, 1, 'WITHSCORES') or {}
+    local more = call('ZRANGEBYSCORE', later, '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, most)
+    return { space, tostring(NOW), describe(calls, oldest), describe(later, more),
+      describe(calls, any), call('ZCARD', calls) }
+  end
+  -- Another one looks already, a proof goes first, or this one cannot: those behind get their turn.
+  call('ZADD', P .. ':follows', NOW + 1000, space)
+end
+return {}

@@ -1,0 +1,77 @@
+#!lua flags=allow-oom
+-- record_calls: what a look showed of the calls of a batch. Counters change with the letters.
+-- KEYS[1] prefix
+-- ARGV[1] follower   ARGV[2] space   ARGV[3] batch
+-- ARGV[4] what the follower remembers of it (JSON), or ''
+-- ARGV[5] ms until it is looked at once more after its calls ended, or ''
+-- ARGV[6...] for each place with news: place, letter, status, reason, rings, started and ended (s),
+--   seconds
+-- Reply: {documents with open calls; for each that changed its letter before and now, joined}; {-1}
+--   if another one looks at the space meanwhile, or the batch has gone.
+-- include: base lanes batches calls
+local FIELDS, WIDTH, MOST_WORDS = 8, 15, 250
+local looker = string.match(call('HGET', P .. ':looking', ARGV[2]) or '', '^%d+ (.*)$')
+local key = batch_key(ARGV[3])
+local f = call('HMGET', key, 'account', 's', 'y', 'yd', 'yw')
+if looker ~= ARGV[1] or not f[3] then return { -1 } end
+local account, states, y, details = f[1], f[2], f[3], f[4]
+local words, number_of = {}, {}
+for word in string.gmatch(f[5] or '', '[^\n]+') do
+  words[#words + 1] = word
+  number_of[word] = #words
+end
+
+local function numbered(word)
+  if word == '' then return 0 end
+  if not number_of[word] then
+    if #words >= MOST_WORDS then return 0 end
+    words[#words + 1] = word
+    number_of[word] = #words
+  end
+  return number_of[word]
+end
+
+local function put(text, place, width, new)
+  return string.sub(text, 1, (place - 1) * width) .. new .. string.sub(text, place * width + 1)
+end
+
+local changed, changes = { 0 }, {}
+for i = 6, #ARGV, FIELDS do
+  local place, letter = tonumber(ARGV[i]), ARGV[i + 1]
+  local before = string.sub(y, place, place)
+  if string.sub(states, place, place) == 'c' and (letter ~= 'o' or before == 'o') then
+    if letter ~= before then
+      y = put(y, place, 1, letter)
+      changed[#changed + 1] = before .. letter
+      changes[before .. letter] = (changes[before .. letter] or 0) + 1
+    end
+    if letter ~= 'l' then
+      details = details or string.rep('\0', #states * WIDTH)
+      details = put(details, place, WIDTH, struct.pack('>BBBI4I4I4', numbered(ARGV[i + 2]),
+        numbered(ARGV[i + 3]), tonumber(ARGV[i + 4]), tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6]),
+        tonumber(ARGV[i + 7])))
+    end
+  end
+end
+for change, n in pairs(changes) do
+  local from, to = OUTCOME[string.sub(change, 1, 1)], OUTCOME[string.sub(change, 2, 2)]
+  if from then count(account, from, -n) end
+  if to then count(account, to, n) end
+  -- What has another outcome after all stays counted among those that had this one.
+  if from ~= 'open' then count(account, (from or 'lost_sight') .. '_left', n) end
+end
+call('HSET', key, 'y', y)
+if details then call('HSET', key, 'yd', details) end
+if #words > 0 then call('HSET', key, 'yw', table.concat(words, '\n')) end
+local _, open = string.gsub(y, 'o', 'o')
+changed[1] = open
+local calls, later = P .. ':calls:' .. ARGV[2], P .. ':later:' .. ARGV[2]
+if open > 0 or ARGV[5] ~= '' then call('HSET', key, 'yt', ARGV[4]) else call('HDEL', key, 'yt') end
+if open > 0 then return changed end
+call('ZREM', calls, ARGV[3])
+if ARGV[5] ~= '' then
+  call('ZADD', later, NOW + tonumber(ARGV[5]), ARGV[3])
+else
+  call('ZREM', later, ARGV[3])
+end
+return changed
