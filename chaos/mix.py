@@ -44,6 +44,7 @@ EVENTS: Mapping[str, Kind] = {
     "redis_term": Kind("redis", "redis", 0.5, (0.0, 3.0)),
     "redis_stop": Kind("redis", "redis", 1, (0.3, 6.0)),
     "redis_forget": Kind("redis", "redis", 0, (0.0, 1.0)),
+    "redis_empty": Kind("redis", "redis", 0),
     "redis_cut": Kind("redis", "redis link", 15),
     "redis_drop": Kind("redis", "redis link", 1),
     "redis_stall": Kind("redis", "redis link", 1, (0.3, 6.0)),
@@ -76,6 +77,9 @@ ANSWERS: Mapping[str, float] = {
     "partial_amid": 0.5,
     "partial_after": 0.5,
     "refuse": 0.3,
+    "mixed_instead": 0.1,
+    "mixed_ahead": 0.1,
+    "mixed_behind": 0.1,
     "429": 1,
     "403": 0.05,
 }
@@ -84,7 +88,20 @@ ANSWERS: Mapping[str, float] = {
 READS: Mapping[str, float] = {"read_500": 3, "read_drop": 2, "read_hang": 0.5, "read_cut": 1}
 """What the API does to a read: percent of them."""
 
-FAMILIES = ("workers", "redis", "api", "answers", "reads")
+STANDING: Mapping[str, float] = {
+    "clocks": 1,
+    "counts": 1,
+    "order": 1,
+    "lag": 1,
+    "outage": 1,
+    "settings": 1,
+    "marks": 0,
+}
+"""What lasts: the API's clocks differ, its counts lie, its lists come in another order, its reads
+lag behind, it drops marks (1 or 0); outages a minute in which requests queue; workers that disagree
+on settings (1 or 0)."""
+
+FAMILIES = ("workers", "redis", "api", "answers", "reads", "standing")
 
 
 class MixError(ValueError):
@@ -94,21 +111,25 @@ class MixError(ValueError):
 def default_mix() -> dict[str, float]:
     """Every kind with its own rate."""
     rates = {name: float(kind.rate) for name, kind in EVENTS.items()}
-    return rates | {name: float(share) for name, share in {**ANSWERS, **READS}.items()}
+    shares = {**ANSWERS, **READS, **STANDING}
+    return rates | {name: float(share) for name, share in shares.items()}
 
 
 def family(name: str) -> str:
     """The family of a kind."""
     if name in EVENTS:
         return EVENTS[name].family
+    if name in STANDING:
+        return "standing"
     return "answers" if name in ANSWERS else "reads"
 
 
 def parse_mix(text: str) -> dict[str, float]:
     """The default mix with what ``text`` changes, as ``redis=0,kill_child=30,answers=2``.
 
-    A family's number multiplies its kinds, a kind's number is its rate: events a minute, or percent
-    of the requests. ``none`` turns everything off that was not named before. Raises `MixError`.
+    A family's number multiplies its kinds, a kind's number is its rate: events a minute, percent of
+    the requests, or 1 for on. ``none`` turns everything off that was not named before.
+    Raises `MixError`.
     """
     mix = default_mix()
     for word in filter(None, (part.strip() for part in text.split(","))):

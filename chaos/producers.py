@@ -76,6 +76,13 @@ class Producers:
             self._enqueue([portion])
         self.counts["repeated after a crash of Redis"] += len(endangered)
 
+    def repeat_until(self, moment: float) -> None:
+        """Enqueues once more all that was confirmed until that moment (monotonic clock)."""
+        forgotten = [portion for at, portion in self._confirmed if at <= moment]
+        for portion in forgotten:
+            self._enqueue([portion])
+        self.counts["repeated after Redis was emptied"] += len(forgotten)
+
     def stop(self) -> None:
         """Gives up what is not enqueued yet."""
         self._stopped.set()

@@ -38,6 +38,7 @@ PATIENCE = 180.0
 space may take, which nobody repeats before."""
 
 CRASHES = {"redis_kill", "redis_forget"}
+"""After these Redis may lack what it confirmed shortly before."""
 
 _TROUBLE = re.compile(
     r"^(?:Traceback|\w*(?:Error|Exception)\b.*)$"
@@ -118,12 +119,14 @@ class Performance:
         if plan.fsync != "always" or self._acting.happened["redis_forget"]:
             crashes = [begun for begun, _, kind in timeline if kind in CRASHES]
             self._producers.repeat_after_crashes(crashes)
+        if emptied := [over for _, over, kind in timeline if kind == "redis_empty"]:
+            self._producers.repeat_until(max(emptied))
         with self._stage.redis.client() as client:
             return wait_until_settled(
                 client,
                 partial(self._is_unfinished, client),
                 patience=patience,
-                doubts_end=plan.reading_back,
+                doubts_end=plan.reading_back and not self._drops_marks(),
                 on_tick=Now(self._say, None),
             )
 
@@ -136,6 +139,9 @@ class Performance:
         if not self._schedule.plan.reading_back:
             Steering([client], "operator").resume(Selector())
         return not self._producers.done()
+
+    def _drops_marks(self) -> bool:
+        return bool(self._schedule.plan.mix.get("marks"))
 
     def _asked(self) -> int:
         return len(all_keys(self._portions))
@@ -150,7 +156,8 @@ class Performance:
             missed = asked.keys() - self._producers.acknowledged.keys()
             verdict = judge(found, creations(read_log(log)), bad, missed)
             sums = check_sums(verdict, summary.documents, summary.spooled, summary.unreadable)
-            allowed = not self._schedule.plan.reading_back
+            # Without marks a creation cannot be told from another campaign's: such a doubt is held.
+            allowed = not self._schedule.plan.reading_back or self._drops_marks()
             violations = verdict.violations(doubts_allowed=allowed)
             told = {key: self._since(at) for key, at in self._producers.acknowledged.items()}
             report.violations = cases(violations, read_log(log), client, told)

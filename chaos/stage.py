@@ -47,7 +47,7 @@ class Stage:
         plan, enter = self.plan, self._stack.enter_context
         faults = self.directory / "faults.json"
         until = plan.seconds + SET_UP
-        faults.write_text(json.dumps(fault_file(plan.mix, until, reading_back=plan.reading_back)))
+        faults.write_text(json.dumps(fault_file(plan, until)))
         self.redis = enter(RedisServer("--appendfsync", plan.fsync, append_only=True))
         self.api = enter(
             SandboxProcess(
@@ -58,7 +58,7 @@ class Stage:
         self.redis_link = enter(LinkProcess(self.redis.port, proxies))
         self.api_link = enter(LinkProcess(int(self.api.url.rpartition(":")[2]), proxies))
         log = enter(self.worker_log.open("ab"))
-        self.workers = Supervisors(plan.supervisors, self._settings(), self.directory, log)
+        self.workers = Supervisors(self._settings_of_each(), self.directory, log)
         self._stack.callback(self.close_workers)
         self.workers.wait_until_begun()
         # Its faults last a time that counts from its start; workers may be slow to come up.
@@ -129,6 +129,24 @@ class Stage:
         """Ends every process, and removes every file."""
         self._stack.close()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def empty_redis(self) -> bool:
+        """Removes everything under living workers, as an operator who mistook the server."""
+        with self.redis.client() as client:
+            client.flushall()
+        return True
+
+    def _settings_of_each(self) -> list[dict[str, str]]:
+        """Returns each supervisor's settings; every second one is more patient where that is on."""
+        patient = {
+            "CALLSPOOL_REQUEST_TIMEOUT": str(2 * REQUEST_TIMEOUT),
+            "CALLSPOOL_PROOF_QUIET": str(1.5 * PROOF_QUIET),
+        }
+        disagree = bool(self.plan.mix.get("settings"))
+        return [
+            self._settings() | (patient if disagree and place % 2 else {})
+            for place in range(self.plan.supervisors)
+        ]
 
     def _settings(self) -> dict[str, str]:
         plan = self.plan

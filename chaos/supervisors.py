@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from chaos.processes import all_processes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 COMMAND = (sys.executable, "-P", "-m", "callspool", "worker")
@@ -24,15 +24,13 @@ END_TIMEOUT = 10.0
 
 
 class Supervisors:
-    """As many `callspool worker` as ``number``, each started again whenever it has ended.
+    """One `callspool worker` for each of ``envs``, started again whenever it has ended.
 
     Their stderr goes to ``log``. Only processes that were started here are ever signalled.
     """
 
-    def __init__(
-        self, number: int, env: Mapping[str, str], directory: Path, log: IO[bytes]
-    ) -> None:
-        self._env = dict(env)
+    def __init__(self, envs: Sequence[Mapping[str, str]], directory: Path, log: IO[bytes]) -> None:
+        self._envs = list(envs)
         self._directory = directory
         self._log = log
         self._lock = threading.Lock()
@@ -40,7 +38,7 @@ class Supervisors:
         self._held: set[int] = set()
         self._orphans: set[int] = set()
         self.restarts = 0
-        self._slots = [self._start() for _ in range(number)]
+        self._slots = [self._start(place) for place in range(len(envs))]
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self._keeper.start()
 
@@ -107,14 +105,14 @@ class Supervisors:
         process.wait()
         self._closed.wait(seconds)
         with self._lock:
-            self._slots[place] = self._start()
+            self._slots[place] = self._start(place)
             self._held.discard(place)
         return True
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self, place: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - our own command
             COMMAND,
-            env=self._env,
+            env=self._envs[place],
             cwd=self._directory,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -128,7 +126,7 @@ class Supervisors:
             with self._lock:
                 for place, process in enumerate(self._slots):
                     if place not in self._held and process.poll() is not None:
-                        self._slots[place] = self._start()
+                        self._slots[place] = self._start(place)
                         self.restarts += 1
 
     def _child(self, pick: float) -> int | None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from callspool_sandbox.faults.model import parse_faults
+from callspool_sandbox.faults.model import Hang, ServerTraits, parse_faults
 from chaos.api_faults import fault_file
 from chaos.command import chaos
 from chaos.contacts import portions
@@ -95,11 +95,31 @@ def test_contacts_are_as_many_as_asked_for_with_doubles_two_campaigns_and_bad_on
 
 
 def test_the_fault_file_is_one_that_the_sandbox_takes():
-    written = json.dumps(fault_file(default_mix(), 60.0, reading_back=False)).encode()
-    faults = parse_faults(written, json=True).faults
-    assert len(faults) == 1 + len(ANSWERS) + len(READS)
-    assert (faults[0].on, faults[0].between) == ("reads", None)
-    assert all(fault.between == (0, 60.0) for fault in faults[1:])
+    unread = msgspec.structs.replace(plan(3, "outage=4", 60), reading_back=False)
+    file = parse_faults(json.dumps(fault_file(unread, 60.0)).encode(), json=True)
+    outages = [fault for fault in file.faults if isinstance(fault, Hang) and fault.until]
+    others = [fault for fault in file.faults[1:] if fault not in outages]
+    assert (file.faults[0].on, file.faults[0].between) == ("reads", None)
+    assert len(others) == len(ANSWERS) + len(READS)
+    assert all(fault.between == (0, 60.0) for fault in others)
+    assert {fault.on for fault in outages} == {"create", "reads"}
+
+
+def test_what_lasts_is_over_when_the_faults_are():
+    written = json.dumps(fault_file(plan(5, "", 60), 60.0)).encode()
+    states = parse_faults(written, json=True).states()
+    orders = {(state.order, state.counts) for _, state in states}
+    assert len(orders) > 4
+    assert states[-1][0] == 60.0
+    assert (states[-1][1].order, states[-1][1].counts) == ("newest", True)
+    assert states[-1][1].skews == [-60.0, 60.0]
+
+
+def test_without_standing_faults_the_api_is_as_it_should_be():
+    written = json.dumps(fault_file(plan(5, "standing=0", 60), 60.0)).encode()
+    file = parse_faults(written, json=True)
+    assert (file.server, file.changes) == (ServerTraits(), [])
+    assert len(file.faults) == len(ANSWERS) + len(READS)
 
 
 def test_the_command_line_writes_the_schedule_and_refuses_wrong_use(tmp_path: Path):
