@@ -39,12 +39,15 @@ def test_a_file_is_sent_once_however_often_it_is_run(
     second = cli.call(["run", str(file)], env, tmp_path)
     assert second.returncode == 0
     assert "250 duplicate" in second.stdout
+    assert "250 handed over before (the first " in second.stdout
     assert "another --campaign calls them again" in second.stdout
     asked = on_a_terminal(["run", str(file), "--campaign", "spring"], b"n\n", env=env)
     assert asked.code == 130
-    assert "None of them is in the ledger yet." in asked.screen
-    asked = on_a_terminal(["run", str(file)], b"n\n", env=env)
-    assert "250 of 250 documents known since" in asked.screen
+    host = env["CALLSPOOL_API_URL"]
+    assert f"Call 250 new contacts by {host} now, campaign spring? [y/N]" in asked.screen
+    seen = on_a_terminal(["run", str(file)], b"", env=env)
+    assert "250 handed over before (the first " in seen.screen
+    assert "[y/N]" not in seen.screen
     assert Counter(sandbox.created_ids()) == Counter(f"crm-{row}" for row in range(250))
 
 

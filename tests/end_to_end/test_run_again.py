@@ -85,7 +85,7 @@ def test_a_fault_that_all_documents_share_parks_the_lane_after_few_questions(
         ["run", str(tmp_path / "contacts.csv"), "--pilot", "right", "--dry-run"], env, tmp_path
     )
     left = documents["waiting"]
-    assert f"{left} of 400 documents known since" in rehearsal.stdout
+    assert f"  {left} waiting from an earlier run, going out now\n" in rehearsal.stdout
     behind = f"{left} wait with another pilot, context or schedule ({left} behind a closed gate)"
     assert behind in rehearsal.stdout
     assert "cancel" in rehearsal.stdout
@@ -117,3 +117,14 @@ def test_a_list_that_counts_from_one_again_is_told_from_duplicates(tmp_path: Pat
     code, documents = run(env, tmp_path, "--id-prefix", "tue-", *kept)
     assert (code, documents["created"], documents["conflict"]) == (0, 3, 0)
     assert set(Counter(api.created_ids()).values()) == {1}
+
+
+def test_a_daily_quota_goes_on_where_the_last_one_ended(tmp_path: Path, serve: Serve):
+    api, env = serve("")
+    cli.write_contacts(tmp_path / "contacts.csv", 12)
+    for day, created in enumerate((5, 5, 2)):
+        code, documents = run(env, tmp_path, "--new", "5")
+        assert (code, documents["created"], documents["accepted"]) == (0, created, created)
+        assert documents["duplicate"] == 5 * day
+        assert documents["read"] == 5 * day + created
+    assert sorted(api.created_ids()) == sorted(f"crm-{row}" for row in range(12))

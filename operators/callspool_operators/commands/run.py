@@ -162,7 +162,8 @@ class _RunCommand:
         with ExitStack() as stack:
             reading = partial(reader_for, self._settings, self._target.envelope)
             reader = ask_until_answered(lambda: stack.enter_context(reading()))
-            return ask_before_sending(self._options, self._target, reader)
+            api_url = self._settings.account(self._target.envelope.account).api_url
+            return ask_before_sending(self._options, self._target, reader, api_url, drains=True)
 
     def _ledger(self, stack: ExitStack) -> LocalLedger | None:
         """The embedded server, unless another Redis was named."""
@@ -200,6 +201,7 @@ class _RunCommand:
             workforce.check,
             max_waiting=self._settings.max_waiting,
             alone=local is not None,
+            new=self._options.new,
         )
         if left := job.before.documents["waiting"] + job.before.spooled:
             self._say(f"{left:,} documents of earlier runs wait in this ledger: they are sent, too")

@@ -2,20 +2,25 @@
 
 import os
 import time
+from collections.abc import Iterable
+from contextlib import ExitStack
 
 import click
 
 from callspool.errors import CallspoolError, QueueFull, QueueUnavailable
 from callspool.settings import Settings, load_settings
 from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from callspool_operators.lists import Intake, IntakeError
 from callspool_operators.options.connection import ledger_for_a_look, reader_for
+from callspool_operators.options.known_already import Newcomers
 from callspool_operators.options.options import SendOptions, sending_options
 from callspool_operators.options.target import SendTarget, target_of
 from callspool_operators.sending.asking import ask_before_sending, check_countries, look
 from callspool_operators.sending.overview import encoding_lines, held_back_json, held_back_lines
 from callspool_operators.sending.reading import (
     chunks_of_documents,
+    chunks_of_newcomers,
     new_intake,
     open_intake,
 )
@@ -49,34 +54,66 @@ def send(options: SendOptions) -> int:
     new_intake(options, target.rules).inspect()
     check_countries(options, target.rules)
     with reader_for(settings, target.envelope) as reader:
-        if not ask_before_sending(options, target, reader):
+        account = settings.accounts.get(target.envelope.account)
+        api_url = account.api_url if account else ""
+        if not ask_before_sending(options, target, reader, api_url, drains=False):
             click.echo("Nothing was sent.", err=True)
             return Exit.INTERRUPTED
-    with open_intake(options, target.rules, is_sent=True) as intake:
-        return _send(options, settings, target, intake)
+    with ExitStack() as stack:
+        intake = stack.enter_context(open_intake(options, target.rules, is_sent=True))
+        newcomers = None
+        if options.new is not None:
+            reader = stack.enter_context(reader_for(settings, target.envelope))
+            _refuse_a_full_queue(reader)
+            newcomers = Newcomers(reader, target.envelope, options.new)
+        return _send(options, settings, target, intake, newcomers)
 
 
-def _send(options: SendOptions, settings: Settings, target: SendTarget, intake: Intake) -> int:
+def _refuse_a_full_queue(reader: LedgerReader) -> None:
+    """Raises `CallspoolError` while documents wait that the ledger cannot know yet."""
+    if spooled := reader.ask(read_summary()).spooled:
+        are = format_count(spooled, "document is", "documents are")
+        raise CallspoolError(
+            f"{are} in the queue that no worker has accepted yet, so --new cannot tell who is new:"
+            " start callspool worker, and send again when callspool status shows none"
+        )
+
+
+def _send(
+    options: SendOptions,
+    settings: Settings,
+    target: SendTarget,
+    intake: Intake,
+    newcomers: Newcomers | None,
+) -> int:
     started = time.monotonic()
     fault: CallspoolError | KeyboardInterrupt | None = None
     with (
         Spooler(settings, target.envelope) as spooler,
         Progress(intake.bytes_total(), quiet=options.as_json) as progress,
     ):
+        if newcomers is None:
+            chunks = chunks_of_documents(intake, progress)
+        else:
+            rows = chunks_of_newcomers(intake, newcomers)
+            chunks = ([row.raw for row in some] for some in rows)
         try:
-            _put(intake, spooler, progress)
+            _put(chunks, intake, spooler, progress)
         except (CallspoolError, KeyboardInterrupt) as stopped:
             fault = stopped
-    _tell(options, intake, spooler.enqueued, time.monotonic() - started)
+    known = newcomers.known if newcomers else 0
+    _tell(options, intake, spooler.enqueued, known, time.monotonic() - started)
     if fault is not None:
         raise _with_advice(fault, spooler.enqueued)
     return _code(options, intake)
 
 
-def _put(intake: Intake, spooler: Spooler, progress: Progress) -> None:
+def _put(
+    chunks: Iterable[list[bytes]], intake: Intake, spooler: Spooler, progress: Progress
+) -> None:
     """Everything into the queue; of a file that cannot be read on, the rows up to there."""
     try:
-        for chunk in chunks_of_documents(intake, progress):
+        for chunk in chunks:
             spooler.add(chunk)
             progress.update(intake.bytes_read, lambda: _so_far(intake, spooler))
     except IntakeError:
@@ -92,10 +129,10 @@ def rehearse(options: SendOptions, target: SendTarget, reader: LedgerReader | No
         overview = look(intake, target, reader, even_once=True)
     if options.as_json:
         seconds = round(time.monotonic() - started, 3)
-        summary = {**overview.to_json(target.envelope), "seconds": seconds}
+        summary = {**overview.to_json(target), "seconds": seconds}
         click.echo(json_line(summary))
     else:
-        for line in overview.lines(target.envelope, options):
+        for line in overview.lines(target, options):
             click.echo(line)
         click.echo("Nothing was sent (--dry-run).")
     return _code(options, intake)
@@ -114,7 +151,7 @@ def _so_far(intake: Intake, spooler: Spooler) -> str:
     return f"{format_count(intake.counts.read, 'row')} read, {spooler.enqueued:,} enqueued"
 
 
-def _tell(options: SendOptions, intake: Intake, enqueued: int, seconds: float) -> None:
+def _tell(options: SendOptions, intake: Intake, enqueued: int, known: int, seconds: float) -> None:
     """The summary: on stdout, as one JSON object or for people."""
     counts = intake.counts
     if options.as_json:
@@ -123,6 +160,7 @@ def _tell(options: SendOptions, intake: Intake, enqueued: int, seconds: float) -
             "enqueued": enqueued,
             "duplicate": counts.duplicate,
             "invalid": counts.invalid,
+            "known": known,
         }
         summary = {
             "documents": documents,
@@ -136,6 +174,8 @@ def _tell(options: SendOptions, intake: Intake, enqueued: int, seconds: float) -
         f"{format_count(counts.read, 'row')} read in {seconds:.1f} s: {enqueued:,} enqueued,"
         f" {counts.duplicate:,} duplicate (in the files), {counts.invalid:,} invalid"
     )
+    if options.new is not None:
+        click.echo(f"  {known:,} known to the ledger, passed over (--new {options.new:,})")
     for line in (*encoding_lines(intake), *held_back_lines(intake, options)):
         click.echo(line)
     click.echo("Next: callspool status" if enqueued else "Nothing was sent.")

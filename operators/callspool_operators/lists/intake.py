@@ -16,7 +16,7 @@ from callspool_operators.lists.errors import COUNTRY_REMEDY, READ_AS, IntakeErro
 from callspool_operators.lists.formats import Rows, Skipping, open_rows
 from callspool_operators.lists.json_rows import JsonRows
 from callspool_operators.lists.objects import ObjectRows, fields_of
-from callspool_operators.lists.row import Beside, Likeness, Row, RowCounts
+from callspool_operators.lists.row import Likeness, Row, RowCounts
 from callspool_operators.lists.row_checks import RowChecker, SeenRows
 from callspool_operators.lists.source import STANDARD_INPUT, Source
 from callspool_operators.lists.table_rows import TableRows
@@ -268,14 +268,16 @@ class Intake:
             else:
                 if row.without_country and self.ends_at_unknown_country:
                     raise _unknown_country(row)
-                counts.good += 1
-                counts.healed += row.healed
-                counts.without_country += row.without_country
-                counts.notes += row.beside is Beside.NOTE
-                counts.second_numbers += row.beside is Beside.SECOND
+                counts.add_good(row, 1)
             yield row
             if counts.good == limit:
                 return
+
+    def put_back(self, rows: Sequence[Row]) -> None:
+        """Counts good rows as if they had not been read."""
+        for row in rows:
+            self.counts.read -= 1
+            self.counts.add_good(row, -1)
 
     def _check_rows(self, rows: Rows, checker: RowChecker) -> Iterator[Row]:
         skipping = Skipping(self._options.skip_if)

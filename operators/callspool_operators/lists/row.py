@@ -181,3 +181,12 @@ class RowCounts(msgspec.Struct):
     without_country: int = 0
     notes: int = 0
     second_numbers: int = 0
+
+    def add_good(self, row: Row, times: int) -> None:
+        """Counts a good row, or takes it back (-1)."""
+        self.good += times
+        self.healed += times * row.healed
+        self.without_country += times * row.without_country
+        if row.beside is not None:
+            self.notes += times * (row.beside is Beside.NOTE)
+            self.second_numbers += times * (row.beside is Beside.SECOND)

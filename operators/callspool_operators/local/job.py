@@ -21,8 +21,9 @@ from callspool_ledger.reads.progress import (
 )
 from callspool_ledger.reads.summary import read_summary
 from callspool_operators.lists import IntakeError
-from callspool_operators.lists.errors import UnknownCountry
 from callspool_operators.local.tracking import REDIS_PATIENCE, Tracker, ask_until_answered
+from callspool_operators.options.known_already import Newcomers
+from callspool_operators.sending.reading import chunks_of_newcomers, chunks_of_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,7 +83,8 @@ class Job:
 
     ``alone``: nobody else uses this ledger, so the run ends only when its queue is empty.
     ``max_waiting``: documents that may wait. ``keep_up`` is called between looks; it raises
-    where the run cannot go on (no worker starts, the server is gone).
+    where the run cannot go on (no worker starts, the server is gone). ``new``: contacts that the
+    ledger does not know yet, at most, and no others.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Job:
         *,
         max_waiting: int,
         alone: bool,
+        new: int | None = None,
     ) -> None:
         self.intake = intake
         self.envelope = target.envelope
@@ -103,6 +106,7 @@ class Job:
         self._keep_up = keep_up
         self._max_waiting = max_waiting
         self._alone = alone
+        self.newcomers = None if new is None else Newcomers(reader, target.envelope, new)
         self.tracker = Tracker(reader, self._ask(read_clock()))
         self.before = self._ask(read_summary())
         self.fault: IntakeError | None = None
@@ -128,6 +132,8 @@ class Job:
 
     def _enqueue(self, spooler: Spooler) -> None:
         identity = digester(self.envelope.scope)
+        if self.newcomers is not None:
+            self._wait_for_acceptance()
         try:
             for documents, ids in self._chunks():
                 numbers = number_digests(map(read_number, documents))
@@ -139,6 +145,13 @@ class Job:
             self.fault = fault
         spooler.store()
         self._last_message = self._ask(read_last_message())
+
+    def _wait_for_acceptance(self) -> None:
+        """Waits until workers have accepted what earlier runs left in the queue."""
+        last = self._ask(read_last_message())
+        while not self._ask(read_has_accepted(last)):
+            self._look()
+            time.sleep(LOOK_SECONDS / 4)
 
     def _wait_for_room(self, spooler: Spooler, documents: int) -> None:
         """Waits while the queue is full, since this run's workers empty it."""
@@ -161,24 +174,13 @@ class Job:
             time.sleep(LOOK_SECONDS / 4)
 
     def _chunks(self) -> Iterator[tuple[list[bytes], list[str]]]:
-        documents: list[bytes] = []
-        ids: list[str] = []
-        fault: IntakeError | None = None
-        try:
-            for row in self.intake:
-                if not row.good:
-                    continue
-                documents.append(row.raw)
-                ids.append(row.document_id)
-                if len(documents) == min(CHUNK, self._max_waiting):
-                    yield documents, ids
-                    documents, ids = [], []
-        except IntakeError as broken:
-            fault = broken
-        if documents and not isinstance(fault, UnknownCountry):
-            yield documents, ids
-        if fault is not None:
-            raise fault
+        size = min(CHUNK, self._max_waiting)
+        if self.newcomers is None:
+            chunks = chunks_of_rows(self.intake, size)
+        else:
+            chunks = chunks_of_newcomers(self.intake, self.newcomers, size)
+        for rows in chunks:
+            yield [row.raw for row in rows], [row.document_id for row in rows]
 
     def _wait(self) -> End:
         movement = _Movement()

@@ -70,6 +70,7 @@ class RunStanding:
     """Where a run's documents are: by state, and beside it what was known before.
 
     ``duplicate``: the API had them before this run began, the first since ``known_since``.
+    ``earlier``: those among ``states`` that an earlier run had brought, and that were not created.
     ``conflict``: their ids are known with other numbers. ``unknown``: the ledger does not know
     them: still spooled, or refused by a worker.
     ``elsewhere``: those that wait in another lane than the run's, with an earlier request's pilot,
@@ -78,6 +79,7 @@ class RunStanding:
 
     states: Counter[str] = field(default_factory=Counter)
     duplicate: int = 0
+    earlier: int = 0
     conflict: int = 0
     known_since: datetime | None = None
     unknown: int = 0
@@ -172,6 +174,7 @@ class Tracker:
             standing.known_since = min(standing.known_since or since, since)
             return
         standing.states[place.state] += 1
+        standing.earlier += batch.accepted_ms(place.place) < self._began_ms
         if place.letter in "dhxw" and batch.reason:
             standing.reasons[place.state, batch.held or batch.reason] += 1
 
@@ -220,11 +223,13 @@ def report_of(
     gates = after.gates if states["waiting"] else []
     before_these = job.gates_before() if gates else []
     accepted = states.total()
-    duplicate = counts.duplicate + standing.duplicate
+    passed_over = job.newcomers.known if job.newcomers else 0
+    duplicate = counts.duplicate + standing.duplicate + passed_over
     invalid = counts.invalid + refused
     documents = {
         "read": accepted + duplicate + invalid + standing.conflict,
         "accepted": accepted,
+        "earlier": standing.earlier,
         "duplicate": duplicate,
         "invalid": invalid,
         "conflict": standing.conflict,
@@ -246,7 +251,8 @@ def report_of(
         ],
         gates=gates,
         paused=[gate for gate in before_these if gate.kind == "paused"],
-        duplicates_since=standing.known_since,
+        handed_over=standing.duplicate + passed_over,
+        handed_over_since=standing.known_since,
         row_notes=row_notes,
         waiting_elsewhere=standing.elsewhere,
         where=where,

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.lookup import read_batches, read_places
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
+from callspool_operators.lists import Row
 from callspool_operators.terminal.wording import format_count, format_counts, local
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ class KnownAlready:
     """What the ledger says about documents that are about to be sent.
 
     ``asked`` of ``documents`` were looked up; ``since``: when the first of the known ones was
-    accepted. ``conflicts``: those whose ids are known with other numbers. ``elsewhere``: those that
-    wait with another pilot, context or schedule, in ``lanes``, ``parked`` of them behind a closed
-    gate. ``spooled``: documents that no worker has accepted yet, so that the ledger cannot know
-    them.
+    accepted, ``handed_since``: of those that do not wait any more. ``conflicts``: those whose ids
+    are known with other numbers. ``elsewhere``: those that wait with another pilot, context or
+    schedule, in ``lanes``, ``parked`` of them behind a closed gate. ``spooled``: documents that no
+    worker has accepted yet, so that the ledger cannot know them. ``waiting_in_all``: documents that
+    wait in the ledger, whether they are among these or not.
     """
 
     documents: int = 0
@@ -50,10 +52,22 @@ class KnownAlready:
     states: Counter[str] = field(default_factory=Counter)
     conflicts: int = 0
     since: datetime | None = None
+    handed_since: datetime | None = None
     elsewhere: int = 0
     lanes: set[str] = field(default_factory=set)
     parked: int = 0
     spooled: int = 0
+    waiting_in_all: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all documents were looked up."""
+        return self.asked == self.documents
+
+    @property
+    def new(self) -> int:
+        """Documents that were looked up and are not there."""
+        return self.asked - self.states.total() - self.conflicts
 
     @property
     def known(self) -> int:
@@ -67,8 +81,6 @@ class KnownAlready:
     def lines(self) -> list[str]:
         """The same for people."""
         lines = self._known_lines()
-        if self.anew:
-            lines.append(f"  {self.anew:,} were dead, cancelled or expired: accepted anew")
         if self.conflicts:
             lines.append(
                 f"  {self.conflicts:,} not called: the ledger knows the id with another number"
@@ -76,7 +88,7 @@ class KnownAlready:
             )
         if self.elsewhere:
             lines += self._elsewhere_lines()
-        if self.asked < self.documents:
+        if not self.is_complete:
             lines.append(
                 f"  (only the first {self.asked:,} of {self.documents:,} were looked up in time)"
             )
@@ -86,15 +98,22 @@ class KnownAlready:
         return lines
 
     def _known_lines(self) -> list[str]:
-        if not self.known or self.since is None:
-            is_new = self.asked and not self.anew and not self.conflicts
-            return ["None of them is in the ledger yet."] if is_new else []
-        states = {state: n for state, n in self.states.items() if state not in ANEW}
-        first = f"{self.known:,} of {format_count(self.asked, 'document')} known"
-        return [
-            f"{first} since {local(self.since)}: {format_counts(states)}",
-            "  they are duplicates and not called again; another --campaign calls them again",
-        ]
+        if not self.asked:
+            return []
+        waiting = self.states["waiting"]
+        rest = {
+            state: n for state, n in self.states.items() if state not in ANEW and state != "waiting"
+        }
+        lines = []
+        if handed := sum(rest.values()):
+            since = f" (the first {local(self.handed_since)})" if self.handed_since else ""
+            lines.append(f"  {handed:,} handed over before{since}: {format_counts(rest)};")
+            lines.append("    they are not called again; another --campaign calls them again")
+        if waiting:
+            lines.append(f"  {waiting:,} waiting from an earlier run, going out now")
+        if self.anew:
+            lines.append(f"  {self.anew:,} were dead, cancelled or expired: accepted anew")
+        return [*lines, f"  {self.new:,} new"] if self.new or lines else lines
 
     def _elsewhere_lines(self) -> list[str]:
         gate = f" ({self.parked:,} behind a closed gate)" if self.parked else ""
@@ -108,7 +127,8 @@ class KnownAlready:
     def to_json(self) -> dict[str, object]:
         return {
             "looked_up": self.asked,
-            "complete": self.asked == self.documents,
+            "complete": self.is_complete,
+            "new": self.new,
             "conflict": self.conflicts,
             "states": dict(self.states),
             "since": None if self.since is None else self.since.isoformat(),
@@ -168,7 +188,9 @@ class KnownLookup:
         self._left -= self._clock() - started
 
     def _look_at_gates(self) -> None:
-        self._answer_cells.spooled = self._reader.ask(read_summary()).spooled
+        summary = self._reader.ask(read_summary())
+        self._answer_cells.spooled = summary.spooled
+        self._answer_cells.waiting_in_all = summary.documents["waiting"]
         self._gates = self._reader.ask(read_gates())
 
     def _look(self) -> None:
@@ -176,7 +198,7 @@ class KnownLookup:
         places = self._reader.ask(read_places(self._digests))
         held = sorted({place.batch for place in places if place})
         batches = self._reader.ask(read_batches(held))
-        first = 0
+        first = handed = 0
         for place, number in zip(places, self._numbers, strict=True):
             batch = batches.get(place.batch) if place else None
             if place is None or batch is None:
@@ -187,14 +209,49 @@ class KnownLookup:
             found.states[place.state] += 1
             accepted = batch.accepted_ms(place.place)
             first = min(first or accepted, accepted)
+            if place.letter != "w" and place.letter not in FREE:
+                handed = min(handed or accepted, accepted)
             if place.letter == "w" and batch.lane != self._lane:
                 found.elsewhere += 1
                 found.lanes.add(batch.lane)
                 found.parked += any(
                     gate.selector.covers(self._scope, batch.lane) for gate in self._gates
                 )
-        if first:
-            since = datetime.fromtimestamp(first / 1000, UTC)
-            found.since = min(found.since or since, since)
+        found.since = _earlier(found.since, first)
+        found.handed_since = _earlier(found.handed_since, handed)
         found.asked += len(self._digests)
         self._digests, self._numbers = [], []
+
+
+class Newcomers:
+    """Lets documents through that the ledger does not know yet, ``most`` of them (``--new``).
+
+    ``known``: documents that were passed over. Raises `QueueUnavailable`.
+    """
+
+    def __init__(self, reader: LedgerReader, envelope: CheckedEnvelope, most: int) -> None:
+        self.left = most
+        self.known = 0
+        self._reader = reader.of_space(envelope.account, envelope.space_token)
+        self._digest = digester(envelope.scope)
+
+    def choose(self, rows: Sequence[Row]) -> tuple[list[Row], Sequence[Row]]:
+        """The new ones among these rows, and the rows behind the last that was wanted."""
+        chosen: list[Row] = []
+        digests = [self._digest(row.document_id) for row in rows]
+        for place, found in enumerate(self._reader.ask(read_places(digests))):
+            if not self.left:
+                return chosen, rows[place:]
+            if found is None:
+                self.left -= 1
+                chosen.append(rows[place])
+            else:
+                self.known += 1
+        return chosen, ()
+
+
+def _earlier(known: datetime | None, unix_ms: int) -> datetime | None:
+    if not unix_ms:
+        return known
+    found = datetime.fromtimestamp(unix_ms / 1000, UTC)
+    return min(known or found, found)

@@ -38,6 +38,7 @@ class SendOptions:
     numbers_as_they_are: bool = False
     id_prefix: str = ""
     limit: int | None = None
+    new: int | None = None
     dry_run: bool = False
     rejects: str | None = None
     duplicates: str | None = None
@@ -174,6 +175,12 @@ _SENDING = (
     id_prefix_option,
     click.option(
         "--limit", type=click.IntRange(min=1), metavar="N", help="Documents, at most; then stop."
+    ),
+    click.option(
+        "--new",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Send N contacts that the ledger does not know yet, and pass over those it knows.",
     ),
     click.option(
         "--dry-run", is_flag=True, help="Check and show what would be sent; send nothing."

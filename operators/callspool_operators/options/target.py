@@ -1,6 +1,6 @@
 """Where contacts are to be sent: the call request around their documents."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import click
@@ -13,15 +13,21 @@ from callspool_operators.options.options import SendOptions
 from callspool_operators.terminal.wording import is_cut, shorten_token
 
 _FLAGS = {"expires_at": "--expires", "schedule.type": "--schedule"}
+NOT_GIVEN = "not-given"
+"""Stands in for what a rehearsal was not told."""
 _ANYBODY = Document(name="Anybody", contact_number="+14155550100")
 
 
 @dataclass(frozen=True, slots=True)
 class SendTarget:
-    """The checked call request without its documents, and the rules for these."""
+    """The checked call request without its documents, and the rules for these.
+
+    ``missing``: fields that were not given, so that it can be looked at and not be sent.
+    """
 
     envelope: CheckedEnvelope
     rules: Rules
+    missing: Sequence[str] = ()
 
 
 def target_of(
@@ -29,8 +35,8 @@ def target_of(
 ) -> SendTarget:
     """What flags and settings say; ``defaults`` stand in for what neither gives.
 
-    Keys of ``defaults``: ``space_token``, ``pilot``, ``context``, ``account``. Raises
-    `click.UsageError` that names flag and setting.
+    Keys of ``defaults``: ``space_token``, ``pilot``, ``context``, ``account``. A rehearsal does
+    without them. Raises `click.UsageError` that names flag and setting.
     """
     stand_in = defaults or {}
     _refuse_empty_flags(options)
@@ -38,6 +44,9 @@ def target_of(
         field: getattr(options, field) or getattr(settings, field) or stand_in.get(field)
         for field in ("space_token", "pilot", "context")
     }
+    missing = [field for field, value in wanted.items() if not value]
+    if options.dry_run:
+        wanted |= dict.fromkeys(missing, NOT_GIVEN)
     for field, value in wanted.items():
         if not value:
             word = field.replace("_", " ")
@@ -61,7 +70,7 @@ def target_of(
         expires_at=options.expires_at,
     )
     try:
-        return SendTarget(prepare(request, rules).envelope, rules)
+        return SendTarget(prepare(request, rules).envelope, rules, missing)
     except InvalidCallRequest as fault:
         flag = _FLAGS.get(fault.field, f"--{fault.field.partition('.')[0].replace('_', '-')}")
         raise click.UsageError(f"{flag}: {fault.reason}") from None

@@ -4,11 +4,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import click
 import msgspec
 
 from callspool.errors import CallspoolError
+from callspool.request.call_request import CheckedEnvelope
 from callspool.request.checks import Rules
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_operators.lists.errors import COUNTRY_REMEDY, READ_AS, IntakeError
@@ -123,21 +125,57 @@ def _words(found: CountriesUnknown, *, several: bool) -> str:
     )
 
 
-def ask_before_sending(options: SendOptions, target: SendTarget, reader: LedgerReader) -> bool:
+def ask_before_sending(
+    options: SendOptions, target: SendTarget, reader: LedgerReader, api_url: str, *, drains: bool
+) -> bool:
     """Whether to go on: asks where a person sees and can answer, unless ``--yes`` was given.
 
     What the files hold is read first, where they can be read twice. What is said goes to stderr
-    if a person sees that, since stdout may be for scripts.
+    if a person sees that, since stdout may be for scripts. ``api_url``: empty where only workers
+    know it. ``drains``: what waits in the ledger goes out with these documents.
     """
     if options.yes or not screen.is_there():
         return True
     intake = new_intake(options, target.rules)
     overview = look(intake, target, reader)
-    for line in overview.lines(target.envelope, options):
+    for line in overview.short_lines(target, options):
         click.echo(line, err=sys.stderr.isatty())
-    if overview.was_read and not intake.counts.good:
-        return True
-    return screen.agrees("Send them?")
+    calls = _calls_of(overview, options.new, drains=drains)
+    return not calls or screen.agrees(_question(calls, target.envelope, api_url))
+
+
+def _calls_of(overview: Overview, quota: int | None, *, drains: bool) -> str:
+    """Whom the command would call, in words; empty where that is certainly nobody."""
+    known, good = overview.known, overview.intake.counts.good
+    waiting = known.waiting_in_all + known.spooled if drains and known else 0
+    if known and known.is_complete and overview.was_read:
+        number, about = known.new + (0 if quota else known.anew), ""
+    else:
+        number, about = good, "up to "
+    if quota is not None:
+        number = min(number, quota)
+    parts = [f"{about}{number:,} new"] if number else []
+    if not overview.was_read:
+        parts = [f"up to {quota:,} new" if quota else "all new"]
+    if waiting:
+        parts.append(f"{waiting:,} waiting")
+    contacts = "contact" if number + waiting == 1 else "contacts"
+    return f"{' and '.join(parts)} {contacts}" if parts else ""
+
+
+def _question(calls: str, envelope: CheckedEnvelope, api_url: str) -> str:
+    """``Call 2,756 new and 15,700 waiting contacts by https://unpod.ai now?``"""
+    kind, *when = envelope.schedule.values()
+    by = host_of(api_url) if api_url else f"the account {envelope.account}"
+    moment = "now" if kind == "now" else " ".join(["with schedule", kind, *when])
+    campaign = f", campaign {plain(envelope.campaign, 80)}" if envelope.campaign else ""
+    return f"Call {calls} by {by} {moment}{campaign}?"
+
+
+def host_of(url: str) -> str:
+    """The part of a URL that says whose it is: ``https://unpod.ai``."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def look(
@@ -150,7 +188,7 @@ def look(
     files = intake.inspect()
     if not (even_once or intake.can_be_read_again):
         return Overview(files, intake)
-    looking = None if reader is None else KnownLookup(reader, target.envelope)
+    looking = None if reader is None or target.missing else KnownLookup(reader, target.envelope)
     first = examine(intake, looking.add if looking else None)
     known = looking.collect() if looking else None
     return Overview(files, intake, was_read=True, first=first, known=known)

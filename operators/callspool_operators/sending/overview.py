@@ -14,8 +14,10 @@ from callspool_operators.lists.errors import READ_AS
 from callspool_operators.lists.formats import speaking
 from callspool_operators.options.known_already import KnownAlready
 from callspool_operators.options.options import SendOptions
+from callspool_operators.options.target import SendTarget
 from callspool_operators.terminal.wording import format_count, local_of, plain, shorten_token
 
+_FIRST_LINE = 200
 _DIGIT = re.compile(r"\d")
 _NUMBERS = frozenset({*SPELLINGS[CONTACT_NUMBER], *SPELLINGS[ALTERNATE]})
 _INTERNATIONAL = re.compile(r"(\+|00)[\d\s().-]{6,}")
@@ -182,18 +184,29 @@ class Overview:
     first: Row | None = None
     known: KnownAlready | None = None
 
-    def lines(self, envelope: CheckedEnvelope, options: SendOptions) -> list[str]:
-        """For people."""
+    def short_lines(self, target: SendTarget, options: SendOptions) -> list[str]:
+        """What a person is to know before the question."""
         return [
             *self._mapping_lines(),
             *self._speaking_lines(options),
             *self._count_lines(options),
-            *self._known_lines(),
-            *_target_lines(envelope),
+            *self._known_lines(target),
+            *self._first_line(),
+            _target_line(target.envelope),
+        ]
+
+    def lines(self, target: SendTarget, options: SendOptions) -> list[str]:
+        """The same, with all of the target and the first document as it will look."""
+        return [
+            *self._mapping_lines(),
+            *self._speaking_lines(options),
+            *self._count_lines(options),
+            *self._known_lines(target),
+            *_target_lines(target),
             *self._first_lines(),
         ]
 
-    def to_json(self, envelope: CheckedEnvelope) -> Json:
+    def to_json(self, target: SendTarget) -> Json:
         """For scripts."""
         counts = self.intake.counts
         return {
@@ -217,7 +230,7 @@ class Overview:
                 }
                 for file in self.files
             ],
-            "target": _target(envelope),
+            "target": _target(target),
             "lettered_names": self.intake.lettered_names,
             "first_document": masked_document(self.first.raw) if self.first else None,
             "known": self.known.to_json() if self.known else None,
@@ -260,10 +273,18 @@ class Overview:
             lines.append(f"  not read any further (--limit {options.limit:,})")
         return [*lines, *letter_lines(self.intake), *held_back_lines(self.intake, options)]
 
-    def _known_lines(self) -> list[str]:
+    def _known_lines(self, target: SendTarget) -> list[str]:
         if self.known is not None:
             return self.known.lines()
-        return ["No ledger answered that could know them."] if self.was_read else []
+        if target.missing or not self.was_read:
+            return []
+        return ["No ledger answered that could know them."]
+
+    def _first_line(self) -> list[str]:
+        if self.first is None:
+            return []
+        pairs = (" ".join(line.split()) for line in document_lines(self.first.raw))
+        return [f"First: {plain(', '.join(pairs), _FIRST_LINE)}"]
 
     def _first_lines(self) -> list[str]:
         if self.first is None:
@@ -277,21 +298,39 @@ def _some(headers: Sequence[str], most: int = 12) -> str:
     return f"{shown} and {more:,} more" if more > 0 else shown
 
 
-def _target(envelope: CheckedEnvelope) -> Json:
-    found = msgspec.to_builtins(envelope, enc_hook=str)
+def _target(target: SendTarget) -> Json:
+    found = msgspec.to_builtins(target.envelope, enc_hook=str)
     assert isinstance(found, dict)
-    return {**found, "space_token": shorten_token(envelope.space_token)}
+    shown = {**found, "space_token": shorten_token(target.envelope.space_token)}
+    return shown | dict.fromkeys(target.missing)
 
 
-def _target_lines(envelope: CheckedEnvelope) -> list[str]:
-    rows = [
-        ("space", shorten_token(envelope.space_token)),
-        ("pilot", plain(envelope.pilot, 80)),
-        ("context", plain(envelope.context, 80)),
-        ("schedule", " ".join(envelope.schedule.values())),
-        ("campaign", plain(envelope.campaign, 80) or "(none)"),
-        ("account", envelope.account),
+def _target_line(envelope: CheckedEnvelope) -> str:
+    parts = [
+        f"space {shorten_token(envelope.space_token)}",
+        f"pilot {plain(envelope.pilot, 80)}",
+        f"account {envelope.account}",
+        f"context {plain(envelope.context, 80)}",
     ]
     if envelope.expires_at is not None:
-        rows.append(("expires", local_of(envelope.expires_at)))
-    return ["To be sent to", *(f"  {name:<8}  {value}" for name, value in rows)]
+        parts.append(f"expires {local_of(envelope.expires_at)}")
+    return f"To {', '.join(parts)}"
+
+
+def _target_lines(target: SendTarget) -> list[str]:
+    envelope = target.envelope
+    rows = [
+        ("space", "space_token", shorten_token(envelope.space_token)),
+        ("pilot", "pilot", plain(envelope.pilot, 80)),
+        ("context", "context", plain(envelope.context, 80)),
+        ("schedule", "schedule", " ".join(envelope.schedule.values())),
+        ("campaign", "campaign", plain(envelope.campaign, 80) or "(none)"),
+        ("account", "account", envelope.account),
+    ]
+    if envelope.expires_at is not None:
+        rows.append(("expires", "expires", local_of(envelope.expires_at)))
+    shown = [
+        f"  {name:<8}  {'(not given)' if field in target.missing else value}"
+        for name, field, value in rows
+    ]
+    return ["To be sent to", *shown]

@@ -3,12 +3,14 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 
 from callspool.request.checks import Rules
 from callspool.request.identity import number_digests
 from callspool.request.raw_document import read_number
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions, RejectsFile, Row
 from callspool_operators.lists.errors import UnknownCountry
+from callspool_operators.options.known_already import Newcomers
 from callspool_operators.options.options import SendOptions
 from callspool_operators.terminal.screen import Progress
 from callspool_operators.terminal.wording import format_count
@@ -94,6 +96,41 @@ def chunks_of_documents(
         yield chunk
     if fault is not None:
         raise fault
+
+
+def chunks_of_rows(intake: Intake, size: int = CHUNK) -> Iterator[list[Row]]:
+    """The good rows, ``size`` of them at a time.
+
+    Raises `IntakeError` where a file cannot be read on, after all rows up to there; none of the
+    last ones where it is an `UnknownCountry`.
+    """
+    fault: IntakeError | None = None
+    rows = (row for row in intake if row.good)
+    while fault is None:
+        some: list[Row] = []
+        try:
+            for row in islice(rows, size):
+                some.append(row)  # noqa: PERF402 - what came before a fault is kept
+        except IntakeError as broken:
+            fault = broken
+        if not some or isinstance(fault, UnknownCountry):
+            break
+        yield some
+    if fault is not None:
+        raise fault
+
+
+def chunks_of_newcomers(
+    intake: Intake, newcomers: Newcomers, size: int = CHUNK
+) -> Iterator[list[Row]]:
+    """Those of them that are new to the ledger, until there are as many as are wanted."""
+    for rows in chunks_of_rows(intake, size):
+        chosen, behind = newcomers.choose(rows)
+        intake.put_back(behind)
+        if chosen:
+            yield chosen
+        if not newcomers.left:
+            return
 
 
 def rows_so_far(intake: Intake) -> str:

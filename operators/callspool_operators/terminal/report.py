@@ -75,7 +75,7 @@ def _line(gate: GateView, where: str) -> str:
 
 
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
-COUNTS = ("read", "accepted", "duplicate", "invalid", "conflict", *STATES)
+COUNTS = ("read", "accepted", "earlier", "duplicate", "invalid", "conflict", *STATES)
 MOST_REASONS = 10
 
 
@@ -92,9 +92,10 @@ class NotCreated:
 class Report:
     """What `run` did with its files.
 
-    ``documents``: `COUNTS`, of these files; what is absent is 0. ``submissions``: answers to
-    create-calls by outcome. ``invalid_reasons``: refused rows by reason. ``duplicates_since``:
-    when the first of the contacts that the ledger knew already was accepted. ``row_notes``: lines
+    ``documents``: `COUNTS`, of these files; what is absent is 0 (``earlier``: those of the accepted
+    that waited from an earlier run). ``submissions``: answers to create-calls by outcome.
+    ``invalid_reasons``: refused rows by reason. ``handed_over``: those of the duplicates that the
+    ledger knew already, the first of them since ``handed_over_since``. ``row_notes``: lines
     about rows that do not go on. ``waiting_elsewhere``: documents that wait with the pilot, context
     or schedule of an earlier request. ``gates``: all that are closed; ``paused``: those among them
     by which an operator keeps these documents. ``where``: the flags that lead other commands to the
@@ -109,7 +110,8 @@ class Report:
     not_created: Sequence[NotCreated] = ()
     gates: Sequence[GateView] = ()
     paused: Sequence[GateView] = ()
-    duplicates_since: datetime | None = None
+    handed_over: int = 0
+    handed_over_since: datetime | None = None
     row_notes: Sequence[str] = ()
     waiting_elsewhere: int = 0
     where: str = ""
@@ -160,8 +162,7 @@ class Report:
         rows = format_count(self.count("read"), "row")
         lines = [f"{rows}: {format_counts(kinds, always=['accepted'])}"]
         lines += self.conflict_lines()
-        if self.count("duplicate"):
-            lines.append(f"  {self._about_duplicates()}")
+        lines += self._earlier_lines()
         most = sorted(self.invalid_reasons.items(), key=lambda item: -item[1])
         lines += [f"  {n:,} invalid: {plain(reason)}" for reason, n in most[:MOST_REASONS]]
         return [*lines, *self.row_notes]
@@ -174,13 +175,22 @@ class Report:
         said = f"  {rows} not called: the ledger knows the id with another number (conflict);"
         return [f"{said} another --campaign, or --id-prefix, calls them"]
 
-    def _about_duplicates(self) -> str:
-        if self.duplicates_since is None:
-            return "duplicates: each contact is called once, however often it is in the files"
-        return (
-            f"duplicates: known since {local(self.duplicates_since)}, so not called again;"
-            " another --campaign calls them again"
-        )
+    def _earlier_lines(self) -> list[str]:
+        """What earlier runs did with these contacts."""
+        lines = []
+        if earlier := self.count("earlier"):
+            new = self.count("accepted") - earlier
+            lines.append(f"  {earlier:,} waited from an earlier run, taken up now; {new:,} new")
+        if self.handed_over:
+            since = self.handed_over_since
+            first = f" (the first {local(since)})" if since else ""
+            lines.append(
+                f"  {self.handed_over:,} handed over before{first}, so not called again;"
+                " another --campaign calls them again"
+            )
+        if others := self.count("duplicate") - self.handed_over:
+            lines.append(f"  {others:,} duplicate in the files: each contact is called once")
+        return lines
 
     def _document_lines(self) -> list[str]:
         if not self.count("accepted"):

@@ -57,7 +57,8 @@ def test_ids_that_are_known_with_other_numbers_are_no_duplicates(
     lane = replace(group(ids, LANE._replace(pilot=ENVELOPE.pilot)), lane_id=ENVELOPE.lane_id)
     ledger.accept(replace(lane, numbers=number_digests(["+14155550190", "+14155550102"])))
     found = call("send", contacts, *TARGET, "--dry-run", "--redis", redis_url)
-    assert "1 of 10 documents known since" in found.out
+    assert "  1 waiting from an earlier run, going out now\n" in found.out
+    assert "  8 new\n" in found.out
     assert "1 not called: the ledger knows the id with another number (conflict)" in found.out
 
 
@@ -72,10 +73,7 @@ def test_what_the_ledger_knows_is_counted_with_its_age(
     assert found.since is not None
     assert before <= found.since.timestamp() * 1000 <= LedgerReader(client).ask(read_clock())
     assert (found.elsewhere, found.parked) == (0, 0)
-    [first, second] = found.lines()
-    assert first.startswith("250 of 2,005 documents known since ")
-    assert first.endswith(": 250 waiting")
-    assert "another --campaign calls them again" in second
+    assert found.lines() == ["  250 waiting from an earlier run, going out now", "  1,755 new"]
 
 
 def test_documents_that_wait_with_another_pilot_are_told_with_the_way_out(
@@ -137,7 +135,7 @@ def test_a_rehearsal_tells_scripts_all_that_it_tells_people(
     assert found["first_document"]["contact_number"] == "+•••••••0100"
     assert found["known"]["states"] == {"waiting": 2}
     shown = call(*arguments).out
-    assert "2 of 10 documents known since" in shown
+    assert "  2 waiting from an earlier run, going out now\n  8 new\n" in shown
     assert "--allow-shared-numbers sends these, too" in shown
 
 
@@ -149,6 +147,45 @@ def test_a_rehearsal_needs_no_redis(call: Call, contacts: Path) -> None:
     assert json.json["known"] is None
 
 
+def test_what_was_handed_over_before_is_told_with_its_age(
+    ledger: LedgerUnderTest, client: redis.Redis
+) -> None:
+    accepted(ledger, ["crm-1", "crm-2"])
+    assert ledger.ledger.take("me:1", ["default"]) is not None
+    found = known(client, ["crm-1", "crm-2", "crm-3"])
+    assert found.handed_since is not None
+    [handed, campaign, new] = found.lines()
+    assert handed.startswith("  2 handed over before (the first 20")
+    assert handed.endswith("): 2 sending;")
+    assert "another --campaign calls them again" in campaign
+    assert new == "  1 new"
+
+
+def test_a_file_is_checked_without_space_and_credentials(call: Call, contacts: Path) -> None:
+    result = call("send", contacts, "--dry-run", "--redis", "redis://127.0.0.1:1")
+    assert (result.code, result.err) == (0, "")
+    assert "12 rows: 10 documents, 1 duplicate in the files, 1 invalid" in result.out
+    assert "  space     (not given)" in result.out
+    found = call("run", contacts, "--dry-run", "--json").json
+    assert (found["documents"]["valid"], found["target"]["space_token"]) == (10, None)
+    assert call("send", contacts, "--redis", "redis://127.0.0.1:1").code == 2
+
+
+def test_a_quota_takes_those_alone_that_the_ledger_does_not_know(
+    call: Call, contacts: Path, ledger: LedgerUnderTest, redis_url: str
+) -> None:
+    accepted(ledger, ["crm-0", "crm-2"])
+    arguments = ("send", contacts, *TARGET, "--redis", redis_url, "--yes", "--new")
+    assert (
+        "Call 3 new contacts"
+        in on_a_terminal([*map(str, arguments[:-2]), "--new", "3"], b"n\n").screen
+    )
+    found = call(*arguments, "3", "--json").json["documents"]
+    assert found == {"read": 7, "enqueued": 3, "duplicate": 1, "invalid": 1, "known": 2}
+    refused = call(*arguments, "3")
+    assert "3 documents are in the queue that no worker has accepted yet" in refused.err
+
+
 def test_the_question_comes_although_stdout_is_a_pipe(
     contacts: Path, ledger: LedgerUnderTest, redis_url: str, client: redis.Redis
 ) -> None:
@@ -157,9 +194,10 @@ def test_the_question_comes_although_stdout_is_a_pipe(
     refused = on_a_terminal(arguments, b"n\n", pipes=("stdout",))
     assert refused.code == 130
     assert refused.piped == ""
-    for words in ("Send them?", "12 rows: 10 documents", "SPACE", "pilot-a", "(none)", "default"):
+    for words in ("12 rows: 10 documents", "space SPACE, pilot pilot-a, account default"):
         assert words in refused.screen
-    assert "2 of 10 documents known since" in refused.screen
+    assert "2 waiting from an earlier run, going out now" in refused.screen
+    assert "Call 8 new contacts by the account default now? [y/N]" in refused.screen
     assert client.xlen(STREAM) == 0
     sent = on_a_terminal(arguments, b"y\n", pipes=("stdout",))
     assert sent.code == 0
@@ -172,7 +210,7 @@ def test_nobody_is_asked_where_nobody_can_answer(contacts: Path, redis_url: str)
         ["send", str(contacts), *TARGET, "--redis", redis_url], b"", pipes=("stdin",)
     )
     assert sent.code == 0
-    assert "Send them?" not in sent.screen
+    assert "[y/N]" not in sent.screen
     assert "10 enqueued" in sent.screen
 
 
@@ -182,7 +220,7 @@ def test_nobody_is_asked_about_nothing(tmp_path: Path, redis_url: str) -> None:
     seen = on_a_terminal(["send", str(path), *TARGET, "--redis", redis_url], b"")
     assert seen.code == 0
     assert "No rows: there is nothing to send." in seen.screen
-    assert "Send them?" not in seen.screen
+    assert "[y/N]" not in seen.screen
     assert seen.screen.rstrip().endswith("Nothing was sent.")
 
 

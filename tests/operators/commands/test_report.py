@@ -10,20 +10,29 @@ from callspool_ledger.selectors import Selector
 from callspool_operators.terminal.report import NotCreated, Report
 
 WHOLE = Report(
-    documents={"read": 12, "accepted": 9, "duplicate": 2, "invalid": 1, "created": 8, "dead": 1},
+    documents={
+        "read": 12,
+        "accepted": 9,
+        "earlier": 4,
+        "duplicate": 2,
+        "invalid": 1,
+        "created": 8,
+        "dead": 1,
+    },
     submissions={"created": 3, "rejected": 2},
     runs=3,
     seconds=4.0,
     invalid_reasons={"contact_number: must not be blank": 1},
     not_created=[NotCreated("dead", "no such number", 1)],
-    duplicates_since=datetime(2026, 11, 1, 12, tzinfo=UTC),
+    handed_over=1,
+    handed_over_since=datetime(2026, 11, 1, 12, tzinfo=UTC),
     where="--state-dir /tmp/x",
 )
 
 
 def test_scripts_get_every_count_in_one_order() -> None:
     assert msgspec.json.encode(WHOLE.to_json()).decode() == (
-        '{"documents":{"read":12,"accepted":9,"duplicate":2,"invalid":1,"conflict":0,'
+        '{"documents":{"read":12,"accepted":9,"earlier":4,"duplicate":2,"invalid":1,"conflict":0,'
         '"waiting":0,"sending":0,"in_doubt":0,"created":8,"dead":1,"cancelled":0,"expired":0},'
         '"submissions":{"created":3,"partial":0,"rejected":2,"throttled":0,"server_error":0,'
         '"no_answer":0,"not_sent":0},"runs":3,"seconds":4.0,"documents_per_second":2.0}'
@@ -40,10 +49,12 @@ def test_people_read_what_was_not_created_and_why() -> None:
     assert "callspool show DOCUMENT_ID --state-dir /tmp/x" in text
 
 
-def test_duplicates_say_since_when_and_how_to_call_them_again() -> None:
+def test_what_earlier_runs_did_is_told_as_it_was() -> None:
     text = "\n".join(WHOLE.lines())
-    assert "known since 2026-11-01" in text
-    assert "another --campaign" in text
+    assert "  4 waited from an earlier run, taken up now; 5 new\n" in text
+    assert "  1 handed over before (the first 2026-11-01" in text
+    assert "not called again; another --campaign calls them again\n" in text
+    assert "  1 duplicate in the files: each contact is called once\n" in text
 
 
 def test_a_second_run_of_the_same_file_says_that_there_is_nothing_new() -> None:
