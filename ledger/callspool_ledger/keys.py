@@ -11,6 +11,8 @@ P:requests             stream  messages of call requests (format: docs/message-f
 P:requests:soon        list    ids of small messages that stand behind many documents (bounded; a
                                hint, which may name what is gone)
 P:wakeups              stream  wake-ups for the actor ``submit``; losing one costs latency only
+P:alive                zset    consumers of the streams by their last heartbeat, in milliseconds of
+                               Redis' clock; one that is silent for an hour is dropped
 P:<queue>:dead         stream  messages that no worker could read, kept whole
 P:meta                 hash    ledger id, format, rules; last batch, attempt and journal numbers;
                                the living generations; when ready batches were announced again
@@ -143,6 +145,11 @@ def dead_stream(queue: str, partition: int = 0) -> str:
     return f"{stream(queue, partition)}:dead"
 
 
+def alive_workers(partition: int = 0) -> str:
+    """Returns the sorted set of a partition's workers by their last heartbeat."""
+    return f"{prefix(partition)}:alive"
+
+
 class PartitionKeys:
     """The names of one partition's keys; what each holds stands in the table above."""
 
@@ -151,6 +158,7 @@ class PartitionKeys:
         self.prefix = base = prefix(partition)
         self.requests = stream(REQUESTS, partition)
         self.dead_requests = dead_stream(REQUESTS, partition)
+        self.alive = alive_workers(partition)
         self.meta = f"{base}:meta"
         self.counts = f"{base}:counts"
         self.submissions = f"{base}:submissions"

@@ -36,7 +36,7 @@ _FIXED = {
         "scopelanes",
     ],
     "set": ["accounts", "scopes", "lanes"],
-    "zset": ["proofs", "dead", "due", "follows"],
+    "zset": ["proofs", "dead", "due", "follows", "alive"],
     "list": ["invalid"],
     "stream": ["requests", "wakeups"],
 }

@@ -24,7 +24,7 @@ MOST_ACCOUNTS = 100
 """Accounts whose limits are looked up."""
 
 SILENT_MS = 12_000
-"""Milliseconds: a worker that lives asks for messages, or renews what it has, every 5 s at most."""
+"""Milliseconds: a worker that lives has a heartbeat every 5 s (`transport.keeper`)."""
 
 _INFO: Command = ("INFO", "server", "clients", "memory", "persistence")
 

@@ -13,10 +13,6 @@ from callspool_ledger.keys import GROUP, PartitionKeys
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ALIVE_MS = 10_000
-"""Milliseconds since a worker asked for messages in which it counts as alive: it asks several
-times a second."""
-
 _NOTHING = PartitionKeys().nothing
 
 _TRIED = (
@@ -49,15 +45,6 @@ def rules_of(client: redis.Redis) -> list[int] | None:
     names = ["format", "identity", "partitions"]
     found: Any = client.hmget(PartitionKeys().meta, names)
     return None if None in found else [int(each) for each in found]
-
-
-def living_workers(client: redis.Redis) -> int:
-    """Counts the worker processes that have asked for messages lately."""
-    try:
-        found: Any = client.xinfo_consumers(PartitionKeys().requests, GROUP)
-    except redis.ResponseError:
-        return 0  # none ever ran here
-    return sum(1 for each in found if int(each["idle"]) < ALIVE_MS)
 
 
 def examine(client: redis.Redis) -> ServerFacts:

@@ -10,6 +10,7 @@ from callspool_ledger.reads.entries import STATES
 from callspool_ledger.reads.gates import gate_commands, gates_of, merge_gates
 from callspool_ledger.reads.journal import entries_of, journal_command, merge_journals
 from callspool_ledger.reads.lanes import read_lane_states
+from callspool_ledger.reads.metrics import SILENT_MS
 from callspool_ledger.reads.outcomes import OUTCOMES as CALL_OUTCOMES
 from callspool_ledger.reads.outcomes import add_lost_sight
 from callspool_ledger.reads.reading import merged_by, of_ledger
@@ -50,6 +51,7 @@ def merge_summaries(parts: Sequence[LedgerSummary]) -> LedgerSummary:
         unreadable=sum(part.unreadable for part in parts),
         journal=merge_journals([part.journal for part in parts])[:JOURNAL_SHOWN],
         outcomes=_sums(part.outcomes for part in parts),
+        workers={name for part in parts for name in part.workers},
     )
 
 
@@ -72,8 +74,10 @@ def read_summary(keys: PartitionKeys) -> Trips[LedgerSummary]:
     second: list[Command] = [
         ("ZRANGE", keys.waiting(name.decode()), 0, 0, "WITHSCORES") for name in names
     ]
+    now_ms = _milliseconds(time)
     second.append(journal_command(keys, newest, JOURNAL_SHOWN))
-    *oldest, journal = yield second
+    second.append(("ZRANGEBYSCORE", keys.alive, now_ms - SILENT_MS, now_ms + SILENT_MS))
+    *oldest, journal, workers = yield second
     states = {"open": _number(lanes), "paused": 0, "parked": 0}
     if gates:
         states = yield from read_lane_states(keys)
@@ -84,11 +88,12 @@ def read_summary(keys: PartitionKeys) -> Trips[LedgerSummary]:
         runs=_sum(found, "runs"),
         lanes=states,
         gates=gates,
-        oldest_waiting_seconds=_oldest(oldest, time),
+        oldest_waiting_seconds=_oldest(oldest, now_ms),
         spooled=max(0, int(found.get(b"spooled", 0))),
         unreadable=_number(unreadable),
         journal=entries_of(newest, journal),
         outcomes=_outcomes(found),
+        workers={name.decode() for name in _list(workers)},
     )
 
 
@@ -114,12 +119,13 @@ def _submissions(counts: Mapping[bytes, bytes]) -> dict[str, int]:
     return {outcome: totals[outcome] for outcome in OUTCOMES}
 
 
-def _oldest(replies: Iterable[object], time: object) -> float | None:
+def _oldest(replies: Iterable[object], now_ms: int) -> float | None:
     scores = [_first_score(reply) for reply in replies if isinstance(reply, list) and reply]
-    if not scores or not isinstance(time, tuple | list):
-        return None
-    now_ms = int(time[0]) * 1000 + int(time[1]) // 1000
-    return max(0.0, (now_ms - min(scores)) / 1000)
+    return max(0.0, (now_ms - min(scores)) / 1000) if scores else None
+
+
+def _milliseconds(time: Any) -> int:
+    return int(time[0]) * 1000 + int(time[1]) // 1000
 
 
 def _first_score(reply: list[Any]) -> float:

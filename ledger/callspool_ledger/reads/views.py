@@ -190,6 +190,8 @@ class LedgerSummary(msgspec.Struct, frozen=True):
     journal: list[JournalEntry] = msgspec.field(default_factory=list)
     """What operators did last, the newest first."""
     outcomes: dict[str, int] = msgspec.field(default_factory=dict)
+    workers: set[str] = msgspec.field(default_factory=set)
+    """The names of the worker processes that live."""
 
 
 class RefusalView(msgspec.Struct, frozen=True):

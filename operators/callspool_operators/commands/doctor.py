@@ -17,7 +17,7 @@ from callspool_ledger.reads.dead import read_dead
 from callspool_ledger.reads.lanes import read_one_document_lanes
 from callspool_ledger.reads.lookup import read_scopes
 from callspool_ledger.reads.reader import LedgerReader
-from callspool_ledger.reads.server_facts import examine, living_workers, rules_of
+from callspool_ledger.reads.server_facts import examine, rules_of
 from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.selectors import Selector
 from callspool_ledger.writes import RULES
@@ -128,7 +128,6 @@ def _of_redis(
     standing = LedgerStanding(
         rules_of(client),
         reader.ask(read_summary()),
-        living_workers(client),
         reader.ask(read_one_document_lanes()),
         {scope.account for scope in reader.ask(read_scopes())},
         reader.ask(read_dead(Selector(), 1))[1],

@@ -23,7 +23,15 @@ from callspool_operators.terminal.report import (
 )
 from callspool_operators.terminal.screen import paint
 from callspool_operators.terminal.watching import watch
-from callspool_operators.terminal.wording import format_count, format_counts, json_line, plain, span
+from callspool_operators.terminal.wording import (
+    format_count,
+    format_counts,
+    how_to_start_workers,
+    json_line,
+    plain,
+    span,
+    state_dir_flag,
+)
 
 _EXAMPLES = """\b
 Examples:
@@ -75,12 +83,12 @@ def status(
     with ledger_reader(redis_url, state_dir) as reader:
         if watching:
             return watch(
-                lambda: _StatusView.of(reader),
+                lambda: _StatusView.of(reader, state_dir),
                 interval=interval or 1.0,
                 count=count,
                 as_json=as_json,
             )
-        standing = _StatusView.of(reader)
+        standing = _StatusView.of(reader, state_dir)
     if as_json:
         click.echo(json_line(standing.to_json()))
         return None
@@ -98,8 +106,10 @@ class _StatusView:
         reasons: Sequence[Reason],
         one_document_lanes: OneDocumentLanes,
         limits: Sequence[AccountLimit] = (),
+        where: str = "",
     ) -> None:
         self.summary = summary
+        self._where = where
         self._reasons = reasons
         self._advice = advice_of(one_document_lanes)
         self._limits = limits
@@ -107,19 +117,21 @@ class _StatusView:
         self.created = summary.documents.get("created", 0)
 
     @classmethod
-    def of(cls, reader: LedgerReader) -> Self:
+    def of(cls, reader: LedgerReader, state_dir: str | None) -> Self:
         return cls(
             reader.ask(read_summary()),
             reader.ask(read_reasons()),
             reader.ask(read_one_document_lanes()),
             reader.limits(),
+            state_dir_flag(state_dir),
         )
 
     def lines(self) -> list[str]:
-        return [*lines_of(self.summary, self._reasons, self._limits), *self._advice]
+        lines = lines_of(self.summary, self._reasons, self._limits, self._where)
+        return [*lines, *self._advice]
 
     def to_json(self) -> Json:
-        found = as_object(self.summary, self._reasons, self._limits)
+        found = as_object(self.summary, self._reasons, self._limits, self._where)
         return {**found, "advice": self._advice}
 
     def line(self) -> str:
@@ -131,6 +143,8 @@ class _StatusView:
             parts.append(f"{self.summary.spooled:,} in the queue")
         if self.summary.oldest_waiting_seconds is not None:
             parts.append(f"oldest wait {span(self.summary.oldest_waiting_seconds)}")
+        if not self.summary.workers:
+            parts.append("no worker")
         if self.summary.gates:
             parts.append(format_count(len(self.summary.gates), "gate closed", "gates closed"))
         return ", ".join(parts)
@@ -145,13 +159,18 @@ def advice_of(one_document_lanes: OneDocumentLanes) -> list[str]:
 
 
 def as_object(
-    summary: LedgerSummary, reasons: Sequence[Reason] = (), limits: Sequence[AccountLimit] = ()
+    summary: LedgerSummary,
+    reasons: Sequence[Reason] = (),
+    limits: Sequence[AccountLimit] = (),
+    where: str = "",
 ) -> Json:
     """The status as scripts read it."""
     return {
         "documents": {name: summary.documents.get(name, 0) for name in COUNTS if name != "read"},
         "submissions": submissions_in_order(summary.submissions),
         "runs": summary.runs,
+        "workers": len(summary.workers),
+        "start_workers": None if summary.workers else how_to_start_workers(where),
         "spooled": summary.spooled,
         "lanes": summary.lanes,
         "unreadable": summary.unreadable,
@@ -164,13 +183,16 @@ def as_object(
 
 
 def lines_of(
-    summary: LedgerSummary, reasons: Sequence[Reason] = (), limits: Sequence[AccountLimit] = ()
+    summary: LedgerSummary,
+    reasons: Sequence[Reason] = (),
+    limits: Sequence[AccountLimit] = (),
+    where: str = "",
 ) -> list[str]:
     """The status as people read it."""
     found = summary.documents
     if not any(found.values()) and not summary.spooled:
         nothing = "Nothing was enqueued here yet: callspool send FILE puts contacts into the queue."
-        return [nothing, *_steering_lines(summary)]
+        return [nothing, _workers_line(summary, where), *_steering_lines(summary)]
     states = {name: found.get(name, 0) for name in COUNTS if name not in (*_BESIDE, "read")}
     beside = {name: found.get(name, 0) for name in ("duplicate", "invalid", "conflict")}
     width = len(f"{max(*states.values(), found.get('accepted', 0)):,}")
@@ -193,8 +215,16 @@ def lines_of(
     lines.append(f"lanes: {format_counts(summary.lanes) or 'none'}")
     if summary.oldest_waiting_seconds is not None:
         lines.append(f"oldest wait: {span(summary.oldest_waiting_seconds)}")
+    lines.append(_workers_line(summary, where))
     lines += map(_limit_line, limits)
     return lines + _steering_lines(summary)
+
+
+def _workers_line(summary: LedgerSummary, where: str) -> str:
+    """How many workers live; where none does, what to type."""
+    if summary.workers:
+        return f"workers: {len(summary.workers):,}"
+    return f"workers: none; to start one: {how_to_start_workers(where)}"
 
 
 def _steering_lines(summary: LedgerSummary) -> list[str]:

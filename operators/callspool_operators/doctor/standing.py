@@ -8,7 +8,7 @@ from callspool_ledger.errors import describe_mismatch
 from callspool_ledger.reads.lanes import ADVICE, OneDocumentLanes
 from callspool_operators.doctor.finding import DoctorFinding, ok, problem, warning
 from callspool_operators.terminal.report import describe_selector, why
-from callspool_operators.terminal.wording import format_count
+from callspool_operators.terminal.wording import format_count, how_to_start_workers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -27,14 +27,13 @@ class LedgerStanding(NamedTuple):
     """What was read of the ledger.
 
     ``rules``: its format, identity rules and partitions, None if there is no ledger yet.
-    ``workers`` that have shown a sign of life lately. ``known``: accounts that documents were ever
+    ``known``: accounts that documents were ever
     accepted for. ``dead``: documents that wait for somebody to decide, those that were given up
     or accepted anew left out. ``where``: the flags that lead other commands to it.
     """
 
     rules: list[int] | None
     summary: LedgerSummary
-    workers: int
     one_document_lanes: OneDocumentLanes
     known: Collection[str]
     dead: int
@@ -95,16 +94,16 @@ def _rules(theirs: list[int] | None, ours: Sequence[int]) -> DoctorFinding:
 
 
 def _workers(found: LedgerStanding) -> DoctorFinding:
-    if found.workers:
-        return ok("workers", f"{format_count(found.workers, 'worker process', 'worker processes')}")
+    alive = len(found.summary.workers)
+    if alive:
+        return ok("workers", f"{format_count(alive, 'worker process', 'worker processes')}")
+    remedy = how_to_start_workers(found.where)
     waiting = found.summary.documents.get("waiting", 0) + found.summary.spooled
     if waiting:
         return problem(
-            "workers",
-            f"none runs, and {format_count(waiting, 'document')} wait",
-            "callspool worker",
+            "workers", f"none runs, and {format_count(waiting, 'document')} wait", remedy
         )
-    return warning("workers", "none runs", "callspool worker")
+    return warning("workers", "none runs", remedy)
 
 
 def _stuck(found: LedgerStanding) -> Iterator[DoctorFinding]:
@@ -129,4 +128,5 @@ def _stuck(found: LedgerStanding) -> Iterator[DoctorFinding]:
 def _gate(gate: GateView, where: str) -> DoctorFinding:
     flags = gate.selector.flags
     remedy = f"callspool resume {flags}{where}, once the reason is gone"
-    return warning(gate.kind, f"{describe_selector(gate.selector)}: {why(gate)}", remedy)
+    judge = warning if gate.kind == "paused" else problem  # a pause is an operator's own wish
+    return judge(gate.kind, f"{describe_selector(gate.selector)}: {why(gate)}", remedy)

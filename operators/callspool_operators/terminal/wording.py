@@ -77,6 +77,12 @@ def plain(text: str, most: int = 500) -> str:
     return flat if len(flat) <= most else f"{flat[: most - 1]}…"
 
 
+def how_to_start_workers(where: str) -> str:
+    """The command that starts workers. ``where``: the flags that lead to the ledger of a run."""
+    again = f"callspool run with the same files and {where.strip()}"
+    return again if where else "callspool worker"
+
+
 def state_dir_flag(state_dir: str | None) -> str:
     """What a command needs behind it to look into the ledger of a run, where that is meant."""
     return f" --state-dir {shlex.quote(state_dir)}" if state_dir else ""

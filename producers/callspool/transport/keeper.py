@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING
 import redis
 
 from callspool.transport.channel import FULL_BATCH
+from callspool.transport.stream import FORGET_AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from callspool.transport.channel import Channel
+    from callspool.transport.stream import ConsumerPulse
 
 logger = logging.getLogger(__name__)
 
 COMPANY = 0.02
 """An acknowledgement waits at most so many seconds for others."""
 
+BEAT_EVERY = 5.0
+"""Seconds between two heartbeats."""
+
 FORGET_EVERY = 600.0
-FORGET_AFTER = 3600.0
-"""Seconds after which a consumer that does nothing and owns nothing is removed."""
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.05, 1.0
 
@@ -32,12 +35,19 @@ class Keeper:
     """Acknowledges in batches, and repeats it until Redis has answered.
 
     What this process has of a queue is renewed as long as the process lives, also while its
-    consumers are paused, so that nobody claims it.
+    consumers are paused, so that nobody claims it. So long its heart beats, too.
     """
 
-    def __init__(self, channels: Callable[[], Iterable[Channel]], renew_every: float) -> None:
+    def __init__(
+        self,
+        channels: Callable[[], Iterable[Channel]],
+        renew_every: float,
+        pulse: ConsumerPulse,
+    ) -> None:
         self._channels = channels
         self._renew_every = renew_every
+        self._pulse = pulse
+        self._next_beat = 0.0
         self._next_renewal = 0.0
         self._next_forgetting = 0.0
         self._waits = Event()
@@ -77,6 +87,7 @@ class Keeper:
         self._is_full.set()
         if self._thread is not None:
             self._thread.join()
+            self._pulse.stop()
         self.acknowledge()
 
     def _run(self) -> None:
@@ -84,6 +95,7 @@ class Keeper:
         while not self._closed.is_set():
             self._wait()
             try:
+                self._beat_if_due()
                 self.acknowledge()
                 self._renew_if_due()
                 self._forget_if_due()
@@ -97,7 +109,8 @@ class Keeper:
                 backoff = FIRST_BACKOFF
 
     def _wait(self) -> None:
-        if self._waits.wait(max(0.0, self._next_renewal - time.monotonic())):
+        due = min(self._next_renewal, self._next_beat)
+        if self._waits.wait(max(0.0, due - time.monotonic())):
             self._is_full.wait(COMPANY)
         self._waits.clear()
         self._is_full.clear()
@@ -117,6 +130,12 @@ class Keeper:
 
     def _forget(self, channel: Channel) -> None:
         channel.stream.forget_consumers(idle=FORGET_AFTER)
+
+    def _beat_if_due(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_beat:
+            self._pulse.beat()
+            self._next_beat = now + BEAT_EVERY
 
     def _renew_if_due(self) -> None:
         now = time.monotonic()

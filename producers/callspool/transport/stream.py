@@ -20,6 +20,9 @@ Fields = Mapping[str, bytes] | Mapping[bytes, bytes] | Mapping[str | bytes, byte
 GIVEN_BACK = 24 * 3600 * 1000
 """Milliseconds of idle time that make an entry free for every consumer."""
 
+FORGET_AFTER = 3600.0
+"""Seconds after which a consumer that does nothing and owns nothing is removed."""
+
 _PAGE = 500
 
 
@@ -64,10 +67,18 @@ class QueueStream:
     """
 
     def __init__(
-        self, client: redis.Redis, *, key: str, dead_key: str, consumer: str, dead_limit: int
+        self,
+        client: redis.Redis,
+        *,
+        key: str,
+        dead_key: str,
+        alive_key: str,
+        consumer: str,
+        dead_limit: int,
     ) -> None:
         self.key = key
         self.dead_key = dead_key
+        self._alive_key = alive_key
         self._client = client
         self._consumer = consumer
         self._dead_limit = dead_limit
@@ -78,6 +89,7 @@ class QueueStream:
             client,
             key=self.key,
             dead_key=self.dead_key,
+            alive_key=self._alive_key,
             consumer=self._consumer,
             dead_limit=self._dead_limit,
         )
@@ -172,9 +184,13 @@ class QueueStream:
             raise
 
     def forget_consumers(self, *, idle: float, only: str = "") -> None:
-        """Removes consumers without pending entries that were idle for so many seconds."""
+        """Removes consumers without pending entries that were idle for so many seconds.
+
+        A consumer whose process has had a heartbeat since is not idle.
+        """
         try:
-            self._run("forget", keys.GROUP, int(idle * 1000), only)
+            what = (keys.GROUP, int(idle * 1000), only)
+            self._run("forget", *what, besides=self._alive_key)
         except ResponseError as error:
             if not is_without_group(error):
                 raise
@@ -223,6 +239,29 @@ class QueueStream:
         if isinstance(reply, redis.RedisError):
             raise reply
         return reply
+
+
+class ConsumerPulse:
+    """The heartbeat of this consumer in one partition; raises redis-py's errors.
+
+    It is what tells living workers: Redis before 7.2 does not know when an idle one asked last.
+    """
+
+    def __init__(self, client: redis.Redis, *, key: str, consumer: str) -> None:
+        self._client = client
+        self._key = key
+        self._consumer = consumer
+
+    def beat(self) -> None:
+        """Notes that this consumer lives; forgets those that are silent for `FORGET_AFTER`."""
+        args = (self._consumer, int(FORGET_AFTER * 1000))
+        [reply] = run(self._client, [load("transport/beat").call([self._key], args)])
+        if isinstance(reply, redis.RedisError):
+            raise reply
+
+    def stop(self) -> None:
+        """Notes that this consumer has ended."""
+        self._client.zrem(self._key, self._consumer)
 
 
 def _flat(fields: Fields) -> Iterable[str | bytes]:

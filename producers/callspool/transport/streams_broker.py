@@ -18,7 +18,7 @@ from callspool.transport.channel import Channel, Patience
 from callspool.transport.consumer import StreamsConsumer
 from callspool.transport.keeper import Keeper
 from callspool.transport.messages import Codec, MessageCodec
-from callspool.transport.stream import QueueStream, translate_errors
+from callspool.transport.stream import ConsumerPulse, QueueStream, translate_errors
 from callspool_ledger import keys
 
 if TYPE_CHECKING:
@@ -95,10 +95,10 @@ class StreamsBroker(Broker):
         self._patience = patience
         clients = [client] if isinstance(client, redis.Redis) else list(client)
         self._command_timeout = command_timeout(clients[0])
-        self._homes = [self._home(partition, each) for partition, each in enumerate(clients)]
         self._pid = os.getpid()
         self.consumer_name = f"{socket.gethostname()}-{self._pid}-{secrets.token_hex(4)}"
         """The broker's name among the consumers of each group."""
+        self._homes = [self._home(partition, each) for partition, each in enumerate(clients)]
 
     def _home(self, partition: int, client: redis.Redis) -> _Home:
         def channels() -> list[Channel]:
@@ -106,7 +106,9 @@ class StreamsBroker(Broker):
             return [each for each in every if each.partition == partition]
 
         own = copy_client(client, timeout=self._command_timeout)
-        return _Home(own, Keeper(channels, self._patience.renew_every))
+        alive = keys.alive_workers(partition)
+        pulse = ConsumerPulse(own, key=alive, consumer=self.consumer_name)
+        return _Home(own, Keeper(channels, self._patience.renew_every, pulse))
 
     def declare_queue(self, queue_name: str) -> None:
         """Makes a queue known; doing it again has no effect. Redis need not run."""
@@ -121,6 +123,7 @@ class StreamsBroker(Broker):
                 self._homes[partition].client,
                 key=keys.stream(queue, partition),
                 dead_key=keys.dead_stream(queue, partition),
+                alive_key=keys.alive_workers(partition),
                 consumer=self.consumer_name,
                 dead_limit=0 if is_recorded_elsewhere else self._dead_limit,
             ),

@@ -30,6 +30,7 @@ SUMMARY = LedgerSummary(
     oldest_waiting_seconds=75.2,
     spooled=40,
     unreadable=1,
+    workers={"host-1-a", "host-2-b"},
 )
 STORY = Story(
     scope=Scope("default", "8KZTOKEN", "spring"),
@@ -56,6 +57,7 @@ def test_status_for_people_has_states_lanes_waits_and_gates() -> None:
     assert "40 documents in the queue" in text
     assert "create-calls: 10 created, 2 throttled" in text
     assert "1 open, 1 parked" in text
+    assert "workers: 2" in text
     assert "oldest wait: 1 min 15 s" in text
     assert "space 8KZT… of account default: No" in text
     assert "\x1b" not in text
@@ -68,7 +70,17 @@ def test_status_for_scripts_has_every_count() -> None:
     assert "read" not in found["documents"]
     assert found["submissions"]["not_sent"] == 0
     assert found["runs"] == 10
+    assert (found["workers"], found["start_workers"]) == (2, None)
     assert found["gates"][0]["reason"].startswith("No")
+
+
+def test_status_without_a_worker_says_what_to_type() -> None:
+    nobody = replace(SUMMARY, workers=set())
+    assert "workers: none; to start one: callspool worker" in status.lines_of(nobody)
+    again = "callspool run with the same files and --state-dir /srv/list"
+    found = status.as_object(nobody, where=" --state-dir /srv/list")
+    assert (found["workers"], found["start_workers"]) == (0, again)
+    assert any(again in line for line in status.lines_of(nobody, where=" --state-dir /srv/list"))
 
 
 def test_status_of_an_empty_ledger_says_how_to_begin(call: Call, redis_url: str) -> None:

@@ -14,8 +14,11 @@ import pytest
 import redis
 
 from callspool.transport import Patience, StreamsBroker
-from callspool.transport.stream import QueueStream
+from callspool.transport.stream import ConsumerPulse, QueueStream
 from callspool_ledger import keys
+from callspool_ledger.reads.metrics import SILENT_MS
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
 from tests.producers.transport.conftest import MakeBroker
 from tests.producers.transport.helpers import (
     IMPATIENT,
@@ -167,6 +170,7 @@ def test_consumers_that_do_nothing_are_forgotten_but_not_their_messages(
             client,
             key=keys.stream("work"),
             dead_key=keys.dead_stream("work"),
+            alive_key=keys.alive_workers(),
             consumer=name,
             dead_limit=10,
         )
@@ -178,6 +182,11 @@ def test_consumers_that_do_nothing_are_forgotten_but_not_their_messages(
     client.xreadgroup(keys.GROUP, "owner", {keys.stream("work"): ">"})
     stream("owner").forget_consumers(idle=3600)
     assert consumers(client) == {"owner", "idle", "idle-too"}
+    client.zadd(keys.alive_workers(), {"idle": (client.time()[0] + 60) * 1000})
+    time.sleep(0.02)
+    stream("other").forget_consumers(idle=0.01)
+    assert consumers(client) == {"owner", "idle"}  # one that lives was idle long enough, too
+    client.xgroup_createconsumer(keys.stream("work"), keys.GROUP, "idle-too")
     stream("idle").forget_myself()
     assert consumers(client) == {"owner", "idle-too"}
     time.sleep(0.02)
@@ -185,6 +194,37 @@ def test_consumers_that_do_nothing_are_forgotten_but_not_their_messages(
     stream("owner").forget_myself()
     assert consumers(client) == {"owner"}
     assert pending(client) == 1
+
+
+def test_an_idle_worker_lives_until_it_is_closed(
+    make_broker: MakeBroker, client: redis.Redis
+) -> None:
+    reader = LedgerReader(client)
+    broker = make_broker()
+    broker.declare_queue("work")
+    broker.consume("work", timeout=20)  # it asks for nothing
+    name = broker.consumer_name
+    until(lambda: reader.ask(read_summary()).workers == {name})
+    assert reader.metrics().workers == {name}
+    client.zincrby(keys.alive_workers(), -SILENT_MS - 1000, name)
+    assert reader.ask(read_summary()).workers == reader.metrics().workers == set()
+    keeper = broker._homes[0].keeper
+    keeper._next_beat = 0.0
+    keeper._waits.set()
+    until(lambda: reader.metrics().workers == {name})
+    broker.close()
+    assert reader.metrics().workers == set()
+
+
+def test_a_heartbeat_drops_those_that_are_long_silent_and_those_of_the_future(
+    client: redis.Redis,
+) -> None:
+    seconds = client.time()[0]
+    beats = {"long-gone": (seconds - 4000) * 1000, "from-the-future": (seconds + 4000) * 1000}
+    client.zadd(keys.alive_workers(), {**beats, "lately": (seconds - 60) * 1000})
+    ConsumerPulse(client, key=keys.alive_workers(), consumer="me").beat()
+    assert client.zrange(keys.alive_workers(), 0, -1) == [b"lately", b"me"]
+    assert LedgerReader(client).metrics().workers == {"me"}
 
 
 def test_a_forgotten_consumer_that_waits_still_gets_its_message(

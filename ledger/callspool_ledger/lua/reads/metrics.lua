@@ -2,8 +2,8 @@
 -- metrics: what the ledger counts, and how old what waits is, at one moment. What it looks at grows
 -- with accounts, scopes, spaces in doubt, batches being sent and closed gates; never with documents.
 -- KEYS[1] prefix
--- ARGV[1] spaces in doubt, or with open calls, to look at, at most   ARGV[2] ms without a sign of life after which a
--- worker counts as gone
+-- ARGV[1] spaces in doubt, or with open calls, to look at, at most   ARGV[2] ms without a heartbeat
+-- after which a worker counts as gone
 -- Reply: {ms now, P:counts, P:submissions, P:timings, JSON of the rest (snapshot.py: `_Rest`)}
 local P = KEYS[1]
 local call = redis.call
@@ -192,18 +192,7 @@ local function oldest_spooled()
 end
 
 local function workers()
-  local seen, names = {}, {}
-  for _, queue in ipairs({ ':requests', ':wakeups' }) do
-    local consumers = redis.pcall('XINFO', 'CONSUMERS', P .. queue, 'workers')
-    for _, consumer in ipairs(consumers.err and {} or consumers) do
-      local fields = {}
-      for name, value in pairs_of(consumer) do fields[name] = value end
-      if fields.idle <= SILENT_MS and not seen[fields.name] then
-        seen[fields.name], names[#names + 1] = true, fields.name
-      end
-    end
-  end
-  return names
+  return call('ZRANGEBYSCORE', P .. ':alive', NOW - SILENT_MS, NOW + SILENT_MS)
 end
 
 local counts = call('HGETALL', P .. ':counts')
