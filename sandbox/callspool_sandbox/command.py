@@ -34,6 +34,7 @@ Examples:
   callspool sandbox
   callspool sandbox --port 8901 --latency 50ms --log requests.jsonl
   callspool sandbox --faults faults.toml --seed 7
+  callspool sandbox --call-speed 60
 """
 
 
@@ -67,6 +68,12 @@ Examples:
     show_envvar=True,
     help="The only API token to accept; any is accepted without.",
 )
+@click.option(
+    "--call-speed",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="FACTOR",
+    help="Lets calls ring, so many times as fast as real ones; without it tasks stay pending.",
+)
 @click.option("--org-handle", help="The only Org-Handle to accept; any is accepted without.")
 @click.option(
     "--max-body",
@@ -86,6 +93,7 @@ def sandbox(
     seed: int | None,
     log: str | None,
     token: str | None,
+    call_speed: float | None,
     org_handle: str | None,
     max_body: int,
     until_stdin_closes: bool,
@@ -103,6 +111,7 @@ def sandbox(
             seed=seed,
             log=log,
             token=token,
+            call_speed=call_speed,
             org_handle=org_handle,
             max_body=max_body,
             until_stdin_closes=until_stdin_closes,

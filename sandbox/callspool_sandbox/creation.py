@@ -268,7 +268,10 @@ class TaskCreation:
                 "scheduled" if later else "pending",
                 clock.server,
             )
-        return store.add_tasks(self._run, count, now, clock.server)
+        places = store.add_tasks(self._run, count, now, clock.server)
+        if self._sandbox.dialler is not None and self._run.status == "pending":
+            self._sandbox.dialler.add(self._run, places)
+        return places
 
     async def _create_late(self, space: str) -> None:
         left = self._steps.late

@@ -42,6 +42,7 @@ class SandboxProcess:
         token: str | None = None,
         org_handle: str | None = None,
         max_body: int | None = None,
+        call_speed: float | None = None,
     ) -> None:
         self.log_path = log
         self._port = port
@@ -53,6 +54,7 @@ class SandboxProcess:
             "--log": log,
             "--org-handle": org_handle,
             "--max-body": max_body,
+            "--call-speed": call_speed,
         }
         self._stderr: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None

@@ -18,7 +18,7 @@ API_TOKEN = "sandbox"  # noqa: S105 - the sandbox accepts any
 ORG_HANDLE = "sandbox"
 
 
-Endpoint = Literal["create", "runs", "tasks", "space_tasks", "agents"]
+Endpoint = Literal["create", "runs", "tasks", "space_tasks", "agents", "call_logs"]
 
 _BASE = "/api/v2/platform/"
 _SPACE = re.compile(r"spaces/(?P<space>[^/]+)/(?P<rest>.+)")
@@ -48,6 +48,8 @@ def find_route(target: str) -> Route | None:
     rest = path[len(_BASE) :]
     if rest == "agents/":
         return _read_page(Route("agents", "GET"), query)
+    if rest == "call-logs/":
+        return _read_page(Route("call_logs", "GET"), query)
     match = _SPACE.fullmatch(rest)
     return _space_route(unquote(match["space"]), match["rest"], query) if match else None
 

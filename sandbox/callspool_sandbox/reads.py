@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from callspool_sandbox.protocol import Answer, failed_read, page_answer
+from callspool_sandbox.dialler import call_log
+from callspool_sandbox.protocol import Answer, api_answer, failed_read, page_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from callspool_sandbox.dialler import Dialler, Ring
     from callspool_sandbox.exchange import Clock, ServerStates
     from callspool_sandbox.faults.model import ServerTraits
     from callspool_sandbox.protocol import Route
@@ -45,8 +47,14 @@ class Rows:
     """
 
     def __init__(
-        self, store: Store, server: ServerTraits, clock: Clock, lags: tuple[float, float]
+        self,
+        store: Store,
+        server: ServerTraits,
+        clock: Clock,
+        lags: tuple[float, float],
+        dialler: Dialler | None = None,
     ) -> None:
+        self.dialler = dialler
         self.store = store
         self.server = server
         self.clock = clock
@@ -75,7 +83,9 @@ class Rows:
         return run.tasks_at(time.monotonic() - lag) if lag else run.tasks
 
     def follow_ups(self, run: StoredRun) -> int:
-        """How many tasks were followed up by another one: all of a run, or none yet."""
+        """How many tasks were followed up: without a dialler all of a run, or none yet."""
+        if self.dialler is not None:
+            return len(self.dialler.followed_up(run))
         after = self.server.follow_up_after
         if after is None or run.finished is None or run.status == "completed":
             return 0
@@ -94,22 +104,30 @@ class Rows:
         """The tasks at these places; those beyond the documents are follow-ups."""
         request = self.store.request(run)
         run_id = self.store.run_id(run)
+        dialled = self.dialler.tasks(run) if self.dialler else []
+        followed = self.dialler.followed_up(run) if self.dialler else range(run.tasks)
         for place in places:
-            document = request.documents[place % run.tasks]
-            created = self.clock.iso(run.piece_of(place % run.tasks).created)
-            task_id = self.store.task_id(run, place % run.tasks)
-            shown, output = self._show_document(run, document), {}
+            of = place if place < run.tasks else followed[place - run.tasks]
+            document = request.documents[of]
+            created = self.clock.iso(run.piece_of(of).created)
+            task_id = self.store.task_id(run, of)
+            shown: Row = self._show_document(run, document)
+            output: Row = {}
+            status = "pending"
+            if self.dialler is not None and place < len(dialled):
+                status = dialled[place].status
+                output |= self.dialler.output(dialled[place], f"C{task_id[1:13]}")
             if place >= run.tasks:
                 shown.pop("ref_id", None)
-                output = {"referenced_task": task_id, "followup_count": 1}
-                task_id = self.store.follow_up_id(run, place % run.tasks)
+                output |= {"referenced_task": task_id, "followup_count": 1}
+                task_id = self.store.follow_up_id(run, of)
             yield {
                 "task_id": task_id,
                 "run_id": run_id,
                 **shown,
                 "output": output,
                 "assignee": request.pilot,
-                "status": "pending",
+                "status": status,
                 "execution_type": self._execution_type(run.space),
                 "created": created,
                 "modified": created,
@@ -221,7 +239,14 @@ OLDER = b'{"pilot":"older","documents":[{"name":"Older","contact_number":"+14155
 class Reads:
     """Answers reads from the store."""
 
-    def __init__(self, store: Store, states: ServerStates, seed: int | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        states: ServerStates,
+        seed: int | None,
+        dialler: Dialler | None = None,
+    ) -> None:
+        self._dialler = dialler
         self._store = store
         self._states = states
         self._chance = random.Random(seed)  # noqa: S311 - no secret
@@ -246,9 +271,29 @@ class Reads:
         if route.endpoint == "agents":
             agents = [_agent(handle) for handle in server.agents]
             return agents, lambda: len(agents)
-        view = Rows(self._store, server, clock, self._cutoffs(server)).view(route)
+        if self._dialler is not None:
+            self._dialler.advance()
+        if route.endpoint == "call_logs":
+            return self._call_log(route, server)
+        view = Rows(self._store, server, clock, self._cutoffs(server), self._dialler).view(route)
         start, size = _window(server, route, view.count())
         return list(islice(self._order_rows(server, view, start), size)), view.count
+
+    def _call_log(
+        self, route: Route, server: ServerTraits
+    ) -> tuple[list[Row] | Answer, Callable[[], int]]:
+        dialler = self._dialler
+        if dialler is None or (server.calls is not None and not server.calls.call_log):
+            return api_answer(403), lambda: 0
+        rings = dialler.log
+
+        def number_of(ring: Ring) -> object:
+            followed, place = dialler.followed_up(ring.run), ring.place
+            of = place if place < ring.run.tasks else followed[place - ring.run.tasks]
+            return self._store.request(ring.run).documents[of].get("contact_number")
+
+        start, size = _window(server, route, len(rings))
+        return list(islice(call_log(rings, number_of), start, start + size)), lambda: len(rings)
 
     def answer(self, rows: list[Row] | Answer, count: Callable[[], int]) -> Answer:
         """The page as it goes out."""

@@ -14,8 +14,9 @@ from callspool_sandbox.creation import (
     check_sender,
     read_body,
 )
+from callspool_sandbox.dialler import Dialler
 from callspool_sandbox.exchange import Clock, Head, HttpReply, ServerStates, logged_status, reply
-from callspool_sandbox.faults.model import FaultFile
+from callspool_sandbox.faults.model import CallTraits, FaultFile
 from callspool_sandbox.faults.plan import Chooser, Facts, FaultPlan, plan
 from callspool_sandbox.protocol import Answer, Route, api_answer, find_route
 from callspool_sandbox.reads import Reads
@@ -49,6 +50,8 @@ class Options:
     org_handle: str | None = None
     max_body: int = MAX_BODY
     until_stdin_closes: bool = False
+    call_speed: float | None = None
+    """Simulated seconds a second in which calls ring; None: as the fault file has it."""
 
 
 class Sandbox:
@@ -67,9 +70,23 @@ class Sandbox:
         self.creating = asyncio.Lock()
         self.last_answer: Answer | None = None
         self._chooser = Chooser(options.faults.faults, options.seed)
-        self._reads = Reads(self.store, self.states, options.seed)
+        self.dialler = self._build_dialler()
+        self._reads = Reads(self.store, self.states, options.seed, self.dialler)
         self._later: set[asyncio.Task[None]] = set()
         self._requests = 0
+
+    def _build_dialler(self) -> Dialler | None:
+        """What lets calls ring, if they shall."""
+        calls, speed = self.states.now.calls, self.options.call_speed
+        if calls is None and speed is None:
+            return None
+        usual = calls or CallTraits()
+        return Dialler(
+            lambda: self.states.now.calls or usual,
+            speed or usual.speed,
+            self.options.seed,
+            self.clocks[0].now,
+        )
 
     def note_arrival(self, method: str, target: str, headers: dict[bytes, bytes]) -> Head:
         """Takes note of a request's head and chooses the fault that needs no body."""

@@ -135,6 +135,28 @@ Fault = Status | Refuse | Partial | Drop | Hang | Cut | Drip | Mixed | PackedAns
 ExecutionType = Literal["call", "email", "answer"]
 
 
+class CallTraits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """How calls go; times in simulated seconds, of which ``speed`` pass in a second."""
+
+    speed: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    lines: Ordinal = 20
+    lines_a_run: Ordinal = 10
+    ringing: Seconds = 15.0
+    seconds: tuple[Seconds, Seconds] = (20.0, 90.0)
+    no_answer: Chance = 0.25
+    voicemail: Chance = 0.05
+    fault: Chance = 0.05
+    unknown: Chance = 0.0
+    redial_after: Seconds = 120.0
+    evaluated_after: Seconds = 60.0
+    never_evaluated: Chance = 0.0
+    follow_ups: Chance = 0.0
+    follow_up_after: Seconds = 3600.0
+    run_status: Literal["first", "kept"] = "first"
+    transcript_bytes: Count = 700
+    call_log: bool = True
+
+
 class ServerTraits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
     """How the server is, all the time or from some moment on."""
 
@@ -160,6 +182,7 @@ class ServerTraits(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, fro
     agents: tuple[str, ...] = (PILOT,)
     execution_type: ExecutionType = "call"
     execution_types: dict[str, ExecutionType] = {}
+    calls: CallTraits | None = None
 
     @property
     def skews(self) -> list[float]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from callspool_sandbox.protocol import Endpoint
 
 
-_READS: tuple[Endpoint, ...] = ("runs", "tasks", "space_tasks", "agents")
+_READS: tuple[Endpoint, ...] = ("runs", "tasks", "space_tasks", "agents", "call_logs")
 _ALL: tuple[Endpoint, ...] = ("create", *_READS)
 
 
