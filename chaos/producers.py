@@ -27,6 +27,9 @@ writes back, at most two, while that takes."""
 AFTER_A_CRASH = 0.5
 """Seconds by which a crash may be noted earlier than a reply that came before it."""
 
+LATE = 10.0
+"""Seconds by which a reply may come later than what was done: links stall for a while."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -78,7 +81,7 @@ class Producers:
 
     def repeat_until(self, moment: float) -> None:
         """Enqueues once more all that was confirmed until that moment (monotonic clock)."""
-        forgotten = [portion for at, portion in self._confirmed if at <= moment]
+        forgotten = [portion for at, portion in self._confirmed if at <= moment + LATE]
         for portion in forgotten:
             self._enqueue([portion])
         self.counts["repeated after Redis was emptied"] += len(forgotten)
