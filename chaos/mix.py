@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from callspool_worker.sweeping.leases import MARGIN
+from callspool_worker.decisions.leases import MARGIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,16 +21,15 @@ from callspool.transport.stream import ConsumerPulse
 from callspool_ledger import keys
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import app
-from callspool_worker.accepting.queues import CODECS
+from callspool_worker.accepting.actor import CODECS
 from callspool_worker.api import now
-from callspool_worker.liveness.heartbeat import Heartbeat
+from callspool_worker.liveness import Heartbeat
 from callspool_worker.persistence import Persistence
-from callspool_worker.proving import Prover
-from callspool_worker.sending.partition_scheduler import PartitionScheduler
+from callspool_worker.proving import SpaceProver
+from callspool_worker.sending.partition_scheduler import PartitionScheduler, SenderPool
 from callspool_worker.sending.recording import Recorder
-from callspool_worker.sending.sender_pool import SenderPool
 from callspool_worker.sending.submit import Api, Submitter
-from callspool_worker.sweeping.sweep import Sweeper, lapse_all
+from callspool_worker.sweeping import Sweeper, lapse_all
 from tests.crashpoints.knife import Knife
 from tests.support.unlimited import Unlimited
 
@@ -111,7 +110,7 @@ class WorkerProcess:
             for queue in (keys.REQUESTS, keys.WAKEUPS)
         ]
         self._sweeper = Sweeper(self._ledger, LEASE, 3600.0, accounts=settings.accounts)
-        self._prover = Prover(self._ledger, watched_get, app.proving(settings))
+        self._prover = SpaceProver(self._ledger, watched_get, app.proving(settings))
         self._looker = f"{incarnation}:0"
 
     def round(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from callspool.settings import load_settings
-from callspool_worker.sweeping.leases import longest_stop
+from callspool_worker.decisions.leases import longest_stop
 from scripts import make_prometheus_rule
 from tests.deploy.files import ROOT, compose, manifests
 

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from callspool import CallQueue, CallRequest, Document
-from callspool_worker.sweeping.leases import longest_stop
+from callspool_worker.decisions.leases import longest_stop
 from tests.deploy.files import seconds
 from tests.deploy.service import Host, Service
 

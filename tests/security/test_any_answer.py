@@ -21,7 +21,7 @@ from callspool_operators.commands.show import lines_of
 from callspool_operators.terminal.wording import json_line
 from callspool_worker.api import UnpodApi
 from callspool_worker.decisions.decide import AttemptView, Created, decide
-from callspool_worker.proving import Prover, Proving
+from callspool_worker.proving import ProofSettings, SpaceProver
 from callspool_worker.sending import body
 from callspool_worker.sending.recording import Recorder
 from tests.security.answers import CREATIONS, LISTS, STEERING, answers
@@ -69,10 +69,10 @@ class Worker:
         self.client = client
         self.recorder = Recorder(self.spool.ledger)
         self.api = api
-        how = Proving(
+        how = ProofSettings(
             ("default",), 0.0, 0.0, max_attempts=3, resend_unproven=False, dedupe_window=86400.0
         )
-        self.prover = Prover(self.spool.ledger, api.get, how)
+        self.prover = SpaceProver(self.spool.ledger, api.get, how)
 
     def send(self, document_id: str) -> object:
         self.spool.accept(group([document_id]))

@@ -9,14 +9,12 @@ import httpx
 import pytest
 
 from callspool_worker.api.accounts import Access
-from callspool_worker.decisions.answers import Answered
-from callspool_worker.decisions.reply import code_of, is_id
+from callspool_worker.decisions.answers import Answered, code_of, is_id
 from callspool_worker.decisions.wording import words_of
 from callspool_worker.proving.api_lists import MOST_ENTRIES, SpaceReader, Unreadable
 from callspool_worker.proving.look_clock import ClockMemory, LookClock
-from callspool_worker.proving.parsing import LONGEST_NAME, run_seen, task_seen
-from callspool_worker.proving.records import Question, RunSeen
-from callspool_worker.proving.run_reader import RunMemory, Survey
+from callspool_worker.proving.records import LONGEST_NAME, Question, RunSeen, run_seen, task_seen
+from callspool_worker.proving.run_reader import RunMemory, RunReader
 from tests.worker.api.conftest import TOKEN, FakeAccount, Hidden
 
 
@@ -74,7 +72,8 @@ def test_runs_without_end_of_tasks_are_unreadable() -> None:
         batch=1, attempt=1, seal="", lane_id="", places={"crm-2": 0}, open=frozenset({0}),
         mark=None, run_id=None, answered=True, sent_ms=0, since_ms=0, tries=1, size=1,
     )  # fmt: skip
-    survey = Survey(reader, [question], {}, RunMemory(), LookClock(ClockMemory(), {}), lambda: 0.0)
+    runs = RunMemory()
+    survey = RunReader(reader, [question], {}, runs, LookClock(ClockMemory(), {}), lambda: 0.0)
     with pytest.raises(Unreadable, match="500,000 tasks"):
         survey.read()
 

@@ -18,18 +18,17 @@ from callspool_ledger import keys
 from callspool_ledger.reads.reader import connect_partitions
 from callspool_ledger.writes import Ledger, LedgerUnavailable, Limits, account_ledgers
 from callspool_worker import api, events
-from callspool_worker.accepting.actor import Accepter
-from callspool_worker.accepting.queues import ACCEPT, CODECS, SUBMIT
+from callspool_worker.accepting.actor import ACCEPT, CODECS, SUBMIT, Accepter
 from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
+from callspool_worker.decisions.leases import MARGIN, longest_stop
 from callspool_worker.events.emitter import emit
-from callspool_worker.liveness.heartbeat import Heartbeat, Reporter
+from callspool_worker.liveness import Heartbeat, Reporter
 from callspool_worker.permits import MOST_SENDERS, PermitClient, Permits
-from callspool_worker.proving import LOOKERS, Prover, Proving, Reconciler
+from callspool_worker.proving import LOOKERS, ProofSettings, Reconciler, SpaceProver
 from callspool_worker.sending import body
-from callspool_worker.sending.sender_pool import build_senders
+from callspool_worker.sending.partition_scheduler import build_senders
 from callspool_worker.sending.submit import Api, SubmitSettings
-from callspool_worker.sweeping.leases import MARGIN, longest_stop
-from callspool_worker.sweeping.sweep import Sweepers
+from callspool_worker.sweeping import Sweepers
 
 if TYPE_CHECKING:
     import threading
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from callspool.settings import Settings
     from callspool_ledger.writes.records import Durability, ExpiredDocuments
     from callspool_worker.decisions.answers import Answer
-    from callspool_worker.sending.sender_pool import SenderPool
+    from callspool_worker.sending.partition_scheduler import SenderPool
 
 REDIS_TIMEOUT = 10.0
 """Seconds until a command counts as unanswered."""
@@ -182,7 +181,7 @@ def run_worker(
         courier.start()
         stack.callback(courier.stop)
         get = pulse.asking(unpod.get)
-        provers = [Prover(ledger, get, proving(settings)) for ledger in ledgers]
+        provers = [SpaceProver(ledger, get, proving(settings)) for ledger in ledgers]
         reconciler = Reconciler(provers, incarnation)
 
         def nudge(partition: int) -> None:
@@ -252,9 +251,9 @@ def permits_of(settings: Settings, incarnation: str) -> Permits:
     )
 
 
-def proving(settings: Settings) -> Proving:
+def proving(settings: Settings) -> ProofSettings:
     """How the settings want doubts to be settled."""
-    return Proving(
+    return ProofSettings(
         accounts=tuple(settings.accounts),
         quiet=settings.proof_quiet,
         quiet_answered=settings.proof_quiet_answered,

@@ -13,7 +13,7 @@ from callspool.settings.kinds import ListenAddress, Whole
 from callspool_operators.options.options import redis_option
 from callspool_operators.options.parsing import as_setting
 from callspool_worker.metrics.exporter import exporter as serving
-from callspool_worker.metrics.serving import url_of
+from callspool_worker.metrics.exporter import url_of
 
 _EXAMPLES = """\b
 Examples:

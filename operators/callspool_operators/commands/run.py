@@ -43,7 +43,7 @@ from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.screen import Progress, paint
 from callspool_operators.terminal.wording import json_line
 from callspool_worker.api import check_start
-from callspool_worker.sweeping.leases import longest_stop
+from callspool_worker.decisions.leases import longest_stop
 
 if TYPE_CHECKING:
     from callspool_operators.lists import Intake

@@ -16,15 +16,14 @@ from callspool_operators.options.connection import client_that_answers
 from callspool_operators.options.options import redis_option
 from callspool_worker import events
 from callspool_worker.api import check_start
+from callspool_worker.decisions.leases import MARGIN, longest_stop
 from callspool_worker.events.emitter import emit
 from callspool_worker.logs import log_to_stderr
-from callspool_worker.metrics.worker_stats import Crew
-from callspool_worker.metrics.workers import serving
+from callspool_worker.metrics.workers import Crew, serving
 from callspool_worker.permits import give_up
 from callspool_worker.processes.child import configuration
 from callspool_worker.processes.supervisor import Supervisor
-from callspool_worker.sweeping.leases import MARGIN, longest_stop
-from callspool_worker.sweeping.sweep import lapse_all
+from callspool_worker.sweeping import lapse_all
 
 _EXAMPLES = """\b
 Examples:

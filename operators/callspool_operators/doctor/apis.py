@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from callspool_operators.doctor.finding import DoctorFinding, ok, problem, warning
-from callspool_worker.decisions.answers import Answered, NoAnswer, NotSent
-from callspool_worker.decisions.reply import code_of
+from callspool_worker.decisions.answers import Answered, NoAnswer, NotSent, code_of
 from callspool_worker.decisions.wording import words_of
 
 if TYPE_CHECKING:

@@ -20,12 +20,12 @@ from callspool_operators.local.tracking import ask_until_answered
 from callspool_sandbox import protocol
 from callspool_sandbox.process import SandboxProcess
 from callspool_worker import app, events
+from callspool_worker.decisions.leases import longest_stop
 from callspool_worker.events.emitter import emit
 from callspool_worker.permits import give_up
 from callspool_worker.processes.child import configuration
 from callspool_worker.processes.supervisor import Supervisor
-from callspool_worker.sweeping.leases import longest_stop
-from callspool_worker.sweeping.sweep import lapse_all, reopen
+from callspool_worker.sweeping import lapse_all, reopen
 
 if TYPE_CHECKING:
     from contextlib import ExitStack

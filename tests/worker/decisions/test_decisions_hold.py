@@ -152,7 +152,7 @@ def test_only_lone_documents_die_and_only_batches_are_split(
         assert attempt.tries + 1 < attempt.max_attempts
 
 
-@pytest.mark.parametrize("module", ["answers", "decide", "faults", "probes", "reply", "wording"])
+@pytest.mark.parametrize("module", ["answers", "decide", "leases", "wording"])
 def test_the_pure_modules_know_no_clock_no_network_and_no_chance(module: str) -> None:
     file = Path(decisions.__file__).with_name(f"{module}.py")
     imported: set[str] = set()

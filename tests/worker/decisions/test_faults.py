@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from callspool_worker.decisions.faults import shared_fault
+from callspool_worker.decisions.wording import shared_fault
 from tests.worker.decisions.replies import error, said
 
 

@@ -10,9 +10,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from callspool.errors import QueueUnavailable
-from callspool_worker.liveness.heartbeat import Heartbeat, ProcessStats, Reporter, read_vitals
-from callspool_worker.metrics.worker_stats import FRESH, WEDGED, Crew
-from callspool_worker.metrics.workers import DESERTED, CrewCollector, Probes
+from callspool_worker.liveness import Heartbeat, ProcessStats, Reporter, read_vitals
+from callspool_worker.metrics.workers import DESERTED, FRESH, WEDGED, Crew, CrewCollector, Probes
 from tests.support import cli, prometheus
 from tests.worker.metrics.scraped import Samples, samples_in, value
 

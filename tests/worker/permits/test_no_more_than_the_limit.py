@@ -9,8 +9,7 @@ import pytest
 import redis
 
 from callspool_ledger.writes.account_calls import Ask, Grant, permits, read_grant
-from callspool_worker.permits.account import AccountPermits
-from callspool_worker.permits.feedback import Feedback
+from callspool_worker.permits.account import AccountPermits, Feedback
 from tests.support.ledgers import LedgerUnderTest
 
 LIMIT, ROOM = 5, 8

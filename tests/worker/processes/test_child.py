@@ -16,7 +16,7 @@ from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.settings import load_settings
 from callspool_operators.local.state import wait_until
 from callspool_worker.processes.child import configuration
-from callspool_worker.processes.child_process import AWAY
+from callspool_worker.processes.process_slot import AWAY
 from callspool_worker.processes.supervisor import COMMAND, Supervisor, without_settings
 from chaos.processes import shown_of
 from tests.worker.processes.conftest import ROOT, all_gone

@@ -16,7 +16,7 @@ import pytest
 
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool_operators.local.state import wait_until
-from callspool_worker.processes.child_process import AWAY, ChildProcess
+from callspool_worker.processes.process_slot import AWAY, ChildProcess
 from callspool_worker.processes.supervisor import Supervisor, without_settings
 from tests.worker.processes.conftest import Journal
 from tests.worker.processes.parent import SIMPLE_CHILD

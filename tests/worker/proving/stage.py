@@ -18,8 +18,8 @@ from callspool_worker.api import UnpodApi
 from callspool_worker.decisions.answers import Answer, Answered
 from callspool_worker.decisions.decide import AttemptView, decide
 from callspool_worker.persistence import Persistence
-from callspool_worker.proving import Prover, Proving
-from callspool_worker.sending import body, strays
+from callspool_worker.proving import ProofSettings, SpaceProver
+from callspool_worker.sending import body, submit
 from callspool_worker.sending.recording import Recorder
 from callspool_worker.sending.refusal_check import RefusalCheck
 from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group
@@ -85,7 +85,7 @@ class Stage:
         self._takers = itertools.count(1)
         self.reads: list[tuple[str, ...]] = []
         self.after_reading: list[Callable[[], None]] = []
-        how = Proving(
+        how = ProofSettings(
             ("default",),
             quiet,
             quiet_answered,
@@ -94,7 +94,7 @@ class Stage:
             3600,
             lag=quiet if lag is None else lag,
         )
-        self.prover = Prover(self.ledger, self._get, how)
+        self.prover = SpaceProver(self.ledger, self._get, how)
 
     def _get(self, account: str, path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
         self.reads.append(path)
@@ -134,7 +134,7 @@ class Stage:
 
     def deliver(self, taken: Taken) -> None:
         """What a worker does with a batch of a space with strays."""
-        found = strays.steps(self.ledger, taken)
+        found = submit.steps(self.ledger, taken)
         self.ledger.run([self.recorder.give_back(taken), *found])
 
     def sweep(self) -> None:

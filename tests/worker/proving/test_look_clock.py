@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callspool_worker.proving.look_clock import AGREED, DISAGREED, ClockMemory, LookClock
-from callspool_worker.proving.parsing import moment, run_seen, task_seen, time_of_id
-from callspool_worker.proving.records import RunSeen
+from callspool_worker.proving.records import RunSeen, moment, run_seen, task_seen, time_of_id
 from tests.worker.proving.played import id_of_time
 from tests.worker.proving.worlds import DAY, question
 

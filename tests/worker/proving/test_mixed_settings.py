@@ -7,8 +7,8 @@ import time
 import redis
 
 from callspool_ledger.writes import Ledger, Limits
-from callspool_worker.sweeping.leases import LeaseWatch
-from callspool_worker.sweeping.sweep import Sweeper
+from callspool_worker.decisions.leases import LeaseWatch
+from callspool_worker.sweeping import Sweeper
 from tests.support.ledgers import LedgerUnderTest, group
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.faults import fault

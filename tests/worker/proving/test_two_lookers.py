@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pytest
 
 from callspool_worker.decisions.answers import Answer
-from callspool_worker.proving import Prover, Proving
+from callspool_worker.proving import ProofSettings, SpaceProver
 from tests.support.ledgers import P
 from tests.worker.proving.conftest import SEEDS, SetUp
 from tests.worker.proving.faults import fault
@@ -26,8 +26,8 @@ class SlowReader:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self.has_read, self.go_on = threading.Event(), threading.Event()
-        how = Proving(("default",), QUIET, QUIET, MAX_ATTEMPTS, False, 3600)
-        self._prover = Prover(stage.ledger, self._get, how)
+        how = ProofSettings(("default",), QUIET, QUIET, MAX_ATTEMPTS, False, 3600)
+        self._prover = SpaceProver(stage.ledger, self._get, how)
         self._thread = threading.Thread(target=self._prover.look, args=("slow",))
 
     def _get(self, account: str, path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
@@ -105,8 +105,8 @@ def test_however_two_lookers_and_a_slow_api_meet_nobody_is_called_twice(set_up: 
             time.sleep(chance.choice([0, 0, 0.01, 0.1]))
             return answer
 
-        how = Proving(("default",), QUIET, QUIET, MAX_ATTEMPTS, False, 3600)
-        prover = Prover(stage.ledger, get, how)
+        how = ProofSettings(("default",), QUIET, QUIET, MAX_ATTEMPTS, False, 3600)
+        prover = SpaceProver(stage.ledger, get, how)
         while time.monotonic() < ends:
             stage.spool.client.delete(LOOKING)
             stage.spool.client.zadd(PROOFS, {"default|SPACE": 0}, xx=True)

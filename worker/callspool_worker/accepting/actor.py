@@ -1,30 +1,156 @@
-"""The actor ``accept``: messages of every partition, until the ledger has them."""
+"""The actor ``accept``: it takes messages of every partition into the ledger, and reports them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from dramatiq import Message
 
+from callspool.errors import MessageUnreadable
 from callspool.request.identity import DEFAULT_ACCOUNT, partition_of
 from callspool.request.message import VERSION
+from callspool.request.message import decode as decode_requests
+from callspool.transport.messages import Undecodable
 from callspool_ledger import keys
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
 from callspool_worker.accepting.message_reader import Reader
-from callspool_worker.accepting.report import acceptance_events
-from callspool_worker.events.emitter import emit
+from callspool_worker.events.emitter import account_shown, emit
 from callspool_worker.persistence import GivenUp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from callspool.request.call_request import Rules
     from callspool.request.message import Envelope, RequestEnvelope
     from callspool.transport import StreamsBroker
+    from callspool.transport.messages import Codec
     from callspool_ledger.writes import Accepted, Delivery, Ledger
+    from callspool_worker.events import Event
     from callspool_worker.persistence import Persistence
+
+
+ACCEPT = "accept"
+SUBMIT = "submit"
+
+
+class RequestsCodec:
+    """Entries of producers: they go to ``accept``, read once, with their id.
+
+    Raises `Undecodable` for what no worker of this release can read: it is kept whole.
+    """
+
+    def decode(self, queue_name: str, entry_id: str, fields: dict[bytes, bytes]) -> Message[Any]:
+        try:
+            envelope = decode_requests(fields)
+        except MessageUnreadable as fault:
+            raise Undecodable(str(fault)) from None
+        _, partition = keys.queue_and_partition(queue_name)
+        args = (((entry_id, envelope),), partition)
+        return Message(queue_name, ACCEPT, args, {}, {}, message_id=entry_id)
+
+    def join(self, messages: Sequence[Message[Any]]) -> Message[Any]:
+        entries = tuple(entry for message in messages for entry in message.args[0])
+        return messages[0].copy(args=(entries, messages[0].args[1]))
+
+    def encode(self, message: Message[Any]) -> Mapping[str | bytes, bytes]:
+        del message
+        raise TypeError("call requests are enqueued by producers: use callspool.CallQueue")
+
+
+class WakeupsCodec:
+    """Entries of the ledger: all say the same, that something may be ready to be sent."""
+
+    def decode(self, queue_name: str, entry_id: str, fields: dict[bytes, bytes]) -> Message[Any]:
+        del fields
+        _, partition = keys.queue_and_partition(queue_name)
+        return Message(queue_name, SUBMIT, (partition,), {}, {}, message_id=entry_id)
+
+    def encode(self, message: Message[Any]) -> Mapping[str | bytes, bytes]:
+        del message
+        return {"w": b"1"}
+
+
+CODECS: dict[str, Codec] = {keys.REQUESTS: RequestsCodec(), keys.WAKEUPS: WakeupsCodec()}
+
+
+BATCHES_TOLD = 50
+"""Batches that an event of acceptance names, at most."""
+
+
+@dataclass(slots=True)
+class _AcceptanceCounts:
+    """What messages held for one account."""
+
+    ids: list[str] = field(default_factory=list)
+    documents: int = 0
+    duplicate: int = 0
+    conflict: int = 0
+    invalid: int = 0
+    dead: int = 0
+    batches: dict[int, None] = field(default_factory=dict)
+
+
+def acceptance_events(found: Iterable[tuple[Delivery, Accepted]]) -> Iterator[Event]:
+    """What became of messages that were accepted together, an event for each account.
+
+    One with a trace, or with something to warn of, is told by itself; none that was known before.
+    """
+    shared: dict[str, _AcceptanceCounts] = {}
+    for delivery, accepted in found:
+        if accepted.known:
+            continue
+        alone = delivery.trace or delivery.refusals or any(each.reason for each in delivery.groups)
+        tallies = {} if alone else shared
+        _add(tallies, delivery, accepted)
+        if alone:
+            yield from _events(tallies, delivery.trace)
+    yield from _events(shared)
+
+
+def _add(tallies: dict[str, _AcceptanceCounts], delivery: Delivery, accepted: Accepted) -> None:
+    entry_id = delivery.entry_id
+    for group, (new, known, other) in zip(delivery.groups, accepted.by_group, strict=True):
+        tally = _of(tallies, group.lane.account, entry_id)
+        tally.documents += new
+        tally.duplicate += known
+        tally.conflict += other
+        if group.reason:
+            tally.dead += new
+    for refusal in delivery.refusals:
+        _of(tallies, refusal.account, entry_id).invalid += 1
+    for tally in tallies.values():
+        if tally.ids[-1] == entry_id:
+            tally.batches.update(dict.fromkeys(accepted.batches))
+
+
+def _of(tallies: dict[str, _AcceptanceCounts], account: str, entry_id: str) -> _AcceptanceCounts:
+    """The account's tally, which counts this message now."""
+    tally = tallies.get(account)
+    if tally is None:
+        tally = tallies[account] = _AcceptanceCounts()
+    if not tally.ids or tally.ids[-1] != entry_id:
+        tally.ids.append(entry_id)
+    return tally
+
+
+def _events(tallies: dict[str, _AcceptanceCounts], trace: str = "") -> Iterator[Event]:
+    for account, tally in tallies.items():
+        yield events.MessageAccepted(
+            message_id=tally.ids[0],
+            message_ids=tuple(tally.ids) if len(tally.ids) > 1 else (),
+            account=account_shown(account),
+            documents=tally.documents,
+            duplicate=tally.duplicate,
+            conflict=tally.conflict,
+            invalid=tally.invalid,
+            dead=tally.dead,
+            batches=tuple(tally.batches)[:BATCHES_TOLD],
+            trace=trace,
+        )
 
 
 class Accepter:

@@ -24,8 +24,8 @@ from callspool_worker.decisions.answers import (
     NoAnswerKind,
     NotSent,
     NotSentKind,
+    code_of,
 )
-from callspool_worker.decisions.reply import code_of
 
 if TYPE_CHECKING:
     import ssl

@@ -20,8 +20,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from callspool_worker.decisions.answers import BODY_KEPT, Answered, Quota
-from callspool_worker.decisions.reply import code_of
+from callspool_worker.decisions.answers import BODY_KEPT, Answered, Quota, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

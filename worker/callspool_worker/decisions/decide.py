@@ -9,10 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from callspool_worker.decisions.answers import Answer, Answered, NoAnswer, NotSent
-from callspool_worker.decisions.faults import Level, blames_a_document, places_named, shared_fault
-from callspool_worker.decisions.reply import Reply, code_of, ids_of_all, read_reply
-from callspool_worker.decisions.wording import LONGEST, words_of
+from callspool_worker.decisions.answers import (
+    Answer,
+    Answered,
+    NoAnswer,
+    NotSent,
+    Reply,
+    code_of,
+    ids_of_all,
+    read_reply,
+)
+from callspool_worker.decisions.wording import (
+    LONGEST,
+    Level,
+    blames_a_document,
+    places_named,
+    shared_fault,
+    words_of,
+)
 
 Outcome = Literal[
     "created", "partial", "rejected", "throttled", "server_error", "no_answer", "not_sent"
@@ -237,3 +251,31 @@ def _doubt(answer: Answered, reply: Reply, outcome: Outcome) -> InDoubt | Retry:
 def _is_packed_json(answer: Answered) -> bool:
     """Whether the API spoke, in a compression that is not understood here."""
     return bool(answer.packed) and not answer.is_page
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRefused:
+    """The token is refused still."""
+
+    detail: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFailed:
+    """The API is down still."""
+
+    detail: str
+    code: str
+
+
+def read_probe(answer: Answer) -> ProbeRefused | ProbeFailed | None:
+    """What a read says; None if it leaves open whether a batch would be created."""
+    match answer:
+        case NotSent(reason) | NoAnswer(reason):
+            return ProbeFailed(reason, "")
+        case Answered():
+            code = code_of(answer)
+            if code == 401:
+                return ProbeRefused(words_of(answer), str(code))
+            return ProbeFailed(words_of(answer), str(code)) if 500 <= code < 600 else None

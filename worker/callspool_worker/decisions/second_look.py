@@ -11,9 +11,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from callspool_worker.decisions.answers import Answered
+from callspool_worker.decisions.answers import Answered, code_of, is_id
 from callspool_worker.decisions.decide import Bury, Decision, Isolate, Park, Retry
-from callspool_worker.decisions.reply import code_of, is_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection

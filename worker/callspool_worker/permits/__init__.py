@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from callspool_worker.permits.client import PermitClient, give_up
-from callspool_worker.permits.feedback import Feedback, feedback
-from callspool_worker.permits.permits import Permits
+from callspool_worker.permits.account import Feedback, feedback
+from callspool_worker.permits.permits import PermitClient, Permits, give_up
 from callspool_worker.permits.senders import MOST as MOST_SENDERS
 from callspool_worker.permits.senders import Senders
 

@@ -23,7 +23,7 @@ from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.redis_io.errors import RedisError, comes_from_passing
 from callspool.settings import Settings
 from callspool_worker.logs import log_to_stderr
-from callspool_worker.processes.child_process import AWAY, FAILED, READY, VITALS
+from callspool_worker.processes.process_slot import AWAY, FAILED, READY, VITALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

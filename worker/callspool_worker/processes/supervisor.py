@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool_worker import events
 from callspool_worker.events.emitter import emit
-from callspool_worker.processes.child_process import AWAY, ChildProcess
-from callspool_worker.processes.process_slot import Seat
+from callspool_worker.processes.process_slot import AWAY, ChildProcess, Seat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

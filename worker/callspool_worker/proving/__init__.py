@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from callspool_worker.proving.proof_settings import Proving
-from callspool_worker.proving.reconciler import LOOKERS, Reconciler
-from callspool_worker.proving.space_prover import Prover
+from callspool_worker.proving.proof_settings import ProofSettings
+from callspool_worker.proving.reconciler import LOOKERS, Reconciler, SpaceProver
 
-__all__ = ["LOOKERS", "Prover", "Proving", "Reconciler"]
+__all__ = ["LOOKERS", "ProofSettings", "Reconciler", "SpaceProver"]

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from callspool.errors import CallspoolError
-from callspool_worker.decisions.answers import Answered
-from callspool_worker.decisions.reply import code_of
+from callspool_worker.decisions.answers import Answered, code_of
 from callspool_worker.decisions.wording import words_of
-from callspool_worker.proving.parsing import run_seen, task_seen
-from callspool_worker.proving.records import RunSeen, TaskSeen
+from callspool_worker.proving.records import RunSeen, TaskSeen, run_seen, task_seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -10,13 +10,12 @@ from callspool_worker import events
 from callspool_worker.events.emitter import emit, space_shown
 from callspool_worker.proving.api_lists import SpaceReader, Unreadable
 from callspool_worker.proving.findings import LONGEST_PAUSE, RESENT_AFTER, SHORTEST_PAUSE
+from callspool_worker.proving.forgotten_takes import ForgottenTakes
 from callspool_worker.proving.look_clock import LookClock
 from callspool_worker.proving.matching import Circumstances, match, place_of
-from callspool_worker.proving.overlaps import sent_elsewhere
-from callspool_worker.proving.proof_settings import LONGEST_GAP, Moment
-from callspool_worker.proving.questions import question_of
-from callspool_worker.proving.restart import Recall
-from callspool_worker.proving.run_reader import Survey
+from callspool_worker.proving.proof_settings import LONGEST_GAP, LookTime
+from callspool_worker.proving.questions import question_of, sent_elsewhere
+from callspool_worker.proving.run_reader import RunReader
 from callspool_worker.proving.settling import Settler
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from callspool_ledger.writes import Ledger, SpaceLook
     from callspool_ledger.writes.proof_calls import Readable
-    from callspool_worker.proving.proof_settings import Proving
+    from callspool_worker.proving.proof_settings import ProofSettings
     from callspool_worker.proving.records import Question, RunRead, TaskSeen
     from callspool_worker.proving.run_reader import RunMemory
 
@@ -38,7 +37,7 @@ KNOWN_BEFORE_MS = 3_600_000
 """Milliseconds before the oldest attempt of which runs are asked for that are somebody's."""
 
 
-class Inquiry:
+class OneLook:
     """A look that has begun. Raises `LedgerUnavailable`."""
 
     def __init__(
@@ -47,14 +46,14 @@ class Inquiry:
         space: SpaceLook,
         reader: SpaceReader,
         memory: RunMemory,
-        how: Proving,
+        how: ProofSettings,
     ) -> None:
         self._ledger = ledger
         self._space = space
         self._reader = reader
         self._memory = memory
         self._how = how
-        self._moment = Moment(space)
+        self._moment = LookTime(space)
         self._settler = Settler(ledger, self._moment, memory, how)
         self.stuck = ""
         """Why the space cannot be read for now, once that is clear."""
@@ -72,7 +71,7 @@ class Inquiry:
             return pause, "read"
         known = self._known_runs(min(question.begin_ms for question in questions))
         clock = LookClock(self._memory.clocks_of(self._space.key), known)
-        survey = Survey(
+        survey = RunReader(
             self._reader,
             questions,
             known,
@@ -107,7 +106,7 @@ class Inquiry:
     def _recall(self) -> float:
         """Reads back what Redis forgot when it restarted; seconds until another look is due."""
         known = self._known_runs(self._space.unread_ms)
-        recall = Recall(
+        recall = ForgottenTakes(
             self._ledger,
             self._space,
             self._reader,
@@ -154,7 +153,7 @@ class Inquiry:
         return [question for question in asked if question is not None]
 
     def _marked_till(
-        self, questions: Sequence[Question], runs: Sequence[RunRead], survey: Survey
+        self, questions: Sequence[Question], runs: Sequence[RunRead], survey: RunReader
     ) -> float | None:
         """When the newest run began that the API gives a mark of ours back for, by its own clock.
 

@@ -18,7 +18,7 @@ SHORTEST_GAP, LONGEST_GAP = 10.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Proving:
+class ProofSettings:
     """How this process proves.
 
     ``accounts``: those whose spaces it can read. ``quiet`` and ``quiet_answered``: seconds without
@@ -54,7 +54,7 @@ class Proving:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class LookTime:
     """When a look began, by Redis' clock, and how long ago that is."""
 
     space: SpaceLook

@@ -1,4 +1,4 @@
-"""The threads that look: each worker process has some, and one space has one looker at a time."""
+"""The threads that look: each worker process has some, and each looks at one space at a time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,84 @@ from typing import TYPE_CHECKING
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
 from callspool_worker.events.emitter import emit
+from callspool_worker.proving.api_lists import SpaceReader
+from callspool_worker.proving.look import OneLook
+from callspool_worker.proving.run_reader import RunMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from callspool_worker.proving.space_prover import Prover
+    from callspool_ledger.writes import Ledger, SpaceLook
+    from callspool_ledger.writes.proof_calls import Readable
+    from callspool_worker.decisions.answers import Answer
+    from callspool_worker.proving.api_lists import Get
+    from callspool_worker.proving.proof_settings import ProofSettings
+
+
+BROKEN_OFF_PAUSE = 1.0
+"""Seconds until a look that was broken off is made again."""
+
+SIGN_OF_LIFE = 2.0
+"""Seconds between two signs that a look goes on."""
+
+
+class SpaceProver:
+    """Reads spaces back. Threads may share it.
+
+    ``get`` reads a path of the API: (account, path, query) → answer.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        get: Callable[[str, tuple[str, ...], Mapping[str, str | int]], Answer],
+        how: ProofSettings,
+    ) -> None:
+        self._ledger = ledger
+        self._get = get
+        self._how = how
+        self._memory = RunMemory()
+
+    def _reading(self, looker: str, space: SpaceLook) -> Get:
+        """Reads for one look, and shows now and then that it goes on."""
+        told_at = time.monotonic()
+
+        def get(path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
+            nonlocal told_at
+            answer = self._get(space.account, path, query)
+            if time.monotonic() - told_at > SIGN_OF_LIFE:
+                told_at = time.monotonic()
+                self._ledger.run([self._ledger.calls.keep_looking(looker, space.key)])
+            return answer
+
+        return get
+
+    def look(self, looker: str) -> bool:
+        """Looks at the space that is due first, if one is; tells whether one was.
+
+        ``looker`` names this thread among all that ever were. Raises `LedgerUnavailable`.
+        """
+        space = self._ledger.look(looker, self._how.accounts)
+        if space is None:
+            return False
+        reader = SpaceReader(space.space_token, self._reading(looker, space))
+        look = OneLook(self._ledger, space, reader, self._memory, self._how)
+        # A look that this process or Redis breaks off says nothing about the API.
+        outcome: tuple[float, Readable] = BROKEN_OFF_PAUSE, "read"
+        try:
+            outcome = look.make()
+        finally:
+            pause, read = outcome
+            looked = self._ledger.calls.end_look(
+                looker,
+                space.key,
+                math.ceil(pause * 1000),
+                read=read,
+                stuck=look.stuck,
+            )
+            self._ledger.run([looked])
+        return True
+
 
 LOOKERS = 2
 """Threads that read back in each process, so that one slow space does not hold up the others."""
@@ -31,7 +104,7 @@ FAILED_PAUSE = 5.0
 class Reconciler:
     """Looks at spaces with documents in doubt until it is stopped; partitions take turns."""
 
-    def __init__(self, provers: Sequence[Prover], incarnation: str) -> None:
+    def __init__(self, provers: Sequence[SpaceProver], incarnation: str) -> None:
         self._provers = list(provers)
         self._idle_pause = min(IDLE_PAUSE * len(provers), LONGEST_IDLE_PAUSE)
         self._stopped = threading.Event()
@@ -72,7 +145,7 @@ class Reconciler:
                 if time.monotonic() >= not_before[place] and not self._stopped.is_set():
                     not_before[place] = time.monotonic() + self._look(prover, looker)
 
-    def _look(self, prover: Prover, looker: str) -> float:
+    def _look(self, prover: SpaceProver, looker: str) -> float:
         """One look; seconds until the next one at the same partition."""
         try:
             return 0.0 if prover.look(looker) else self._idle_pause

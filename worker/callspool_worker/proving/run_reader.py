@@ -87,7 +87,7 @@ class RunMemory:
         return bool(names) and ids.isdisjoint(names)
 
 
-class Survey:
+class RunReader:
     """Reads what some questions need, each page once for all of them. Raises `Unreadable`.
 
     ``known``: runs that the ledger knows to be somebody's, and when their attempt began. ``now``

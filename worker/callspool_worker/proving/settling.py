@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from callspool.redis_io.scripts import Call, Reply
     from callspool_ledger.writes import Ledger
     from callspool_worker.proving.findings import Conclusion
-    from callspool_worker.proving.proof_settings import Moment, Proving
+    from callspool_worker.proving.proof_settings import LookTime, ProofSettings
     from callspool_worker.proving.records import Finding, Found, Question
     from callspool_worker.proving.run_reader import RunMemory
 
@@ -39,7 +39,9 @@ UNREAD_RUN = "a run that may be its own cannot be read (callspool doubts list te
 class Settler:
     """Records what one look shows. Raises `LedgerUnavailable`."""
 
-    def __init__(self, ledger: Ledger, moment: Moment, memory: RunMemory, how: Proving) -> None:
+    def __init__(
+        self, ledger: Ledger, moment: LookTime, memory: RunMemory, how: ProofSettings
+    ) -> None:
         self._ledger = ledger
         self._moment = moment
         self._memory = memory

@@ -1,4 +1,4 @@
-"""Partitions in turn, for the threads that send for all of them."""
+"""The threads that send, and the partitions that they send for in turn."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from callspool_ledger.writes import LedgerUnavailable
+from callspool_worker.permits import Senders
 from callspool_worker.persistence import Persistence
+from callspool_worker.sending.recording import Recorder
+from callspool_worker.sending.submit import Submitter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from callspool_worker.permits import Feedback
-    from callspool_worker.sending.submit import SendPermits
+    from callspool_ledger.writes import Ledger
+    from callspool_worker.liveness import Heartbeat
+    from callspool_worker.permits import Feedback, Permits
+    from callspool_worker.sending.submit import Api, SendPermits, SubmitSettings
+
 
 BATCHES_A_TURN = 8
 """Batches that a thread sends of a partition while another one waits for its turn."""
@@ -171,3 +177,49 @@ class YieldingPersistence(Persistence):
                 return super().until_answered(step, when_full)
         finally:
             self._senders.wake()
+
+
+class SenderPool:
+    """The actor ``submit``: wakes the threads that send, for all partitions.
+
+    ``persistence`` is for those that do not send: their waiting holds no partition back.
+    """
+
+    def __init__(
+        self, persistence: Persistence, senders: Senders, scheduler: PartitionScheduler
+    ) -> None:
+        self.persistence = persistence
+        self.senders = senders
+        self._scheduler = scheduler
+
+    def wake(self, partition: int = 0) -> None:
+        """Has a thread look for batches of a partition: something may be ready there."""
+        self._scheduler.wake(partition)
+        self.senders.wake()
+
+
+def build_senders(
+    ledgers: Sequence[Ledger],
+    asked: Api,
+    permits: Permits,
+    how: SubmitSettings,
+    stop: threading.Event,
+    pulse: Heartbeat,
+    nudge: Callable[[int], None],
+    threads: int,
+) -> SenderPool:
+    """Builds what sends the batches of all partitions.
+
+    ``nudge`` is called with a partition where something was sent. ``threads``: how many may send
+    however fast the API answers.
+    """
+    scheduler = PartitionScheduler(permits, nudge)
+    senders = Senders(permits, pulse.working(scheduler.work), least=threads)
+    for ledger in ledgers:
+        persistence = YieldingPersistence(
+            stop, how.request_timeout, ledger.partition, scheduler, senders
+        )
+        permits_there = scheduler.permits_of(ledger.partition)
+        submitter = Submitter(ledger, asked, Recorder(ledger), persistence, permits_there, how=how)
+        scheduler.add(submitter.work)
+    return SenderPool(Persistence(stop, how.request_timeout), senders, scheduler)

@@ -17,12 +17,14 @@ from callspool_worker.decisions.decide import (
     InDoubt,
     Isolate,
     Park,
+    ProbeFailed,
+    ProbeRefused,
     Retry,
     Throttle,
     is_failure,
     label,
+    read_probe,
 )
-from callspool_worker.decisions.probes import ProbeFailed, ProbeRefused, read_probe
 from callspool_worker.events import attempt_events as ending
 from callspool_worker.events.attempt_events import Ending
 from callspool_worker.events.emitter import emit_after

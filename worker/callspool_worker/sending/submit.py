@@ -1,19 +1,22 @@
-"""Submitting: a batch is taken, sent, and what came of it is recorded, until none is left."""
+"""Submitting: a batch is taken, sent and recorded, until none is left; strays are not sent."""
 
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from callspool.request.identity import Scope, scope_tag
 from callspool_worker import events
 from callspool_worker.decisions.decide import AttemptView, decide
-from callspool_worker.events.attempt_events import taken_event
-from callspool_worker.events.emitter import emit
-from callspool_worker.permits.feedback import Feedback, feedback
+from callspool_worker.events.attempt_events import recalled_event, taken_event
+from callspool_worker.events.emitter import emit, emit_after
+from callspool_worker.permits.account import Feedback, feedback
 from callspool_worker.persistence import GivenUp
-from callspool_worker.sending import body, strays
+from callspool_worker.sending import body
+from callspool_worker.sending.body import document_ids
 from callspool_worker.sending.refusal_check import RefusalCheck
 
 if TYPE_CHECKING:
@@ -24,6 +27,37 @@ if TYPE_CHECKING:
     from callspool_worker.decisions.answers import Answer
     from callspool_worker.persistence import Persistence
     from callspool_worker.sending.recording import Recorder
+
+
+def steps(ledger: Ledger, taken: Taken) -> list[Call]:
+    """The steps that record as created what the API has of a batch that was taken.
+
+    They are for after the batch was given back. Raises `LedgerUnavailable`.
+    """
+    lane = taken.lane
+    tag = scope_tag(Scope(lane.account, lane.space_token, lane.campaign))
+    names = {
+        f"{tag}|{one}": place for one, place in zip(document_ids(taken), taken.places, strict=True)
+    }
+    space = f"{lane.account}|{lane.space_token}"
+    runs: dict[tuple[str, int], dict[int, str]] = defaultdict(dict)
+    for name, found in ledger.strays(space, list(names)).items():
+        run_id, task_id, attempt = found.split("\x1f")
+        runs[run_id, int(attempt)][names[name]] = task_id
+    return [
+        emit_after(
+            ledger.calls.recall(
+                taken.batch,
+                attempt
+                or ledger.new_attempt(),  # of a ledger that is gone: its number is another's
+                run_id=run_id,
+                ids=[tasks[place] for place in sorted(tasks)],
+                places="".join("1" if at in tasks else "0" for at in range(len(taken.states))),
+            ),
+            partial(recalled_event, lane.account, taken.batch, attempt, run_id),
+        )
+        for (run_id, attempt), tasks in runs.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +198,7 @@ class Submitter:
         if self._persistence.stopping or is_late:
             return [self._recorder.give_back(taken)]
         if taken.strays:
-            recalled = self._persistence.until_answered(partial(strays.steps, self._ledger, taken))
+            recalled = self._persistence.until_answered(partial(steps, self._ledger, taken))
             if recalled:
                 return [self._recorder.give_back(taken), *recalled]
         if taken.gate:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
+from callspool_worker.decisions.leases import LeaseWatch
 from callspool_worker.events.emitter import emit, emit_after
-from callspool_worker.sweeping.leases import LeaseWatch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from callspool.redis_io.scripts import Reply
     from callspool_ledger.writes import Ledger
+
 
 LONGEST_PAUSE = 0.1
 """Seconds between two looks at what is due, at most."""

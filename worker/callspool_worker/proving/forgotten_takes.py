@@ -42,7 +42,7 @@ class SpaceReadBack:
     lags: bool
 
 
-class Recall:
+class ForgottenTakes:
     """Reads a space back from some moment on. Raises `Unreadable` and `LedgerUnavailable`.
 
     ``known``: runs that the ledger knows to be somebody's. ``now`` tells Redis' time in seconds.

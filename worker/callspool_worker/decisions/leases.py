@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+
 MARGIN = 10.0
 """Seconds beyond the request's own limit: for what is recorded after the answer."""
 

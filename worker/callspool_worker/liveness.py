@@ -1,4 +1,4 @@
-"""What a worker process knows of itself: its heartbeat, and what it reports to its parent."""
+"""What a worker process knows of itself: heartbeat and statistics."""
 
 from __future__ import annotations
 

@@ -1,1 +1,0 @@
-"""What a worker process knows of itself: heartbeat and statistics."""

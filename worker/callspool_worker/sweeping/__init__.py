@@ -1,1 +1,0 @@
-"""What comes due by time: lingering lanes, retries, leases that ended."""
