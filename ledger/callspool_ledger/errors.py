@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from callspool.errors import CallspoolError
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.redis_io.errors import Fault, classify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _AWAY = frozenset(
     {
@@ -15,8 +21,6 @@ _AWAY = frozenset(
         Fault.FAILOVER,
     }
 )
-_OTHER_LEDGER = "OTHERLEDGER"
-"""The first word by which a script says that it is meant for another ledger."""
 
 
 class LedgerUnavailable(CallspoolError):  # noqa: N818 - says what is the matter
@@ -31,10 +35,26 @@ class LedgerGone(LedgerUnavailable):
     """Another ledger lies where the one was that this process had opened; nothing was done."""
 
 
+class OtherKey(LedgerUnavailable):
+    """The suppression lists have another key than the digests that were asked for."""
+
+
+_OF_SCRIPTS = {
+    "OTHERLEDGER": (
+        LedgerGone,
+        "the ledger in Redis is gone: this process begins with the new one",
+    ),
+    "OTHERKEY": (OtherKey, "the suppression lists have another key: it is read again"),
+}
+"""What our scripts answer, by its first word, instead of doing what they were asked for."""
+
+
 def translate(error: Exception) -> Exception:
     """Returns what an error of Redis means for the ledger, or the error itself if nothing more."""
-    if str(error).startswith(_OTHER_LEDGER):
-        return LedgerGone("the ledger in Redis is gone: this process begins with the new one")
+    word = str(error).partition(" ")[0]
+    if word in _OF_SCRIPTS:
+        kind, text = _OF_SCRIPTS[word]
+        return kind(text)
     fault = classify(error)
     if fault is Fault.OUT_OF_MEMORY:
         return LedgerFull("Redis is out of memory: raise maxmemory, or let workers send first")
@@ -45,9 +65,19 @@ def translate(error: Exception) -> Exception:
             "Redis does not let this user do a worker's work: docs/security.md says what it needs"
         )
     if fault in (Fault.BUSY, Fault.UNSAVED):
-        word = str(error).partition(" ")[0]
         return LedgerUnavailable(f"Redis refuses every write, its log says why: {word}")
     return error
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Raises `QueueUnavailable` with the remedy when Redis does not answer."""
+    try:
+        yield
+    except LedgerUnavailable as fault:
+        raise QueueUnavailable(
+            f"{fault}; asking for the same again is safe and goes on with the rest"
+        ) from fault
 
 
 def describe_mismatch(ledgers: object, ours: int) -> str:

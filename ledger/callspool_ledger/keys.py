@@ -15,7 +15,8 @@ P:alive                zset    consumers of the streams by their last heartbeat,
                                Redis' clock; one that is silent for an hour is dropped
 P:<queue>:dead         stream  messages that no worker could read, kept whole
 P:meta                 hash    ledger id, format, rules; last batch, attempt and journal numbers;
-                               the living generations; when ready batches were announced again
+                               the living generations; when ready batches were announced again;
+                               ``guarded`` once there is a suppression list: takes then say so
 P:counts               hash    ``spooled`` and ``waiting``; ``partitions`` of the whole ledger;
                                for each account ``account|name``: documents by state, created ones
                                by outcome (``lua/include/calls.lua``), events, ``lanes``,
@@ -85,6 +86,22 @@ A:holders              hash    worker process → permits it holds, requests it 
 A:follow               hash    when the next read that follows calls may begin, and until when none
                                is to, since the API refused one (ms)
 =====================  ======  ===================================================================
+
+Who must not be called lies apart as well, for all accounts and partitions, below G =
+``callspool:{guard}`` (docs/suppression.md):
+
+=====================  ======  ===================================================================
+G:meta                 hash    ``id`` and ``key``, of which the digests of numbers are made;
+                               ``version``: how often the lists have changed; ``source``: the last
+                               source's number
+G:n:<2 bytes>          hash    suppressed numbers: rest of the digest → numbers of its sources,
+                               joined by commas
+G:sources              hash    number → JSON: the list, since when, until when, source, by whom
+G:made                 hash    the same, without the number → number: equal ones are one source
+G:lists                hash    list → how many numbers are on it
+G:applied              hash    account and campaign, joined by U+001F → JSON: the named lists that
+                               the campaign is held to
+=====================  ======  ===================================================================
 """
 
 from __future__ import annotations
@@ -128,6 +145,21 @@ def account_limit(account: str) -> str:
 def account_holders(account: str) -> str:
     """Returns the hash of the processes that hold permits of an account."""
     return f"{account_prefix(account)}:holders"
+
+
+class GuardKeys:
+    """The names of the keys that hold who must not be called; see the table above."""
+
+    def __init__(self) -> None:
+        self.prefix = base = "callspool:{guard}"
+        self.meta = f"{base}:meta"
+        self.sources = f"{base}:sources"
+        self.lists = f"{base}:lists"
+        self.applied = f"{base}:applied"
+
+    def bucket(self, start: bytes) -> bytes:
+        """Returns the hash of the suppressed numbers whose digests start so."""
+        return f"{self.prefix}:n:".encode() + start
 
 
 def stream(queue: str, partition: int = 0) -> str:

@@ -118,7 +118,7 @@ class LedgerUnderTest:
             "in_doubt": letters["d"],
             "created": letters["c"],
             "dead": letters["x"] + letters["X"],
-            "cancelled": letters["k"],
+            "cancelled": letters["k"] + letters["K"],
             "expired": letters["e"],
         }
         assert {state: counts[state] for state in STATES} == seen

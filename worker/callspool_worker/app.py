@@ -15,6 +15,7 @@ from callspool.redis_io.servers import server_of
 from callspool.settings.urls import names_nodes
 from callspool.transport import MOST_TOGETHER, StreamsBroker
 from callspool_ledger import keys
+from callspool_ledger.guard import Guard
 from callspool_ledger.reads.reader import connect_partitions
 from callspool_ledger.writes import Ledger, LedgerUnavailable, Limits, account_ledgers
 from callspool_worker import api, events
@@ -173,9 +174,13 @@ def run_worker(
         stack.callback(broker.close)
         asked = Api(pulse.asking(partial(_create, unpod)), pulse.asking(unpod.get), api.now)
         lease = settings.request_timeout + MARGIN
-        sweepers = Sweepers(ledgers, lease, settings.dedupe_window, accounts=settings.accounts)
+        guard = Guard(ledgers[0], settings.rules.region)
+        window, accounts = settings.dedupe_window, settings.accounts
+        sweepers = Sweepers(ledgers, lease, window, accounts=accounts, guard=guard)
         permits, how = permits_of(settings, incarnation), submit_settings_of(settings, incarnation)
-        sending = build_senders(ledgers, asked, permits, how, stop, pulse, sweepers.nudge, threads)
+        sending = build_senders(
+            ledgers, asked, permits, how, stop, pulse, sweepers.nudge, threads, guard
+        )
         homes = account_ledgers(ledgers[0], settings.accounts)
         courier = PermitClient(homes, permits, incarnation, sending.senders.fill)
         courier.start()
@@ -188,7 +193,7 @@ def run_worker(
             sweepers.nudge(partition)
             reconciler.nudge()
 
-        declare_actors(broker, ledgers, settings, sending, pulse, nudge)
+        declare_actors(broker, ledgers, settings, sending, pulse, nudge, guard)
         sweepers.start()
         stack.callback(sweepers.stop)
         reconciler.start()
@@ -222,9 +227,14 @@ def _prefetch(threads: int, partitions: int) -> dict[str, int]:
 
 
 def _create(
-    unpod: api.UnpodApi, account: str, space_token: str, content: bytes, before: float
+    unpod: api.UnpodApi,
+    account: str,
+    space_token: str,
+    content: bytes,
+    before: float,
+    *may_send: Callable[[], bool],
 ) -> Answer:
-    return unpod.create(account, space_token, content, send_before=before)
+    return unpod.create(account, space_token, content, before, *may_send)
 
 
 def submit_settings_of(settings: Settings, incarnation: str) -> SubmitSettings:
@@ -270,6 +280,7 @@ def declare_actors(
     sending: SenderPool,
     pulse: Heartbeat,
     nudge: Callable[[int], None],
+    guard: Guard | None = None,
 ) -> None:
     """Declares the actors that accept call requests and send batches, for all partitions.
 
@@ -281,7 +292,7 @@ def declare_actors(
         nudge(partition)
 
     accepter = Accepter(
-        broker, ledgers, settings.rules, sending.persistence, sending.wake, note_accepted
+        broker, ledgers, settings.rules, sending.persistence, sending.wake, note_accepted, guard
     )
     dramatiq.actor(broker=broker, queue_name=keys.REQUESTS, actor_name=ACCEPT, priority=0)(
         pulse.working(accepter.accept)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from callspool.redis_io.scripts import Reply
+    from callspool_ledger.guard import Guard
     from callspool_ledger.writes import Ledger
 
 
@@ -53,6 +54,7 @@ class Sweeper(threading.Thread):
         accounts: Collection[str],
         told: set[str] | None = None,
         may_idle: bool = False,
+        guard: Guard | None = None,
     ) -> None:
         super().__init__(name=f"sweeper-{ledger.partition}", daemon=True)
         self._known = frozenset(accounts)
@@ -61,6 +63,7 @@ class Sweeper(threading.Thread):
         self._watch = LeaseWatch(lease)
         self._window_ms = int(dedupe_window * 1000)
         self._may_idle = may_idle
+        self._guard = guard
         self._nudged = threading.Event()
         self._stopped = threading.Event()
         self._next_patrol = 0.0
@@ -126,6 +129,8 @@ class Sweeper(threading.Thread):
         for taker, held in self._watch.overdue(self._ledger.sending(), now, self._ledger.leases):
             lapse(self._ledger, taker, held, "the worker did not report in time")
         self._warn_of_unknown_accounts()
+        if self._guard is not None:
+            self._guard.keep_asked(self._ledger)
         self._forget()
 
     def _forget(self) -> None:
@@ -157,6 +162,7 @@ class Sweepers:
         dedupe_window: float,
         *,
         accounts: Collection[str],
+        guard: Guard | None = None,
     ) -> None:
         told: set[str] = set()
         self._sweepers = [
@@ -167,6 +173,7 @@ class Sweepers:
                 accounts=accounts,
                 told=told,
                 may_idle=len(ledgers) > 1,
+                guard=guard,
             )
             for ledger in ledgers
         ]

@@ -61,11 +61,12 @@ STATES = {
     "x": "dead",
     "X": "dead",
     "k": "cancelled",
+    "K": "cancelled",
     "e": "expired",
 }
 """The letters of documents, and the states they stand for; `h`: in doubt, and not provable now."""
 
-FREE = frozenset("xXke")
+FREE = frozenset("xXkKe")
 """Letters of documents whose identity may be accepted anew."""
 
 NOTHING = "nothing"
@@ -282,6 +283,11 @@ class BatchEntry:
                     tasks[word.task_id] = word.places.index("1")
         return found
 
+    def suppression(self, place: int) -> str:
+        """Returns why the document at a place must not be called, if it was cancelled for that."""
+        found = (reason for mask, reason in self._suppressed if mask[place : place + 1] == "1")
+        return next(found, "")
+
     def was_sent(self, attempt: int, place: int) -> bool:
         """Returns whether an attempt of this batch held the document at a place."""
         sent = self._sent[attempt] if attempt in self._sent else self._text(f"m{attempt}")
@@ -309,6 +315,12 @@ class BatchEntry:
     @cached_property
     def _said(self) -> list[OperatorWord]:
         return [OperatorWord(*_decode(line)) for line in self._text("said").splitlines()]
+
+    @cached_property
+    def _suppressed(self) -> list[tuple[str, str]]:
+        """Masks of places that were cancelled because of a list, each with the reason."""
+        lines = map(_decode, self._text("u").splitlines())
+        return [(mask, reason) for mask, _, _, reason in lines]
 
     @cached_property
     def _accepted(self) -> tuple[int, str]:

@@ -192,9 +192,9 @@ def _status(document_id: str, place: Place, batch: BatchEntry) -> DocumentStatus
         run_id=run_id if place.letter == "c" else None,
         task_id=task_id if place.letter == "c" else None,
         attempts=_attempts(place, batch),
-        reason=batch.reason or None if place.letter != "c" else None,
+        reason=_reason(place, batch),
         accepted_at=datetime.fromtimestamp(batch.accepted_ms(place.place) / 1000, UTC),
-        settled_at=_at(batch.settled_ms) if place.letter in "cke" else None,
+        settled_at=_at(batch.settled_ms) if place.letter in "ckKe" else None,
         outcome=batch.outcome(place.place),
         call=_call(batch, place.place),
     )
@@ -212,6 +212,12 @@ def _call(batch: BatchEntry, place: int) -> CallEnd | None:
         duration=found.duration,
         rings=found.rings,
     )
+
+
+def _reason(place: Place, batch: BatchEntry) -> str | None:
+    if place.letter == "K":
+        return batch.suppression(place.place) or None
+    return batch.reason or None if place.letter != "c" else None
 
 
 def _attempts(place: Place, batch: BatchEntry) -> int:
@@ -303,6 +309,8 @@ def next_step(
         f" `callspool dead replay --document-id {shlex.quote(document_id)}` sends it as it is.",
         "X": "It was given up (callspool dead drop); enqueued anew, it is sent.",
         "k": "It was cancelled and will not be sent; enqueued anew, it is.",
+        "K": "It is not called. Once `callspool suppress remove` has taken the number off its list,"
+        " or its time there is over, it is called if it is enqueued anew.",
         "e": "Its time was over before it could be sent; enqueue it anew with a later one.",
     }[letter]
 

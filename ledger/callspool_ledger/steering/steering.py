@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from callspool_ledger.errors import answering
 from callspool_ledger.reads.dead import read_unreadable
 from callspool_ledger.reads.gates import merge_gates, read_gates
 from callspool_ledger.reads.lanes import read_lane_scopes, read_lanes
@@ -15,7 +16,6 @@ from callspool_ledger.steering.steps import (
     BATCHES,
     Steps,
     add_up,
-    answering,
     in_each_partition,
     join,
     number_of,

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, Self, TypeAlias, TypeVar
 
 from callspool.errors import QueueUnavailable
 from callspool.request.identity import digester, partition_of
+from callspool_ledger.errors import answering
 from callspool_ledger.keys import account_limit
 from callspool_ledger.reads.lookup import read_scopes
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering.calls import SteeringCalls, SteeringOrder
-from callspool_ledger.writes import Ledger, LedgerUnavailable, Limits
+from callspool_ledger.writes import Ledger, Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import redis
 
@@ -203,17 +203,6 @@ class _PartitionCounts:
             self._tell(sum(self._done))
 
         return tell
-
-
-@contextmanager
-def answering() -> Iterator[None]:
-    """Raises `QueueUnavailable` with the remedy when Redis does not answer."""
-    try:
-        yield
-    except LedgerUnavailable as fault:
-        raise QueueUnavailable(
-            f"{fault}; asking for the same again is safe and goes on with the rest"
-        ) from fault
 
 
 def number_of(value: object) -> int:

@@ -38,6 +38,7 @@ def _group_arguments(group: Group) -> list[Argument]:
         group.empty_body_bytes,
         group.expires_ms,
         group.reason,
+        group.suppressed,
         b"".join(group.digests),
         b"".join(group.numbers),
         SEPARATOR.join(group.documents),
@@ -140,6 +141,17 @@ class LedgerCalls(ProofCalls, FollowCalls):
             detail,
             WAKE_UPS_AT_MOST,
         )
+
+    def suppress(self, taken: Taken, hits: Sequence[tuple[str, str, Sequence[int]]]) -> Call:
+        """Cancels documents of an attempt that must not be called; the others wait again.
+
+        ``hits``: kind of the list, reason and places in the batch.
+        """
+        told: list[Argument] = []
+        for kind, reason, places in hits:
+            told += [kind, reason, count_from_1(places)]
+        held = taken.batch, taken.attempt, taken.taker
+        return self._call("suppress", *held, WAKE_UPS_AT_MOST, *told)
 
     def doubt(self, taken: Taken, *, outcome: str, code: str, detail: str, proof: bytes) -> Call:
         """Records that the outcome of an attempt that may have been sent is unknown."""

@@ -55,7 +55,8 @@ class Group:
 
     ``digests`` are their identities (12 bytes each), ``documents`` their raw JSON, ``numbers``
     digests of their numbers (4 bytes each; none: they are not known). With a ``reason`` they can
-    never be sent and are dead at once.
+    never be sent and are dead at once; where that is a list (``suppressed``: its kind), they are
+    cancelled.
     """
 
     lane_id: str
@@ -66,6 +67,7 @@ class Group:
     expires_ms: int = 0
     reason: str = ""
     numbers: list[bytes] = field(default_factory=list)
+    suppressed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class Taken:
     """W3C traceparents of the requests in the batch, the first ones of many."""
     ledger_id: str = ""
     """The ledger that gave it out."""
+    is_guarded: bool = False
+    """Whether there are lists of numbers that must not be called."""
 
     @property
     def places(self) -> list[int]:

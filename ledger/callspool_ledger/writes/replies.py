@@ -94,7 +94,7 @@ def expired_of(reply: list[object]) -> Iterator[ExpiredDocuments]:
 
 def taken_of(taker: str, reply: list[object]) -> Taken:
     """Returns the batch that a taker was given."""
-    text = [as_bytes(part).decode() for part in (*reply[:11], *reply[12:18])]
+    text = [as_bytes(part).decode() for part in (*reply[:11], *reply[12:19])]
     pieces = [as_bytes(piece) for piece in as_list(reply[11])]
     states = text[10]
     count = states.count("s")
@@ -120,4 +120,5 @@ def taken_of(taker: str, reply: list[object]) -> Taken:
         refused_alone=int(text[14]),
         strays=text[15] == "1",
         traces=tuple(text[16].split()),
+        is_guarded=text[17] == "1",
     )

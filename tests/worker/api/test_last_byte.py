@@ -38,6 +38,25 @@ def test_past_its_deadline_a_request_stays_incomplete(
     assert [request.ended for request in server.requests].count("complete") == 1
 
 
+def test_the_last_byte_waits_for_leave_and_is_withheld_without(
+    serve: Callable[..., Server], connect: Callable[..., UnpodApi]
+) -> None:
+    server = serve()
+    api = connect(server, max_connections=1)
+    asked: list[bool] = []
+
+    def refuse() -> bool:
+        asked.append(True)
+        return False
+
+    answer = api.create("default", "8KZ", BODY, may_send=refuse)
+    assert isinstance(answer, NotSent)
+    assert (answer.kind, asked) == ("withheld", [True])
+    assert isinstance(api.create("default", "8KZ", BODY, may_send=lambda: True), Answered)
+    server.stop()
+    assert [request.ended for request in server.requests].count("complete") == 1
+
+
 def test_a_deadline_that_passes_while_a_server_reads_slowly_withholds_the_last_byte(
     serve: Callable[..., Server], connect: Callable[..., UnpodApi]
 ) -> None:

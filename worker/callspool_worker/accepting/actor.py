@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from callspool_ledger import keys
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
 from callspool_worker.accepting.message_reader import Reader
+from callspool_worker.accepting.screening import screen_deliveries
 from callspool_worker.events.emitter import account_shown, emit
 from callspool_worker.persistence import GivenUp
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from callspool.request.message import Envelope, RequestEnvelope
     from callspool.transport import StreamsBroker
     from callspool.transport.messages import Codec
+    from callspool_ledger.guard import Guard
     from callspool_ledger.writes import Accepted, Delivery, Ledger
     from callspool_worker.events import Event
     from callspool_worker.persistence import Persistence
@@ -91,6 +94,7 @@ class _AcceptanceCounts:
     conflict: int = 0
     invalid: int = 0
     dead: int = 0
+    suppressed: int = 0
     batches: dict[int, None] = field(default_factory=dict)
 
 
@@ -118,7 +122,9 @@ def _add(tallies: dict[str, _AcceptanceCounts], delivery: Delivery, accepted: Ac
         tally.documents += new
         tally.duplicate += known
         tally.conflict += other
-        if group.reason:
+        if group.suppressed:
+            tally.suppressed += new
+        elif group.reason:
             tally.dead += new
     for refusal in delivery.refusals:
         _of(tallies, refusal.account, entry_id).invalid += 1
@@ -148,6 +154,7 @@ def _events(tallies: dict[str, _AcceptanceCounts], trace: str = "") -> Iterator[
             conflict=tally.conflict,
             invalid=tally.invalid,
             dead=tally.dead,
+            suppressed=tally.suppressed,
             batches=tuple(tally.batches)[:BATCHES_TOLD],
             trace=trace,
         )
@@ -170,9 +177,11 @@ class Accepter:
         persistence: Persistence,
         send: Callable[[int], None],
         emit: Callable[[int, int], None],
+        guard: Guard | None = None,
     ) -> None:
         self._broker = broker
         self._ledgers = ledgers
+        self._guard = guard
         self._reader = Reader(rules, ledgers[0].limits)
         self._persistence = persistence
         self._send = send
@@ -212,6 +221,9 @@ class Accepter:
     def _record(
         self, partition: int, deliveries: Sequence[Delivery]
     ) -> list[tuple[Delivery, Accepted]]:
+        if self._guard is not None and self._guard.is_used:
+            with suppress(LedgerUnavailable):  # it is asked again before anything is sent
+                deliveries = screen_deliveries(self._guard, deliveries)
         accepted = self._ledgers[partition].accept(deliveries)
         return [*zip(deliveries, accepted, strict=True)]
 

@@ -12,12 +12,12 @@ import httpx
 import callspool
 from callspool.errors import CallspoolError, SettingsError
 from callspool_worker import events
-from callspool_worker.api.clock import now
+from callspool_worker.api.clock import always, now
 from callspool_worker.api.connection import Origin
 from callspool_worker.events.emitter import emit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 
@@ -33,6 +33,7 @@ class Outgoing(NamedTuple):
     """What is to be sent, when its last byte may be, and how much of the answer is read.
 
     ``body`` is None for a read; else it is a JSON object, which has two bytes at least.
+    ``may_send``: asked right before the last byte.
     """
 
     method: bytes
@@ -40,6 +41,7 @@ class Outgoing(NamedTuple):
     body: bytes | None
     send_before: float
     most: int
+    may_send: Callable[[], bool] = always
 
 
 CHECK_SECONDS = 1.0

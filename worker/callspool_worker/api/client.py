@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from callspool_worker.api.accounts import Access, Outgoing, UnknownAccount
-from callspool_worker.api.clock import Ticket, Withheld, now
+from callspool_worker.api.clock import Ticket, Withheld, always, now
 from callspool_worker.api.connection import Pool
 from callspool_worker.api.network import Network, create_context
 from callspool_worker.api.reading import TooLarge, build_answer, read_body
@@ -29,7 +29,7 @@ from callspool_worker.decisions.answers import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from callspool_worker.api.accounts import Credentials, Target
 
@@ -94,7 +94,7 @@ def exchange(
 
     ``fresh``: over a connection of its own.
     """
-    ticket = Ticket(until, outgoing.send_before)
+    ticket = Ticket(until, outgoing.send_before, outgoing.may_send)
     head, body = _request(access, token, outgoing)
     host = outgoing.target.host
     begun = False
@@ -165,17 +165,24 @@ class UnpodApi:
         self._target_of_creation = lru_cache(maxsize=_TARGETS_KEPT)(_target_of_creation)
 
     def create(
-        self, account: str, space_token: str, body: bytes, send_before: float = math.inf
+        self,
+        account: str,
+        space_token: str,
+        body: bytes,
+        send_before: float = math.inf,
+        may_send: Callable[[], bool] = always,
     ) -> Answer:
         """Sends one create-call; ``body`` is its JSON object, whole.
 
-        The body's last byte is not sent from ``send_before`` on, a moment of `now`. What provably
+        The body's last byte is not sent from ``send_before`` on, a moment of `now`, nor where
+        ``may_send``, which is asked right before, says no. What provably
         was not sent is sent again at once, twice at most; after a 401 too, if the account's token
         file holds a new token. Raises UnknownAccount.
         """
         access = self._access(account)
         target = self._target_of_creation(access, space_token)
-        return self._send(access, Outgoing(b"POST", target, body, send_before, MOST_OF_A_CREATION))
+        most = MOST_OF_A_CREATION
+        return self._send(access, Outgoing(b"POST", target, body, send_before, most, may_send))
 
     def get(
         self,

@@ -7,6 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from callspool_worker.decisions.answers import NotSentKind
 
 
@@ -20,20 +22,32 @@ def now() -> float:
     return time.clock_gettime(_CLOCK)
 
 
+def always() -> bool:
+    """Returns True: nothing but its deadline keeps the last byte back."""
+    return True
+
+
 class Withheld(Exception):  # noqa: N818 - an event of its own, no failure
-    """The last byte was not sent, because its deadline had passed."""
+    """The last byte was not sent: its deadline had passed, or the request may not be sent now."""
 
 
 class Ticket:
     """Limits and progress of one request: the sum of all its steps is bounded, not each one."""
 
-    __slots__ = ("answered", "complete", "send_before", "stage", "until")
+    __slots__ = ("answered", "complete", "may_send", "send_before", "stage", "until")
 
-    def __init__(self, until: float, send_before: float = math.inf) -> None:
+    def __init__(
+        self,
+        until: float,
+        send_before: float = math.inf,
+        may_send: Callable[[], bool] = always,
+    ) -> None:
         self.until = until
         """The point in time when the request must be over."""
         self.send_before = min(until, send_before)
         """The point in time from which the last byte may not be sent any more."""
+        self.may_send = may_send
+        """Asked before the last byte: whether it may be sent."""
         self.stage: NotSentKind = "pool"
         """How far the request came; what it failed at, if it is not complete."""
         self.complete = False

@@ -213,7 +213,7 @@ class Stream:
     def complete(self, last_byte: bytes, ticket: Ticket) -> None:
         """Sends the last byte, if the server has not turned the request down and it is in time.
 
-        Raises `Withheld` where it is not.
+        Raises `Withheld` where it is not, or where the ticket says that it may not be sent.
         """
         try:
             self._complete(last_byte, ticket)
@@ -226,7 +226,7 @@ class Stream:
         self._sock.settimeout(0.0)
         self._listen()
         while True:
-            if now() >= ticket.send_before:
+            if not ticket.may_send() or now() >= ticket.send_before:
                 raise Withheld
             ticket.complete = True
             try:

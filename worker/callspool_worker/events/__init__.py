@@ -35,6 +35,7 @@ from callspool_worker.events.sending import (
     Expired,
     Lapsed,
     MessageAccepted,
+    NumbersSuppressed,
     Opened,
     Parked,
 )
@@ -42,6 +43,7 @@ from callspool_worker.events.sending import (
 EVENTS: tuple[type[Event], ...] = (
     MessageAccepted,
     Expired,
+    NumbersSuppressed,
     BatchTaken,
     Attempt,
     Lapsed,
@@ -92,6 +94,7 @@ __all__ = [
     "MessageAccepted",
     "MissingDead",
     "NotStarted",
+    "NumbersSuppressed",
     "Opened",
     "Parked",
     "Proven",

@@ -105,6 +105,16 @@ def opened_event(taken: Taken, reply: Reply) -> events.Opened | None:
     )
 
 
+def suppressed_event(taken: Taken, reply: Reply) -> events.NumbersSuppressed | None:
+    """What is told of documents of a batch that must not be called."""
+    documents = whole(reply)
+    if documents < 1:
+        return None
+    return events.NumbersSuppressed(
+        batch=taken.batch, account=taken.lane.account, documents=documents
+    )
+
+
 def down(account: str, code: str, enough: int, reply: Reply) -> events.Down | None:
     """What is told of a failure in a row that makes an API count as down: the last one needed."""
     failures = whole(reply)

@@ -65,7 +65,8 @@ class MessageAccepted(Event, frozen=True, kw_only=True):
 
     ``message_ids``: of several that were accepted together, ``message_id`` being the first; one
     that came with a trace, or holds something to warn of, is told by itself.
-    ``documents`` are new and wait; ``dead`` ones can never be sent. ``batches``: where they went,
+    ``documents`` are new and wait; ``dead`` ones can never be sent, ``suppressed`` ones must not
+    be called: they are among the new. ``batches``: where they went,
     the first ones of many, and with them what the same messages held for other accounts.
     ``trace``: the W3C traceparent that came along.
     """
@@ -79,6 +80,7 @@ class MessageAccepted(Event, frozen=True, kw_only=True):
     conflict: int = 0
     invalid: int = 0
     dead: int = 0
+    suppressed: int = 0
     batches: tuple[int, ...] = ()
     trace: str = ""
 
@@ -92,6 +94,7 @@ class MessageAccepted(Event, frozen=True, kw_only=True):
             "with the id of another number": self.conflict,
             "refused": self.invalid,
             "dead": self.dead,
+            "suppressed": self.suppressed,
         }
         parts = [f"{number} {name}" for name, number in beside.items() if number]
         told = ", ".join([f"{format_documents(self.documents)} accepted", *parts])
@@ -112,6 +115,18 @@ class Expired(Event, frozen=True, kw_only=True):
 
     def words(self) -> str:
         return f"batch {self.batch}: {format_documents(self.documents)} expired before being sent"
+
+
+class NumbersSuppressed(Event, frozen=True, kw_only=True):
+    """Documents whose numbers came onto a list: they are cancelled, and not called."""
+
+    kind: ClassVar[str] = "numbers_suppressed"
+    batch: int
+    account: str
+    documents: int
+
+    def words(self) -> str:
+        return f"batch {self.batch}: {format_documents(self.documents)} must not be called"
 
 
 class BatchTaken(Event, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from callspool_ledger.guard import Guard
     from callspool_ledger.writes import Ledger
     from callspool_worker.liveness import Heartbeat
     from callspool_worker.permits import Feedback, Permits
@@ -207,11 +208,12 @@ def build_senders(
     pulse: Heartbeat,
     nudge: Callable[[int], None],
     threads: int,
+    guard: Guard | None = None,
 ) -> SenderPool:
     """Builds what sends the batches of all partitions.
 
     ``nudge`` is called with a partition where something was sent. ``threads``: how many may send
-    however fast the API answers.
+    however fast the API answers. ``guard``: asked who must not be called.
     """
     scheduler = PartitionScheduler(permits, nudge)
     senders = Senders(permits, pulse.working(scheduler.work), least=threads)
@@ -220,6 +222,9 @@ def build_senders(
             stop, how.request_timeout, ledger.partition, scheduler, senders
         )
         permits_there = scheduler.permits_of(ledger.partition)
-        submitter = Submitter(ledger, asked, Recorder(ledger), persistence, permits_there, how=how)
+        recorder = Recorder(ledger)
+        submitter = Submitter(
+            ledger, asked, recorder, persistence, permits_there, how=how, guard=guard
+        )
         scheduler.add(submitter.work)
     return SenderPool(Persistence(stop, how.request_timeout), senders, scheduler)

@@ -30,10 +30,16 @@ from callspool_worker.events.attempt_events import Ending
 from callspool_worker.events.emitter import emit_after
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from callspool.redis_io.scripts import Call
+    from callspool_ledger.guard import Hit
     from callspool_ledger.writes import Ledger, Taken
     from callspool_worker.decisions.answers import Answer
     from callspool_worker.decisions.decide import AttemptView, Decision
+
+GUARD_AWAY_MS = 1000
+"""Milliseconds that a batch waits when it could not be asked whether it may be sent."""
 
 LONGEST_REST = 5.0
 """Seconds that an account rests at most between two tries to reach its API."""
@@ -113,6 +119,19 @@ class Recorder:
     def give_back(self, taken: Taken) -> Call:
         """The step that returns a batch of which nothing was sent."""
         return self._calls.put_back(taken, tries=0, delay_ms=0)
+
+    def wait_for_guard(self, taken: Taken) -> Call:
+        """The step that returns a batch because the suppression lists cannot be read."""
+        return self._calls.put_back(
+            taken, tries=0, delay_ms=GUARD_AWAY_MS, detail="the suppression lists cannot be read"
+        )
+
+    def suppress(self, taken: Taken, hits: Sequence[Hit]) -> Call:
+        """The step that cancels those of a batch that must not be called; the others wait."""
+        places = taken.places
+        told = [(hit.kind, hit.source.reason, [places[at] for at in hit.places]) for hit in hits]
+        step = self._calls.suppress(taken, told)
+        return emit_after(step, partial(ending.suppressed_event, taken))
 
     def _rest(self, over: Ending, seconds: float, decision: str, detail: str) -> list[Call]:
         """The whole account waits; the batch is the first to go when it goes on."""

@@ -9,6 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from callspool.request.identity import Scope, scope_tag
+from callspool_ledger.guard import Guard
+from callspool_ledger.writes import SEPARATOR, LedgerUnavailable
 from callspool_worker import events
 from callspool_worker.decisions.decide import AttemptView, decide
 from callspool_worker.events.attempt_events import recalled_event, taken_event
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from callspool.redis_io.scripts import Call
+    from callspool_ledger.guard import Clearance
     from callspool_ledger.writes import Ledger, Taken
     from callspool_worker.decisions.answers import Answer
     from callspool_worker.persistence import Persistence
@@ -77,12 +80,13 @@ class SubmitSettings:
 class Api:
     """What a submitter needs of the API.
 
-    ``create`` sends a body: (account, space token, body, deadline of its last byte) → answer;
+    ``create`` sends a body: (account, space token, body, deadline of its last byte, and whether it
+    may be sent, asked right before it) → answer;
     ``get`` reads a path: (account, path, query) → answer; ``clock`` is that deadline's clock, in
     seconds.
     """
 
-    create: Callable[[str, str, bytes, float], Answer]
+    create: Callable[..., Answer]
     get: Callable[[str, tuple[str, ...], Mapping[str, str | int]], Answer]
     clock: Callable[[], float]
 
@@ -116,6 +120,7 @@ class Submitter:
         permits: SendPermits,
         *,
         how: SubmitSettings,
+        guard: Guard | None = None,
     ) -> None:
         self._ledger = ledger
         self._api = api
@@ -124,6 +129,7 @@ class Submitter:
         self._permits = permits
         self._how = how
         self._refusals = RefusalCheck(ledger, persistence, api.get)
+        self._guard = guard or Guard(ledger)
         self._turns = itertools.count(1)
 
     def run(self) -> None:
@@ -175,9 +181,11 @@ class Submitter:
         """Sends a batch; the steps that record what came of it."""
         emit(taken_event(taken))
         account = taken.lane.account
-        instead = None
+        instead = clearance = None
         try:
             instead = self._instead(taken, send_before)
+            if instead is None and taken.is_guarded:
+                instead, clearance = self._screen(taken)
         except BaseException:
             self._permits.gave_back(account)
             raise
@@ -185,7 +193,7 @@ class Submitter:
             self._permits.gave_back(account)
             return instead
         began = self._api.clock()
-        answer, rest = self._send(taken, send_before)
+        answer, rest = self._send(taken, send_before, clearance)
         seconds = self._api.clock() - began
         view = AttemptView(taken.count, taken.tries, self._how.max_attempts, taken.refused_alone)
         decision = self._refusals.decide_again(taken, answer, decide(answer, view), seconds)
@@ -206,7 +214,26 @@ class Submitter:
             return self._recorder.after_reading(taken, read)
         return None
 
-    def _send(self, taken: Taken, send_before: float) -> tuple[Answer, float]:
+    def _screen(self, taken: Taken) -> tuple[list[Call] | None, Clearance | None]:
+        """Asks who must not be called: what is recorded instead of sending, or the clearance."""
+        lane, documents = taken.lane, taken.documents.split(SEPARATOR)
+        try:
+            clearance = self._guard.screen(lane.account, lane.campaign, documents)
+        except LedgerUnavailable:
+            return [self._recorder.wait_for_guard(taken)], None
+        if clearance.hits:
+            return [self._recorder.suppress(taken, clearance.hits)], None
+        return None, clearance
+
+    def _is_still_clear(self, clearance: Clearance) -> bool:
+        try:
+            return self._guard.is_still_clear(clearance)
+        except LedgerUnavailable:
+            return False
+
+    def _send(
+        self, taken: Taken, send_before: float, clearance: Clearance | None
+    ) -> tuple[Answer, float]:
         """The answer, and the seconds that the account rests because of it."""
         lane = taken.lane
         told, began = Feedback(), self._permits.began(lane.account)
@@ -216,7 +243,8 @@ class Submitter:
             if self._ledger.limits.mark_attempts:
                 word = body.mark(taken.ledger_id, taken.attempt, lane)
             content = body.compose(taken, word)
-            answer = self._api.create(lane.account, lane.space_token, content, send_before)
+            more = () if clearance is None else (partial(self._is_still_clear, clearance),)
+            answer = self._api.create(lane.account, lane.space_token, content, send_before, *more)
             told = feedback(answer)
         finally:
             rest = self._permits.note_end(lane.account, told, began)

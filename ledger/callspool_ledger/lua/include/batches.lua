@@ -65,7 +65,7 @@ local function seal_of(digests)
   return string.sub(redis.sha1hex(digests), 1, 8)
 end
 
-local LEFT = { x = 'dead_left', k = 'cancelled_left', e = 'expired_left' }
+local LEFT = { x = 'dead_left', k = 'cancelled_left', K = 'cancelled_left', e = 'expired_left' }
 
 -- Counts `n` documents of the batch out of one state and into another, in the same step.
 local function move(batch, from, to, n)

@@ -18,7 +18,7 @@ local function is_replaceable(value)
     if close_if_settled(old) then call('ZREM', P .. ':dead', id) end
     return true
   end
-  return letter == 'k' or letter == 'e' or letter == 'X'
+  return letter == 'k' or letter == 'K' or letter == 'e' or letter == 'X'
 end
 
 local newest_buckets = P .. ':i' .. newest .. ':' -- with two bytes more, what `bucket` names

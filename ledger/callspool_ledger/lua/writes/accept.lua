@@ -8,17 +8,17 @@
 --   entry id, documents counted as spooled, number of groups, number of refused documents,
 --     traceparent ('': none);
 --   for each group: lane, account, space, campaign, pilot, context, schedule, bytes of an empty
---     body, expiry in ms (0: none), reason why they cannot be sent ('' if they can), digests,
---     digests of their numbers ('' if they are not known), documents joined by \30;
+--     body, expiry in ms (0: none), reason why they cannot be sent ('' if they can), kind of the
+--     list of those who must not be called ('': on none), digests, digests of their numbers ('' if they are not known), documents joined by \30;
 --   for each refused document: account, JSON record
 -- Reply: for each message {accepted, duplicate, conflict, refused, {accepted, duplicate and conflict
 --   of each group}, {batches that documents went to}}, or {} if it was accepted before. A conflict is
 --   a known identity with another number.
--- include: base generations lanes batches epochs claims numbers
+-- include: base generations lanes batches epochs claims numbers suppressing messages
 local group_name, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local linger, wake_limit, overhead = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local refused_kept = tonumber(ARGV[7])
-local MESSAGE_ARGUMENTS, GROUP_ARGUMENTS, REFUSED_ARGUMENTS, TRACES = 5, 13, 2, 8
+local TRACES = 8
 
 local generation_start = tonumber(call('HGET', P .. ':g' .. newest, 'first'))
 local closed = 0
@@ -26,6 +26,13 @@ local touched = {}
 local at_hand, lanes_at_hand = {}, {} -- open batches that this call has filled and not stored yet
 local owners = {} -- accounts that this call has accepted documents for
 local trace, reached = '', {} -- of the message at hand
+
+local function register_scope(group)
+  if call('SADD', P .. ':accounts', group.account) == 1 then
+    call('HSETNX', P .. ':counts', group.account .. '|since', NOW)
+  end
+  call('SADD', P .. ':scopes', cjson.encode({ group.account, group.space, group.campaign }))
+end
 
 local function register_lane(group)
   if call('SADD', P .. ':lanes', group.lane) == 0 then return end
@@ -35,10 +42,7 @@ local function register_lane(group)
     'waiting', 0, 'unsettled', 0)
   count_lanes(group.account, group.space, group.campaign, 1)
   recount_gate_of(group.lane)
-  if call('SADD', P .. ':accounts', group.account) == 1 then
-    call('HSETNX', P .. ':counts', group.account .. '|since', NOW)
-  end
-  call('SADD', P .. ':scopes', cjson.encode({ group.account, group.space, group.campaign }))
+  register_scope(group)
   read_back_if_new(group.account, group.space)
 end
 
@@ -222,10 +226,39 @@ local function bury_each(group, n)
   return accepted, n - accepted - conflicts, conflicts
 end
 
+-- Documents that must not be called are accepted and cancelled at once, in a batch of their own.
+local function cancel_group(group, n)
+  local batch, kept, digests, numbers, conflicts = begin_batch(group), {}, {}, {}, 0
+  for i = 1, n do
+    local is_new, known = claim(group.digests, i, batch.id * PLACES + #kept)
+    if is_new then
+      kept[#kept + 1] = i
+      digests[#kept], numbers[#kept] = digest_of(group, i), number_of(group, i)
+    elseif is_conflict(known, group, i, kept) then
+      conflicts = conflicts + 1
+    end
+  end
+  local added = #kept
+  if added > 0 then
+    batch.n, batch.s, batch.f = added, string.rep('K', added), numbers_of(table.concat(numbers), added)
+    call('HSET', batch_key(batch.id), 'lane', batch.lane, 'account', batch.account, 'g', batch.g,
+      'n', added, 's', batch.s, 'f', batch.f, 'o', NOW, 'phase', 'done', 'settled', NOW,
+      'seal', seal_of(table.concat(digests)))
+    note_suppressed(batch, string.rep('1', added), group.suppressed, group.reason, added)
+    register_scope(group)
+    count(batch.account, 'accepted', added)
+    count(batch.account, 'cancelled', added)
+    call('HSET', P .. ':g' .. newest, 'settled', NOW)
+    reached[#reached + 1] = batch.id
+  end
+  return added, n - added - conflicts, conflicts
+end
+
 -- Appends a group's documents; tells how many are new, how many were known, and how many are known
 -- with another number.
 local function append(group)
   local n = #group.digests / DIGEST_BYTES
+  if group.suppressed ~= '' then return cancel_group(group, n) end
   if group.reason ~= '' then return bury_each(group, n) end
   local batch, accepted, conflicts = open_batch(group), nil, nil
   local bytes = #group.payload + n * overhead
@@ -244,15 +277,6 @@ local function put_down()
     local batch = at_hand[lane]
     if batch.n >= batch_size then close(batch) else leave_open(batch) end
   end
-end
-
-local function read_group(i)
-  return {
-    lane = ARGV[i], account = ARGV[i + 1], space = ARGV[i + 2], campaign = ARGV[i + 3],
-    pilot = ARGV[i + 4], context = ARGV[i + 5], schedule = ARGV[i + 6],
-    head = tonumber(ARGV[i + 7]), expires = tonumber(ARGV[i + 8]), reason = ARGV[i + 9],
-    digests = ARGV[i + 10], numbers = ARGV[i + 11], payload = ARGV[i + 12],
-  }
 end
 
 -- Names that nobody has documents for are counted as one: messages may hold any.
@@ -284,28 +308,6 @@ local function accept_message(i, groups, refused)
     i = i + REFUSED_ARGUMENTS
   end
   return { accepted, duplicate, conflict, refused, each, reached }
-end
-
--- Where the arguments of each message begin.
-local function begins()
-  local found, i = {}, 8
-  while ARGV[i] do
-    found[#found + 1] = i
-    i = i + MESSAGE_ARGUMENTS + tonumber(ARGV[i + 2]) * GROUP_ARGUMENTS
-      + tonumber(ARGV[i + 3]) * REFUSED_ARGUMENTS
-  end
-  return found
-end
-
--- The messages that are pending, asked for at once: those that were read together lie next to each
--- other. One that is not among them is asked for by itself.
-local function pending(places)
-  local first, last = ARGV[places[1]], ARGV[places[#places]]
-  local found = {}
-  for _, each in ipairs(call('XPENDING', KEYS[2], group_name, first, last, #places)) do
-    found[each[1]] = true
-  end
-  return found
 end
 
 local reply, places = {}, begins()

@@ -10,7 +10,7 @@
 -- Reply: {batch, attempt, tries, account, lane, space, campaign, pilot, context, schedule,
 --   states, payload pieces, gate it probes or '', ms of the take, seal, lone refusals of the
 --   lane ('0' if nothing else waits there), 1 if the API has documents of its space that the
---   ledger does not know, traceparents,
+--   ledger does not know, traceparents, 1 if the guard is to be asked before anything is sent,
 --   expired}; {} if nothing may be sent now; {'again'} if there was more to look through than one
 --   call should; {'none' or 'again', expired} if documents expired meanwhile: batch, account and
 --   number for each batch.
@@ -32,7 +32,8 @@ local function reply_for(batch, gate)
     call('LRANGE', payload_key(batch.id), 0, -1), gate, tostring(batch.taken), batch.seal,
     refused,
     call('EXISTS', P .. ':strays:' .. batch.account .. '|' .. lane[1]),
-    call('HGET', batch_key(batch.id), 'traces') or '', expired,
+    call('HGET', batch_key(batch.id), 'traces') or '', call('HGET', P .. ':meta', 'guarded') or '',
+    expired,
   }
 end
 

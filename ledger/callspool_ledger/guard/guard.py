@@ -1,0 +1,134 @@
+"""The guard: asked after a batch is taken and before its last byte, who must not be called."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from callspool_ledger.errors import LedgerUnavailable, OtherKey
+from callspool_ledger.guard.calls import GuardCalls, read_screening
+from callspool_ledger.guard.numbers import GuardKey, read_numbers
+from callspool_ledger.guard.records import Hit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from callspool.redis_io.scripts import Reply
+    from callspool_ledger.guard.records import ListSource
+    from callspool_ledger.writes import Ledger
+
+NO_KEY = GuardKey("", b"-")
+"""The key of lists that hold nothing."""
+
+
+class Clearance(NamedTuple):
+    """What the lists said of documents at one moment: by which key, and in which version."""
+
+    key_id: str
+    version: bytes
+    account: str
+    campaign: str
+    digests: bytes
+    hits: list[Hit]
+
+
+class GuardQuestion(NamedTuple):
+    """Documents of one account and campaign, to be asked about."""
+
+    account: str
+    campaign: str
+    documents: Sequence[bytes]
+
+
+class Guard:
+    """Knows who must not be called. Safe among threads.
+
+    ``home``: a ledger from which the guard's keys are reached. ``region``: of numbers without a
+    country code. Every method raises `LedgerUnavailable` when Redis does not answer.
+    """
+
+    def __init__(self, home: Ledger, region: str | None = None) -> None:
+        self.calls = GuardCalls()
+        self._home = home.at(self.calls.keys.prefix)
+        self._region = region
+        self._key = NO_KEY
+        self.is_used = False
+        """Whether this process has seen that there is a list."""
+
+    def screen(self, account: str, campaign: str, documents: Sequence[bytes]) -> Clearance:
+        """Asks in one round trip which of these documents must not be called."""
+        (found,) = self.screen_all([GuardQuestion(account, campaign, documents)])
+        return found
+
+    def screen_all(self, questions: Sequence[GuardQuestion]) -> list[Clearance]:
+        """The same of several accounts and campaigns, in one round trip."""
+        if not questions:
+            return []
+        self.is_used = True
+        if self._key is NO_KEY:
+            self.read_key()
+        try:
+            return self._screen(questions, self._key)
+        except OtherKey:
+            return self._screen(questions, self.read_key())
+
+    def _screen(self, questions: Sequence[GuardQuestion], key: GuardKey) -> list[Clearance]:
+        digest, region = key.digester(), self._region
+        read = [read_numbers(each.documents, digest, region) for each in questions]
+        calls = [
+            self.calls.screen(key.id, each.account, each.campaign, numbers.digests)
+            for each, numbers in zip(questions, read, strict=True)
+        ]
+        found = []
+        for each, numbers, reply in zip(questions, read, self._home.run(calls), strict=True):
+            said = read_screening(reply)
+            hits = _hits(said.found, numbers.places) if said.found else []
+            head = (key.id, said.version, each.account, each.campaign)
+            found.append(Clearance(*head, numbers.digests, hits))
+        return found
+
+    def is_still_clear(self, clearance: Clearance) -> bool:
+        """Whether nothing of what was cleared has come onto a list since."""
+        (reply,) = self._home.run_commands([self.calls.version()])
+        key_id, version = reply if isinstance(reply, list) else (None, None)
+        if (key_id or b"").decode() != clearance.key_id:
+            return False
+        if (version or b"0") == clearance.version:
+            return True
+        head = clearance.key_id, clearance.account, clearance.campaign
+        try:
+            (again,) = self._home.run([self.calls.screen(*head, clearance.digests)])
+        except OtherKey:
+            return False
+        return not read_screening(again).found
+
+    def keep_asked(self, ledger: Ledger) -> None:
+        """Has the takes of a partition ask the guard once there are lists, also where it forgot."""
+        with suppress(LedgerUnavailable):
+            self.is_used = self.is_used or self.read_key() is not NO_KEY
+        if self.is_used:
+            ledger.run_commands([("HSETNX", ledger.keys.meta, "guarded", 1)])
+
+    def read_key(self) -> GuardKey:
+        """Reads the key that digests are made with; `NO_KEY` where there is none."""
+        self._key = key_of(self._home.run_commands([("HMGET", self.calls.keys.meta, "id", "key")]))
+        return self._key
+
+
+def key_of(replies: Sequence[Reply]) -> GuardKey:
+    """Returns the key that Redis answered with."""
+    found = replies[0]
+    if not isinstance(found, list) or not found[0] or not found[1]:
+        return NO_KEY
+    return GuardKey(found[0].decode(), bytes.fromhex(found[1].decode()))
+
+
+def _hits(found: dict[int, ListSource], places: Sequence[int]) -> list[Hit]:
+    by_source: dict[ListSource, dict[int, None]] = defaultdict(dict)
+    told: set[int] = set()
+    for at, source in sorted(found.items()):
+        if places[at] not in told:
+            told.add(places[at])
+            by_source[source][places[at]] = None
+    return [Hit(source, [*taken]) for source, taken in by_source.items()]

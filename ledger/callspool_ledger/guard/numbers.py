@@ -1,0 +1,118 @@
+"""Numbers as the guard knows them: keyed digests of the forms that a number may be called by."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from callspool.request.phone_reading import FEWEST_DIGITS, NumberError, to_ascii
+from callspool.request.phones import identify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+DIGEST_BYTES = 9
+"""Bytes of a number's digest: among 10 million entries and a billion numbers, one is taken for
+another with a chance of 2 in a million."""
+
+ELSE_READ_AS = "IN"
+"""The platform reads a number without a country code as ``+`` and digits, else as Indian (O)."""
+
+
+class _DocumentNumbers(msgspec.Struct, gc=False):
+    contact_number: object = ""
+    alternate_number: object = None
+
+
+_decode = msgspec.json.Decoder(_DocumentNumbers).decode
+
+
+class GuardKey(NamedTuple):
+    """The key that digests are made with, and its name."""
+
+    id: str
+    secret: bytes
+
+    def digester(self) -> Callable[[str], bytes]:
+        """Returns a function from a form of a number to its digest: keyed BLAKE2b."""
+        copy = hashlib.blake2b(key=self.secret, digest_size=DIGEST_BYTES).copy
+
+        def digest_of(form: str) -> bytes:
+            state = copy()
+            state.update(form.encode())
+            return state.digest()
+
+        return digest_of
+
+
+def forms_of(number: str, region: str | None) -> tuple[str, ...]:
+    """Returns the forms that a number may be called by, the one that counts first; () for none.
+
+    E.164 without extension. A number whose country is not known has its digits, and what the
+    platform may read them as.
+    """
+    try:
+        form = identify(number, region)
+    except NumberError:
+        form = "".join(sign for sign in to_ascii(number) if sign.isdecimal())
+        if len(form) < FEWEST_DIGITS:
+            return ()
+    if form[0] == "+":
+        return (form.partition(";")[0],) if ";" in form else (form,)
+    digits = form.partition(";")[0]
+    forms = {digits: None, f"+{digits}": None}
+    with suppress(NumberError):
+        forms[identify(digits, ELSE_READ_AS).partition(";")[0]] = None
+    return tuple(forms)
+
+
+class NumbersOfDocuments(NamedTuple):
+    """Digests of all numbers of documents, joined, and the place of the document of each."""
+
+    digests: bytes
+    places: list[int]
+
+
+def read_numbers(
+    documents: Iterable[bytes], digest: Callable[[str], bytes], region: str | None
+) -> NumbersOfDocuments:
+    """Reads the numbers by which documents may be called, the alternate ones too."""
+    found: list[bytes] = []
+    places: list[int] = []
+    for place, document in enumerate(documents):
+        numbers = _decode(document)
+        for number in (numbers.contact_number, numbers.alternate_number):
+            if isinstance(number, str) and number:
+                for form in forms_of(number, region):
+                    found.append(digest(form))
+                    places.append(place)
+    return NumbersOfDocuments(b"".join(found), places)
+
+
+class ListedNumbers(NamedTuple):
+    """Digests of numbers, joined; ``others`` are those of further forms of them."""
+
+    first: bytes
+    others: bytes
+    unreadable: int = 0
+
+
+def digest_all(
+    numbers: Sequence[str], digest: Callable[[str], bytes], region: str | None
+) -> ListedNumbers:
+    """Makes digests of numbers for a list, each number once; what is no number is counted."""
+    first: dict[bytes, None] = {}
+    others: dict[bytes, None] = {}
+    unreadable = 0
+    for number in numbers:
+        forms = forms_of(number, region)
+        if not forms:
+            unreadable += 1
+            continue
+        first[digest(forms[0])] = None
+        for form in forms[1:]:
+            others[digest(form)] = None
+    return ListedNumbers(b"".join(first), b"".join(others), unreadable)

@@ -1,0 +1,42 @@
+#!lua flags=no-writes
+-- screen: which numbers must not be called, and why.
+-- KEYS[1] prefix of the guard
+-- ARGV[1] id of the key that the digests are made with   ARGV[2] account   ARGV[3] campaign
+-- ARGV[4] digests of numbers, 9 bytes each
+-- Reply: {version of the lists, {place of a digest, number of its source, ...}, {number of a
+--   source, the source as JSON, ...}}; places are counted from 0.
+-- include: suppressed
+if is_other_key(ARGV[1]) then return OTHER_KEY end
+local account_list, applied = 'account:' .. ARGV[2], nil
+
+-- Is the campaign held to a named list?
+local function applies(list)
+  if list == 'global' or list == account_list then return true end
+  if string.find(list, ':', 1, true) then return false end
+  if not applied then
+    applied = {}
+    local named = call('HGET', P .. ':applied', ARGV[2] .. '\31' .. ARGV[3])
+    for _, name in ipairs(named and cjson.decode(named) or {}) do applied[name] = true end
+  end
+  return applied[list]
+end
+
+local found, sources, told = {}, {}, {}
+local digests = ARGV[4]
+for at = 1, #digests, ENTRY_BYTES do
+  local key, field = entry_of(digests, at)
+  local entry = call('HGET', key, field)
+  for number in string.gmatch(entry or '', '%d+') do
+    local source = source_of(number)
+    if not is_over(source) and applies(source.list) then
+      found[#found + 1], found[#found + 2] = (at - 1) / ENTRY_BYTES, number
+      if not told[number] then
+        told[number] = true
+        sources[#sources + 1] = number
+        sources[#sources + 1] = call('HGET', P .. ':sources', number)
+      end
+      break
+    end
+  end
+end
+return { call('HGET', P .. ':meta', 'version') or '0', found, sources }

@@ -1,0 +1,33 @@
+-- Messages as `accept` is told of them (its header): where each begins, and what a group is.
+local MESSAGE_ARGUMENTS, GROUP_ARGUMENTS, REFUSED_ARGUMENTS = 5, 14, 2
+
+local function read_group(i)
+  return {
+    lane = ARGV[i], account = ARGV[i + 1], space = ARGV[i + 2], campaign = ARGV[i + 3],
+    pilot = ARGV[i + 4], context = ARGV[i + 5], schedule = ARGV[i + 6],
+    head = tonumber(ARGV[i + 7]), expires = tonumber(ARGV[i + 8]), reason = ARGV[i + 9],
+    suppressed = ARGV[i + 10], digests = ARGV[i + 11], numbers = ARGV[i + 12], payload = ARGV[i + 13],
+  }
+end
+
+-- Where the arguments of each message begin.
+local function begins()
+  local found, i = {}, 8
+  while ARGV[i] do
+    found[#found + 1] = i
+    i = i + MESSAGE_ARGUMENTS + tonumber(ARGV[i + 2]) * GROUP_ARGUMENTS
+      + tonumber(ARGV[i + 3]) * REFUSED_ARGUMENTS
+  end
+  return found
+end
+
+-- The messages that are pending, asked for at once: those that were read together lie next to each
+-- other. One that is not among them is asked for by itself.
+local function pending(places)
+  local first, last = ARGV[places[1]], ARGV[places[#places]]
+  local found = {}
+  for _, each in ipairs(call('XPENDING', KEYS[2], ARGV[1], first, last, #places)) do
+    found[each[1]] = true
+  end
+  return found
+end

@@ -1,0 +1,133 @@
+"""A batch is asked about when it is taken, and again before its last byte."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+
+from callspool_ledger.guard import Guard, Suppression
+from callspool_ledger.writes import LedgerUnavailable
+from callspool_worker.decisions.answers import Answer, Answered, NotSent
+from callspool_worker.persistence import Persistence
+from callspool_worker.sending.recording import Recorder
+from callspool_worker.sending.submit import Api, SubmitSettings, Submitter
+from tests.support.ledgers import LedgerUnderTest, group
+from tests.support.unlimited import Unlimited
+
+NUMBERS = [f"+1415555{line:04}" for line in range(100, 200)]
+
+
+class PlayedApi:
+    """Creates what is sent; ``amid`` is called when all but the last byte is there."""
+
+    def __init__(self, amid: Callable[[], object] = lambda: None) -> None:
+        self.amid = amid
+        self.bodies: list[bytes] = []
+        self.withheld = 0
+
+    def create(
+        self, _: str, __: str, body: bytes, ___: float, may_send: Callable[[], bool] | None = None
+    ) -> Answer:
+        self.amid()
+        if may_send is not None and not may_send():
+            self.withheld += 1
+            return NotSent("its last byte was withheld", "withheld")
+        self.bodies.append(body)
+        count = body.count(b"contact_number")
+        ids = [f"T{len(self.bodies):04x}{at:028x}" for at in range(count)]
+        return Answered(200, json={"data": {"run_id": f"R{len(self.bodies)}", "task_ids": ids}})
+
+
+class AwayGuard(Guard):
+    """A guard whose Redis does not answer."""
+
+    def screen_all(self, *_: Any) -> Any:
+        raise LedgerUnavailable("it is away")
+
+
+@pytest.fixture
+def spool(client: redis.Redis) -> LedgerUnderTest:
+    spool = LedgerUnderTest(client, batch_size=10, linger_ms=0)
+    made = group([f"d{at}" for at in range(5)])
+    made.documents[:] = [
+        f'{{"document_id":"d{at}","contact_number":"{NUMBERS[at]}"}}'.encode() for at in range(5)
+    ]
+    spool.accept(made)
+    return spool
+
+
+def send(spool: LedgerUnderTest, api: PlayedApi, guard: Guard | None = None) -> None:
+    permits = Unlimited(["default"])
+    asked = Api(api.create, lambda *_: NotSent("no reads here"), lambda: 0.0)
+    how = SubmitSettings(request_timeout=5, max_attempts=3, incarnation="me")
+    persistence = Persistence(threading.Event(), give_up_after=1)
+    submitter = Submitter(
+        spool.ledger, asked, Recorder(spool.ledger), persistence, permits, how=how, guard=guard
+    )
+    submitter.run()
+    submitter.run()  # a script that Redis did not know comes last in its round trip
+
+
+def states(spool: LedgerUnderTest) -> str:
+    return "".join(spool.state(f"d{at}") for at in range(5))
+
+
+def test_what_is_on_a_list_is_cancelled_and_the_rest_is_sent(
+    spool: LedgerUnderTest, client: redis.Redis
+):
+    Suppression([client], "test").add([NUMBERS[1]], "global")
+    api = PlayedApi()
+    send(spool, api)
+    assert states(spool) == "cKccc"
+    assert [NUMBERS[1].encode() in body for body in api.bodies] == [False]
+    spool.check()
+
+
+def test_a_number_that_comes_onto_a_list_amid_a_request_keeps_back_its_last_byte(
+    spool: LedgerUnderTest, client: redis.Redis
+):
+    lists = Suppression([client], "test", wait=0.0)
+    lists.add([NUMBERS[50]], "global")
+    coming = [NUMBERS[3]]
+    api = PlayedApi(lambda: lists.add([coming.pop()], "global") if coming else None)
+    send(spool, api)
+    assert api.withheld == 1
+    assert states(spool) == "cccKc"
+    assert not any(NUMBERS[3].encode() in body for body in api.bodies)
+    spool.check()
+
+
+def test_while_the_lists_cannot_be_read_nothing_is_sent(
+    spool: LedgerUnderTest, client: redis.Redis
+):
+    Suppression([client], "test").add([NUMBERS[50]], "global")
+    api = PlayedApi()
+    send(spool, api, AwayGuard(spool.ledger))
+    assert api.bodies == []
+    assert states(spool) == "wwwww"
+    spool.check()
+
+
+def test_a_document_in_doubt_that_turns_out_missing_is_not_sent_again(
+    spool: LedgerUnderTest, client: redis.Redis
+):
+    ledger = spool.ledger
+    taken = ledger.take("other:1", ["default"])
+    assert taken is not None
+    proof = b'{"answered":true,"sent_at":0}'
+    ledger.run(
+        [ledger.calls.doubt(taken, outcome="server_error", code="500", detail="", proof=proof)]
+    )
+    added = Suppression([client], "test").add([NUMBERS[2]], "global")
+    assert added.being_sent == []
+    ledger.run([ledger.calls.resend(taken.batch, taken.attempt, delay_ms=0, size=10, tries=1)])
+    client.zadd("callspool:{0}:due", {f"B{taken.batch}": 0})
+    ledger.run([ledger.calls.sweep(ledger.limits)])
+    api = PlayedApi()
+    send(spool, api)
+    assert states(spool) == "ccKcc"
+    spool.check()
