@@ -285,8 +285,8 @@ class BatchEntry:
 
     def suppression(self, place: int) -> str:
         """Returns why the document at a place must not be called, if it was cancelled for that."""
-        found = (reason for mask, reason in self._suppressed if mask[place : place + 1] == "1")
-        return next(found, "")
+        lines = map(_decode, self._text("u").splitlines())
+        return next((reason for mask, *_, reason in lines if mask[place : place + 1] == "1"), "")
 
     def was_sent(self, attempt: int, place: int) -> bool:
         """Returns whether an attempt of this batch held the document at a place."""
@@ -315,12 +315,6 @@ class BatchEntry:
     @cached_property
     def _said(self) -> list[OperatorWord]:
         return [OperatorWord(*_decode(line)) for line in self._text("said").splitlines()]
-
-    @cached_property
-    def _suppressed(self) -> list[tuple[str, str]]:
-        """Masks of places that were cancelled because of a list, each with the reason."""
-        lines = map(_decode, self._text("u").splitlines())
-        return [(mask, reason) for mask, _, _, reason in lines]
 
     @cached_property
     def _accepted(self) -> tuple[int, str]:
