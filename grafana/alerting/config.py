@@ -37,7 +37,7 @@ BURNS = (
 class Config:
     """What the rules compare with."""
 
-    runbook: str = "https://callspool.example/docs/runbook.md"
+    runbook: str = "https://github.com/callspool/callspool/blob/main/docs/runbook.md"
     """Where docs/runbook.md can be read; `make dashboards RUNBOOK=…` writes another."""
     exporter_job: str = "callspool-exporter"
     """The `job` under which Prometheus scrapes the exporters of one installation."""

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from grafana.alerting.config import Config
 
 
-_ACCOUNT = 'callspool_parked{level="account"}'
+_WHY_PARKED = (
+    ("token refused", 'reason="401"', "Put a valid token where the account's token file is."),
+    ("API down", 'reason=~"none|other|5.."', "Tell the API's owner."),
+    ("wrong address", 'reason!~"401|none|other|5.."', "`callspool status` names the setting."),
+)
+"""The label `reason`, the answers of the API that it stands for, and what to do."""
+
 _NARROWER = 'callspool_parked{level=~"space|lane"}'
 
 
@@ -23,16 +29,18 @@ def group(config: Config) -> Group:
 
 
 def _parked(config: Config) -> Iterator[Alert]:
-    yield Alert(
-        alert="CallspoolAccountParked",
-        # Whatever the reason: what an API answers while it is down may change with each probe.
-        expr=f"{ledger(_ACCOUNT, 'job', 'account')} > 0",
-        severity="page",
-        hold=config.hold_brief,
-        summary="Nothing of {{ $labels.account }} is sent: token refused, or API down",
-        description="`callspool status` tells which: 401, the token; anything else, the API. "
-        "Workers try again by themselves; nothing is lost.",
-    )
+    # What an API answers while it is down may change with each probe, and must not begin anew.
+    for reason, codes, remedy in _WHY_PARKED:
+        closed = f'callspool_parked{{level="account",{codes}}}'
+        yield Alert(
+            alert="CallspoolAccountParked",
+            expr=f"{ledger(closed, 'job', 'account')} > 0",
+            severity="page",
+            hold=config.hold_brief,
+            labels={"reason": reason},
+            summary=f"Nothing of {{{{ $labels.account }}}} is sent: {reason}",
+            description=f"{remedy} Workers try again by themselves; nothing is lost.",
+        )
     by = ("job", "account", "level", "reason")
     yield Alert(
         alert="CallspoolLanesParked",

@@ -22,6 +22,10 @@ def group(config: Config) -> Group:
     )
 
 
+_WRITES_REFUSED = f"{ledger('callspool_redis_writes_refused', 'job')} > 0"
+"""Then workers cannot mark that they live, either, and nothing is durable: one alert tells."""
+
+
 def _exporter(config: Config) -> Alert:
     up = f'up{{job="{config.exporter_job}"}}'
     return Alert(
@@ -43,9 +47,10 @@ def _workers(config: Config) -> Iterator[Alert]:
     )
     everything = 'callspool_paused{level="all"}'
     everything_paused = f"{ledger(everything, 'job')} > 0"
+    quiet = f"unless on (job)\n  {everything_paused}\nunless on (job)\n  {_WRITES_REFUSED}"
     yield Alert(
         alert="CallspoolWorkersGone",
-        expr=f"{gone}\nand on (job)\n  {work}\nunless on (job)\n  {everything_paused}",
+        expr=f"{gone}\nand on (job)\n  {work}\n{quiet}",
         severity="page",
         hold=config.hold_brief,
         summary="No worker is alive, and there is work",
@@ -53,7 +58,7 @@ def _workers(config: Config) -> Iterator[Alert]:
     )
     yield Alert(
         alert="CallspoolWorkersGone",
-        expr=f"{gone}\nunless on (job)\n  {work}\nunless on (job)\n  {everything_paused}",
+        expr=f"{gone}\nunless on (job)\n  {work}\n{quiet}",
         severity="ticket",
         hold=config.hold_patient,
         summary="No worker is alive; nothing waits for one yet",
@@ -116,8 +121,18 @@ def _redis(config: Config) -> Iterator[Alert]:
         description=f"At {config.memory_page:.0%} producers get QueueFull.",
     )
     yield Alert(
+        alert="CallspoolWritesRefused",
+        expr=_WRITES_REFUSED,
+        severity="page",
+        hold=0,
+        summary="Redis refuses every write (a full disk): nothing is enqueued, nothing is sent",
+        description="Redis cannot save to its disk. Producers get QueueUnavailable, workers wait "
+        "and seem gone. Both go on by themselves when there is room again; nothing is lost.",
+    )
+    yield Alert(
         alert="CallspoolRedisNotDurable",
-        expr=f"{ledger('callspool_redis_persistence_ok', 'job')} == 0",
+        expr=f"{ledger('callspool_redis_persistence_ok', 'job')} == 0\n"
+        f"unless on (job)\n  {_WRITES_REFUSED}",
         severity="page",
         hold=config.hold,
         summary="Redis does not keep what it is told: a restart would forget contacts",

@@ -11,6 +11,7 @@ RESENT = of("callspool_unproven_resends_total", "default")
 TWICE = of("callspool_created_twice_total", "default")
 MISSING = of("callspool_unaccounted_documents", "default")
 ACCOUNT = of("callspool_parked", "default", level="account", reason="401")
+MOVED = of("callspool_parked", "default", level="account", reason="301")
 LANE = of("callspool_parked", "default", level="lane", reason="404")
 UNREADABLE = of("callspool_unreadable_messages")
 SENDING = of("callspool_oldest_sending_seconds", "default")
@@ -38,7 +39,10 @@ STORIES = [
     Story("some are missing", "CallspoolPossibleLoss", True, {MISSING: "0x10 3x60"}),
     Story("there are too many", "CallspoolPossibleLoss", True, {MISSING: "0x10 -3x60"}),
     Story("the sums add up", "CallspoolPossibleLoss", False, {MISSING: always(0)}),
-    Story("the token is refused", "CallspoolAccountParked", True, {ACCOUNT: "0x5 1x60"}),
+    Story("the token is refused", "CallspoolAccountParked", True, {ACCOUNT: "0x5 1x60"},
+          labels={"reason": "token refused"}),
+    Story("the API has moved", "CallspoolAccountParked", True, {MOVED: "0x5 1x60"},
+          labels={"reason": "wrong address"}),
     Story(
         "an API that is down answers in turns",
         "CallspoolAccountParked",
@@ -48,6 +52,7 @@ STORIES = [
             of("callspool_parked", "default", level="account", reason="none"): "stale 1 " * 30,
         },
         "20m",
+        {"reason": "API down"},
     ),
     Story("a probe passed at once", "CallspoolAccountParked", False, {ACCOUNT: "0x29 1 0x60"}),
     Story("a lane is parked", "CallspoolAccountParked", False, {LANE: always(1)}),

@@ -11,6 +11,7 @@ RESTARTS = 'callspool_worker_restarts_total{job="callspool-workers", instance="w
 LAG = of("callspool_sweep_lag_seconds")
 REDIS = of("callspool_redis_up")
 USED, LIMIT = of("callspool_redis_memory_bytes"), of("callspool_redis_memory_limit_bytes")
+REFUSED = of("callspool_redis_writes_refused")
 DURABLE = of("callspool_redis_persistence_ok")
 PAGE, TICKET = {"severity": "page"}, {"severity": "ticket"}
 
@@ -34,6 +35,8 @@ STORIES = [
           labels=PAGE),
     Story("everything is paused", GONE, False,
           {WORKERS: always(0), WAITING: always(5), ALL_PAUSED: always(1)}, labels=PAGE),
+    Story("the disk is full: another alert tells", GONE, False,
+          {WORKERS: always(0), WAITING: always(5), REFUSED: always(1)}, labels=PAGE),
     Story("there is nothing to do", GONE, True,
           {WORKERS: always(0), WAITING: always(0), SPOOLED: always(0)}, labels=TICKET),
     Story("they live", GONE, False, {WORKERS: always(2)}, labels=TICKET),
@@ -58,6 +61,10 @@ STORIES = [
           labels=TICKET),
     Story("half of it is free", MEMORY, False, {USED: always(50), LIMIT: always(100)},
           labels=TICKET),
-    Story("the disk is full", "CallspoolRedisNotDurable", True, {DURABLE: "1x10 0x60"}),
+    Story("the disk is full", "CallspoolWritesRefused", True, {REFUSED: "0x10 1x60"}, "11m"),
+    Story("there is room", "CallspoolWritesRefused", False, {REFUSED: always(0)}),
+    Story("it is off", "CallspoolRedisNotDurable", True, {DURABLE: "1x10 0x60"}),
+    Story("every write is refused: another alert tells", "CallspoolRedisNotDurable", False,
+          {DURABLE: always(0), REFUSED: always(1)}),
     Story("it is kept", "CallspoolRedisNotDurable", False, {DURABLE: always(1)}),
 ]  # fmt: skip

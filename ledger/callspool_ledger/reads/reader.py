@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import redis
 import redis.asyncio
+from msgspec.structs import replace
 
 from callspool.errors import QueueUnavailable
+from callspool.redis_io.errors import Fault, classify
 from callspool.redis_io.scripts import drive, drive_async, run, run_async
 from callspool.redis_io.servers import client_at, is_located
 from callspool.request.identity import partition_of
@@ -20,6 +22,7 @@ from callspool_ledger.reads.metrics import (
     read_limits,
     read_metrics,
 )
+from callspool_ledger.reads.summary import read_summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
     from callspool.redis_io.servers import RedisEndpoint
     from callspool_ledger.reads.reading import Found, Reading
     from callspool_ledger.reads.snapshot import AccountLimit, Snapshot
+    from callspool_ledger.reads.views import LedgerSummary
+
+WRITES_REFUSED = "Redis refuses every write, since it cannot save to its disk"
+FREE_THE_DISK = "make room on that disk, or see the log of Redis"
 
 _TRANSPORT = (redis.ConnectionError, redis.TimeoutError)
 
@@ -71,7 +78,24 @@ class LedgerReader:
     def metrics(self) -> Snapshot:
         """Returns what the ledger counts, at one moment."""
         found = self.ask(read_metrics())
+        found.refuses_writes = self.refuses_writes()
         return add_limits(found, self._limits_of(accounts_of(found)))
+
+    def refuses_writes(self) -> bool:
+        """Whether Redis answers, and refuses every write since it cannot save to its disk.
+
+        A PING is refused together with all writes, and needs no right to write.
+        """
+        return any(self._is_refused(client) for client in dict.fromkeys(self._clients))
+
+    def check_writes(self) -> None:
+        """Raises `QueueUnavailable` where Redis does not answer, or refuses every write."""
+        if self.refuses_writes():
+            raise QueueUnavailable(f"{WRITES_REFUSED}: {FREE_THE_DISK}")
+
+    def summary(self) -> LedgerSummary:
+        """Returns how the whole installation stands, and whether Redis takes writes."""
+        return replace(self.ask(read_summary()), writes_refused=self.refuses_writes())
 
     def limits(self) -> list[AccountLimit]:
         """Returns how many requests each account may have in flight now, and has."""
@@ -90,6 +114,13 @@ class LedgerReader:
                 limits = LedgerReader(client).ask(read_limits([name]))
             found += limits
         return found
+
+    def _is_refused(self, client: redis.Redis) -> bool:
+        try:
+            [reply] = run(client, [("PING",)])
+        except redis.RedisError as error:
+            raise _translate(error) from error
+        return isinstance(reply, redis.RedisError) and classify(reply) is Fault.UNSAVED
 
     def _ask(self, place: int, reading: Reading[Found]) -> Found:
         exchange = partial(_exchange, self._clients[place])

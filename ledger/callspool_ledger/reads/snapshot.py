@@ -129,6 +129,8 @@ class Snapshot:
     unreadable_messages: int = 0
     sweep_lag: float = 0.0
     server: RedisFacts | None = None
+    refuses_writes: bool = False
+    """Redis refuses every write: its disk is full, as a rule."""
 
     def merge(self, other: Snapshot) -> None:
         """Adds another partition; what is in force in each of them counts once."""

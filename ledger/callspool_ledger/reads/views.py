@@ -192,6 +192,8 @@ class LedgerSummary(msgspec.Struct, frozen=True):
     outcomes: dict[str, int] = msgspec.field(default_factory=dict)
     workers: set[str] = msgspec.field(default_factory=set)
     """The names of the worker processes that live."""
+    writes_refused: bool = False
+    """Redis refuses every write, the heartbeats of workers included."""
 
 
 class RefusalView(msgspec.Struct, frozen=True):

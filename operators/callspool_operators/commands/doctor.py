@@ -18,7 +18,6 @@ from callspool_ledger.reads.lanes import read_one_document_lanes
 from callspool_ledger.reads.lookup import read_scopes
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.server_facts import examine, rules_of
-from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.selectors import Selector
 from callspool_ledger.writes import RULES
 from callspool_operators.doctor import (
@@ -127,7 +126,7 @@ def _of_redis(
     client, reader = clients[0], LedgerReader(*clients)
     standing = LedgerStanding(
         rules_of(client),
-        reader.ask(read_summary()),
+        reader.summary(),
         reader.ask(read_one_document_lanes()),
         {scope.account for scope in reader.ask(read_scopes())},
         reader.ask(read_dead(Selector(), 1))[1],

@@ -7,9 +7,9 @@ from typing import Self
 import click
 
 from callspool_ledger.reads.lanes import ADVICE, OneDocumentLanes, read_one_document_lanes
-from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.reader import FREE_THE_DISK, WRITES_REFUSED, LedgerReader
 from callspool_ledger.reads.snapshot import AccountLimit
-from callspool_ledger.reads.summary import read_reasons, read_summary
+from callspool_ledger.reads.summary import read_reasons
 from callspool_ledger.reads.views import LedgerSummary, Reason
 from callspool_operators.commands.journal import journal_lines, journal_object
 from callspool_operators.options.connection import ledger_reader
@@ -119,7 +119,7 @@ class _StatusView:
     @classmethod
     def of(cls, reader: LedgerReader, state_dir: str | None) -> Self:
         return cls(
-            reader.ask(read_summary()),
+            reader.summary(),
             reader.ask(read_reasons()),
             reader.ask(read_one_document_lanes()),
             reader.limits(),
@@ -143,7 +143,9 @@ class _StatusView:
             parts.append(f"{self.summary.spooled:,} in the queue")
         if self.summary.oldest_waiting_seconds is not None:
             parts.append(f"oldest wait {span(self.summary.oldest_waiting_seconds)}")
-        if not self.summary.workers:
+        if self.summary.writes_refused:
+            parts.append("Redis refuses every write")
+        if _lacks_workers(self.summary):
             parts.append("no worker")
         if self.summary.gates:
             parts.append(format_count(len(self.summary.gates), "gate closed", "gates closed"))
@@ -170,7 +172,8 @@ def as_object(
         "submissions": submissions_in_order(summary.submissions),
         "runs": summary.runs,
         "workers": len(summary.workers),
-        "start_workers": None if summary.workers else how_to_start_workers(where),
+        "start_workers": how_to_start_workers(where) if _lacks_workers(summary) else None,
+        "writes_refused": summary.writes_refused,
         "spooled": summary.spooled,
         "lanes": summary.lanes,
         "unreadable": summary.unreadable,
@@ -220,16 +223,23 @@ def lines_of(
     return lines + _steering_lines(summary)
 
 
+def _lacks_workers(summary: LedgerSummary) -> bool:
+    return not summary.workers and not summary.writes_refused
+
+
 def _workers_line(summary: LedgerSummary, where: str) -> str:
     """How many workers live; where none does, what to type."""
     if summary.workers:
         return f"workers: {len(summary.workers):,}"
+    if summary.writes_refused:
+        return "workers: unknown, since Redis refuses their heartbeats"
     return f"workers: none; to start one: {how_to_start_workers(where)}"
 
 
 def _steering_lines(summary: LedgerSummary) -> list[str]:
     """What is not sent now and why, and what operators did last."""
-    lines = gate_lines(summary.gates)
+    refused = [f"{WRITES_REFUSED}: {FREE_THE_DISK}"] if summary.writes_refused else []
+    lines = [*refused, *gate_lines(summary.gates)]
     if summary.journal:
         lines.append("last done by operators (callspool journal):")
         lines += [f"  {line}" for line in journal_lines(summary.journal)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from callspool_ledger.errors import describe_mismatch
 from callspool_ledger.reads.lanes import ADVICE, OneDocumentLanes
+from callspool_ledger.reads.reader import FREE_THE_DISK
 from callspool_operators.doctor.finding import DoctorFinding, ok, problem, warning
 from callspool_operators.terminal.report import describe_selector, why
 from callspool_operators.terminal.wording import format_count, how_to_start_workers
@@ -97,6 +98,9 @@ def _workers(found: LedgerStanding) -> DoctorFinding:
     alive = len(found.summary.workers)
     if alive:
         return ok("workers", f"{format_count(alive, 'worker process', 'worker processes')}")
+    if found.summary.writes_refused:
+        said = "unknown, since Redis refuses every write, and so their heartbeats"
+        return warning("workers", said, FREE_THE_DISK)
     remedy = how_to_start_workers(found.where)
     waiting = found.summary.documents.get("waiting", 0) + found.summary.spooled
     if waiting:

@@ -10,6 +10,8 @@ import time
 import pytest
 import redis
 
+from callspool.errors import QueueUnavailable
+from callspool_ledger.reads.reader import LedgerReader
 from tests.operators.conftest import Call, call
 from tests.support.ledgers import LedgerUnderTest, group
 from tests.support.servers import RedisServer
@@ -32,4 +34,14 @@ def test_status_answers_while_redis_refuses_every_write(call: Call) -> None:
             client.ping()
         done = call("status", "--json", "--redis", server.url)
         assert done.code == 0, done.err
-        assert json.loads(done.out)["documents"]["waiting"] == 1
+        found = json.loads(done.out)
+        assert found["documents"]["waiting"] == 1
+        assert (found["writes_refused"], found["start_workers"]) == (True, None)
+        assert "Redis refuses every write" in call("status", "--redis", server.url).out
+        checked = call("doctor", "--redis", server.url)
+        assert checked.code == 2
+        assert "workers: unknown" in checked.out
+        reader = LedgerReader(client)
+        assert reader.metrics().refuses_writes
+        with pytest.raises(QueueUnavailable, match="make room"):
+            reader.check_writes()

@@ -303,3 +303,4 @@ def test_partitions_add_up(client: redis.Redis):
     assert found.submissions["default", "created", "200"] == 2
     assert found.spooled_messages == 2
     assert found.workers == {"me"}
+    assert not found.refuses_writes

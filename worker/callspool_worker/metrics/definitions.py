@@ -283,6 +283,12 @@ DEFINITIONS = (
         (),
         "1 if the append-only file is on and its last write went well, else 0.",
     ),
+    Definition(
+        "callspool_redis_writes_refused",
+        "gauge",
+        (),
+        "1 while Redis refuses every write, since it cannot save to its disk, else 0.",
+    ),
 )
 
 BY_NAME = {definition.name: definition for definition in DEFINITIONS}

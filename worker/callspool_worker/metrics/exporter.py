@@ -209,6 +209,7 @@ def exporter(settings: Settings, host: str, port: int) -> Iterator[MetricsServer
         def readyz() -> MetricsPage:
             try:
                 _check(reader, len(clients))
+                reader.check_writes()
             except QueueUnavailable as reason:
                 return MetricsPage(is_well=False, text=str(reason))
             return MetricsPage(is_well=True, text="ok")

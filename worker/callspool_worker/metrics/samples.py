@@ -54,6 +54,7 @@ def samples_of(snapshot: Snapshot, max_waiting: int) -> dict[str, Values]:
         "callspool_unreadable_messages": {(): snapshot.unreadable_messages},
         "callspool_sweep_lag_seconds": {(): snapshot.sweep_lag},
         "callspool_max_waiting_documents": {(): max_waiting},
+        "callspool_redis_writes_refused": {(): int(snapshot.refuses_writes)},
     }
     samples |= _documents(counts)
     samples |= _ages(snapshot, accounts, list(counts))

@@ -6,7 +6,6 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client.registry import Collector
@@ -14,7 +13,6 @@ from prometheus_client.registry import Collector
 from callspool.errors import QueueUnavailable
 from callspool.redis_io.servers import server_of
 from callspool_ledger import keys
-from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_worker.liveness import ProcessStats, read_vitals
 from callspool_worker.metrics.definitions import Definition, family_of
@@ -280,7 +278,7 @@ def serving(settings: Settings, crew: Crew, alive: Callable[[], int]) -> Iterato
     Raises `SettingsError` where the address cannot be listened on.
     """
     with server_of(settings.redis_url, TIMEOUT).at(keys.prefix()).client() as client:
-        probes = Probes(crew, alive, partial(LedgerReader(client).ask, read_clock()))
+        probes = Probes(crew, alive, LedgerReader(client).check_writes)
         pages = Pages(CrewCollector(crew, alive), probes.healthz, probes.readyz)
         server = MetricsServer(
             settings.metrics_host, settings.metrics_port, pages, setting="--metrics-port"
