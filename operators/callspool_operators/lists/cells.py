@@ -21,8 +21,8 @@ _AS_FLOAT = re.compile(r"(\+?\d+)[.,]0*").fullmatch
 _WITH_DECIMALS = re.compile(r"\+?\d{7,}[.,]\d{1,2}").fullmatch
 _SUSPECT = re.compile(r"[.,eE'=]").search
 _AS_TEXT = re.compile(r"""'(.+)|="(.+)\"""").fullmatch
-_AS_FLOAT_ID = re.compile(r"(\d+)[.,]0{1,2}").fullmatch
-_MAY_BE_FLOAT = re.compile(r"[.,]0").search
+_AS_FLOAT_ID = re.compile(r"(\d+)[.,]0{0,2}").fullmatch
+_MAY_BE_ODD_ID = re.compile(r"[.,](?:0|\n|\Z)|['=]").search
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+").fullmatch
 
 _SHORTENED_ID = re.compile(r"\d(?:[.,]\d+)?E\+\d{2,}").fullmatch
@@ -68,11 +68,16 @@ def healed_numbers(texts: list[str]) -> list[str]:
 
 
 def healed_id(text: str) -> str:
-    """The id without marks that nobody sees, and without the decimals of a spreadsheet (``12.0``).
+    """The id without marks that nobody sees, and as a spreadsheet meant it.
 
-    Raises `ValueError` for one of which a spreadsheet has left what many rows share.
+    ``12.0``, ``'12``, ``="12"`` and ``12`` in digits of any script are ``12``. Raises `ValueError`
+    for an id of which a spreadsheet has left what many rows share.
     """
     bare = clean(text)
+    if marked := _AS_TEXT(bare):
+        bare = clean(marked[1] or marked[2])
+    if not bare.isascii() and (digits := to_ascii(bare)).isdecimal():
+        bare = digits
     refuse_shortened_id(bare)
     whole = _AS_FLOAT_ID(bare)
     return whole[1] if whole else bare
@@ -81,7 +86,7 @@ def healed_id(text: str) -> str:
 def healed_ids(texts: list[str]) -> list[str]:
     """As `healed_id` of each."""
     whole = "\n".join(texts)
-    if whole.isascii() and "E+" not in whole and not _MAY_BE_FLOAT(whole):
+    if whole.isascii() and "E+" not in whole and not _MAY_BE_ODD_ID(whole):
         return texts
     return [*map(healed_id, texts)]
 
@@ -115,6 +120,14 @@ _AROUND = " ()[],;:.-/"
 _NO_WORD = re.compile(r"(\w)\1*|[OoIlSBZQD]+|(?i:e?xtn?|extension|durchwahl|dw)")
 """Blanks (XXXX), letters that look like digits, and what should be followed by an extension."""
 _KEYS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
+_NO_CALL = re.compile(
+    r"\b(?:do\s*n[o'\u2019]?t\s+(?:call|ring|contact|phone|dial)|no\s+calls?|dnc|dnd"
+    r"|opt(?:ed)?[ -]?out|unsubscribed|wrong|disconnected|(?:out\s+of|not\s+in)\s+service"
+    r"|invalid|dead|deceased|blocked|fax|telefax|nicht\s+anrufen|falsch\w*|ne\s+pas\s+appeler"
+    r"|faux|no\s+llamar|ring\s+(?:inte|ej)|fel\s*nummer)\b",
+    re.IGNORECASE,
+)
+"""Notes because of which a number is not called."""
 _SHORT = frozenset("hwmpct")
 """Notes of one letter: home, work, mobile, private, cell, telephone."""
 
@@ -163,6 +176,8 @@ def _without_note(text: str, region: str | None) -> NumberCell | None:
     note = spelled.rest.strip(_AROUND)
     if spelled.extension or not _is_note(spelled.rest, note):
         return None
+    if forbids := _NO_CALL.search(note):
+        raise NumberError(f"is not to be called, says the note behind it ({forbids[0].lower()})")
     if not _is_sure(spelled.number, region) or _is_word_number(spelled.number, note, region):
         return None
     return NumberCell(spelled.number, note)

@@ -132,6 +132,7 @@ class Naming:
         self._spelled = [squash(header) for header in headers]
         self._settled: set[int] = set()
         self._parts: set[int] = set()
+        self._chosen: set[int] = set()
 
     def has(self, field: str) -> bool:
         return field in self.names
@@ -148,7 +149,11 @@ class Naming:
             self._spelled[place] = squash(field)
             self._parts.add(place)
             return
-        self.names[place] = None if field == LEFT_OUT else field
+        self._name(place, None if field == LEFT_OUT else field)
+        self._chosen.add(place)
+
+    def _name(self, place: int, name: str | None) -> None:
+        self.names[place] = name
         self._settled.add(place)
 
     def name_the_others(self) -> None:
@@ -164,12 +169,23 @@ class Naming:
                 own = header in RESERVED or (place in self._parts and header in FIELDS)
                 name = _new_name(f"{_OWN}{header}" if own else header, taken)
                 taken.add(name)
-                self.choose(place, name)
+                self._name(place, name)
 
     def name_parts(self) -> tuple[int, ...]:
         """The places of the columns that hold a first and a last name."""
         found = [self._places(spellings)[:1] for spellings in (FIRST_NAMES, LAST_NAMES)]
         return tuple(place for places in found for place in places if self.names[place])
+
+    def other_numbers(self) -> tuple[int, ...]:
+        """The places of further columns of numbers, for rows whose own number is empty."""
+        known = (*SPELLINGS[CONTACT_NUMBER], *SPELLINGS[ALTERNATE])
+        free = [
+            place
+            for place, name in enumerate(self.names)
+            if name != CONTACT_NUMBER and place not in self._chosen
+            if self._spelled[place] in known
+        ]
+        return tuple(sorted(free, key=lambda place: known.index(self._spelled[place])))
 
     def _places(self, spellings: Sequence[str]) -> list[int]:
         return [self._spelled.index(one) for one in spellings if one in self._spelled]
@@ -178,7 +194,7 @@ class Naming:
         """Gives a field that is still free to the first of these columns that is free."""
         free = [place for place in places if place not in self._settled]
         if free and not self.has(field):
-            self.choose(free[0], field)
+            self._name(free[0], field)
 
 
 def _new_name(wanted: str, taken: set[str]) -> str:
@@ -199,12 +215,13 @@ class Columns:
     """What each column of a file is called in a document; None for one that is left out.
 
     ``name_parts``: places of the columns that hold first and last name, where no column has the
-    whole name.
+    whole name. ``other_numbers``: of those that hold a number besides the one that is called.
     """
 
     headers: tuple[str, ...]
     names: tuple[str | None, ...]
     name_parts: tuple[int, ...] = ()
+    other_numbers: tuple[int, ...] = ()
 
     def list_renames(self) -> list[tuple[str, str]]:
         """Columns that reach the API under another name than their header: header → field."""
@@ -253,7 +270,7 @@ def map_columns(headers: Sequence[str], chosen: Mapping[str, str], file: str) ->
         raise _missing("phone", CONTACT_NUMBER, file, shown)
     if not naming.has(NAME) and not parts:
         raise _missing("name", NAME, file, shown)
-    return Columns(tuple(shown), tuple(naming.names), parts)
+    return Columns(tuple(shown), tuple(naming.names), parts, naming.other_numbers())
 
 
 def _missing(word: str, field: str, file: str, headers: Sequence[str]) -> IntakeError:

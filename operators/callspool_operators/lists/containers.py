@@ -24,6 +24,13 @@ class ForeignFormat(NamedTuple):
 _AS_LIST = "open it in a spreadsheet and save it as .xlsx or CSV (UTF-8)"
 _UNPACK = "unpack it, or pack it by gzip"
 _SIGNATURES: tuple[tuple[bytes, ForeignFormat], ...] = (
+    (
+        b"\xd0\xcf\x11\xe0",
+        ForeignFormat(
+            "an old spreadsheet (.xls), or one with a password",
+            "save it as .xlsx without a password, or as CSV (UTF-8)",
+        ),
+    ),
     (b"%PDF", ForeignFormat("a PDF document", "ask for the list as .xlsx or CSV (UTF-8)")),
     (b"{\\rtf", ForeignFormat("a text document (RTF)", _AS_LIST)),
     (b"BZh", ForeignFormat("packed by bzip2", _UNPACK)),

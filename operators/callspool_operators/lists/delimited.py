@@ -60,10 +60,14 @@ def _behind_this_line(read: Callable[[], bytes]) -> bytes:
 
 
 ESCAPED = '\\"'
-TWO_WAYS = 'its quotes can be read in two ways: write a quote within a quoted cell as ""'
+TWO_WAYS = (
+    "its backslashes can be read in two ways: put cells with quotes or delimiters in quotes, and"
+    ' write a quote within them as ""'
+)
 
 _QUOTE = '"'
-_STAND_IN = "\ufdd0"  # no character; nobody sends it
+_STAND_IN, _NO_DELIMITER = "\ufdd0", "\ufdd1"  # no characters; nobody sends them
+_FOLDER = re.compile(r"\s*(?:[A-Za-z]:|\\\\).*", re.DOTALL).match
 _MOST_EXTRA = 20
 """Delimiters within the quoted cells of one line, at most."""
 
@@ -83,7 +87,7 @@ def loose_cells(line: str, delimiter: str, columns: int) -> list[str] | None:
 
 
 def settle_escapes(cells: list[str], text: str, delimiter: str, columns: int) -> list[str] | None:
-    r"""The cells of a record that holds ``\"``, where both ways of reading it agree.
+    r"""The cells of a record that holds ``\"`` or ``\,``, where both ways of reading it agree.
 
     ``cells``: the record as it is when a backslash means itself. None where cells would shift.
     """
@@ -92,20 +96,29 @@ def settle_escapes(cells: list[str], text: str, delimiter: str, columns: int) ->
         return cells
     if len(cells) > columns or [cell.replace(ESCAPED, _QUOTE) for cell in cells] == escaped:
         return escaped
-    return None
+    # Cells that end with a backslash are folders, in a row that is whole with them alone.
+    is_plain = all(map(_FOLDER, filter(_ends_with_backslash, cells))) and ESCAPED not in text
+    return cells if is_plain and len(cells) == columns > len(escaped) else None
+
+
+def _ends_with_backslash(cell: str) -> bool:
+    return cell.endswith("\\")
 
 
 def _split_unescaping(text: str, delimiter: str) -> list[str] | None:
-    """The record's cells if a backslash before a quote makes it part of the cell."""
-    if _STAND_IN in text:
+    """The record's cells if a backslash before a quote or delimiter makes it part of the cell."""
+    if _STAND_IN in text or _NO_DELIMITER in text:
         return None
-    lines = text.replace(ESCAPED, _STAND_IN).splitlines(keepends=True)
+    text = text.replace(ESCAPED, _STAND_IN).replace("\\" + delimiter, _NO_DELIMITER)
+    lines = text.splitlines(keepends=True)
     reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
     try:
         cells, *others = reader
     except (csv.Error, ValueError):
         return None
-    return None if others else [cell.replace(_STAND_IN, _QUOTE) for cell in cells]
+    if others:
+        return None
+    return [cell.replace(_STAND_IN, _QUOTE).replace(_NO_DELIMITER, delimiter) for cell in cells]
 
 
 def _reader(parts: Sequence[str], delimiter: str, columns: int) -> list[list[str]]:

@@ -17,6 +17,8 @@ from callspool_operators.lists.table_rows import TableRows
 _TABLE_NAMES = (".csv", ".tsv", ".tab")
 _LINES_NAMES = (".jsonl", ".ndjson")
 
+_IS_JSON = re.compile(rb'\s*(?:\[\s*)?\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\Z)|\s*\[\s*\Z')
+
 Rows = TableRows | ObjectRows | JsonRows
 
 
@@ -35,8 +37,20 @@ def open_rows(source: Source, chosen: Mapping[str, str]) -> Rows:
             return JsonRows(source, chosen)
         if first == b"{":
             return ObjectRows(source, chosen)
+    _refuse_json(source, suffix, first)
     source.settle_encoding()
     return TableRows(source, chosen)
+
+
+def _refuse_json(source: Source, suffix: str, first: bytes) -> None:
+    """Raises `IntakeError` for a table that is JSON, and for JSON that is none."""
+    if first in (b"{", b"[") and _IS_JSON.match(source.first_line()):
+        raise IntakeError(
+            f"{source.shown} is JSON, whatever its name says: name it .json, or .jsonl if each"
+            " line is an object"
+        )
+    if suffix == ".json":
+        raise IntakeError(f"{source.shown} is no JSON list: it begins with neither [ nor {{")
 
 
 def _is_read_whole(line: bytes, chosen: Mapping[str, str]) -> bool:
@@ -56,8 +70,10 @@ _NO = frozenset(
     {"", "0", "0.0", "no", "n", "false", "f", "off", "none", "null", "-", "nein", "non", "nej"}
 )
 _SPEAKS = re.compile(
-    r"donotcall|donotcontact|donotphone|dnc|nocalls?|optout|optedout|unsubscribed?|suppressed"
-    r"|blacklisted|blocklisted|nichtanrufen|neplusappeler|nollamar"
+    r"(?:is|has)?(?:phone|call|marketing|email|sms)?"
+    r"(?:donot(?:call|contact|phone|dial|disturb)|n?dnc|dnd|nocalls?|opt(?:ed)?out|unsubscribed?"
+    r"|suppress(?:ed|ion)?|black?listed|blocklisted|blocked|nichtanrufen|neplusappeler|nollamar)"
+    r"(?:flag|status|registered|list|date|of(?:calls?|phone|email|marketing))?"
 )
 _decode = msgspec.json.Decoder(dict[str, object]).decode
 
@@ -83,6 +99,14 @@ class Skipping:
         for column in self.columns:
             if Naming(headers).place_of(column) is None:
                 raise IntakeError(f"{shown} has no column {column!r} (--skip-if)")
+
+    def check_objects(self, first: Sequence[Row], shown: str) -> None:
+        """Raises `IntakeError` where none of a file's first objects has such a key."""
+        if first and self.columns:
+            keys = {squash(key) for row in first for key in _fields(row)}
+            for column in self.columns:
+                if squash(column) not in keys:
+                    raise IntakeError(f"no object of {shown} has a key {column!r} (--skip-if)")
 
     def apply(self, chunk: Sequence[Row], rows: TableRows | ObjectRows | JsonRows) -> None:
         """Fills in the reason of the rows that are left out."""

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Self, TextIO
 
@@ -14,8 +15,7 @@ from callspool_operators.lists.delimited import shielded_row
 from callspool_operators.lists.encodings import UTF8
 from callspool_operators.lists.errors import COUNTRY_REMEDY, READ_AS, IntakeError, UnknownCountry
 from callspool_operators.lists.formats import Rows, Skipping, open_rows
-from callspool_operators.lists.json_rows import JsonRows
-from callspool_operators.lists.objects import ObjectRows, fields_of
+from callspool_operators.lists.objects import fields_of
 from callspool_operators.lists.row import Likeness, Row, RowCounts
 from callspool_operators.lists.row_checks import RowChecker, SeenRows
 from callspool_operators.lists.source import STANDARD_INPUT, Source
@@ -107,6 +107,8 @@ def _same_file(path: str, other: str) -> bool:
 
 FIRST_FAULTS = 5
 SHOWN_NAMES = 2
+OBJECTS_LOOKED_AT = 1000
+"""JSON objects one of which has to have the key of ``--skip-if``."""
 _KINDS_OF_FAULTS = 100
 _OTHER_FAULTS = "other reasons"
 
@@ -208,13 +210,12 @@ class Intake:
                 )
                 Skipping(self._options.skip_if).check(columns.headers, source.shown)
                 return FileView(name, shown, columns.list_renames(), columns.extra(), rows.titles)
-            return FileView(name, _show_format(rows.format, source), *self._fields_of_first(rows))
-
-    def _fields_of_first(self, rows: ObjectRows | JsonRows) -> tuple[Renamed, Sequence[str]]:
-        """How the keys of the first object are named; what is wrong with it is told later."""
-        for row in rows:
-            return fields_of(row.text, self._options.columns)
-        return (), ()
+            shown = _show_format(rows.format, source)
+            first = [*islice(rows, OBJECTS_LOOKED_AT if self._options.skip_if else 1)]
+            Skipping(self._options.skip_if).check_objects(first, source.shown)
+            # What is wrong with the first object is told later.
+            named = fields_of(first[0].text, self._options.columns) if first else ((), ())
+            return FileView(name, shown, *named)
 
     @property
     def bytes_read(self) -> int:

@@ -10,7 +10,7 @@ import msgspec
 
 from callspool_operators.lists.columns import CONTACT_NUMBER
 from callspool_operators.lists.errors import IntakeError
-from callspool_operators.lists.objects import Objects, naming_of
+from callspool_operators.lists.objects import KeyTwiceError, Objects, naming_of, refuse_key_twice
 from callspool_operators.lists.row import Row
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table import CHUNK
@@ -102,7 +102,10 @@ class JsonText:
         fields = _object(value)
         if self._names_contact([*fields]):
             return [value]
-        return self._list(self._list_within(fields))
+        try:
+            return self._list(self._list_within(fields, value))
+        except KeyTwiceError as twice:
+            raise IntakeError(f"{self._shown} {twice}: keep the one that is meant") from None
 
     def _list(self, value: bytes) -> list[bytes]:
         try:
@@ -110,8 +113,9 @@ class JsonText:
         except (msgspec.DecodeError, RecursionError, UnicodeError) as fault:
             raise self._broken(str(fault), value) from None
 
-    def _list_within(self, fields: dict[str, msgspec.Raw]) -> bytes:
+    def _list_within(self, fields: dict[str, msgspec.Raw], value: bytes) -> bytes:
         """The one list of contacts in an object that is not a contact itself."""
+        refuse_key_twice(value)
         lists = [*_lists(fields, "", MAX_DEPTH)]
         objects = [each for each in lists if each.text[1:].lstrip().startswith(b"{")]
         contacts = [each for each in objects if self._holds_contacts(each.text)]
@@ -156,6 +160,7 @@ def _lists(fields: dict[str, msgspec.Raw], path: str, depth: int) -> Iterator[_L
         if text.startswith(b"["):
             yield _ListInside(path + key, text)
         elif text.startswith(b"{") and depth > 1:
+            refuse_key_twice(text)
             yield from _lists(_object(text), f"{path}{key}.", depth - 1)
 
 

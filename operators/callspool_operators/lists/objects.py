@@ -8,9 +8,16 @@ from typing import NamedTuple
 import msgspec
 
 from callspool.errors import shown_name
-from callspool_operators.lists.columns import NAME, Naming, extra, list_renames
+from callspool_operators.lists.columns import (
+    ALTERNATE,
+    CONTACT_NUMBER,
+    NAME,
+    Naming,
+    extra,
+    list_renames,
+)
 from callspool_operators.lists.delimited import MAX_LINE, blocks_of_lines
-from callspool_operators.lists.row import Row
+from callspool_operators.lists.row import Beside, Row
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table import CHUNK, TOO_LONG
 from callspool_operators.lists.table_rows import NOT_UTF8
@@ -18,6 +25,7 @@ from callspool_operators.lists.table_rows import NOT_UTF8
 BOM = b"\xef\xbb\xbf"
 NOT_AN_OBJECT = "is not a JSON object"
 _REMEMBERED = 1000
+_ALTERNATE = f'"{ALTERNATE}":'.encode()
 
 
 class KeyTwiceError(Exception):
@@ -25,10 +33,15 @@ class KeyTwiceError(Exception):
 
 
 class _Plan(NamedTuple):
-    """For each key its new name and a colon, in JSON (None: left out), and the name's parts."""
+    """For each key its new name and a colon, in JSON (None: left out), and the name's parts.
+
+    ``number``, ``other_numbers``: which key has the number, and which others hold one.
+    """
 
     names: Sequence[bytes | None]
     name_parts: tuple[int, ...]
+    number: int | None
+    other_numbers: tuple[int, ...]
 
 
 class Objects:
@@ -52,7 +65,7 @@ class Objects:
             row.reason = TOO_LONG
             return row
         try:
-            row.raw = self._rename_keys(bare)
+            row.raw, row.beside = self._rename_keys(bare)
         except KeyTwiceError as twice:
             row.reason = str(twice)
         except UnicodeError:
@@ -61,7 +74,7 @@ class Objects:
             row.reason = self._reason
         return row
 
-    def _rename_keys(self, bare: bytes) -> bytes:
+    def _rename_keys(self, bare: bytes) -> tuple[bytes, Beside | None]:
         """The object with its keys as the API knows them; untouched where they are already."""
         fields = self._decode(bare)
         if self._encode(fields) != bare:  # not as compact as it can be, or a key was lost
@@ -73,14 +86,32 @@ class Objects:
             self._known[keys] = _plan(keys, self._chosen)
         plan = self._known[keys]
         if plan is None:
-            return bare
-        values = [*fields.values()]
+            return bare, None
+        values = [*map(bytes, fields.values())]
+        beside = _fill_number(plan, values)
         pairs = [
-            name + bytes(value) for name, value in zip(plan.names, values, strict=True) if name
+            name + value for name, value in zip(plan.names, values, strict=True) if name and value
         ]
         if plan.name_parts and (whole := _join_parts(values[place] for place in plan.name_parts)):
             pairs.append(b'"name":' + msgspec.json.encode(whole))
-        return b"{" + b",".join(pairs) + b"}"
+        return b"{" + b",".join(pairs) + b"}", beside
+
+
+def _fill_number(plan: _Plan, values: list[bytes]) -> Beside | None:
+    """Where the number is empty, it becomes the first that is under another key."""
+    if plan.number is None or not _is_empty(values[plan.number]):
+        return None
+    for place in plan.other_numbers:
+        if values[place][:1] == b'"' and not _is_empty(values[place]):
+            values[plan.number] = values[place]
+            if plan.names[place] == _ALTERNATE:
+                values[place] = b""
+            return Beside.OTHER
+    return None
+
+
+def _is_empty(value: bytes) -> bool:
+    return value == b"null" or not value.strip(b'" \t')
 
 
 def refuse_key_twice(text: bytes) -> None:
@@ -95,7 +126,7 @@ def _keys(pairs: Sequence[tuple[str, object]]) -> list[str]:
     return [key for key, _ in pairs]
 
 
-def _join_parts(parts: Iterable[msgspec.Raw]) -> str:
+def _join_parts(parts: Iterable[bytes]) -> str:
     found = [msgspec.json.decode(part) for part in parts]
     return " ".join([part.strip() for part in found if isinstance(part, str) and part.strip()])
 
@@ -129,7 +160,8 @@ def _plan(keys: Sequence[str], chosen: Mapping[str, str]) -> _Plan | None:
     if naming.names == list(keys) and not parts:
         return None
     names = [None if name is None else msgspec.json.encode(name) + b":" for name in naming.names]
-    return _Plan(names, parts)
+    number = naming.names.index(CONTACT_NUMBER) if naming.has(CONTACT_NUMBER) else None
+    return _Plan(names, parts, number, naming.other_numbers())
 
 
 NOT_ON_A_LINE = f"{NOT_AN_OBJECT} on a line of its own"

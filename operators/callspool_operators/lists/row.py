@@ -108,6 +108,7 @@ class Beside(Enum):
 
     NOTE = "a note, which is left out"
     SECOND = "a second number, which became alternate_number"
+    OTHER = "nothing, so that the number of another column was taken"
 
 
 class Row(msgspec.Struct, gc=False):
@@ -169,8 +170,8 @@ def _likeness(likeness: Likeness, earlier_id: str) -> str:
 class RowCounts(msgspec.Struct):
     """Rows so far: ``read = good + duplicate + invalid``.
 
-    Among the good are ``healed`` rows, those ``without_country``, and those that held a note or a
-    second number beside theirs.
+    Among the good are ``healed`` rows, those ``without_country``, those that held a note or a
+    second number beside theirs, and those with the number of another column.
     """
 
     read: int = 0
@@ -181,6 +182,7 @@ class RowCounts(msgspec.Struct):
     without_country: int = 0
     notes: int = 0
     second_numbers: int = 0
+    other_columns: int = 0
 
     def add_good(self, row: Row, times: int) -> None:
         """Counts a good row, or takes it back (-1)."""
@@ -190,3 +192,4 @@ class RowCounts(msgspec.Struct):
         if row.beside is not None:
             self.notes += times * (row.beside is Beside.NOTE)
             self.second_numbers += times * (row.beside is Beside.SECOND)
+            self.other_columns += times * (row.beside is Beside.OTHER)

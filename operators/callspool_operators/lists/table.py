@@ -120,7 +120,7 @@ class Table:
         if isinstance(cells, str):
             return cells
         text = self.text
-        if _ESCAPED in text:
+        if _has_escapes(text, delimiter):
             found = settle_escapes(cells, decode_line(text), delimiter, self.columns)
             if found is None:
                 return TWO_WAYS
@@ -220,7 +220,7 @@ class Table:
 
 def _cells_of_lines(lines: Sequence[bytes], delimiter: str) -> list[list[str]] | None:
     """The cells of each line, none for an empty one; None unless each line is a row by itself."""
-    if max(map(len, lines)) > MAX_LINE or any(_ESCAPED in line for line in lines):
+    if max(map(len, lines)) > MAX_LINE or _has_escapes(b"".join(lines), delimiter):
         return None
     texts = [*map(decode_line, lines)]
     try:
@@ -228,6 +228,11 @@ def _cells_of_lines(lines: Sequence[bytes], delimiter: str) -> list[list[str]] |
     except csv.Error:
         return None
     return cells if len(cells) == len(lines) else None
+
+
+def _has_escapes(text: bytes, delimiter: str) -> bool:
+    """Whether a backslash stands before a quote or a delimiter."""
+    return b"\\" in text and (_ESCAPED in text or b"\\" + delimiter.encode() in text)
 
 
 def decode_line(line: bytes) -> str:

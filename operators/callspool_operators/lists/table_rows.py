@@ -1,39 +1,24 @@
 """Rows of a CSV file: its header is found, and each row of cells becomes a document."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from operator import ne
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
-
-from callspool.request.call_request import Known
-from callspool_operators.lists.cells import (
-    healed_ids,
-    healed_number,
-    healed_numbers,
-    split_labels,
-)
 from callspool_operators.lists.columns import (
-    ALTERNATE,
     CONTACT_NUMBER,
-    DOCUMENT_ID,
     FIRST_NAMES,
-    LABELS,
     LAST_NAMES,
-    NAME,
     SPELLINGS,
-    Columns,
     looks_like_contact,
     map_columns,
     names_contact,
     squash,
 )
 from callspool_operators.lists.delimited import blocks_of_lines, unshield
+from callspool_operators.lists.document_writer import DocumentWriter
 from callspool_operators.lists.errors import IntakeError
-from callspool_operators.lists.row import Row
+from callspool_operators.lists.row import Beside, Row
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table import LOOSE_QUOTES, BrokenRowError, Table, decode_line
 
@@ -141,100 +126,6 @@ def _unreadable(reason: str, file: str) -> IntakeError:
     return IntakeError(f"a quote in the first line of {file} is not closed: add or remove one")
 
 
-Written = tuple[bytes, Known, bool]
-"""A document as JSON, what of it has to be checked, and whether its number was healed."""
-
-
-class DocumentWriter:
-    """Writes the rows of one table as JSON: cells without white space around, empty ones not."""
-
-    def __init__(self, columns: Columns) -> None:
-        names = columns.names
-        self._size = len(names)
-        self._number = names.index(CONTACT_NUMBER)
-        self._id = names.index(DOCUMENT_ID) if DOCUMENT_ID in names else None
-        self._labels = names.index(LABELS) if LABELS in names else None
-        self._alternate = names.index(ALTERNATE) if ALTERNATE in names else None
-        self._name = names.index(NAME) if NAME in names else None
-        self._name_parts = columns.name_parts
-        self._left_out = [place for place, name in enumerate(names) if name is None]
-        self._encoded = _encoder(names if self._name is not None else (*names, NAME))
-
-    def write(self, rows: Sequence[Sequence[str]]) -> Iterable[Written]:
-        """The documents of some rows; raises ValueError where one's cells have lost what matters.
-
-        UnicodeEncodeError (a ValueError) where one holds bytes that were no UTF-8. Of one row, the
-        error says what is wrong with it.
-        """
-        columns: list[Any] = [
-            [*map(str.strip, column)] for column in zip(*self._even(rows), strict=True)
-        ]
-        given = columns[self._number]
-        numbers = columns[self._number] = healed_numbers(given)
-        ids: Sequence[str | None] = [None] * len(rows)
-        if self._id is not None:
-            columns[self._id] = healed_ids(columns[self._id])
-            ids = [document_id or None for document_id in columns[self._id]]
-        names = self._names(columns)
-        self._put_in_order(columns)
-        known = map(Known, names, numbers, ids)
-        return zip(self._encoded(columns), known, map(ne, given, numbers), strict=True)
-
-    def _even(self, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
-        """The rows with a cell for each column: what is missing is empty, and so is the rest."""
-        size = self._size
-        if {*map(len, rows)} == {size}:
-            return rows
-        return [[*row[:size], *[""] * (size - len(row))] for row in rows]
-
-    def _names(self, columns: list[Any]) -> Iterable[str]:
-        """The whole names, which become the last column where there was none of them."""
-        if self._name is None:
-            parts = zip(*[columns[place] for place in self._name_parts], strict=True)
-            columns.append([" ".join(filter(None, each)) for each in parts])
-        names: list[str] = columns[-1 if self._name is None else self._name]
-        return names
-
-    def _put_in_order(self, columns: list[Any]) -> None:
-        """Labels become lists, and what is not to be sent becomes empty."""
-        if self._alternate is not None:
-            columns[self._alternate] = [*map(_healed_alternate, columns[self._alternate])]
-        if self._labels is not None:
-            labels = columns[self._labels]
-            columns[self._labels] = [(text and split_labels(text)) or "" for text in labels]
-        for place in self._left_out:
-            columns[place] = [""] * len(columns[place])
-
-
-def _healed_alternate(text: str) -> str:
-    with suppress(ValueError):  # a second number is no reason to refuse the contact
-        return healed_number(text)
-    return text
-
-
-def _encoder(names: Sequence[str | None]) -> Callable[[Sequence[Sequence[object]]], list[bytes]]:
-    """A function that writes columns of values with these names as rows; empty texts are left out.
-
-    A struct made for the table is twice as fast as a dict for each row.
-    """
-    encode = msgspec.json.Encoder().encode
-    labelled = [name or f"left out {place}" for place, name in enumerate(names)]
-    try:
-        document = msgspec.defstruct(
-            "Document",
-            [(f"c{place}", object, "") for place in range(len(names))],
-            rename={f"c{place}": name for place, name in enumerate(labelled)},
-            omit_defaults=True,
-            gc=False,
-        )
-    except ValueError:  # a name with a quote, a backslash or a control character
-        return lambda columns: [
-            encode({name: value for name, value in zip(labelled, values, strict=True) if value})
-            for values in zip(*columns, strict=True)
-        ]
-    return lambda columns: [*map(encode, map(document, *columns))]
-
-
 NOT_UTF8 = "is not valid UTF-8: save the file as UTF-8"
 _NOTHING = b"{}"
 
@@ -253,6 +144,7 @@ class TableRows:
         self.columns = map_columns(header.names, chosen, source.shown)
         self._table.columns = len(header.names)
         self._writer = DocumentWriter(self.columns)
+        self._number = self.columns.names.index(CONTACT_NUMBER)
 
     def __iter__(self) -> Iterator[Row]:
         return chain.from_iterable(self.chunks())
@@ -275,18 +167,18 @@ class TableRows:
 
         A row may begin on any line, so each is looked at as if one did.
         """
-        place, other = self.columns.names.index(CONTACT_NUMBER), re.escape(self.delimiter)
+        place, other = self._number, re.escape(self.delimiter)
         cell = rf'(?:"[^"\n]*"|[^"{other}\r\n]*){other}'
         odd = re.compile(rf"\n(?!(?:{cell}){{{place}}} *\"?[ ']*\+|[\r\n]|\Z)".encode()).search
         return not any(map(odd, map(_with_line_feeds, self._table.blocks())))
 
     def number_cells(self) -> Iterator[str]:
-        """The cells of the column of numbers alone; what is no row is passed over."""
-        place = self.columns.names.index(CONTACT_NUMBER)
+        """The cells with the numbers that are called; what is no row is passed over."""
+        places = (self._number, *self.columns.other_numbers)
         for records in self._table.chunks(self.delimiter):
             for _, _, cells in records:
-                if len(cells) > place and isinstance(cells, list):
-                    yield cells[place]
+                if isinstance(cells, list):
+                    yield next((cells[at] for at in places if len(cells) > at and cells[at]), "")
 
     def _write_documents(self, rows: Sequence[Row]) -> None:
         """Fills in the documents of the rows that are whole, and why the others are not."""
@@ -311,6 +203,14 @@ class TableRows:
             return
         for row, document in zip(rows, documents, strict=True):
             row.raw, row.known, row.healed = document
+        if self.columns.other_numbers:
+            self._mark_other_numbers(rows)
+
+    def _mark_other_numbers(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            own = row.cells[self._number : self._number + 1]
+            if not (own and own[0].strip()) and row.known and row.known.contact_number:
+                row.beside = Beside.OTHER
 
     def _fault_of_shape(self, cells: Sequence[str]) -> str:
         columns = len(self.columns.names)

@@ -107,6 +107,7 @@ def held_back_json(intake: Intake) -> dict[str, object]:
         "encodings": dict(intake.encodings),
         "notes_left_out": intake.counts.notes,
         "second_numbers": intake.counts.second_numbers,
+        "other_columns": intake.counts.other_columns,
         "duplicates": {one.name.lower(): intake.likenesses[one] for one in Likeness},
         "duplicate_rows": [_row_json(row) for row in intake.first_duplicates],
         "invalid_reasons": dict(intake.faults.most_common()),
@@ -128,6 +129,9 @@ def _healed_lines(intake: Intake) -> list[str]:
             f"  {cells} without a country code: the platform reads each {READ_AS}"
             " (--region names the country)"
         )
+    if counts.other_columns:
+        rows = format_count(counts.other_columns, "row")
+        lines.append(f"  {rows} without a number of their own: that of another column is called")
     if counts.second_numbers:
         cells = format_count(counts.second_numbers, "cell")
         lines.append(f"  {cells} with two numbers: the second became alternate_number")

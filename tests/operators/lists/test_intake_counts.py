@@ -88,6 +88,15 @@ REFUSED_WHOLE = {
     "an array that is nested too deep": (b"[" * 5000 + b"]" * 5000, "not valid JSON"),
     "an object without a list": (b'{"status":"ok","of":{"n":2}}', "has the keys status, of"),
     "an object with two lists": (b'{"a":[{"x":1}],"b":[{"y":1}]}', "several lists (a, b)"),
+    "a wrapper with its key twice": (
+        b'{"data":[{"name":"Ada","phone":"+14155550100"}],"data":[]}',
+        "has the key data twice",
+    ),
+    "an inner wrapper with its key twice": (
+        b'{"of":{"data":[{"name":"Ada","phone":"+14155550100"}],"data":[]}}',
+        "has the key data twice",
+    ),
+    "an old spreadsheet": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "(.xls)"),
     "a web page": (b"\xef\xbb\xbf\r\n<html><table><tr><td>Ada", "is a web page (HTML)"),
     "a web page with its type": (b"<!DOCTYPE html>\n<html>\n", "is a web page (HTML)"),
     "a web page with its pictures": (b"MIME-Version: 1.0\n", "MHTML"),
@@ -128,6 +137,23 @@ REFUSED_WHOLE = {
         "is not UTF-8",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("c.csv", '{"name":"Ada","phone":"+14155550100"}\n', "is JSON, whatever its name says"),
+        ("c.csv", '[\n{"name":"Ada","phone":"+14155550100"}]', "is JSON, whatever its name says"),
+        ("c.json", "null", "is no JSON list"),
+        ("c.json", "name,phone\nAda,+14155550100\n", "is no JSON list"),
+    ],
+)
+def test_a_file_that_is_not_what_its_name_says_is_refused_by_its_kind(
+    name: str, content: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(IntakeError, match=words):
+        rows_of(tmp_path / name)
 
 
 @pytest.mark.parametrize("title", REFUSED_WHOLE)

@@ -46,6 +46,18 @@ def test_headers_as_spreadsheets_spell_them_become_fields(tmp_path: Path) -> Non
     }
 
 
+@pytest.mark.parametrize("header", ["first_name,last_name", "First Name,Last Name", "First,Last"])
+@pytest.mark.parametrize("name", ["c.csv", "c.jsonl"])
+def test_first_and_last_name_become_the_name(tmp_path: Path, header: str, name: str) -> None:
+    first, last = header.split(",")
+    content = f"{header},phone\nAda,Byron,+14155550100\n"
+    if name == "c.jsonl":
+        content = f'{{"{first}":"Ada","{last}":"Byron","phone":"+14155550100"}}\n'
+    [row] = rows_of(tmp_path, content.encode(), name)
+    found = msgspec.json.decode(row.raw)
+    assert (found["name"], found[first], found[last]) == ("Ada Byron", "Ada", "Byron")
+
+
 @pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"', "sep=\t", "sep=", "\ufeffsep=;"])
 def test_a_line_that_names_the_delimiter_is_no_header(tmp_path: Path, line: str) -> None:
     content = f"{line}\r\nID;Name;Phone\r\n7;Ada;+14155550100\r\n"

@@ -89,6 +89,46 @@ def test_words_that_may_be_part_of_the_number_refuse_the_row(
     assert reason.startswith("contact_number: is not a phone number: it holds letters (")
 
 
+@pytest.mark.parametrize("note", ["DNC", "(do not call)", "WRONG NUMBER", "- disconnected", "Fax"])
+def test_a_note_that_forbids_the_call_refuses_the_row(tmp_path: Path, note: str) -> None:
+    reason = cell_of(tmp_path, f"+1 415 555 0100 {note}", None)
+    assert isinstance(reason, str)
+    assert reason.startswith("contact_number: is not to be called, says the note behind it (")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("c.csv", "name,Phone,Mobile Phone,Fax\nAda,+14155550100,,\nBo, ,+14155550101,1\nCy,,,1\n"),
+        (
+            "c.jsonl",
+            (
+                '{"name":"Ada","Phone":"+14155550100","Mobile Phone":"","Fax":""}\n'
+                '{"name":"Bo","Phone":" ","Mobile Phone":"+14155550101","Fax":"1"}\n'
+                '{"name":"Cy","Phone":null,"Mobile Phone":"","Fax":"1"}\n'
+            ),
+        ),
+    ],
+)
+def test_a_row_without_a_number_is_called_at_the_one_of_another_column(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    intake = intake_of(tmp_path, text, name)
+    ada, bo, cy = intake
+    assert fields_of(ada)["contact_number"] == "+14155550100"
+    assert fields_of(bo)["contact_number"] == "+14155550101"
+    assert "alternate_number" not in fields_of(bo)
+    assert cy.reason.startswith("contact_number: must ")
+    assert (intake.counts.good, intake.counts.other_columns) == (2, 1)
+
+
+def test_a_column_that_was_chosen_for_something_else_is_called_by_nobody(tmp_path: Path) -> None:
+    text = "name,Phone,Mobile\nAda,,+14155550100\n"
+    for field in ("-", "about"):
+        [row] = rows_of(tmp_path, text, columns={"Mobile": field})
+        assert row.reason == "contact_number: must not be blank"
+
+
 @pytest.mark.parametrize(
     ("cell", "region", "sent", "second"),
     [
@@ -197,8 +237,10 @@ def test_map_finds_a_column_however_its_name_is_coded(
     assert fields_of(row)["contact_number"] == "+14155550100"
 
 
-@pytest.mark.parametrize("written", ["12.0", "12,0", "12.00", " 12 ", "12"])
-def test_an_id_is_the_same_with_a_spreadsheets_decimals(tmp_path: Path, written: str) -> None:
+@pytest.mark.parametrize(
+    "written", ["12.0", "12,0", "12.00", "12.", " 12 ", "12", "'12", '=""12""', "\uff11\uff12"]
+)
+def test_an_id_is_the_same_however_a_spreadsheet_writes_it(tmp_path: Path, written: str) -> None:
     [row] = rows_of(tmp_path, f'id,name,phone\n"{written}",Ada,+14155550100\n')
     assert row.document_id == fields_of(row)["document_id"] == "12"
 

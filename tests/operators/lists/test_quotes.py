@@ -41,6 +41,8 @@ def fields_of(row: Row) -> tuple[str, ...]:
         ('\\"Bob\\" Smith,+14155550100,York', '"Bob" Smith'),
         ('"C:\\",+14155550100,York', "C:\\"),
         ('6" pipe,+14155550100,York', '6" pipe'),
+        ("Smith\\, Bob,+14155550100,York", "Smith, Bob"),
+        ("C:\\,+14155550100,York", "C:\\"),
     ],
 )
 def test_a_line_that_can_be_read_in_one_way_is_read_so(
@@ -59,6 +61,7 @@ def test_a_line_that_can_be_read_in_one_way_is_read_so(
         ('"5" pipe","+14155550100","York"', LOOSE_QUOTES),
         ('"R "B" S","+14155550100"', LOOSE_QUOTES),
         ('"a \\",b\\" c","+14155550100"', TWO_WAYS),
+        ("Smith\\, Bob,+14155550100", TWO_WAYS),
         ('"Ada,+14155550100,York', OPEN_QUOTE),
     ],
 )

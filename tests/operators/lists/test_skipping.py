@@ -41,6 +41,10 @@ def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
     path.write_text(TABLE)
     with pytest.raises(IntakeError, match="no column 'Opt out'"):
         Intake([str(path)], IntakeOptions(skip_if=("Opt out",))).inspect()
+    lines = tmp_path / "c.jsonl"
+    lines.write_text(LINES)
+    with pytest.raises(IntakeError, match="has a key 'Opt out'"):
+        Intake([str(lines)], IntakeOptions(skip_if=("Opt out",))).inspect()
 
 
 def test_columns_that_speak_are_pointed_out_before_sending(call: Call) -> None:
@@ -57,6 +61,8 @@ def test_what_a_cell_means() -> None:
     assert [*map(is_set, ["", " ", "No", "FALSE", "0", "-", None, False, 0])] == [False] * 9
     names = ["DNC", "Opt-Out", "Unsubscribed", "Do Not Call", "City", "Option"]
     assert speaking(names) == names[:4]
+    names = ["HasOptedOutOfCalls", "DND Status", "Phone Opt Out", "is_dnc", "NDNC registered"]
+    assert speaking(names) == names
 
 
 @pytest.mark.parametrize(
