@@ -59,7 +59,8 @@ P:follows              zset    spaces with either by when they are looked at nex
                                in P:looking as for a look that proves
 P:dead                 zset    batches with dead documents that may be replayed, by that time
 P:due                  zset    what has to be looked at, by Redis time in milliseconds: ``L<LANE>``
-                               linger, ``B<B>`` backoff, ``G<GATE>`` probe, ``T<ACCOUNT>`` throttle
+                               linger, ``B<B>`` backoff, ``G<GATE>`` probe, ``P<PAUSE>`` its end,
+                               ``T<ACCOUNT>`` throttle
 P:worked               hash    account → when its API last confirmed a creation, in milliseconds
 P:throttled            hash    account → Redis time, in milliseconds, until which it rests
 P:gates                hash    what workers parked: gate → JSON; gates are ``account:<ACCOUNT>``,

@@ -35,6 +35,8 @@ class _ParkedRecord(msgspec.Struct):
 class _PauseRecord(msgspec.Struct):
     since: float
     by: str = ""
+    note: str = ""
+    till: float = 0
 
 
 def gate_commands(keys: PartitionKeys) -> list[Command]:
@@ -76,8 +78,17 @@ def _views(reply: object, view: Callable[[str, bytes], GateView]) -> list[GateVi
 
 def _pause_view(name: str, record: bytes) -> GateView:
     pause = msgspec.json.decode(record, type=_PauseRecord)
-    since = _moment(pause.since)
-    return GateView(name, Selector.from_name(name), "paused", "", "", since, pause.by)
+    return GateView(
+        name,
+        Selector.from_name(name),
+        "paused",
+        "",
+        "",
+        _moment(pause.since),
+        pause.by,
+        note=pause.note,
+        until=_moment(pause.till) if pause.till else None,
+    )
 
 
 def _parked_view(name: str, record: bytes) -> GateView:

@@ -44,6 +44,7 @@ class _JournalRecord(msgspec.Struct):
     documents: int = 0
     messages: int = 0
     opened: int = 0
+    note: str = ""
 
 
 def journal_command(keys: PartitionKeys, last: int, most: int) -> Command:
@@ -135,4 +136,5 @@ def _entry(number: int, record: bytes) -> JournalEntry:
         documents=found.documents,
         messages=found.messages,
         opened=found.opened,
+        note=found.note,
     )

@@ -48,7 +48,7 @@ def read_is_quiet(keys: PartitionKeys, accounts: Sequence[str]) -> Trips[bool]:
     rings: list[Command] = [("LLEN", keys.ring(name)) for name in accounts]
     replies: list[Any] = yield [("HLEN", keys.sending), ("ZRANGE", keys.due, 0, 100), *rings]
     sending, due, *ready = replies
-    return not sending and not any(ready) and all(each.startswith(b"G") for each in due)
+    return not sending and not any(ready) and all(each.startswith((b"G", b"P")) for each in due)
 
 
 def _message_id(text: bytes) -> MessageId:

@@ -89,6 +89,7 @@ class GateView(msgspec.Struct, frozen=True):
 
     ``name`` is the ledger's own, ``selector`` tells what stands behind the gate. ``passing``: it
     opens by itself before long, as soon as the API answers again or the space was read back.
+    ``note``: why it was paused. ``until``: when workers end the pause.
     """
 
     name: str
@@ -99,6 +100,8 @@ class GateView(msgspec.Struct, frozen=True):
     since: datetime
     by: str = ""
     passing: bool = False
+    note: str = ""
+    until: datetime | None = None
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
@@ -113,6 +116,7 @@ class JournalEntry(msgspec.Struct, frozen=True):
     documents: int = 0
     messages: int = 0
     opened: int = 0
+    note: str = ""
 
 
 class LaneView(NamedTuple):

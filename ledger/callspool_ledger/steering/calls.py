@@ -46,9 +46,9 @@ class SteeringCalls:
     def _call(self, name: str, *args: Argument) -> Call:
         return scripts.load(f"steering/{name}").call([self._keys.prefix], args)
 
-    def pause(self, order: SteeringOrder) -> Call:
-        """Stops sending what belongs to a selector, now and later."""
-        return self._call("pause", order.selector.name, order.by, order.record)
+    def pause(self, order: SteeringOrder, note: str = "", till_ms: int = 0) -> Call:
+        """Stops sending what belongs to a selector, now and later; until then, if not 0."""
+        return self._call("pause", order.selector.name, order.by, order.record, note, till_ms)
 
     def record_held(self, number: int, documents: int) -> Call:
         """Writes into the journal how many documents a pause or its end concerned."""

@@ -76,13 +76,17 @@ class Steering(Steps):
     """What one operator does to lanes, to what waits and to what is dead."""
 
     @in_each_partition(_merge_pauses)
-    def pause(self, selector: Selector) -> PauseResult:
-        """Stops sending what a selector means, now and later; what is being sent finishes."""
+    def pause(self, selector: Selector, note: str = "", until_ms: int = 0) -> PauseResult:
+        """Stops sending what a selector means, now and later; what is being sent finishes.
+
+        ``note``: why. ``until_ms``: when workers end the pause, by Redis' clock; 0 for never. Both
+        also change a pause that is there already.
+        """
         order = SteeringOrder(self._by, selector)
-        new, number = self._run(self._calls.pause(order))
+        new, number = self._run(self._calls.pause(order, note, until_ms))
         known = [gate for gate in self.reader.ask(read_gates()) if gate.name == selector.name]
         documents = self.waiting(selector)[0]
-        if new:
+        if number:
             self._run_any(self._calls.record_held(number_of(number), documents))
         return PauseResult(known[0] if known else self._ended_pause(selector), not new, documents)
 

@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from callspool.settings import load_settings
-from callspool_operators.terminal.wording import local, plain, shorten_token
+from callspool_operators.terminal.wording import format_count, local, plain, shorten_token
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from callspool_ledger.reads.views import DoubtView
@@ -52,14 +53,26 @@ def as_object(doubt: DoubtView, quiet: Quiet) -> dict[str, object]:
     }
 
 
-def line_of(doubt: DoubtView, quiet: Quiet) -> str:
-    """A document in doubt on a line."""
+def lines_of(doubts: Sequence[DoubtView], quiet: Quiet) -> list[str]:
+    """Documents in doubt, a line for each; what several have in common stands once, above them."""
+    by_words: dict[str, list[DoubtView]] = {}
+    for doubt in doubts:
+        words = f"{plain(doubt.reason) or 'no reason'}; {_proof(doubt, quiet)}"
+        by_words.setdefault(words, []).append(doubt)
+    lines: list[str] = []
+    for words, alike in by_words.items():
+        if len(alike) == 1:
+            lines.append(f"{_document(alike[0])}: {words}")
+        else:
+            lines.append(f"{format_count(len(alike), 'document')}: {words}")
+            lines += [f"  {_document(each)}" for each in alike]
+    return lines
+
+
+def _document(doubt: DoubtView) -> str:
     campaign = f", campaign {plain(doubt.scope.campaign, 40)}" if doubt.scope.campaign else ""
-    return (
-        f"{local(doubt.since)}  {plain(doubt.document_id, 100)} (space"
-        f" {shorten_token(doubt.scope.space_token)}{campaign}):"
-        f" {plain(doubt.reason) or 'no reason'}; {_proof(doubt, quiet)}"
-    )
+    space = shorten_token(doubt.scope.space_token)
+    return f"{local(doubt.since)}  {plain(doubt.document_id, 100)} (space {space}{campaign})"
 
 
 def _proof(doubt: DoubtView, quiet: Quiet) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from callspool.request.text import has_control_character
 from callspool_ledger.reads.doubts import read_doubt, read_doubts
 from callspool_ledger.reads.progress import read_clock
-from callspool_operators.commands.doubt_lines import Quiet, as_object, line_of
+from callspool_operators.commands.doubt_lines import Quiet, as_object, lines_of
 from callspool_operators.commands.outcome_lines import of_each, one_object
 from callspool_operators.commands.steering_ledger import ask_to_go_on, doubting, yes_option
 from callspool_operators.options.connection import ledger_reader
@@ -97,7 +97,7 @@ def list_(
             msgspec.json.encode({"documents": listed, "total": total, "more": total - len(found)})
         )
         return
-    lines = [line_of(each, quiet) for each in found]
+    lines = lines_of(found, quiet)
     if total > len(found):
         lines.append(f"and {format_count(total - len(found), 'document')} more (--limit)")
     for line in lines or [f"Nothing is {'held' if held else 'in doubt'} here."]:

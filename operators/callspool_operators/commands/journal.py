@@ -52,6 +52,7 @@ def journal_lines(entries: Sequence[JournalEntry]) -> list[str]:
     """A line for each entry."""
     return [
         f"{local(each.at)}  {plain(each.by, 80)}: {each.command} {_what(each)}{_how_many(each)}"
+        f"{f' ({plain(each.note, 200)})' if each.note else ''}"
         for each in entries
     ]
 
@@ -70,6 +71,7 @@ def journal_object(entry: JournalEntry) -> Json:
         "documents": entry.documents,
         "messages": entry.messages,
         "opened": entry.opened,
+        "note": entry.note or None,
     }
 
 

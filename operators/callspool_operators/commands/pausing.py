@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from callspool.request.text import has_control_character
+from callspool_ledger.reads.progress import read_clock
 from callspool_operators.commands.steering_ledger import steering
+from callspool_operators.options import parsing
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
 from callspool_operators.options.selecting import complete_token, is_known, selector_options
 from callspool_operators.terminal.report import describe_selector, gate_object, selector_object, why
@@ -16,9 +19,11 @@ if TYPE_CHECKING:
     from callspool_ledger.selectors import Selector
     from callspool_ledger.steering import PauseResult, ResumeResult
 
+LONGEST_NOTE = 200
 _PAUSE_EXAMPLES = """\b
 Examples:
   callspool pause --campaign spring
+  callspool pause --campaign spring --note "the list is being corrected" --until 2h
   callspool pause --space-token 8KZ… --campaign spring
   callspool pause --all
 """
@@ -29,20 +34,46 @@ Examples:
 """
 
 
+def _read_note(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str:
+    note = (given or "").strip()
+    if len(note) > LONGEST_NOTE or has_control_character(note):
+        raise click.BadParameter(f"must be one line of at most {LONGEST_NOTE} characters")
+    return note
+
+
 @click.command("pause", epilog=_PAUSE_EXAMPLES)
 @selector_options(required=True)
+@click.option("--note", callback=_read_note, metavar="TEXT", help="Why: status shows it.")
+@click.option(
+    "--until",
+    callback=parsing.later,
+    metavar="WHEN",
+    help="Workers end the pause then: 90m, 2h, 1d, or a time like 2026-12-01T18:00+05:30.",
+)
 @redis_option
 @state_dir_option
 @json_option
-def pause(selector: Selector, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+def pause(
+    selector: Selector,
+    note: str,
+    until: parsing.LaterMoment | None,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> None:
     """Stop sending, on all workers and until `callspool resume`; nothing is lost meanwhile.
 
     What is being sent at this moment is finished. What comes later waits, too. Several flags
-    together mean what all of them mean; without --account it is every account.
+    together mean what all of them mean; without --account it is every account. Of what is paused
+    already, --note and --until change why and until when.
     """
     with steering(redis_url, state_dir) as steer:
         selector = complete_token(selector, steer.reader)
-        done = steer.pause(selector)
+        now = steer.reader.ask(read_clock()) / 1000
+        until_ms = round(until.at(now) * 1000) if until else 0
+        if until and until_ms <= now * 1000:
+            raise click.UsageError("--until: is over already; give a time that is to come")
+        done = steer.pause(selector, note, until_ms)
         known = is_known(selector, steer.reader)
     if as_json:
         click.echo(
@@ -68,6 +99,8 @@ def _paused_lines(done: PauseResult, known: bool, where: str) -> list[str]:
     else:
         first = f"{meant} is paused: {wait}; what is being sent now is finished"
     lines = [_sentence(first)]
+    if gate.until:
+        lines.append(f"Workers end the pause at {local(gate.until)}.")
     if not known and selector.as_object():
         what = "No document of it waits now" if selector.lane else "No document of it came yet"
         lines.append(f"{what}: check the name. What comes later waits.")

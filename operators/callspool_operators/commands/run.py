@@ -16,6 +16,7 @@ import click
 from callspool.errors import ApiUnreachable, CallspoolError, QueueUnavailable
 from callspool.settings import Settings, load_settings
 from callspool.settings.urls import redis_url_without_password
+from callspool_ledger.reads.progress import read_clock
 from callspool_operators.commands.send import rehearse
 from callspool_operators.local import LocalLedger, default_state_dir
 from callspool_operators.local.job import End, Job
@@ -193,10 +194,14 @@ class _RunCommand:
     def _work(self, stack: ExitStack, intake: Intake, local: LocalLedger | None) -> int:
         workforce = stack.enter_context(Workforce(self._settings, local))
         progress = stack.enter_context(Progress(1.0, quiet=False))
+        reader = workforce.reader(self._target.envelope)
+        if self._target.expires_in is not None:
+            now_ms = ask_until_answered(lambda: reader.ask(read_clock()), workforce.check)
+            self._target = self._target.at_clock(now_ms / 1000)
         job = Job(
             intake,
             self._target,
-            workforce.reader(self._target.envelope),
+            reader,
             progress,
             workforce.check,
             max_waiting=self._settings.max_waiting,

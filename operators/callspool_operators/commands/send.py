@@ -9,6 +9,7 @@ import click
 
 from callspool.errors import CallspoolError, QueueFull, QueueUnavailable
 from callspool.settings import Settings, load_settings
+from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
 from callspool_operators.lists import Intake, IntakeError
@@ -59,6 +60,9 @@ def send(options: SendOptions) -> int:
         if not ask_before_sending(options, target, reader, api_url, drains=False):
             click.echo("Nothing was sent.", err=True)
             return Exit.INTERRUPTED
+    if target.expires_in is not None:
+        with reader_for(settings, target.envelope) as reader:
+            target = target.at_clock(reader.ask(read_clock()) / 1000)
     with ExitStack() as stack:
         intake = stack.enter_context(open_intake(options, target.rules, is_sent=True))
         newcomers = None

@@ -18,7 +18,7 @@ Command = Callable[..., Any]
 class SendOptions:
     """What `run` and `send` were told. None: not given, so the setting decides.
 
-    ``expires_at`` is in unix seconds; ``columns`` maps headers to fields.
+    ``columns`` maps headers to fields.
     """
 
     files: tuple[str, ...]
@@ -28,7 +28,7 @@ class SendOptions:
     schedule: str | None = None
     campaign: str | None = None
     account: str | None = None
-    expires_at: float | None = None
+    expires: parsing.LaterMoment | None = None
     columns: Mapping[str, str]
     region: str | None = None
     encoding: str | None = None
@@ -151,10 +151,9 @@ _SENDING = (
     ),
     click.option(
         "--expires",
-        "expires_at",
-        callback=parsing.expires,
+        callback=parsing.later,
         metavar="2h|TIME",
-        help="Not sent after that: a span (90m, 2h, 1d, 2w) or 2026-12-01T18:00+05:30.",
+        help="Not sent after that: 90m, 2h, 1d, 2w (by Redis' clock), or 2026-12-01T18:00+05:30.",
     ),
     map_option,
     region_option,

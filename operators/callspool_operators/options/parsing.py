@@ -3,10 +3,9 @@
 import codecs
 import os
 import re
-import time
 from collections.abc import Callable, Sequence, Set
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
@@ -58,12 +57,23 @@ def columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) 
     return chosen
 
 
-def expires(_ctx: click.Context, _param: click.Parameter, given: str | None) -> float | None:
-    """A span from now (``90m``, ``2h``, ``1d``), or a time with its offset, in unix seconds."""
+class LaterMoment(NamedTuple):
+    """A span from now (``90m``, ``2h``, ``1d``), or a time; both in seconds."""
+
+    span: float | None = None
+    unix: float = 0.0
+
+    def at(self, now: float) -> float:
+        """Returns it in unix seconds; ``now`` of the clock that counts."""
+        return self.unix if self.span is None else now + self.span
+
+
+def later(_ctx: click.Context, _param: click.Parameter, given: str | None) -> LaterMoment | None:
+    """Reads a span from now, or a time with its offset."""
     if given is None:
         return None
     if found := _SPAN.fullmatch(given.strip()):
-        return time.time() + float(found[1]) * _SECONDS[found[2]]
+        return LaterMoment(float(found[1]) * _SECONDS[found[2]])
     try:
         moment = datetime.fromisoformat(given.strip())
     except ValueError:
@@ -73,7 +83,7 @@ def expires(_ctx: click.Context, _param: click.Parameter, given: str | None) -> 
     if moment.tzinfo is None:
         raise click.BadParameter(f"{given!r} has no offset: write it as {_with_offset(moment)}")
     try:
-        return check_expiry(moment)
+        return LaterMoment(unix=check_expiry(moment) or 0.0)
     except InvalidCallRequest as fault:
         raise click.BadParameter(fault.reason) from None
 

@@ -1,9 +1,12 @@
 """Where contacts are to be sent: the call request around their documents."""
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import click
+from msgspec import structs
 
 from callspool.errors import InvalidCallRequest
 from callspool.request.call_request import CallRequest, CheckedEnvelope, Document
@@ -23,11 +26,21 @@ class SendTarget:
     """The checked call request without its documents, and the rules for these.
 
     ``missing``: fields that were not given, so that it can be looked at and not be sent.
+    ``expires_in``: seconds, where a span was given; the envelope has it by this machine's clock.
     """
 
     envelope: CheckedEnvelope
     rules: Rules
     missing: Sequence[str] = ()
+    expires_in: float | None = None
+
+    def at_clock(self, now: float) -> Self:
+        """Returns the same, with a span until expiry reckoned from ``now``: of Redis' clock."""
+        if self.expires_in is None:
+            return self
+        return replace(
+            self, envelope=structs.replace(self.envelope, expires_at=now + self.expires_in)
+        )
 
 
 def target_of(
@@ -67,10 +80,11 @@ def target_of(
         schedule=options.schedule,
         campaign=options.campaign,
         account=options.account or stand_in.get("account"),
-        expires_at=options.expires_at,
+        expires_at=options.expires.at(time.time()) if options.expires else None,
     )
     try:
-        return SendTarget(prepare(request, rules).envelope, rules, missing)
+        span = options.expires.span if options.expires else None
+        return SendTarget(prepare(request, rules).envelope, rules, missing, span)
     except InvalidCallRequest as fault:
         flag = _FLAGS.get(fault.field, f"--{fault.field.partition('.')[0].replace('_', '-')}")
         raise click.UsageError(f"{flag}: {fault.reason}") from None

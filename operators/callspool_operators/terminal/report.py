@@ -35,6 +35,8 @@ def gate_object(gate: GateView) -> Json:
         "code": gate.code,
         "since": gate.since,
         "by": gate.by,
+        "note": gate.note or None,
+        "until": gate.until,
     }
 
 
@@ -62,7 +64,9 @@ def describe_selector(selector: Selector) -> str:
 def why(gate: GateView) -> str:
     """Why a gate is closed: the API's words, or who paused it."""
     if gate.kind == "paused":
-        return f"by {plain(gate.by, 80)}" if gate.by else "by an operator"
+        who = f"by {plain(gate.by, 80)}" if gate.by else "by an operator"
+        note = f": {plain(gate.note, 200)}" if gate.note else ""
+        return f"{who}{f' until {local(gate.until)}' if gate.until else ''}{note}"
     return f"{plain(gate.reason) or 'no reason'}{f' ({plain(gate.code, 20)})' if gate.code else ''}"
 
 

@@ -91,6 +91,20 @@ def test_pause_and_resume_say_what_they_did_each_time(ask: Call):
     )
 
 
+def test_a_pause_says_why_and_until_when(ask: Call):
+    note, long = "the list is being corrected", "x" * 201
+    made = ask("pause", "--campaign", "spring", "--note", note, "--until", "2h")
+    assert "Workers end the pause at 20" in made.out
+    assert note in ask("status").out
+    assert f"({note})" in ask("journal").out
+    (gate,) = ask("status", "--json").json["gates"]
+    assert gate["note"] == note
+    assert gate["until"] > gate["since"]
+    for wrong in (["--until", "2020-01-01T10:00+00:00"], ["--until", "soon"], ["--note", long]):
+        refused = ask("pause", "--all", *wrong)
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+
+
 def test_a_space_is_found_by_the_beginning_that_listings_show(ask: Call):
     assert "12 documents wait" in ask("pause", "--space-token", "8KZT…").out
     unknown = ask("pause", "--space-token", "9ABC…")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from callspool.request.identity import Scope
@@ -9,6 +11,7 @@ from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.journal import read_journal
 from callspool_ledger.reads.lanes import read_lanes
 from callspool_ledger.reads.lookup import read_stories
+from callspool_ledger.reads.progress import read_clock, read_is_quiet
 from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
@@ -180,3 +183,34 @@ def test_the_journal_keeps_the_last_thousand_entries(spool: LedgerUnderTest, ste
     assert len(entries) == 1000
     assert entries[0].number == 1004
     assert (entries[0].command, entries[1].command) == ("resume", "pause")
+
+
+def test_a_pause_ends_when_it_was_to_end_and_says_why_it_was(
+    spool: LedgerUnderTest, steer: Steering
+):
+    spool.accept(group(["a"]))
+    end = steer.reader.ask(read_clock()) + 3_600_000
+    done = steer.pause(Selector(), "the list is wrong", end)
+    assert done.gate.note == "the list is wrong"
+    assert done.gate.until == datetime.fromtimestamp(end / 1000, UTC)
+    spool.ledger.run([spool.ledger.calls.sweep(spool.ledger.limits)])
+    assert not sent(spool)
+    assert steer.reader.ask(read_is_quiet(["default"]))
+    spool.client.zadd(f"{P}:due", {"P" + done.gate.name: 0})
+    spool.ledger.run([spool.ledger.calls.sweep(spool.ledger.limits)])
+    assert steer.reader.ask(read_gates()) == []
+    assert sent(spool) == {LANE}
+    ended, made = steer.reader.ask(read_journal(2))
+    assert (made.command, made.note) == ("pause", "the list is wrong")
+    assert (ended.command, ended.selector, ended.opened) == ("resume", Selector(), 1)
+
+
+def test_an_end_that_was_taken_back_ends_no_later_pause(spool: LedgerUnderTest, steer: Steering):
+    steer.pause(Selector("default"), "", 1)  # due at once
+    steer.resume(Selector("default"))
+    first = steer.pause(Selector("default"))
+    again = steer.pause(Selector("default"), "for good")
+    spool.ledger.run([spool.ledger.calls.sweep(spool.ledger.limits)])
+    (gate,) = steer.reader.ask(read_gates())
+    assert (first.already, again.already) == (False, True)
+    assert (gate.note, gate.until, gate.since) == ("for good", None, first.gate.since)

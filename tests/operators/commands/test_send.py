@@ -3,7 +3,9 @@
 import gzip
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -12,6 +14,7 @@ import redis
 
 from callspool.request.message import decode
 from callspool_ledger import keys
+from callspool_operators.options import target
 from tests.operators.conftest import Call
 from tests.support.terminal import on_a_terminal
 
@@ -74,6 +77,18 @@ def test_the_envelope_says_what_the_flags_said(
         "calling_time": "10:30",
     }
     assert isinstance(request.expires_at, float)
+
+
+def test_a_span_until_expiry_counts_by_the_clock_of_redis(
+    call: Call, two: Path, redis_url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = time.time() + 86_400
+    monkeypatch.setattr(target, "time", SimpleNamespace(time=lambda: ahead))
+    assert call("send", two, *TARGET, "--expires", "2h", "--redis", redis_url).code == 0
+    [fields] = messages_in(client)
+    [request] = decode(fields).requests
+    assert request.expires_at is not None
+    assert 6_000 < request.expires_at - client.time()[0] <= 7_201
 
 
 def test_settings_stand_in_for_flags(call: Call, two: Path, redis_url: str) -> None:

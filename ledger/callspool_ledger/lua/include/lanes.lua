@@ -124,7 +124,12 @@ end
 local function open_gate(kind, gate, limit)
   local unread = string.match(gate, '^unread:(.*)$')
   if unread then call('HSET', P .. ':read', unread, NOW) end
-  if kind == 'gates' then remove_gate(gate) else call('HDEL', P .. ':' .. kind, gate) end
+  if kind == 'gates' then
+    remove_gate(gate)
+  else
+    call('HDEL', P .. ':' .. kind, gate)
+    call('ZREM', P .. ':due', 'P' .. gate)
+  end
   local ready, left = unpark(gate, limit), call('SCARD', P .. ':parked:' .. gate)
   if left > 0 then
     call('ZADD', P .. ':due', NOW, 'G' .. gate)

@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
 -- sweep: wakes what is due: lanes past their linger, batches after their backoff, gates to probe,
--- accounts that were told to wait; and wakes submitters if batches lie there and nobody takes them.
+-- pauses to end, accounts that were told to wait; and wakes submitters if batches lie there and nobody takes them.
 -- KEYS[1] prefix
 -- ARGV[1] entries at most   ARGV[2] wake-ups at most   ARGV[3] linger, ms
 -- ARGV[4] ms after which batches that still lie ready are announced again
 -- ARGV[5] ms between probes of a gate: the first, doubled each time   ARGV[6] and the last
 -- ARGV[7...] accounts that the caller sends for
 -- Reply: {ms until the next is due, or -1; how many were due}
--- include: base lanes batches
+-- include: base lanes batches journal
 local limit, wake_limit, linger = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local ready = 0
 local ACCOUNTS = 20 -- looked after where the caller names none: a producer may name any number
@@ -73,6 +73,15 @@ local function probe(gate)
   end
 end
 
+local function end_pause(name)
+  local known = call('HGET', P .. ':pauses', name)
+  local pause = known and cjson.decode(known)
+  if not pause or not pause.asked then return end
+  local _, more = open_gate('pauses', name, limit)
+  ready = ready + more
+  note(0, pause.by, 'resume', pause.asked, { opened = 1, note = 'when its pause was to end' })
+end
+
 local function end_throttle(account)
   ready = ready + ready_batches(account, wake_limit)
 end
@@ -106,7 +115,9 @@ local function keep_time()
 end
 
 keep_time()
-local visit = { L = close_open_batch, B = end_backoff, G = probe, T = end_throttle }
+local visit = {
+  L = close_open_batch, B = end_backoff, G = probe, P = end_pause, T = end_throttle,
+}
 local due = call('ZRANGEBYSCORE', P .. ':due', '-inf', NOW, 'LIMIT', 0, limit)
 for _, member in ipairs(due) do
   call('ZREM', P .. ':due', member)
