@@ -66,7 +66,7 @@ COMMANDS = {
         "Give a list back, each row with what became of it.",
     ),
     "invalid": CommandEntry(
-        "callspool_operators.commands.invalid:invalid",
+        "callspool_operators.commands.dead:invalid",
         "List what workers refused, and why.",
     ),
     "lanes": CommandEntry(

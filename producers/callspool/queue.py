@@ -7,17 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from callspool.enqueue.connections import PartitionConnections
-from callspool.enqueue.outcomes import OutgoingMessage, Stored
 from callspool.enqueue.partitioning import Partitioning, has_partitions
-from callspool.enqueue.queue_options import (
+from callspool.enqueue.receipts import (
     DEFAULT_MAX_WAITING,
     DEFAULT_TIMEOUT,
     DEFAULT_URL,
     STATUS_IDS,
     Configured,
-    scope_of,
-)
-from callspool.enqueue.receipts import (
     EnqueueTally,
     InvalidRequestInMany,
     Portion,
@@ -27,8 +23,10 @@ from callspool.enqueue.receipts import (
     error_of,
     note_enqueued,
     portions,
+    scope_of,
     small_message,
 )
+from callspool.enqueue.storing import OutgoingMessage, Stored
 from callspool.errors import InvalidCallRequest, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
 from callspool.redis_io.servers import server_of

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from callspool.aio import AsyncCallQueue
-from callspool.enqueue.queue_options import scope_of
 from callspool.enqueue.receipts import (
     InvalidRequestInMany,
     Receipt,
     Summary,
     document_ids,
     note_enqueued,
+    scope_of,
 )
 from callspool.errors import CallspoolError, InvalidCallRequest
 from callspool.queue import CallQueue

@@ -23,8 +23,8 @@ from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import app
 from callspool_worker.accepting.actor import CODECS
 from callspool_worker.api import now
+from callspool_worker.ledger_retry import LedgerRetry
 from callspool_worker.liveness import Heartbeat
-from callspool_worker.persistence import Persistence
 from callspool_worker.proving import SpaceProver
 from callspool_worker.sending.partition_scheduler import PartitionScheduler, SenderPool
 from callspool_worker.sending.recording import Recorder
@@ -66,7 +66,7 @@ class WorkerProcess:
         self._knife = knife
         for one in dead:
             lapse_all(self._ledger, "the worker was killed while it held this batch", one)
-        persistence = Persistence(threading.Event(), give_up_after=settings.request_timeout)
+        retry = LedgerRetry(threading.Event(), give_up_after=settings.request_timeout)
 
         def watched_get(account: str, path: tuple[str, ...], query: Any) -> Any:
             return knife.request(f"GET {path[-1]}", lambda: get(account, path, query))
@@ -81,7 +81,7 @@ class WorkerProcess:
                 now,
             ),
             Recorder(self._ledger),
-            persistence,
+            retry,
             scheduler.permits_of(0),
             how=app.submit_settings_of(settings, incarnation),
         )
@@ -94,7 +94,7 @@ class WorkerProcess:
         scheduler.add(submitter.work)
         # It sends in the thread that is woken.
         alone = SimpleNamespace(wake=lambda: scheduler.work(permits.reserve()))
-        sending = SenderPool(persistence, alone, scheduler)
+        sending = SenderPool(retry, alone, scheduler)
         pulse = Heartbeat(threads=2)
         app.declare_actors(self._broker, [self._ledger], settings, sending, pulse, lambda _: None)
         pulse = ConsumerPulse(client, key=keys.alive_workers(), consumer=incarnation)

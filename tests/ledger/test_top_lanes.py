@@ -9,8 +9,8 @@ import pytest
 
 from callspool_ledger.reads import lanes
 from callspool_ledger.reads.lanes import LaneOrder, read_lanes, read_oldest, read_top_lanes
-from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_clock
 from callspool_ledger.reads.views import LaneView
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering

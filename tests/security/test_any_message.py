@@ -15,7 +15,7 @@ from callspool.transport.messages import Undecodable
 from callspool_ledger import keys
 from callspool_ledger.reads.dead import read_refused, read_unreadable
 from callspool_ledger.reads.reader import LedgerReader
-from callspool_operators.commands.invalid import document_line, message_line
+from callspool_operators.commands.dead import document_line, message_line
 from callspool_operators.terminal.wording import json_line
 from callspool_worker.accepting.actor import CODECS
 from callspool_worker.accepting.message_reader import Reader

@@ -22,7 +22,7 @@ from callspool_worker import api, events
 from callspool_worker.accepting.actor import ACCEPT, CODECS, SUBMIT, Accepter
 from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
 from callspool_worker.decisions.leases import MARGIN, longest_stop
-from callspool_worker.events.emitter import emit
+from callspool_worker.events.event import emit
 from callspool_worker.liveness import Heartbeat, Reporter
 from callspool_worker.permits import MOST_SENDERS, PermitClient, Permits
 from callspool_worker.proving import LOOKERS, ProofSettings, Reconciler, SpaceProver
@@ -292,7 +292,7 @@ def declare_actors(
         nudge(partition)
 
     accepter = Accepter(
-        broker, ledgers, settings.rules, sending.persistence, sending.wake, note_accepted, guard
+        broker, ledgers, settings.rules, sending.retry, sending.wake, note_accepted, guard
     )
     dramatiq.actor(broker=broker, queue_name=keys.REQUESTS, actor_name=ACCEPT, priority=0)(
         pulse.working(accepter.accept)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 import msgspec
 
-from callspool_worker.events.emitter import lines_dropped
+from callspool_worker.events.event import lines_dropped
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
 from callspool_worker.decisions.leases import LeaseWatch
-from callspool_worker.events.emitter import emit, emit_after
+from callspool_worker.events.event import emit, emit_after
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

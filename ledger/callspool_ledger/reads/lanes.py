@@ -11,8 +11,8 @@ import msgspec
 
 from callspool.request.identity import Scope
 from callspool_ledger.reads.gates import UNREAD, read_gates
-from callspool_ledger.reads.metrics import read_metrics
 from callspool_ledger.reads.reading import PIECE, Reading, join_lists, merged_by, read_pieces
+from callspool_ledger.reads.snapshot import read_metrics
 from callspool_ledger.reads.views import LaneView
 from callspool_ledger.scripts import load
 

@@ -10,8 +10,7 @@ import msgspec
 
 from callspool.request.identity import NO_NUMBER, Scope, digester, digests_in
 from callspool_ledger.reads.entries import FREE, STATES, BatchEntry
-from callspool_ledger.reads.gates import read_gates
-from callspool_ledger.reads.journal import KEPT, about, read_entries
+from callspool_ledger.reads.gates import KEPT, about, read_entries, read_gates
 from callspool_ledger.reads.lanes import GatesBefore
 from callspool_ledger.reads.reading import join_lists, merged_by, of_one_space
 from callspool_ledger.reads.views import AttemptLine, CallEnd, DocumentStatus, Story

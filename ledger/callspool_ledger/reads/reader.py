@@ -1,9 +1,11 @@
-"""Asks the ledger, for producers and operators: nothing here changes anything."""
+"""Asks the ledger, and Redis about itself: nothing here changes anything."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import redis
 import redis.asyncio
@@ -14,8 +16,8 @@ from callspool.redis_io.errors import Fault, classify
 from callspool.redis_io.scripts import drive, drive_async, run, run_async
 from callspool.redis_io.servers import client_at, is_located
 from callspool.request.identity import partition_of
-from callspool_ledger.keys import PartitionKeys, account_prefix, prefix
-from callspool_ledger.reads.metrics import (
+from callspool_ledger.keys import GROUP, PartitionKeys, account_prefix, prefix
+from callspool_ledger.reads.snapshot import (
     accounts_of,
     add_limits,
     read_accounts,
@@ -25,7 +27,7 @@ from callspool_ledger.reads.metrics import (
 from callspool_ledger.reads.summary import read_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from callspool.redis_io.scripts import Call, Command, Reply
     from callspool.redis_io.servers import RedisEndpoint
@@ -35,6 +37,86 @@ if TYPE_CHECKING:
 
 WRITES_REFUSED = "Redis refuses every write, since it cannot save to its disk"
 FREE_THE_DISK = "make room on that disk, or see the log of Redis"
+
+
+_NOTHING = PartitionKeys().nothing
+
+_TRIED = (
+    ("EVALSHA", "0" * 40, 0),
+    ("HDEL", _NOTHING, "x"),
+    ("XADD", _NOTHING, "NOMKSTREAM", "*", "x", "1"),
+    ("XREADGROUP", "GROUP", GROUP, "doctor", "COUNT", 1, "STREAMS", _NOTHING, "0"),
+)
+"""What a worker needs, in forms that find nothing to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What was found.
+
+    ``info``: of INFO, empty if this user may not ask. ``config``: of CONFIG GET, as far as that may
+    be asked. ``refused``: commands of a worker that this user may not use. ``ahead``: seconds that
+    Redis' clock is ahead of this machine's; ``unsure``: by how much that may be wrong.
+    """
+
+    info: Mapping[str, Any]
+    config: Mapping[str, str] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
+    ahead: float = 0.0
+    unsure: float = 0.0
+
+
+def rules_of(client: redis.Redis) -> list[int] | None:
+    """Returns the ledger's format, identity rules and partitions; None without a ledger."""
+    names = ["format", "identity", "partitions"]
+    found: Any = client.hmget(PartitionKeys().meta, names)
+    return None if None in found else [int(each) for each in found]
+
+
+def examine(client: redis.Redis) -> ServerFacts:
+    """Asks Redis. Raises what redis-py raises when the connection fails."""
+    ahead, unsure = _clock(client)
+    return ServerFacts(
+        info=_or_nothing(lambda: client.info("everything")),
+        config=_config(client),
+        refused=tuple(str(tried[0]).lower() for tried in _TRIED if _is_refused(client, tried)),
+        ahead=ahead,
+        unsure=unsure,
+    )
+
+
+def _config(client: redis.Redis) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in ("appendfsync", "stop-writes-on-bgsave-error"):
+        found |= _or_nothing(lambda name=name: client.config_get(name))
+    return found
+
+
+def _or_nothing(ask: Any) -> dict[str, Any]:
+    """An answer, or nothing where this user may not ask."""
+    try:
+        found: dict[str, Any] = ask()
+    except redis.ResponseError:
+        return {}
+    return found
+
+
+def _is_refused(client: redis.Redis, tried: tuple[Any, ...]) -> bool:
+    try:
+        client.execute_command(*tried)  # type: ignore[no-untyped-call]
+    except redis.exceptions.NoPermissionError:
+        return True
+    except redis.ResponseError:
+        return False
+    return False
+
+
+def _clock(client: redis.Redis) -> tuple[float, float]:
+    began, before = time.monotonic(), time.time()
+    seconds, micros = client.time()
+    took = time.monotonic() - began
+    return seconds + micros / 1e6 - (before + took / 2), took / 2
+
 
 _TRANSPORT = (redis.ConnectionError, redis.TimeoutError)
 

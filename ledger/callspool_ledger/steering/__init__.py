@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from callspool_ledger.steering.doubts import Doubts
-from callspool_ledger.steering.steering import PauseResult, ResumeResult, Steering
+from callspool_ledger.steering.steering import Doubts, PauseResult, ResumeResult, Steering
 from callspool_ledger.steering.steps import One
 
 __all__ = ["Doubts", "One", "PauseResult", "ResumeResult", "Steering"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from callspool_ledger import keys, scripts
 from callspool_ledger.reads.outcomes import OUTCOME_LETTERS
-from callspool_ledger.writes.replies import as_bytes, as_list, as_text, whole_numbers
+from callspool_ledger.writes.records import as_bytes, as_list, as_text, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -25,8 +25,9 @@ from callspool_ledger.keys import PartitionKeys
 from callspool_ledger.reads.entries import BatchEntry
 from callspool_ledger.writes.calls import LedgerCalls
 from callspool_ledger.writes.durability import Disks, weaknesses
-from callspool_ledger.writes.records import SEPARATOR, SpaceLook
-from callspool_ledger.writes.replies import (
+from callspool_ledger.writes.records import (
+    SEPARATOR,
+    SpaceLook,
     accepted_of,
     as_bytes,
     as_list,

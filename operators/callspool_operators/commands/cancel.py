@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from callspool_ledger.reads.summary import read_summary
-from callspool_operators.commands.outcome_lines import tell_each
-from callspool_operators.commands.steering_ledger import ask_to_go_on, steering, yes_option
+from callspool_operators.commands.steering_ledger import (
+    ask_to_go_on,
+    steering,
+    tell_each,
+    yes_option,
+)
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
 from callspool_operators.options.selecting import (
     complete_token,

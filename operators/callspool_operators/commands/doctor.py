@@ -16,8 +16,7 @@ from callspool.settings.urls import redis_url_without_password
 from callspool_ledger.reads.dead import read_dead
 from callspool_ledger.reads.lanes import read_one_document_lanes
 from callspool_ledger.reads.lookup import read_scopes
-from callspool_ledger.reads.reader import LedgerReader
-from callspool_ledger.reads.server_facts import examine, rules_of
+from callspool_ledger.reads.reader import LedgerReader, examine, rules_of
 from callspool_ledger.selectors import Selector
 from callspool_ledger.writes import RULES
 from callspool_operators.doctor import (

@@ -10,10 +10,17 @@ import msgspec
 
 from callspool.request.text import has_control_character
 from callspool_ledger.reads.doubts import read_doubt, read_doubts
-from callspool_ledger.reads.progress import read_clock
-from callspool_operators.commands.doubt_lines import Quiet, as_object, lines_of
-from callspool_operators.commands.outcome_lines import of_each, one_object
-from callspool_operators.commands.steering_ledger import ask_to_go_on, doubting, yes_option
+from callspool_ledger.reads.summary import read_clock
+from callspool_operators.commands.steering_ledger import (
+    Quiet,
+    as_object,
+    ask_to_go_on,
+    doubting,
+    lines_of,
+    of_each,
+    one_object,
+    yes_option,
+)
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
     json_option,

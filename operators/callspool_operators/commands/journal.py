@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from callspool_ledger.reads.journal import KEPT, read_journal
+from callspool_ledger.reads.gates import KEPT, read_journal
 from callspool_ledger.reads.views import JournalEntry
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from callspool_ledger.reads.lanes import LaneOrder, read_lanes, read_oldest, read_top_lanes
-from callspool_ledger.reads.progress import read_clock
+from callspool_ledger.reads.summary import read_clock
 from callspool_ledger.reads.views import LaneView
 from callspool_ledger.selectors import Selector
 from callspool_operators.options.connection import ledger_reader

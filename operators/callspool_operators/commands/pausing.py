@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from callspool.request.text import has_control_character
-from callspool_ledger.reads.progress import read_clock
+from callspool_ledger.reads.summary import read_clock
 from callspool_operators.commands.steering_ledger import steering
 from callspool_operators.options import parsing
 from callspool_operators.options.options import json_option, redis_option, state_dir_option

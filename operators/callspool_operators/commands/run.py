@@ -16,7 +16,7 @@ import click
 from callspool.errors import ApiUnreachable, CallspoolError, QueueUnavailable
 from callspool.settings import Settings, load_settings
 from callspool.settings.urls import redis_url_without_password
-from callspool_ledger.reads.progress import read_clock
+from callspool_ledger.reads.summary import read_clock
 from callspool_operators.commands.send import rehearse
 from callspool_operators.local import LocalLedger, default_state_dir
 from callspool_operators.local.job import End, Job
@@ -34,12 +34,16 @@ from callspool_operators.options.connection import (
     ledger_for_a_look,
     reader_for,
 )
-from callspool_operators.options.options import SendOptions, redis_option_that, sending_options
-from callspool_operators.options.target import SendTarget, target_of
+from callspool_operators.options.options import (
+    SendOptions,
+    SendTarget,
+    redis_option_that,
+    sending_options,
+    target_of,
+)
 from callspool_operators.sending.asking import ask_before_sending, check_countries
 from callspool_operators.sending.overview import held_back_in_short
-from callspool_operators.sending.reading import new_intake, open_intake
-from callspool_operators.sending.spooling import Spooler
+from callspool_operators.sending.reading import Spooler, new_intake, open_intake
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.screen import Progress, paint
 from callspool_operators.terminal.wording import json_line

@@ -9,23 +9,21 @@ import click
 
 from callspool.errors import CallspoolError, QueueFull, QueueUnavailable
 from callspool.settings import Settings, load_settings
-from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.reads.reader import LedgerReader
-from callspool_ledger.reads.summary import read_summary
+from callspool_ledger.reads.summary import read_clock, read_summary
 from callspool_operators.lists import Intake, IntakeError
 from callspool_operators.options.connection import ledger_for_a_look, reader_for
 from callspool_operators.options.known_already import Newcomers
-from callspool_operators.options.options import SendOptions, sending_options
-from callspool_operators.options.target import SendTarget, target_of
+from callspool_operators.options.options import SendOptions, SendTarget, sending_options, target_of
 from callspool_operators.sending.asking import ask_before_sending, check_countries, look
 from callspool_operators.sending.overview import encoding_lines, held_back_json, held_back_lines
 from callspool_operators.sending.reading import (
+    Spooler,
     chunks_of_documents,
     chunks_of_newcomers,
     new_intake,
     open_intake,
 )
-from callspool_operators.sending.spooling import Spooler
 from callspool_operators.terminal.exits import Exit, Interrupted
 from callspool_operators.terminal.screen import Progress
 from callspool_operators.terminal.wording import format_count, json_line

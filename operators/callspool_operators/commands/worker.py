@@ -17,7 +17,7 @@ from callspool_operators.options.options import redis_option
 from callspool_worker import events
 from callspool_worker.api import check_start
 from callspool_worker.decisions.leases import MARGIN, longest_stop
-from callspool_worker.events.emitter import emit
+from callspool_worker.events.event import emit
 from callspool_worker.logs import log_to_stderr
 from callspool_worker.metrics.workers import Crew, serving
 from callspool_worker.permits import give_up

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from callspool_operators.doctor.apis import examine_agents, examine_api
-from callspool_operators.doctor.finding import DoctorFinding, ok, problem, worst
-from callspool_operators.doctor.server import examine_server
-from callspool_operators.doctor.setup import examine_settings
-from callspool_operators.doctor.standing import LedgerStanding, examine_ledger
+from callspool_operators.doctor.server import (
+    DoctorFinding,
+    examine_server,
+    examine_settings,
+    ok,
+    problem,
+    worst,
+)
+from callspool_operators.doctor.standing import (
+    LedgerStanding,
+    examine_agents,
+    examine_api,
+    examine_ledger,
+)
 
 __all__ = [
     "DoctorFinding",

@@ -13,13 +13,13 @@ from callspool.request.identity import digester, number_digests
 from callspool.request.raw_document import read_number
 from callspool_ledger.reads.doubts import read_is_proving
 from callspool_ledger.reads.gates import read_gates
-from callspool_ledger.reads.progress import (
+from callspool_ledger.reads.summary import (
     read_clock,
     read_has_accepted,
     read_is_quiet,
     read_last_message,
+    read_summary,
 )
-from callspool_ledger.reads.summary import read_summary
 from callspool_operators.lists import IntakeError
 from callspool_operators.local.tracking import REDIS_PATIENCE, Tracker, ask_until_answered
 from callspool_operators.options.known_already import Newcomers
@@ -28,13 +28,13 @@ from callspool_operators.sending.reading import chunks_of_newcomers, chunks_of_r
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from callspool_ledger.reads.progress import MessageId
     from callspool_ledger.reads.reader import LedgerReader
     from callspool_ledger.reads.reading import Found, Reading
+    from callspool_ledger.reads.summary import MessageId
     from callspool_ledger.reads.views import GateView, LedgerSummary
     from callspool_operators.lists import Intake
-    from callspool_operators.options.target import SendTarget
-    from callspool_operators.sending.spooling import Spooler
+    from callspool_operators.options.options import SendTarget
+    from callspool_operators.sending.reading import Spooler
     from callspool_operators.terminal.screen import Progress
 
 CHUNK = 500

@@ -21,7 +21,7 @@ from callspool_sandbox import protocol
 from callspool_sandbox.process import SandboxProcess
 from callspool_worker import app, events
 from callspool_worker.decisions.leases import longest_stop
-from callspool_worker.events.emitter import emit
+from callspool_worker.events.event import emit
 from callspool_worker.permits import give_up
 from callspool_worker.processes.child import configuration
 from callspool_worker.processes.supervisor import Supervisor

@@ -19,8 +19,7 @@ from callspool_operators.lists.intake import Intake, IntakeOptions
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table_rows import TableRows
 from callspool_operators.options.known_already import KnownLookup
-from callspool_operators.options.options import SendOptions
-from callspool_operators.options.target import SendTarget
+from callspool_operators.options.options import SendOptions, SendTarget
 from callspool_operators.sending.overview import Overview
 from callspool_operators.sending.reading import examine, intake_options, new_intake
 from callspool_operators.terminal import screen

@@ -13,8 +13,7 @@ from callspool_operators.lists.columns import ALTERNATE, CONTACT_NUMBER, SPELLIN
 from callspool_operators.lists.errors import READ_AS
 from callspool_operators.lists.formats import speaking
 from callspool_operators.options.known_already import KnownAlready
-from callspool_operators.options.options import SendOptions
-from callspool_operators.options.target import SendTarget
+from callspool_operators.options.options import SendOptions, SendTarget
 from callspool_operators.terminal.wording import format_count, local_of, plain, shorten_token
 
 _FIRST_LINE = 200

@@ -10,13 +10,13 @@ from redis.exceptions import ReadOnlyError
 
 from callspool.enqueue.connections import IDLE_CONNECTIONS
 from callspool.enqueue.group_commit import AsyncGroupCommit
-from callspool.enqueue.outcomes import compute_pauses, list_passing, why_not_stored
 from callspool.enqueue.partitioning import (
     ask_partitions,
     group_by_partition,
     read_partitions,
     restore_order,
 )
+from callspool.enqueue.storing import compute_pauses, list_passing, why_not_stored
 from callspool.errors import QueueUnavailable
 from callspool.redis_io.connections import pack, read_reply_async
 from callspool.redis_io.errors import TRANSPORT_ERRORS
@@ -25,9 +25,8 @@ from callspool.redis_io.scripts import drive_async
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from callspool.enqueue.outcomes import NotStored, Outcome, OutgoingMessage
     from callspool.enqueue.partitioning import Partitioning
-    from callspool.enqueue.storing import Spool
+    from callspool.enqueue.storing import NotStored, Outcome, OutgoingMessage, Spool
     from callspool.redis_io.scripts import Command, Reply
     from callspool.redis_io.servers import RedisEndpoint
 

@@ -15,7 +15,7 @@ from collections import deque
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from callspool.enqueue.outcomes import NotStored, Outcome, OutgoingMessage, compute_pauses
+from callspool.enqueue.storing import NotStored, Outcome, OutgoingMessage, compute_pauses
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import redis
 
-from callspool.enqueue.outcomes import why_not_stored
-from callspool.enqueue.storing import Spool
+from callspool.enqueue.storing import Spool, why_not_stored
 from callspool.errors import LedgerMismatch
 from callspool.redis_io.scripts import round_trips
 from callspool.request.identity import partition_of
@@ -18,7 +17,7 @@ from callspool_ledger.scripts import load
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from callspool.enqueue.outcomes import NotStored, Outcome, OutgoingMessage
+    from callspool.enqueue.storing import NotStored, Outcome, OutgoingMessage
     from callspool.redis_io.scripts import RoundTrips
     from callspool.redis_io.servers import RedisEndpoint
     from callspool.request.call_request import CheckedEnvelope

@@ -8,19 +8,8 @@ import pytest
 import redis
 
 from callspool.request.identity import Scope
-from callspool_ledger.reads import (
-    dead,
-    doubts,
-    gates,
-    journal,
-    lanes,
-    lookup,
-    metrics,
-    progress,
-    summary,
-)
-from callspool_ledger.reads.gates import merge_gates
-from callspool_ledger.reads.journal import merge_journals, read_journal
+from callspool_ledger.reads import dead, doubts, gates, lanes, lookup, snapshot, summary
+from callspool_ledger.reads.gates import merge_gates, merge_journals, read_journal
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.reading import Reading
 from callspool_ledger.reads.views import GateView, JournalEntry, Reason
@@ -38,7 +27,7 @@ OF_SEVERAL = [
     doubts.read_doubts(Selector(), 5),
     doubts.read_is_proving(["default"]),
     gates.read_gates(),
-    journal.read_journal(5),
+    gates.read_journal(5),
     lanes.read_lane_scopes(["lane"]),
     lanes.read_lanes(),
     lanes.read_oldest(["lane"]),
@@ -47,10 +36,10 @@ OF_SEVERAL = [
     lanes.read_top_lanes(Selector(), "waiting", 5),
     lookup.read_scopes(),
     lookup.read_stories("c1"),
-    metrics.read_accounts(),
-    metrics.read_limits(["default"]),
-    progress.read_clock(),
-    progress.read_is_quiet(["default"]),
+    snapshot.read_accounts(),
+    snapshot.read_limits(["default"]),
+    summary.read_clock(),
+    summary.read_is_quiet(["default"]),
     summary.read_partitions(),
     summary.read_reasons(),
     summary.read_summary(),
@@ -60,8 +49,8 @@ OF_ONE_SPACE = [
     lookup.read_by_digest([b"123456789012"], ["c1"]),
     lookup.read_places([b"123456789012"]),
     lookup.read_statuses(SCOPE, ["c1"]),
-    progress.read_has_accepted((1, 1)),
-    progress.read_last_message(),
+    summary.read_has_accepted((1, 1)),
+    summary.read_last_message(),
 ]
 
 

@@ -11,7 +11,7 @@ from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker.sending.partition_scheduler import (
     BATCHES_A_TURN,
     PartitionScheduler,
-    YieldingPersistence,
+    YieldingRetry,
 )
 
 PATIENCE = 10.0
@@ -109,7 +109,7 @@ def test_nothing_in_one_partition_says_nothing_of_the_others():
 def test_who_waits_for_a_node_steps_aside_and_nobody_else_goes_there():
     stage, senders = Stage(5, 5), Senders()
     is_back = threading.Event()
-    patient = YieldingPersistence(threading.Event(), PATIENCE, 0, stage.turns, senders)
+    patient = YieldingRetry(threading.Event(), PATIENCE, 0, stage.turns, senders)
 
     def step() -> str:
         if not is_back.is_set():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from callspool_ledger.reads.journal import read_journal
-from callspool_ledger.reads.progress import read_clock
+from callspool_ledger.reads.gates import read_journal
+from callspool_ledger.reads.summary import read_clock
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
 from callspool_ledger.steering.calls import SteeringOrder

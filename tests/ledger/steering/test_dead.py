@@ -7,7 +7,7 @@ import redis
 
 from callspool_ledger import keys
 from callspool_ledger.reads.dead import read_dead, read_unreadable
-from callspool_ledger.reads.journal import read_journal
+from callspool_ledger.reads.gates import read_journal
 from callspool_ledger.reads.lookup import read_stories
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering

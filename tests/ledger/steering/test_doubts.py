@@ -13,9 +13,9 @@ import redis
 
 from callspool.request.identity import Scope
 from callspool_ledger.reads.doubts import read_doubt, read_doubts
-from callspool_ledger.reads.journal import read_journal
+from callspool_ledger.reads.gates import read_journal
 from callspool_ledger.reads.lookup import read_batches, read_places, read_statuses, read_stories
-from callspool_ledger.reads.progress import read_clock
+from callspool_ledger.reads.summary import read_clock
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Doubts
 from callspool_ledger.writes import LaneKey, Taken

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from callspool_ledger.reads.journal import read_journal
+from callspool_ledger.reads.gates import read_journal
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.selectors import Selector

@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from callspool.request.identity import Scope
-from callspool_ledger.reads.gates import read_gates
-from callspool_ledger.reads.journal import read_journal
+from callspool_ledger.reads.gates import read_gates, read_journal
 from callspool_ledger.reads.lanes import read_lanes
 from callspool_ledger.reads.lookup import read_stories
-from callspool_ledger.reads.progress import read_clock, read_is_quiet
-from callspool_ledger.reads.summary import read_summary
+from callspool_ledger.reads.summary import read_clock, read_is_quiet, read_summary
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
 from callspool_ledger.steering.calls import SteeringOrder

@@ -10,8 +10,8 @@ import redis
 from callspool.request.call_request import CheckedEnvelope
 from callspool.request.identity import number_digests
 from callspool_ledger import keys
-from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_clock
 from callspool_operators.options.known_already import SLICE, KnownAlready, KnownLookup
 from tests.operators.conftest import Call
 from tests.support.ledgers import LANE, LedgerUnderTest, group

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from callspool_ledger.reads.server_facts import ServerFacts
+from callspool_ledger.reads.reader import ServerFacts
 from callspool_operators.doctor import DoctorFinding, examine_api, examine_server, worst
 from callspool_worker.decisions.answers import Answer, Answered, NoAnswer, NotSent
 

@@ -17,7 +17,7 @@ from callspool.enqueue.group_commit import (
     CommitTicket,
     GroupCommit,
 )
-from callspool.enqueue.outcomes import NoRoom, NotStored, Outcome, OutgoingMessage, Stored
+from callspool.enqueue.storing import NoRoom, NotStored, Outcome, OutgoingMessage, Stored
 from callspool.request.message import Message
 
 LATER = NotStored("away for a moment", again=True)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callspool.enqueue.queue_options import scope_of
+from callspool.enqueue.receipts import scope_of
 from callspool.errors import InvalidCallRequest, SettingsError
 from callspool.request.call_request import CallRequest, CheckedEnvelope
 from callspool.request.checks import Rules, check_envelope, prepare

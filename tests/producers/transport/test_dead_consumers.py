@@ -16,8 +16,8 @@ import redis
 from callspool.transport import Patience, StreamsBroker
 from callspool.transport.stream import ConsumerPulse, QueueStream
 from callspool_ledger import keys
-from callspool_ledger.reads.metrics import SILENT_MS
 from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.snapshot import SILENT_MS
 from callspool_ledger.reads.summary import read_summary
 from tests.producers.transport.conftest import MakeBroker
 from tests.producers.transport.helpers import (

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from callspool_worker import api, events
-from callspool_worker.events.emitter import emit, lines_dropped, run_shown
+from callspool_worker.events.event import emit, lines_dropped, run_shown
 from callspool_worker.logs.handler import LineHandler
 from callspool_worker.logs.lines import LINES, as_json, as_text
 

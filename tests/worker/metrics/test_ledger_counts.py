@@ -14,8 +14,8 @@ from callspool_ledger import keys, scripts
 from callspool_ledger.reads import snapshot as histograms
 from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.lanes import read_lanes
-from callspool_ledger.reads.progress import read_clock
 from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_clock
 from callspool_ledger.selectors import Selector
 from callspool_ledger.writes import Delivery, LaneKey, Ledger, Limits, Look, Refusal, Taken
 from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group

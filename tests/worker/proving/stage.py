@@ -17,7 +17,7 @@ from callspool_sandbox.process import SandboxProcess
 from callspool_worker.api import UnpodApi
 from callspool_worker.decisions.answers import Answer, Answered
 from callspool_worker.decisions.decide import AttemptView, decide
-from callspool_worker.persistence import Persistence
+from callspool_worker.ledger_retry import LedgerRetry
 from callspool_worker.proving import ProofSettings, SpaceProver
 from callspool_worker.sending import body, submit
 from callspool_worker.sending.recording import Recorder
@@ -80,8 +80,8 @@ class Stage:
         self.sandbox = api
         self.api: UnpodApi | PlayedApi = api if isinstance(api, PlayedApi) else _client_of(api)
         self.recorder = Recorder(self.ledger)
-        persistence = Persistence(threading.Event(), give_up_after=10)
-        self.refusals = RefusalCheck(self.ledger, persistence, self._get)
+        retry = LedgerRetry(threading.Event(), give_up_after=10)
+        self.refusals = RefusalCheck(self.ledger, retry, self._get)
         self._takers = itertools.count(1)
         self.reads: list[tuple[str, ...]] = []
         self.after_reading: list[Callable[[], None]] = []

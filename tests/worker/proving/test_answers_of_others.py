@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from callspool_ledger.writes.replies import creation_of
+from callspool_ledger.writes.records import creation_of
 from tests.support.ledgers import calls
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.stage import QUIET, Stage

@@ -12,7 +12,7 @@ import redis
 from callspool_ledger.guard import Guard, Suppression
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker.decisions.answers import Answer, Answered, NotSent
-from callspool_worker.persistence import Persistence
+from callspool_worker.ledger_retry import LedgerRetry
 from callspool_worker.sending.recording import Recorder
 from callspool_worker.sending.submit import Api, SubmitSettings, Submitter
 from tests.support.ledgers import LedgerUnderTest, group
@@ -64,9 +64,9 @@ def send(spool: LedgerUnderTest, api: PlayedApi, guard: Guard | None = None) -> 
     permits = Unlimited(["default"])
     asked = Api(api.create, lambda *_: NotSent("no reads here"), lambda: 0.0)
     how = SubmitSettings(request_timeout=5, max_attempts=3, incarnation="me")
-    persistence = Persistence(threading.Event(), give_up_after=1)
+    retry = LedgerRetry(threading.Event(), give_up_after=1)
     submitter = Submitter(
-        spool.ledger, asked, Recorder(spool.ledger), persistence, permits, how=how, guard=guard
+        spool.ledger, asked, Recorder(spool.ledger), retry, permits, how=how, guard=guard
     )
     submitter.run()
     submitter.run()  # a script that Redis did not know comes last in its round trip

@@ -20,8 +20,8 @@ from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
 from callspool_worker.accepting.message_reader import Reader
 from callspool_worker.accepting.screening import screen_deliveries
-from callspool_worker.events.emitter import account_shown, emit
-from callspool_worker.persistence import GivenUp
+from callspool_worker.events.event import account_shown, emit
+from callspool_worker.ledger_retry import GivenUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from callspool_ledger.guard import Guard
     from callspool_ledger.writes import Accepted, Delivery, Ledger
     from callspool_worker.events import Event
-    from callspool_worker.persistence import Persistence
+    from callspool_worker.ledger_retry import LedgerRetry
 
 
 ACCEPT = "accept"
@@ -174,7 +174,7 @@ class Accepter:
         broker: StreamsBroker,
         ledgers: Sequence[Ledger],
         rules: Rules,
-        persistence: Persistence,
+        retry: LedgerRetry,
         send: Callable[[int], None],
         emit: Callable[[int, int], None],
         guard: Guard | None = None,
@@ -183,7 +183,7 @@ class Accepter:
         self._ledgers = ledgers
         self._guard = guard
         self._reader = Reader(rules, ledgers[0].limits)
-        self._persistence = persistence
+        self._retry = retry
         self._send = send
         self._tell = emit
 
@@ -214,7 +214,7 @@ class Accepter:
         if len(self._ledgers) == 1:
             deliveries = [self._reader.read(*message) for message in messages]
             step = partial(self._record, 0, deliveries)
-            return self._persistence.until_answered(step, when_full=partial(self._send, 0))
+            return self._retry.until_answered(step, when_full=partial(self._send, 0))
         here = [(entry_id, self._pass_on(each, partition)) for entry_id, each in messages]
         return self._record(partition, [self._reader.read(*message) for message in here])
 

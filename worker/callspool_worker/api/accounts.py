@@ -14,7 +14,7 @@ from callspool.errors import CallspoolError, SettingsError
 from callspool_worker import events
 from callspool_worker.api.clock import always, now
 from callspool_worker.api.connection import Origin
-from callspool_worker.events.emitter import emit
+from callspool_worker.events.event import emit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from callspool_ledger.writes.replies import creation_of
+from callspool_ledger.writes.records import creation_of
 from callspool_worker import events
-from callspool_worker.events.emitter import emit_after, pair, run_shown, space_shown, whole
+from callspool_worker.events.event import emit_after, pair, run_shown, space_shown, whole
 
 if TYPE_CHECKING:
     from callspool.redis_io.scripts import Call, Reply

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from callspool_worker import events
-from callspool_worker.events.emitter import emit
+from callspool_worker.events.event import emit
 
 if TYPE_CHECKING:
     import logging

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool_worker import events
-from callspool_worker.events.emitter import emit
+from callspool_worker.events.event import emit
 from callspool_worker.processes.process_slot import AWAY, ChildProcess, Seat
 
 if TYPE_CHECKING:

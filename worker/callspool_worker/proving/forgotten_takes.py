@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from callspool.request.identity import digester, scope_tag
 from callspool_ledger.reads.lookup import read_batches, read_places
 from callspool_worker.events.attempt_events import recalled_event
-from callspool_worker.events.emitter import emit_after
+from callspool_worker.events.event import emit_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

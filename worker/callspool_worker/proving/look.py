@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool_worker import events
-from callspool_worker.events.emitter import emit, space_shown
+from callspool_worker.events.event import emit, space_shown
 from callspool_worker.proving.api_lists import SpaceReader, Unreadable
 from callspool_worker.proving.findings import LONGEST_PAUSE, RESENT_AFTER, SHORTEST_PAUSE
 from callspool_worker.proving.forgotten_takes import ForgottenTakes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
-from callspool_worker.events.emitter import emit
+from callspool_worker.events.event import emit
 from callspool_worker.proving.api_lists import SpaceReader
 from callspool_worker.proving.look import OneLook
 from callspool_worker.proving.run_reader import RunMemory

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from callspool_ledger.writes import Look, proof_calls
 from callspool_worker import backoff, events
-from callspool_worker.events.emitter import emit, emit_after, pair, run_shown, whole
+from callspool_worker.events.event import emit, emit_after, pair, run_shown, whole
 from callspool_worker.proving.findings import (
     LONGEST_PAUSE,
     RESENT_AFTER,

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from callspool_ledger.writes import LedgerUnavailable
+from callspool_worker.ledger_retry import LedgerRetry
 from callspool_worker.permits import Senders
-from callspool_worker.persistence import Persistence
 from callspool_worker.sending.recording import Recorder
 from callspool_worker.sending.submit import Submitter
 
@@ -149,8 +149,8 @@ class _PermitsOfPartition:
         return self._permits.note_end(name, told, began)
 
 
-class YieldingPersistence(Persistence):
-    """As `Persistence`, for one partition: a thread that waits for its node steps aside."""
+class YieldingRetry(LedgerRetry):
+    """As `LedgerRetry`, for one partition: a thread that waits for its node steps aside."""
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ class YieldingPersistence(Persistence):
     def until_answered(
         self, step: Callable[[], Result], when_full: Callable[[], None] | None = None
     ) -> Result:
-        """See `Persistence.until_answered`."""
+        """See `LedgerRetry.until_answered`."""
         try:
             return step()
         except LedgerUnavailable:
@@ -183,13 +183,11 @@ class YieldingPersistence(Persistence):
 class SenderPool:
     """The actor ``submit``: wakes the threads that send, for all partitions.
 
-    ``persistence`` is for those that do not send: their waiting holds no partition back.
+    ``retry`` is for those that do not send: their waiting holds no partition back.
     """
 
-    def __init__(
-        self, persistence: Persistence, senders: Senders, scheduler: PartitionScheduler
-    ) -> None:
-        self.persistence = persistence
+    def __init__(self, retry: LedgerRetry, senders: Senders, scheduler: PartitionScheduler) -> None:
+        self.retry = retry
         self.senders = senders
         self._scheduler = scheduler
 
@@ -218,13 +216,9 @@ def build_senders(
     scheduler = PartitionScheduler(permits, nudge)
     senders = Senders(permits, pulse.working(scheduler.work), least=threads)
     for ledger in ledgers:
-        persistence = YieldingPersistence(
-            stop, how.request_timeout, ledger.partition, scheduler, senders
-        )
+        retry = YieldingRetry(stop, how.request_timeout, ledger.partition, scheduler, senders)
         permits_there = scheduler.permits_of(ledger.partition)
         recorder = Recorder(ledger)
-        submitter = Submitter(
-            ledger, asked, recorder, persistence, permits_there, how=how, guard=guard
-        )
+        submitter = Submitter(ledger, asked, recorder, retry, permits_there, how=how, guard=guard)
         scheduler.add(submitter.work)
-    return SenderPool(Persistence(stop, how.request_timeout), senders, scheduler)
+    return SenderPool(LedgerRetry(stop, how.request_timeout), senders, scheduler)

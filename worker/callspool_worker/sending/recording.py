@@ -27,7 +27,7 @@ from callspool_worker.decisions.decide import (
 )
 from callspool_worker.events import attempt_events as ending
 from callspool_worker.events.attempt_events import Ending
-from callspool_worker.events.emitter import emit_after
+from callspool_worker.events.event import emit_after
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

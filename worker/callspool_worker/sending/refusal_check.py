@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from callspool_ledger.writes import Ledger, Taken
     from callspool_worker.decisions.answers import Answer
-    from callspool_worker.persistence import Persistence
+    from callspool_worker.ledger_retry import LedgerRetry
 
     Get = Callable[[str, tuple[str, ...], Mapping[str, str | int]], Answer]
 
@@ -38,11 +38,11 @@ MAY_EXIST = "refused, and some of it may have been created"
 
 
 class RefusalCheck:
-    """Looks whether a refused batch exists in part. Raises as `Persistence.until_answered`."""
+    """Looks whether a refused batch exists in part. Raises as `LedgerRetry.until_answered`."""
 
-    def __init__(self, ledger: Ledger, persistence: Persistence, get: Get) -> None:
+    def __init__(self, ledger: Ledger, retry: LedgerRetry, get: Get) -> None:
         self._ledger = ledger
-        self._persistence = persistence
+        self._retry = retry
         self._get = get
         self._others: dict[str, None] = {}
 
@@ -93,7 +93,7 @@ class RefusalCheck:
         """The runs that the ledger does not know to be another attempt's."""
         space = f"{taken.lane.account}|{taken.lane.space_token}"
         since_ms = taken.at_ms - KNOWN_BEFORE_MS
-        known = self._persistence.until_answered(partial(self._ledger.known_runs, space, since_ms))
+        known = self._retry.until_answered(partial(self._ledger.known_runs, space, since_ms))
         others = self._others
         return [each for each in found.run_ids if each not in known and each not in others]
 

@@ -14,9 +14,9 @@ from callspool_ledger.writes import SEPARATOR, LedgerUnavailable
 from callspool_worker import events
 from callspool_worker.decisions.decide import AttemptView, decide
 from callspool_worker.events.attempt_events import recalled_event, taken_event
-from callspool_worker.events.emitter import emit, emit_after
+from callspool_worker.events.event import emit, emit_after
+from callspool_worker.ledger_retry import GivenUp
 from callspool_worker.permits.account import Feedback, feedback
-from callspool_worker.persistence import GivenUp
 from callspool_worker.sending import body
 from callspool_worker.sending.body import document_ids
 from callspool_worker.sending.refusal_check import RefusalCheck
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from callspool_ledger.guard import Clearance
     from callspool_ledger.writes import Ledger, Taken
     from callspool_worker.decisions.answers import Answer
-    from callspool_worker.persistence import Persistence
+    from callspool_worker.ledger_retry import LedgerRetry
     from callspool_worker.sending.recording import Recorder
 
 
@@ -116,7 +116,7 @@ class Submitter:
         ledger: Ledger,
         api: Api,
         recorder: Recorder,
-        persistence: Persistence,
+        retry: LedgerRetry,
         permits: SendPermits,
         *,
         how: SubmitSettings,
@@ -125,10 +125,10 @@ class Submitter:
         self._ledger = ledger
         self._api = api
         self._recorder = recorder
-        self._persistence = persistence
+        self._retry = retry
         self._permits = permits
         self._how = how
-        self._refusals = RefusalCheck(ledger, persistence, api.get)
+        self._refusals = RefusalCheck(ledger, retry, api.get)
         self._guard = guard or Guard(ledger)
         self._turns = itertools.count(1)
 
@@ -142,7 +142,7 @@ class Submitter:
         ``goes_on`` is asked after each batch whether this thread may go on.
         """
         try:
-            if self._persistence.stopping:
+            if self._retry.stopping:
                 self._permits.keep(reserved, None, looked=False)
                 return
             self._send_all(reserved, goes_on)
@@ -157,10 +157,10 @@ class Submitter:
             if taken is None:
                 return
             steps = self._deliver(taken, started + self._how.request_timeout)
-            is_over = self._persistence.stopping or not goes_on()
+            is_over = self._retry.stopping or not goes_on()
             reserved = () if is_over else self._permits.reserve()
         if steps:
-            self._persistence.until_answered(partial(self._ledger.run, steps))
+            self._retry.until_answered(partial(self._ledger.run, steps))
 
     def _take(self, steps: Sequence[Call], reserved: tuple[str, ...]) -> Taken | None:
         """Records and takes; of the permits only that of the batch is kept."""
@@ -168,7 +168,7 @@ class Submitter:
         taker = f"{self._how.incarnation}:{turn}"
         taken, looked = None, False
         try:
-            taken = self._persistence.until_answered(
+            taken = self._retry.until_answered(
                 partial(self._ledger.record_and_take, steps, taker, _rotate(reserved, turn))
             )
             looked = True
@@ -203,10 +203,10 @@ class Submitter:
     def _instead(self, taken: Taken, send_before: float) -> list[Call] | None:
         """What is recorded if the batch is not to be sent; None if it is."""
         is_late = self._api.clock() >= send_before or taken.ledger_id != self._ledger.id
-        if self._persistence.stopping or is_late:
+        if self._retry.stopping or is_late:
             return [self._recorder.give_back(taken)]
         if taken.strays:
-            recalled = self._persistence.until_answered(partial(steps, self._ledger, taken))
+            recalled = self._retry.until_answered(partial(steps, self._ledger, taken))
             if recalled:
                 return [self._recorder.give_back(taken), *recalled]
         if taken.gate:

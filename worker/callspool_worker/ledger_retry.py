@@ -1,4 +1,4 @@
-"""Asking the ledger until it answers: what happened outside must not be forgotten inside."""
+"""Repeats a step of the ledger until it answers: what happened outside must stay known inside."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 from callspool.errors import CallspoolError
 from callspool_ledger.writes import LedgerFull, LedgerUnavailable
 from callspool_worker import events
-from callspool_worker.events.emitter import emit
+from callspool_worker.events.event import emit
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
@@ -26,7 +27,7 @@ class GivenUp(CallspoolError):  # noqa: N818 - says what the worker did
     """The worker's time to stop was over before the ledger answered."""
 
 
-class Persistence:
+class LedgerRetry:
     """Repeats a step of the ledger while Redis is away, for as long as this worker may run.
 
     ``stop`` asks to begin nothing new; ``give_up_after`` seconds later unanswered steps raise
