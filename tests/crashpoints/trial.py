@@ -14,7 +14,10 @@ from tests.crashpoints.world import NotReachedError, World
 WANTED = "CALLSPOOL_CRASH_POINTS"
 """``all``, or the points to play, as a failure names them; otherwise those of the gate."""
 
-READS = {"GET", "HGET", "HGETALL", "HMGET", "LRANGE", "SMEMBERS", "XPENDING", "ZRANGE", "lookup"}
+READS = {
+    "CONFIG", "GET", "HGET", "HGETALL", "HMGET", "LRANGE", "SCARD", "SMEMBERS", "WAITAOF",
+    "XPENDING", "ZRANGE", "lookup",
+}  # fmt: skip
 
 SEED = 20_261_122
 TURNS = 3
@@ -72,9 +75,12 @@ def first_crashes(steps: Iterable[Step], one_in: int) -> list[Trial]:
 def changes_the_world(point: Point) -> bool:
     """Whether the world is another one after it than at the point before.
 
-    Before a step it is as it was after the one before, and no read changes it.
+    Before a step it is as it was after the one before, and no read changes it; signs of life
+    change it once.
     """
     last = point.name.split(" + ")[point.done - 1]
+    if last == "report" and point.time > 1:
+        return False
     return point.done > 0 and last.partition(" ")[0] not in READS
 
 

@@ -59,8 +59,8 @@ def play(stage: Installation, watch: Watch) -> None:
         no_worker(stage, watch)
         no_exporter(stage, watch)
         no_redis(stage, watch)
-    watch.did("callspool resume --all")
-    stage.type("resume --all")
+    watch.did("callspool resume --campaign later")
+    stage.type("resume --campaign later")
     stage.wait_until_settled()
 
 

@@ -74,7 +74,7 @@ def test_every_script_of_the_ledger_asks_which_ledger_it_is_meant_for(
     client.flushall()
     before = client.keys("*")
     steps = [
-        calls.take(living.limits, "me:1", ["default"]),
+        calls.take(living.limits, "w", "me:1", ["default"]),
         calls.accept(living.limits, []),
         calls.sweep(living.limits),
         calls.look("me", ["default"]),

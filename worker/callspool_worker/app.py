@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -133,6 +133,13 @@ def open_ledgers(settings: Settings, clients: Sequence[redis.Redis]) -> list[Led
     return [open_ledger(settings, client, at) for at, client in enumerate(clients)]
 
 
+def leave(ledgers: Sequence[Ledger]) -> None:
+    """Tells Redis that this process takes nothing any more; without an answer it is silent."""
+    for ledger in ledgers:
+        with suppress(LedgerUnavailable):
+            ledger.leave()
+
+
 def run_worker(
     settings: Settings,
     *,
@@ -153,6 +160,7 @@ def run_worker(
         for client in clients:
             stack.callback(client.close)
         ledgers = open_ledgers(settings, clients)
+        stack.callback(leave, ledgers)
         for weakness in dict.fromkeys(each for one in ledgers for each in one.weaknesses()):
             emit(events.Weakness(why=weakness))
         unpod = stack.enter_context(

@@ -126,6 +126,8 @@ class Sweeper(threading.Thread):
         if now < self._next_patrol:
             return
         self._next_patrol = now + PATROL
+        if opened := self._ledger.report():
+            emit(events.NothingForgotten(spaces=opened, partition=self._ledger.partition))
         for taker, held in self._watch.overdue(self._ledger.sending(), now, self._ledger.leases):
             lapse(self._ledger, taker, held, "the worker did not report in time")
         self._warn_of_unknown_accounts()

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 FAILURES_IN_A_ROW = 5
 """Requests of an account that fail in a row, over all workers, until its API counts as down."""
 
+SILENT_MS = 10_000
+"""Milliseconds of silence after which a process loses its entry in the roster; it may rejoin."""
+
+HEARING_MS = 3_000
+"""Milliseconds after a restart of Redis in which every living process reports, and may object."""
+
 DOWN_FIRST_PROBE_MS = 1_000
 DOWN_LAST_PROBE_MS = 15_000
 """Milliseconds between two probes of an API that is down."""
@@ -82,15 +88,42 @@ class LedgerCalls(ProofCalls, FollowCalls):
         streams = [self._keys.prefix, self._keys.requests]
         return scripts.load("writes/accept").call(streams, args)
 
-    def take(self, limits: Limits, taker: str, accounts: Sequence[str], known: int = 0) -> Call:
+    def join(self, process: str, known: int, beat: int, *, is_safe: bool) -> Call:
+        """Enters a process in the roster of those that may take.
+
+        ``known``: the highest attempt that it was given; ``beat``: its last sign of life, by
+        number; ``is_safe``: its entry is known to be on disk.
+        """
+        return self._call("join", process, known, beat, int(is_safe))
+
+    def report(
+        self, process: str, beats: tuple[int, int], known: int, epoch: int, *, leaves: bool = False
+    ) -> Call:
+        """Tells that a process lives and what it was given last, and asks what Redis forgot.
+
+        ``beats``: numbers of this sign of life, and of the last one that was answered. ``epoch``:
+        the last restart that it knows of. ``leaves``: it takes nothing any more.
+        """
+        times = SILENT_MS, HEARING_MS
+        args = *beats, known, epoch, *times, 500, WAKE_UPS_AT_MOST, int(leaves)
+        return self._call("report", process, *args)
+
+    def take(
+        self,
+        limits: Limits,
+        process: str,
+        taker: str,
+        accounts: Sequence[str],
+        known: int = 0,
+    ) -> Call:
         """Takes the next batch that may be sent for one of the accounts, the first first.
 
-        ``known``: the highest attempt that this process knows of.
+        ``process``: in the roster. ``known``: the highest attempt that it knows of.
         """
         sizes = limits.batch_size, limits.batch_bytes
         flags = int(limits.mark_attempts), known
         times = limits.lease_ms, limits.quiet_ms, limits.quiet_answered_ms
-        return self._call("take", taker, *sizes, *flags, *times, *accounts)
+        return self._call("take", taker, *sizes, *flags, *times, process, *accounts)
 
     def record_created(
         self,

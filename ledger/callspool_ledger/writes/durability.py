@@ -21,6 +21,10 @@ PATIENCE_MS = 5000
 """Milliseconds until a take that is not confirmed to be on disk is asked about again."""
 
 
+SHORT_PATIENCE_MS = 3000
+"""The same where a Redis that cannot tell is good enough; `appendfsync no` never tells."""
+
+
 class Disks:
     """Asks Redis whether what was written is on its disk, and on that of its replicas where wanted.
 
@@ -71,7 +75,11 @@ class Disks:
         """Waits until what was written is on Redis' own disk, if it can tell; whether it is."""
         mark: Command = ("HSET", self._meta, "confirmed", 1)
         try:
-            _, counts = run([mark, ("WAITAOF", 1, 0, PATIENCE_MS)])
+            _, counts = run([mark, ("WAITAOF", 1, 0, SHORT_PATIENCE_MS)])
+            if isinstance(counts, Exception):  # before Redis 7.2, or without AOF
+                (config,) = run([("CONFIG", "GET", "append*")])
+                found = _pairs(config)
+                return found.get("appendonly") == "yes" and found.get("appendfsync") == "always"
         except (redis.ConnectionError, redis.TimeoutError):
             return False
         return isinstance(counts, list) and bool(counts[0])

@@ -36,6 +36,7 @@ from callspool_ledger.writes.records import (
     read_scores,
     taken_of,
 )
+from callspool_ledger.writes.roster import RosterMember
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -81,11 +82,10 @@ class Ledger:
         self.limits = limits
         self.partition = partition
         self.id = ""
-        self._known = 0
-        """The highest attempt that this process was given."""
         self.keys = PartitionKeys(partition)
         self.calls = LedgerCalls(self.keys)
         self._disks = Disks(limits.durable_takes, self.keys.meta)
+        self._member = RosterMember(self.calls, self._is_on_disk)
 
     def at(self, key: str) -> Ledger:
         """Runs calls where another key is, that of an account: on a cluster maybe elsewhere."""
@@ -120,7 +120,11 @@ class Ledger:
         if self.id == new_id:
             # Marks name the ledger: a new one's name must not be forgotten. Not every Redis can
             # wait; then it is on disk within a second.
-            self._disks.try_to_wait(partial(run, self._client))
+            self._is_on_disk()
+
+    def _is_on_disk(self) -> bool:
+        """Waits until what was written is on disk; whether it is, as far as Redis can tell."""
+        return self._disks.try_to_wait(partial(run, self._client))
 
     def accept(self, deliveries: Sequence[Delivery]) -> list[Accepted]:
         """Accepts messages: all of their documents are in the ledger when this returns."""
@@ -141,20 +145,35 @@ class Ledger:
     ) -> Taken | None:
         """Records the end of an attempt and takes the next batch in the same round trip."""
         while True:
-            ledger_id = self.id
-            take = self.calls.take(self.limits, taker, accounts, self._known)
+            member, ledger_id = self._member, self.id
+            member.join(self.run_commands)
+            take = self.calls.take(self.limits, member.name, taker, accounts, member.known)
             reply = as_list(self.run([*steps, take])[-1])
+            steps = ()
             for expired in expired_of(reply):
                 self._on_expired(expired)
-            if not reply or reply[0] != b"again":
-                taken = taken_of(taker, reply) if len(reply) > 2 else None
-                if taken:
-                    self._known = max(self._known, taken.attempt)
-                    taken = replace(taken, ledger_id=ledger_id)
-                if taken and self.limits.durable_takes != "off":
+            if reply == [b"stranger"]:
+                member.lose_entry()
+            if reply and reply[0] in (b"again", b"stranger"):
+                continue
+            taken = taken_of(taker, reply) if len(reply) > 2 else None
+            if taken is None:
+                return None
+            if member.accepts(taken):
+                if self.limits.durable_takes != "off":
                     self._disks.confirm(self.run_commands)
-                return taken
-            steps = ()
+                return replace(taken, ledger_id=ledger_id)
+
+    def report(self) -> int:
+        """Tells Redis that this process lives, and finds out what a restart forgot.
+
+        Returns how many spaces are open because nothing was forgotten.
+        """
+        return self._member.report(self.run)
+
+    def leave(self) -> None:
+        """Tells Redis that this process takes nothing any more."""
+        self._member.report(self.run, leaves=True)
 
     def weaknesses(self) -> list[str]:
         """Returns what in the configuration of Redis endangers the ledger, a sentence each."""
@@ -322,5 +341,5 @@ class Ledger:
                 self.open("gone")
             except LedgerMismatch as fault:
                 raise LedgerUnavailable(str(fault)) from fault
-            self._known = 0
+            self._member = RosterMember(self.calls, self._is_on_disk)
         self._on_replaced()

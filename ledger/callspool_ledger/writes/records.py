@@ -149,6 +149,8 @@ class Taken:
     """The ledger that gave it out."""
     is_guarded: bool = False
     """Whether there are lists of numbers that must not be called."""
+    epoch: int = 0
+    """The number of the last restart of Redis when it was given out."""
 
     @property
     def places(self) -> list[int]:
@@ -272,7 +274,7 @@ def expired_of(reply: list[object]) -> Iterator[ExpiredDocuments]:
 
 def taken_of(taker: str, reply: list[object]) -> Taken:
     """Returns the batch that a taker was given."""
-    text = [as_bytes(part).decode() for part in (*reply[:11], *reply[12:19])]
+    text = [as_bytes(part).decode() for part in (*reply[:11], *reply[12:20])]
     pieces = [as_bytes(piece) for piece in as_list(reply[11])]
     states = text[10]
     count = states.count("s")
@@ -299,4 +301,5 @@ def taken_of(taker: str, reply: list[object]) -> Taken:
         strays=text[15] == "1",
         traces=tuple(text[16].split()),
         is_guarded=text[17] == "1",
+        epoch=int(text[18]),
     )

@@ -142,7 +142,7 @@ def _durability(client: redis.Redis, settings: Settings) -> DoctorFinding:
     except SettingsError as fault:
         return problem("durability", str(fault), "or set CALLSPOOL_DURABLE_TAKES to off")
     if wanted == "off":
-        return ok("durability", "spaces are read back after Redis restarted, before they send")
+        return ok("durability", "what a restart of Redis may have forgotten is read back first")
     return ok("durability", f"every take is on disk before it is sent ({wanted})")
 
 

@@ -6,6 +6,7 @@ from callspool_worker.events.event import Event, Level
 from callspool_worker.events.proving import (
     Held,
     MissingDead,
+    NothingForgotten,
     Proven,
     ReadBack,
     Recalled,
@@ -58,6 +59,7 @@ EVENTS: tuple[type[Event], ...] = (
     SpaceUnreadable,
     Recalled,
     ReadBack,
+    NothingForgotten,
     Ready,
     Ended,
     NotStarted,
@@ -94,6 +96,7 @@ __all__ = [
     "MessageAccepted",
     "MissingDead",
     "NotStarted",
+    "NothingForgotten",
     "NumbersSuppressed",
     "Opened",
     "Parked",

@@ -141,6 +141,21 @@ class Recalled(Event, frozen=True, kw_only=True):
         )
 
 
+class NothingForgotten(Event, frozen=True, kw_only=True):
+    """Redis restarted and had forgotten nothing, as all workers found: spaces send again.
+
+    ``spaces``: that were opened.
+    """
+
+    kind: ClassVar[str] = "nothing_forgotten"
+    spaces: int
+    partition: int
+
+    def words(self) -> str:
+        spaces = "1 space sends" if self.spaces == 1 else f"{self.spaces} spaces send"
+        return f"Redis restarted and forgot nothing: {spaces} again"
+
+
 class ReadBack(Event, frozen=True, kw_only=True):
     """A space was read back after Redis restarted, and sends again.
 

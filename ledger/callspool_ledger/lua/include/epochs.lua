@@ -11,7 +11,11 @@
 -- on it reads each space back that it hears of for the first time. Whose marks these are, it cannot
 -- know then: its gates are `new`. A gate is `soft` where nothing tells that there was a ledger before:
 -- it opens where the space may not be read at all.
--- Needs: lanes
+-- Where nothing was forgotten nobody has to wait: P:unheard holds the processes of the roster as Redis
+-- had it when it restarted, until each has said that what it was given last is there. Meanwhile P:meta
+-- `awaited` is the first epoch that this will vouch for; `was_restarted` and `was_from` are what it puts
+-- back. A gate names its `epoch`.
+-- Needs: lanes roster
 local FORGOTTEN_MS = 60000 -- how long before the last known take a forgotten one may have been
 local ATTEMPTS_SKIPPED = 1000000 -- numbers that forgotten takes may have used
 local BEGUN_MS = 3600000 -- how far back a new ledger reads what one before it may have sent
@@ -21,11 +25,12 @@ local RESTARTED = 'Redis restarted: what was sent just before is read back first
 local BEGUN = 'this ledger is new: what was sent to the space before is read back first'
 
 -- Nothing of the space is sent until it was read back from that moment (ms) on.
-local function close_until_read(space, from, is_new, is_soft)
+local function close_until_read(space, from, is_new, is_soft, epoch)
   local gate = 'unread:' .. space
   if call('HEXISTS', P .. ':gates', gate) == 1 then return end
   set_gate(gate, {
     since = NOW, refusals = 0, probe = 'none', code = '', from = from, new = is_new, soft = is_soft,
+    epoch = epoch,
     reason = is_soft and BEGUN or RESTARTED,
   })
   call('ZADD', P .. ':proofs', 'LT', NOW, space)
@@ -34,11 +39,37 @@ end
 -- Closes a space of whose last reading back `read` tells the time (ms), if it was read at all.
 local function close_again(space, from, read)
   local first = not read and tonumber(call('HGET', P .. ':meta', 'unread_from') or nil)
-  close_until_read(space, first and math.min(first, from) or from, first and true or nil)
+  local epoch = not first and tonumber(call('HGET', P .. ':meta', 'epoch') or '0') or nil
+  close_until_read(space, first and math.min(first, from) or from, first and true or nil, nil, epoch)
 end
 
-local function begin_epoch(last_take, attempt)
+-- Nothing can show any more that nothing was forgotten.
+local function give_up_hope()
+  call('HDEL', P .. ':meta', 'awaited')
+  call('UNLINK', P .. ':unheard')
+end
+
+-- Waits for word from each process that may have taken something. One whose entry may not be on disk,
+-- or none at all, means that the takes of others may be forgotten with their entries.
+local function await_word(epoch)
+  if call('HEXISTS', P .. ':meta', 'awaited') == 0 then call('UNLINK', P .. ':unheard') end
+  local safe, known = true, 0
+  each_entry(function(process, entry)
+    known, safe = known + 1, safe and entry.safe == '1'
+    entry.seen = NOW
+    keep_entry(process, entry)
+    call('SADD', P .. ':unheard', process)
+  end)
+  if known == 0 or not safe then return give_up_hope() end
+  if call('HSETNX', P .. ':meta', 'awaited', epoch) == 0 then return end
+  local f = call('HMGET', P .. ':meta', 'restarted', 'from')
+  call('HSET', P .. ':meta', 'was_restarted', f[1] or '', 'was_from', f[2] or '')
+end
+
+-- `is_plain`: the same server started again on its own data, as far as it can tell.
+local function begin_epoch(last_take, attempt, is_plain)
   local epoch = call('HINCRBY', P .. ':meta', 'epoch', 1)
+  if is_plain then await_word(epoch) else give_up_hope() end
   local from = tonumber(last_take or NOW) - FORGOTTEN_MS
   call('HSET', P .. ':meta', 'restarted', NOW, 'from', from,
     'attempt', string.format('%d', attempt + ATTEMPTS_SKIPPED))
@@ -81,7 +112,10 @@ local function current_epoch(known)
     return tonumber(f[2] or '0')
   end
   call('HSET', P .. ':meta', 'server', server, 'replid', replid)
-  return begin_epoch(f[3], math.max(attempt, known))
+  -- A replica that was promoted has a second history, and one that lags may lack what others were given.
+  local is_plain = f[1] and f[1] ~= server and known <= attempt and not string.match(before, '[^0]')
+    and string.match(call('INFO', 'persistence'), 'aof_enabled:1')
+  return begin_epoch(f[3], math.max(attempt, known), is_plain)
 end
 
 -- Keeps the longest lease and quiet period of all takes.

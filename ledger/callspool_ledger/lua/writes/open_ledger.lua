@@ -6,7 +6,7 @@
 -- ARGV[7] `new`: a new ledger reads spaces back, in case there was one before; `gone`: there was one,
 --   whichever it is that lies here now; `` for neither
 -- Reply: {id, format, rules of identity, partitions}
--- include: base generations lanes epochs
+-- include: base generations lanes roster epochs
 local meta, counts = P .. ':meta', P .. ':counts'
 local is_begun = call('HEXISTS', meta, 'id') == 0
 if is_begun then

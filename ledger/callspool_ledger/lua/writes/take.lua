@@ -6,17 +6,22 @@
 -- ARGV[4] 1 if the documents will carry their attempt's mark
 -- ARGV[5] highest attempt that the caller knows of
 -- ARGV[6] lease of the take, ms   ARGV[7] ms without change before a document counts as missing
--- ARGV[8] the same where the API itself answers   ARGV[9...] accounts to send for, the first first
+-- ARGV[8] the same where the API itself answers   ARGV[9] the process, which is in the roster
+-- ARGV[10...] accounts to send for, the first first
 -- Reply: {batch, attempt, tries, account, lane, space, campaign, pilot, context, schedule,
 --   states, payload pieces, gate it probes or '', ms of the take, seal, lone refusals of the
 --   lane ('0' if nothing else waits there), 1 if the API has documents of its space that the
 --   ledger does not know, traceparents, 1 if the guard is to be asked before anything is sent,
---   expired}; {} if nothing may be sent now; {'again'} if there was more to look through than one
+--   number of the last restart of Redis, expired}; {'stranger'} if the process is not in the roster;
+--   {} if nothing may be sent now; {'again'} if there was more to look through than one
 --   call should; {'none' or 'again', expired} if documents expired meanwhile: batch, account and
 --   number for each batch.
--- include: base generations lanes batches parts epochs
+-- include: base generations lanes batches parts roster epochs
 local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-current_epoch(tonumber(ARGV[5]))
+local process = ARGV[9]
+local epoch = current_epoch(tonumber(ARGV[5]))
+local entry = roster_entry(process)
+if not entry then return { 'stranger' } end
 keep_longest(tonumber(ARGV[6]), tonumber(ARGV[7]))
 local expired = {}
 local STEPS = 200 -- expired batches and parked lanes passed over in one call, at most
@@ -33,7 +38,7 @@ local function reply_for(batch, gate)
     refused,
     call('EXISTS', P .. ':strays:' .. batch.account .. '|' .. lane[1]),
     call('HGET', batch_key(batch.id), 'traces') or '', call('HGET', P .. ':meta', 'guarded') or '',
-    expired,
+    tostring(epoch), expired,
   }
 end
 
@@ -146,6 +151,8 @@ local function try_batch(batch)
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   call('HSET', P .. ':sending', taker, batch.id .. ':' .. batch.attempt)
   call('HSET', P .. ':meta', 'taken', NOW)
+  entry.attempt, entry.seen = batch.attempt, NOW
+  keep_entry(process, entry)
   return 'taken'
 end
 
@@ -190,7 +197,7 @@ if held then
   return reply_for(batch, probe_of(batch))
 end
 local steps = STEPS
-for i = 9, #ARGV do
+for i = 10, #ARGV do
   local throttled = tonumber(call('HGET', P .. ':throttled', ARGV[i]) or '0')
   if throttled <= NOW then
     local found
