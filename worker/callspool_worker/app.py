@@ -21,8 +21,12 @@ from callspool_ledger.writes import Ledger, LedgerUnavailable, Limits, account_l
 from callspool_worker import api, events
 from callspool_worker.accepting.actor import ACCEPT, CODECS, SUBMIT, Accepter
 from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
+from callspool_worker.decisions.call_outcome import read_outcomes
 from callspool_worker.decisions.leases import MARGIN, longest_stop
 from callspool_worker.events.event import emit
+from callspool_worker.following.follower import Follower, FollowingThread
+from callspool_worker.following.frontier import FollowTimes
+from callspool_worker.following.read_turns import FollowSettings
 from callspool_worker.liveness import Heartbeat, Reporter
 from callspool_worker.permits import MOST_SENDERS, PermitClient, Permits
 from callspool_worker.proving import LOOKERS, ProofSettings, Reconciler, SpaceProver
@@ -33,7 +37,7 @@ from callspool_worker.sweeping import Sweepers
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from callspool.settings import Settings
     from callspool_ledger.writes.records import Durability, ExpiredDocuments
@@ -168,7 +172,7 @@ def run_worker(
                 api.UnpodApi(
                     settings.accounts,
                     request_timeout=settings.request_timeout,
-                    max_connections=MOST_SENDERS + threads + LOOKERS,
+                    max_connections=MOST_SENDERS + threads + LOOKERS + 1,
                 )
             )
         )
@@ -206,6 +210,10 @@ def run_worker(
         stack.callback(sweepers.stop)
         reconciler.start()
         stack.callback(reconciler.stop, timeout=settings.request_timeout + MARGIN)
+        if settings.follow:
+            following = follow_calls(settings, ledgers, homes, get, incarnation)
+            following.start()
+            stack.callback(following.stop, timeout=settings.request_timeout + MARGIN)
         worker = dramatiq.Worker(
             broker,
             worker_threads=threads if len(ledgers) == 1 else min(threads, ACCEPTERS),
@@ -278,6 +286,27 @@ def proving(settings: Settings) -> ProofSettings:
         max_attempts=settings.max_attempts,
         resend_unproven=settings.on_doubt == "resend",
         dedupe_window=settings.dedupe_window,
+    )
+
+
+def follow_calls(
+    settings: Settings,
+    ledgers: Sequence[Ledger],
+    homes: Mapping[str, Ledger],
+    get: Callable[[str, tuple[str, ...], Mapping[str, str | int]], Answer],
+    incarnation: str,
+) -> FollowingThread:
+    """Builds the thread that follows calls in all partitions, as the settings want it."""
+    how = FollowSettings(
+        accounts=tuple(settings.accounts),
+        times=FollowTimes(settings.follow_gap, settings.lost_sight_after),
+        max_rate=settings.follow_max_rate,
+        outcomes=read_outcomes(settings.call_outcomes),
+    )
+    return FollowingThread(
+        lambda sleep: [Follower(ledger, homes, get, how, sleep) for ledger in ledgers],
+        incarnation,
+        settings.follow_gap,
     )
 
 

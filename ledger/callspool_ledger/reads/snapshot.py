@@ -27,6 +27,9 @@ DELIVERY_MS = (
     500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 900_000, 3_600_000, 21_600_000,
     86_400_000,
 )  # fmt: skip
+FOLLOWED_MS = (
+    60_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000, 86_400_000,
+)  # fmt: skip
 BATCH_DOCUMENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 """Upper bounds of buckets. Those of what is stored already must never change."""
 
@@ -109,6 +112,8 @@ class Snapshot:
     """Account and name → number: the fields of P:counts (`keys`)."""
     died: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Account and code → documents that became dead."""
+    looked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Account and code → answers to reads that follow calls."""
     known_since: dict[str, int] = field(default_factory=dict)
     """Account → when its first document was accepted, ms."""
     submissions: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -116,7 +121,8 @@ class Snapshot:
     timings: defaultdict[tuple[str, str], Histogram] = field(
         default_factory=lambda: defaultdict(Histogram)
     )
-    """Account and name → histogram; names are ``batch``, ``delivery``, ``submission|<outcome>``."""
+    """Account and name → histogram; names are ``batch``, ``delivery``, ``followed``,
+    ``submission|<outcome>``."""
     lanes: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Account and state → lanes."""
     parked: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -143,6 +149,7 @@ class Snapshot:
         """Adds another partition; what is in force in each of them counts once."""
         self.counts.update(other.counts)
         self.died.update(other.died)
+        self.looked.update(other.looked)
         self.submissions.update(other.submissions)
         self.lanes.update(other.lanes)
         self.parked.update(other.parked)
@@ -198,6 +205,8 @@ def _add_count(found: Snapshot, field_name: str, number: int) -> None:
         found.known_since[account] = number
     elif name.startswith("died|"):
         found.died[account, name.removeprefix("died|")] += number
+    elif name.startswith("looked|"):
+        found.looked[account, name.removeprefix("looked|")] += number
     else:
         found.counts[account, name] += number
 

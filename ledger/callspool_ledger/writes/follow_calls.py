@@ -79,9 +79,12 @@ class FollowCalls:
         """Renews the lease of a pass; answers 0 if the pass is to end."""
         return self._script("keep_following", follower, space, PASS_LEASE_MS)
 
-    def end_following(self, follower: str, space: str, delay_ms: int) -> Call:
-        """Ends a pass; the next one is due after that."""
-        return self._script("end_following", follower, space, delay_ms)
+    def end_following(
+        self, follower: str, space: str, delay_ms: int, reads: Mapping[str, int] | None = None
+    ) -> Call:
+        """Ends a pass; the next one is due after that. ``reads``: code → answers to its reads."""
+        counted = [part for pair in (reads or {}).items() for part in pair]
+        return self._script("end_following", follower, space, delay_ms, *counted)
 
     def record_calls(
         self,

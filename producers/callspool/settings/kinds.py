@@ -138,6 +138,32 @@ class Choice:
         return str(value)
 
 
+VERDICTS = ("reached", "not_reached", "failed", "ended")
+"""Outcomes that a call may have once it ended."""
+
+DEFAULT_OUTCOMES = (
+    "completed=reached, answered=reached, connected=reached, success=reached, "
+    "no-answer=not_reached, not-answered=not_reached, unanswered=not_reached, "
+    "missed=not_reached, busy=not_reached, voicemail=not_reached, declined=not_reached, "
+    "rejected=not_reached, unreachable=not_reached, not-connected=not_reached, "
+    "failed=failed, error=failed, cancelled=failed"
+)
+"""What the statuses of calls mean that are known."""
+
+
+class CallOutcomes:
+    """A table of words and the outcomes that they stand for."""
+
+    allowed = f"word=outcome, …, with the outcomes {', '.join(VERDICTS)}"
+    shown = True
+
+    def read(self, value: object) -> str:
+        pairs = [part.partition("=") for part in value.split(",")] if isinstance(value, str) else []
+        if not pairs or any(not one.strip() or to.strip() not in VERDICTS for one, _, to in pairs):
+            raise RefusedValue
+        return ", ".join(f"{word.strip()}={outcome.strip()}" for word, _, outcome in pairs)
+
+
 class Text:
     """A text of any length that fits a request."""
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from callspool.settings.kinds import (
+    DEFAULT_OUTCOMES,
     ApiUrl,
+    CallOutcomes,
     Choice,
     Flag,
     HeaderWord,
@@ -152,6 +154,36 @@ SETTINGS = (
         "off",
         "whether a take has to be on Redis' disk, or on that of all its replicas too, before it is"
         " sent; spaces are read back after Redis restarted all the same",
+    ),
+    Setting("follow", Flag(), True, "follow created calls to their end: docs/following.md"),
+    Setting(
+        "follow_gap",
+        Number(0.01, 86_400),
+        900.0,
+        "shortest time between two looks at the calls of a run; the other times of following are"
+        " multiples of it",
+        "seconds",
+    ),
+    Setting(
+        "follow_max_rate",
+        Number(0.001, 10_000),
+        1.0,
+        "most reads a second that follow calls, of each account, over all workers",
+        "reads a second",
+    ),
+    Setting(
+        "lost_sight_after",
+        Number(0.1, 31_536_000),
+        259_200.0,
+        "how long after its creation a call that is still open counts as lost_sight",
+        "seconds",
+    ),
+    Setting(
+        "call_outcomes",
+        CallOutcomes(),
+        DEFAULT_OUTCOMES,
+        "what the status of a call that ended means; one that is not named is `ended`, or `failed`"
+        " where its task failed",
     ),
     Setting("region", Region(), None, "region of phone numbers without a country code"),
     Setting(

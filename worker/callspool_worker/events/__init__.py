@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callspool_worker.events.event import Event, Level
+from callspool_worker.events.following import CallsEnded, CallsUnreadable
 from callspool_worker.events.proving import (
     Held,
     MissingDead,
@@ -60,6 +61,8 @@ EVENTS: tuple[type[Event], ...] = (
     Recalled,
     ReadBack,
     NothingForgotten,
+    CallsEnded,
+    CallsUnreadable,
     Ready,
     Ended,
     NotStarted,
@@ -81,6 +84,8 @@ __all__ = [
     "AccountNotConfigured",
     "Attempt",
     "BatchTaken",
+    "CallsEnded",
+    "CallsUnreadable",
     "Down",
     "Ended",
     "Event",

@@ -153,6 +153,10 @@ class SpaceReader:
             return _made_by_requests(found), bool(found.left_out)
         return _made_by_requests(found), False
 
+    def task_page(self, run_id: str, number: int) -> Page | None:
+        """Returns one page of a run's tasks; None where there is no such page."""
+        return self._page((*self._space, run_id, "tasks"), number)
+
     def _pages(self, path: tuple[str, ...], found: _List[Entry]) -> Iterator[list[Entry]]:
         read = 0
         for number in range(1, MOST_PAGES + 1):

@@ -2,8 +2,11 @@
 -- end_following: a pass over the calls of a space is over; sets when the next one is due.
 -- KEYS[1] prefix
 -- ARGV[1] follower   ARGV[2] space   ARGV[3] ms until the next pass
+-- ARGV[4...] for each code that reads were answered with: the code, how many
 -- Reply: 1; 0 if another one looks at it meanwhile.
 -- include: base
+local account = string.match(ARGV[2], '^[^|]*')
+for i = 4, #ARGV, 2 do count(account, 'looked|' .. ARGV[i], tonumber(ARGV[i + 1])) end
 local looker = string.match(call('HGET', P .. ':looking', ARGV[2]) or '', '^%d+ (.*)$')
 if looker ~= ARGV[1] then return 0 end
 call('HDEL', P .. ':looking', ARGV[2])

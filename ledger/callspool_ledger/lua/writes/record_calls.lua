@@ -8,7 +8,7 @@
 --   seconds
 -- Reply: {documents with open calls; for each that changed its letter before and now, joined}; {-1}
 --   if another one looks at the space meanwhile, or the batch has gone.
--- include: base lanes batches calls
+-- include: base lanes batches calls outcomes
 local FIELDS, WIDTH, MOST_WORDS = 8, 15, 250
 local looker = string.match(call('HGET', P .. ':looking', ARGV[2]) or '', '^%d+ (.*)$')
 local key = batch_key(ARGV[3])
@@ -35,6 +35,13 @@ local function put(text, place, width, new)
   return string.sub(text, 1, (place - 1) * width) .. new .. string.sub(text, place * width + 1)
 end
 
+-- How long after its end, by the API's clock, a call is known to be over.
+local function took(ended)
+  observe(account .. '|followed|', math.max(0, NOW - ended * 1000), {
+    60000, 300000, 600000, 900000, 1800000, 3600000, 7200000, 21600000, 86400000,
+  })
+end
+
 local changed, changes = { 0 }, {}
 for i = 6, #ARGV, FIELDS do
   local place, letter = tonumber(ARGV[i]), ARGV[i + 1]
@@ -44,6 +51,7 @@ for i = 6, #ARGV, FIELDS do
       y = put(y, place, 1, letter)
       changed[#changed + 1] = before .. letter
       changes[before .. letter] = (changes[before .. letter] or 0) + 1
+      if before == 'o' and tonumber(ARGV[i + 6]) > 0 then took(tonumber(ARGV[i + 6])) end
     end
     if letter ~= 'l' then
       details = details or string.rep('\0', #states * WIDTH)

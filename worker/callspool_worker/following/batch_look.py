@@ -1,0 +1,213 @@
+"""One look at the calls of a batch: the pages of its runs that matter, and what they show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from callspool_ledger.reads.outcomes import CallRecord
+from callspool_worker.decisions.call_outcome import TaskCall, judge_calls
+from callspool_worker.following.call_parsing import call_seen
+from callspool_worker.following.frontier import Failure
+from callspool_worker.proving.api_lists import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from callspool_ledger.reads.entries import BatchEntry
+    from callspool_worker.decisions.call_outcome import CallVerdict
+    from callspool_worker.following.frontier import FollowTimes, UnitMemory
+    from callspool_worker.proving.api_lists import SpaceReader
+    from callspool_worker.proving.records import TaskSeen
+
+MOST_PAGES = 60
+"""Pages of one run's tasks that are read in one look, at most."""
+
+MOST_STRANGERS = 1000
+"""Tasks that the ledger does not know which one look hands on, at most."""
+
+
+@dataclass(slots=True)
+class TasksRead:
+    """What was read of a batch's runs: place → its tasks, and what belongs to none.
+
+    ``strangers``: tasks that no request of ours is known to have made, with their run.
+    ``pages``: place of a call that was open → its run, and the page that its task stands on.
+    """
+
+    calls: dict[int, list[TaskCall]] = field(default_factory=dict)
+    strangers: list[tuple[str, TaskSeen, TaskCall]] = field(default_factory=list)
+    pages: dict[int, tuple[str, int]] = field(default_factory=dict)
+
+    def add_own(
+        self, run_id: str, tasks: Mapping[str, int], fresh: Sequence[tuple[TaskSeen, TaskCall]]
+    ) -> None:
+        """Takes in tasks that follow no other one."""
+        for task, call in fresh:
+            if call.task_id in tasks:
+                self.calls.setdefault(tasks[call.task_id], []).append(call)
+            elif len(self.strangers) < MOST_STRANGERS:
+                self.strangers.append((run_id, task, call))
+
+
+@dataclass(frozen=True, slots=True)
+class LookFinding:
+    """What a look shows of a batch: place → what is new, and what to remember.
+
+    ``left``: places that stay open. ``final_ms``: the first failure counts then, where all that is
+    left failed. ``lacks_evaluation``: a completed call was not evaluated yet.
+    """
+
+    news: dict[int, tuple[str, CallRecord]]
+    memory: UnitMemory
+    left: frozenset[int]
+    has_news: bool
+    final_ms: int | None
+    lacks_evaluation: bool
+
+
+def read_tasks(reader: SpaceReader, entry: BatchEntry, memory: UnitMemory) -> TasksRead:
+    """Reads the tasks of a batch's runs as far as they matter. Raises `Unreadable`.
+
+    While calls are open: the pages that held open ones, and others until all are seen. Afterwards:
+    all pages, for follow-ups stand anywhere.
+    """
+    found = TasksRead()
+    for run_id, tasks in entry.tasks().items():
+        wanted = {one for one, place in tasks.items() if entry.outcome(place) == "open"}
+        if wanted or memory.after or not tasks:
+            _read_run(reader, run_id, tasks, wanted, memory, found)
+    return found
+
+
+def _read_run(
+    reader: SpaceReader,
+    run_id: str,
+    tasks: Mapping[str, int],
+    wanted: set[str],
+    memory: UnitMemory,
+    found: TasksRead,
+) -> None:
+    is_whole = bool(memory.after) or not tasks
+    unseen, known = set(wanted), set[str]()
+    follow_ups: list[TaskCall] = []
+    first = [] if is_whole else memory.pages.get(run_id, [])
+    for number, entries in _pages(reader, run_id, first, believe_count=is_whole):
+        shown = {call.task_id: (task, call) for task, call in filter(None, map(call_seen, entries))}
+        fresh = [shown[one] for one in shown if one not in known]
+        known |= shown.keys()
+        found.pages |= {tasks[one]: (run_id, number) for one in wanted & shown.keys()}
+        follow_ups += [call for _, call in fresh if call.follows is not None]
+        found.add_own(run_id, tasks, [each for each in fresh if each[1].follows is None])
+        unseen -= known
+        if not unseen and not is_whole:
+            break
+    for call in follow_ups:
+        if call.follows is not None and call.follows in tasks:
+            found.calls.setdefault(tasks[call.follows], []).append(call)
+
+
+def _pages(
+    reader: SpaceReader, run_id: str, first: Sequence[int], *, believe_count: bool
+) -> Iterator[tuple[int, list[object]]]:
+    """Yields the pages of a run's tasks, those first that are named, until there are no more.
+
+    ``believe_count``: a first page as long as the list says it is is all of it.
+    """
+    longest, last = 0, MOST_PAGES
+    for number in dict.fromkeys([*first, *range(1, MOST_PAGES + 1)]):
+        if number > last:
+            continue
+        page = reader.task_page(run_id, number)
+        entries = page.entries if page else []
+        longest = max(longest, len(entries))
+        if len(entries) < min(longest, PAGE_SIZE) or not entries:
+            last = number
+        if believe_count and page and page.count == len(entries) < PAGE_SIZE:
+            last = number
+        if entries:
+            yield number, entries
+
+
+def judge_batch(
+    entry: BatchEntry,
+    found: TasksRead,
+    memory: UnitMemory,
+    outcomes: Mapping[str, str],
+    now_ms: int,
+    times: FollowTimes,
+    *,
+    is_lost: bool,
+) -> LookFinding:
+    """Returns what a look shows: outcomes, failures that may yet ring again, what changed.
+
+    ``is_lost``: sight is lost of what is still open.
+    """
+    news: dict[int, tuple[str, CallRecord]] = {}
+    failed: dict[str, Failure] = {}
+    left, has_news, lacks_evaluation = set[int](), False, False
+    for place, letter in enumerate(entry.states):
+        before = entry.outcome(place) if letter == "c" else None
+        if before is None:
+            continue
+        calls = found.calls.get(place, [])
+        failure, rings = _look_at_failure(calls, memory.failed.get(str(place)), now_ms)
+        verdict = judge_calls(
+            calls,
+            outcomes,
+            is_failure_final=failure is not None
+            and failure.since_ms + times.failure * 1000 <= now_ms,
+            earlier_rings=rings,
+        )
+        lacks_evaluation = lacks_evaluation or verdict.lacks_evaluation
+        if verdict.outcome == "open":
+            if before == "open" and not is_lost:
+                left.add(place)
+                if failure is not None:
+                    failed[str(place)] = failure
+                    has_news = has_news or memory.failed.get(str(place)) != failure
+            elif before == "open":
+                news[place] = "lost_sight", CallRecord()
+            continue
+        record = _keep_rings(verdict, entry.call(place))
+        if before != verdict.outcome or record != entry.call(place):
+            news[place] = verdict.outcome, record
+            has_news = has_news or before != verdict.outcome
+    pages: dict[str, list[int]] = {}
+    for run, page in sorted({found.pages[place] for place in left & found.pages.keys()}):
+        pages.setdefault(run, []).append(page)
+    is_all_failed = bool(left) and len(failed) == len(left)
+    first = min((one.since_ms for one in failed.values()), default=0)
+    return LookFinding(
+        news,
+        msgspec.structs.replace(memory, failed=failed, pages=pages),
+        frozenset(left),
+        has_news,
+        first + round(times.failure * 1000) if is_all_failed else None,
+        lacks_evaluation,
+    )
+
+
+def _look_at_failure(
+    calls: Sequence[TaskCall], before: Failure | None, now_ms: int
+) -> tuple[Failure | None, int]:
+    """Returns since when a call of ours has failed as it is seen, and its rings before this one.
+
+    One that rang again begins anew; None where it never failed.
+    """
+    own = [call for call in calls if call.follows is None]
+    failures = sorted(call.fingerprint for call in own if call.status == "failed")
+    rings = before.rings + 1 if before else 0
+    if not failures:
+        return before, rings
+    mark = ";".join(failures)
+    if before is not None and before.fingerprint == mark:
+        return before, before.rings
+    return Failure(mark, now_ms, rings), rings
+
+
+def _keep_rings(verdict: CallVerdict, before: CallRecord | None) -> CallRecord:
+    rings = before.rings if before else 0
+    return replace(verdict.record, rings=max(rings, verdict.record.rings))

@@ -1,0 +1,191 @@
+"""Which batches are looked at and when: the oldest with open calls first. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from callspool_ledger.writes.follow_calls import Unit
+
+SILENT_IN_A_ROW = 3
+"""Batches without news after which a pass ends: those behind them are younger still."""
+
+SILENT_FOR_GOOD = 4
+"""Looks without news after which a batch holds up none of those behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowTimes:
+    """When to look, in seconds; all but ``lost_after`` are multiples of ``gap``.
+
+    ``gap``: between two looks at a batch, at least. ``lost_after``: from its creation on, until an
+    open call counts as lost sight of.
+    """
+
+    gap: float
+    lost_after: float
+
+    @property
+    def first(self) -> float:
+        """From a creation to the first look."""
+        return self.gap / 5
+
+    @property
+    def longest(self) -> float:
+        """Between two looks at a batch, at most."""
+        return 4 * self.gap
+
+    @property
+    def younger(self) -> float:
+        """Between two looks at a batch by chance, of those behind the frontier."""
+        return self.gap / 15
+
+    @property
+    def failure(self) -> float:
+        """How long what failed stays unchanged until it counts: until then it may ring again."""
+        return 8 * self.gap
+
+    @property
+    def evaluation(self) -> float:
+        """Until a completed call is looked at once more that was not evaluated yet."""
+        return 2 * self.gap
+
+    @property
+    def follow_ups(self) -> float:
+        """Until calls that ended are looked at once more for follow-ups."""
+        return 96 * self.gap
+
+
+class Failure(NamedTuple):
+    """A failed call as earlier looks saw it: unchanged since when (ms), rings until then."""
+
+    fingerprint: str
+    since_ms: int
+    rings: int
+
+
+class UnitMemory(msgspec.Struct, omit_defaults=True):
+    """What is remembered of a batch between looks.
+
+    ``next_ms``: no look before that. ``silent``: looks in a row without news. ``pages``: the pages
+    of a run's tasks that held open ones. ``failed``: place → a failed call as it was seen last.
+    ``after``: why it is looked at once more after its calls ended: evaluation or follow_ups.
+    """
+
+    next_ms: int = 0
+    gap: float = 0.0
+    silent: int = 0
+    pages: dict[str, list[int]] = {}
+    failed: dict[str, Failure] = {}
+    after: str = ""
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it has been silent for so long that it says nothing about others."""
+        return self.silent >= SILENT_FOR_GOOD
+
+
+_decode = msgspec.json.Decoder(UnitMemory).decode
+
+
+def recall_unit(unit: Unit, times: FollowTimes) -> UnitMemory:
+    """Returns what is remembered of a batch; of one that was never looked at, when that is due."""
+    try:
+        return _decode(unit.memory) if unit.memory else _begin_memory(unit, times)
+    except msgspec.DecodeError:
+        return _begin_memory(unit, times)
+
+
+def _begin_memory(unit: Unit, times: FollowTimes) -> UnitMemory:
+    return UnitMemory(next_ms=unit.since_ms + round(times.first * 1000))
+
+
+class Frontier:
+    """A walk over batches, the oldest first: which one is looked at next, and when a pass ends."""
+
+    def __init__(self, units: Sequence[Unit], memories: Mapping[int, UnitMemory]) -> None:
+        self._units = units
+        self._memories = memories
+        self._at = 0
+        self._silent = 0
+
+    def next_unit(self, now_ms: int) -> Unit | None:
+        """Returns the next batch to look at; None where the pass ends.
+
+        One that is not due yet counts by what its last look showed.
+        """
+        while self._at < len(self._units) and self._silent < SILENT_IN_A_ROW:
+            unit = self._units[self._at]
+            self._at += 1
+            memory = self._memories[unit.batch]
+            if memory.next_ms <= now_ms:
+                return unit
+            self.note(memory, has_news=memory.silent == 0 and bool(unit.memory))
+        return None
+
+    def note(self, memory: UnitMemory, *, has_news: bool) -> None:
+        """Takes note of what a look at the last batch showed, or its look before."""
+        if has_news:
+            self._silent = 0
+        elif not memory.is_stuck:
+            self._silent += 1
+
+    @property
+    def walked(self) -> Sequence[Unit]:
+        """The batches up to the frontier."""
+        return self._units[: self._at]
+
+    @property
+    def younger(self) -> Sequence[Unit]:
+        """The batches behind it."""
+        return self._units[self._at :]
+
+
+def plan_look(
+    memory: UnitMemory,
+    now_ms: int,
+    times: FollowTimes,
+    *,
+    has_news: bool,
+    final_ms: int | None = None,
+) -> UnitMemory:
+    """Returns what is remembered after a look: the gap doubles while nothing new ended.
+
+    ``final_ms``: all that is open failed, and the first of it counts then; None otherwise.
+    """
+    gap = times.gap if has_news else min(max(2 * memory.gap, times.gap), times.longest)
+    next_ms = now_ms + round(gap * 1000)
+    if final_ms is not None and not has_news:
+        next_ms = max(next_ms, final_ms)
+    silent = 0 if has_news else memory.silent + 1
+    return msgspec.structs.replace(memory, next_ms=next_ms, gap=gap, silent=silent)
+
+
+def plan_pass(
+    frontier: Frontier, memories: Mapping[int, UnitMemory], now_ms: int, times: FollowTimes
+) -> float:
+    """Returns the seconds until the next pass over a space is worth while."""
+    due = [memories[unit.batch].next_ms for unit in frontier.walked]
+    pause = (min(due) - now_ms) / 1000 if due else times.gap
+    if frontier.younger:
+        pause = min(pause, times.younger)
+    return min(max(pause, times.younger / 4), times.gap)
+
+
+def plan_last_looks(
+    memory: UnitMemory, times: FollowTimes, *, lacks: bool
+) -> tuple[UnitMemory, float | None]:
+    """Returns what is remembered of a batch whose calls ended, and seconds until the next look.
+
+    It is looked at once more where an evaluation is missing (``lacks``), and once for follow-ups.
+    """
+    if memory.after == "follow_ups":
+        return UnitMemory(), None
+    if lacks and not memory.after:
+        return UnitMemory(after="evaluation"), times.evaluation
+    return UnitMemory(after="follow_ups"), times.follow_ups
