@@ -8,11 +8,36 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, get_completion_class
 
 from callspool import __version__
 from callspool_operators.terminal.exits import Exit, OutputGone
 from callspool_operators.terminal.screen import want_colours
+
+SHELLS = ("bash", "zsh", "fish")
+_NAME = "callspool"
+_VARIABLE = "_CALLSPOOL_COMPLETE"
+
+_EXAMPLES = """\b
+Examples:
+  eval "$(callspool completion bash)"                                  # in ~/.bashrc
+  eval "$(callspool completion zsh)"                                   # in ~/.zshrc
+  callspool completion fish > ~/.config/fish/completions/callspool.fish
+"""
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print what makes bash (4.4 or later), zsh or fish complete callspool's commands.
+
+    Commands, options, files and some values are completed; Redis is never asked for any.
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None
+    made = kind(click.Command(_NAME), {}, _NAME, _VARIABLE)
+    click.echo(made.source_template % made.source_vars())
+
 
 CORE = "callspool"
 WORKER = "callspool[worker]"
@@ -82,7 +107,7 @@ COMMANDS = {
         "Send again what was paused or parked.",
     ),
     "cancel": CommandEntry(
-        "callspool_operators.commands.cancel:cancel",
+        "callspool_operators.commands.pausing:cancel",
         "Take back documents that wait.",
     ),
     "dead": CommandEntry(
@@ -104,7 +129,7 @@ COMMANDS = {
         "List who changed what, and when.",
     ),
     "completion": CommandEntry(
-        "callspool_operators.commands.completion:completion",
+        "callspool_operators.group:completion",
         "Print what makes a shell complete callspool's commands.",
     ),
 }

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from callspool.enqueue.aio_connections import AsyncPartitionConnections
-from callspool.enqueue.partitioning import Partitioning, has_partitions
+from callspool.enqueue.connections import Partitioning, has_partitions
 from callspool.enqueue.receipts import (
     DEFAULT_MAX_WAITING,
     DEFAULT_TIMEOUT,

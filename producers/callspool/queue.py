@@ -6,8 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from callspool.enqueue.connections import PartitionConnections
-from callspool.enqueue.partitioning import Partitioning, has_partitions
+from callspool.enqueue.connections import PartitionConnections, Partitioning, has_partitions
 from callspool.enqueue.receipts import (
     DEFAULT_MAX_WAITING,
     DEFAULT_TIMEOUT,

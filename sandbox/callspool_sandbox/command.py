@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from callspool.errors import SettingsError
-from callspool_sandbox.faults.model import FaultFile, load_faults
+from callspool_sandbox.fault_files import FaultFile, load_faults
 from callspool_sandbox.sandbox import MAX_BODY, Options
 from callspool_sandbox.server import run_sandbox
 

@@ -21,8 +21,8 @@ from callspool_sandbox.protocol import (
 from callspool_sandbox.store import first_unstorable, holds_infinity
 
 if TYPE_CHECKING:
-    from callspool_sandbox.faults.model import Fault
-    from callspool_sandbox.faults.plan import FaultPlan
+    from callspool_sandbox.fault_files import Fault
+    from callspool_sandbox.fault_plan import FaultPlan
     from callspool_sandbox.sandbox import Options, Sandbox
     from callspool_sandbox.store import StoredRun
 

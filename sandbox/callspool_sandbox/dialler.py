@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from callspool_sandbox.faults.model import CallTraits
+    from callspool_sandbox.fault_files import CallTraits
     from callspool_sandbox.store import StoredRun
 
 MOST_FAULTS = 3

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from callspool_sandbox.faults.model import label
+from callspool_sandbox.fault_files import label
 from callspool_sandbox.protocol import Answer, Route, in_form, path_for_log
 
 if TYPE_CHECKING:
-    from callspool_sandbox.faults.model import Fault, FaultFile, PackedAnswer, ServerTraits
-    from callspool_sandbox.faults.plan import FaultPlan
+    from callspool_sandbox.fault_files import Fault, FaultFile, PackedAnswer, ServerTraits
+    from callspool_sandbox.fault_plan import FaultPlan
 
 
 class ServerStates:

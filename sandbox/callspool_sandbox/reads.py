@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from callspool_sandbox.dialler import Dialler, Ring
     from callspool_sandbox.exchange import Clock, ServerStates
-    from callspool_sandbox.faults.model import ServerTraits
+    from callspool_sandbox.fault_files import ServerTraits
     from callspool_sandbox.protocol import Route
     from callspool_sandbox.store import Store, StoredRun
 

@@ -16,8 +16,8 @@ from callspool_sandbox.creation import (
 )
 from callspool_sandbox.dialler import Dialler
 from callspool_sandbox.exchange import Clock, Head, HttpReply, ServerStates, logged_status, reply
-from callspool_sandbox.faults.model import CallTraits, FaultFile
-from callspool_sandbox.faults.plan import Chooser, Facts, FaultPlan, plan
+from callspool_sandbox.fault_files import CallTraits, FaultFile
+from callspool_sandbox.fault_plan import Chooser, Facts, FaultPlan, plan
 from callspool_sandbox.protocol import Answer, Route, api_answer, find_route
 from callspool_sandbox.reads import Reads
 from callspool_sandbox.store import Store

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import h11
 
 from callspool.errors import SettingsError
-from callspool_sandbox.faults.model import Drop, Hang, Mixed
-from callspool_sandbox.faults.plan import plan
+from callspool_sandbox.fault_files import Drop, Hang, Mixed
+from callspool_sandbox.fault_plan import plan
 from callspool_sandbox.log import EventLog
 from callspool_sandbox.protocol import Answer, proxy_answer, reason
 from callspool_sandbox.sandbox import Sandbox

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from callspool_sandbox.faults.model import Hang, ServerTraits, parse_faults
+from callspool_sandbox.fault_files import Hang, ServerTraits, parse_faults
 from chaos.api_faults import fault_file
 from chaos.command import chaos
 from chaos.contacts import portions

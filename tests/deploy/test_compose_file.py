@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from callspool.settings import load_settings
-from callspool_sandbox.faults.model import load_faults
+from callspool_sandbox.fault_files import load_faults
 from tests.deploy import files
 from tests.deploy.files import ROOT
 from tests.support.prometheus import promtool

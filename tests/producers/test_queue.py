@@ -63,7 +63,7 @@ def test_enqueue_returns_after_redis_has_the_request(queue: CallQueue, client: r
 def test_a_service_that_has_no_hiredis_enqueues_all_the_same(
     redis_url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callspool.redis_io.connections.Reader", None)
+    monkeypatch.setattr("callspool.redis_io.scripts.Reader", None)
     with CallQueue(redis_url, max_waiting=2) as queue:
         assert queue.enqueue(one_contact("crm-17")).documents == 1
         assert queue.enqueue_many([one_contact("crm-18")]).documents == 1

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from callspool_sandbox.dialler import Dialler
-from callspool_sandbox.faults.model import CallTraits
+from callspool_sandbox.fault_files import CallTraits
 from callspool_sandbox.store import Stamp, StoredRun
 from tests.sandbox.client import SPACE
 from tests.sandbox.conftest import StartSandbox

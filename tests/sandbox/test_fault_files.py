@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from callspool.errors import SettingsError
-from callspool_sandbox.faults.model import FaultFile, load_faults, parse_faults
+from callspool_sandbox.fault_files import FaultFile, load_faults, parse_faults
 
 DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
@@ -86,7 +86,7 @@ def test_every_example_of_the_documentation_is_a_valid_file() -> None:
 
 def test_the_documentation_names_every_field_of_the_format() -> None:
     text = DOCS.read_text()
-    model = (Path(__file__).parents[2] / "sandbox/callspool_sandbox/faults/model.py").read_text()
+    model = (Path(__file__).parents[2] / "sandbox/callspool_sandbox/fault_files.py").read_text()
     fields = set(re.findall(r"^    (\w+): ", model, re.MULTILINE))
     names = set(re.findall(r'tag="(\w+)"', model))
     assert {word for word in fields | names if f"`{word}`" not in text} == set()

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from callspool.errors import SettingsError
-from callspool_sandbox.faults.model import ServerTraits, parse_faults
+from callspool_sandbox.fault_files import ServerTraits, parse_faults
 from tests.sandbox.client import eventually
 
 if TYPE_CHECKING:

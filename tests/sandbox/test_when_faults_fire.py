@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from callspool_sandbox.faults.model import parse_faults
-from callspool_sandbox.faults.plan import Chooser, Facts
+from callspool_sandbox.fault_files import parse_faults
+from callspool_sandbox.fault_plan import Chooser, Facts
 from callspool_sandbox.protocol import Endpoint
 
 

@@ -16,7 +16,8 @@ from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.reads.views import DocumentStatus
 from callspool_operators.lists import Intake, IntakeOptions, Row
-from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs, OutFile, SheetFile
+from callspool_operators.lists.outfile import OutFile, SheetFile
+from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (

@@ -6,7 +6,7 @@ import stat
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from callspool_operators.lists.errors import READ_AS
+from callspool_operators.lists import READ_AS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

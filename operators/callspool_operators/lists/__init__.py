@@ -3,12 +3,15 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from callspool.errors import CallspoolError
+
 if TYPE_CHECKING:
-    from callspool_operators.lists.errors import IntakeError
     from callspool_operators.lists.intake import FileView, Intake, IntakeOptions, RejectsFile
     from callspool_operators.lists.row import Likeness, Row, RowCounts
 
 __all__ = [
+    "COUNTRY_REMEDY",
+    "READ_AS",
     "FileView",
     "Intake",
     "IntakeError",
@@ -17,12 +20,26 @@ __all__ = [
     "RejectsFile",
     "Row",
     "RowCounts",
+    "UnknownCountry",
 ]
+
+READ_AS = "as + and its digits, else as Indian (+91)"
+"""How the platform reads a number that has no country code."""
+
+COUNTRY_REMEDY = "name their country with --region, or send them so with --numbers-as-they-are"
+
+
+class IntakeError(CallspoolError):
+    """A file of contacts that cannot be used as it is; the text is one line with the remedy."""
+
+
+class UnknownCountry(IntakeError):  # noqa: N818 - says what is the matter
+    """A number of which nothing says which country it is of; what was read with it is not sent."""
+
 
 _HOMES = {
     "FileView": "callspool_operators.lists.intake",
     "Intake": "callspool_operators.lists.intake",
-    "IntakeError": "callspool_operators.lists.errors",
     "IntakeOptions": "callspool_operators.lists.intake",
     "Likeness": "callspool_operators.lists.row",
     "RejectsFile": "callspool_operators.lists.intake",

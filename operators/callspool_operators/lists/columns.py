@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from callspool.request.text import clean, is_unicode
+from callspool_operators.lists import IntakeError
 from callspool_operators.lists.delimited import unshield
-from callspool_operators.lists.errors import IntakeError
 
 CONTACT_NUMBER = "contact_number"
 ALTERNATE = "alternate_number"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
-from callspool_operators.lists.errors import IntakeError
+from callspool_operators.lists import IntakeError
 
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 

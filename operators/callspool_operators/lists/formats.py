@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from callspool_operators.lists import IntakeError
 from callspool_operators.lists.columns import CONTACT_NUMBER, Naming, squash
-from callspool_operators.lists.errors import IntakeError
 from callspool_operators.lists.json_rows import JsonRows
 from callspool_operators.lists.objects import ObjectRows, naming_of
 from callspool_operators.lists.row import Row

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import BinaryIO, Self, TextIO
 
 from callspool.request.checks import Rules
+from callspool_operators.lists import COUNTRY_REMEDY, READ_AS, IntakeError, UnknownCountry
 from callspool_operators.lists.delimited import shielded_row
 from callspool_operators.lists.encodings import UTF8
-from callspool_operators.lists.errors import COUNTRY_REMEDY, READ_AS, IntakeError, UnknownCountry
 from callspool_operators.lists.formats import Rows, Skipping, open_rows
 from callspool_operators.lists.objects import fields_of
 from callspool_operators.lists.row import Likeness, Row, RowCounts

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from callspool_operators.lists import IntakeError
 from callspool_operators.lists.columns import CONTACT_NUMBER
-from callspool_operators.lists.errors import IntakeError
 from callspool_operators.lists.objects import KeyTwiceError, Objects, naming_of, refuse_key_twice
 from callspool_operators.lists.row import Row
 from callspool_operators.lists.source import Source

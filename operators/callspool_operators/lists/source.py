@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from callspool_operators.lists import IntakeError
 from callspool_operators.lists.containers import (
     MAGIC,
     MAX_PACKED,
@@ -29,7 +30,6 @@ from callspool_operators.lists.encodings import (
     name_of,
     utf16_of,
 )
-from callspool_operators.lists.errors import IntakeError
 
 STANDARD_INPUT = "-"
 BLOCK = 256 * 1024

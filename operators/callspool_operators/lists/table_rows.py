@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from callspool_operators.lists import IntakeError
 from callspool_operators.lists.columns import (
     CONTACT_NUMBER,
     FIRST_NAMES,
@@ -17,7 +18,6 @@ from callspool_operators.lists.columns import (
 )
 from callspool_operators.lists.delimited import blocks_of_lines, unshield
 from callspool_operators.lists.document_writer import DocumentWriter
-from callspool_operators.lists.errors import IntakeError
 from callspool_operators.lists.row import Beside, Row
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table import LOOSE_QUOTES, BrokenRowError, Table, decode_line

@@ -13,7 +13,7 @@ from callspool.errors import CallspoolError
 from callspool.request.call_request import CheckedEnvelope
 from callspool.request.checks import Rules
 from callspool_ledger.reads.reader import LedgerReader
-from callspool_operators.lists.errors import COUNTRY_REMEDY, READ_AS, IntakeError
+from callspool_operators.lists import COUNTRY_REMEDY, READ_AS, IntakeError
 from callspool_operators.lists.formats import Rows, open_rows
 from callspool_operators.lists.intake import Intake, IntakeOptions
 from callspool_operators.lists.source import Source

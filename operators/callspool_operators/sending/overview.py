@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import msgspec
 
 from callspool.request.call_request import CheckedEnvelope
-from callspool_operators.lists import FileView, Intake, Likeness, Row
+from callspool_operators.lists import READ_AS, FileView, Intake, Likeness, Row
 from callspool_operators.lists.columns import ALTERNATE, CONTACT_NUMBER, SPELLINGS, squash
-from callspool_operators.lists.errors import READ_AS
 from callspool_operators.lists.formats import speaking
 from callspool_operators.options.known_already import KnownAlready
 from callspool_operators.options.options import SendOptions, SendTarget

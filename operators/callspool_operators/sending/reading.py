@@ -7,8 +7,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import Self
 
-from callspool.enqueue.connections import PartitionConnections
-from callspool.enqueue.partitioning import Partitioning
+from callspool.enqueue.connections import PartitionConnections, Partitioning
 from callspool.enqueue.receipts import EnqueueTally, Portion
 from callspool.redis_io.servers import server_of
 from callspool.request.call_request import CheckedEnvelope, PreparedRequest
@@ -17,8 +16,14 @@ from callspool.request.identity import number_digests
 from callspool.request.message import encode
 from callspool.request.raw_document import read_number
 from callspool.settings import Settings
-from callspool_operators.lists import Intake, IntakeError, IntakeOptions, RejectsFile, Row
-from callspool_operators.lists.errors import UnknownCountry
+from callspool_operators.lists import (
+    Intake,
+    IntakeError,
+    IntakeOptions,
+    RejectsFile,
+    Row,
+    UnknownCountry,
+)
 from callspool_operators.options.known_already import Newcomers
 from callspool_operators.options.options import SendOptions
 from callspool_operators.terminal.screen import Progress

@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ReadOnlyError
 
-from callspool.enqueue.connections import IDLE_CONNECTIONS
-from callspool.enqueue.group_commit import AsyncGroupCommit
-from callspool.enqueue.partitioning import (
+from callspool.enqueue.connections import (
+    IDLE_CONNECTIONS,
     ask_partitions,
     group_by_partition,
     read_partitions,
     restore_order,
 )
+from callspool.enqueue.group_commit import AsyncGroupCommit
 from callspool.enqueue.storing import compute_pauses, list_passing, why_not_stored
 from callspool.errors import QueueUnavailable
-from callspool.redis_io.connections import pack, read_reply_async
 from callspool.redis_io.errors import TRANSPORT_ERRORS
-from callspool.redis_io.scripts import drive_async
+from callspool.redis_io.scripts import drive_async, pack, read_reply_async
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from callspool.enqueue.partitioning import Partitioning
+    from callspool.enqueue.connections import Partitioning
     from callspool.enqueue.storing import NotStored, Outcome, OutgoingMessage, Spool
     from callspool.redis_io.scripts import Command, Reply
     from callspool.redis_io.servers import RedisEndpoint

@@ -9,7 +9,7 @@ import pytest
 
 from callspool.errors import CallspoolError
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions, containers
-from callspool_operators.lists.results import SheetFile
+from callspool_operators.lists.outfile import SheetFile
 from tests.operators.conftest import Call
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

@@ -13,7 +13,8 @@ from callspool.request.checks import Rules
 from callspool.request.identity import Scope
 from callspool_ledger.reads.views import DocumentStatus
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions
-from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs, OutFile
+from callspool_operators.lists.outfile import OutFile
+from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs
 from tests.operators.lists.nasty_encodings import OTHER_FILES
 from tests.operators.lists.nasty_files import NASTY_FILES, Nasty
 

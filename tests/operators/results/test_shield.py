@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from callspool_operators.lists import Intake, IntakeOptions
 from callspool_operators.lists.delimited import shield, shielded_row, unshield
-from callspool_operators.lists.results import OutFile
+from callspool_operators.lists.outfile import OutFile
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}")
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callspool.redis_io import connections, scripts
-from callspool.redis_io.connections import pack
+from callspool.redis_io import scripts
+from callspool.redis_io.scripts import pack
 
 words = st.one_of(
     st.binary(max_size=40),
@@ -25,15 +25,15 @@ def test_with_hiredis_and_without_the_same_bytes_are_written(
     asked: list[scripts.Command],
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connections, "_quick", hiredis.pack_command)
+        patch.setattr(scripts, "_quick", hiredis.pack_command)
         quick = pack(asked)
-        patch.setattr(connections, "_quick", None)
+        patch.setattr(scripts, "_quick", None)
         assert pack(asked) == quick
 
 
 def test_hiredis_writes_and_reads_where_it_is_installed() -> None:
-    assert connections._quick is hiredis.pack_command
-    assert connections.Reader is hiredis.Reader
+    assert scripts._quick is hiredis.pack_command
+    assert scripts.Reader is hiredis.Reader
 
 
 @given(commands)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callspool_worker.proving.proof_settings import ProofSettings
+from callspool_worker.proving.questions import ProofSettings
 from callspool_worker.proving.reconciler import LOOKERS, Reconciler, SpaceProver
 
 __all__ = ["LOOKERS", "ProofSettings", "Reconciler", "SpaceProver"]

@@ -13,8 +13,7 @@ from callspool_worker.proving.findings import LONGEST_PAUSE, RESENT_AFTER, SHORT
 from callspool_worker.proving.forgotten_takes import ForgottenTakes
 from callspool_worker.proving.look_clock import LookClock
 from callspool_worker.proving.matching import Circumstances, match, place_of
-from callspool_worker.proving.proof_settings import LONGEST_GAP, LookTime
-from callspool_worker.proving.questions import question_of, sent_elsewhere
+from callspool_worker.proving.questions import LONGEST_GAP, LookTime, question_of, sent_elsewhere
 from callspool_worker.proving.run_reader import RunReader
 from callspool_worker.proving.settling import Settler
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from callspool_ledger.writes import Ledger, SpaceLook
     from callspool_ledger.writes.proof_calls import Readable
-    from callspool_worker.proving.proof_settings import ProofSettings
+    from callspool_worker.proving.questions import ProofSettings
     from callspool_worker.proving.records import Question, RunRead, TaskSeen
     from callspool_worker.proving.run_reader import RunMemory
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from callspool_ledger.writes.proof_calls import Readable
     from callspool_worker.decisions.answers import Answer
     from callspool_worker.proving.api_lists import Get
-    from callspool_worker.proving.proof_settings import ProofSettings
+    from callspool_worker.proving.questions import ProofSettings
 
 
 BROKEN_OFF_PAUSE = 1.0

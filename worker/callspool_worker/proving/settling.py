@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from callspool.redis_io.scripts import Call, Reply
     from callspool_ledger.writes import Ledger
     from callspool_worker.proving.findings import Conclusion
-    from callspool_worker.proving.proof_settings import LookTime, ProofSettings
+    from callspool_worker.proving.questions import LookTime, ProofSettings
     from callspool_worker.proving.records import Finding, Found, Question
     from callspool_worker.proving.run_reader import RunMemory
 

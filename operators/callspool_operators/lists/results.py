@@ -15,8 +15,8 @@ from callspool.request.identity import DIGEST_BYTES, NO_NUMBER, Scope, digester,
 from callspool.request.raw_document import read_number
 from callspool_ledger.reads.lookup import CONFLICT
 from callspool_ledger.reads.views import DocumentStatus
+from callspool_operators.lists import IntakeError
 from callspool_operators.lists.columns import DOCUMENT_ID, Naming
-from callspool_operators.lists.errors import IntakeError
 from callspool_operators.lists.formats import Rows, open_rows
 from callspool_operators.lists.row import Row
 from callspool_operators.lists.row_checks import SeenRows

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from callspool_sandbox.faults.model import (
+from callspool_sandbox.fault_files import (
     Cut,
     Drip,
     Drop,

@@ -1,1 +1,0 @@
-"""Misbehaviour on request: what a fault file may say, when a fault fires, what it does."""
