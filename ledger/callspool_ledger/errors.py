@@ -11,6 +11,9 @@ from callspool.redis_io.errors import Fault, classify
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+WRITES_REFUSED = "Redis refuses every write, since it cannot save to its disk"
+FREE_THE_DISK = "make room on that disk, or see the log of Redis"
+
 _AWAY = frozenset(
     {
         Fault.UNREACHABLE,
@@ -60,13 +63,14 @@ def translate(error: Exception) -> Exception:
         return LedgerFull("Redis is out of memory: raise maxmemory, or let workers send first")
     if fault in _AWAY:
         return LedgerUnavailable(f"Redis does not answer: {type(error).__name__}")
-    if fault is Fault.PERMISSION:
-        return LedgerUnavailable(
+    refusals = {
+        Fault.PERMISSION: (
             "Redis does not let this user do a worker's work: docs/security.md says what it needs"
-        )
-    if fault in (Fault.BUSY, Fault.UNSAVED):
-        return LedgerUnavailable(f"Redis refuses every write, its log says why: {word}")
-    return error
+        ),
+        Fault.UNSAVED: f"{WRITES_REFUSED}: {FREE_THE_DISK}",
+        Fault.BUSY: f"Redis refuses every write, its log says why: {word}",
+    }
+    return LedgerUnavailable(refusals[fault]) if fault in refusals else error
 
 
 @contextmanager

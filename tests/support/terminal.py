@@ -28,6 +28,7 @@ def on_a_terminal(
     *,
     pipes: tuple[Stream, ...] = (),
     env: Mapping[str, str] = os.environ,
+    columns: int = 100,
 ) -> Seen:
     """Runs the command, all of its streams on the terminal but for ``pipes``."""
     ours, theirs = pty.openpty()
@@ -37,7 +38,7 @@ def on_a_terminal(
         stdin=streams.get("stdin", subprocess.DEVNULL),
         stdout=streams.get("stdout", subprocess.PIPE),
         stderr=streams.get("stderr", subprocess.PIPE),
-        env={**env, "TERM": "xterm", "COLUMNS": "100"},
+        env={**env, "TERM": "xterm", "COLUMNS": str(columns)},
     ) as process:
         os.close(theirs)
         os.write(ours, answer)

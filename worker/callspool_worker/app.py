@@ -220,7 +220,7 @@ def run_worker(
             worker_timeout=IDLE_LOOK_MS if len(ledgers) == 1 else IDLE_LOOK_OF_SEVERAL_MS,
         )
         worker.start()
-        emit(events.Ready(incarnation=incarnation, process=os.getpid()))
+        emit(events.Ready.of(incarnation, os.getpid(), settings.accounts))
         ready()
         if report is not None:
             reporter = Reporter(partial(pulse.take, sweepers, unpod, permits), report)

@@ -16,6 +16,7 @@ from callspool.redis_io.errors import Fault, classify
 from callspool.redis_io.scripts import drive, drive_async, run, run_async
 from callspool.redis_io.servers import client_at, is_located
 from callspool.request.identity import partition_of
+from callspool_ledger.errors import FREE_THE_DISK, WRITES_REFUSED
 from callspool_ledger.keys import GROUP, PartitionKeys, account_prefix, prefix
 from callspool_ledger.reads.snapshot import (
     accounts_of,
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
     from callspool_ledger.reads.reading import Found, Reading
     from callspool_ledger.reads.snapshot import AccountLimit, Snapshot
     from callspool_ledger.reads.views import LedgerSummary
-
-WRITES_REFUSED = "Redis refuses every write, since it cannot save to its disk"
-FREE_THE_DISK = "make room on that disk, or see the log of Redis"
-
 
 _NOTHING = PartitionKeys().nothing
 

@@ -1,5 +1,7 @@
 """`callspool lanes`: what waits where, and why it is not sent."""
 
+import shutil
+import sys
 from collections.abc import Sequence
 
 import click
@@ -17,6 +19,8 @@ from callspool_operators.options.options import (
 )
 from callspool_operators.options.selecting import complete_token, selector_options
 from callspool_operators.terminal.report import Json, describe_selector, gate_object, why
+from callspool_operators.terminal.screen import is_terminal
+from callspool_operators.terminal.watching import wrap_lines
 from callspool_operators.terminal.wording import format_count, json_line, plain, shorten_token, span
 
 _EXAMPLES = """\b
@@ -71,7 +75,11 @@ def lanes(
         return
     if shown:
         rows = [_row(lane, waits.get(lane.lane)) for lane in shown]
-        click.echo("\n".join(_table([_HEADINGS, *rows])))
+        lines = _table([_HEADINGS, *rows])
+        width = shutil.get_terminal_size().columns
+        if is_terminal(sys.stdout) and max(map(len, lines)) > width:
+            lines = wrap_lines(_blocks(rows), width)
+        click.echo("\n".join(lines))
     else:
         of = f" ({describe_selector(selector)})" if selector.as_object() else ""
         click.echo(f"No lane holds documents that are not settled{of}.")
@@ -106,6 +114,16 @@ def _row(lane: LaneView, waited: float | None) -> tuple[str, ...]:
         lane.state,
         why(lane.gate) if lane.gate else "",
     )
+
+
+def _blocks(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The same for a terminal on which the table has no room."""
+    lines: list[str] = []
+    for lane, account, space, campaign, pilot, waiting, oldest, state, reason in rows:
+        lines.append(f"{lane}: {state}, {waiting} waiting (oldest {oldest})")
+        lines.append(f"  account {account}, space {space}, campaign {campaign}, pilot {pilot}")
+        lines += [f"  {reason}"] if reason else []
+    return lines
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

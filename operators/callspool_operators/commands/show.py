@@ -14,7 +14,7 @@ from callspool_ledger.reads.views import AttemptLine, Story
 from callspool_ledger.selectors import Selector
 from callspool_operators.commands.journal import journal_lines, journal_object
 from callspool_operators.options import parsing
-from callspool_operators.options.connection import ledger_reader
+from callspool_operators.options.connection import hint_at_runs, ledger_reader
 from callspool_operators.options.options import (
     json_option,
     redis_option,
@@ -100,10 +100,11 @@ def show(
     for story in [] if as_json else stories:
         click.echo("\n".join(map(paint, lines_of(story, state_dir))))
     if not stories:
+        hint = "" if state_dir or redis_url else hint_at_runs()
         click.echo(
             f"callspool: no document {plain(document_id, 100)} is known here: it is still in the"
             " queue (callspool status), was refused (callspool invalid), was never enqueued, or was"
-            " settled longer ago than documents are remembered",
+            f" settled longer ago than documents are remembered{hint and f'; {hint}'}",
             err=True,
         )
         ctx.exit(Exit.NOT_ALL)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from callspool_ledger.errors import describe_mismatch
+from callspool_ledger.errors import FREE_THE_DISK, describe_mismatch
 from callspool_ledger.reads.lanes import ADVICE, OneDocumentLanes
-from callspool_ledger.reads.reader import FREE_THE_DISK
 from callspool_operators.doctor.server import DoctorFinding, ok, problem, warning
 from callspool_operators.terminal.report import describe_selector, why
 from callspool_operators.terminal.wording import format_count, how_to_start_workers

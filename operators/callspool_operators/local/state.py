@@ -130,6 +130,15 @@ def default_state_dir(
     return home / ".local" / "state" / "callspool"
 
 
+def find_ledger_of_runs() -> Path | None:
+    """Returns the user's directory for state where a run has kept a ledger there."""
+    try:
+        place = default_state_dir()
+    except CallspoolError:
+        return None
+    return place if StateDir(place).has_ledger else None
+
+
 def make_private(path: Path) -> None:
     """Makes a directory, and those above it that are missing, for the user alone."""
     # Every one by itself: `parents` makes them as open as the umask lets it.

@@ -116,6 +116,7 @@ class Workforce:
             on_child_death=self._bury_the_dead,
         )
         self._running = False
+        self._told_of_leases = False
         self._started_at = 0.0
 
     def reader(self, envelope: CheckedEnvelope) -> LedgerReader:
@@ -169,7 +170,10 @@ class Workforce:
             self._lapse(incarnation)
             give_up(account_ledgers(self._ledgers[0], self._accounts), incarnation)
         except CallspoolError as error:
-            emit(events.StepFailed(part="recording the death of a worker"), error=error)
+            # Told once: what keeps several from being recorded is the same, as a full disk.
+            if not self._told_of_leases:
+                emit(events.Left(why=f"what a dead worker held waits for its lease: {error}"))
+            self._told_of_leases = True
 
     def _lapse(self, incarnation: str) -> None:
         for ledger in self._ledgers:

@@ -17,6 +17,7 @@ from callspool.settings import Settings, load_settings
 from callspool_ledger import keys
 from callspool_ledger.reads.reader import LedgerReader, connect_partitions
 from callspool_ledger.reads.summary import read_partitions
+from callspool_operators.terminal.wording import state_dir_flag
 
 TIMEOUT = 5.0
 """Seconds for each step of a command of Redis."""
@@ -40,8 +41,27 @@ def ledger_clients(redis_url: str | None, state_dir: str | None) -> Iterator[lis
     """
     if redis_url and state_dir:
         raise click.UsageError("--redis and --state-dir name two ledgers: give one of them")
-    with _url_of(redis_url, state_dir) as url, _clients(url, TIMEOUT) as clients:
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(_url_of(redis_url, state_dir))
+            clients = stack.enter_context(_clients(url, TIMEOUT))
+        except QueueUnavailable as fault:
+            if redis_url or state_dir or not (hint := hint_at_runs()):
+                raise
+            raise QueueUnavailable(f"{fault}; {hint}") from fault
         yield clients
+
+
+def hint_at_runs() -> str:
+    """Where `callspool run` keeps its ledger, with the flag that leads to it; "" if nowhere."""
+    try:
+        local: Any = importlib.import_module(_LOCAL)
+    except ModuleNotFoundError:
+        return ""
+    place = local.find_ledger_of_runs()
+    if place is None:
+        return ""
+    return f"the ledger of callspool run is reached with{state_dir_flag(str(place))}"
 
 
 @contextmanager

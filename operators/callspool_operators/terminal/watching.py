@@ -2,9 +2,10 @@
 
 import shutil
 import sys
+import textwrap
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Protocol
@@ -25,6 +26,19 @@ _LEAVE = "\x1b[?25h\x1b[?1049l"
 _HOME = "\x1b[H"
 _END_OF_LINE = "\x1b[K"
 _END_OF_SCREEN = "\x1b[J"
+
+
+def wrap_lines(lines: Sequence[str], width: int) -> list[str]:
+    """Returns the lines with those that are too long gone on below, a little further in."""
+    wrapped: list[str] = []
+    for line in lines:
+        margin = " " * (len(line) - len(line.lstrip()))
+        further = f"{margin}    "
+        text = line.lstrip()
+        wrapped += textwrap.wrap(
+            text, width, initial_indent=margin, subsequent_indent=further, break_on_hyphens=False
+        ) or [""]
+    return wrapped
 
 
 class WatchedState(Protocol):
@@ -105,7 +119,7 @@ class Watch:
 
     def _draw(self, lines: list[str]) -> None:
         size = shutil.get_terminal_size()
-        shown = [line[: size.columns - 1] for line in lines[: size.lines - 1]]
+        shown = wrap_lines(lines, size.columns - 1)[: size.lines - 1]
         if want_colours() is not False:
             shown = [*map(paint, shown)]
         text = "".join(f"{line}{_END_OF_LINE}\n" for line in shown)

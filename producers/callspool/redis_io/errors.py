@@ -67,6 +67,10 @@ _SENTENCES: Final = {
         " HINCRBY and INFO on the keys callspool:*"
     ),
     Fault.READ_ONLY: "{where} is a replica; set CALLSPOOL_REDIS_URL to its primary",
+    Fault.UNSAVED: (
+        "{where} cannot save to its disk, which may be full, and so refuses every write; make room"
+        " there, then do the same again"
+    ),
     Fault.UNREACHABLE: (
         "cannot reach {where} ({reason}); see that it runs, and check CALLSPOOL_REDIS_URL"
     ),

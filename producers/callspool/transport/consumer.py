@@ -74,6 +74,7 @@ class StreamsConsumer(Consumer):
         self._next_claim = 0.0
         self._next_read = 0.0
         self._backoff = FIRST_BACKOFF
+        self._away_since = 0.0
         self._closed = Event()
 
     def __next__(self) -> DeliveredMessage | None:
@@ -151,7 +152,11 @@ class StreamsConsumer(Consumer):
             except redis.RedisError as error:
                 self._recover(error)
             else:
-                self._backoff = FIRST_BACKOFF
+                if self._away_since:
+                    seconds = time.monotonic() - self._away_since
+                    name = self._channel.queue_name
+                    logger.info("queue %s has Redis back, after %.1f s", name, seconds)
+                self._backoff, self._away_since = FIRST_BACKOFF, 0.0
 
     def _fetch(self, room: int) -> list[StreamEntry]:
         try:
@@ -241,7 +246,8 @@ class StreamsConsumer(Consumer):
     def _recover(self, error: redis.RedisError) -> None:
         self._may_have_lost = True
         disconnect(self._client)
-        if self._backoff == FIRST_BACKOFF:
+        if not self._away_since:
+            self._away_since = time.monotonic()
             logger.warning(
                 "queue %s waits for Redis (%s)", self._channel.queue_name, type(error).__name__
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,19 @@ def test_lanes_tell_how_many_wait_where_and_why(ask: Call):
     assert (found["total"], found["more"]) == (2, 0)
     assert {lane["waiting"] for lane in found["lanes"]} == {35, 12}
     assert {lane["state"] for lane in found["lanes"]} == {"open", "paused"}
+
+
+def test_nothing_that_helps_is_cut_off_on_a_narrow_terminal(ask: Call, redis_url: str):
+    note = "the list is being corrected by those who wrote it, and comes back before noon"
+    ask("pause", "--campaign", "spring", "--note", note)
+    for command in (["lanes"], ["status", "--watch", "--count", "1"]):
+        seen = on_a_terminal([*command, "--redis", redis_url], b"", columns=60)
+        lines = [re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", each) for each in seen.screen.splitlines()]
+        text = " ".join(" ".join(lines).split())
+        assert note in text
+        assert "callspool resume --campaign spring" in text or command == ["lanes"]
+        drawn = lines[: lines.index("")] if "" in lines else lines
+        assert max(map(len, drawn)) <= 60
 
 
 def test_pause_and_resume_say_what_they_did_each_time(ask: Call):

@@ -1,6 +1,7 @@
 """`status` and `show`: what the ledger says, for scripts and for people."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from callspool_ledger.reads.views import AttemptLine, GateView, LedgerSummary, S
 from callspool_ledger.selectors import Selector
 from callspool_operators.commands import show, status
 from tests.operators.conftest import Call
+from tests.support.servers import free_port
 
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
 SUMMARY = LedgerSummary(
@@ -123,3 +125,16 @@ def test_commands_that_a_story_names_lead_to_the_ledger_it_was_read_from():
     text = "\n".join(show.lines_of(paused, "/srv/my list"))
     assert "`callspool resume --all --state-dir '/srv/my list'` lets it be sent" in text
     assert text.endswith("or `callspool run`.")
+
+
+def test_a_ledger_of_a_run_is_pointed_at_where_it_may_be_meant(
+    call: Call, redis_url: str, tmp_path: Path
+) -> None:
+    where = {"XDG_STATE_HOME": str(tmp_path)}
+    nowhere = f"redis://127.0.0.1:{free_port()}/0"
+    assert "callspool run" not in call("show", "x", CALLSPOOL_REDIS_URL=redis_url, **where).err
+    (tmp_path / "callspool" / "appendonlydir").mkdir(parents=True)
+    hint = f"the ledger of callspool run is reached with --state-dir {tmp_path / 'callspool'}"
+    assert hint in call("show", "x", CALLSPOOL_REDIS_URL=redis_url, **where).err
+    assert hint in call("status", CALLSPOOL_REDIS_URL=nowhere, **where).err
+    assert hint not in call("status", "--redis", nowhere, **where).err

@@ -37,7 +37,10 @@ def test_a_restarted_server_delivers_everything_that_it_kept(make_broker: MakeBr
         broker.close()
 
 
-def test_work_goes_on_soon_after_a_restart(make_broker: MakeBroker) -> None:
+def test_work_goes_on_soon_after_a_restart(
+    make_broker: MakeBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     """Much sooner than dramatiq starts a consumer again that raised: three seconds."""
     with RedisServer(append_only=True) as server:
         broker = make_broker(server.url)
@@ -52,6 +55,8 @@ def test_work_goes_on_soon_after_a_restart(make_broker: MakeBroker) -> None:
             do.send(2)
             until(lambda: seen == [1, 2], timeout=2)
         broker.close()
+    assert "queue work waits for Redis" in caplog.text
+    assert "queue work has Redis back, after" in caplog.text
 
 
 def test_a_server_that_comes_back_empty_gets_its_group_again(make_broker: MakeBroker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from callspool import __version__
 from callspool.errors import QueueUnavailable, SettingsError
 from callspool.settings import load_settings
 from callspool_ledger.reads.reader import LedgerReader
@@ -152,6 +154,12 @@ def test_the_workers_work_until_they_are_told_to_end(start_command: Callable[[in
     said = "".join(log.lines)
     assert "a-secret-token" not in said
     assert "could not be recorded" not in said
+    events = [json.loads(line) for line in log.lines if line.startswith("{")]
+    ready = next(each for each in events if each["event"] == "ready")
+    assert (ready["version"], ready["accounts"]) == (__version__, ["default"])
+    assert ready["hosts"] == ["unpod.ai"]
+    assert [each["event"] for each in events[-2:]] == ["stopping", "stopped"]
+    assert "on SIGTERM" in events[-2]["message"]
 
 
 def test_the_workers_end_when_their_parent_is_killed(start_command: Callable[[int], Log]) -> None:

@@ -2,20 +2,75 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from urllib.parse import urlsplit
 
+import callspool
 from callspool_worker.events.event import Event, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class HasUrl(Protocol):
+    """What of an account is told."""
+
+    @property
+    def api_url(self) -> str: ...
 
 
 class Ready(Event, frozen=True, kw_only=True):
-    """A worker process works. ``process``: its number; ``incarnation`` names it for ever."""
+    """A worker process works. ``process``: its number; ``incarnation`` names it for ever.
+
+    ``version`` is callspool's; it sends for ``accounts``, whose APIs are at ``hosts``.
+    """
 
     kind: ClassVar[str] = "ready"
     incarnation: str
     process: int
+    version: str
+    hosts: tuple[str, ...]
+    accounts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, incarnation: str, process: int, accounts: Mapping[str, HasUrl]) -> Self:
+        """Makes the event of what a process sends for; ``accounts`` by name."""
+        hosts = {urlsplit(each.api_url).hostname or "" for each in accounts.values()}
+        return cls(
+            incarnation=incarnation,
+            process=process,
+            version=callspool.__version__,
+            hosts=tuple(sorted(hosts)),
+            accounts=tuple(sorted(accounts)),
+        )
 
     def words(self) -> str:
-        return f"worker {self.incarnation} of process {self.process} is ready"
+        names, hosts = ", ".join(self.accounts), ", ".join(self.hosts)
+        return (
+            f"worker {self.incarnation} of process {self.process} is ready: callspool"
+            f" {self.version} sends for {names} to {hosts}"
+        )
+
+
+class Stopping(Event, frozen=True, kw_only=True):
+    """The worker was asked to end. What it sent is finished, the rest is given back."""
+
+    kind: ClassVar[str] = "stopping"
+    why: str
+
+    def words(self) -> str:
+        return f"stopping on {self.why}: what was sent is finished, the rest is given back"
+
+
+class Stopped(Event, frozen=True, kw_only=True):
+    """The worker has ended, ``seconds`` after it was asked to. ``killed``: not by itself."""
+
+    kind: ClassVar[str] = "stopped"
+    seconds: float
+    killed: bool = False
+
+    def words(self) -> str:
+        return f"stopped after {self.seconds:.1f} s"
 
 
 class Ended(Event, frozen=True, kw_only=True):

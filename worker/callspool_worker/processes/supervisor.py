@@ -101,9 +101,15 @@ class Supervisor:
         with self._signals():
             self.start()
             first = self._wait_for_a_reason_to_stop()
+            asked_at = time.monotonic()
+            if first is not None:
+                emit(events.Stopping(why=first.name), self._log)
             self._close(signal.SIGTERM)
             in_good_order = self._wait_for_the_end()
             self._finish_reports()
+            if first is not None:
+                seconds = round(time.monotonic() - asked_at, 1)
+                emit(events.Stopped(seconds=seconds, killed=not in_good_order), self._log)
         if self.failure is not None:
             return UNREACHABLE if isinstance(self.failure, QueueUnavailable) else MISCONFIGURED
         if not in_good_order:
