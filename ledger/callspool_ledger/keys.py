@@ -99,7 +99,7 @@ G:meta                 hash    ``id`` and ``key``, of which the digests of numbe
                                ``version``: how often the lists have changed; ``source``: the last
                                source's number
 G:n:<2 bytes>          hash    suppressed numbers: rest of the digest → numbers of its sources,
-                               joined by commas
+                               joined by commas; ``~`` marks another form of a number
 G:sources              hash    number → JSON: the list, since when, until when, source, by whom
 G:made                 hash    the same, without the number → number: equal ones are one source
 G:lists                hash    list → how many numbers are on it

@@ -110,6 +110,10 @@ COMMANDS = {
         "callspool_operators.commands.pausing:cancel",
         "Take back documents that wait.",
     ),
+    "suppress": CommandEntry(
+        "callspool_operators.commands.suppress:suppress",
+        "Keep numbers from being called.",
+    ),
     "dead": CommandEntry(
         "callspool_operators.commands.dead:dead",
         "List, replay and drop what cannot be sent.",

@@ -1,19 +1,29 @@
 """The guard: who must not be called, in keys of its own slot."""
 
 from callspool_ledger.guard.guard import Clearance, Guard, GuardQuestion
+from callspool_ledger.guard.in_flight import BeingSent
+from callspool_ledger.guard.numbers import GuardKey
 from callspool_ledger.guard.records import GLOBAL, Hit, ListNameError, ListSource, list_name
-from callspool_ledger.guard.suppression import AddedNumbers, BeingSent, Suppression
+from callspool_ledger.guard.suppression import (
+    AddedNumbers,
+    ExportedEntry,
+    ListView,
+    Suppression,
+)
 
 __all__ = [
     "GLOBAL",
     "AddedNumbers",
     "BeingSent",
     "Clearance",
+    "ExportedEntry",
     "Guard",
+    "GuardKey",
     "GuardQuestion",
     "Hit",
     "ListNameError",
     "ListSource",
+    "ListView",
     "Suppression",
     "list_name",
 ]

@@ -48,15 +48,17 @@ class GuardKey(NamedTuple):
         return digest_of
 
 
-def forms_of(number: str, region: str | None) -> tuple[str, ...]:
+def forms_of(number: str, region: str | None, *, strictly: bool = False) -> tuple[str, ...]:
     """Returns the forms that a number may be called by, the one that counts first; () for none.
 
     E.164 without extension. A number whose country is not known has its digits, and what the
-    platform may read them as.
+    platform may read them as; so has what is no number, unless ``strictly``.
     """
     try:
         form = identify(number, region)
     except NumberError:
+        if strictly:
+            return ()
         form = "".join(sign for sign in to_ascii(number) if sign.isdecimal())
         if len(form) < FEWEST_DIGITS:
             return ()
@@ -108,7 +110,7 @@ def digest_all(
     others: dict[bytes, None] = {}
     unreadable = 0
     for number in numbers:
-        forms = forms_of(number, region)
+        forms = forms_of(number, region, strictly=True)
         if not forms:
             unreadable += 1
             continue

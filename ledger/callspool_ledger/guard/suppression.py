@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -13,15 +12,13 @@ import msgspec
 
 from callspool.redis_io.scripts import run
 from callspool.redis_io.servers import client_at
-from callspool.request.identity import read_document_id
 from callspool_ledger import scripts
 from callspool_ledger.errors import LedgerUnavailable, answering
 from callspool_ledger.guard.calls import GuardCalls
-from callspool_ledger.guard.guard import Guard, GuardQuestion, key_of
-from callspool_ledger.guard.numbers import GuardKey, digest_all
-from callspool_ledger.guard.records import ListSource
-from callspool_ledger.reads.entries import STATES
-from callspool_ledger.reads.lanes import read_lane_scopes
+from callspool_ledger.guard.guard import Guard, key_of
+from callspool_ledger.guard.in_flight import TakesInFlight
+from callspool_ledger.guard.numbers import GuardKey, ListedNumbers, digest_all
+from callspool_ledger.guard.records import ListNameError, ListSource
 from callspool_ledger.writes import Ledger, Limits
 from callspool_ledger.writes.durability import Disks
 
@@ -30,23 +27,19 @@ if TYPE_CHECKING:
 
     import redis
 
-    from callspool_ledger.guard.numbers import ListedNumbers
+    from callspool_ledger.guard.in_flight import BeingSent
+
 
 NUMBERS_A_CALL = 1000
+BUCKETS_A_LOOK = 512
+MOST_WAITING = 200
+"""Sources of entries that are restored together, at most."""
+
 WAIT_SECONDS = 10.0
 """For how long a command waits, at most, for create-calls under way that hold its numbers."""
 
 _LOOK_SECONDS = 0.05
 _encode = msgspec.json.Encoder().encode
-
-
-class BeingSent(NamedTuple):
-    """A document that a create-call held when its number came onto a list; its state since."""
-
-    account: str
-    space_token: str
-    document_id: str
-    state: str
 
 
 class AddedNumbers(NamedTuple):
@@ -72,15 +65,15 @@ class ListView(NamedTuple):
     sources: list[ListSource]
 
 
-class _HeldTake(NamedTuple):
-    """A take that held suppressed documents, by their places."""
+class ExportedEntry(NamedTuple):
+    """One entry of a list: the digest of its number, and what put it there.
 
-    ledger: Ledger
-    taker: str
-    batch: int
-    account: str
-    space_token: str
-    documents: dict[int, bytes]
+    ``is_other_form``: of a number whose country is not known, another form than its digits.
+    """
+
+    digest: bytes
+    source: ListSource
+    is_other_form: bool = False
 
 
 class Suppression:
@@ -102,14 +95,15 @@ class Suppression:
     ) -> None:
         self._by = by
         self._region = region
-        self._wait = wait
         self._tell = tell
+        self._notes: dict[str, int] = {}
         self._calls = GuardCalls()
         limits, many = Limits(), len(clients)
         self._ledgers = [Ledger(each, limits, at, many) for at, each in enumerate(clients)]
         self._home = self._ledgers[0].at(self._calls.keys.prefix)
         self._guard_client = client_at(clients[0], self._calls.keys.prefix)
         self._guard = Guard(self._ledgers[0], region)
+        self._in_flight = TakesInFlight(self._ledgers, self._guard, wait)
         with answering():
             self._ledgers[0].open()
 
@@ -139,7 +133,7 @@ class Suppression:
                 entry = self._note(entry, "suppress add", name, reply[0])
                 self._tell(added + known)
             is_on_disk = self._confirm()
-            being_sent = self._settle(self._find_held())
+            being_sent = self._in_flight.settle()
             return AddedNumbers(added, known, unreadable, being_sent, is_on_disk)
 
     def remove(self, numbers: Iterable[str], name: str) -> int:
@@ -181,6 +175,86 @@ class Suppression:
                 by_name[one.list].append(one)
         return [ListView(name, counted[name], by_name[name]) for name in sorted(counted)]
 
+    def export(self) -> Iterator[ExportedEntry]:
+        """Yields every entry of every list, some hundred in a round trip."""
+        keys = self._calls.keys
+        with answering():
+            (told,) = self._home.run_commands([("HGETALL", keys.sources)])
+        sources = {
+            number.decode(): msgspec.json.decode(text, type=ListSource)
+            for number, text in _pairs(told).items()
+        }
+        starts = [at.to_bytes(2) for at in range(1 << 16)]
+        for at in range(0, len(starts), BUCKETS_A_LOOK):
+            some = starts[at : at + BUCKETS_A_LOOK]
+            with answering():
+                found = self._home.run_commands([("HGETALL", keys.bucket(one)) for one in some])
+            for start, entries in zip(some, found, strict=True):
+                for rest, entry in _pairs(entries).items():
+                    for each in entry.decode().split(","):
+                        source = sources.get(each.rstrip("~"))
+                        if source is not None:
+                            yield ExportedEntry(start + rest, source, each.endswith("~"))
+
+    def read_key(self) -> GuardKey:
+        """Returns the key that the digests of this installation are made with."""
+        with answering():
+            return self._key()
+
+    def restore(self, key: GuardKey, entries: Iterable[ExportedEntry]) -> AddedNumbers:
+        """Adds entries that were exported, where the key is the same or there is none yet.
+
+        Raises `ListNameError` where another key is in use: digests of two keys do not mix.
+        """
+        with answering():
+            kept = self._key(key)
+            if kept != key:
+                raise ListNameError(
+                    "these lists have another key than the export: import it into the installation"
+                    " that it came from, or into a new one"
+                )
+            waiting: dict[tuple[ListSource, bool], list[bytes]] = {}
+            added = known = 0
+            for entry in entries:
+                some = waiting.setdefault((entry.source, entry.is_other_form), [])
+                some.append(entry.digest)
+                if len(some) == NUMBERS_A_CALL or len(waiting) > MOST_WAITING:
+                    added, known = self._restore(key, waiting, added, known)
+            added, known = self._restore(key, waiting, added, known)
+            is_on_disk = self._confirm()
+            return AddedNumbers(added, known, 0, self._in_flight.settle(), is_on_disk)
+
+    def _restore(
+        self,
+        key: GuardKey,
+        waiting: dict[tuple[ListSource, bool], list[bytes]],
+        added: int,
+        known: int,
+    ) -> tuple[int, int]:
+        entries: dict[str, int] = {}
+        for (source, is_other), digests in waiting.items():
+            joined = b"".join(digests)
+            numbers = ListedNumbers(b"", joined) if is_other else ListedNumbers(joined, b"")
+            call = self._calls.add(
+                key.id,
+                source.list,
+                numbers,
+                till_ms=source.till,
+                source=source.source,
+                by=source.by,
+                since_ms=source.since,
+            )
+            (reply,) = self._home.run([call])
+            assert isinstance(reply, list)
+            added, known = added + reply[0], known + reply[1]
+            entries[source.list] = entries.get(source.list, 0) + reply[0]
+        waiting.clear()
+        for name, numbers_added in entries.items():
+            number = self._notes.get(name, 0)
+            self._notes[name] = self._note(number, "suppress import", name, numbers_added)
+        self._tell(added + known)
+        return added, known
+
     def apply(self, names: Sequence[str], *, account: str, campaign: str) -> None:
         """Holds a campaign to named lists, and to no other ones."""
         keys = self._calls.keys
@@ -193,7 +267,7 @@ class Suppression:
                     ("HINCRBY", keys.meta, "version", 1),
                 ]
             )
-            self._find_held()  # asked from now on, in every partition
+            self._in_flight.find_held()  # asked from now on, in every partition
 
     def read_applied(self, *, account: str, campaign: str) -> list[str]:
         """Returns the named lists that a campaign is held to."""
@@ -203,10 +277,12 @@ class Suppression:
             )
         return msgspec.json.decode(found, type=list[str]) if isinstance(found, bytes) else []
 
-    def _key(self) -> GuardKey:
-        """Returns the key of the digests, made where there is none."""
+    def _key(self, wanted: GuardKey | None = None) -> GuardKey:
+        """Returns the key of the digests; where there is none, it is made, or the one wanted."""
         meta = self._calls.keys.meta
         new_id, secret = secrets.token_hex(4), secrets.token_hex(32)
+        if wanted is not None:
+            new_id, secret = wanted.id, wanted.secret.hex()
         replies = self._home.run_commands(
             [
                 ("HSETNX", meta, "key", secret),
@@ -234,57 +310,6 @@ class Suppression:
         )
         (reply,) = ledger.run([call])
         return int(reply) if isinstance(reply, int) else 0
-
-    def _find_held(self) -> list[_HeldTake]:
-        """Has every take ask from now on; finds those before that hold what must not be called.
-
-        Whoever asked before the lists changed had taken its batch before this look, which finds it.
-        """
-        found: list[_HeldTake] = []
-        for ledger in self._ledgers:
-            flag = ("HSET", ledger.keys.meta, "guarded", 1)
-            _, held = ledger.run_commands([flag, ("HGETALL", ledger.keys.sending)])
-            takes = {taker.decode(): text.decode() for taker, text in _pairs(held).items()}
-            numbers = {int(text.partition(":")[0]): taker for taker, text in takes.items()}
-            batches = ledger.batches([*numbers])
-            lanes = ledger.read(
-                read_lane_scopes(sorted({each.lane for each, _ in batches.values()}))
-            )
-            asked = []
-            for number, (entry, documents) in batches.items():
-                account, space, campaign = lanes.get(entry.lane, (entry.account, "", ""))
-                sent = {
-                    at: documents[at]
-                    for at, letter in enumerate(entry.states)
-                    if letter == "s" and at < len(documents)
-                }
-                held_by = _HeldTake(ledger, numbers[number], number, account, space, sent)
-                asked.append((held_by, GuardQuestion(account, campaign, [*sent.values()])))
-            for clearance, (one, _) in zip(
-                self._guard.screen_all([question for _, question in asked]), asked, strict=True
-            ):
-                struck = {place for hit in clearance.hits for place in hit.places}
-                if struck:
-                    sent_now = [*one.documents.items()]
-                    found.append(one._replace(documents=dict(sent_now[at] for at in struck)))
-        return found
-
-    def _settle(self, held: Sequence[_HeldTake]) -> list[BeingSent]:
-        """Waits until the takes are over, or the time is; returns what became of the documents."""
-        until = time.monotonic() + self._wait
-        found: list[BeingSent] = []
-        for one in held:
-            while one.taker in one.ledger.sending() and time.monotonic() < until:
-                time.sleep(_LOOK_SECONDS)
-            entry = one.ledger.batches([one.batch]).get(one.batch)
-            states = entry[0].states if entry else ""
-            for place, document in one.documents.items():
-                letter = states[place : place + 1]
-                if letter not in ("w", "K", "-"):  # given back, or kept from being sent
-                    state = STATES.get(letter, "sending")
-                    document_id = read_document_id(document)
-                    found.append(BeingSent(one.account, one.space_token, document_id, state))
-        return found
 
 
 def _pairs(reply: object) -> dict[bytes, bytes]:

@@ -119,6 +119,7 @@ class _SelectorRecord(msgspec.Struct):
     campaign: str | None = None
     lane: str | None = None
     document_id: str | None = None
+    list: str = ""
 
 
 class _JournalRecord(msgspec.Struct):
@@ -130,6 +131,7 @@ class _JournalRecord(msgspec.Struct):
     messages: int = 0
     opened: int = 0
     note: str = ""
+    numbers: int = 0
 
 
 def journal_command(keys: PartitionKeys, last: int, most: int) -> Command:
@@ -169,7 +171,7 @@ def merge_journals(parts: Sequence[Sequence[JournalEntry]]) -> list[JournalEntry
     deeds: list[tuple[JournalEntry, set[int]]] = []
     open_deeds: dict[object, int] = {}
     for entry, where in every:
-        key = (entry.by, entry.command, entry.selector, entry.document_id)
+        key = (entry.by, entry.command, entry.selector, entry.document_id, entry.list)
         place = open_deeds.get(key)
         if place is not None and _is_same(deeds[place], entry, where):
             known, seen = deeds[place]
@@ -203,6 +205,7 @@ def about(
         for entry in reversed(entries)
         if entry.at >= since
         and not entry.messages
+        and not entry.list
         and entry.document_id in {None, document_id}
         and entry.selector.covers(scope, lane)
     ]
@@ -222,4 +225,6 @@ def _entry(number: int, record: bytes) -> JournalEntry:
         messages=found.messages,
         opened=found.opened,
         note=found.note,
+        numbers=found.numbers,
+        list=asked.list,
     )

@@ -117,6 +117,9 @@ class JournalEntry(msgspec.Struct, frozen=True):
     messages: int = 0
     opened: int = 0
     note: str = ""
+    numbers: int = 0
+    list: str = ""
+    """The list of numbers that it is about, if it is about one."""
 
 
 class LaneView(NamedTuple):

@@ -35,7 +35,7 @@ Examples:
 @state_dir_option
 @json_option
 def journal(limit: int, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
-    """List what operators paused, cancelled, replayed, confirmed and so on, the newest first.
+    """List what operators paused, cancelled, suppressed, confirmed and so on, the newest first.
 
     The ledger keeps the last 1,000 entries.
     """
@@ -72,12 +72,16 @@ def journal_object(entry: JournalEntry) -> Json:
         "messages": entry.messages,
         "opened": entry.opened,
         "note": entry.note or None,
+        "list": entry.list or None,
+        "numbers": entry.numbers,
     }
 
 
 def _what(entry: JournalEntry) -> str:
     if entry.messages:
         return "unreadable messages"
+    if entry.list:
+        return f"list {entry.list}"
     if entry.document_id is None:
         return describe_selector(entry.selector)
     where = "" if not entry.selector.as_object() else f" ({describe_selector(entry.selector)})"
@@ -87,4 +91,6 @@ def _what(entry: JournalEntry) -> str:
 def _how_many(entry: JournalEntry) -> str:
     if entry.messages:
         return f": {format_count(entry.messages, 'message')}"
+    if entry.list:
+        return f": {format_count(entry.numbers, 'number')}"
     return f": {format_count(entry.documents, 'document')}"

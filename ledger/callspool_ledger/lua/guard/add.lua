@@ -27,17 +27,17 @@ end
 
 local number = source_number()
 
--- Puts one entry down; tells whether the list did not hold it before.
-local function put(digests, at)
+-- Puts one entry down; tells whether the list did not hold it before. `own` names its source.
+local function put(digests, at, own)
   local key, field = entry_of(digests, at)
   local known = call('HGET', key, field)
   if not known then
-    call('HSET', key, field, number)
+    call('HSET', key, field, own)
     return true
   end
   local others, was_there = {}, false
-  for each in string.gmatch(known, '%d+') do
-    local source = source_of(each)
+  for each in string.gmatch(known, '[^,]+') do
+    local source = source_of(string.match(each, '%d+'))
     if source.list ~= list then
       others[#others + 1] = each
     elseif source.till == 0 or (till > 0 and source.till >= till) then
@@ -46,15 +46,15 @@ local function put(digests, at)
       was_there = true
     end
   end
-  others[#others + 1] = number
+  others[#others + 1] = own
   call('HSET', key, field, table.concat(others, ','))
   return not was_there
 end
 
 local added = 0
 for at = 1, #ARGV[7], ENTRY_BYTES do
-  if put(ARGV[7], at) then added = added + 1 end
+  if put(ARGV[7], at, number) then added = added + 1 end
 end
-for at = 1, #ARGV[8], ENTRY_BYTES do put(ARGV[8], at) end
+for at = 1, #ARGV[8], ENTRY_BYTES do put(ARGV[8], at, number .. '~') end
 if added > 0 then call('HINCRBY', P .. ':lists', list, added) end
 return { added, #ARGV[7] / ENTRY_BYTES - added, note_change() }

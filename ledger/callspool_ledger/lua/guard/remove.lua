@@ -14,8 +14,8 @@ local function take_off(digests, at)
   local known = call('HGET', key, field)
   if not known then return false end
   local others, was_there = {}, false
-  for each in string.gmatch(known, '%d+') do
-    if source_of(each).list == list then
+  for each in string.gmatch(known, '[^,]+') do
+    if source_of(string.match(each, '%d+')).list == list then
       was_there = true
     else
       others[#others + 1] = each

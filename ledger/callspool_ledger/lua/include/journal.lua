@@ -1,5 +1,5 @@
 -- The journal: what operators did. P:journal maps a running number to JSON {at, by, command,
--- selector, documents, messages, opened, note}; the last ones are kept.
+-- selector, documents, messages, opened, numbers, note}; the last ones are kept.
 local JOURNAL_KEPT = 1000
 
 -- Adds to an entry, or begins one (`number` 0) if there is something to tell. `what` maps

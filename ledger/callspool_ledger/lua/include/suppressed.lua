@@ -1,4 +1,5 @@
--- Who must not be called. A number's entry is a list of sources: what put it there.
+-- Who must not be called. A number's entry is a list of sources: what put it there; behind one a `~`
+-- marks another form of a number, which is not counted.
 local P = KEYS[1]
 local call = redis.call
 local sub = string.sub

@@ -1,0 +1,323 @@
+"""`callspool suppress`: numbers that must not be called."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from callspool.settings import load_settings
+from callspool_ledger.guard import ListNameError, Suppression, list_name
+from callspool_operators.commands.steering_ledger import operator
+from callspool_operators.commands.suppression_lines import (
+    check_object,
+    list_lines,
+    list_object,
+    shorten_number,
+    tell_added,
+)
+from callspool_operators.lists.number_lists import numbers_in
+from callspool_operators.lists.source import STANDARD_INPUT, Source
+from callspool_operators.lists.suppression_file import is_export, read_export, write_export
+from callspool_operators.options import parsing
+from callspool_operators.options.connection import ledger_clients
+from callspool_operators.options.options import (
+    encoding_option,
+    json_option,
+    map_option,
+    redis_option,
+    region_option,
+    sheet_option,
+    state_dir_option,
+)
+from callspool_operators.terminal.exits import Exit
+from callspool_operators.terminal.screen import Progress
+from callspool_operators.terminal.wording import format_count, json_line, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+
+_ADD_EXAMPLES = """\b
+Examples:
+  callspool suppress add "+14155550123" --source "asked by mail"
+  callspool suppress add --account acme --until 90d "+14155550123"
+  psql -Atc 'select number from opt_outs' | callspool suppress add - --source crm
+"""
+_IMPORT_EXAMPLES = """\b
+Examples:
+  callspool suppress import opt-outs.csv --region IN
+  callspool suppress import customers.xlsx --list customers --map "Mobile no."=contact_number
+  callspool suppress import suppression-backup.csv      # what export wrote
+"""
+
+
+@click.group("suppress")
+def suppress() -> None:
+    """Keep numbers from being called: in force when the command has returned.
+
+    The list `global` holds for all accounts and campaigns, that of an account (--account) for its
+    campaigns, and a named one (--list) for the campaigns that name it.
+    """
+
+
+def _command(
+    name: str, *options: Callable[..., Any], epilog: str = ""
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command of the group, with the options that all of them have."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        decorated = function
+        for option in reversed((*options, redis_option, state_dir_option, json_option)):
+            decorated = option(decorated)
+        return suppress.command(name, epilog=epilog)(decorated)
+
+    return decorate
+
+
+_numbers = click.argument("numbers", nargs=-1, metavar="NUMBER...")
+_list = click.option("--list", "list_", metavar="NAME", help="A named list.  [default: global]")
+_account = click.option(
+    "--account", callback=parsing.account, metavar="NAME", help="The list of this account."
+)
+_until = click.option(
+    "--until",
+    callback=parsing.expires,
+    metavar="90d|TIME",
+    help="Until then: a span (90m, 2h, 90d, 2w) or 2027-12-01T18:00+05:30, up to the full hour.",
+)
+_source = click.option("--source", default="", metavar="TEXT", help="Where it comes from.")
+
+
+@_command("add", _numbers, _list, _account, _until, _source, region_option, epilog=_ADD_EXAMPLES)
+def add(
+    numbers: Sequence[str],
+    list_: str | None,
+    account: str | None,
+    until: float | None,
+    source: str,
+    region: str | None,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> int:
+    """Put numbers on a list. `-` reads them from stdin, one a line.
+
+    Once this has returned, no create-call that holds one of them begins. What was being sent at
+    that moment is waited for, 10 seconds at most, and named.
+    """
+    name = _name(list_, account)
+    with _lists(redis_url, state_dir, region) as lists:
+        added = lists.add(
+            _read_numbers(numbers), name, till_ms=_till(until), source=_one_line(source)
+        )
+    return tell_added(added, name, as_json=as_json, is_named=_is_named(name))
+
+
+@_command("remove", _numbers, _list, _account, region_option)
+def remove(
+    numbers: Sequence[str],
+    list_: str | None,
+    account: str | None,
+    region: str | None,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> int:
+    """Take numbers off a list: they may be called again.
+
+    Documents that were cancelled meanwhile stay so; enqueued anew, they are called.
+    """
+    name = _name(list_, account)
+    with _lists(redis_url, state_dir, region) as lists:
+        removed = lists.remove(_read_numbers(numbers), name)
+    if as_json:
+        click.echo(json_line({"list": name, "removed": removed}))
+    else:
+        click.echo(f"{format_count(removed, 'number')} taken off the list {name}.")
+    return Exit.DONE
+
+
+@_command(
+    "check",
+    _numbers,
+    click.option("--campaign", callback=parsing.name, default="", metavar="NAME"),
+    _account,
+    region_option,
+)
+def check(
+    numbers: Sequence[str],
+    campaign: str,
+    account: str | None,
+    region: str | None,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> int:
+    """Tell which numbers would not be called now, and why. Exits with 1 if one would not."""
+    given = [*_read_numbers(numbers)]
+    with _lists(redis_url, state_dir, region) as lists:
+        found = lists.check(given, account=account or "default", campaign=campaign)
+    if as_json:
+        rows = [check_object(*each) for each in zip(given, found, strict=True)]
+        click.echo(json_line({"numbers": rows, "suppressed": sum(map(bool, found))}))
+    else:
+        for number, source in zip(given, found, strict=True):
+            why = source.reason if source else "not on a list"
+            click.echo(f"{shorten_number(number)}: {plain(why)}")
+    return Exit.NOT_ALL if any(found) else Exit.DONE
+
+
+@_command(
+    "import",
+    click.argument(
+        "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True)
+    ),
+    _list,
+    _account,
+    _until,
+    _source,
+    map_option,
+    region_option,
+    encoding_option,
+    sheet_option,
+    epilog=_IMPORT_EXAMPLES,
+)
+def import_(
+    files: Sequence[str],
+    list_: str | None,
+    account: str | None,
+    until: float | None,
+    source: str,
+    columns: Mapping[str, str],
+    region: str | None,
+    encoding: str | None,
+    sheet: str | None,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> int:
+    """Put the numbers of files on a list, or restore what `export` wrote.
+
+    Files are read as `callspool send` reads them; only the columns of numbers count, and a file
+    that holds nothing but numbers needs no names of columns. Safe to repeat.
+    """
+    name = _name(list_, account)
+    with _lists(redis_url, state_dir, region) as lists:
+        for file in files:
+            with Source(file, None, encoding, sheet) as opened:
+                if is_export(opened):
+                    if list_ or account or until:
+                        raise click.UsageError(
+                            f"{file} is an export, whose entries have their lists: leave --list,"
+                            " --account and --until out"
+                        )
+                    key, entries = read_export(opened)
+                    added, shown = lists.restore(key, entries), "as exported"
+                else:
+                    chosen = region or load_settings(os.environ).region
+                    added = lists.add(
+                        numbers_in(opened, columns, chosen),
+                        name,
+                        till_ms=_till(until),
+                        source=_one_line(source or _name_of(file)),
+                    )
+                    shown = name
+            code = tell_added(added, shown, as_json=as_json, is_named=_is_named(shown))
+    return code
+
+
+@_command(
+    "export",
+    click.option(
+        "-o",
+        "--output",
+        default=STANDARD_INPUT,
+        type=click.Path(allow_dash=True),
+        metavar="FILE",
+        help="Where to write; - is stdout.  [default: -]",
+    ),
+)
+def export(output: str, redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
+    """Write all lists into a file that `import` restores: against a Redis that forgets.
+
+    It holds digests and the key that they were made with, no numbers. Whoever has the file can
+    test whether a number is on a list: keep it as secret as the numbers.
+    """
+    if as_json and output == STANDARD_INPUT:
+        raise click.UsageError("--json prints a summary on stdout: name a file (-o)")
+    with _lists(redis_url, state_dir, None) as lists:
+        written = write_export(output, lists.read_key(), lists.export())
+    if as_json:
+        click.echo(json_line({"entries": written, "output": output}))
+    elif output != STANDARD_INPUT:
+        click.echo(f"{format_count(written, 'entry', 'entries')} written to {plain(output)}")
+    return Exit.DONE
+
+
+@_command("lists")
+def lists_(redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
+    """Show every list: how many numbers it holds, since when, and what put them there."""
+    with _lists(redis_url, state_dir, None) as lists:
+        found = lists.lists()
+    if as_json:
+        click.echo(json_line({"lists": [list_object(each) for each in found]}))
+        return Exit.DONE
+    for line in list_lines(found):
+        click.echo(line)
+    if not found:
+        click.echo("There is no list: nothing is kept from being called.")
+    return Exit.DONE
+
+
+@contextmanager
+def _lists(
+    redis_url: str | None, state_dir: str | None, region: str | None
+) -> Iterator[Suppression]:
+    region = region or load_settings(os.environ).region
+    with ledger_clients(redis_url, state_dir) as clients, Progress(None, quiet=True) as progress:
+
+        def tell(numbers: int) -> None:
+            progress.update(numbers, lambda: format_count(numbers, "number"))
+
+        yield Suppression(clients, operator(), region=region, tell=tell)
+
+
+def _name(list_: str | None, account: str | None) -> str:
+    try:
+        return list_name(list_, account)
+    except ListNameError as wrong:
+        raise click.UsageError(str(wrong)) from None
+
+
+def _till(until: float | None) -> int:
+    """The end in ms, rounded up to the hour: entries of one hour then have one source."""
+    return 0 if until is None else math.ceil(until / 3600) * 3_600_000
+
+
+def _name_of(file: str) -> str:
+    return "standard input" if file == STANDARD_INPUT else Path(file).name
+
+
+def _is_named(name: str) -> bool:
+    return name not in {"global", "as exported"} and not name.startswith("account:")
+
+
+def _read_numbers(numbers: Sequence[str]) -> Iterator[str]:
+    """The numbers that were typed, or those of stdin, one a line."""
+    if not numbers:
+        raise click.UsageError("name a number, or - to read them from stdin, one a line")
+    for number in numbers:
+        if number == STANDARD_INPUT:
+            yield from (line.strip() for line in sys.stdin if line.strip())
+        else:
+            yield number
+
+
+def _one_line(text: str) -> str:
+    return plain(" ".join(text.split()), 100)

@@ -1,0 +1,129 @@
+"""Files of numbers alone: for lists of those who must not be called, where no name is needed."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from callspool.request.phone_reading import NumberError
+from callspool_operators.lists.cells import healed_number, read_cell
+from callspool_operators.lists.columns import (
+    ALTERNATE,
+    CONTACT_NUMBER,
+    Naming,
+    list_columns,
+    looks_like_contact,
+)
+from callspool_operators.lists.delimited import blocks_of_lines, unshield
+from callspool_operators.lists.errors import IntakeError
+from callspool_operators.lists.formats import open_rows
+from callspool_operators.lists.source import Source
+from callspool_operators.lists.table import Table
+from callspool_operators.lists.table_rows import read_header
+
+_PLAIN = re.compile(r"\+?[0-9]{7,15}").fullmatch
+_TABLE_NAMES = (".csv", ".tsv", ".tab", ".txt")
+UNREADABLE_ROW = ""
+"""What a row yields in which no number can be looked for."""
+
+
+class _RowNumbers(msgspec.Struct, gc=False):
+    contact_number: object = ""
+    alternate_number: object = ""
+
+
+_decode = msgspec.json.Decoder(_RowNumbers).decode
+
+
+def numbers_in(source: Source, chosen: Mapping[str, str], region: str | None) -> Iterator[str]:
+    """Yields the numbers of a file as they are written, in constant memory.
+
+    A table needs no names of columns where its first line holds a number already; JSON has
+    ``contact_number``. ``chosen``: fields of columns (header → field). Raises `IntakeError`.
+    """
+    first = source.head().lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if first in (b"{", b"[") and source.suffix not in _TABLE_NAMES and not source.is_sheet:
+        for row in open_rows(source, chosen):
+            yield from _of_json(row.raw or row.text, region)
+        return
+    if not source.is_sheet:
+        source.settle_encoding()
+    for cell in _cells(source, chosen):
+        yield from _numbers_of_cell(unshield(cell.strip()), region)
+
+
+def _of_json(raw: bytes, region: str | None) -> Iterator[str]:
+    try:
+        found = _decode(raw)
+    except msgspec.DecodeError:
+        yield UNREADABLE_ROW
+        return
+    numbers = (found.contact_number, found.alternate_number)
+    given = [str(each).strip() for each in numbers if each]
+    for number in given or [UNREADABLE_ROW]:
+        yield from _numbers_of_cell(number, region) if number else [UNREADABLE_ROW]
+
+
+def _cells(source: Source, chosen: Mapping[str, str]) -> Iterator[str]:
+    """The cells of the columns that hold numbers."""
+    table = Table(blocks_of_lines(source.read))
+    header = read_header(table, chosen, source.shown)
+    names = header.names
+    if looks_like_contact(names):  # there are no names: this is a row
+        places = [at for at, cell in enumerate(names) if looks_like_contact([cell])]
+        yield from (names[at] for at in places)
+    else:
+        places = _places(names, chosen, source.shown)
+    table.columns = len(names)
+    for records in table.chunks(header.delimiter):
+        for _, _, cells in records:
+            if isinstance(cells, str):
+                yield UNREADABLE_ROW
+            else:
+                yield from (cells[at] for at in places if at < len(cells))
+
+
+def _places(names: Sequence[str], chosen: Mapping[str, str], file: str) -> list[int]:
+    bare = [unshield(name.strip()) for name in names]
+    naming = Naming(bare)
+    for column, field in chosen.items():
+        place = naming.place_of(column)
+        if place is None:
+            raise IntakeError(
+                f"{file} has no column {column!r} (--map): it has {list_columns(bare)}"
+            )
+        naming.choose(place, field)
+    naming.name_the_others()
+    found = [
+        naming.names.index(field) for field in (CONTACT_NUMBER, ALTERNATE) if naming.has(field)
+    ]
+    if not found and len(names) == 1:
+        return [0]
+    if not found:
+        raise IntakeError(
+            f"{file} has no phone column among {list_columns(bare)}: name it with --map"
+            f" COLUMN={CONTACT_NUMBER}"
+        )
+    return found
+
+
+def _numbers_of_cell(text: str, region: str | None) -> Iterator[str]:
+    """The number of a cell; both, where it holds two."""
+    if not text:
+        return
+    if _PLAIN(text):
+        yield text
+        return
+    try:
+        number = healed_number(text)
+    except ValueError:  # a spreadsheet has lost digits: no number
+        yield text
+        return
+    try:
+        cell = read_cell(number, region)
+    except NumberError:
+        yield number
+        return
+    yield cell.number
+    if cell.second:
+        yield cell.second

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from callspool_operators.lists.number_lists import numbers_in
+from callspool_operators.lists.source import Source
+from tests.operators.conftest import Call, Result
+
+ASKED = "+14155550123"
+
+
+@pytest.fixture
+def suppress(call: Call, redis_url: str) -> Call:
+    """Runs a command of `callspool suppress` on that ledger, as ann."""
+
+    def run(*arguments: str | Path, stdin: bytes = b"") -> Result:
+        where = ("--redis", redis_url)
+        return call("suppress", *arguments, *where, stdin=stdin, CALLSPOOL_OPERATOR="ann")
+
+    return run
+
+
+def test_a_number_is_put_on_a_list_checked_and_taken_off(
+    suppress: Call, call: Call, redis_url: str
+):
+    added = suppress("add", ASKED, "+1 415 555 0124", "nobody", "--source", "by mail")
+    assert added.code == 1
+    assert added.out.startswith("List global: 2 numbers added, 1 cannot be read as a number.\n")
+    found = suppress("check", ASKED, "+14155550199")
+    assert found.code == 1
+    first, second = found.out.splitlines()
+    assert first.startswith("number …23: suppressed: on the global list since 20")
+    assert first.endswith("Z (by mail)")
+    assert second == "number …99: not on a list"
+    assert suppress("remove", ASKED).out == "1 number taken off the list global.\n"
+    assert suppress("check", ASKED).code == 0
+    journal = call("journal", "--redis", redis_url).out
+    assert "ann: suppress add list global: 2 numbers" in journal
+    assert "ann: suppress remove list global: 1 number" in journal
+    assert "415555" not in journal
+
+
+def test_numbers_come_from_stdin_for_a_list_of_an_account(suppress: Call):
+    added = suppress("add", "-", "--account", "acme", "--json", stdin=f"{ASKED}\n\n".encode())
+    assert added.json["added"] == 1
+    assert suppress("check", ASKED).code == 0
+    assert suppress("check", ASKED, "--account", "acme").code == 1
+    shown = suppress("lists", "--json").json["lists"]
+    assert isinstance(shown, list)
+    assert [(each["list"], each["numbers"]) for each in shown] == [("account:acme", 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("bare.txt", f"{ASKED}\n+14155550124\n", [ASKED, "+14155550124"]),
+        ("one.csv", f"Opt-outs\n{ASKED}\n", [ASKED]),
+        ("crm.csv", f"Name;Phone;Alt. phone\nAda;{ASKED};+14155550124\n", [ASKED, "+14155550124"]),
+        ("two.csv", f'phone\n"{ASKED} / +14155550124"\n', [ASKED, "+14155550124"]),
+        ("sheet.csv", "phone\n919876543210.0\n", ["919876543210"]),
+        ("rows.jsonl", f'{{"contact_number":"{ASKED}"}}\n', [ASKED]),
+        ("list.json", f'[{{"contact_number":"{ASKED}"}}]', [ASKED]),
+    ],
+)
+def test_a_file_of_numbers_needs_no_names(tmp_path: Path, name: str, text: str, found: list[str]):
+    file = tmp_path / name
+    file.write_text(text)
+    with Source(str(file)) as source:
+        assert [*numbers_in(source, {}, None)] == found
+
+
+def test_what_is_exported_is_restored_where_redis_has_forgotten(suppress: Call, tmp_path: Path):
+    suppress("add", ASKED, "9876543210", "--source", "by mail", "--until", "90d")
+    exported = suppress("export", "-o", "backup.csv", "--json")
+    assert exported.json["entries"] == 4  # one number has its digits, and what they may be read as
+    backup = tmp_path / "backup.csv"
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert "415555" not in backup.read_text()
+    before = suppress("lists").out
+    suppress("remove", ASKED, "9876543210")
+    assert suppress("check", "+919876543210").code == 0
+    again = suppress("import", "backup.csv", "--json")
+    assert (again.json["added"], again.json["known"]) == (2, 0)
+    assert suppress("check", ASKED).code == 1
+    assert suppress("check", "+919876543210").code == 1
+    assert suppress("lists").out == before
+
+
+def test_an_export_of_another_installation_is_refused(suppress: Call, tmp_path: Path):
+    suppress("add", ASKED)
+    suppress("export", "-o", "backup.csv")
+    backup = tmp_path / "backup.csv"
+    first, rest = backup.read_text().split("\n", 1)
+    backup.write_text(f"{first[:-64]}{'0' * 64}\n{rest}")
+    refused = suppress("import", "backup.csv")
+    assert refused.code != 0
+    assert "have another key than the export" in refused.err
+    assert suppress("import", "backup.csv", "--list", "x").code == 2
+
+
+def test_wrong_use_is_one_line(suppress: Call, tmp_path: Path):
+    (tmp_path / "names.csv").write_text("Name,City\nAda,London\n")
+    for arguments, words in (
+        (["add"], "name a number, or - to read them from stdin"),
+        (["add", ASKED, "--list", "No Name"], "a list is named by 1 to 64 of a-z 0-9 _ -"),
+        (["add", ASKED, "--list", "x", "--account", "acme"], "name a list or an account"),
+        (["import", "names.csv"], "has no phone column among Name, City"),
+        (["import", "none.csv"], "none.csv is not there"),
+    ):
+        result = suppress(*arguments)
+        assert result.code == 2, arguments
+        assert words in result.err
+        assert result.err.count("\n") <= 3
