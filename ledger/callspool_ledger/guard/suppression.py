@@ -107,6 +107,13 @@ class Suppression:
         with answering():
             self._ledgers[0].open()
 
+    def read_clock(self) -> float:
+        """Returns the time, in unix seconds, of the Redis that holds the lists."""
+        with answering():
+            (found,) = self._home.run_commands([("TIME",)])
+        assert isinstance(found, list | tuple)
+        return int(found[0]) + int(found[1]) / 1e6
+
     def add(
         self,
         numbers: Iterable[str],

@@ -87,7 +87,7 @@ _account = click.option(
 )
 _until = click.option(
     "--until",
-    callback=parsing.expires,
+    callback=parsing.later,
     metavar="90d|TIME",
     help="Until then: a span (90m, 2h, 90d, 2w) or 2027-12-01T18:00+05:30, up to the full hour.",
 )
@@ -99,7 +99,7 @@ def add(
     numbers: Sequence[str],
     list_: str | None,
     account: str | None,
-    until: float | None,
+    until: parsing.LaterMoment | None,
     source: str,
     region: str | None,
     redis_url: str | None,
@@ -114,7 +114,7 @@ def add(
     name = _name(list_, account)
     with _lists(redis_url, state_dir, region) as lists:
         added = lists.add(
-            _read_numbers(numbers), name, till_ms=_till(until), source=_one_line(source)
+            _read_numbers(numbers), name, till_ms=_till(until, lists), source=_one_line(source)
         )
     return tell_added(added, name, as_json=as_json, is_named=_is_named(name))
 
@@ -192,7 +192,7 @@ def import_(
     files: Sequence[str],
     list_: str | None,
     account: str | None,
-    until: float | None,
+    until: parsing.LaterMoment | None,
     source: str,
     columns: Mapping[str, str],
     region: str | None,
@@ -224,7 +224,7 @@ def import_(
                     added = lists.add(
                         numbers_in(opened, columns, chosen),
                         name,
-                        till_ms=_till(until),
+                        till_ms=_till(until, lists),
                         source=_one_line(source or _name_of(file)),
                     )
                     shown = name
@@ -295,9 +295,9 @@ def _name(list_: str | None, account: str | None) -> str:
         raise click.UsageError(str(wrong)) from None
 
 
-def _till(until: float | None) -> int:
+def _till(until: parsing.LaterMoment | None, lists: Suppression) -> int:
     """The end in ms, rounded up to the hour: entries of one hour then have one source."""
-    return 0 if until is None else math.ceil(until / 3600) * 3_600_000
+    return 0 if until is None else math.ceil(until.at(lists.read_clock()) / 3600) * 3_600_000
 
 
 def _name_of(file: str) -> str:

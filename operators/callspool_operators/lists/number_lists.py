@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from callspool.request.phone_reading import NumberError
+from callspool_operators.lists import IntakeError
 from callspool_operators.lists.cells import healed_number, read_cell
 from callspool_operators.lists.columns import (
     ALTERNATE,
@@ -15,7 +16,6 @@ from callspool_operators.lists.columns import (
     looks_like_contact,
 )
 from callspool_operators.lists.delimited import blocks_of_lines, unshield
-from callspool_operators.lists.errors import IntakeError
 from callspool_operators.lists.formats import open_rows
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table import Table

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TextIO
 
 from callspool_ledger.guard import ExportedEntry, GuardKey, ListSource
+from callspool_operators.lists import IntakeError
 from callspool_operators.lists.delimited import blocks_of_lines
-from callspool_operators.lists.errors import IntakeError
 from callspool_operators.lists.source import STANDARD_INPUT, Source
 
 MAGIC = b"callspool-suppression,1,"
