@@ -158,6 +158,10 @@ class Taken:
         return [place for place, letter in enumerate(self.states) if letter == "s"]
 
 
+SUSPECT = "?"
+"""Stands for the scope's tag among strays, where no mark tells whose a document is."""
+
+
 class Look(NamedTuple):
     """What a look at the API found of an attempt: when it began (ms of Redis' clock), and what."""
 
@@ -183,6 +187,8 @@ class SpaceLook:
     epoch: int = 0
     unread_ms: int = 0
     is_new_ledger: bool = False
+    is_first_ledger: bool = False
+    """Nothing tells that there was another one before."""
 
     @property
     def key(self) -> str:

@@ -135,7 +135,8 @@ class Stage:
     def deliver(self, taken: Taken) -> None:
         """What a worker does with a batch of a space with strays."""
         found = submit.steps(self.ledger, taken)
-        self.ledger.run([self.recorder.give_back(taken), *found])
+        if found or not submit.hold_suspects(self.ledger, self.recorder, taken):
+            self.ledger.run([self.recorder.give_back(taken), *found])
 
     def sweep(self) -> None:
         self.ledger.run([calls.sweep(self.ledger.limits)])

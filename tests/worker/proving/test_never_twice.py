@@ -8,10 +8,13 @@ import time
 import pytest
 import redis
 
+from callspool_ledger.selectors import Selector
+from callspool_ledger.steering.calls import SteeringOrder
 from callspool_worker.decisions.answers import NoAnswer
 from callspool_worker.proving.matching import SEVERAL
 from callspool_worker.sending.body import mark
-from tests.support.ledgers import P
+from callspool_worker.sending.submit import hold_suspects
+from tests.support.ledgers import LANE, P, digest, steering_calls
 from tests.worker.proving.conftest import SEEDS, Play
 from tests.worker.proving.played import PlayedApi
 from tests.worker.proving.stage import Stage
@@ -32,7 +35,8 @@ def work(stage: Stage, seconds: float, every: float = 0.05) -> None:
             stage.look()
         stage.end_rest()
         while (taken := stage.ledger.take(f"me:{time.monotonic_ns()}", ["default"])) is not None:
-            stage.record(taken, stage.post(taken))
+            if not (taken.strays and hold_suspects(stage.ledger, stage.recorder, taken)):
+                stage.record(taken, stage.post(taken))
         time.sleep(every)
 
 
@@ -334,3 +338,56 @@ def test_a_run_that_is_written_while_its_space_is_read_back_is_read_to_its_end(
         api.add_tasks(api.runs[0], [{"document_id": one, "callspool_attempt": word}])
     work(stage, 1.0)
     assert_once(stage, api, documents)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("forgotten", ["take", "acceptance"])
+def test_what_redis_forgot_is_held_where_the_api_gives_no_marks_back(
+    play: Play, client: redis.Redis, forgotten: str, seed: int
+):
+    """The other documents of its batch are sent; what an operator sends again goes out."""
+    chance = random.Random(seed)
+    stage, api = play({"marks": False}, seed, quiet=0.3)
+    documents = ids(seed)
+    stage.accept(["other"])
+    stage.send()
+    if forgotten == "take":
+        stage.accept(documents)
+    kept = everything(client)
+    if forgotten == "acceptance":
+        stage.accept(documents)
+    stage.post(stage.take())
+    if chance.random() < 0.5:
+        api.be_called_by_others("theirs-1", "theirs-2")
+    forget_since(client, kept)
+    stage.ledger.take("me:9", ["default"])
+    more = [f"new-{n}" for n in range(chance.randrange(3))]
+    stage.accept([*documents, *more])
+    work(stage, 1.2)
+    assert stage.states(documents) == "d" * len(documents)
+    assert stage.states(more) == "c" * len(more)
+    assert {api.made[one] for one in documents} == {1}
+    stage.spool.check()
+    order = SteeringOrder("ann", Selector())
+    stage.ledger.run([steering_calls.resend_one(order, digest(documents[0]), 0)])
+    work(stage, 0.3)
+    assert api.made[documents[0]] == 2
+    assert stage.states(documents) == "c" + "d" * (len(documents) - 1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_others_that_call_the_same_people_hold_up_nothing_where_marks_come_back(
+    play: Play, client: redis.Redis, seed: int
+):
+    stage, api = play(seed=seed, quiet=0.3)
+    documents = ids(seed)
+    stage.accept(["later"], LANE._replace(campaign="spring"))
+    stage.accept(documents)
+    kept = everything(client)
+    api.be_called_by_others(*documents)
+    assert stage.post(stage.take())
+    forget_since(client, kept)
+    stage.ledger.take("me:9", ["default"])
+    work(stage, 1.2)
+    assert_once(stage, api, documents)
+    assert api.made["later"] == 1

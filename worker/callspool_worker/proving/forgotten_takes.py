@@ -8,6 +8,7 @@ what the ledger does not know any more is kept, in case it is accepted once more
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from callspool.request.identity import digester, scope_tag
 from callspool_ledger.reads.lookup import read_batches, read_places
+from callspool_ledger.writes.records import SUSPECT
 from callspool_worker.events.attempt_events import recalled_event
 from callspool_worker.events.event import emit_after
 
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from callspool_worker.proving.api_lists import SpaceReader
     from callspool_worker.proving.look_clock import LookClock
     from callspool_worker.proving.records import RunSeen, TaskSeen
+
+
+MOST_ASKED = 3
+"""Runs of ours that are read to learn whether the API gives marks back, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,10 @@ class ForgottenTakes:
         """Records what the API has from ``since_ms`` (Redis' clock) on."""
         scopes = self._ledger.scopes_of(self._space.account, self._space.space_token)
         found, parts, lags = 0, [], False
-        for run in self._runs(since_ms):
+        runs = self._runs(since_ms)
+        unmarked: list[tuple[RunSeen, list[TaskSeen]]] = []
+        marked = [0.0]
+        for run in runs:
             if run.run_id in self._known:
                 parts.append(f"{run.run_id}:{run.batch_count}")
                 continue
@@ -82,9 +91,38 @@ class ForgottenTakes:
             is_whole = not growing and len(tasks) >= (run.batch_count or 0)
             lags |= not is_whole and (not tasks or self._may_be_ours(tasks))
             parts.append(f"{run.run_id}:{len(tasks)}")
+            if any(map(self._is_ours, tasks)):
+                marked.append(run.moment or 0.0)
+            elif tasks and all(task.mark is None for task in tasks):
+                unmarked.append((run, tasks))
             found += self._recall(run.run_id, tasks, scopes, is_whole=is_whole)
+        if self._ledger.limits.mark_attempts and not self._space.is_first_ledger:
+            self._suspect(unmarked, runs, max(marked))
         observation = hashlib.blake2b("\n".join(sorted(parts)).encode(), digest_size=8).hexdigest()
         return SpaceReadBack(found, self._strays, observation, lags)
+
+    def _suspect(
+        self,
+        unmarked: Sequence[tuple[RunSeen, list[TaskSeen]]],
+        runs: Sequence[RunSeen],
+        marked_till: float,
+    ) -> None:
+        """Keeps documents of runs without a mark, which may be ours: they are held when taken.
+
+        They are others' where the API gives marks back for a run of ours that is no older.
+        """
+        newest = max((run.moment or math.inf for run, _ in unmarked), default=0.0)
+        later = [run for run in runs if run.run_id in self._known and (run.moment or 0.0) >= newest]
+        for run in sorted(later, key=lambda run: run.moment or 0.0, reverse=True)[:MOST_ASKED]:
+            if newest > marked_till and any(map(self._is_ours, self._first_tasks(run.run_id))):
+                marked_till = run.moment or 0.0
+        for run, tasks in unmarked:
+            if (run.moment or math.inf) > marked_till:
+                ids = {task.document_id: task.task_id for task in tasks if task.document_id}
+                self._keep(run.run_id, 0, SUSPECT, ids)
+
+    def _first_tasks(self, run_id: str) -> list[TaskSeen]:
+        return self._reader.tasks(run_id, whole=lambda _: False)[0]
 
     def _runs(self, since_ms: int) -> list[RunSeen]:
         found: dict[str, RunSeen] = {}
@@ -186,6 +224,8 @@ class ForgottenTakes:
         strays = {
             f"{tag}|{one}": "\x1f".join((run_id, task, str(attempt))) for one, task in ids.items()
         }
+        if not strays:
+            return
         window_ms = int(self._window * 1000)
         keep = self._ledger.calls.keep_strays(self._space.key, strays, window_ms)
         self._ledger.run([keep])

@@ -28,6 +28,7 @@ SIZE = "a run holds these documents, but its batch_count is not the number that 
 DATED = "a run holds these documents, without a mark, and is not dated in the attempt's time"
 GROWING = "a run that may be its own counts more tasks than it lists"
 SHORT = "a run that may be its own lists fewer tasks than its batch_count: they may yet appear"
+FORGOTTEN = "Redis forgot whether they were sent; a run holds them, and the API gives no marks back"
 UNREAD = "there are more runs that may be its own than were read by now"
 
 
@@ -77,7 +78,8 @@ def match(question: Question, runs: Sequence[RunRead], about: Circumstances) -> 
     ``runs``: every run that could be its, with the tasks they have now.
     """
     those = _sort(question, runs, about)
-    blocked = _why_blocked(question, those, about.sent_elsewhere)
+    blocked = FORGOTTEN if question.suspect else ""
+    blocked = blocked or _why_blocked(question, those, about.sent_elsewhere)
     likely = those.likely
     claimed = likely if len(likely) == 1 and not blocked and not those.mine else []
     found, twice = _group_by_run(

@@ -126,6 +126,7 @@ def question_of(
             if letter == "-" or (letter == "c" and entry.word(place))
         ),
         held=entry.held,
+        suspect=asked.get("suspect", ""),
         earlier={body.attempt_word(ledger_id, line.attempt): line.attempt for line in before}
         if marked
         else {},

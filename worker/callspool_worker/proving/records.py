@@ -115,6 +115,8 @@ class Question:
     """Places that an operator decided about meanwhile: what is found of them counts, too."""
     held: str = ""
     """Why the last look could not prove it, or ""."""
+    suspect: str = ""
+    """A run that may have created them before Redis forgot that they were sent, or ""."""
     earlier: Mapping[str, int] = field(default_factory=dict)
     """Marks of earlier attempts of the same documents: what these created late counts as well."""
     quiet: float | None = None

@@ -30,7 +30,7 @@ from callspool_worker.events.attempt_events import Ending
 from callspool_worker.events.event import emit_after
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from callspool.redis_io.scripts import Call
     from callspool_ledger.guard import Hit
@@ -44,6 +44,8 @@ GUARD_AWAY_MS = 1000
 LONGEST_REST = 5.0
 """Seconds that an account rests at most between two tries to reach its API."""
 
+FORGOTTEN = "Redis forgot whether this was sent before, and a run without a mark holds it"
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -54,6 +56,8 @@ class Proof(msgspec.Struct, omit_defaults=True):
     sent_at: float
     server_date: float | None = None
     run_id: str | None = None
+    suspect: str = ""
+    """A run that may have created the documents before Redis forgot that they were sent."""
 
 
 class Recorder:
@@ -197,6 +201,20 @@ class Recorder:
             code=over.code,
             detail=decision.detail,
             alone=[sent[place] for place in decision.places if place < len(sent)],
+        )
+
+    def hold_suspects(self, taken: Taken, suspects: Mapping[int, str]) -> Call:
+        """Holds what may have been sent before Redis forgot it: place → the run that may hold it.
+
+        Such documents get a batch each first, since the others are to be sent.
+        """
+        if len(suspects) < taken.count:
+            return self._calls.split(
+                taken, tries=taken.tries, outcome="", code="", detail="", alone=list(suspects)
+            )
+        proof = Proof(False, taken.at_ms / 1000, suspect=next(iter(suspects.values())))
+        return self._calls.doubt(
+            taken, outcome="no_answer", code="", detail=FORGOTTEN, proof=_encode(proof)
         )
 
     def _bury(self, over: Ending, decision: Bury) -> Call:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from callspool.request.identity import Scope, scope_tag
 from callspool_ledger.guard import Guard
 from callspool_ledger.writes import SEPARATOR, LedgerUnavailable
+from callspool_ledger.writes.records import SUSPECT
 from callspool_worker import events
 from callspool_worker.decisions.decide import AttemptView, decide
 from callspool_worker.events.attempt_events import recalled_event, taken_event
@@ -61,6 +62,25 @@ def steps(ledger: Ledger, taken: Taken) -> list[Call]:
         )
         for (run_id, attempt), tasks in runs.items()
     ]
+
+
+def hold_suspects(ledger: Ledger, recorder: Recorder, taken: Taken) -> bool:
+    """Holds documents that a run without a mark holds, which may be ours; whether there were any.
+
+    They are suspects once: what an operator sends again goes out. Raises `LedgerUnavailable`.
+    """
+    names = {
+        f"{SUSPECT}|{one}": place
+        for one, place in zip(document_ids(taken), taken.places, strict=True)
+    }
+    space = f"{taken.lane.account}|{taken.lane.space_token}"
+    found = {name: run.partition("\x1f")[0] for name, run in ledger.strays(space, [*names]).items()}
+    if not found:
+        return False
+    ledger.run([recorder.hold_suspects(taken, {names[one]: run for one, run in found.items()})])
+    if len(found) == taken.count:
+        ledger.run_commands([("HDEL", ledger.keys.strays(space), *found)])
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +229,9 @@ class Submitter:
             recalled = self._retry.until_answered(partial(steps, self._ledger, taken))
             if recalled:
                 return [self._recorder.give_back(taken), *recalled]
+            held = partial(hold_suspects, self._ledger, self._recorder, taken)
+            if self._retry.until_answered(held):
+                return []
         if taken.gate:
             read = self._api.read(taken.lane.account, taken.lane.space_token)
             return self._recorder.after_reading(taken, read)

@@ -3,7 +3,8 @@
 -- when they are accepted again, they are not sent again.
 -- KEYS[1] prefix
 -- ARGV[1] space   ARGV[2] ms to keep them
--- ARGV[3...] for each: scope tag and document id, joined by '|'; run, task and attempt, joined by \31
+-- ARGV[3...] for each: scope tag and document id, joined by '|'; run, task and attempt, joined by \31.
+--   The tag is `?` where no mark tells whose the document is: it is held when it is taken.
 -- Reply: how many are kept.
 -- include: base
 local key = P .. ':strays:' .. ARGV[1]

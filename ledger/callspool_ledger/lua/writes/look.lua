@@ -5,8 +5,8 @@
 -- ARGV[1] looker   ARGV[2] ms that it may take   ARGV[3] batches at most   ARGV[4...] accounts
 -- Reply: {space, ms of this look, batches in doubt, the oldest first, ms since when it could not be
 --   read or 0, number of the last restart of Redis, ms from when on the space is to be read back
---   because of it, or 0, 1 if the ledger is new, so that marks of another one tell of its documents};
---   {} if none is due.
+--   because of it, or 0, 1 if the ledger is new, so that marks of another one tell of its documents,
+--   2 if besides nothing tells that there was another one}; {} if none is due.
 -- include: base
 local SPACES = 50 -- looked through in one call, at most
 local mine = {}
@@ -35,7 +35,7 @@ for _, space in ipairs(due) do
       local unread = call('HGET', P .. ':gates', 'unread:' .. space)
       local gate = unread and cjson.decode(unread) or { from = 0 }
       local from = string.format('%d', gate.from)
-      return { space, tostring(NOW), batches, failing, epoch, from, gate.new and 1 or 0 }
+      return { space, tostring(NOW), batches, failing, epoch, from, gate.new and (gate.soft and 2 or 1) or 0 }
     end
   end
   -- Somebody looks already, or nobody here can: those behind it get their turn.
