@@ -84,7 +84,7 @@ def main() -> None:
     import phonenumbers  # noqa: PLC0415
     from phonenumbers.tzdata import TIMEZONE_DATA  # type: ignore[import-not-found]  # noqa: PLC0415
 
-    from callspool.hours.opening import zone_named  # noqa: PLC0415
+    from callspool.hours.zones import zone_named  # noqa: PLC0415
 
     hours = [BEGIN + timedelta(hours=6 * step) for step in range(4 * 365 * YEARS)]
     names = sorted({name for zones in TIMEZONE_DATA.values() for name in zones})

@@ -69,7 +69,7 @@ COMMANDS = {
         WORKER,
     ),
     "exporter": CommandEntry(
-        "callspool_operators.commands.exporter:exporter",
+        "callspool_operators.commands.worker:exporter",
         "Serve the metrics of the whole installation.",
         WORKER,
     ),

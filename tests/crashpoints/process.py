@@ -23,7 +23,7 @@ from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import app
 from callspool_worker.accepting.actor import CODECS
 from callspool_worker.api import now
-from callspool_worker.ledger_retry import LedgerRetry
+from callspool_worker.backoff import LedgerRetry
 from callspool_worker.liveness import Heartbeat
 from callspool_worker.proving import SpaceProver
 from callspool_worker.sending.partition_scheduler import PartitionScheduler, SenderPool

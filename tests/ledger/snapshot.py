@@ -10,7 +10,7 @@ import redis
 from redis.crc import key_slot
 
 from callspool_ledger.reads.entries import BatchEntry
-from callspool_ledger.reads.outcomes import OUTCOME_LETTERS
+from callspool_ledger.reads.views import OUTCOME_LETTERS
 from tests.support.ledgers import P
 
 UNSETTLED = frozenset("wsdx")

@@ -11,9 +11,9 @@ import redis
 from callspool.request.identity import Scope
 from callspool_ledger.reads.entries import BatchEntry
 from callspool_ledger.reads.lookup import read_statuses
-from callspool_ledger.reads.outcomes import OUTCOMES, CallRecord
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
+from callspool_ledger.reads.views import OUTCOMES, CallRecord
 from callspool_ledger.writes import Taken
 from callspool_ledger.writes.follow_calls import (
     FollowPass,

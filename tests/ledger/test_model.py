@@ -21,8 +21,8 @@ from callspool.redis_io.scripts import Call
 from callspool.request.identity import Scope
 from callspool_ledger.reads.entries import BatchEntry
 from callspool_ledger.reads.gates import read_gates
-from callspool_ledger.reads.outcomes import OUTCOME_LETTERS, OUTCOMES, CallRecord, add_lost_sight
 from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.views import OUTCOME_LETTERS, OUTCOMES, CallRecord, add_lost_sight
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering.calls import SteeringOrder
 from callspool_ledger.writes import Delivery, Group, LaneKey, Limits, Look, Taken

@@ -25,8 +25,7 @@ from callspool_worker.decisions.call_outcome import read_outcomes
 from callspool_worker.decisions.leases import MARGIN, longest_stop
 from callspool_worker.events.event import emit
 from callspool_worker.following.follower import Follower, FollowingThread
-from callspool_worker.following.frontier import FollowTimes
-from callspool_worker.following.read_turns import FollowSettings
+from callspool_worker.following.frontier import FollowSettings, FollowTimes
 from callspool_worker.liveness import Heartbeat, Reporter
 from callspool_worker.permits import MOST_SENDERS, PermitClient, Permits
 from callspool_worker.proving import LOOKERS, ProofSettings, Reconciler, SpaceProver

@@ -2,8 +2,14 @@
 
 from callspool_ledger.guard.guard import Clearance, Guard, GuardQuestion
 from callspool_ledger.guard.in_flight import BeingSent
-from callspool_ledger.guard.numbers import GuardKey
-from callspool_ledger.guard.records import GLOBAL, Hit, ListNameError, ListSource, list_name
+from callspool_ledger.guard.numbers import (
+    GLOBAL,
+    GuardKey,
+    Hit,
+    ListNameError,
+    ListSource,
+    list_name,
+)
 from callspool_ledger.guard.suppression import (
     AddedNumbers,
     ExportedEntry,

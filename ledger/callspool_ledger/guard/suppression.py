@@ -14,11 +14,15 @@ from callspool.redis_io.scripts import run
 from callspool.redis_io.servers import client_at
 from callspool_ledger import scripts
 from callspool_ledger.errors import LedgerUnavailable, answering
-from callspool_ledger.guard.calls import GuardCalls
-from callspool_ledger.guard.guard import Guard, key_of
+from callspool_ledger.guard.guard import Guard, GuardCalls, key_of
 from callspool_ledger.guard.in_flight import TakesInFlight
-from callspool_ledger.guard.numbers import GuardKey, ListedNumbers, digest_all
-from callspool_ledger.guard.records import ListNameError, ListSource
+from callspool_ledger.guard.numbers import (
+    GuardKey,
+    ListedNumbers,
+    ListNameError,
+    ListSource,
+    digest_all,
+)
 from callspool_ledger.writes import Ledger, Limits
 from callspool_ledger.writes.durability import Disks
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from callspool.request.identity import NO_NUMBER, NUMBER_BYTES
-from callspool_ledger.reads.outcomes import OUTCOME_LETTERS, unpack_call
+from callspool_ledger.reads.views import OUTCOME_LETTERS, unpack_call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from callspool_ledger.reads.outcomes import CallRecord
+    from callspool_ledger.reads.views import CallRecord
 
 
 _HEX = b"\x01"

@@ -15,11 +15,10 @@ from callspool_ledger.reads.gates import (
     merge_journals,
 )
 from callspool_ledger.reads.lanes import read_lane_states
-from callspool_ledger.reads.outcomes import OUTCOMES as CALL_OUTCOMES
-from callspool_ledger.reads.outcomes import add_lost_sight
 from callspool_ledger.reads.reading import merged_by, of_ledger, of_one_space
 from callspool_ledger.reads.snapshot import SILENT_MS
-from callspool_ledger.reads.views import LedgerSummary, Reason
+from callspool_ledger.reads.views import OUTCOMES as CALL_OUTCOMES
+from callspool_ledger.reads.views import LedgerSummary, Reason, add_lost_sight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

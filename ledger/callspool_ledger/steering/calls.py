@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from callspool_ledger import scripts
-from callspool_ledger.writes.proof_calls import WAKE_UPS_AT_MOST
+from callspool_ledger.writes.follow_calls import WAKE_UPS_AT_MOST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

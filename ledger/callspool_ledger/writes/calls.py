@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 from callspool_ledger import scripts
 from callspool_ledger.keys import GROUP
 from callspool_ledger.reads.entries import pack_task_ids
-from callspool_ledger.writes import proof_calls
-from callspool_ledger.writes.follow_calls import FollowCalls
-from callspool_ledger.writes.proof_calls import (
+from callspool_ledger.writes import follow_calls
+from callspool_ledger.writes.follow_calls import (
     WAKE_UPS_AT_MOST,
+    FollowCalls,
     ProofCalls,
     count_from_1,
 )
@@ -252,7 +252,7 @@ class LedgerCalls(ProofCalls, FollowCalls):
         unless_alike: Limits | None = None,
     ) -> Call:
         """Declares documents in doubt dead: they are missing once more, without tries left."""
-        proof = look.at_ms, look.found, proof_calls.LOOK_GOOD_MS
+        proof = look.at_ms, look.found, follow_calls.LOOK_GOOD_MS
         spared = *_probes(unless_alike), "", WAKE_UPS_AT_MOST
         return self._call("bury", batch, attempt, "", "", "", detail, *proof, *spared)
 

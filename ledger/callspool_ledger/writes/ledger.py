@@ -24,7 +24,7 @@ from callspool_ledger.errors import (
 from callspool_ledger.keys import PartitionKeys
 from callspool_ledger.reads.entries import BatchEntry
 from callspool_ledger.writes.calls import LedgerCalls
-from callspool_ledger.writes.durability import Disks, weaknesses
+from callspool_ledger.writes.durability import Disks, RosterMember, weaknesses
 from callspool_ledger.writes.records import (
     SEPARATOR,
     SpaceLook,
@@ -36,7 +36,6 @@ from callspool_ledger.writes.records import (
     read_scores,
     taken_of,
 )
-from callspool_ledger.writes.roster import RosterMember
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from callspool.errors import CallspoolError
-from callspool.hours.opening import (
+from callspool.hours.zones import (
     DAY_MINUTES,
     HORIZON,
+    OWN,
     DailyHours,
     Interval,
+    ZoneClass,
     close_early,
     find_opening,
+    find_zone,
     intersect,
     zone_named,
 )
-from callspool.hours.zones import OWN, ZoneClass, find_zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

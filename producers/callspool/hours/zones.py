@@ -1,26 +1,152 @@
-"""In which time zones a contact may be, by its number or by a field of its document.
+"""In which time zones a contact may be, and when a campaign may call the contacts of some zones.
 
 A class of zones is a text: names joined by ``&``, ``|``, and the zone in which the platform keeps
 its own hours for that country: a name, ``*`` for those before the bar, or nothing for none.
-``?`` stands for zones that are not known.
+``?`` stands for zones that are not known. Intervals of time are computed beforehand.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumber, number_type
 from phonenumbers.phonenumberutil import is_number_type_geographical
 
-from callspool.hours.opening import zone_names
 from callspool.request.phone_reading import NumberError
 from callspool.request.phones import identify
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+
+HORIZON = timedelta(hours=72)
+"""How far ahead intervals are computed: for so long they do without a worker that computes more."""
+
+DAY_MINUTES = 24 * 60
+
+
+class Interval(NamedTuple):
+    """A time in which calls may begin, in unix ms: its first moment, and the first one after it."""
+
+    start: int
+    end: int
+
+
+class DailyHours(NamedTuple):
+    """Hours of a day, in minutes after midnight; over midnight where they end before they begin."""
+
+    start: int
+    end: int
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """Returns the names of all time zones of the IANA database that the package `tzdata` holds."""
+    return frozenset((files("tzdata") / "zones").read_text(encoding="utf-8").split())
+
+
+@cache
+def zone_named(name: str) -> ZoneInfo:
+    """Returns a time zone by its name, from the package and never from the machine.
+
+    Raises `KeyError` for a name that is none.
+    """
+    if name not in zone_names():
+        raise KeyError(name)
+    with (files("tzdata") / "zoneinfo").joinpath(*name.split("/")).open("rb") as content:
+        return ZoneInfo.from_file(content, key=name)
+
+
+def find_opening(
+    zones: Iterable[str],
+    hours: Sequence[DailyHours],
+    may_call_on: Callable[[date], bool],
+    begin: datetime,
+    end: datetime,
+) -> list[Interval]:
+    """Returns when all of the zones are within hours on an allowed day, between two moments.
+
+    The day of hours over midnight is that on which they begin.
+    """
+    found = [Interval(_ms(begin), _ms(end))]
+    for name in zones:
+        found = intersect(found, _of_zone(zone_named(name), hours, may_call_on, begin, end))
+    return found
+
+
+def intersect(one: Sequence[Interval], two: Sequence[Interval]) -> list[Interval]:
+    """Returns when both are open; each is in order and without overlaps."""
+    found: list[Interval] = []
+    at = 0
+    for start, end in one:
+        while at < len(two) and two[at].end <= start:
+            at += 1
+        further = at
+        while further < len(two) and two[further].start < end:
+            found.append(Interval(max(start, two[further].start), min(end, two[further].end)))
+            further += 1
+    return found
+
+
+def close_early(intervals: Iterable[Interval], seconds: float) -> list[Interval]:
+    """Returns intervals that end earlier by so many seconds; what is shorter falls away."""
+    earlier = int(seconds * 1000)
+    return [Interval(start, end - earlier) for start, end in intervals if end - earlier > start]
+
+
+def _of_zone(
+    zone: ZoneInfo,
+    hours: Sequence[DailyHours],
+    may_call_on: Callable[[date], bool],
+    begin: datetime,
+    end: datetime,
+) -> list[Interval]:
+    windows = sorted(_windows(zone, hours, may_call_on, begin, end))
+    joined: list[Interval] = []
+    for window in windows:
+        if joined and window.start <= joined[-1].end:
+            joined[-1] = Interval(joined[-1].start, max(joined[-1].end, window.end))
+        else:
+            joined.append(window)
+    return joined
+
+
+def _windows(
+    zone: ZoneInfo,
+    hours: Sequence[DailyHours],
+    may_call_on: Callable[[date], bool],
+    begin: datetime,
+    end: datetime,
+) -> Iterator[Interval]:
+    day = begin.astimezone(zone).date() - timedelta(days=1)
+    last = end.astimezone(zone).date()
+    while day <= last:
+        if may_call_on(day):
+            for start, stop in hours:
+                length = stop - start if stop > start else stop - start + DAY_MINUTES
+                opens, closes = _moments(zone, day, start), _moments(zone, day, start + length)
+                # Where the clock shows an hour twice or never, the later beginning and the earlier
+                # end count: then it is open only while the clock shows what was asked for.
+                if max(opens) < min(closes):
+                    yield Interval(max(opens), min(closes))
+        day += timedelta(days=1)
+
+
+def _moments(zone: ZoneInfo, day: date, minutes: int) -> tuple[int, int]:
+    """The moments, in ms, at which the clock of a zone may be meant to show a time of a day."""
+    days, minutes = divmod(minutes, DAY_MINUTES)
+    shown = datetime.combine(day + timedelta(days=days), time(minutes // 60, minutes % 60), zone)
+    return _ms(shown), _ms(shown.replace(fold=1))
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp() * 1000)
+
 
 UNKNOWN = "?"
 """Stands for the zones of a contact that are not known."""

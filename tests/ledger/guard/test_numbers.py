@@ -2,8 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from callspool_ledger.guard.numbers import GuardKey, digest_all, forms_of, read_numbers
-from callspool_ledger.guard.records import ListNameError, kind_of_list, list_name
+from callspool_ledger.guard.numbers import (
+    GuardKey,
+    ListNameError,
+    digest_all,
+    forms_of,
+    kind_of_list,
+    list_name,
+    read_numbers,
+)
 
 KEY = GuardKey("id", b"k" * 32)
 

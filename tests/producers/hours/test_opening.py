@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callspool.hours.opening import (
+from callspool.hours.zones import (
     DailyHours,
     Interval,
     close_early,

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from callspool.hours.opening import DailyHours, Interval
 from callspool.hours.record import (
     CampaignError,
     CampaignRecord,
@@ -17,6 +16,7 @@ from callspool.hours.record import (
     read_pace,
     read_zone,
 )
+from callspool.hours.zones import DailyHours, Interval
 
 PLATFORM = [DailyHours(540, 1200)]
 

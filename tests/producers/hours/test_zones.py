@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from callspool.hours.opening import zone_named
-from callspool.hours.zones import OWN, Classifier, ZoneClass, find_zone, zones_of_number
+from callspool.hours.zones import OWN, Classifier, ZoneClass, find_zone, zone_named, zones_of_number
 
 SAMPLES = Path(__file__).with_name("zone_samples.txt").read_text(encoding="utf-8").splitlines()
 UNKNOWN_TO_THE_LIBRARY = "Etc/Unknown"

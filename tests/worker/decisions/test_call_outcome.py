@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callspool.settings.kinds import DEFAULT_OUTCOMES, VERDICTS
-from callspool_ledger.reads.outcomes import OUTCOMES
+from callspool_ledger.reads.views import OUTCOMES
 from callspool_worker.decisions.call_outcome import (
     CallVerdict,
     TaskCall,

@@ -15,8 +15,7 @@ from callspool_ledger.writes import Taken
 from callspool_worker.decisions.answers import Answer, Answered, NoAnswer
 from callspool_worker.decisions.call_outcome import read_outcomes
 from callspool_worker.following.follower import Follower
-from callspool_worker.following.frontier import FollowTimes
-from callspool_worker.following.read_turns import FollowSettings
+from callspool_worker.following.frontier import FollowSettings, FollowTimes
 from callspool_worker.sending import body
 from tests.support.ledgers import LedgerUnderTest, P, calls, group
 

@@ -15,7 +15,7 @@ from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Doubts
 from callspool_worker.decisions.answers import Answer, Answered
-from callspool_worker.following.call_parsing import call_seen
+from callspool_worker.following.batch_look import call_seen
 from tests.support.ledgers import LANE, P, calls, group
 from tests.worker.following.played_calls import NOTHING, PlayedCalls, too_many
 

@@ -15,9 +15,9 @@ import redis
 from callspool_ledger.writes import LaneKey, Taken
 from callspool_sandbox.process import SandboxProcess
 from callspool_worker.api import UnpodApi
+from callspool_worker.backoff import LedgerRetry
 from callspool_worker.decisions.answers import Answer, Answered
 from callspool_worker.decisions.decide import AttemptView, decide
-from callspool_worker.ledger_retry import LedgerRetry
 from callspool_worker.proving import ProofSettings, SpaceProver
 from callspool_worker.sending import body, submit
 from callspool_worker.sending.recording import Recorder

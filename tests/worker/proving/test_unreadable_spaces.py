@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from callspool_ledger.writes import proof_calls as writes
+from callspool_ledger.writes import follow_calls as writes
 from callspool_worker.decisions.answers import Answer, Answered, NoAnswer
 from callspool_worker.proving import findings as conclusion
 from callspool_worker.proving import look as inquiry

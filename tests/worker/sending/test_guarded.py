@@ -11,8 +11,8 @@ import redis
 
 from callspool_ledger.guard import Guard, Suppression
 from callspool_ledger.writes import LedgerUnavailable
+from callspool_worker.backoff import LedgerRetry
 from callspool_worker.decisions.answers import Answer, Answered, NotSent
-from callspool_worker.ledger_retry import LedgerRetry
 from callspool_worker.sending.recording import Recorder
 from callspool_worker.sending.submit import Api, SubmitSettings, Submitter
 from tests.support.ledgers import LedgerUnderTest, group

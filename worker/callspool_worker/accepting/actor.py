@@ -1,9 +1,9 @@
-"""The actor ``accept``: it takes messages of every partition into the ledger, and reports them."""
+"""The actor ``accept``: it screens messages of all partitions, takes them in, and reports them."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,12 @@ from callspool.request.message import VERSION
 from callspool.request.message import decode as decode_requests
 from callspool.transport.messages import Undecodable
 from callspool_ledger import keys
+from callspool_ledger.guard import GuardQuestion
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
 from callspool_worker.accepting.message_reader import Reader
-from callspool_worker.accepting.screening import screen_deliveries
+from callspool_worker.backoff import GivenUp
 from callspool_worker.events.event import account_shown, emit
-from callspool_worker.ledger_retry import GivenUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,10 +30,62 @@ if TYPE_CHECKING:
     from callspool.request.message import Envelope, RequestEnvelope
     from callspool.transport import StreamsBroker
     from callspool.transport.messages import Codec
-    from callspool_ledger.guard import Guard
-    from callspool_ledger.writes import Accepted, Delivery, Ledger
+    from callspool_ledger.guard import Guard, Hit
+    from callspool_ledger.writes import Accepted, Delivery, Group, Ledger
+    from callspool_worker.backoff import LedgerRetry
     from callspool_worker.events import Event
-    from callspool_worker.ledger_retry import LedgerRetry
+
+
+def screen_deliveries(guard: Guard, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+    """Asks the guard in one round trip; documents on a list get groups of their own.
+
+    Raises `LedgerUnavailable`.
+    """
+    groups = [group for delivery in deliveries for group in delivery.groups if not group.reason]
+    questions = [
+        GuardQuestion(group.lane.account, group.lane.campaign, group.documents) for group in groups
+    ]
+    found = {
+        id(group): clearance.hits
+        for group, clearance in zip(groups, guard.screen_all(questions), strict=True)
+        if clearance.hits
+    }
+    if not found:
+        return deliveries
+    return [
+        replace(
+            delivery,
+            groups=[
+                part for group in delivery.groups for part in _parts(group, found.get(id(group)))
+            ],
+        )
+        for delivery in deliveries
+    ]
+
+
+def _parts(group: Group, hits: Sequence[Hit] | None) -> Iterator[Group]:
+    """The documents that may be called, and those that a list is about, a group for each list."""
+    if not hits:
+        yield group
+        return
+    struck = {place for hit in hits for place in hit.places}
+    kept = [place for place in range(len(group.documents)) if place not in struck]
+    if kept:
+        yield _some(group, kept)
+    for hit in hits:
+        part = _some(group, hit.places)
+        yield replace(part, reason=hit.source.reason, suppressed=hit.kind)
+
+
+def _some(group: Group, places: Iterable[int]) -> Group:
+    """The documents at these places alone."""
+    at = [*places]
+    return replace(
+        group,
+        digests=[group.digests[place] for place in at],
+        documents=[group.documents[place] for place in at],
+        numbers=[group.numbers[place] for place in at] if group.numbers else [],
+    )
 
 
 ACCEPT = "accept"

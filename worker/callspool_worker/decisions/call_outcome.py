@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from callspool_ledger.reads.outcomes import CallRecord
+from callspool_ledger.reads.views import CallRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

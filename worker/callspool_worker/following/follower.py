@@ -19,12 +19,13 @@ from callspool_worker.events.event import emit, space_shown
 from callspool_worker.following.batch_look import TasksRead, judge_batch, read_tasks
 from callspool_worker.following.frontier import (
     Frontier,
+    PassEnded,
+    ReadTurns,
     plan_last_looks,
     plan_look,
     plan_pass,
     recall_unit,
 )
-from callspool_worker.following.read_turns import PassEnded, ReadTurns
 from callspool_worker.following.strangers import StrangerCheck
 from callspool_worker.proving.api_lists import SpaceReader, Unreadable
 
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
     from callspool_ledger.writes.follow_calls import FollowPass, Recorded, Unit
     from callspool_worker.decisions.answers import Answer
     from callspool_worker.following.batch_look import LookFinding
-    from callspool_worker.following.frontier import UnitMemory
-    from callspool_worker.following.read_turns import FollowSettings
+    from callspool_worker.following.frontier import FollowSettings, UnitMemory
 
 MOST_DUE = 20
 """Batches whose calls ended that are looked at once more in one pass."""

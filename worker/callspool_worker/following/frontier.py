@@ -1,16 +1,25 @@
-"""Which batches are looked at and when: the oldest with open calls first. Pure."""
+"""Which batches are looked at and when, oldest open calls first, each read in its turn. Pure."""
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from callspool_ledger.writes.follow_calls import allow_follow
+from callspool_worker.decisions.answers import Answered, code_of
 
-    from callspool_ledger.writes.follow_calls import Unit
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from callspool_ledger.writes import Ledger
+    from callspool_ledger.writes.follow_calls import FollowPass, Unit
+    from callspool_worker.decisions.answers import Answer
+    from callspool_worker.proving.api_lists import Get
+
 
 SILENT_IN_A_ROW = 3
 """Batches without news after which a pass ends: those behind them are younger still."""
@@ -189,3 +198,88 @@ def plan_last_looks(
     if lacks and not memory.after:
         return UnitMemory(after="evaluation"), times.evaluation
     return UnitMemory(after="follow_ups"), times.follow_ups
+
+
+LONGEST_TURN = 5.0
+"""Seconds that a pass waits for its turn to read; for longer it ends."""
+
+SCARCE = 2
+"""Requests that an API takes yet at which following leaves them to sending."""
+
+_CODES = frozenset({200, 206, 400, 401, 403, 404, 429, 500, 502, 503, 504})
+
+
+class PassEnded(Exception):  # noqa: N818 - no fault
+    """A pass is to end here: a proof goes first, or the API wants no more reads for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowSettings:
+    """How this process follows. ``accounts``: those whose spaces it can read; ``max_rate``: reads a
+    second for each; ``outcomes``: word of a call's status → outcome.
+    """
+
+    accounts: tuple[str, ...]
+    times: FollowTimes
+    max_rate: float
+    outcomes: Mapping[str, str]
+
+
+class ReadTurns:
+    """Reads of one pass, each in its turn: proofs and sending go first."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        home: Ledger,
+        get: Get,
+        how: FollowSettings,
+        sleep: Callable[[float], object],
+        follower: str,
+        space: FollowPass,
+    ) -> None:
+        self._ledger = ledger
+        self._home = home
+        self._get = get
+        self._how = how
+        self._sleep = sleep
+        self._follower = follower
+        self._space = space
+        self.counted: Counter[str] = Counter()
+        """Answers by code."""
+
+    def read(self, path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
+        """Reads in its turn. Raises `PassEnded` where none comes soon, or a proof goes first."""
+        self._wait()
+        answer = self._get(path, query)
+        code = code_of(answer) if isinstance(answer, Answered) else 0
+        self.counted[str(code) if code in _CODES else "other" if code else "none"] += 1
+        if isinstance(answer, Answered):
+            self._heed(answer, code)
+        return answer
+
+    def _heed(self, answer: Answered, code: int) -> None:
+        """Rests where the API is short of requests, so that sending has them."""
+        if code == 429:
+            self._ask(rest=answer.retry_after or self._how.times.gap)
+            raise PassEnded
+        if answer.quota is not None and answer.quota.left <= SCARCE:
+            self._ask(rest=answer.quota.seconds)
+
+    def _wait(self) -> None:
+        while True:
+            keep = self._ledger.calls.keep_following(self._follower, self._space.key)
+            if self._ledger.run([keep]) != [1]:
+                raise PassEnded
+            seconds = self._ask()
+            if seconds <= 0:
+                return
+            if seconds > max(LONGEST_TURN, 2 / self._how.max_rate) or self._sleep(seconds):
+                raise PassEnded
+
+    def _ask(self, rest: float = 0.0) -> float:
+        """Seconds until a read may begin; with ``rest`` none begins for so long."""
+        rest_ms = math.ceil(rest * 1000)
+        step = allow_follow(self._space.account, self._how.max_rate, rest_ms)
+        (wait,) = self._home.run([step])
+        return wait / 1000 if isinstance(wait, int) else 0.0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from callspool_ledger.writes import Ledger, SpaceLook
-    from callspool_ledger.writes.proof_calls import Readable
+    from callspool_ledger.writes.follow_calls import Readable
     from callspool_worker.proving.questions import ProofSettings
     from callspool_worker.proving.records import Question, RunRead, TaskSeen
     from callspool_worker.proving.run_reader import RunMemory

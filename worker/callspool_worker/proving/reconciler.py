@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from callspool_ledger.writes import Ledger, SpaceLook
-    from callspool_ledger.writes.proof_calls import Readable
+    from callspool_ledger.writes.follow_calls import Readable
     from callspool_worker.decisions.answers import Answer
     from callspool_worker.proving.api_lists import Get
     from callspool_worker.proving.questions import ProofSettings

@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from callspool_ledger.writes import Look, proof_calls
+from callspool_ledger.writes import Look, follow_calls
 from callspool_worker import backoff, events
 from callspool_worker.events.event import emit, emit_after, pair, run_shown, whole
 from callspool_worker.proving.findings import (
@@ -91,7 +91,7 @@ class Settler:
             since=question.since_ms / 1000,
             began=self._moment.begin,
             took=self._moment.seconds(),
-            good_for=proof_calls.LOOK_GOOD_MS / 1000,
+            good_for=follow_calls.LOOK_GOOD_MS / 1000,
             resend_unproven=self._how.resend_unproven,
             **shown,
         )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from callspool_ledger.writes import LedgerUnavailable
-from callspool_worker.ledger_retry import LedgerRetry
+from callspool_worker.backoff import LedgerRetry
 from callspool_worker.permits import Senders
 from callspool_worker.sending.recording import Recorder
 from callspool_worker.sending.submit import Submitter

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from callspool_ledger.writes import Ledger, Taken
+    from callspool_worker.backoff import LedgerRetry
     from callspool_worker.decisions.answers import Answer
-    from callspool_worker.ledger_retry import LedgerRetry
 
     Get = Callable[[str, tuple[str, ...], Mapping[str, str | int]], Answer]
 

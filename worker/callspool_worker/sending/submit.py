@@ -13,10 +13,10 @@ from callspool_ledger.guard import Guard
 from callspool_ledger.writes import SEPARATOR, LedgerUnavailable
 from callspool_ledger.writes.records import SUSPECT
 from callspool_worker import events
+from callspool_worker.backoff import GivenUp
 from callspool_worker.decisions.decide import AttemptView, decide
 from callspool_worker.events.attempt_events import recalled_event, taken_event
 from callspool_worker.events.event import emit, emit_after
-from callspool_worker.ledger_retry import GivenUp
 from callspool_worker.permits.account import Feedback, feedback
 from callspool_worker.sending import body
 from callspool_worker.sending.body import document_ids
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from callspool.redis_io.scripts import Call
     from callspool_ledger.guard import Clearance
     from callspool_ledger.writes import Ledger, Taken
+    from callspool_worker.backoff import LedgerRetry
     from callspool_worker.decisions.answers import Answer
-    from callspool_worker.ledger_retry import LedgerRetry
     from callspool_worker.sending.recording import Recorder
 
 
