@@ -11,7 +11,7 @@ import pytest
 
 from callspool_operators.lists import Intake, IntakeOptions
 from callspool_operators.lists.intake import RejectsFile
-from callspool_operators.sending.overview import document_lines
+from callspool_operators.preparing.overview import document_lines
 from callspool_operators.terminal.wording import json_line
 from callspool_worker.api.accounts import Access
 from tests.security.answers import STEERING

@@ -1,7 +1,6 @@
 """The guard: who must not be called, in keys of its own slot."""
 
-from callspool_ledger.guard.guard import Clearance, Guard, GuardQuestion
-from callspool_ledger.guard.in_flight import BeingSent
+from callspool_ledger.guard.guard import BeingSent, Clearance, Guard, GuardQuestion
 from callspool_ledger.guard.numbers import (
     GLOBAL,
     GuardKey,

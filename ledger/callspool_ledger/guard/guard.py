@@ -1,20 +1,25 @@
 """The guard: asked after a batch is taken and before its last byte, who must not be called.
 
-Each of its scripts has one typed method, and answers values.
+Each of its scripts has one typed method, and answers values. A number that comes onto a list may be
+held by a create-call that is under way: those are found, too.
 """
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from callspool.request.identity import read_document_id
 from callspool_ledger import scripts
 from callspool_ledger.errors import LedgerUnavailable, OtherKey
 from callspool_ledger.guard.numbers import GuardKey, Hit, ListSource, read_numbers
 from callspool_ledger.keys import GuardKeys
+from callspool_ledger.reads.entries import STATES
+from callspool_ledger.reads.lanes import read_lane_scopes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -199,3 +204,88 @@ def _hits(found: dict[int, ListSource], places: Sequence[int]) -> list[Hit]:
             told.add(places[at])
             by_source[source][places[at]] = None
     return [Hit(source, [*taken]) for source, taken in by_source.items()]
+
+
+_LOOK_SECONDS = 0.05
+
+
+class BeingSent(NamedTuple):
+    """A document that a create-call held when its number came onto a list; its state since."""
+
+    account: str
+    space_token: str
+    document_id: str
+    state: str
+
+
+class _HeldTake(NamedTuple):
+    """A take that held suppressed documents, by their places."""
+
+    ledger: Ledger
+    taker: str
+    batch: int
+    account: str
+    space_token: str
+    documents: dict[int, bytes]
+
+
+class TakesInFlight:
+    """Looks after the takes of all partitions; ``wait`` for them at most so many seconds."""
+
+    def __init__(self, ledgers: Sequence[Ledger], guard: Guard, wait: float) -> None:
+        self._ledgers = ledgers
+        self._guard = guard
+        self._wait = wait
+
+    def find_held(self) -> list[_HeldTake]:
+        """Has every take ask from now on; finds those before that hold what must not be called.
+
+        Whoever asked before the lists changed had taken its batch before this look, which finds it.
+        """
+        found: list[_HeldTake] = []
+        for ledger in self._ledgers:
+            flag = ("HSET", ledger.keys.meta, "guarded", 1)
+            _, held = ledger.run_commands([flag, ("HGETALL", ledger.keys.sending)])
+            assert isinstance(held, dict)
+            takes = {taker.decode(): text.decode() for taker, text in held.items()}
+            numbers = {int(text.partition(":")[0]): taker for taker, text in takes.items()}
+            batches = ledger.batches([*numbers])
+            lanes = ledger.read(
+                read_lane_scopes(sorted({each.lane for each, _ in batches.values()}))
+            )
+            asked = []
+            for number, (entry, documents) in batches.items():
+                account, space, campaign = lanes.get(entry.lane, (entry.account, "", ""))
+                sent = {
+                    at: documents[at]
+                    for at, letter in enumerate(entry.states)
+                    if letter == "s" and at < len(documents)
+                }
+                held_by = _HeldTake(ledger, numbers[number], number, account, space, sent)
+                asked.append((held_by, GuardQuestion(account, campaign, [*sent.values()])))
+            for clearance, (one, _) in zip(
+                self._guard.screen_all([question for _, question in asked]), asked, strict=True
+            ):
+                struck = {place for hit in clearance.hits for place in hit.places}
+                if struck:
+                    sent_now = [*one.documents.items()]
+                    found.append(one._replace(documents=dict(sent_now[at] for at in struck)))
+        return found
+
+    def settle(self) -> list[BeingSent]:
+        """Waits until such takes are over, or the time is; returns what became of the documents."""
+        held = self.find_held()
+        until = time.monotonic() + self._wait
+        found: list[BeingSent] = []
+        for one in held:
+            while one.taker in one.ledger.sending() and time.monotonic() < until:
+                time.sleep(_LOOK_SECONDS)
+            entry = one.ledger.batches([one.batch]).get(one.batch)
+            states = entry[0].states if entry else ""
+            for place, document in one.documents.items():
+                letter = states[place : place + 1]
+                if letter not in ("w", "K", "-"):  # given back, or kept from being sent
+                    state = STATES.get(letter, "sending")
+                    document_id = read_document_id(document)
+                    found.append(BeingSent(one.account, one.space_token, document_id, state))
+        return found

@@ -14,8 +14,7 @@ from callspool.redis_io.scripts import run
 from callspool.redis_io.servers import client_at
 from callspool_ledger import scripts
 from callspool_ledger.errors import LedgerUnavailable, answering
-from callspool_ledger.guard.guard import Guard, GuardCalls, key_of
-from callspool_ledger.guard.in_flight import TakesInFlight
+from callspool_ledger.guard.guard import Guard, GuardCalls, TakesInFlight, key_of
 from callspool_ledger.guard.numbers import (
     GuardKey,
     ListedNumbers,
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     import redis
 
-    from callspool_ledger.guard.in_flight import BeingSent
+    from callspool_ledger.guard.guard import BeingSent
 
 
 NUMBERS_A_CALL = 1000

@@ -41,9 +41,9 @@ from callspool_operators.options.options import (
     sending_options,
     target_of,
 )
-from callspool_operators.sending.asking import ask_before_sending, check_countries
-from callspool_operators.sending.overview import held_back_in_short
-from callspool_operators.sending.reading import Spooler, new_intake, open_intake
+from callspool_operators.preparing.asking import ask_before_sending, check_countries
+from callspool_operators.preparing.overview import held_back_in_short
+from callspool_operators.preparing.reading import Spooler, new_intake, open_intake
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.screen import Progress, paint
 from callspool_operators.terminal.wording import json_line

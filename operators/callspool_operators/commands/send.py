@@ -15,9 +15,9 @@ from callspool_operators.lists import Intake, IntakeError
 from callspool_operators.options.connection import ledger_for_a_look, reader_for
 from callspool_operators.options.known_already import Newcomers
 from callspool_operators.options.options import SendOptions, SendTarget, sending_options, target_of
-from callspool_operators.sending.asking import ask_before_sending, check_countries, look
-from callspool_operators.sending.overview import encoding_lines, held_back_json, held_back_lines
-from callspool_operators.sending.reading import (
+from callspool_operators.preparing.asking import ask_before_sending, check_countries, look
+from callspool_operators.preparing.overview import encoding_lines, held_back_json, held_back_lines
+from callspool_operators.preparing.reading import (
     Spooler,
     chunks_of_documents,
     chunks_of_newcomers,

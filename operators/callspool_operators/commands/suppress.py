@@ -21,9 +21,8 @@ from callspool_operators.commands.suppression_lines import (
     shorten_number,
     tell_added,
 )
-from callspool_operators.lists.number_lists import numbers_in
+from callspool_operators.lists.number_lists import is_export, numbers_in, read_export, write_export
 from callspool_operators.lists.source import STANDARD_INPUT, Source
-from callspool_operators.lists.suppression_file import is_export, read_export, write_export
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_clients
 from callspool_operators.options.options import (

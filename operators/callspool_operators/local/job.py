@@ -23,7 +23,7 @@ from callspool_ledger.reads.summary import (
 from callspool_operators.lists import IntakeError
 from callspool_operators.local.tracking import REDIS_PATIENCE, Tracker, ask_until_answered
 from callspool_operators.options.known_already import Newcomers
-from callspool_operators.sending.reading import chunks_of_newcomers, chunks_of_rows
+from callspool_operators.preparing.reading import chunks_of_newcomers, chunks_of_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from callspool_ledger.reads.views import GateView, LedgerSummary
     from callspool_operators.lists import Intake
     from callspool_operators.options.options import SendTarget
-    from callspool_operators.sending.reading import Spooler
+    from callspool_operators.preparing.reading import Spooler
     from callspool_operators.terminal.screen import Progress
 
 CHUNK = 500

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from callspool_operators.sending.overview import document_lines, mask
+from callspool_operators.preparing.overview import document_lines, mask
 from callspool_operators.terminal.screen import LINE_SECONDS, Progress
 from callspool_operators.terminal.wording import plain, span
 

@@ -10,7 +10,7 @@ import pytest
 
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions, Row
 from callspool_operators.lists.containers import GzipReader
-from callspool_operators.sending.reading import chunks_of_documents
+from callspool_operators.preparing.reading import chunks_of_documents
 
 HEADER = b"name,phone\n"
 MANY = 5000

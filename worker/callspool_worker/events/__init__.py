@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from callspool_worker.events.event import Event, Level
-from callspool_worker.events.following import CallsEnded, CallsUnreadable
 from callspool_worker.events.proving import (
+    CallsEnded,
+    CallsUnreadable,
     Held,
     MissingDead,
     NothingForgotten,

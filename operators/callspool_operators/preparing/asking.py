@@ -20,8 +20,8 @@ from callspool_operators.lists.source import Source
 from callspool_operators.lists.table_rows import TableRows
 from callspool_operators.options.known_already import KnownLookup
 from callspool_operators.options.options import SendOptions, SendTarget
-from callspool_operators.sending.overview import Overview
-from callspool_operators.sending.reading import examine, intake_options, new_intake
+from callspool_operators.preparing.overview import Overview
+from callspool_operators.preparing.reading import examine, intake_options, new_intake
 from callspool_operators.terminal import screen
 from callspool_operators.terminal.report import COUNTS
 from callspool_operators.terminal.wording import format_count, json_line, plain

@@ -1,0 +1,1 @@
+"""What `send` and `run` do before contacts are sent: read, show, ask, and put into the queue."""

@@ -1,1 +1,0 @@
-"""What `run` and `send` share: reading lists, asking before sending, enqueueing."""
