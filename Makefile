@@ -39,7 +39,7 @@ $(VENV)/.duel: $(VENV)/.worker
 	@touch $@
 
 demo: $(VENV)/.worker
-	@$(BIN)/callspool run examples/contacts.csv --sandbox
+	@$(BIN)/callspool run examples/contacts.csv --sandbox --follow
 
 # About ten minutes; not part of the gate.
 duel: $(VENV)/.duel

@@ -12,6 +12,14 @@ _LOCAL = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d")
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _ID = re.compile(r"\b([RT])[0-9a-f]{32}\b")
 _SPEEDS = (
+    (
+        re.compile(r"^calls: [\d,]+ reached.*$", re.MULTILINE),
+        "calls: 1,121 reached, 29 not reached",
+    ),
+    (
+        re.compile(r'"outcomes":\{"open":0,"reached":[1-9]\d*,"not_reached":\d+,"failed":\d+'),
+        '"outcomes":{"open":0,"reached":1121,"not_reached":29,"failed":0',
+    ),
     (re.compile(r"\bin \d+(?:\.\d)? s\b"), "in 0.5 s"),
     (re.compile(r"\bafter \d+(?:\.\d)? s\b"), "after 0.1 s"),
     (re.compile(r"\boldest wait:? [\d.]+ (?:s|min \d+ s)"), "oldest wait: 2.0 s"),

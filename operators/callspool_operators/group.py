@@ -90,6 +90,11 @@ COMMANDS = {
         "callspool_operators.commands.results:results",
         "Give a list back, each row with what became of it.",
     ),
+    "follow": CommandEntry(
+        "callspool_operators.commands.follow:follow",
+        "Look what became of created calls, as workers do.",
+        WORKER,
+    ),
     "invalid": CommandEntry(
         "callspool_operators.commands.dead:invalid",
         "List what workers refused, and why.",

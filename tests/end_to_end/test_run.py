@@ -51,6 +51,16 @@ def test_a_file_is_sent_once_however_often_it_is_run(
     assert Counter(sandbox.created_ids()) == Counter(f"crm-{row}" for row in range(250))
 
 
+def test_a_rehearsal_follows_its_calls_to_their_end(tmp_path: Path, env: dict[str, str]):
+    file = cli.write_contacts(tmp_path / "contacts.csv", 60)
+    run = cli.call(["run", str(file), "--sandbox", "--follow", "--json"], env, tmp_path)
+    assert run.returncode == 0, run.stderr
+    outcomes = cli.report(run)["outcomes"]
+    assert outcomes["open"] == outcomes["lost_sight"] == 0
+    assert sum(outcomes.values()) == check_sums(cli.report(run))["created"] == 60
+    assert outcomes["reached"] > outcomes["not_reached"]
+
+
 def test_another_campaign_calls_the_same_contacts_again(
     tmp_path: Path, env: dict[str, str], sandbox: SandboxProcess
 ):

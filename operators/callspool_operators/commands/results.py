@@ -14,7 +14,7 @@ from callspool.settings import load_settings
 from callspool_ledger.reads.lookup import CONFLICT, read_by_digest, read_scopes
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
-from callspool_ledger.reads.views import DocumentStatus
+from callspool_ledger.reads.views import OUTCOMES, DocumentStatus
 from callspool_operators.lists import Intake, IntakeOptions, Row
 from callspool_operators.lists.outfile import OutFile, SheetFile
 from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs
@@ -40,7 +40,7 @@ from callspool_operators.options.selecting import (
     words_of,
 )
 from callspool_operators.terminal.exits import Exit
-from callspool_operators.terminal.report import STATES
+from callspool_operators.terminal.report import STATES, outcome_lines
 from callspool_operators.terminal.screen import Progress, paint
 from callspool_operators.terminal.wording import format_count, format_counts, json_line, plain
 
@@ -51,6 +51,7 @@ _EXAMPLES = """\b
 Examples:
   callspool results contacts.csv -o answers.csv
   callspool results contacts.csv --campaign spring -o answers.csv --json
+  callspool results contacts.csv --outcome not_reached -o again.csv
   callspool results leads.jsonl.gz --account sales --space-token 8KZ… -o answers.csv
   callspool results contacts.csv --sandbox --state-dir ~/rehearsal | head
 """
@@ -86,6 +87,13 @@ Examples:
     help="The account it was sent by.  [default: default]",
 )
 @click.option("--sandbox", is_flag=True, help=f"It was a rehearsal: the account {SANDBOX}.")
+@click.option(
+    "--outcome",
+    "wanted",
+    multiple=True,
+    type=click.Choice(OUTCOMES),
+    help="Only rows whose call has this outcome; may be given several times.",
+)
 @map_option
 @region_option
 @encoding_option
@@ -114,6 +122,7 @@ def results(
     campaign: str | None,
     account: str | None,
     sandbox: bool,
+    wanted: tuple[str, ...],
     columns: Mapping[str, str],
     region: str | None,
     encoding: str | None,
@@ -131,8 +140,12 @@ def results(
 
     Every row of the files comes again, in its order and with its columns as they were. Beside
     them stand state, reason, document_id, run_id, task_id, attempts, accepted_at, settled_at,
-    duplicate_of (the row that had the same contact first) and line. A column that a file has
-    already is called callspool_… instead.
+    what became of the call (outcome, call_status, end_reason, started_at, ended_at, duration in
+    seconds, rings), duplicate_of (the row that had the same contact first) and line. A column that
+    a file has already is called callspool_… instead.
+
+    With --outcome only those rows are written whose call has that outcome, each contact once: ready
+    to be sent again in another --campaign.
 
     States are those of `callspool status`, invalid for rows that cannot be sent, conflict for those
     whose id belongs to another number, and unknown for those that the ledger does not know. Name
@@ -179,7 +192,7 @@ def results(
 
         answers = Answers(find, scope, files, _why_unknown(reader))
         with _open_out(output, files, marked=marked, raw=raw) as out:
-            _write(inputs, options, grid, answers, out)
+            _write(inputs, options, grid, answers, out, frozenset(wanted))
             out.finish()
         _tell(answers, scope, reader, output, as_json=as_json)
     return _code(answers, strict=strict)
@@ -193,7 +206,12 @@ def _open_out(output: str, files: Sequence[str], *, marked: bool, raw: bool) -> 
 
 
 def _write(
-    inputs: Inputs, options: IntakeOptions, grid: Grid, answers: Answers, out: OutFile | SheetFile
+    inputs: Inputs,
+    options: IntakeOptions,
+    grid: Grid,
+    answers: Answers,
+    out: OutFile | SheetFile,
+    wanted: frozenset[str],
 ) -> None:
     intake = Intake(
         inputs.names,
@@ -211,6 +229,7 @@ def _write(
                     *([each.row.file] if several else []),
                 ]
                 for each in answers.of(chunk)
+                if not wanted or (each.outcome in wanted and not each.row.duplicate)
             )
             progress.update(intake.bytes_read, lambda: format_count(intake.counts.read, "row"))
 
@@ -260,12 +279,15 @@ def _tell(
     beside = {name: counts[name] for name in ("duplicate", "invalid", "conflict", "unknown")}
     if as_json:
         documents = {"read": counts.total(), "accepted": sum(states.values()), **beside, **states}
-        found = {**scope._asdict(), "documents": documents, "output": output}
+        outcomes = {name: answers.outcomes[name] for name in OUTCOMES}
+        found = {**scope._asdict(), "documents": documents, "outcomes": outcomes, "output": output}
         click.echo(json_line(found))
         return
     err = output == "-"
     shown = {"created": counts["created"], **states, **beside}
     click.echo(paint(f"{format_count(counts.total(), 'row')}: {format_counts(shown)}"), err=err)
+    for line in outcome_lines(answers.outcomes):
+        click.echo(paint(line), err=err)
     if counts["unknown"] and not any(states.values()):
         others = [each for each in reader.ask(read_scopes()) if each != scope]
         known = f"; known are {flags_of(others)}" if others else ""

@@ -59,6 +59,7 @@ AGAIN = "run the same command again"
 _EXAMPLES = """\b
 Examples:
   callspool run contacts.csv --sandbox
+  callspool run contacts.csv --sandbox --follow
   callspool run contacts.csv --space-token 8KZ… --pilot space-agent-… --context "Follow up"
   callspool run leads.csv.gz --map "Handy=contact_number" --region IN --rejects bad.csv --dry-run
   callspool run contacts.csv --campaign spring --expires 2h --yes --json
@@ -80,12 +81,18 @@ Examples:
 )
 @click.option("--processes", type=int, metavar="N", help="Worker processes.  [default: 2]")
 @click.option("--threads", type=int, metavar="N", help="Threads of each process.  [default: 8]")
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="Wait until the calls ended, and report what became of them.",
+)
 def run(
     options: SendOptions,
     sandbox: bool,
     state_dir: Path | None,
     processes: int | None,
     threads: int | None,
+    follow: bool,
 ) -> int:
     """Call the contacts of files, from this machine alone: queue, workers and report.
 
@@ -115,7 +122,9 @@ def run(
     new_intake(options, target.rules).inspect()
     if not sandbox:
         check_countries(options, target.rules)
-    return _RunCommand(options, settings, target, sandbox, place).do()
+    if follow:
+        settings = replace(settings, follow=True)
+    return _RunCommand(options, settings, target, sandbox, place, follow=follow).do()
 
 
 def _do(job: Job, spooler: Spooler) -> tuple[End, CallspoolError | None]:
@@ -142,7 +151,10 @@ class _RunCommand:
         target: SendTarget,
         sandbox: bool,
         state_dir: Path,
+        *,
+        follow: bool,
     ) -> None:
+        self._follow = follow
         self._options = options
         self._settings = settings
         self._target = target
@@ -219,6 +231,8 @@ class _RunCommand:
         with Spooler(self._settings, self._target.envelope) as spooler:
             end, failure = _do(job, spooler)
             seconds = time.monotonic() - started
+            if self._follow and end is End.AT_REST and failure is None:
+                end = job.follow()
             progress.close()
             if end is End.INTERRUPTED:
                 self._say("finishing what was sent; the rest is kept for the next run …")

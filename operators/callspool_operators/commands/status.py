@@ -20,6 +20,7 @@ from callspool_operators.terminal.report import (
     Json,
     gate_lines,
     gate_object,
+    outcome_lines,
     submissions_in_order,
 )
 from callspool_operators.terminal.screen import paint
@@ -171,6 +172,7 @@ def as_object(
     return {
         "documents": {name: summary.documents.get(name, 0) for name in COUNTS if name != "read"},
         "submissions": submissions_in_order(summary.submissions),
+        "outcomes": summary.outcomes,
         "runs": summary.runs,
         "workers": len(summary.workers),
         "start_workers": how_to_start_workers(where) if _lacks_workers(summary) else None,
@@ -205,6 +207,8 @@ def lines_of(
         if number:
             lines.append(f"{number:>{width},}   {name.replace('_', ' ')}")
             lines += _reason_lines(reasons, name, width)
+        if number and name == "created":
+            lines += [f"{'':>{width}}     {line}" for line in outcome_lines(summary.outcomes)]
     if any(beside.values()):
         lines.append(f"not accepted: {format_counts(beside)}")
     if summary.spooled:

@@ -14,7 +14,7 @@ import msgspec
 from callspool.request.identity import DIGEST_BYTES, NO_NUMBER, Scope, digester, number_digests
 from callspool.request.raw_document import read_number
 from callspool_ledger.reads.lookup import CONFLICT
-from callspool_ledger.reads.views import DocumentStatus
+from callspool_ledger.reads.views import CallEnd, DocumentStatus
 from callspool_operators.lists import IntakeError
 from callspool_operators.lists.columns import DOCUMENT_ID, Naming
 from callspool_operators.lists.formats import Rows, open_rows
@@ -86,6 +86,13 @@ ANSWERS = (
     "attempts",
     "accepted_at",
     "settled_at",
+    "outcome",
+    "call_status",
+    "end_reason",
+    "started_at",
+    "ended_at",
+    "duration",
+    "rings",
     "duplicate_of",
     "line",
 )
@@ -93,6 +100,9 @@ ANSWERS = (
 
 UNKNOWN = "unknown"
 INVALID = "invalid"
+
+_TOLD = len(ANSWERS) - 5
+"""Cells that a document's status fills."""
 
 _PLACE = 7
 _FILE = 2
@@ -105,22 +115,27 @@ Find: TypeAlias = Callable[
 
 
 class AnsweredRow(NamedTuple):
-    """A row and what stands beside it: a cell for each of `ANSWERS`."""
+    """A row and what stands beside it: a cell for each of `ANSWERS`.
+
+    ``outcome``: what became of its call, "" where it was not created.
+    """
 
     row: Row
     state: str
     cells: list[str]
+    outcome: str = ""
 
 
 class Answers:
     """Answers for the rows of one list, all in one scope.
 
-    ``counts``: rows by state, those that repeat an earlier row under ``duplicate``. ``unknown``:
-    the reason for documents that the ledger does not know.
+    ``counts``: rows by state, those that repeat an earlier row under ``duplicate``; ``outcomes``:
+    created ones by outcome. ``unknown``: the reason for documents that the ledger does not know.
     """
 
     def __init__(self, find: Find, scope: Scope, files: Sequence[str], unknown: str) -> None:
         self.counts: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
         self._find = find
         self._files = list(dict.fromkeys(files))
         self._digest = digester(scope)
@@ -155,14 +170,18 @@ class Answers:
     def _answer(self, row: Row, status: DocumentStatus | None) -> AnsweredRow:
         if row.reason:
             self.counts[INVALID] += 1
-            cells = [INVALID, row.reason, "", "", "", "", "", "", "", str(row.line)]
+            nothing = [""] * (len(ANSWERS) - 3)
+            cells = [INVALID, row.reason, *nothing, str(row.line)]
             return AnsweredRow(row, INVALID, cells)
         state = status.state if status else UNKNOWN
         self.counts["duplicate" if row.duplicate else state] += 1
-        found = self._answer_cells(status) if status and state != CONFLICT else ["", "", "", "", ""]
+        is_told = status is not None and state != CONFLICT
+        found = self._answer_cells(status) if status and is_told else [""] * _TOLD
         reason = self._plain(status.reason or "") if status else self._unknown
         beside = [self._first_place(row.earlier.noted) if row.earlier else "", str(row.line)]
-        return AnsweredRow(row, state, [state, reason, row.document_id, *found, *beside])
+        outcome = (status.outcome or "") if status and is_told else ""
+        self.outcomes[outcome] += bool(outcome) and not row.duplicate
+        return AnsweredRow(row, state, [state, reason, row.document_id, *found, *beside], outcome)
 
     def _answer_cells(self, status: DocumentStatus) -> list[str]:
         return [
@@ -171,6 +190,20 @@ class Answers:
             str(status.attempts),
             self._moment(status.accepted_at),
             self._moment(status.settled_at) if status.settled_at else "",
+            status.outcome or "",
+            *self._call_cells(status.call),
+        ]
+
+    def _call_cells(self, call: CallEnd | None) -> list[str]:
+        if call is None:
+            return [""] * 6
+        return [
+            self._plain(call.call_status or ""),
+            self._plain(call.end_reason or ""),
+            self._moment(call.started_at) if call.started_at else "",
+            self._moment(call.ended_at) if call.ended_at else "",
+            str(call.duration),
+            str(call.rings),
         ]
 
     def _first_place(self, note: bytes) -> str:

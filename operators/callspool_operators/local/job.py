@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool.errors import QueueFull, QueueUnavailable
@@ -20,13 +21,16 @@ from callspool_ledger.reads.summary import (
     read_last_message,
     read_summary,
 )
+from callspool_ledger.reads.views import OUTCOMES
 from callspool_operators.lists import IntakeError
 from callspool_operators.local.tracking import REDIS_PATIENCE, Tracker, ask_until_answered
 from callspool_operators.options.known_already import Newcomers
 from callspool_operators.preparing.reading import chunks_of_newcomers, chunks_of_rows
+from callspool_operators.terminal.wording import format_count, format_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections import Counter
+    from collections.abc import Callable, Iterator, Mapping
 
     from callspool_ledger.reads.reader import LedgerReader
     from callspool_ledger.reads.reading import Found, Reading
@@ -50,6 +54,15 @@ API_PATIENCE = 60.0
 """Seconds without anything but failures after which the API counts as unreachable."""
 
 FAILURES = ("not_sent", "server_error", "no_answer")
+
+
+def words_of_calls(outcomes: Mapping[str, int]) -> str:
+    """How far calls are, for a bar of progress."""
+    ended = sum(outcomes.values()) - outcomes.get("open", 0)
+    words = format_counts({name: outcomes.get(name, 0) for name in OUTCOMES if name != "open"})
+    return f"{ended:,} of {format_count(sum(outcomes.values()), 'call')} ended" + (
+        f": {words}" if words else ""
+    )
 
 
 class End(Enum):
@@ -195,6 +208,29 @@ class Job:
                 if movement.stands_still(summary, at_rest):
                     return End.API_UNREACHABLE
             time.sleep(LOOK_SECONDS)
+
+    def follow(self) -> End:
+        """Waits until the calls of this run ended, or until Ctrl-C. Raises `CallspoolError`."""
+        try:
+            while True:
+                self._keep_up()
+                began = time.monotonic()
+                outcomes = self._ask_outcomes()
+                ended = outcomes.total() - outcomes["open"]
+                share = ended / max(outcomes.total(), 1)
+                self._progress.update(share, partial(words_of_calls, outcomes))
+                if not outcomes["open"]:
+                    return End.AT_REST
+                time.sleep(max(LOOK_SECONDS, time.monotonic() - began))
+        except KeyboardInterrupt:
+            return End.INTERRUPTED
+
+    def _ask_outcomes(self) -> Counter[str]:
+        lane = self.envelope.lane_id
+        found = ask_until_answered(
+            lambda: self.tracker.standing(lane, anew=self.all_accepted), self._keep_up
+        )
+        return found.outcomes
 
     @property
     def all_accepted(self) -> bool:

@@ -74,7 +74,8 @@ class RunStanding:
     ``conflict``: their ids are known with other numbers. ``unknown``: the ledger does not know
     them: still spooled, or refused by a worker.
     ``elsewhere``: those that wait in another lane than the run's, with an earlier request's pilot,
-    context or schedule. ``reasons``: why documents are dead, in doubt or waiting, with how many.
+    context or schedule. ``outcomes``: what became of the calls of created ones. ``reasons``: why
+    documents are dead, in doubt or waiting, with how many.
     """
 
     states: Counter[str] = field(default_factory=Counter)
@@ -84,6 +85,7 @@ class RunStanding:
     known_since: datetime | None = None
     unknown: int = 0
     elsewhere: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
@@ -174,6 +176,8 @@ class Tracker:
             standing.known_since = min(standing.known_since or since, since)
             return
         standing.states[place.state] += 1
+        if place.letter == "c":
+            standing.outcomes[batch.outcome(place.place) or "lost_sight"] += 1
         standing.earlier += batch.accepted_ms(place.place) < self._began_ms
         if place.letter in "dhxw" and batch.reason:
             standing.reasons[place.state, batch.held or batch.reason] += 1
@@ -242,6 +246,7 @@ def report_of(
             outcome: number - before.submissions.get(outcome, 0)
             for outcome, number in after.submissions.items()
         },
+        outcomes=standing.outcomes,
         runs=after.runs - before.runs,
         seconds=seconds,
         invalid_reasons=invalid_reasons,

@@ -40,6 +40,12 @@ if TYPE_CHECKING:
 SANDBOX = "sandbox"
 """The account of rehearsals: its scope is its own, so that none counts as the real call."""
 
+CALL_SPEED = 6000.0
+"""How much faster than real ones the calls of a rehearsal are."""
+
+SANDBOX_READS = 20.0
+"""Reads a second that follow the calls of a rehearsal."""
+
 STAND_INS = {
     "account": SANDBOX,
     "space_token": protocol.SPACE_TOKEN,
@@ -51,18 +57,24 @@ STAND_INS = {
 def start_sandbox(stack: ExitStack, state_dir: Path) -> str:
     """Starts a sandbox that ends with the stack; its log lies in the state directory."""
     make_private(state_dir)
-    return stack.enter_context(SandboxProcess(log=state_dir / "sandbox.jsonl")).url
+    process = SandboxProcess(log=state_dir / "sandbox.jsonl", call_speed=CALL_SPEED)
+    return stack.enter_context(process).url
 
 
 def sandbox_settings(settings: Settings, url: str) -> Settings:
-    """The settings with one account only: the sandbox's."""
+    """The settings with one account only: the sandbox's, whose calls are followed as fast."""
     account = Account(
         name=SANDBOX,
         api_token=Secret(protocol.API_TOKEN),
         org_handle=protocol.ORG_HANDLE,
         api_url=url,
     )
-    return replace(settings, accounts={SANDBOX: account})
+    return replace(
+        settings,
+        accounts={SANDBOX: account},
+        follow_gap=settings.follow_gap / CALL_SPEED,
+        follow_max_rate=max(settings.follow_max_rate, SANDBOX_READS),
+    )
 
 
 PATIENCE = 5.0

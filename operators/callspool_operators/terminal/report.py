@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from callspool_ledger.reads.summary import OUTCOMES
+from callspool_ledger.reads.views import OUTCOMES as CALL_OUTCOMES
 from callspool_ledger.reads.views import GateView
 from callspool_ledger.selectors import Selector
 from callspool_operators.terminal.exits import Exit
@@ -83,6 +84,12 @@ COUNTS = ("read", "accepted", "earlier", "duplicate", "invalid", "conflict", *ST
 MOST_REASONS = 10
 
 
+def outcome_lines(outcomes: Mapping[str, int]) -> list[str]:
+    """What became of the calls of created documents, on one line; nothing where there are none."""
+    words = format_counts({name: outcomes.get(name, 0) for name in CALL_OUTCOMES})
+    return [f"calls: {words}"] if words else []
+
+
 @dataclass(frozen=True, slots=True)
 class NotCreated:
     """Documents that are in one state for one reason."""
@@ -98,6 +105,7 @@ class Report:
 
     ``documents``: `COUNTS`, of these files; what is absent is 0 (``earlier``: those of the accepted
     that waited from an earlier run). ``submissions``: answers to create-calls by outcome.
+    ``outcomes``: what became of the calls of created ones.
     ``invalid_reasons``: refused rows by reason. ``handed_over``: those of the duplicates that the
     ledger knew already, the first of them since ``handed_over_since``. ``row_notes``: lines
     about rows that do not go on. ``waiting_elsewhere``: documents that wait with the pilot, context
@@ -108,6 +116,7 @@ class Report:
 
     documents: Mapping[str, int]
     submissions: Mapping[str, int] = field(default_factory=dict)
+    outcomes: Mapping[str, int] = field(default_factory=dict)
     runs: int = 0
     seconds: float = 0.0
     invalid_reasons: Mapping[str, int] = field(default_factory=dict)
@@ -143,6 +152,7 @@ class Report:
         return {
             "documents": {name: self.count(name) for name in COUNTS},
             "submissions": submissions_in_order(self.submissions),
+            "outcomes": {name: self.outcomes.get(name, 0) for name in CALL_OUTCOMES},
             "runs": self.runs,
             "seconds": round(self.seconds, 3),
             "documents_per_second": round(self.documents_per_second, 1),
@@ -207,6 +217,7 @@ class Report:
         return [
             f"{stand} in {span(self.seconds)} ({rate})",
             f"create-calls: {answers or 'none'}; {format_count(self.runs, 'run')}",
+            *outcome_lines(self.outcomes),
         ]
 
     def _reason_lines(self) -> list[str]:

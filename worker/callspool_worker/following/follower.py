@@ -49,7 +49,7 @@ MOST_REMEMBERED = 10_000
 """Batches and spaces of which faults are remembered."""
 
 
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 2.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 """Seconds until the next look for a space that is due, times the number of partitions."""
 
 FAILED_PAUSE = 5.0

@@ -1,0 +1,94 @@
+"""`callspool follow`: looks what became of created calls, as workers do."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from callspool.settings import load_settings
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.summary import read_summary
+from callspool_ledger.writes import account_ledgers
+from callspool_operators.local.job import words_of_calls
+from callspool_operators.local.tracking import ask_until_answered
+from callspool_operators.options.connection import ledger_clients
+from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.terminal.exits import Exit
+from callspool_operators.terminal.report import outcome_lines
+from callspool_operators.terminal.screen import Progress, paint
+from callspool_operators.terminal.wording import json_line
+from callspool_worker import app
+from callspool_worker.api import UnpodApi, check_start
+from callspool_worker.decisions.leases import MARGIN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOOK_SECONDS = 0.5
+"""Seconds between two looks at how far the calls are."""
+
+_EXAMPLES = """\b
+Examples:
+  callspool follow --state-dir ~/run --until-done
+  callspool follow --redis redis://localhost:6379/0
+"""
+
+
+@click.command("follow", epilog=_EXAMPLES)
+@click.option("--until-done", is_flag=True, help="End once no call is open any more.")
+@redis_option
+@state_dir_option
+@json_option
+def follow(until_done: bool, redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
+    """Look what became of created calls, as workers do, until Ctrl-C.
+
+    For the ledger of a `callspool run` whose workers have ended; beside workers it is not needed.
+    It sends nothing. Only calls of accounts that are configured here can be followed.
+    """
+    settings = load_settings(os.environ, overrides={"redis_url": redis_url})
+    check_start(settings.accounts)
+    with ExitStack() as stack:
+        clients = stack.enter_context(ledger_clients(redis_url, state_dir))
+        reader = LedgerReader(*clients)
+        settings = replace(settings, partitions=len(clients))
+        ledgers = app.open_ledgers(settings, clients)
+        api = UnpodApi(
+            settings.accounts, request_timeout=settings.request_timeout, max_connections=1
+        )
+        stack.enter_context(closing(api))
+        homes = account_ledgers(ledgers[0], settings.accounts)
+        name = f"follow-{secrets.token_hex(4)}"
+        following = app.follow_calls(settings, ledgers, homes, api.get, name)
+        following.start()
+        stack.callback(following.stop, timeout=settings.request_timeout + MARGIN)
+        outcomes, is_interrupted = _watch(reader, until_done=until_done)
+    if as_json:
+        click.echo(json_line({"outcomes": outcomes}))
+    else:
+        for line in outcome_lines(outcomes) or ["Nothing was created here yet."]:
+            click.echo(paint(line))
+    return Exit.INTERRUPTED if is_interrupted else Exit.DONE
+
+
+def _watch(reader: LedgerReader, *, until_done: bool) -> tuple[Mapping[str, int], bool]:
+    """Shows how far the calls are; returns the outcomes, and whether Ctrl-C ended it."""
+    outcomes: Mapping[str, int] = {}
+    with Progress(1.0) as progress:
+        try:
+            while True:
+                outcomes = ask_until_answered(lambda: reader.ask(read_summary())).outcomes
+                created = sum(outcomes.values())
+                share = (created - outcomes["open"]) / max(created, 1)
+                progress.update(share, partial(words_of_calls, outcomes))
+                if until_done and not outcomes["open"]:
+                    return outcomes, False
+                time.sleep(LOOK_SECONDS)
+        except KeyboardInterrupt:
+            return outcomes, True
