@@ -1,4 +1,4 @@
-# One image for every command: callspool worker, exporter, sandbox, send, status, …
+# One image for every command: callspool worker, serve, exporter, sandbox, send, status, …
 ARG PYTHON=3.11.14-slim-bookworm
 
 FROM python:${PYTHON} AS build
@@ -16,7 +16,7 @@ COPY sandbox/ sandbox/
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && wheel="$(echo /wheels/callspool-*.whl)" \
     && pip --python /opt/callspool/bin/python install --only-binary :all: \
-        --constraint constraints.txt "callspool[worker] @ file://${wheel}"
+        --constraint constraints.txt "callspool[worker,server] @ file://${wheel}"
 
 FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="callspool" \

@@ -51,6 +51,11 @@ VIOLATIONS = [
         "Every room of the operators",
     ),
     ("producers/callspool/queue.py", "import httpx", "The core needs nothing"),
+    (
+        "operators/callspool_operators/serving/app.py",
+        "import callspool_worker.decisions.decide",
+        "The HTTP intake knows nothing of the worker",
+    ),
     ("worker/callspool_worker/decisions/decide.py", "import time", "Decisions are pure"),
     (
         "worker/callspool_worker/sending/submit.py",

@@ -38,6 +38,10 @@ class LedgerGone(LedgerUnavailable):
     """Another ledger lies where the one was that this process had opened; nothing was done."""
 
 
+class AccessKeyError(CallspoolError):
+    """A key of the HTTP intake that cannot be created or revoked; the text says why."""
+
+
 class OtherKey(LedgerUnavailable):
     """The suppression lists have another key than the digests that were asked for."""
 

@@ -76,6 +76,11 @@ P:pauses               hash    what operators paused: name of a selector → JSO
 P:parked:<GATE>        set     lanes that wait behind that gate, or behind the pause of that name
 P:journal              hash    number → JSON: what operators did; the last 1,000
 P:invalid              list    the last documents that were refused, with the reason (bounded)
+P:access               hash    name of a key of the HTTP intake → its record as JSON; this and the
+                               next two in the first partition alone (``access.py``)
+P:access:digests       hash    SHA-256 of a key's secret → its name
+P:access:used          hash    ``name|minute`` and ``name|day`` → until when, in milliseconds, what
+                               the key was charged drains
 =====================  ======  ===================================================================
 
 What an account shares across partitions lies apart, below A = ``callspool:{account-NAME}``, and is
@@ -214,6 +219,7 @@ class PartitionKeys:
         self.pauses = f"{base}:pauses"
         self.journal = f"{base}:journal"
         self.invalid = f"{base}:invalid"
+        self.access = f"{base}:access"
         self.nothing = f"{base}:doctor"
         """A key that is never there: what is asked of it changes nothing."""
 

@@ -41,6 +41,7 @@ def completion(shell: str) -> None:
 
 CORE = "callspool"
 WORKER = "callspool[worker]"
+SERVER = "callspool[server]"
 OF_THE_WORKER = ("h11", "httptools", "httpx", "prometheus_client", "tenacity")
 
 
@@ -72,6 +73,11 @@ COMMANDS = {
         "callspool_operators.commands.worker:exporter",
         "Serve the metrics of the whole installation.",
         WORKER,
+    ),
+    "serve": CommandEntry(
+        "callspool_operators.commands.serve:serve",
+        "Take documents over HTTP from services that show a key.",
+        SERVER,
     ),
     "sandbox": CommandEntry(
         "callspool_sandbox.command:sandbox",
@@ -137,6 +143,10 @@ COMMANDS = {
         "callspool_operators.commands.journal:journal",
         "List who changed what, and when.",
     ),
+    "keys": CommandEntry(
+        "callspool_operators.commands.access_keys:keys",
+        "Create, list and revoke the keys of the HTTP intake.",
+    ),
     "completion": CommandEntry(
         "callspool_operators.group:completion",
         "Print what makes a shell complete callspool's commands.",
@@ -190,6 +200,7 @@ class LazyGroup(click.Group):
         for needs, heading in (
             (CORE, "Commands of the core (pip install callspool)"),
             (WORKER, f"Commands that need more (pip install '{WORKER}')"),
+            (SERVER, f"Commands that take HTTP (pip install '{SERVER}')"),
         ):
             rows = [(name.ljust(width), e.help) for name, e in COMMANDS.items() if e.needs == needs]
             with formatter.section(heading):
@@ -200,13 +211,13 @@ def _load(name: str, entry: CommandEntry) -> click.Command:
     module, _, attribute = entry.target.partition(":")
     # A command may load late what its processes need: better known before they are started.
     if entry.needs == WORKER and not all(map(importlib.util.find_spec, OF_THE_WORKER)):
-        raise _lacking(name)
+        raise _lacking(name, entry.needs)
     try:
         command = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as fault:
         if (fault.name or "").partition(".")[0].startswith("callspool"):
             raise
-        raise _lacking(name) from None
+        raise _lacking(name, entry.needs) from None
     assert isinstance(command, click.Command)
     if not gc.isenabled():
         # What was loaded lives to the end. To look for garbage among it, now and at the end, took
@@ -222,9 +233,11 @@ def _no_such(name: str, ctx: click.Context) -> click.UsageError:
     return click.UsageError(f"there is no command {name!r}{hint}", ctx)
 
 
-def _lacking(name: str) -> click.ClickException:
+def _lacking(name: str, needs: str) -> click.ClickException:
+    whose = "server" if needs == SERVER else "worker"
+    extra = needs if needs == SERVER else WORKER
     return click.ClickException(
-        f"callspool {name} needs the worker's packages: pip install '{WORKER}'"
+        f"callspool {name} needs the {whose}'s packages: pip install '{extra}'"
     )
 
 

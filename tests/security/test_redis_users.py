@@ -13,6 +13,7 @@ import redis
 from callspool import CallQueue
 from callspool_ledger import keys
 from callspool_sandbox.process import SandboxProcess
+from tests.operators.serving.conftest import Intake, document, posted, start_serve
 from tests.producers.request.requests import request
 from tests.support import cli
 from tests.support.servers import RedisServer
@@ -80,6 +81,16 @@ WRITES = [
 ]  # fmt: skip
 FORBIDDEN = {
     "producer": [*FOR_NOBODY, *READS, *WRITES, TAKE],
+    "intake": [
+        *FOR_NOBODY,
+        TAKE,
+        ("DEL", STREAM),
+        ("XTRIM", STREAM, "MAXLEN", 0),
+        ("HSET", "callspool:{0}:meta", "x", 1),
+        ("XDEL", STREAM, "1-1"),
+        ("HSET", "callspool:{0}:b1", "x", 1),
+        ("LPOP", keys.soon_list(STREAM)),
+    ],
     "worker": FOR_NOBODY,
     "operator": [*FOR_NOBODY, TAKE],
     "exporter": [*FOR_NOBODY, *WRITES, TAKE, ("XADD", STREAM, "*", "v", "1")],
@@ -174,10 +185,26 @@ def wait_until_created(api: SandboxProcess, number: int) -> None:
         time.sleep(0.05)
 
 
+def test_the_intake_enqueues_and_reads_with_a_user_of_its_own(url: Url, tmp_path: Path):
+    process, port = start_serve(url("intake"), tmp_path)
+    intake = Intake(port, url("operator"))
+    try:
+        intake.secret = intake.create_key("shop", space_token="SPACE", per_minute=1000)
+        assert intake.call("POST", "/v1/requests", [posted(document(1))]).status == 202
+        ids = {"document_ids": ["crm-1"]}
+        assert intake.call("POST", "/v1/documents/status", ids).status == 200
+        assert intake.call("POST", "/v1/documents/cancel", ids).status == 503
+    finally:
+        intake.redis.close()
+        process.terminate()
+        process.communicate(timeout=60)
+    assert "password" not in (tmp_path / "serve.log").read_text()
+
+
 def test_several_partitions_and_clusters_need_no_other_users(url: Url):
     with CallQueue(url("producer"), partitions=3) as queue:
         queue.enqueue_many(request(space_token=f"SPACE{at}") for at in range(9))
-    for user in ("producer", "worker", "operator", "exporter"):
+    for user in ("producer", "intake", "worker", "operator", "exporter"):
         disabled = pytest.raises(redis.ResponseError, match="cluster support disabled")
         with redis.Redis.from_url(url(user)) as client, disabled:
             client.execute_command("CLUSTER SLOTS")

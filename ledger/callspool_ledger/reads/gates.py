@@ -206,6 +206,7 @@ def about(
         if entry.at >= since
         and not entry.messages
         and not entry.list
+        and not entry.is_about_keys
         and entry.document_id in {None, document_id}
         and entry.selector.covers(scope, lane)
     ]

@@ -123,6 +123,11 @@ class JournalEntry(msgspec.Struct, frozen=True):
     list: str = ""
     """The list of numbers that it is about, if it is about one."""
 
+    @property
+    def is_about_keys(self) -> bool:
+        """Whether it concerns a key of the HTTP intake, and no documents."""
+        return self.command.startswith("keys ")
+
 
 class LaneView(NamedTuple):
     """A lane with unsettled documents; ``gate`` is what keeps it from sending, if anything does."""

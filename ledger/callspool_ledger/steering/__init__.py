@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from callspool_ledger.steering.access_keys import KeySteering
 from callspool_ledger.steering.steering import Doubts, PauseResult, ResumeResult, Steering
 from callspool_ledger.steering.steps import One
 
-__all__ = ["Doubts", "One", "PauseResult", "ResumeResult", "Steering"]
+__all__ = ["Doubts", "KeySteering", "One", "PauseResult", "ResumeResult", "Steering"]

@@ -6,6 +6,7 @@ import click
 
 from callspool_ledger.reads.gates import KEPT, read_journal
 from callspool_ledger.reads.views import JournalEntry
+from callspool_ledger.selectors import Selector
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
     json_option,
@@ -50,11 +51,13 @@ def journal(limit: int, redis_url: str | None, state_dir: str | None, as_json: b
 
 def journal_lines(entries: Sequence[JournalEntry]) -> list[str]:
     """A line for each entry."""
-    return [
-        f"{local(each.at)}  {plain(each.by, 80)}: {each.command} {_what(each)}{_how_many(each)}"
-        f"{f' ({plain(each.note, 200)})' if each.note else ''}"
-        for each in entries
-    ]
+    return [_line(each).rstrip() for each in entries]
+
+
+def _line(entry: JournalEntry) -> str:
+    deed = f"{entry.command} {_what(entry)}{_how_many(entry)}"
+    note = f" ({plain(entry.note, 200)})" if entry.note else ""
+    return f"{local(entry.at)}  {plain(entry.by, 80)}: {deed}{note}"
 
 
 def journal_object(entry: JournalEntry) -> Json:
@@ -82,6 +85,8 @@ def _what(entry: JournalEntry) -> str:
         return "unreadable messages"
     if entry.list:
         return f"list {entry.list}"
+    if entry.is_about_keys and entry.selector == Selector():
+        return ""
     if entry.document_id is None:
         return describe_selector(entry.selector)
     where = "" if not entry.selector.as_object() else f" ({describe_selector(entry.selector)})"
@@ -89,6 +94,8 @@ def _what(entry: JournalEntry) -> str:
 
 
 def _how_many(entry: JournalEntry) -> str:
+    if entry.is_about_keys:
+        return ""
     if entry.messages:
         return f": {format_count(entry.messages, 'message')}"
     if entry.list:

@@ -14,7 +14,7 @@ import click
 
 from callspool.settings import load_settings
 from callspool_ledger.reads.entries import STATES
-from callspool_ledger.steering import Doubts, Steering
+from callspool_ledger.steering import Doubts, KeySteering, Steering
 from callspool_operators.options.connection import ledger_clients
 from callspool_operators.terminal import screen
 from callspool_operators.terminal.screen import Progress
@@ -57,6 +57,13 @@ def doubting(redis_url: str | None, state_dir: str | None) -> Iterator[Doubts]:
     """The same for what an operator decides about documents in doubt."""
     with _open_ledger(redis_url, state_dir) as (clients, tell):
         yield Doubts(clients, operator(), tell)
+
+
+@contextmanager
+def steering_keys(redis_url: str | None, state_dir: str | None) -> Iterator[KeySteering]:
+    """The same for what an operator does to the keys of the HTTP intake."""
+    with ledger_clients(redis_url, state_dir) as clients:
+        yield KeySteering(clients, operator())
 
 
 @contextmanager

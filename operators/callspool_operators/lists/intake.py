@@ -122,6 +122,7 @@ class IntakeOptions:
 
     ``limit``: good rows, at most; nothing is read beyond them. ``id_prefix``: stands before every
     id that a row gives. ``memory``: what duplicates are to know of the row that came first.
+    ``compares_rows``: whether rows are compared with earlier ones, which takes memory for each.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -133,6 +134,7 @@ class IntakeOptions:
     codec: str | None = None
     skip_if: Sequence[str] = ()
     sheet: str | None = None
+    compares_rows: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +246,7 @@ class Intake:
             allow_shared_numbers=options.allow_shared_numbers,
             memory=options.memory,
             id_prefix=options.id_prefix,
+            compares_rows=options.compares_rows,
         )
         for name in self.files:
             with Source(name, self._streams.get(name), options.codec, options.sheet) as source:

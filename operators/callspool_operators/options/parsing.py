@@ -39,6 +39,14 @@ def as_setting(kind: Kind) -> Callable[[click.Context, click.Parameter, str], An
     return read
 
 
+def as_optional_setting(
+    kind: Kind,
+) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    """As `as_setting`, of an option that may be left out."""
+    read = as_setting(kind)
+    return lambda ctx, param, given: None if given is None else read(ctx, param, given)
+
+
 def columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -> dict[str, str]:
     """``COLUMN=FIELD``, any number of them, as column → field."""
     chosen: dict[str, str] = {}

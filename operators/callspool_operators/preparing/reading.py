@@ -174,9 +174,15 @@ TIMEOUT = 10.0
 
 
 class Spooler:
-    """The queue for documents of one envelope, and so of one partition. A context manager."""
+    """The queue for documents of one envelope, and so of one partition. A context manager.
 
-    def __init__(self, settings: Settings, envelope: CheckedEnvelope) -> None:
+    ``key``: the name of the key with which they came over HTTP.
+    """
+
+    def __init__(
+        self, settings: Settings, envelope: CheckedEnvelope, key: str | None = None
+    ) -> None:
+        self._key = key
         server = server_of(settings.redis_url, TIMEOUT)
         partitioning = Partitioning(server, settings.partitions, settings.max_waiting)
         self._connections = PartitionConnections(partitioning)
@@ -196,7 +202,7 @@ class Spooler:
         Raises `QueueFull`, `QueueUnavailable` or `LedgerMismatch`.
         """
         for message in encode(PreparedRequest(self._envelope, [list(documents)])):
-            if self._portion.add(message, partition=self._partition):
+            if self._portion.add(message, partition=self._partition, key=self._key):
                 self.store()
 
     def store(self) -> None:

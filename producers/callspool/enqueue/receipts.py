@@ -192,11 +192,17 @@ class Portion:
         self._size = 0
         self._since = 0.0
 
-    def add(self, message: Message, trace: str | None = None, partition: int = 0) -> bool:
+    def add(
+        self,
+        message: Message,
+        trace: str | None = None,
+        partition: int = 0,
+        key: str | None = None,
+    ) -> bool:
         """Takes one more; returns True when it is time to store what was gathered."""
         if not self._messages:
             self._since = time.monotonic()
-        self._messages.append(OutgoingMessage(message, trace, partition))
+        self._messages.append(OutgoingMessage(message, trace, partition, key))
         self._size += len(message.requests)
         return self._size >= PORTION_BYTES or time.monotonic() - self._since >= PORTION_SECONDS
 

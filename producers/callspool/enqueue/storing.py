@@ -32,11 +32,15 @@ if TYPE_CHECKING:
 
 
 class OutgoingMessage(NamedTuple):
-    """A message to be stored, and the W3C traceparent that goes along."""
+    """A message to be stored, and what goes along: the W3C traceparent, and the name of the key.
+
+    ``key``: with which a caller of the HTTP intake sent it.
+    """
 
     message: Message
     trace: str | None = None
     partition: int = 0
+    key: str | None = None
 
     @property
     def size(self) -> int:
@@ -191,10 +195,12 @@ class Spool:
     def _call(self, content: OutgoingMessage) -> Call:
         message = content.message
         documents = b"1" if message.documents == 1 else b"%d" % message.documents
-        arguments = (_VERSION, message.requests, documents, *self._limits)
-        if content.trace is None:
-            return self._script.call(self._keys, arguments)
-        return self._script.call(self._keys, (*arguments, content.trace))
+        arguments: tuple[bytes | str, ...] = (_VERSION, message.requests, documents, *self._limits)
+        if content.key is not None:
+            arguments = (*arguments, content.trace or "", content.key)
+        elif content.trace is not None:
+            arguments = (*arguments, content.trace)
+        return self._script.call(self._keys, arguments)
 
 
 def join(messages: Sequence[OutgoingMessage]) -> list[Parcel]:
@@ -203,17 +209,17 @@ def join(messages: Sequence[OutgoingMessage]) -> list[Parcel]:
         return [Parcel(messages[0], range(1))]
     parcels = []
     place = 0
-    for trace, run in groupby(messages, key=_trace_of):
+    for (trace, key), run in groupby(messages, key=_companions_of):
         for joined in merge(each.message for each in run):
             start, documents = place, 0
             while documents < joined.documents:
                 documents += messages[place].message.documents
                 place += 1
-            parcels.append(Parcel(OutgoingMessage(joined, trace), range(start, place)))
+            parcels.append(Parcel(OutgoingMessage(joined, trace, key=key), range(start, place)))
     return parcels
 
 
-_trace_of = attrgetter("trace")
+_companions_of = attrgetter("trace", "key")
 
 
 class MemoryWatch:

@@ -52,6 +52,7 @@ __all__ = [
     "check_envelope",
     "check_head",
     "check_raw_document",
+    "check_timely",
     "prepare",
     "read_all_trusted",
 ]
@@ -76,12 +77,17 @@ def prepare(
     rules = rules or Rules()
     now = time.time() if now is None else now
     envelope = _envelope(request, rules)
+    check_timely(envelope, now)
+    parts = _prepare_documents(request.documents, rules)
+    return PreparedRequest(envelope, parts, traceparent_of(request.traceparent))
+
+
+def check_timely(envelope: CheckedEnvelope, now: float) -> None:
+    """Raises `InvalidCallRequest` for what has expired, or is scheduled for a time that is past."""
     if envelope.expires_at is not None and envelope.expires_at <= now:
         raise InvalidCallRequest("expires_at", "is past already: nobody would be called")
     if is_past(envelope.schedule, now):
         raise InvalidCallRequest("schedule", "is past already, in every time zone")
-    parts = _prepare_documents(request.documents, rules)
-    return PreparedRequest(envelope, parts, traceparent_of(request.traceparent))
 
 
 def check_head(request: CallRequest, rules: Rules) -> CheckedEnvelope:

@@ -205,7 +205,7 @@ def _read(requests: bytes | None) -> list[RequestEnvelope]:
     try:
         envelopes = _requests(requests)
     except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
-        raise MessageUnreadable(f"the message's field requests: {_describe_fault(fault)}") from None
+        raise MessageUnreadable(f"the message's field requests: {describe_fault(fault)}") from None
     except RecursionError:
         raise MessageUnreadable("the message's field requests: is nested too deeply") from None
     if not envelopes:
@@ -218,7 +218,7 @@ def _read(requests: bytes | None) -> list[RequestEnvelope]:
     return envelopes
 
 
-def _describe_fault(fault: Exception) -> str:
+def describe_fault(fault: Exception) -> str:
     """The fault without the name that it quotes, unless that looks like a misspelt one of ours."""
 
     def quote_name(found: re.Match[str]) -> str:

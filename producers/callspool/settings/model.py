@@ -83,6 +83,9 @@ class Settings:
     threads: int = DEFAULTS["threads"]
     metrics_port: int = DEFAULTS["metrics_port"]
     metrics_host: str = DEFAULTS["metrics_host"]
+    serve_port: int = DEFAULTS["serve_port"]
+    serve_host: str = DEFAULTS["serve_host"]
+    serve_upload_bytes: int = DEFAULTS["serve_upload_bytes"]
     config: Path | None = None
     accounts: Mapping[str, Account] = field(default_factory=dict)
 

@@ -232,6 +232,15 @@ SETTINGS = (
         "port on which callspool worker serves its own metrics and probes; 0 serves none",
     ),
     Setting("metrics_host", ListenAddress(), "127.0.0.1", "address for that port"),
+    Setting("serve_port", Whole(0, 65_535), 8080, "port of callspool serve; 0 takes a free one"),
+    Setting("serve_host", ListenAddress(), "127.0.0.1", "address for that port"),
+    Setting(
+        "serve_upload_bytes",
+        Whole(1_000, 1_000_000_000_000),
+        2_000_000_000,
+        "largest list that callspool serve takes in one body; it is kept on disk meanwhile",
+        "bytes",
+    ),
 )
 
 BY_KEY = {setting.key: setting for setting in SETTINGS}

@@ -1,0 +1,94 @@
+"""Bodies as they come in, and problems as they go out."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, InternalServerException
+
+from callspool.errors import CallspoolError
+from callspool.redis_io.errors import RedisError
+from callspool_operators.serving.bodies import MOST_BYTES
+from callspool_operators.serving.problems import MEDIA_TYPE, Problem, problem_of
+
+BODY_SECONDS: Final = 60.0
+"""How long a JSON body may take to come in."""
+
+_KINDS: Final = {400: "wrong-shape", 404: "not-found", 405: "method", 413: "too-large"}
+_log = logging.getLogger("callspool.serve")
+
+
+async def read_json(request: Request[Any, Any, Any]) -> bytes:
+    """Returns the body of a request that posts JSON; raises `Problem`."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Problem("media-type", "send application/json")
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise Problem("media-type", "send the body without a content-encoding")
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > MOST_BYTES:
+        raise _too_large()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in chunks_of(request):
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise _too_large()
+    except TimeoutError:
+        raise Problem("too-slow", "the body came too slowly: nothing was enqueued") from None
+    return bytes(body)
+
+
+async def chunks_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    """Yields a body as it comes in; raises `Problem` where it breaks off."""
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except InternalServerException:  # so Litestar says that the caller is gone
+        raise Problem("broken-off", "the body broke off: nothing was enqueued") from None
+
+
+def _too_large() -> Problem:
+    return Problem("too-large", f"at most {MOST_BYTES:,} bytes: send the documents in parts")
+
+
+def send_problem(_: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
+    """Answers with a problem document."""
+    return Response(
+        msgspec.json.encode(problem.document),
+        status_code=problem.status,
+        headers=dict(problem.headers),
+        media_type=MEDIA_TYPE,
+    )
+
+
+def send_refusal(request: Request[Any, Any, Any], refused: HTTPException) -> Response[bytes]:
+    """Answers what the framework refused: no such route or method, a wrong parameter."""
+    kind = _KINDS.get(refused.status_code)
+    if kind is None:
+        return send_fault(request, refused)
+    detail = {
+        400: "a parameter of the query is not as it has to be",
+        404: "there is no such path: /openapi.json lists all",
+        405: "this path takes another method: /openapi.json lists all",
+    }.get(refused.status_code, "the body is too large")
+    return send_problem(request, Problem(kind, detail))
+
+
+def send_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[bytes]:
+    """Answers what an error of callspool means; logs any other one, by its kind alone."""
+    problem = problem_of(fault)
+    if problem.status == 500:
+        # Its text may quote a body: a name or a number.
+        _log.error("%s %s: %s", request.method, request.url.path, type(fault).__name__)
+    elif isinstance(fault, CallspoolError):
+        _log.warning("%s: %s", type(fault).__name__, fault)
+    elif isinstance(fault, RedisError):
+        _log.warning(
+            "%s: the user of Redis may not do this, or Redis is away", type(fault).__name__
+        )
+    return send_problem(request, problem)

@@ -1,0 +1,203 @@
+"""The process of `callspool serve`: listens, answers, and ends what it began when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import prometheus_client
+import uvicorn
+
+from callspool.errors import CallspoolError
+from callspool_operators.serving.app import make_app
+from callspool_operators.serving.protocol import BoundedConnection, raise_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
+
+    from litestar import Litestar
+
+    from callspool.settings import Settings
+
+DRAIN_SECONDS: Final = 30
+"""How long a process that was told to end goes on with what it has begun to answer."""
+BACKLOG: Final = 2_048
+DRAINED_BYTES: Final = 32 * 1024 * 1024
+DRAINED_SECONDS: Final = 5.0
+
+_ROUTES: Final = frozenset(
+    {"/v1/requests", "/v1/documents", "/v1/documents/status", "/v1/documents/cancel"}
+)
+
+
+class _LogLine(msgspec.Struct, omit_defaults=True):
+    at: str
+    event: str
+    level: str
+    route: str
+    method: str
+    status: int
+    seconds: float
+    key: str | None = None
+
+
+class CountedApp:
+    """An application whose answers are counted, and logged if callers asked for them."""
+
+    def __init__(self, app: Litestar) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, status, is_read = time.monotonic(), 0, False
+
+        async def receive_on() -> Any:
+            nonlocal is_read
+            message = await receive()
+            is_read = not message.get("more_body", False)
+            return message
+
+        async def send_on(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if status >= 400 and not is_read and not _waits_for_consent(scope):
+                    await _drain(receive_on)
+            await send(message)
+
+        try:
+            await self._app(scope, receive_on, send_on)
+        finally:
+            route = find_route(scope["path"])
+            if route is not None:
+                seconds = time.monotonic() - began
+                self._app.state.service.metrics.count_answer(route, status, seconds)
+                _log_answer(scope, route, status, seconds)
+
+
+async def _drain(receive: Callable[[], Awaitable[Any]]) -> None:
+    """Reads on, for a while, what a refused caller still sends: else it never sees the answer."""
+    size, more = 0, True
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAINED_SECONDS):
+            while more and size < DRAINED_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                more = message.get("more_body", False)
+
+
+def _waits_for_consent(scope: Any) -> bool:
+    return any(name == b"expect" for name, _ in scope["headers"])
+
+
+def find_route(path: str) -> str | None:
+    """Returns the route of a path, which is what metrics and logs may hold; None for a probe."""
+    if path in _ROUTES:
+        return path
+    if path.startswith("/v1/documents/"):
+        return "/v1/documents/{id}"
+    return "other" if path.startswith("/v1/") else None
+
+
+def _log_answer(scope: Any, route: str, status: int, seconds: float) -> None:
+    line = _LogLine(
+        at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        event="http_answered",
+        level="error" if status >= 500 else "info",
+        route=route,
+        method=scope["method"] if scope["method"].isalpha() else "?",
+        status=status,
+        seconds=round(seconds, 4),
+        key=scope.get("callspool_key"),
+    )
+    sys.stderr.write(msgspec.json.encode(line).decode() + "\n")
+
+
+class _QuietServer(uvicorn.Server):
+    """A server that ends with code 0 when it is told to end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Returns a socket that listens; raises `CallspoolError` with the remedy."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        found = socket.socket(family, kind, protocol)
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+        found.listen(BACKLOG)
+    except OSError as fault:
+        reason = fault.strerror or "unknown name"
+        raise CallspoolError(
+            f"cannot listen on {host} port {port} ({reason}): choose another --port or --host"
+        ) from None
+    found.setblocking(False)
+    return found
+
+
+def serve(
+    settings: Settings,
+    listening: socket.socket,
+    tell: Callable[[], None],
+    *,
+    cert: Path | None = None,
+    key: Path | None = None,
+) -> None:
+    """Serves until SIGTERM or SIGINT; ``tell`` is called once it answers."""
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+    logging.basicConfig(level=logging.WARNING, format="callspool serve: %(message)s")
+    BoundedConnection.most = raise_limits()
+    config = uvicorn.Config(
+        CountedApp(make_app(settings)),
+        http=BoundedConnection,
+        ws="none",
+        loop="auto",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        ssl_certfile=cert,
+        ssl_keyfile=key,
+    )
+    try:
+        config.load()
+    except OSError as fault:
+        raise CallspoolError(
+            f"cannot read --cert or --key ({fault.strerror or type(fault).__name__}): they have to"
+            " be PEM files"
+        ) from None
+    server = _QuietServer(config)
+
+    async def run() -> None:
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if not serving.done():
+            tell()
+        await serving
+
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(run())

@@ -1,0 +1,208 @@
+"""A list as a body: kept on disk while it comes in, then read by the reader of lists.
+
+So a body that breaks off enqueues nothing, and memory does not grow with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+
+from callspool.errors import CallspoolError, InvalidCallRequest
+from callspool.redis_io.servers import server_of
+from callspool.request.checks import check_head, check_timely
+from callspool_ledger import keys
+from callspool_ledger.access import admit
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_operators.lists import Intake, IntakeError, IntakeOptions
+from callspool_operators.preparing.reading import TIMEOUT, Spooler
+from callspool_operators.serving.admission import check_room, check_scope, wrong_shape
+from callspool_operators.serving.bodies import DUPLICATE, INVALID, RefusedRow, UploadReply
+from callspool_operators.serving.problems import Problem, problem_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from callspool.request.call_request import CallRequest, CheckedEnvelope, Rules
+    from callspool.settings import Settings
+    from callspool_operators.lists import Row
+    from callspool_operators.serving.admission import Caller
+
+FORMATS: Final = {
+    "application/x-ndjson": "rows.ndjson",
+    "application/jsonl": "rows.ndjson",
+    "text/csv": "rows.csv",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "rows.xlsx",
+}
+"""Media types that are read, and the name by which the reader of lists knows the format."""
+
+CHUNK: Final = 500
+MOST_REFUSED: Final = 1_000
+COMPARED_BYTES: Final = 32 * 1024 * 1024
+"""Rows of a larger body are not compared with each other: that takes memory for each of them."""
+_BLOCK: Final = 1024 * 1024
+_SLOWEST: Final = 16 * 1024
+"""Bytes a second that a body has to come with, after the first minute."""
+_FIRST_MINUTE: Final = 60.0
+_SILENCE: Final = 30.0
+
+
+class Upload(NamedTuple):
+    """What a caller says of a list: what its documents are for, and how they are read."""
+
+    envelope: CheckedEnvelope
+    rules: Rules
+    name: str
+    shares_numbers: bool
+
+
+def describe_upload(
+    asked: CallRequest,
+    caller: Caller,
+    rules: Rules,
+    *,
+    content_type: str,
+    shares_numbers: bool,
+    now: float,
+) -> Upload:
+    """Checks all that is known before the body is read; raises `Problem`."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type not in FORMATS:
+        raise Problem("media-type", f"send one of {', '.join(FORMATS)}")
+    try:
+        envelope = check_head(asked, rules)
+        check_scope(caller.key, envelope.scope)
+        check_timely(envelope, now)
+    except InvalidCallRequest as fault:
+        raise wrong_shape(fault) from None
+    return Upload(envelope, rules, FORMATS[media_type], shares_numbers)
+
+
+async def receive_body(stream: AsyncIterator[bytes], file: BinaryIO, most: int) -> int:
+    """Writes a body to a file as it comes; returns its size, raises `Problem` if it is too much."""
+    loop = asyncio.get_running_loop()
+    began, size, block = loop.time(), 0, bytearray()
+    try:
+        async with asyncio.timeout(_SILENCE) as silence:
+            async for chunk in stream:
+                size += len(chunk)
+                if size > most:
+                    raise Problem("too-large", f"at most {most:,} bytes: send the list in parts")
+                slowest = began + _FIRST_MINUTE + size / _SLOWEST
+                silence.reschedule(min(loop.time() + _SILENCE, slowest))
+                block += chunk
+                if len(block) >= _BLOCK:
+                    await asyncio.to_thread(file.write, bytes(block))
+                    block.clear()
+    except TimeoutError:
+        raise Problem("too-slow", "the body came too slowly: nothing of it was enqueued") from None
+    await asyncio.to_thread(file.write, bytes(block))
+    return size
+
+
+def open_place() -> BinaryIO:
+    """A file without a name, gone when it is closed, for what may be personal data."""
+    return tempfile.TemporaryFile("w+b", buffering=0)
+
+
+class _EnqueuedRows:
+    """Puts the good rows of one upload into the queue, as fast as the key may."""
+
+    def __init__(
+        self, settings: Settings, upload: Upload, caller: Caller, stack: ExitStack
+    ) -> None:
+        first = server_of(settings.redis_url, TIMEOUT).at(keys.prefix())
+        self._reader = LedgerReader(stack.enter_context(first.client()))
+        self._spooler = stack.enter_context(Spooler(settings, upload.envelope, caller.key.name))
+        self._caller = caller
+        limits = [most for most in (caller.key.per_minute, caller.key.per_day) if most]
+        self._is_limited = bool(limits)
+        self._most = min([CHUNK, *limits])
+        self._waiting: list[bytes] = []
+        self.done = 0
+        """Rows of the body behind which nothing waits to be charged."""
+
+    @property
+    def enqueued(self) -> int:
+        return self._spooler.enqueued
+
+    def add(self, document: bytes, row: int) -> None:
+        """Takes the document of the row that is the ``row``-th of the body."""
+        self._waiting.append(document)
+        if len(self._waiting) >= self._most:
+            self.flush(row)
+
+    def flush(self, row: int) -> None:
+        """Charges and hands on what waits; all rows up to ``row`` are done then."""
+        some, self._waiting = self._waiting, []
+        if some and self._is_limited:
+            found = self._reader.ask(admit(self._caller.secret, len(some)))
+            check_room(found, self._caller.key.name)
+        if some:
+            self._spooler.add(some)
+        self.done = row
+
+    def store(self) -> None:
+        self._spooler.store()
+
+
+def enqueue_rows(
+    settings: Settings, upload: Upload, caller: Caller, file: BinaryIO, size: int
+) -> UploadReply:
+    """Reads a list and puts its good rows into the queue, in a thread; raises `Problem`.
+
+    Where the key's rate or the queue ends it, ``rows`` of the problem are done.
+    """
+    if size > COMPARED_BYTES and not upload.shares_numbers:
+        raise Problem(
+            "too-large",
+            f"rows of more than {COMPARED_BYTES:,} bytes are not compared with each other: send"
+            " the list in parts, or add shared_numbers=true if a number may come twice",
+        )
+    options = IntakeOptions(
+        rules=upload.rules,
+        allow_shared_numbers=upload.shares_numbers,
+        compares_rows=not upload.shares_numbers,
+    )
+    file.seek(0)
+    intake = Intake([upload.name], options, streams={upload.name: file})
+    refused: list[RefusedRow] = []
+    with ExitStack() as stack:
+        rows = _EnqueuedRows(settings, upload, caller, stack)
+        try:
+            _put_rows(intake, rows, refused)
+        except IntakeError as fault:
+            raise Problem(
+                "wrong-shape", _without_name(fault, upload.name), enqueued=rows.enqueued
+            ) from None
+        except (CallspoolError, Problem) as fault:
+            found = problem_of(fault)
+            found.enqueued, found.rows = rows.enqueued, rows.done
+            raise found from None
+        enqueued = rows.enqueued
+    counts = intake.counts
+    return UploadReply(counts.read, enqueued, counts.duplicate, counts.invalid, refused)
+
+
+def _put_rows(intake: Intake, rows: _EnqueuedRows, refused: list[RefusedRow]) -> None:
+    """Puts every good row in; what was charged is stored also when the next one finds no room."""
+    try:
+        for row in intake:
+            if row.good:
+                rows.add(row.raw, intake.counts.read)
+            elif len(refused) < MOST_REFUSED:
+                refused.append(_describe_refusal(row))
+        rows.flush(intake.counts.read)
+    finally:
+        rows.store()
+
+
+def _describe_refusal(row: Row) -> RefusedRow:
+    verdict = DUPLICATE if row.duplicate is not None else INVALID
+    return RefusedRow(row.line, verdict, row.verdict)
+
+
+def _without_name(fault: IntakeError, name: str) -> str:
+    return str(fault).replace(name, "the body")

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import socket
+import time
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+
+from callspool_ledger.access import Right
+from callspool_ledger.reads.gates import read_journal
+from callspool_ledger.reads.reader import LedgerReader
+from tests.operators.serving.conftest import SPACE, Intake, accept, document
+
+LIST = "/v1/documents?pilot=space-agent-test&context=Follow+up"
+NDJSON = {"content-type": "application/x-ndjson"}
+
+
+def csv_of(*rows: tuple[str, str, str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows([("ID", "Full Name", "Phone"), *rows])
+    return text.getvalue().encode()
+
+
+ROWS = [("lead-1", "Ada", "+14155550101"), ("lead-2", "Bob", "+14155550102")]
+
+
+def sheet_of(folder: Path) -> bytes:
+    with xlsxwriter.Workbook(folder / "list.xlsx") as book:
+        sheet = book.add_worksheet()
+        for at, row in enumerate([("ID", "Full Name", "Phone"), *ROWS]):
+            sheet.write_row(at, 0, row)
+    return (folder / "list.xlsx").read_bytes()
+
+
+def test_a_list_of_every_format_reaches_the_queue(intake: Intake, tmp_path: Path):
+    sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    lines = b"".join(json.dumps(document(at)).encode() + b"\n" for at in (1, 2))
+    for media_type, body in (
+        ("text/csv; charset=utf-8", csv_of(*ROWS)),
+        (sheet, sheet_of(tmp_path)),
+        ("application/x-ndjson", lines),
+    ):
+        answer = intake.call("POST", LIST, body, **{"content-type": media_type})
+        assert (answer.status, answer.json["enqueued"]) == (202, 2), answer.body
+    ids = [each["document_id"] for each in intake.queued()]
+    assert ids == ["lead-1", "lead-2", "lead-1", "lead-2", "crm-1", "crm-2"]
+    assert {fields[b"key"] for fields in intake.messages()} == {b"shop"}
+
+
+def test_rows_that_are_not_good_are_left_out_and_told(intake: Intake):
+    body = csv_of(*ROWS, ("lead-3", "Cy", "12"), ROWS[0])
+    answer = intake.call("POST", LIST, body, **{"content-type": "text/csv"}).json
+    assert [answer[each] for each in ("rows", "enqueued", "duplicate_in_request", "invalid")] == [
+        4, 2, 1, 1,
+    ]  # fmt: skip
+    assert [(each["line"], each["verdict"]) for each in answer["refused"]] == [
+        (4, "invalid"), (5, "duplicate_in_request"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "body", "headers"),
+    [
+        (415, LIST, b"x", {"content-type": "application/pdf"}),
+        (415, LIST, b"x", {**NDJSON, "content-encoding": "gzip"}),
+        (422, LIST, b"", NDJSON),
+        (422, LIST, b"\x1f\x8b\x08", {"content-type": "text/csv"}),
+        (422, LIST, b"a,b\n1,2\n", {"content-type": "text/csv"}),
+        (422, "/v1/documents?context=x", b"x", NDJSON),
+        (422, f"{LIST}&region=ZZ", b"x", NDJSON),
+        (422, f"{LIST}&expires_at=yesterday", b"x", NDJSON),
+        (403, f"{LIST}&space=OTHER", b"x", NDJSON),
+    ],
+)
+def test_a_list_that_cannot_be_taken_is_refused(
+    intake: Intake, status: int, path: str, body: bytes, headers: dict[str, str]
+):
+    answer = intake.call("POST", path, body, **headers)
+    assert (answer.status, answer.json["status"]) == (status, status)
+    assert intake.messages() == []
+
+
+def test_of_a_list_that_breaks_off_nothing_is_enqueued(intake: Intake):
+    head = (
+        f"POST {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {intake.secret}\r\n"
+        "content-type: application/x-ndjson\r\ncontent-length: 1000000\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", intake.port)) as caller:
+        caller.sendall(head.encode() + json.dumps(document(1)).encode() + b"\n")
+        time.sleep(0.2)
+    lines = json.dumps(document(2)).encode() + b"\n"
+    assert intake.call("POST", LIST, lines, **NDJSON).status == 202
+    assert [each["document_id"] for each in intake.queued()] == ["crm-2"]
+
+
+def test_where_a_rate_ends_a_list_the_rows_that_are_done_are_told(intake: Intake):
+    secret = intake.create_key("slow", Right.ENQUEUE, space_token=SPACE, per_minute=100)
+    rows = [json.dumps(document(at)).encode() + b"\n" for at in range(250)]
+    answer = intake.call("POST", LIST, b"".join(rows), secret=secret, **NDJSON)
+    assert answer.status == 429
+    assert answer.json["enqueued"] == answer.json["rows"] == 100
+    assert len(intake.queued()) == 100
+    assert 0 < int(answer.headers["retry-after"]) <= 60
+
+
+def test_a_caller_reads_and_cancels_documents_of_its_scope(intake: Intake):
+    accept(intake, "crm-1", "crm-2")
+    ids = {"document_ids": ["crm-1", "unknown", "crm-2"]}
+    found = intake.call("POST", "/v1/documents/status", ids).json["documents"]
+    assert [each["state"] for each in found] == ["waiting", None, "waiting"]
+    assert intake.call("GET", "/v1/documents/crm-1").json == found[0]
+    assert intake.call("GET", "/v1/documents/unknown").status == 404
+    assert intake.call("GET", "/v1/documents/crm-1?space=OTHER").status == 403
+    ids = {"document_ids": ["crm-1", "unknown"]}
+    for was_cancelled in (True, False):
+        done = intake.call("POST", "/v1/documents/cancel", ids).json["documents"]
+        assert [(each["cancelled"], each["state"]) for each in done] == [
+            (was_cancelled, "cancelled"), (False, None),
+        ]  # fmt: skip
+    assert intake.call("GET", "/v1/documents/crm-1").json["state"] == "cancelled"
+    assert intake.call("GET", "/v1/documents/crm-2").json["state"] == "waiting"
+    newest = LedgerReader(intake.redis).ask(read_journal(1))[0]
+    assert (newest.by, newest.command) == ("key shop", "cancel")
+
+
+def test_a_question_without_ids_or_with_too_many_is_refused(intake: Intake):
+    for ids in ([], ["x"] * 1_001, ["a\nb"], [7]):
+        answer = intake.call("POST", "/v1/documents/status", {"document_ids": ids})
+        assert answer.status == 422, ids
+    assert intake.call("POST", "/v1/documents/cancel", {"document_ids": ["x"] * 101}).status == 422
