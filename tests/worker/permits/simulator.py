@@ -21,6 +21,7 @@ class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at: float
     limit: int = -1
     latency: float = -1.0
+    capacity: int = -1
 
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,14 +43,15 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refusing: tuple[float, float] = (0.0, 0.0)
     changes: list[Change] = []
 
-    def at(self, now: float) -> tuple[int, float]:
-        """Its limit and its latency at that time."""
-        limit, latency = self.limit, self.latency
+    def at(self, now: float) -> tuple[int, float, int]:
+        """Its limit, its latency and its capacity at that time."""
+        limit, latency, capacity = self.limit, self.latency, self.capacity
         for change in self.changes:
             if now >= change.at:
                 limit = change.limit if change.limit >= 0 else limit
                 latency = change.latency if change.latency >= 0 else latency
-        return limit, latency
+                capacity = change.capacity if change.capacity >= 0 else capacity
+        return limit, latency, capacity
 
 
 @dataclass
@@ -119,26 +121,24 @@ class World:
         self._answered, self._sum, self._most = 0, 0.0, 0
 
     def _note(self, seen: Seen, seconds: float) -> None:
-        limit, latency = self.server.at(self._now)
+        limit, latency, capacity = self.server.at(self._now)
         seen.peak = max(seen.peak, len(self._ends))
         seen.in_flight_seconds += len(self._ends) * seconds
         begin, end = self.server.refusing
         if not begin <= self._now < end:
-            possible = min(limit or self.threads, self.server.capacity or self.threads)
+            possible = min(limit or self.threads, capacity or self.threads)
             seen.possible += min(possible, self.threads) / latency * seconds
 
     def _begin_what_may_be(self) -> None:
         if self._now < self._rest_until:
             return
         while len(self._ends) < min(self.standing.limit, self.threads):
-            limit, latency = self.server.at(self._now)
+            limit, latency, capacity = self.server.at(self._now)
             begin, end = self.server.refusing
             refuses = begin <= self._now < end or bool(limit and self._served >= limit)
             if self.server.stray and self._chance.random() < self.server.stray:
                 refuses = True
-            crowd = (
-                max(1.0, (self._served + 1) / self.server.capacity) if self.server.capacity else 1
-            )
+            crowd = max(1.0, (self._served + 1) / capacity) if capacity else 1
             takes = latency * crowd * self._noise()
             self._served += not refuses
             item = (

@@ -6,12 +6,17 @@ or its answers become slower. Three things are added. The first steps are larger
 was refused. A limit at which the API refused is not tried again for a while, and ever more seldom:
 each try costs a refusal, and often a rest that the API demands. And nothing is raised while answers
 take half as long again as at their best, so that a queue at the API does not pass for progress.
+
+From time to time a trial compares two limits (`trials`). Where the lower one carries as much, it is
+kept, and a higher one is tried again ever more seldom: the knee of the API.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+
+from callspool_worker.permits.trials import Sample, Trial
 
 INITIAL = 4
 """Requests in flight that an account begins with, over all workers."""
@@ -55,6 +60,9 @@ STRAYS = 2
 GRACE = 0.05
 """Seconds to wait after a refusal for the next of the same crowd; nothing begins meanwhile."""
 
+FIRST_TRIAL, LONGEST_TRIAL = 30.0, 600.0
+"""Seconds until a lower limit is tried again that was not worth it: the first time, and at most."""
+
 SHORTEST_WINDOW, LONGEST_WINDOW = 0.1, 10.0
 """Seconds between two changes of the limit; between them, the mean response time."""
 
@@ -67,7 +75,9 @@ class LimitState:
     ``searching``: nothing was ever refused. ``ceiling``: a limit at which the API refused, 0 for
     none; it is kept below until ``held_until`` (seconds of the clock that `adjust` is given), for
     ``hold`` seconds. ``in_vain``: changes in a row since anything was carried out. ``strays``:
-    refusals in a row, of a few, below what had been carried out.
+    refusals in a row, of a few, below what had been carried out. ``trial``: the comparison that is
+    going on. ``knee``: the ceiling is where more requests only wait, and nothing was refused there.
+    ``next_trial`` (seconds): a lower limit is not tried before; ``pause``: seconds between trials.
     """
 
     limit: int = INITIAL
@@ -80,6 +90,10 @@ class LimitState:
     held_until: float = 0.0
     in_vain: int = 0
     strays: int = 0
+    trial: Trial | None = None
+    knee: bool = False
+    next_trial: float = 0.0
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +124,22 @@ def adjust(standing: LimitState, window: Window, now: float, most: int = MOST) -
     is_full = window.in_flight >= FULL * standing.limit
     is_slower = _is_slower(standing, window.seconds)
     after = _measure(standing, window.seconds)
+    if after.trial is not None:
+        return _go_on(after, after.trial, window, now, is_full=is_full)
+    return _change_limit(after, now, most, is_slower=is_slower) if is_full else after
+
+
+def _change_limit(after: LimitState, now: float, most: int, *, is_slower: bool) -> LimitState:
+    """What the response times of a full account ask for."""
     is_crowded = after.mean > CROWDED * after.best + SLACK
-    if is_slower and is_crowded and is_full:
-        fewer = max(_less(standing.limit), min(standing.limit, INITIAL))
+    if is_slower and is_crowded:
+        fewer = max(_less(after.limit), min(after.limit, INITIAL))
         return replace(after, limit=fewer, searching=False)
-    if is_slower or is_crowded or not is_full:
-        return after
-    return _raise_limit(after, now, most)
+    raised = after if is_slower or is_crowded else _raise_limit(after, now, most)
+    is_stuck = raised is after and (is_crowded or not after.searching)
+    if is_stuck and after.limit > 1 and now >= after.next_trial:
+        return replace(after, searching=False, trial=Trial(Sample(after.limit), upwards=False))
+    return raised
 
 
 def pause(standing: LimitState) -> float:
@@ -124,12 +147,51 @@ def pause(standing: LimitState) -> float:
     return min(max(standing.mean, SHORTEST_WINDOW), LONGEST_WINDOW)
 
 
+def _go_on(
+    standing: LimitState, trial: Trial, window: Window, now: float, *, is_full: bool
+) -> LimitState:
+    """The next step of a trial."""
+    if not is_full:
+        return _end_trial(standing, trial, now)  # its response times are no longer the limit's
+    trial = trial.add(window.answered, window.seconds)
+    if trial.other is None:
+        return _compare(standing, trial) if trial.has_base else replace(standing, trial=trial)
+    match trial.verdict():
+        case None:
+            return replace(standing, trial=trial)
+        case "queues" if not trial.upwards:
+            lower = Trial(trial.other, upwards=False, has_lowered=True)
+            is_over = lower.base.limit == 1
+            return _end_trial(standing, lower, now) if is_over else _compare(standing, lower)
+        case "carries" | "unclear" if trial.upwards:
+            free = replace(standing, ceiling=0, hold=0.0, knee=False, pause=0.0, trial=None)
+            return replace(free, next_trial=now + FIRST_TRIAL)
+        case _:
+            return _end_trial(standing, trial, now)
+
+
+def _compare(standing: LimitState, trial: Trial) -> LimitState:
+    other = Sample(trial.next_limit)
+    return replace(standing, limit=other.limit, trial=replace(trial, other=other))
+
+
+def _end_trial(standing: LimitState, trial: Trial, now: float) -> LimitState:
+    """Goes back to the last limit that was worth it; what lies above a knee is left alone."""
+    back = replace(standing, limit=trial.base.limit, trial=None)
+    if trial.upwards or trial.has_lowered:
+        hold = min(max(FIRST_TRIAL, 2 * standing.hold), LONGEST_HOLD)
+        back = replace(back, ceiling=back.limit + 1, hold=hold, held_until=now + hold, knee=True)
+        return replace(back, next_trial=now + hold)
+    wait = min(max(FIRST_TRIAL, 2 * standing.pause), LONGEST_TRIAL)
+    return replace(back, next_trial=now + wait, pause=wait)
+
+
 def _lower(standing: LimitState, window: Window, now: float) -> LimitState:
     too_many = min(standing.limit, window.in_flight or standing.limit)
     carried = max(too_many - window.refused, too_many // 2)
     in_vain = 0 if window.answered else standing.in_vain + 1
     limit = max(1, min(_less(too_many), carried))
-    fewer = replace(standing, limit=limit, searching=False, in_vain=in_vain)
+    fewer = replace(standing, limit=limit, searching=False, in_vain=in_vain, trial=None)
     if in_vain > 1:
         return fewer  # it refuses whatever comes: that says nothing of how many would be too many
     strays = _strays(standing, window, too_many, now)
@@ -140,7 +202,8 @@ def _lower(standing: LimitState, window: Window, now: float) -> LimitState:
     hold = max(FIRST_HOLD, window.rest * HOLD_A_REST, standing.hold * 2 * was_tried_again)
     hold = min(hold, LONGEST_HOLD)
     ceiling = max(carried, limit) + 1
-    return replace(fewer, ceiling=ceiling, hold=hold, held_until=now + hold, strays=strays)
+    fewer = replace(fewer, ceiling=ceiling, hold=hold, held_until=now + hold, strays=strays)
+    return replace(fewer, knee=False, next_trial=max(fewer.next_trial, now + FIRST_TRIAL))
 
 
 def _strays(standing: LimitState, window: Window, too_many: int, now: float) -> int:
@@ -159,6 +222,8 @@ def _raise_limit(standing: LimitState, now: float, most: int) -> LimitState:
         return replace(standing, limit=min(limit + step, most))
     if limit + 1 >= standing.ceiling > 0 and now < standing.held_until:
         return standing
+    if standing.knee and limit + 1 >= standing.ceiling:
+        return replace(standing, trial=Trial(Sample(limit), upwards=True))
     if limit >= standing.ceiling:
         # What was refused once is carried out now: the API takes more than it did.
         return replace(standing, limit=limit + 1, ceiling=0, hold=0.0)
