@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from callspool_ledger import keys
 from scripts import house
 
 
@@ -47,3 +50,14 @@ def test_keys_of_redis_are_built_in_one_place() -> None:
 
 def test_every_file_can_be_seen_whole() -> None:
     assert house.find_long_files() == []
+
+
+def test_every_key_that_a_script_builds_stands_in_the_table_of_keys() -> None:
+    built = {
+        name
+        for path in house.list_files(".lua")
+        for name in re.findall(r"P \.\. ':([a-z]+)", path.read_text(encoding="utf-8"))
+    }
+    table = (keys.__doc__ or "").split("\n")
+    told = {name for line in table for name in re.findall(r"^[PAG]:([a-z]+)", line)}
+    assert built - told == set()

@@ -46,6 +46,8 @@ P:proofs               zset    spaces with documents in doubt by when they are r
 P:looking              hash    space → until when, and who reads it back
 P:unreadable           hash    space → since when it could not be read back
 P:gaps                 hash    space → when a look at it failed last, while it is looked at
+P:read                 hash    space → when its runs since a restart of Redis were read back, or
+                               when it was opened without that
 P:strays:<SPACE>       hash    scope and id of documents that the API has and Redis forgot → run,
                                task, attempt
 P:runs:<SPACE>         zset    runs whose documents are known, by when that was recorded (bounded)
@@ -65,6 +67,8 @@ P:roster               hash    worker process that may take → last attempt tha
                                and time of its last sign of life, whether that is on disk
 P:unheard              set     processes whose word after a restart of Redis is awaited
 P:worked               hash    account → when its API last confirmed a creation, in milliseconds
+P:failing              hash    account → requests in a row that its API failed to carry out;
+                               ``account|by``: the batch of the last one
 P:throttled            hash    account → Redis time, in milliseconds, until which it rests
 P:gates                hash    what workers parked: gate → JSON; gates are ``account:<ACCOUNT>``,
                                ``space:<ACCOUNT>|<SPACE>``, ``lane:<LANE>``

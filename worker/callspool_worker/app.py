@@ -16,7 +16,7 @@ from callspool.settings.urls import names_nodes
 from callspool.transport import MOST_TOGETHER, StreamsBroker
 from callspool_ledger import keys
 from callspool_ledger.guard import Guard
-from callspool_ledger.reads.reader import connect_partitions
+from callspool_ledger.reads.reader import connect_partitions, locate_partition
 from callspool_ledger.writes import Ledger, LedgerUnavailable, Limits, account_ledgers
 from callspool_worker import api, events
 from callspool_worker.accepting.actor import ACCEPT, CODECS, SUBMIT, Accepter
@@ -61,7 +61,7 @@ ACCEPTERS = 4
 def connect(url: str) -> redis.Redis:
     """A client of the first partition. It repeats nothing by itself: the ledger knows what may."""
     if names_nodes(url):
-        return server_of(url, REDIS_TIMEOUT).at(keys.prefix()).client()
+        return locate_partition(url, REDIS_TIMEOUT).client()
     return redis.Redis.from_url(
         url,
         socket_timeout=REDIS_TIMEOUT,

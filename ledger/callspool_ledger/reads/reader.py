@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from callspool.errors import QueueUnavailable
 from callspool.redis_io.errors import Fault, classify
 from callspool.redis_io.scripts import drive, drive_async, run, run_async
-from callspool.redis_io.servers import client_at, is_located
+from callspool.redis_io.servers import client_at, is_located, server_of
 from callspool.request.identity import partition_of
 from callspool_ledger.errors import FREE_THE_DISK, WRITES_REFUSED
 from callspool_ledger.keys import GROUP, PartitionKeys, account_prefix, prefix
@@ -116,6 +116,11 @@ def _clock(client: redis.Redis) -> tuple[float, float]:
 
 
 _TRANSPORT = (redis.ConnectionError, redis.TimeoutError)
+
+
+def locate_partition(target: object, timeout: float, partition: int = 0) -> RedisEndpoint:
+    """Returns the server that keeps a partition; arguments and errors are those of `server_of`."""
+    return server_of(target, timeout).at(prefix(partition))
 
 
 def connect_partitions(server: RedisEndpoint, partitions: int) -> list[redis.Redis]:

@@ -11,11 +11,10 @@ import redis
 
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS, Fault, classify, describe
-from callspool.redis_io.servers import RedisEndpoint, server_of
+from callspool.redis_io.servers import RedisEndpoint
 from callspool.request.identity import partition_of
 from callspool.settings import Settings, load_settings
-from callspool_ledger import keys
-from callspool_ledger.reads.reader import LedgerReader, connect_partitions
+from callspool_ledger.reads.reader import LedgerReader, connect_partitions, locate_partition
 from callspool_ledger.reads.summary import read_partitions
 from callspool_operators.terminal.wording import state_dir_flag
 
@@ -87,7 +86,7 @@ def ledger_for_a_look(
 @contextmanager
 def client_that_answers(url: str, timeout: float = TIMEOUT) -> Iterator[redis.Redis]:
     """A client of a Redis that has answered once; raises `QueueUnavailable` with the remedy."""
-    with _answering(server_of(url, timeout).at(keys.prefix())) as client:
+    with _answering(locate_partition(url, timeout)) as client:
         yield client
 
 
@@ -98,7 +97,7 @@ def reader_for(settings: Settings, envelope: "CheckedEnvelope") -> Iterator[Ledg
     Raises `QueueUnavailable`.
     """
     partition = partition_of(envelope.account, envelope.space_token, settings.partitions)
-    with _answering(server_of(settings.redis_url, TIMEOUT).at(keys.prefix(partition))) as client:
+    with _answering(locate_partition(settings.redis_url, TIMEOUT, partition)) as client:
         yield LedgerReader(client, partition=partition)
 
 
@@ -117,7 +116,7 @@ def _answering(server: RedisEndpoint) -> Iterator[redis.Redis]:
 @contextmanager
 def _clients(url: str, timeout: float) -> Iterator[list[redis.Redis]]:
     """A client for each partition: the same for all but in a cluster."""
-    server = server_of(url, timeout).at(keys.prefix())
+    server = locate_partition(url, timeout)
     with ExitStack() as stack:
         first = stack.enter_context(_answering(server))
         # Where nobody was before, whoever comes first decides.

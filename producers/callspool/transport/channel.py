@@ -240,9 +240,9 @@ class Channel:
     partition: int = 0
     holdings: Holdings = field(default_factory=Holdings)
 
-    def bury(self, entry_id: str, reason: str) -> None:
+    def set_aside(self, entry_id: str, reason: str) -> None:
         """Moves an entry, whole, to the dead letters; raises redis-py's errors."""
-        if self.stream.bury(entry_id, reason):
+        if self.stream.set_aside(entry_id, reason):
             kept_in = self.stream.dead_key
             logger.error(
                 "message %s of %s: %s; kept in %s", entry_id, self.queue_name, reason, kept_in

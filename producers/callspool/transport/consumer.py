@@ -111,7 +111,7 @@ class StreamsConsumer(Consumer):
             self._settle(delivery, delivery.failure)
         else:
             for entry_id in delivery.entry_ids:
-                self._bury(entry_id, delivery.failure)
+                self._set_aside(entry_id, delivery.failure)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Gives messages back that were not begun; any other consumer takes them at once.
@@ -286,9 +286,9 @@ class StreamsConsumer(Consumer):
         try:
             return self._read_message(entry)
         except Undecodable as error:
-            self._bury(entry.id, error.reason)
+            self._set_aside(entry.id, error.reason)
         except Exception as error:  # noqa: BLE001 - whatever a codec raises, the queue goes on
-            self._bury(entry.id, f"its codec raised {type(error).__name__}")
+            self._set_aside(entry.id, f"its codec raised {type(error).__name__}")
         return None
 
     def _read_message(self, entry: StreamEntry) -> Message[Any]:
@@ -309,13 +309,13 @@ class StreamsConsumer(Consumer):
         if self._holdings.is_excused(entry_id):
             self._holdings.postpone(entry_id, patience.first_delay)
         elif deliveries >= patience.deliveries:
-            self._bury(entry_id, reason)
+            self._set_aside(entry_id, reason)
         else:
             self._holdings.postpone(entry_id, patience.delay(deliveries))
 
-    def _bury(self, entry_id: str, reason: str) -> None:
+    def _set_aside(self, entry_id: str, reason: str) -> None:
         try:
-            self._channel.bury(entry_id, reason)
+            self._channel.set_aside(entry_id, reason)
         except redis.RedisError:
             self._holdings.condemn(entry_id, reason)
             self._keeper.expect_condemned()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import redis
 
 from callspool.transport.channel import FULL_BATCH
-from callspool.transport.stream import FORGET_AFTER
+from callspool.transport.stream import DROP_AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,7 +26,7 @@ COMPANY = 0.02
 BEAT_EVERY = 5.0
 """Seconds between two heartbeats."""
 
-FORGET_EVERY = 600.0
+DROP_EVERY = 600.0
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.05, 1.0
 
@@ -49,7 +49,7 @@ class Keeper:
         self._pulse = pulse
         self._next_beat = 0.0
         self._next_renewal = 0.0
-        self._next_forgetting = 0.0
+        self._next_dropping = 0.0
         self._waits = Event()
         self._is_full = Event()
         self._closed = Event()
@@ -98,7 +98,7 @@ class Keeper:
                 self._beat_if_due()
                 self.acknowledge()
                 self._renew_if_due()
-                self._forget_if_due()
+                self._drop_silent_if_due()
             except redis.RedisError as error:
                 if backoff == FIRST_BACKOFF:
                     logger.warning("acknowledgements wait for Redis (%s)", type(error).__name__)
@@ -122,14 +122,14 @@ class Keeper:
             if channel.holdings.forget_done(done):
                 self._waits.set()
         for entry_id, reason in channel.holdings.list_condemned():
-            channel.bury(entry_id, reason)
+            channel.set_aside(entry_id, reason)
 
     def _renew(self, channel: Channel) -> None:
         with channel.holdings.owning:
             channel.stream.renew(channel.holdings.list_unfinished())
 
-    def _forget(self, channel: Channel) -> None:
-        channel.stream.forget_consumers(idle=FORGET_AFTER)
+    def _drop_silent(self, channel: Channel) -> None:
+        channel.stream.drop_consumers(idle=DROP_AFTER)
 
     def _beat_if_due(self) -> None:
         now = time.monotonic()
@@ -143,11 +143,11 @@ class Keeper:
             self._for_each(self._renew)
             self._next_renewal = now + self._renew_every
 
-    def _forget_if_due(self) -> None:
+    def _drop_silent_if_due(self) -> None:
         now = time.monotonic()
-        if now >= self._next_forgetting:
-            self._for_each(self._forget)
-            self._next_forgetting = now + FORGET_EVERY
+        if now >= self._next_dropping:
+            self._for_each(self._drop_silent)
+            self._next_dropping = now + DROP_EVERY
 
     def _for_each(self, action: Callable[[Channel], None]) -> None:
         """Does it for every queue, even if one fails; then raises what failed."""

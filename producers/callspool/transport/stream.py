@@ -20,7 +20,7 @@ Fields = Mapping[str, bytes] | Mapping[bytes, bytes] | Mapping[str | bytes, byte
 GIVEN_BACK = 24 * 3600 * 1000
 """Milliseconds of idle time that make an entry free for every consumer."""
 
-FORGET_AFTER = 3600.0
+DROP_AFTER = 3600.0
 """Seconds after which a consumer that does nothing and owns nothing is removed."""
 
 _PAGE = 500
@@ -172,32 +172,32 @@ class QueueStream:
         # In this order: an entry acknowledged but not deleted would stay for ever.
         self._pipeline([("XDEL", self.key, *ids), ("XACK", self.key, keys.GROUP, *ids)])
 
-    def bury(self, entry_id: str, reason: str) -> bool:
+    def set_aside(self, entry_id: str, reason: str) -> bool:
         """Moves an entry whole to the dead stream; False if this consumer owns it no more."""
         limit = self._dead_limit
         try:
             what = (keys.GROUP, self._consumer, entry_id, reason, limit)
-            return bool(self._run("bury", *what, besides=self.dead_key))
+            return bool(self._run("set_aside", *what, besides=self.dead_key))
         except ResponseError as error:
             if is_without_group(error):
                 return False
             raise
 
-    def forget_consumers(self, *, idle: float, only: str = "") -> None:
+    def drop_consumers(self, *, idle: float, only: str = "") -> None:
         """Removes consumers without pending entries that were idle for so many seconds.
 
         A consumer whose process has had a heartbeat since is not idle.
         """
         try:
             what = (keys.GROUP, int(idle * 1000), only)
-            self._run("forget", *what, besides=self._alive_key)
+            self._run("drop_consumers", *what, besides=self._alive_key)
         except ResponseError as error:
             if not is_without_group(error):
                 raise
 
-    def forget_myself(self) -> None:
+    def drop_myself(self) -> None:
         """Removes this consumer, unless it still owns entries."""
-        self.forget_consumers(idle=0, only=self._consumer)
+        self.drop_consumers(idle=0, only=self._consumer)
 
     def length(self) -> int:
         """Returns how many entries are not done yet."""
@@ -253,8 +253,8 @@ class ConsumerPulse:
         self._consumer = consumer
 
     def beat(self) -> None:
-        """Notes that this consumer lives; forgets those that are silent for `FORGET_AFTER`."""
-        args = (self._consumer, int(FORGET_AFTER * 1000))
+        """Notes that this consumer lives; drops those that are silent for `DROP_AFTER`."""
+        args = (self._consumer, int(DROP_AFTER * 1000))
         [reply] = run(self._client, [load("transport/beat").call([self._key], args)])
         if isinstance(reply, redis.RedisError):
             raise reply

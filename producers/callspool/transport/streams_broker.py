@@ -231,7 +231,7 @@ class StreamsBroker(Broker):
                 home.keeper.close()
                 for channel in self.queues.values():
                     if channel.partition == partition:
-                        channel.stream.forget_myself()
+                        channel.stream.drop_myself()
             except redis.RedisError as error:
                 self.logger.warning(
                     "closed while Redis was away (%s); a few messages may be delivered again",

@@ -119,7 +119,7 @@ def test_a_renewal_does_not_take_back_what_another_has_claimed(
     slow.queues["work"].stream.renew([message.entry_ids[0]])
     slow.queues["work"].stream.give_back([message.entry_ids[0]], begun=True)
     assert slow.queues["work"].stream.list_owned() == []
-    assert not slow.queues["work"].stream.bury(message.entry_ids[0], "not mine any more")
+    assert not slow.queues["work"].stream.set_aside(message.entry_ids[0], "not mine any more")
     consumer.close()
 
 
@@ -180,18 +180,18 @@ def test_consumers_that_do_nothing_are_forgotten_but_not_their_messages(
     for name in ("owner", "idle", "idle-too"):
         client.xgroup_createconsumer(keys.stream("work"), keys.GROUP, name)
     client.xreadgroup(keys.GROUP, "owner", {keys.stream("work"): ">"})
-    stream("owner").forget_consumers(idle=3600)
+    stream("owner").drop_consumers(idle=3600)
     assert consumers(client) == {"owner", "idle", "idle-too"}
     client.zadd(keys.alive_workers(), {"idle": (client.time()[0] + 60) * 1000})
     time.sleep(0.02)
-    stream("other").forget_consumers(idle=0.01)
+    stream("other").drop_consumers(idle=0.01)
     assert consumers(client) == {"owner", "idle"}  # one that lives was idle long enough, too
     client.xgroup_createconsumer(keys.stream("work"), keys.GROUP, "idle-too")
-    stream("idle").forget_myself()
+    stream("idle").drop_myself()
     assert consumers(client) == {"owner", "idle-too"}
     time.sleep(0.02)
-    stream("other").forget_consumers(idle=0.01)
-    stream("owner").forget_myself()
+    stream("other").drop_consumers(idle=0.01)
+    stream("owner").drop_myself()
     assert consumers(client) == {"owner"}
     assert pending(client) == 1
 

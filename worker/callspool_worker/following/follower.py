@@ -121,7 +121,7 @@ class BatchFaults:
         self._in_a_row[batch] += 1
         return self._in_a_row[batch] >= FAULTS_IN_A_ROW
 
-    def forget(self, batch: int) -> None:
+    def forget_batch(self, batch: int) -> None:
         """It could be read."""
         self._in_a_row.pop(batch, None)
 
@@ -222,7 +222,7 @@ class SpacePass:
                 raise
             self._tell_unreadable(fault)
             return TasksRead()
-        self._faults.forget(unit.batch)
+        self._faults.forget_batch(unit.batch)
         return read
 
     def _record(self, unit: Unit, finding: LookFinding) -> bool:

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from prometheus_client.registry import Collector
 
 from callspool.errors import QueueUnavailable
-from callspool.redis_io.servers import server_of
-from callspool_ledger import keys
-from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.reader import LedgerReader, locate_partition
 from callspool_worker.liveness import ProcessStats, read_vitals
 from callspool_worker.metrics.definitions import Definition, family_of
 from callspool_worker.metrics.exporter import TIMEOUT, MetricsPage, MetricsServer, Pages
@@ -277,7 +275,7 @@ def serving(settings: Settings, crew: Crew, alive: Callable[[], int]) -> Iterato
 
     Raises `SettingsError` where the address cannot be listened on.
     """
-    with server_of(settings.redis_url, TIMEOUT).at(keys.prefix()).client() as client:
+    with locate_partition(settings.redis_url, TIMEOUT).client() as client:
         probes = Probes(crew, alive, LedgerReader(client).check_writes)
         pages = Pages(CrewCollector(crew, alive), probes.healthz, probes.readyz)
         server = MetricsServer(

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- forget: removes consumers that have nothing pending, were idle for a while, and did not beat in it.
+-- drop_consumers: removes consumers that have nothing pending, were idle and did not beat for a while.
 -- Redis before 7.2 tells since when a consumer got nothing, not since when it did not ask.
 -- KEYS[1] stream   KEYS[2] sorted set of consumers by their last heartbeat
 -- ARGV[1] consumer group   ARGV[2] idle time at least, ms   ARGV[3] only this consumer, however

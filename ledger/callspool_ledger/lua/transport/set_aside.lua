@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- bury: moves an entry, whole, to the dead stream; its own fields come first, then why and when.
+-- set_aside: moves an entry, whole, to the dead stream; its own fields come first, then why and when.
 -- KEYS[1] stream   KEYS[2] dead stream
 -- ARGV[1] consumer group   ARGV[2] consumer   ARGV[3] entry id   ARGV[4] reason
 -- ARGV[5] dead entries to keep, about; 0 keeps all
