@@ -53,6 +53,7 @@ P:strays:<SPACE>       hash    scope and id of documents that the API has and Re
 P:runs:<SPACE>         zset    runs whose documents are known, by when that was recorded (bounded)
 P:named:<K>            hash    a run, or an answer's first task, packed → ``batch:attempt`` that it
                                was named for first, in the Kth quarter of an hour; two are kept
+P:mixed                hash    account → when an answer belonged to another request last (ms)
 P:vouched              hash    space → when an operator confirmed documents last without naming the
                                run, and no mark told whose it is
 P:calls:<SPACE>        zset    batches with open calls by when these were created

@@ -35,6 +35,7 @@ _FIXED = {
         "shut",
         "scopelanes",
         "roster",
+        "mixed",
     ],
     "set": ["accounts", "scopes", "lanes", "unheard"],
     "zset": ["proofs", "dead", "due", "follows", "alive"],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from callspool_ledger.writes.records import creation_of
-from tests.support.ledgers import calls
+from callspool_worker.decisions.answers import NoAnswer
+from tests.support.ledgers import LANE, calls
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.stage import QUIET, Stage
 
@@ -49,6 +50,7 @@ def test_a_request_that_never_arrived_is_sent_again_although_anothers_answer_cam
     assert stage.states(SECOND) == "ww"
     stage.end_rest()
     stage.send()
+    stage.look()
     assert stage.states(FIRST + SECOND) == "cccc"
     assert set(stage.made().values()) == {1}
 
@@ -78,3 +80,47 @@ def test_the_same_answer_that_is_recorded_again_because_a_reply_was_lost_counts_
         (0, True, False),
     ]
     assert stage.states(FIRST) == "cc"
+
+
+def test_once_answers_are_mixed_up_no_answer_of_the_account_proves_anything_by_itself(
+    set_up: SetUp,
+):
+    """The first to name a run may be the wrong one, and the right one be answered by nobody."""
+    stage = set_up()
+    answer = send_first(stage)
+    stage.accept(SECOND)
+    stage.record(stage.take(), answer)
+    stage.accept(["crm-5"])
+    stage.accept(["crm-6"], LANE._replace(campaign="spring"))
+    never, taken = stage.take(), stage.take()
+    answer = stage.post(taken)
+    stage.record(never, answer)
+    assert stage.states(["crm-5"]) == "d", "its request never arrived"
+    stage.record(taken, NoAnswer("no answer in time", "timeout"))
+    stage.look()
+    time.sleep(QUIET)
+    stage.look()
+    stage.end_rest()
+    while (again := stage.ledger.take(f"me:{time.monotonic_ns()}", ["default"])) is not None:
+        stage.record(again, stage.post(again))
+    stage.look()
+    everybody = [*FIRST, *SECOND, "crm-5"]
+    assert stage.states(everybody) == "ccccc"
+    assert set(stage.made().values()) == {1}
+
+
+def test_a_run_that_is_found_to_be_anothers_shows_that_answers_are_mixed_up(set_up: SetUp):
+    stage = set_up()
+    stage.accept(["crm-1"])
+    stage.accept(["crm-2"], LANE._replace(campaign="spring"))
+    never, taken = stage.take(), stage.take()
+    answer = stage.post(taken)
+    stage.record(never, answer)
+    stage.record(taken, NoAnswer("no answer in time", "timeout"))
+    stage.look()
+    assert stage.states(["crm-2"], LANE._replace(campaign="spring")) == "c"
+    stage.accept(["crm-3"])
+    stage.send()
+    assert stage.states(["crm-3"]) == "d"
+    stage.look()
+    assert stage.states(["crm-3"]) == "c"

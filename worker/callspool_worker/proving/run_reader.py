@@ -27,6 +27,9 @@ MOST_TASKS = 500_000
 UNLIKELY_A_LOOK = 50
 """Runs that are read in one look though clocks say that they are no attempt's in doubt."""
 
+MOST_RECORDED = 20
+"""Runs that are recorded as another attempt's and are read all the same, at most."""
+
 FEW = 8
 """Runs that are read whatever clocks say: the newest of the attempt's size."""
 
@@ -132,8 +135,22 @@ class RunReader:
         read += [self._run_with_tasks(run) for run in likely]
         if all(_is_found(question, read) for question in self._questions):
             return read
+        others = [self._run_with_tasks(run) for run in self._recorded_for_others(seen, named)]
+        read += [run for run in others if any(t.mark in self._wanted_marks for t in run.tasks)]
         self._put_off = unlikely[UNLIKELY_A_LOOK:]
         return read + [self._run_with_tasks(run) for run in unlikely[:UNLIKELY_A_LOOK]]
+
+    def _recorded_for_others(self, seen: Mapping[str, RunSeen], named: Set[str]) -> list[RunSeen]:
+        """Runs that fit, and that another attempt was answered with: answers may be mixed up."""
+        marked = [question for question in self._questions if question.mark is not None]
+        fitting = [
+            run
+            for run in seen.values()
+            if run.run_id in self._known.keys() - named
+            and any(q.is_of_size(run) and self.clock.is_likely(run, q) for q in marked)
+        ]
+        fitting.sort(key=lambda run: run.moment or 0.0)
+        return self._unknown(fitting[:MOST_RECORDED])
 
     def those_of(self, question: Question, runs: Sequence[RunRead]) -> list[RunRead]:
         """The runs that may be an attempt's, of those that were read."""

@@ -1,9 +1,12 @@
 -- Which attempt an answer, or a look, named a run or a task for first. An answer that names what is
 -- another attempt's is the answer to another request: it proves nothing. P:named:<K> maps runs and
 -- first tasks to `batch:attempt`, for each stretch of time; the last two are asked.
+-- Where that happens, the first to name it may have been the wrong one. So for a while no answer of the
+-- account proves anything by itself: P:mixed tells when one was another request's last, by account.
 -- An id is at least two bytes long: packed task ids begin with one that says how they are packed.
 -- Needs: batches
 local NAMED_MS = 900000
+local MIXED_MS = 600000
 
 local function named_key(back)
   return string.format('%s:named:%d', P, math.floor(NOW / NAMED_MS) - back)
@@ -19,6 +22,20 @@ local function name_for(batch, attempt, id)
   if #id < 2 or named_for(id) then return end
   call('HSET', key, id, batch.id .. ':' .. attempt)
   if call('PTTL', key) < 0 then call('PEXPIRE', key, 2 * NAMED_MS) end
+end
+
+local function note_mixed(account)
+  call('HSET', P .. ':mixed', account, NOW)
+end
+
+local function is_mixed(account)
+  return NOW - tonumber(call('HGET', P .. ':mixed', account) or '0') < MIXED_MS
+end
+
+-- Whether a run that is this attempt's, as its mark tells, was named in the answer to another one.
+local function is_named_for_another(attempt, run)
+  local owner = #run > 1 and named_for(run)
+  return owner and string.match(owner, ':(%d+)$') ~= tostring(attempt)
 end
 
 local function is_anothers(batch, attempt, id)

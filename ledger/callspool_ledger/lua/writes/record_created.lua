@@ -2,7 +2,7 @@
 -- record_created: the API created the documents of an attempt, as its answer says, however late
 -- it came.
 -- An answer that names a run or a task of another attempt says nothing: it belongs to another
--- request, and what this one did is in doubt.
+-- request, and what this one did is in doubt. So is what other answers of the account say for a while.
 -- KEYS[1] prefix
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] run id
 -- ARGV[5] packed task ids (reads/entries.py)   ARGV[6] code
@@ -14,6 +14,7 @@
 -- include: base lanes batches calls outcomes doubts words named proofs
 local attempt, taker, run, tasks, code = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local MISTAKEN = 'the answer names a run or a task that belongs to another request'
+local MIXED = 'answers of this account were mixed up lately: what this one says is read back'
 
 local batch = load_batch(ARGV[1])
 if not batch then return { -1, 0 } end
@@ -23,14 +24,14 @@ if call('HGET', P .. ':sending', taker) == batch.id .. ':' .. attempt then
   call('HDEL', P .. ':sending', taker)
 end
 
-local function doubt_answer()
-  -- Two requests claim the run: whose it is, its tasks have to tell.
+local function doubt_answer(why)
+  -- Whose the run is, its tasks have to tell.
   call('ZREM', P .. ':runs:' .. space_of(batch), run)
   if not is_current(batch, attempt, taker) then return { -2, 0 } end
   local n = leave_sending(batch, 'd')
-  call('HSET', batch_key(batch.id), 's', batch.s, 'tries', batch.tries + 1, 'why', MISTAKEN,
+  call('HSET', batch_key(batch.id), 's', batch.s, 'tries', batch.tries + 1, 'why', why,
     'proof', ARGV[9])
-  record(batch, n, 'no_answer', code, MISTAKEN)
+  record(batch, n, 'no_answer', code, why)
   tally(batch, batch.taken, n, 'no_answer', code)
   if not close_if_settled(batch) then begin_doubt(batch) end
   return { -2, n }
@@ -38,8 +39,10 @@ end
 
 local first_task = pick(tasks, { 1 })
 if is_anothers(batch, attempt, run) or is_anothers(batch, attempt, first_task) then
-  return doubt_answer()
+  note_mixed(batch.account)
+  return doubt_answer(MISTAKEN)
 end
+if is_mixed(batch.account) then return doubt_answer(MIXED) end
 know_run(batch, attempt, run)
 name_for(batch, attempt, first_task)
 call('HDEL', lane_key(batch.lane), 'refused')
