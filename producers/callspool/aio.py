@@ -31,9 +31,10 @@ from callspool.enqueue.storing import OutgoingMessage, Stored
 from callspool.errors import InvalidCallRequest, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
 from callspool.redis_io.servers import async_server_of
-from callspool.request.checks import SingleRequests, prepare
+from callspool.request.checks import prepare
 from callspool.request.identity import partition_of
 from callspool.request.message import encode
+from callspool.request.single_requests import SingleRequests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -256,7 +257,7 @@ class AsyncCallQueue(Configured):
 
 
 def _is_large(request: CallRequest) -> bool:
-    documents: object = request.documents
+    documents: object = getattr(request, "documents", None)
     return isinstance(documents, Sequence) and len(documents) > DOCUMENTS_ON_THE_LOOP
 
 

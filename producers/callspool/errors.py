@@ -6,6 +6,10 @@ Every error that callspool raises on purpose is a `CallspoolError`, and its text
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _LIKE_A_NUMBER = re.compile(r"\+?[\d\s().-]{7,}")
 _NUMBER_WITHIN = re.compile(r"\+[\d\s().-]{4,}(\d{3})")
@@ -19,7 +23,8 @@ class InvalidCallRequest(CallspoolError, ValueError):  # noqa: N818 - a promised
     """A call request that could not be sent as it is.
 
     Attributes: ``document`` (place in the request, from 0, or None for the request itself),
-    ``document_id`` (where the document has one), ``field`` and ``reason``.
+    ``document_id`` (where the document has one), ``field``, ``reason``, and ``faults``: this one
+    and all others of the same request, at most 100.
     """
 
     def __init__(
@@ -29,12 +34,34 @@ class InvalidCallRequest(CallspoolError, ValueError):  # noqa: N818 - a promised
         *,
         document: int | None = None,
         document_id: str | None = None,
+        others: Sequence[InvalidCallRequest] = (),
     ) -> None:
         self.field = field
         self.reason = reason
         self.document = document
         self.document_id = document_id
+        self._others = tuple(others)
         super().__init__(self._sentence())
+
+    @property
+    def faults(self) -> tuple[InvalidCallRequest, ...]:
+        """Every fault of the request, this one first."""
+        return (self, *self._others)
+
+    def among(self, faults: Iterable[InvalidCallRequest]) -> InvalidCallRequest:
+        """Returns the same fault with all others that its request has."""
+        own = self._key()
+        others = [each for each in faults if each._key() != own]
+        return InvalidCallRequest(
+            self.field,
+            self.reason,
+            document=self.document,
+            document_id=self.document_id,
+            others=others,
+        )
+
+    def _key(self) -> tuple[object, ...]:
+        return self.document, self.field, self.reason
 
     def at(self, document: int | None) -> InvalidCallRequest:
         """Returns the same fault for the document at that place of its request."""
@@ -43,19 +70,26 @@ class InvalidCallRequest(CallspoolError, ValueError):  # noqa: N818 - a promised
         )
 
     def _sentence(self) -> str:
+        more = f" (and {len(self._others)} more: see faults)" if self._others else ""
         if self.document is None:
-            return f"call request: {shown_name(self.field)}: {self.reason}"
+            return f"call request: {shown_name(self.field)}: {self.reason}{more}"
         name = f" ({shown_name(self.document_id)})" if self.document_id else ""
-        return f"document {self.document}{name}: {shown_name(self.field)}: {self.reason}"
+        return f"document {self.document}{name}: {shown_name(self.field)}: {self.reason}{more}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuilt, (self.field, self.reason, self.document, self.document_id)
+        return _rebuilt, (self.field, self.reason, self.document, self.document_id, self._others)
 
 
 def _rebuilt(
-    field: str, reason: str, document: int | None, document_id: str | None
+    field: str,
+    reason: str,
+    document: int | None,
+    document_id: str | None,
+    others: Sequence[InvalidCallRequest],
 ) -> InvalidCallRequest:
-    return InvalidCallRequest(field, reason, document=document, document_id=document_id)
+    return InvalidCallRequest(
+        field, reason, document=document, document_id=document_id, others=others
+    )
 
 
 def shown_name(name: str) -> str:

@@ -29,9 +29,10 @@ from callspool.enqueue.storing import OutgoingMessage, Stored
 from callspool.errors import InvalidCallRequest, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
 from callspool.redis_io.servers import server_of
-from callspool.request.checks import SingleRequests, prepare
+from callspool.request.checks import prepare
 from callspool.request.identity import partition_of
 from callspool.request.message import encode
+from callspool.request.single_requests import SingleRequests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import pydoc
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 import redis
 
+import callspool
 from callspool import (
     AsyncCallQueue,
     CallQueue,
@@ -324,9 +327,9 @@ def test_enqueue_many_keeps_what_came_before_its_source_failed(
     assert caught.value.enqueued == 3
     assert "3 documents of this enqueue_many are in the queue" in caught.value.__notes__[0]
     assert queued_ids(client) == ["a", "b", "c"]
-    with pytest.raises(AttributeError) as wrong:
-        queue.enqueue_many([one_contact("d"), None])
-    assert wrong.value.enqueued == 1
+    with pytest.raises(InvalidCallRequest, match="must be a CallRequest") as wrong:
+        queue.enqueue_many([one_contact("d"), None])  # type: ignore[list-item]
+    assert wrong.value.enqueued == 1  # type: ignore[attr-defined]
     assert queued_ids(client) == ["a", "b", "c", "d"]
 
 
@@ -431,3 +434,9 @@ def test_a_unix_socket_will_do() -> None:
             assert queued_ids(server.client()) == ["a", "b"]
         with pytest.raises(QueueUnavailable, match=f"cannot reach Redis at {path}"):
             CallQueue(f"unix://{path}", timeout=0.1).enqueue(one_contact("c"))
+
+
+def test_help_holds_no_marks_of_where_a_fact_comes_from() -> None:
+    for name in set(callspool.__all__) - {"__version__"}:
+        text = pydoc.render_doc(getattr(callspool, name), renderer=pydoc.plaintext)
+        assert not re.search(r"\([OSRU]\)", text), name

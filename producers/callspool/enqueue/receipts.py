@@ -27,7 +27,7 @@ from callspool.errors import (
 from callspool.request.call_request import Rules, is_traceparent, traceparent_of
 from callspool.request.identity import DEFAULT_ACCOUNT, Scope, read_document_ids
 from callspool.request.message import SHARED_BYTES, SHARED_DOCUMENTS, encode
-from callspool.request.text import plain_text
+from callspool.request.text import as_text, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -122,7 +122,8 @@ class Configured:
 
 def scope_of(space_token: str, campaign: str | None, account: str | None) -> Scope:
     """Returns the scope of a request with these fields."""
-    return Scope(*map(plain_text, (account or DEFAULT_ACCOUNT, space_token, campaign or "")))
+    texts = (account or DEFAULT_ACCOUNT, space_token, campaign or "")
+    return Scope(*(plain_text(as_text(text)) for text in texts))
 
 
 PORTION_BYTES: Final = 4 * 1024 * 1024
@@ -158,17 +159,18 @@ class InvalidRequestInMany(InvalidCallRequest):
 
     def __init__(self, fault: InvalidCallRequest, request: int, enqueued: int) -> None:
         super().__init__(
-            fault.field, fault.reason, document=fault.document, document_id=fault.document_id
+            fault.field,
+            fault.reason,
+            document=fault.document,
+            document_id=fault.document_id,
+            others=fault.faults[1:],
         )
         self.request = request
         self.enqueued = enqueued
         self.args = (f"request {request}: {fault}",)
 
     def __reduce__(self) -> tuple[object, ...]:
-        fault = InvalidCallRequest(
-            self.field, self.reason, document=self.document, document_id=self.document_id
-        )
-        return InvalidRequestInMany, (fault, self.request, self.enqueued)
+        return InvalidRequestInMany, (self.among(self.faults), self.request, self.enqueued)
 
 
 def document_ids(prepared: PreparedRequest) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
@@ -44,15 +45,15 @@ _KNOWN = frozenset(KNOWN_FIELDS)
 
 @dataclass(slots=True)
 class Document:
-    """One contact; ``name`` and ``contact_number`` are required (S).
+    """One contact; ``name`` and ``contact_number`` are required.
 
     Fields that are None are not sent. ``extra`` holds fields of your own: they reach the API as
-    they are and come back as the task's ``input`` (O). Checked when the request is enqueued.
+    they are and come back as the task's ``input``. Checked when the request is enqueued.
     """
 
     name: str
     contact_number: str
-    document_id: str | None = None
+    document_id: str | UUID | None = None
     email: str | None = None
     alternate_number: str | None = None
     occupation: str | None = None
@@ -148,9 +149,9 @@ _TRACEPARENT = re.compile(
 class CallRequest:
     """Contacts to call with one agent in one space.
 
-    ``space_token`` and ``pilot`` (the agent's handle) are the API's (S). A document is a
+    ``space_token`` and ``pilot`` (the agent's handle) are the API's. A document is a
     `Document`, a mapping with the API's field names, or bytes of a JSON object that travel as
-    they are. ``context`` is what the call is about; the API demands it (O), and a setting can
+    they are. ``context`` is what the call is about; the API demands it, and a setting can
     give it. ``schedule``: None means now. ``campaign`` scopes deduplication: the same document
     may be called again in another campaign. ``account`` names credentials of the worker.
     ``expires_at`` (aware datetime, or unix seconds): not sent after that. ``traceparent`` (W3C
@@ -175,7 +176,7 @@ class Rules:
     ``region``: of numbers without a country code (``IN``, ``US``, …).
 
     ``send_e164``: send numbers whose country is known as E.164 (`phones.number_to_send`).
-    ``default_context``: for requests without a ``context``, which the API demands (O).
+    ``default_context``: for requests without a ``context``, which the API demands.
     Raises `SettingsError` for a region that does not exist.
     """
 

@@ -1,16 +1,16 @@
 """Everything that is checked before a contact can be called.
 
 A producer checks a whole call request with `prepare`; a worker checks what a message held with
-`check_envelope` and `check_raw_document`. A request of one document, which services enqueue most,
-takes a shorter way: what comes with the document is checked once, and known again after that.
+`check_envelope` and `check_raw_document`.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, Protocol
 
 from callspool.errors import InvalidCallRequest
 from callspool.request.call_request import (
@@ -23,14 +23,15 @@ from callspool.request.call_request import (
     traceparent_of,
 )
 from callspool.request.field_checks import check_all, check_mapping, check_typed
-from callspool.request.identity import DEFAULT_ACCOUNT, is_account_name
+from callspool.request.identity import (
+    DEFAULT_ACCOUNT,
+    is_account_name,
+    is_made_id,
+    read_document_ids,
+)
 from callspool.request.message import (
     MAX_DOCUMENTS,
-    SHARED_BYTES,
-    TAIL,
-    Message,
     RequestEnvelope,
-    head_of,
 )
 from callspool.request.raw_document import (
     CheckedDocument,
@@ -38,12 +39,8 @@ from callspool.request.raw_document import (
     read_all_trusted,
     read_trusted,
 )
-from callspool.request.schedule import Schedule, check_expiry, check_schedule, is_past
-from callspool.request.text import is_unicode, kind_of, plain_text, word
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
+from callspool.request.schedule import check_expiry, check_schedule, is_past
+from callspool.request.text import as_text, is_unicode, kind_of, plain_text, word
 
 __all__ = [
     "CheckedDocument",
@@ -58,6 +55,9 @@ __all__ = [
 ]
 
 _LISTS = (list, tuple)
+MOST_FAULTS = 100
+"""Faults of one request that are told together."""
+
 FEW = 4
 """Documents from which on it costs less to check them together than one by one."""
 
@@ -67,27 +67,89 @@ _NOT_IN_A_PATH = re.compile(r"[\s/?#%\\]|\A\.{1,2}\Z")
 
 
 def prepare(
-    request: CallRequest, rules: Rules | None = None, *, now: float | None = None
+    request: object, rules: Rules | None = None, *, now: float | None = None
 ) -> PreparedRequest:
     """Checks a call request of a producer and makes it ready to be enqueued.
 
     ``now``: unix seconds, the clock's if None. Raises `InvalidCallRequest` for the first fault,
-    also for what has expired already or is scheduled for a time that is past everywhere.
+    with the others in its ``faults``; also for what has expired already or is scheduled for a time
+    that is past everywhere, and for a document with the id of an earlier one.
     """
+    if not isinstance(request, CallRequest):
+        many = ": enqueue_many takes many" if isinstance(request, Iterable) else ""
+        reason = f"must be a CallRequest, not {kind_of(request)}{many}"
+        raise InvalidCallRequest("request", reason)
     rules = rules or Rules()
     now = time.time() if now is None else now
-    envelope = _envelope(request, rules)
-    check_timely(envelope, now)
-    parts = _prepare_documents(request.documents, rules)
-    return PreparedRequest(envelope, parts, traceparent_of(request.traceparent))
+    try:
+        envelope = _envelope(request, rules)
+        check_timely(envelope, now)
+        parts = _prepare_documents(request.documents, rules)
+        prepared = PreparedRequest(envelope, parts, traceparent_of(request.traceparent))
+        if prepared.count > 1:
+            _refuse_same_id(read_document_ids(prepared.documents))
+    except InvalidCallRequest as fault:
+        others = islice(_find_faults(request, rules, now), MOST_FAULTS)
+        raise fault.among(others) from None
+    return prepared
+
+
+def _find_faults(request: CallRequest, rules: Rules, now: float) -> Iterator[InvalidCallRequest]:
+    """Yields every fault of a request, but those of documents that can be read only once."""
+    good: dict[str, Any] = {}
+    for field, check in _CHECKS.items():
+        try:
+            good[field] = check(getattr(request, field), rules)
+        except InvalidCallRequest as fault:
+            yield fault
+    steps: list[Callable[[], object]] = [
+        lambda: _refuse_past(good.get("expires_at"), good.get("schedule"), now),
+        lambda: traceparent_of(request.traceparent),
+    ]
+    ids: list[str] = []
+    for place, document in enumerate(request.documents if _is_list(request.documents) else ()):
+        try:
+            ids.append(_document(document, rules).document_id)
+        except InvalidCallRequest as fault:
+            ids.append("")
+            yield fault.at(place)
+    steps.append(lambda: _refuse_same_id(ids))
+    for step in steps:
+        try:
+            step()
+        except InvalidCallRequest as fault:
+            yield fault
+
+
+def _is_list(documents: object) -> bool:
+    return isinstance(documents, list | tuple)
 
 
 def check_timely(envelope: CheckedEnvelope, now: float) -> None:
     """Raises `InvalidCallRequest` for what has expired, or is scheduled for a time that is past."""
-    if envelope.expires_at is not None and envelope.expires_at <= now:
+    _refuse_past(envelope.expires_at, envelope.schedule, now)
+
+
+def _refuse_past(expires_at: float | None, schedule: Mapping[str, str] | None, now: float) -> None:
+    if expires_at is not None and expires_at <= now:
         raise InvalidCallRequest("expires_at", "is past already: nobody would be called")
-    if is_past(envelope.schedule, now):
+    if schedule is not None and is_past(schedule, now):
         raise InvalidCallRequest("schedule", "is past already, in every time zone")
+
+
+def _refuse_same_id(ids: Sequence[str]) -> None:
+    """Raises where two documents have one id of the caller's: one of them would not be called.
+
+    A contact without id that stands twice in a request is one contact, which is called once.
+    """
+    if len(set(ids)) == len(ids):
+        return
+    first: dict[str, int] = {}
+    for place, document_id in enumerate(ids):
+        if document_id and not is_made_id(document_id) and document_id in first:
+            reason = f"is that of document {first[document_id]}, too: only one would be called"
+            raise InvalidCallRequest("document_id", reason, document=place, document_id=document_id)
+        first.setdefault(document_id, place)
 
 
 def check_head(request: CallRequest, rules: Rules) -> CheckedEnvelope:
@@ -190,13 +252,7 @@ class _Stated(Protocol):
 
 def _envelope(stated: _Stated, rules: Rules) -> CheckedEnvelope:
     return CheckedEnvelope(
-        space_token=_space_token(stated.space_token),
-        pilot=word("pilot", _require("pilot", stated.pilot)),
-        context=_context(stated.context, rules),
-        schedule=check_schedule(stated.schedule),
-        campaign=word("campaign", stated.campaign) if stated.campaign else "",
-        account=_account(stated.account),
-        expires_at=check_expiry(stated.expires_at),
+        **{field: check(getattr(stated, field), rules) for field, check in _CHECKS.items()}
     )
 
 
@@ -217,6 +273,7 @@ def _space_token(value: object) -> str:
 
 
 def _context(value: object, rules: Rules) -> str:
+    value = as_text(value)
     if value is None or (isinstance(value, str) and not value.strip()):
         value = rules.default_context
     if not value:
@@ -242,76 +299,12 @@ def _account(value: object) -> str:
     return plain_text(value)
 
 
-HEADS_KEPT: Final = 256
-LONGEST_CONTEXT: Final = 4096
-"""How many heads are remembered, and the characters of the longest context among them."""
-
-_PLAIN = frozenset({str, type(None), Schedule})
-
-
-class SingleRequest(NamedTuple):
-    """A request of one document, ready to be enqueued."""
-
-    message: Message
-    document_ids: tuple[str]
-    partition: int
-    traceparent: str | None
-
-
-class SingleRequests:
-    """Makes messages of requests that hold one document and nothing unusual.
-
-    ``partition_of`` says where a request belongs. Threads may share it.
-    """
-
-    def __init__(self, rules: Rules, partition_of: Callable[[CheckedEnvelope], int]) -> None:
-        self._rules = rules
-        self._partition_of = partition_of
-        self._heads: dict[tuple[object, ...], tuple[bytes, int]] = {}
-
-    def prepare(self, request: CallRequest) -> SingleRequest | None:
-        """Checks a request and makes its message; returns None for one that goes the long way.
-
-        Raises `InvalidCallRequest`.
-        """
-        documents = request.documents
-        if type(documents) is not list or len(documents) != 1 or request.expires_at is not None:
-            return None
-        stated = (
-            request.space_token,
-            request.pilot,
-            request.context,
-            request.schedule,
-            request.campaign,
-            request.account,
-        )
-        if not _PLAIN.issuperset(map(type, stated)):
-            return None
-        try:
-            found = self._heads.get(stated) or self._make_head(request, stated)
-        except TypeError:  # a schedule that is made of what no schedule is
-            return None
-        if found is None:
-            return None
-        head, partition = found
-        try:
-            document = check_document(documents[0], self._rules)
-        except InvalidCallRequest as fault:
-            raise fault.at(0) from None
-        requests = head + document.raw + TAIL
-        if len(requests) > SHARED_BYTES:
-            return None
-        trace = None if request.traceparent is None else traceparent_of(request.traceparent)
-        return SingleRequest(Message(requests, 1, head), (document.document_id,), partition, trace)
-
-    def _make_head(
-        self, request: CallRequest, stated: tuple[object, ...]
-    ) -> tuple[bytes, int] | None:
-        """Makes the head of a message; None if it does not stay the same, or is too large."""
-        envelope = check_head(request, self._rules)
-        if envelope.schedule["type"] == "custom" or len(envelope.context) > LONGEST_CONTEXT:
-            return None
-        if len(self._heads) >= HEADS_KEPT:
-            self._heads = {}
-        found = self._heads[stated] = head_of(envelope), self._partition_of(envelope)
-        return found
+_CHECKS: Final[dict[str, Callable[[Any, Rules], Any]]] = {
+    "space_token": lambda value, _: _space_token(value),
+    "pilot": lambda value, _: word("pilot", _require("pilot", value)),
+    "context": _context,
+    "schedule": lambda value, _: check_schedule(value),
+    "campaign": lambda value, _: word("campaign", value) if value else "",
+    "account": lambda value, _: _account(value),
+    "expires_at": lambda value, _: check_expiry(value),
+}

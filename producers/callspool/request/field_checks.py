@@ -29,7 +29,7 @@ from callspool.request.call_request import (
 )
 from callspool.request.phones import identify_all, number_to_send
 from callspool.request.raw_document import CheckedDocument, check_fields, complete_document
-from callspool.request.text import are_words, kind_of, may_be_unstorable, refuse_unstorable
+from callspool.request.text import are_words, as_text, kind_of, may_be_unstorable, refuse_unstorable
 
 _TEXTS = frozenset({str, type(None)})
 _STRINGS = frozenset({str})
@@ -117,8 +117,8 @@ def _carefully(fields: dict[str, object]) -> tuple[Known, bytes]:
 def plain_fields(fields: Mapping[str, object]) -> dict[str, object]:
     """Returns a document's fields as built-in types, without known optional ones that are None.
 
-    Raises `InvalidCallRequest` for what JSON cannot say: NaN, bytes, dates, names that are no
-    strings.
+    A UUID, a date and a lazily translated text become strings. Raises `InvalidCallRequest` for what
+    JSON cannot say: NaN, bytes, names that are no strings.
     """
     return {
         _name(key, "json"): _plain(value, str(key), 1)
@@ -168,6 +168,7 @@ def _plain(value: object, field: str, depth: int) -> object:
 
 
 def _plain_scalar(value: object, field: str) -> object:
+    value = as_text(value)
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int):

@@ -105,6 +105,11 @@ def made_document_id(identifying_number: str) -> str:
     return _MADE + hashlib.sha256(identifying_number.encode()).hexdigest()[:24]
 
 
+def is_made_id(document_id: str) -> bool:
+    """Whether an id is one of `made_document_id`."""
+    return document_id.startswith(_MADE)
+
+
 def lane_id(scope: Scope, pilot: str, context: str, schedule: Mapping[str, str]) -> str:
     """The name of a lane: documents with the same one can share a create-call."""
     key = _encode([*scope, pilot, context, dict(schedule)])

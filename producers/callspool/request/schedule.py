@@ -28,7 +28,7 @@ class Schedule:
     """When to call: at once, in the agent's own hours, or at a local date and time.
 
     ``calling_date`` (``YYYY-MM-DD``) and ``calling_time`` (``HH:MM``) belong to ``custom``, and
-    carry no time zone (O). Checked when the request is enqueued.
+    carry no time zone. Checked when the request is enqueued.
     """
 
     type: str = "now"
@@ -87,6 +87,12 @@ def _as_mapping(schedule: object) -> Mapping[object, object]:
         return {key: getattr(schedule, key) for key in _KEYS}
     if isinstance(schedule, Mapping):
         return schedule
+    if isinstance(schedule, date):
+        raise InvalidCallRequest(
+            "schedule",
+            "must be a Schedule, not a date: Schedule.custom(when.date(), when.time()) calls at"
+            " that time of the agent's zone",
+        )
     if not isinstance(schedule, str):
         raise InvalidCallRequest(
             "schedule", f"must be a Schedule, an object or a string, not {kind_of(schedule)}"

@@ -5,6 +5,9 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from datetime import date, time
+from typing import Any
+from uuid import UUID
 
 from callspool.errors import InvalidCallRequest
 
@@ -13,6 +16,9 @@ MAX_WORD_BYTES = 512
 
 CUT = "…"
 """Ends a space token of which only the beginning is shown."""
+
+_LAZY = frozenset({"Promise", "LazyProxy", "LazyString"})
+"""The classes of Django, Babel and others whose values are translated when they are shown."""
 
 _INVISIBLE = (
     (0x00AD, 0x00AD),  # soft hyphen
@@ -102,8 +108,20 @@ def plain_text(value: str) -> str:
     return str.__str__(value)
 
 
+def as_text(value: Any) -> Any:
+    """Returns a UUID, a date or a lazily translated text as a string, all else as it is."""
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if any(kind.__name__ in _LAZY for kind in type(value).__mro__):
+        return str(value)
+    return value
+
+
 def word(field: str, value: object, most: int = MAX_WORD_BYTES) -> str:
     """The value as a word without spaces around it; raises `InvalidCallRequest`."""
+    value = as_text(value)
     if not isinstance(value, str):
         raise InvalidCallRequest(field, f"must be a string, not {kind_of(value)}")
     value = plain_text(value)

@@ -2,8 +2,10 @@
 
 import json
 import pickle
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from callspool.enqueue.receipts import scope_of
 from callspool.errors import InvalidCallRequest, SettingsError
-from callspool.request.call_request import CallRequest, CheckedEnvelope
+from callspool.request.call_request import CallRequest, CheckedEnvelope, Document
 from callspool.request.checks import Rules, check_envelope, prepare
 from callspool.request.message import RequestEnvelope, encode
 from tests.producers.request.requests import ADA, prepared, refusal
@@ -101,8 +103,60 @@ def refusal_of(documents: Any) -> InvalidCallRequest:
 
 
 def test_the_place_of_a_bad_document_is_told() -> None:
-    fault = refusal(*[dict(ADA)] * 3, {"name": "Bob"})
+    good = [{**ADA, "document_id": f"crm-{number}"} for number in range(3)]
+    fault = refusal(*good, {"name": "Bob"})
     assert str(fault) == "document 3: contact_number: is missing"
+
+
+def test_all_faults_of_a_request_are_told_at_once() -> None:
+    documents = [dict(ADA), {"name": "Bob"}, {**ADA, "name": " "}, {**ADA, "name": "Eve"}]
+    fault = refusal(*documents, space_token="a/b", schedule="later", traceparent="none")
+    assert [(each.document, each.field) for each in fault.faults] == [
+        (None, "space_token"),
+        (None, "schedule"),
+        (1, "contact_number"),
+        (2, "name"),
+        (None, "traceparent"),
+        (3, "document_id"),
+    ]
+    assert str(fault).endswith("(and 5 more: see faults)")
+    assert [str(each) for each in pickle.loads(pickle.dumps(fault)).faults] == [
+        str(each) for each in fault.faults
+    ]
+    assert len(refusal(*[{"name": "Bob"}] * 300).faults) == 100
+
+
+def test_an_id_stands_once_in_a_request() -> None:
+    fault = refusal(dict(ADA), {**ADA, "name": "Bob"})
+    assert (fault.document, fault.field) == (1, "document_id")
+    assert "document 0" in str(fault)
+    without = {"name": "Ada", "contact_number": "+14155550123"}
+    assert prepared(without, dict(without)).count == 2  # one contact twice, called once
+
+
+@pytest.mark.parametrize("given", [[], None, {"space_token": "x"}])
+def test_what_is_no_call_request_is_told_what_was_expected(given: Any) -> None:
+    with pytest.raises(InvalidCallRequest, match="must be a CallRequest") as refused:
+        prepare(given, RULES)
+    assert ("enqueue_many takes many" in str(refused.value)) is (given is not None)
+
+
+def test_ids_and_translated_texts_of_other_kinds_are_taken_as_text() -> None:
+    class Promise:  # as Django calls what it translates lazily
+        def __str__(self) -> str:
+            return "Bonjour"
+
+    own = {"since": date(2026, 12, 1), "order": UUID(int=1)}
+    document = Document("Ada", ADA["contact_number"], document_id=UUID(int=17), extra=own)
+    request = prepared(document, context=Promise(), campaign=date(2026, 12, 24))
+    assert (request.envelope.context, request.envelope.campaign) == ("Bonjour", "2026-12-24")
+    fields = json.loads(request.documents[0])
+    assert fields["document_id"] == str(UUID(int=17))
+    assert (fields["since"], fields["order"]) == ("2026-12-01", str(UUID(int=1)))
+
+
+def test_a_datetime_as_schedule_is_led_to_the_custom_schedule() -> None:
+    assert "Schedule.custom(" in str(refusal(schedule=datetime(2036, 12, 1, 10, 30, tzinfo=UTC)))
 
 
 def test_an_error_shows_no_phone_number_that_serves_as_an_id() -> None:

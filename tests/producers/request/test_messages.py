@@ -100,8 +100,8 @@ def test_a_large_request_is_split_by_bytes() -> None:
 
 
 def test_a_single_document_that_is_too_large_goes_alone() -> None:
-    small, huge = many(1)[0], {**ADA, "about": "x" * MAX_BYTES}
-    messages = list(encode(prepared(small, huge, small)))
+    (small, other), huge = many(2), {**ADA, "about": "x" * MAX_BYTES}
+    messages = list(encode(prepared(small, huge, other)))
     assert [message.documents for message in messages] == [1, 1, 1]
 
 
@@ -233,7 +233,7 @@ INTEGERS = st.integers(-(2**63), 2**63 - 1)
     TEXTS,
 )
 def test_any_request_survives_the_queue(owns: list[dict[str, Any]], context: str) -> None:
-    documents = [{**ADA, **own} for own in owns]
+    documents = [{**ADA, "document_id": f"crm-{at}", **own} for at, own in enumerate(owns)]
     request = prepared(*documents, context=context)
     messages = list(encode(request))
     found = [

@@ -1,11 +1,9 @@
 """Values of documents: what is JSON comes through, anything else is refused."""
 
-import datetime
 import decimal
 import enum
 import json
 import types
-import uuid
 from typing import Any
 
 import pytest
@@ -64,8 +62,6 @@ def test_values_that_are_json_by_another_type_are_sent(value: object, written: o
         -float("inf"),
         b"bytes",
         decimal.Decimal("1.00"),
-        datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
-        uuid.UUID(int=1),
         {1, 2},
         object(),
         pytest.param(10**5000, id="too many digits"),

@@ -194,7 +194,8 @@ def test_a_trusted_document_that_is_none_is_checked_in_full(raw: bytes, field: s
 
 
 def test_what_a_producer_prepares_is_trusted_by_the_worker() -> None:
-    documents = prepared(dict(ADA), ADA_RAW, {"name": "Bob", "contact_number": "1234567890"})
+    own = {**ADA, "document_id": "crm-1"}
+    documents = prepared(own, ADA_RAW, {"name": "Bob", "contact_number": "1234567890"})
     for raw in documents.documents:
         assert check_raw_document(raw, RULES, True) == check_raw_document(raw, RULES, False)
 
