@@ -55,6 +55,8 @@ class Config:
     oldest_spooled: float = 5 * MINUTE
     oldest_in_doubt: float = 30 * MINUTE
     """Proofs take PROOF_QUIET (5 min) and a look or two; what is older proves itself no more."""
+    oldest_open_call: float = DAY
+    """Calls go out within a day, unless they wait for their hours or a schedule."""
     oldest_sending: float = 15 * MINUTE
     """A take is freed after REQUEST_TIMEOUT and a margin: 70 s, and seconds for the sweep."""
     sweep_lag: float = MINUTE

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def group(config: Config) -> Group:
     """What the two promises rest on: nobody twice, nobody lost."""
-    return Group("callspool-documents", [*_stuck(config), *_broken_promises(config)])
+    alerts = [*_stuck(config), _calls(config), *_broken_promises(config)]
+    return Group("callspool-documents", alerts)
 
 
 def _stuck(config: Config) -> Iterator[Alert]:
@@ -73,4 +74,18 @@ def _broken_promises(config: Config) -> Iterator[Alert]:
         summary="{{ $value }} accepted documents of {{ $labels.account }} are in no state",
         description="accepted = waiting + sending + in_doubt + created + dead + cancelled + "
         "expired does not hold: the ledger was damaged or edited, or has a bug.",
+    )
+
+
+def _calls(config: Config) -> Alert:
+    followed = increase("callspool_follow_requests_total", config.oldest_open_call)
+    return Alert(
+        alert="CallspoolCallsOpenForADay",
+        expr=f"{ledger('callspool_oldest_open_call_seconds')} > {config.oldest_open_call:g}\n"
+        f"and on (job, account)\n  {followed} > 0",
+        severity="ticket",
+        hold=config.hold_patient,
+        summary="Calls of {{ $labels.account }} have been open for {{ $value | humanizeDuration }}",
+        description="The API has these documents and shows no end of their calls: they do not go"
+        " out, or workers cannot see it.",
     )

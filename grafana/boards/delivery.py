@@ -40,6 +40,7 @@ def board(config: Config) -> Board:
             Row("Create-calls", _requests()),
             Row("In doubt, and sent again", _doubts(config)),
             Row("Not created", _refused()),
+            Row("What became of the calls", _calls()),
         ],
     )
 
@@ -201,5 +202,27 @@ def _refused() -> list[Panel]:
             unit="short",
             colors={"open": GREEN, "paused": BLUE, "parked": ORANGE},
             runbook="CallspoolLanesParked",
+        ),
+    ]
+
+
+def _calls() -> list[Panel]:
+    return [
+        Panel(
+            title="Calls that ended",
+            kind="stack",
+            width=24,
+            description="Created documents whose call got an outcome. Good: mostly reached. "
+            "lost_sight: nobody knows what became of them.",
+            queries=[Query(per_second("callspool_outcomes_total", "outcome"), "{{outcome}}")],
+            unit="cps",
+            colors={
+                "reached": GREEN,
+                "not_reached": YELLOW,
+                "failed": RED,
+                "ended": BLUE,
+                "lost_sight": PURPLE,
+            },
+            runbook="CallspoolCallsOpenForADay",
         ),
     ]

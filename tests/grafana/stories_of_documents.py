@@ -14,6 +14,8 @@ ACCOUNT = of("callspool_parked", "default", level="account", reason="401")
 MOVED = of("callspool_parked", "default", level="account", reason="301")
 LANE = of("callspool_parked", "default", level="lane", reason="404")
 UNREADABLE = of("callspool_unreadable_messages")
+OPEN = of("callspool_oldest_open_call_seconds", "default")
+FOLLOWED = of("callspool_follow_requests_total", "default", code="200")
 SENDING = of("callspool_oldest_sending_seconds", "default")
 
 STORIES = [
@@ -29,6 +31,12 @@ STORIES = [
     Story("nothing is in doubt", DOUBTS, False, {DOUBTFUL: always(0), OLDEST: always(0)}, "60m"),
     Story("no sweep frees it", "CallspoolSendingStuck", True, {SENDING: "0+60x60"}),
     Story("a slow request", "CallspoolSendingStuck", False, {SENDING: always(60)}),
+    Story("no call ends", "CallspoolCallsOpenForADay", True,
+          {OPEN: "80000+60x400", FOLLOWED: "0+1x400"}, "200m"),
+    Story("calls end", "CallspoolCallsOpenForADay", False,
+          {OPEN: always(7200), FOLLOWED: "0+1x400"}, "200m"),
+    Story("nobody follows", "CallspoolCallsOpenForADay", False,
+          {OPEN: "80000+60x400", FOLLOWED: always(3)}, "200m"),
     Story("one was", "CallspoolUnprovenResends", True, {RESENT: "0x10 1x60"}),
     Story("that was before", "CallspoolUnprovenResends", False, {RESENT: always(4)}),
     Story("nobody looked at it for an hour", "CallspoolUnprovenResends", False,

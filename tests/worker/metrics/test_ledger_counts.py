@@ -16,6 +16,7 @@ from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.lanes import read_lanes
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_clock
+from callspool_ledger.reads.views import CallRecord
 from callspool_ledger.selectors import Selector
 from callspool_ledger.writes import Delivery, LaneKey, Ledger, Limits, Look, Refusal, Taken
 from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group
@@ -65,6 +66,8 @@ def test_the_bounds_of_buckets_are_the_same_where_they_are_counted_and_where_the
         histograms.BATCH_DOCUMENTS,
     ):
         assert "{" + ",".join(map(str, bounds)) in text
+    followed = re.sub(r"\s", "", scripts.read_text("writes/record_calls"))
+    assert "{" + ",".join(map(str, histograms.FOLLOWED_MS)) in followed
 
 
 def test_each_document_is_delivered_since_its_own_acceptance(
@@ -196,6 +199,43 @@ def test_ages_are_those_of_the_oldest(under: LedgerUnderTest, reader: LedgerRead
     assert ages == pytest.approx(
         {"oldest_in_doubt": 90, "oldest_sending": 30, "throttled": 20}, abs=2
     )
+
+
+def test_what_became_of_calls_is_counted_and_its_sum_is_what_was_created(
+    under: LedgerUnderTest, reader: LedgerReader
+):
+    under.accept(group([f"crm-{each}" for each in range(4)]))
+    taken = take(under)
+    create(under, taken)
+    under.client.zadd(f"{P}:follows", {"default|SPACE": 0})
+    under.ledger.run([calls.follow("f", 60_000, ["default"])])
+
+    def record(place: int, outcome: str) -> None:
+        ended = reader.ask(read_clock()) // 1000 - 400
+        news = {place: (outcome, CallRecord("completed", "", 1, 0, ended, 0))}
+        step = calls.record_calls(
+            "f", "default|SPACE", taken.batch, memory="", again_ms=None, news=news
+        )
+        under.ledger.run([step])
+
+    record(0, "not_reached")
+    record(0, "reached")
+    record(1, "failed")
+    under.client.zincrby(f"{P}:calls:default|SPACE", -90_000, taken.batch)
+    under.ledger.run([calls.end_following("f", "default|SPACE", 0, {"200": 3, "429": 1})])
+    samples = of_ledger(reader)
+    names = ("reached", "not_reached", "failed", "ended", "lost_sight")
+    counted = {
+        name: value(samples, "callspool_outcomes_total", outcome=name, account="default")
+        for name in names
+    }
+    assert counted == {"reached": 1, "not_reached": 1, "failed": 1, "ended": 0, "lost_sight": 0}
+    assert total(samples, "callspool_open_calls") == 2
+    assert 89 < total(samples, "callspool_oldest_open_call_seconds") < 95
+    assert value(samples, "callspool_follow_requests_total", code="429", account="default") == 1
+    assert total(samples, "callspool_follow_delay_seconds_count") == 2
+    assert bucket(samples, "callspool_follow_delay_seconds", "300.0") == 0
+    assert total(samples, "callspool_batch_documents_count") == 1
 
 
 def test_limits_of_accounts_are_served_where_workers_keep_them(

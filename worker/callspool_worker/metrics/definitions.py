@@ -174,6 +174,36 @@ DEFINITIONS = (
         "Age of the oldest take whose outcome is not recorded, 0 if there is none.",
     ),
     Definition(
+        "callspool_outcomes_total",
+        "counter",
+        ("outcome", "account"),
+        "Created documents whose call got this outcome; a follow-up may give it another one.",
+    ),
+    Definition(
+        "callspool_open_calls",
+        "gauge",
+        _ACCOUNT,
+        "Created documents whose call is open, as far as is known.",
+    ),
+    Definition(
+        "callspool_oldest_open_call_seconds",
+        "gauge",
+        _ACCOUNT,
+        "How long ago the oldest documents with open calls were created, 0 if there are none.",
+    ),
+    Definition(
+        "callspool_follow_requests_total",
+        "counter",
+        ("code", "account"),
+        "Reads of the API that follow calls, by the code of the answer.",
+    ),
+    Definition(
+        "callspool_follow_delay_seconds",
+        "histogram",
+        _ACCOUNT,
+        "From a call's end, by the API's clock, to its outcome in the ledger.",
+    ),
+    Definition(
         "callspool_lanes",
         "gauge",
         ("state", "account"),

@@ -9,10 +9,13 @@ from callspool_ledger.reads.entries import STATES
 from callspool_ledger.reads.snapshot import (
     BATCH_DOCUMENTS,
     DELIVERY_MS,
+    FOLLOWED_MS,
     SUBMISSION_MS,
     Histogram,
 )
 from callspool_ledger.reads.summary import OUTCOMES
+from callspool_ledger.reads.views import OUTCOMES as CALL_OUTCOMES
+from callspool_ledger.reads.views import add_lost_sight
 from callspool_worker.metrics.definitions import (
     EVENTS,
     LANE_STATES,
@@ -57,6 +60,7 @@ def samples_of(snapshot: Snapshot, max_waiting: int) -> dict[str, Values]:
         "callspool_redis_writes_refused": {(): int(snapshot.refuses_writes)},
     }
     samples |= _documents(counts)
+    samples |= _calls(snapshot, accounts, counts)
     samples |= _ages(snapshot, accounts, list(counts))
     samples |= _histograms(snapshot, accounts, list(counts))
     samples |= _limits(snapshot, accounts)
@@ -102,6 +106,32 @@ def _documents(counts: dict[str, Counter[str]]) -> dict[str, Values]:
         "callspool_documents": states,
         "callspool_unaccounted_documents": unaccounted,
         **single,
+    }
+
+
+def _calls(
+    snapshot: Snapshot, accounts: Accounts, counts: dict[str, Counter[str]]
+) -> dict[str, Values]:
+    """What became of calls; those that got another outcome later stay counted under the first."""
+    outcomes: Values = {}
+    open_calls: Values = {}
+    for account, of in counts.items():
+        now = add_lost_sight(of, of["created"])
+        open_calls[account,] = now["open"]
+        for name in CALL_OUTCOMES:
+            if name != "open":
+                outcomes[name, account] = now[name] + of[f"{name}_left"]
+    looked: Counter[tuple[str, ...]] = Counter()
+    for (account, code), number in snapshot.looked.items():
+        looked[code_label(code), accounts.label(account)] += number
+    ages = {
+        account: age for (of_what, account), age in snapshot.oldest.items() if of_what == "open"
+    }
+    return {
+        "callspool_outcomes_total": outcomes,
+        "callspool_open_calls": open_calls,
+        "callspool_oldest_open_call_seconds": _longest(ages, accounts, list(counts)),
+        "callspool_follow_requests_total": dict(looked),
     }
 
 
@@ -165,25 +195,29 @@ def _longest(seconds: dict[str, float], accounts: Accounts, shown: list[str]) ->
 def _histograms(snapshot: Snapshot, accounts: Accounts, shown: list[str]) -> dict[str, Values]:
     found: defaultdict[tuple[str, str], Histogram] = defaultdict(Histogram)
     for account in shown:
-        for kind in ("submission|created", "delivery", "batch"):
+        for kind in ("submission|created", "delivery", "batch", "followed"):
             found[account, kind] = Histogram()
     for (account, kind), histogram in snapshot.timings.items():
         found[accounts.label(account), kind].merge(histogram)
     submissions: Values = {}
     deliveries: Values = {}
     batches: Values = {}
+    followed: Values = {}
     for (account, kind), histogram in found.items():
         name, _, outcome = kind.partition("|")
         if name == "submission":
             submissions[outcome, account] = _bars(histogram, SUBMISSION_MS, 1000)
         elif name == "delivery":
             deliveries[account,] = _bars(histogram, DELIVERY_MS, 1000)
+        elif name == "followed":
+            followed[account,] = _bars(histogram, FOLLOWED_MS, 1000)
         else:
             batches[account,] = _bars(histogram, BATCH_DOCUMENTS, 1)
     return {
         "callspool_submission_seconds": submissions,
         "callspool_delivery_seconds": deliveries,
         "callspool_batch_documents": batches,
+        "callspool_follow_delay_seconds": followed,
     }
 
 
