@@ -16,7 +16,8 @@ P:alive                zset    consumers of the streams by their last heartbeat,
 P:<queue>:dead         stream  messages that no worker could read, kept whole
 P:meta                 hash    ledger id, format, rules; last batch, attempt and journal numbers;
                                the living generations; when ready batches were announced again;
-                               ``guarded`` once there is a suppression list: takes then say so
+                               ``guarded`` once there is a suppression list: takes then say so;
+                               ``settings`` of the worker that started last
 P:counts               hash    ``spooled`` and ``waiting``; ``partitions`` of the whole ledger;
                                for each account ``account|name``: documents by state, created ones
                                by outcome (``lua/include/calls.lua``), events, ``lanes``,
@@ -212,6 +213,7 @@ class PartitionKeys:
         self.scopes = f"{base}:scopes"
         self.lanes = f"{base}:lanes"
         self.sending = f"{base}:sending"
+        self.roster = f"{base}:roster"
         self.proofs = f"{base}:proofs"
         self.looking = f"{base}:looking"
         self.unreadable = f"{base}:unreadable"

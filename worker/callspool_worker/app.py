@@ -29,6 +29,7 @@ from callspool_worker.following.frontier import FollowSettings, FollowTimes
 from callspool_worker.liveness import Heartbeat, Reporter
 from callspool_worker.permits import MOST_SENDERS, PermitClient, Permits
 from callspool_worker.proving import LOOKERS, ProofSettings, Reconciler, SpaceProver
+from callspool_worker.same_settings import find_disagreements
 from callspool_worker.sending import body
 from callspool_worker.sending.partition_scheduler import build_senders
 from callspool_worker.sending.submit import Api, SubmitSettings
@@ -164,8 +165,9 @@ def run_worker(
             stack.callback(client.close)
         ledgers = open_ledgers(settings, clients)
         stack.callback(leave, ledgers)
-        for weakness in dict.fromkeys(each for one in ledgers for each in one.weaknesses()):
-            emit(events.Weakness(why=weakness))
+        weaknesses = [each for one in ledgers for each in one.weaknesses()]
+        for why in dict.fromkeys([*weaknesses, *find_disagreements(ledgers[0], settings)]):
+            emit(events.Weakness(why=why))
         unpod = stack.enter_context(
             closing(
                 api.UnpodApi(

@@ -6,14 +6,17 @@ import time
 
 import redis
 
+from callspool.settings import load_settings
 from callspool_ledger.writes import Ledger, Limits
 from callspool_worker.decisions.leases import LeaseWatch
+from callspool_worker.same_settings import find_disagreements
 from callspool_worker.sweeping import Sweeper
 from tests.support.ledgers import LedgerUnderTest, group
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.faults import fault
 from tests.worker.proving.stage import Stage
 
+ACCOUNT = {"CALLSPOOL_API_TOKEN": "tok-0123456789abcdef", "CALLSPOOL_ORG_HANDLE": "unpod.tv"}
 PATIENT, HASTY = 0.8, 0.05
 """Seconds of quiet of two workers, and of their leases."""
 
@@ -70,3 +73,23 @@ def test_the_quiet_of_the_take_counts_although_another_worker_proves_it(set_up: 
         assert hasty.states(["crm-1"]) == "w"
     finally:
         hasty.close()
+
+
+def test_settings_that_all_workers_should_have_alike_are_compared_when_one_starts(
+    client: redis.Redis,
+):
+    ledger = LedgerUnderTest(client, linger_ms=0).ledger
+    one = load_settings(ACCOUNT)
+    assert find_disagreements(ledger, one) == []
+    other = load_settings(
+        ACCOUNT | {"CALLSPOOL_ON_DOUBT": "resend", "CALLSPOOL_API_URL": "https://api.example"}
+    )
+    assert find_disagreements(ledger, other) == [], "no other worker lives: they were changed"
+    ledger.take("me:1", ["default"])
+    assert find_disagreements(ledger, other) == []
+    held, account = find_disagreements(ledger, one)
+    assert held == (
+        "CALLSPOOL_ON_DOUBT is hold here and resend at a worker that runs: what one worker holds"
+        " another one sends again; set one value"
+    )
+    assert account.startswith("account default has another URL or org handle here")

@@ -163,7 +163,10 @@ class Left(Event, frozen=True, kw_only=True):
 
 
 class Weakness(Event, frozen=True, kw_only=True):
-    """Something in the configuration of Redis endangers the ledger. Said when a worker starts."""
+    """Something in the configuration of Redis, or of another worker, endangers what is promised.
+
+    Said when a worker starts.
+    """
 
     kind: ClassVar[str] = "weakness"
     level: ClassVar[Level] = "warning"
