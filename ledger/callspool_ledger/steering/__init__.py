@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from callspool_ledger.steering.access_keys import KeySteering
 from callspool_ledger.steering.steering import Doubts, PauseResult, ResumeResult, Steering
-from callspool_ledger.steering.steps import One
+from callspool_ledger.steering.steps import KeySteering, One
 
 __all__ = ["Doubts", "KeySteering", "One", "PauseResult", "ResumeResult", "Steering"]

@@ -1,4 +1,4 @@
-"""What every command shares by which operators steer: running scripts piece by piece."""
+"""Running scripts piece by piece, as every steering command does, and steering keys of access."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections.abc import Callable
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, Self, TypeAlias, TypeVar
 
+import msgspec
+
 from callspool.errors import QueueUnavailable
 from callspool.request.identity import digester, partition_of
-from callspool_ledger.errors import answering
-from callspool_ledger.keys import account_limit
+from callspool_ledger import scripts
+from callspool_ledger.access import MOST_KEYS
+from callspool_ledger.errors import AccessKeyError, answering
+from callspool_ledger.keys import PartitionKeys, account_limit
 from callspool_ledger.reads.lookup import read_scopes
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
@@ -21,8 +25,10 @@ if TYPE_CHECKING:
 
     import redis
 
-    from callspool.redis_io.scripts import Call
+    from callspool.redis_io.scripts import Argument, Call
     from callspool.request.identity import Scope
+    from callspool_ledger.access import AccessKey
+
 
 Part = TypeVar("Part", bound="Steps")
 Params = ParamSpec("Params")
@@ -213,3 +219,35 @@ def number_of(value: object) -> int:
 def text_of(value: object) -> str:
     """Returns the text that a script answered."""
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+class KeySteering(Steps):
+    """Creates and revokes keys, in the first partition: it holds the keys of all."""
+
+    def create(self, key: AccessKey) -> None:
+        """Keeps a key; raises `AccessKeyError` if its name is taken, or there are too many."""
+        bound = msgspec.json.encode(key.selector.as_object())
+        record = msgspec.json.encode(key)
+        done = self._run_first(
+            _call("create_key", key.name, key.digest, record, self._by, bound, MOST_KEYS)
+        )
+        if done == 0:
+            raise AccessKeyError(
+                f"there is a key {key.name} already: revoke it first, or choose another name"
+            )
+        if done != 1:
+            raise AccessKeyError(
+                f"there are {MOST_KEYS} keys already: revoke one first (callspool keys list)"
+            )
+
+    def revoke(self, name: str) -> None:
+        """Ends a key at once; raises `AccessKeyError` if there is none of that name."""
+        if self._run_first(_call("revoke_key", name, self._by)) != 1:
+            raise AccessKeyError(f"there is no key {name}: callspool keys list shows all")
+
+    def _run_first(self, step: Call) -> object:
+        return (self.parts or [self])[0]._run_any(step)
+
+
+def _call(name: str, *args: Argument) -> Call:
+    return scripts.load(f"steering/{name}").call([PartitionKeys().prefix], args)

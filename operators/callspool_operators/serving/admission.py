@@ -10,7 +10,7 @@ from callspool.errors import InvalidCallRequest, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
 from callspool_ledger.access import AccessKey, Right, admit
 from callspool_ledger.reads.reader import AsyncLedgerReader
-from callspool_operators.serving.problems import Problem
+from callspool_operators.serving.bodies import Problem
 
 if TYPE_CHECKING:
     import redis.asyncio

@@ -18,6 +18,8 @@ from callspool_ledger.access import Right
 from callspool_operators.serving import openapi
 from callspool_operators.serving.admission import Caller, Gatekeeper
 from callspool_operators.serving.answers import (
+    METRICS_MEDIA_TYPE,
+    IntakeMetrics,
     chunks_of,
     read_json,
     send_fault,
@@ -35,21 +37,22 @@ from callspool_operators.serving.bodies import (
     DocumentVerdict,
     IntakeReply,
     PostedRequest,
+    Problem,
     StatusReply,
     UploadReply,
     decode_body,
 )
-from callspool_operators.serving.counting import MEDIA_TYPE, IntakeMetrics
-from callspool_operators.serving.documents import DocumentReader, cancel_documents, check_query
-from callspool_operators.serving.posting import (
+from callspool_operators.serving.documents import (
+    DocumentReader,
     IntakeQueue,
     JudgedRequests,
     add_known,
+    cancel_documents,
+    check_query,
     count_documents,
     judge,
     state_request,
 )
-from callspool_operators.serving.problems import Problem
 from callspool_operators.serving.uploads import (
     describe_upload,
     enqueue_rows,
@@ -301,7 +304,7 @@ async def get_readiness(request: HttpRequest) -> Response[str]:
 @get("/metrics", include_in_schema=False)
 async def get_metrics(request: HttpRequest) -> Response[bytes]:
     """Show the metrics of this process."""
-    return Response(_service(request).metrics.page(), headers={"content-type": MEDIA_TYPE})
+    return Response(_service(request).metrics.page(), headers={"content-type": METRICS_MEDIA_TYPE})
 
 
 def _trace_of(request: HttpRequest) -> str | None:

@@ -9,8 +9,14 @@ from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.spec import Components, SecurityScheme
 
 from callspool.request.call_request import RESERVED, Known
-from callspool_operators.serving.bodies import MOST_DOCUMENTS, DocumentsQuery, PostedRequest
-from callspool_operators.serving.problems import KINDS, MEDIA_TYPE, ProblemDocument
+from callspool_operators.serving.bodies import (
+    KINDS,
+    MEDIA_TYPE,
+    MOST_DOCUMENTS,
+    DocumentsQuery,
+    PostedRequest,
+    ProblemDocument,
+)
 from callspool_operators.serving.uploads import FORMATS
 
 if TYPE_CHECKING:

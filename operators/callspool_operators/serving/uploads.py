@@ -19,8 +19,14 @@ from callspool_ledger.reads.reader import LedgerReader
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions
 from callspool_operators.preparing.reading import TIMEOUT, Spooler
 from callspool_operators.serving.admission import check_room, check_scope, wrong_shape
-from callspool_operators.serving.bodies import DUPLICATE, INVALID, RefusedRow, UploadReply
-from callspool_operators.serving.problems import Problem, problem_of
+from callspool_operators.serving.bodies import (
+    DUPLICATE,
+    INVALID,
+    Problem,
+    RefusedRow,
+    UploadReply,
+    problem_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
