@@ -128,3 +128,32 @@ def test_a_daily_quota_goes_on_where_the_last_one_ended(tmp_path: Path, serve: S
         assert documents["duplicate"] == 5 * day
         assert documents["read"] == 5 * day + created
     assert sorted(api.created_ids()) == sorted(f"crm-{row}" for row in range(12))
+
+
+def test_who_was_cancelled_or_suppressed_is_not_called_by_the_same_command_again(
+    tmp_path: Path, serve: Serve
+):
+    api, env = serve('[[faults]]\nname = "status"\nstatus = 401\ntimes = 1\n')
+    kept = ["--state-dir", str(tmp_path / "kept")]
+    cli.write_contacts(tmp_path / "contacts.csv", 3)
+    code, documents = run(env, tmp_path, *kept)
+    assert (code, documents["waiting"]) == (1, 3)
+    for command in (
+        ["cancel", "--document-id", "crm-0", "--yes"],
+        ["suppress", "add", "+12005550101", "--source", "asked by mail"],
+    ):
+        done = cli.call([*command, *kept], env, tmp_path)
+        assert done.returncode == 0, done.stderr
+    code, documents = run(env, tmp_path, *kept)
+    assert (code, documents["created"], documents["suppressed"]) == (0, 1, 1)
+    assert (documents["read"], documents["accepted"], documents["duplicate"]) == (3, 1, 1)
+    file, out = str(tmp_path / "contacts.csv"), str(tmp_path / "out.csv")
+    cli.call(["results", file, "-o", out, *kept], env, tmp_path)
+    first, second, _ = (tmp_path / "out.csv").read_text().splitlines()[1:]
+    assert "cancelled by an operator, which is final for its campaign" in first
+    assert "suppressed: on the global list since 20" in second
+    shown = cli.call(["show", "crm-0", *kept], env, tmp_path).stdout
+    assert "--again" in shown
+    code, documents = run(env, tmp_path, "--again", *kept)
+    assert (code, documents["created"], documents["suppressed"]) == (0, 1, 1)
+    assert sorted(api.created_ids()) == ["crm-0", "crm-2"]

@@ -19,10 +19,11 @@ STATES = {
     "x": "dead",
     "X": "dead",
     "k": "cancelled",
+    "K": "cancelled",
     "e": "expired",
 }
 UNSETTLED = frozenset("wsdx")
-REPLACEABLE = frozenset("xXke")
+REPLACEABLE = frozenset("xXKe")
 NOWHERE = (0, 0)
 
 
@@ -100,7 +101,7 @@ class Model:
                     continue
                 if old is not None and old.letter == "x":
                     old.letter = "X"
-                letter = "x" if group.reason else "w"
+                letter = "K" if group.suppressed else "x" if group.reason else "w"
                 new = Document(group.lane, digest, raw, group.expires_ms, letter, number)
                 self.documents.append(new)
                 self.known[digest] = self._by_raw[raw] = new

@@ -66,7 +66,7 @@ STATES = {
 }
 """The letters of documents, and the states they stand for; `h`: in doubt, and not provable now."""
 
-FREE = frozenset("xXkKe")
+FREE = frozenset("xXKe")
 """Letters of documents whose identity may be accepted anew."""
 
 NOTHING = "nothing"

@@ -32,6 +32,9 @@ IDENTITIES_A_CALL = 500
 CONFLICT = "conflict"
 """What a document is whose id the ledger knows with another number: it was not accepted."""
 
+CANCELLED = "cancelled by an operator, which is final for its campaign (--again calls it)"
+"""Why a document that an operator cancelled is not called."""
+
 OTHER_NUMBER = "its id belongs to another number: use another --campaign or --id-prefix"
 
 
@@ -215,7 +218,9 @@ def _call(batch: BatchEntry, place: int) -> CallEnd | None:
 
 def _reason(place: Place, batch: BatchEntry) -> str | None:
     if place.letter == "K":
-        return batch.suppression(place.place) or None
+        return batch.suppression(place.place) or CANCELLED
+    if place.letter == "k":
+        return CANCELLED
     return batch.reason or None if place.letter != "c" else None
 
 
@@ -307,9 +312,10 @@ def next_step(
         "x": "It is not sent again by itself: correct the document and enqueue it anew, or"
         f" `callspool dead replay --document-id {shlex.quote(document_id)}` sends it as it is.",
         "X": "It was given up (callspool dead drop); enqueued anew, it is sent.",
-        "k": "It was cancelled and will not be sent; enqueued anew, it is.",
-        "K": "It is not called. Once `callspool suppress remove` has taken the number off its list,"
-        " or its time there is over, it is called if it is enqueued anew.",
+        "k": "An operator cancelled it, which is final for its campaign: `callspool run` or `send`"
+        " with --again calls it, and so does another --campaign.",
+        "K": "It is called if it is enqueued anew, and its number is on no list then: `callspool"
+        " suppress remove` takes one off.",
         "e": "Its time was over before it could be sent; enqueue it anew with a later one.",
     }[letter]
 

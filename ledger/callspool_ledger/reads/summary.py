@@ -81,7 +81,14 @@ OUTCOMES = (
     "not_sent",
 )
 JOURNAL_SHOWN = 5
-COUNTED = ("accepted", "duplicate", "invalid", "conflict", *dict.fromkeys(STATES.values()))
+COUNTED = (
+    "accepted",
+    "duplicate",
+    "invalid",
+    "conflict",
+    "suppressed",
+    *dict.fromkeys(STATES.values()),
+)
 
 
 def merge_summaries(parts: Sequence[LedgerSummary]) -> LedgerSummary:

@@ -81,6 +81,10 @@ class SteeringCalls:
         """Takes back one waiting document."""
         return self._call("cancel_one", digest, number, order.by, order.record)
 
+    def allow_again(self, digests: Sequence[bytes]) -> Call:
+        """Lets documents that an operator cancelled be accepted anew."""
+        return self._call("allow_again", b"".join(digests))
+
     def replay(
         self, order: SteeringOrder, cursor: str, began_ms: str, number: int, piece: int
     ) -> Call:

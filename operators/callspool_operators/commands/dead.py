@@ -127,7 +127,8 @@ _NOT_DEAD = {
     "d": "is in doubt, not dead",
     "c": "was created",
     "X": "was given up before; enqueue it anew to have it sent",
-    "k": "was cancelled; enqueue it anew to have it sent",
+    "k": "was cancelled; enqueue it with --again to have it sent",
+    "K": "was cancelled; enqueue it anew to have it sent",
     "e": "expired; enqueue it anew to have it sent",
 }
 _no_question_option = click.option("--yes", is_flag=True, hidden=True)

@@ -54,7 +54,8 @@ _NOT_IN_DOUBT = {
     "c": "was created already",
     "x": "is dead, not in doubt (callspool dead list)",
     "X": "was given up (callspool dead drop); enqueue it anew to have it sent",
-    "k": "was cancelled; enqueue it anew to have it sent",
+    "k": "was cancelled; enqueue it with --again to have it sent",
+    "K": "was cancelled; enqueue it anew to have it sent",
     "e": "expired; enqueue it anew to have it sent",
 }
 _held_option = click.option(

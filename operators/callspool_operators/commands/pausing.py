@@ -193,6 +193,7 @@ _TOO_LATE = {
     "x": "is dead and not sent anyway (callspool dead drop)",
     "X": "was given up before (callspool dead drop)",
     "k": "was cancelled before",
+    "K": "is not called: its number was on a list, or it may be enqueued anew",
     "e": "expired before it was sent",
 }
 
@@ -215,7 +216,7 @@ def cancel(
     """Take back documents that wait: they are not sent. Asks first; a script says --yes.
 
     What is being sent, in doubt or created is left as it is, and so is what comes later. A
-    cancelled document that is enqueued anew is sent.
+    cancelled document stays so, for its campaign: `run` and `send` call it with --again only.
     """
     with steering(redis_url, state_dir) as steer:
         selector = complete_token(selector, steer.reader)

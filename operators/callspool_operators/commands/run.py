@@ -228,7 +228,8 @@ class _RunCommand:
             self._say(f"{left:,} documents of earlier runs wait in this ledger: they are sent, too")
         started = time.monotonic()
         workforce.start()
-        with Spooler(self._settings, self._target.envelope) as spooler:
+        again = self._options.again
+        with Spooler(self._settings, self._target.envelope, again=again) as spooler:
             end, failure = _do(job, spooler)
             seconds = time.monotonic() - started
             if self._follow and end is End.AT_REST and failure is None:

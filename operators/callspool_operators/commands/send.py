@@ -91,7 +91,7 @@ def _send(
     started = time.monotonic()
     fault: CallspoolError | KeyboardInterrupt | None = None
     with (
-        Spooler(settings, target.envelope) as spooler,
+        Spooler(settings, target.envelope, again=options.again) as spooler,
         Progress(intake.bytes_total(), quiet=options.as_json) as progress,
     ):
         if newcomers is None:
@@ -128,7 +128,7 @@ def rehearse(options: SendOptions, target: SendTarget, reader: LedgerReader | No
     """Checks the files and shows what would be sent; sends nothing."""
     started = time.monotonic()
     with open_intake(options, target.rules) as intake:
-        overview = look(intake, target, reader, even_once=True)
+        overview = look(intake, target, reader, even_once=True, again=options.again)
     if options.as_json:
         seconds = round(time.monotonic() - started, 3)
         summary = {**overview.to_json(target), "seconds": seconds}

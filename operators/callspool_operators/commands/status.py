@@ -42,7 +42,7 @@ Examples:
   callspool status --watch --interval 60 >> standing.log
   callspool status --json | jq .documents.created
 """
-_BESIDE = ("accepted", "duplicate", "invalid", "conflict")
+_BESIDE = ("accepted", "duplicate", "invalid", "conflict", "suppressed")
 _IN_A_LINE = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
 
 
@@ -209,6 +209,8 @@ def lines_of(
             lines += _reason_lines(reasons, name, width)
         if number and name == "created":
             lines += [f"{'':>{width}}     {line}" for line in outcome_lines(summary.outcomes)]
+        if name == "cancelled" and found.get("suppressed"):
+            lines.append(f"{found['suppressed']:>{width},}     of them ever kept back by a list")
     if any(beside.values()):
         lines.append(f"not accepted: {format_counts(beside)}")
     if summary.spooled:

@@ -42,6 +42,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
+_EXAMPLES = """\b
+Examples:
+  callspool suppress check "+14155550123" --account acme
+  callspool suppress remove "+14155550123"
+  callspool suppress export -o suppression-backup.csv
+  callspool suppress lists --json
+"""
 _ADD_EXAMPLES = """\b
 Examples:
   callspool suppress add "+14155550123" --source "asked by mail"
@@ -56,7 +63,7 @@ Examples:
 """
 
 
-@click.group("suppress")
+@click.group("suppress", epilog=_EXAMPLES)
 def suppress() -> None:
     """Keep numbers from being called: in force when the command has returned.
 
@@ -145,7 +152,9 @@ def remove(
 @_command(
     "check",
     _numbers,
-    click.option("--campaign", callback=parsing.name, default="", metavar="NAME"),
+    click.option(
+        "--campaign", callback=parsing.name, default="", metavar="NAME", help="In this campaign."
+    ),
     _account,
     region_option,
 )

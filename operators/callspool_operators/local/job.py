@@ -297,9 +297,9 @@ class Job:
     def _words(self) -> str:
         settled = self.tracker.settled
         words = f"{self.intake.counts.read:,} rows read, {settled['c']:,} created"
-        for letter, word in (("x", "dead"), ("k", "cancelled"), ("e", "expired")):
-            if settled[letter]:
-                words += f", {settled[letter]:,} {word}"
+        for letters, word in (("xX", "dead"), ("kK", "cancelled"), ("e", "expired")):
+            if number := sum(settled[letter] for letter in letters):
+                words += f", {number:,} {word}"
         if self._in_doubt:
             words += f", {self._in_doubt:,} in doubt: the space is read back"
         return words

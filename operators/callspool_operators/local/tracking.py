@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from callspool.errors import QueueUnavailable
 from callspool.redis_io.errors import comes_from_passing
 from callspool.request.identity import DIGEST_BYTES, NUMBER_BYTES
-from callspool_ledger.reads.lookup import read_batches, read_places
+from callspool_ledger.reads.lookup import CANCELLED, read_batches, read_places
 from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_operators.terminal.report import NotCreated, Report
@@ -58,10 +58,10 @@ def ask_until_answered(
 SLICE = 2000
 """Identities that are looked up together."""
 
-RESTING = frozenset("hcxXke")
+RESTING = frozenset("hcxXkKe")
 """Letters of documents with which nothing happens any more unless somebody makes it happen."""
 
-ANEW = frozenset("xXke")
+ANEW = frozenset("xXKe")
 """Those whose identity may be accepted anew by a message that is still on its way."""
 
 
@@ -71,6 +71,8 @@ class RunStanding:
 
     ``duplicate``: the API had them before this run began, the first since ``known_since``.
     ``earlier``: those among ``states`` that an earlier run had brought, and that were not created.
+    ``suppressed``: their numbers must not be called. ``cancelled_before``: an operator cancelled
+    them, in a campaign for which that is final.
     ``conflict``: their ids are known with other numbers. ``unknown``: the ledger does not know
     them: still spooled, or refused by a worker.
     ``elsewhere``: those that wait in another lane than the run's, with an earlier request's pilot,
@@ -82,6 +84,8 @@ class RunStanding:
     duplicate: int = 0
     earlier: int = 0
     conflict: int = 0
+    suppressed: int = 0
+    cancelled_before: int = 0
     known_since: datetime | None = None
     unknown: int = 0
     elsewhere: int = 0
@@ -175,11 +179,20 @@ class Tracker:
             since = datetime.fromtimestamp(batch.created_ms(place.place) / 1000, UTC)
             standing.known_since = min(standing.known_since or since, since)
             return
+        if why := batch.suppression(place.place) if place.letter == "K" else "":
+            standing.suppressed += 1
+            standing.reasons["suppressed", why.removeprefix("suppressed: ")] += 1
+            return
+        if place.letter == "k" and batch.accepted_ms(place.place) < self._began_ms:
+            standing.cancelled_before += 1
+            return
         standing.states[place.state] += 1
         if place.letter == "c":
             standing.outcomes[batch.outcome(place.place) or "lost_sight"] += 1
         standing.earlier += batch.accepted_ms(place.place) < self._began_ms
-        if place.letter in "dhxw" and batch.reason:
+        if place.letter == "k":
+            standing.reasons[place.state, CANCELLED] += 1
+        elif place.letter in "dhxw" and batch.reason:
             standing.reasons[place.state, batch.held or batch.reason] += 1
 
 
@@ -228,15 +241,16 @@ def report_of(
     before_these = job.gates_before() if gates else []
     accepted = states.total()
     passed_over = job.newcomers.known if job.newcomers else 0
-    duplicate = counts.duplicate + standing.duplicate + passed_over
+    duplicate = counts.duplicate + standing.duplicate + standing.cancelled_before + passed_over
     invalid = counts.invalid + refused
     documents = {
-        "read": accepted + duplicate + invalid + standing.conflict,
+        "read": accepted + duplicate + invalid + standing.conflict + standing.suppressed,
         "accepted": accepted,
         "earlier": standing.earlier,
         "duplicate": duplicate,
         "invalid": invalid,
         "conflict": standing.conflict,
+        "suppressed": standing.suppressed,
         **states,
     }
     before = job.before
@@ -258,6 +272,7 @@ def report_of(
         paused=[gate for gate in before_these if gate.kind == "paused"],
         handed_over=standing.duplicate + passed_over,
         handed_over_since=standing.known_since,
+        cancelled_before=standing.cancelled_before,
         row_notes=row_notes,
         waiting_elsewhere=standing.elsewhere,
         where=where,

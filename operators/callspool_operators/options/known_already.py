@@ -31,7 +31,10 @@ PATIENCE = 15.0
 
 SHOWN_LANES = 3
 
-ANEW = ("dead", "cancelled", "expired")
+RELEASED = "released"
+"""Cancelled, and accepted anew: its number was on a list, or ``--again`` was given."""
+
+ANEW = ("dead", RELEASED, "expired")
 """States of documents that are accepted anew when they are sent again."""
 
 
@@ -101,18 +104,22 @@ class KnownAlready:
         if not self.asked:
             return []
         waiting = self.states["waiting"]
-        rest = {
-            state: n for state, n in self.states.items() if state not in ANEW and state != "waiting"
-        }
+        apart = (*ANEW, "waiting", "cancelled")
+        rest = {state: n for state, n in self.states.items() if state not in apart}
         lines = []
         if handed := sum(rest.values()):
             since = f" (the first {local(self.handed_since)})" if self.handed_since else ""
             lines.append(f"  {handed:,} handed over before{since}: {format_counts(rest)};")
             lines.append("    they are not called again; another --campaign calls them again")
+        if cancelled := self.states["cancelled"]:
+            lines.append(
+                f"  {cancelled:,} cancelled by an operator, which is final for this campaign;"
+                " --again calls them"
+            )
         if waiting:
             lines.append(f"  {waiting:,} waiting from an earlier run, going out now")
         if self.anew:
-            lines.append(f"  {self.anew:,} were dead, cancelled or expired: accepted anew")
+            lines.append(f"  {self.anew:,} were dead, expired or released: accepted anew")
         return [*lines, f"  {self.new:,} new"] if self.new or lines else lines
 
     def _elsewhere_lines(self) -> list[str]:
@@ -121,7 +128,8 @@ class KnownAlready:
         lanes = ", ".join(sorted(self.lanes)[:SHOWN_LANES])
         return [
             f"  {self.elsewhere:,} {verb} with another pilot, context or schedule{gate}:",
-            f"    cancel what waits there (callspool cancel --lane, of {lanes}) and send again",
+            f"    cancel what waits there (callspool cancel --lane, of {lanes}), and send",
+            "    with --again",
         ]
 
     def to_json(self) -> dict[str, object]:
@@ -140,7 +148,10 @@ class KnownAlready:
 
 
 class KnownLookup:
-    """Looks up documents as they are read, many at a time, for so long as there is patience."""
+    """Looks up documents as they are read, many at a time, for so long as there is patience.
+
+    ``again``: what an operator cancelled is called all the same.
+    """
 
     def __init__(
         self,
@@ -149,7 +160,9 @@ class KnownLookup:
         *,
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
+        again: bool = False,
     ) -> None:
+        self._released = "kK" if again else "K"
         self._reader = reader.of_space(envelope.account, envelope.space_token)
         self._lane = envelope.lane_id
         self._digest = digester(envelope.scope)
@@ -206,7 +219,7 @@ class KnownLookup:
             if place.letter not in FREE and batch.has_other_number(place.place, number):
                 found.conflicts += 1
                 continue
-            found.states[place.state] += 1
+            found.states[RELEASED if place.letter in self._released else place.state] += 1
             accepted = batch.accepted_ms(place.place)
             first = min(first or accepted, accepted)
             if place.letter != "w" and place.letter not in FREE:

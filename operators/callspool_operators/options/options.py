@@ -49,6 +49,7 @@ class SendOptions:
     dry_run: bool = False
     rejects: str | None = None
     duplicates: str | None = None
+    again: bool = False
     yes: bool = False
     as_json: bool = False
     strict: bool = False
@@ -202,6 +203,9 @@ _SENDING = (
         type=click.Path(dir_okay=False),
         metavar="FILE",
         help="Write rows there that repeat an earlier one, with that one's line.",
+    ),
+    click.option(
+        "--again", is_flag=True, help="Call those, too, whom an operator has cancelled before."
     ),
     click.option("--yes", is_flag=True, help="Do not ask before sending."),
     json_option,

@@ -136,7 +136,7 @@ def ask_before_sending(
     if options.yes or not screen.is_there():
         return True
     intake = new_intake(options, target.rules)
-    overview = look(intake, target, reader)
+    overview = look(intake, target, reader, again=options.again)
     for line in overview.short_lines(target, options):
         click.echo(line, err=sys.stderr.isatty())
     calls = _calls_of(overview, options.new, drains=drains)
@@ -178,16 +178,24 @@ def host_of(url: str) -> str:
 
 
 def look(
-    intake: Intake, target: SendTarget, reader: LedgerReader | None, *, even_once: bool = False
+    intake: Intake,
+    target: SendTarget,
+    reader: LedgerReader | None,
+    *,
+    even_once: bool = False,
+    again: bool = False,
 ) -> Overview:
     """Reads the files, and asks the ledger, where there is one, for their documents.
 
-    ``even_once``: also what can be read only once. Raises `IntakeError`.
+    ``even_once``: also what can be read only once. ``again``: as of `KnownLookup`. Raises
+    `IntakeError`.
     """
     files = intake.inspect()
     if not (even_once or intake.can_be_read_again):
         return Overview(files, intake)
-    looking = None if reader is None or target.missing else KnownLookup(reader, target.envelope)
+    looking = None
+    if reader is not None and not target.missing:
+        looking = KnownLookup(reader, target.envelope, again=again)
     first = examine(intake, looking.add if looking else None)
     known = looking.collect() if looking else None
     return Overview(files, intake, was_read=True, first=first, known=known)

@@ -9,13 +9,18 @@ from typing import Self
 
 from callspool.enqueue.connections import PartitionConnections, Partitioning
 from callspool.enqueue.receipts import EnqueueTally, Portion
-from callspool.redis_io.servers import server_of
+from callspool.errors import QueueUnavailable
+from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
+from callspool.redis_io.scripts import run
+from callspool.redis_io.servers import RedisEndpoint, server_of
 from callspool.request.call_request import CheckedEnvelope, PreparedRequest
 from callspool.request.checks import Rules
-from callspool.request.identity import number_digests
+from callspool.request.identity import digester, number_digests, read_document_ids
 from callspool.request.message import encode
 from callspool.request.raw_document import read_number
 from callspool.settings import Settings
+from callspool_ledger.keys import PartitionKeys
+from callspool_ledger.steering.calls import SteeringCalls
 from callspool_operators.lists import (
     Intake,
     IntakeError,
@@ -176,11 +181,17 @@ TIMEOUT = 10.0
 class Spooler:
     """The queue for documents of one envelope, and so of one partition. A context manager.
 
-    ``key``: the name of the key with which they came over HTTP.
+    ``key``: the name of the key with which they came over HTTP. ``again``: what an operator
+    cancelled is to be called all the same.
     """
 
     def __init__(
-        self, settings: Settings, envelope: CheckedEnvelope, key: str | None = None
+        self,
+        settings: Settings,
+        envelope: CheckedEnvelope,
+        key: str | None = None,
+        *,
+        again: bool = False,
     ) -> None:
         self._key = key
         server = server_of(settings.redis_url, TIMEOUT)
@@ -188,6 +199,7 @@ class Spooler:
         self._connections = PartitionConnections(partitioning)
         self._partition = partitioning.partition_of(envelope)
         self._envelope = envelope
+        self._allow = _allower(server, self._partition, envelope) if again else None
         self._portion = Portion()
         self._tally = EnqueueTally()
 
@@ -201,6 +213,8 @@ class Spooler:
 
         Raises `QueueFull`, `QueueUnavailable` or `LedgerMismatch`.
         """
+        if self._allow is not None:
+            self._allow(documents)
         for message in encode(PreparedRequest(self._envelope, [list(documents)])):
             if self._portion.add(message, partition=self._partition, key=self._key):
                 self.store()
@@ -217,3 +231,23 @@ class Spooler:
 
     def __exit__(self, *_: object) -> None:
         self._connections.close()
+
+
+def _allower(
+    server: RedisEndpoint, partition: int, envelope: CheckedEnvelope
+) -> Callable[[Sequence[bytes]], None]:
+    """Lets documents of an envelope be accepted anew where an operator had cancelled them."""
+    keys = PartitionKeys(partition)
+    client, digest = server.at(keys.prefix).client(), digester(envelope.scope)
+    calls = SteeringCalls(keys)
+
+    def allow(documents: Sequence[bytes]) -> None:
+        step = calls.allow_again([digest(name) for name in read_document_ids(documents)])
+        try:
+            (reply,) = run(client, [step])
+        except TRANSPORT_ERRORS as fault:
+            raise QueueUnavailable(describe(fault, str(server))) from fault
+        if isinstance(reply, Exception):
+            raise reply
+
+    return allow

@@ -80,7 +80,7 @@ def _line(gate: GateView, where: str) -> str:
 
 
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
-COUNTS = ("read", "accepted", "earlier", "duplicate", "invalid", "conflict", *STATES)
+COUNTS = ("read", "accepted", "earlier", "duplicate", "invalid", "conflict", "suppressed", *STATES)
 MOST_REASONS = 10
 
 
@@ -107,7 +107,8 @@ class Report:
     that waited from an earlier run). ``submissions``: answers to create-calls by outcome.
     ``outcomes``: what became of the calls of created ones.
     ``invalid_reasons``: refused rows by reason. ``handed_over``: those of the duplicates that the
-    ledger knew already, the first of them since ``handed_over_since``. ``row_notes``: lines
+    ledger knew already, the first of them since ``handed_over_since``; ``cancelled_before``: those
+    that an operator had cancelled. ``row_notes``: lines
     about rows that do not go on. ``waiting_elsewhere``: documents that wait with the pilot, context
     or schedule of an earlier request. ``gates``: all that are closed; ``paused``: those among them
     by which an operator keeps these documents. ``where``: the flags that lead other commands to the
@@ -125,6 +126,7 @@ class Report:
     paused: Sequence[GateView] = ()
     handed_over: int = 0
     handed_over_since: datetime | None = None
+    cancelled_before: int = 0
     row_notes: Sequence[str] = ()
     waiting_elsewhere: int = 0
     where: str = ""
@@ -143,7 +145,8 @@ class Report:
         all could be accepted, or, if strict, a row was invalid."""
         if self.count("created") < self.count("accepted") or self.count("conflict"):
             return Exit.NOT_ALL
-        if self.count("read") and not self.count("accepted") + self.count("duplicate"):
+        sound = sum(map(self.count, ("accepted", "duplicate", "suppressed")))
+        if self.count("read") and not sound:
             return Exit.NOT_ALL
         return Exit.NOT_ALL if strict and self.count("invalid") else Exit.DONE
 
@@ -171,7 +174,8 @@ class Report:
 
     def _row_lines(self) -> list[str]:
         kinds = {
-            name: self.count(name) for name in ("accepted", "duplicate", "invalid", "conflict")
+            name: self.count(name)
+            for name in ("accepted", "duplicate", "invalid", "conflict", "suppressed")
         }
         rows = format_count(self.count("read"), "row")
         lines = [f"{rows}: {format_counts(kinds, always=['accepted'])}"]
@@ -202,7 +206,12 @@ class Report:
                 f"  {self.handed_over:,} handed over before{first}, so not called again;"
                 " another --campaign calls them again"
             )
-        if others := self.count("duplicate") - self.handed_over:
+        if cancelled := self.cancelled_before:
+            lines.append(
+                f"  {cancelled:,} cancelled by an operator before, which is final for this"
+                " campaign; --again calls them"
+            )
+        if others := self.count("duplicate") - self.handed_over - self.cancelled_before:
             lines.append(f"  {others:,} duplicate in the files: each contact is called once")
         return lines
 
@@ -236,7 +245,8 @@ class Report:
         waiting = format_count(self.waiting_elsewhere, "document waits", "documents wait")
         return [
             f"{waiting} with another pilot, context or schedule, from an earlier run:",
-            "  to send them with the new one, cancel them (callspool cancel) and run this again",
+            "  to send them with the new one, cancel them (callspool cancel) and run this",
+            "  with --again",
         ]
 
     def paused_lines(self) -> list[str]:

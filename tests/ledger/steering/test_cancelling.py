@@ -52,7 +52,7 @@ def test_all_that_waits_is_cancelled_and_nothing_that_is_sent_in_doubt_or_create
     assert (entry.command, entry.documents, entry.by) == ("cancel", 32, "ann@desk")
 
 
-def test_only_what_the_selector_means_is_cancelled_and_it_may_be_accepted_anew(
+def test_only_what_the_selector_means_is_cancelled_and_comes_again_only_if_it_is_allowed(
     spool: LedgerUnderTest, steer: Steering
 ):
     spool.accept(group(["a", "b"]), group(["a", "b", "c"], SPRING))
@@ -60,7 +60,12 @@ def test_only_what_the_selector_means_is_cancelled_and_it_may_be_accepted_anew(
     assert (spool.state("a"), spool.state("a", SPRING)) == ("w", "k")
     assert steer.cancel(Selector(lane=group(["a"]).lane_id)) == 2
     assert not spool.client.exists(f"{P}:lanes")
-    assert spool.accept(group(["a"], SPRING)).accepted == 1
+    assert spool.accept(group(["a"], SPRING)).by_group == [(0, 1, 0)]
+    again = group(["a", "nobody"], SPRING)
+    assert spool.ledger.run([steering_calls.allow_again(again.digests)]) == [1]
+    assert spool.ledger.run([steering_calls.allow_again(again.digests)]) == [0]
+    spool.check()
+    assert spool.accept(group(["a", "b"], SPRING)).by_group == [(1, 1, 0)]
     taken = spool.ledger.take("me:1", ACCOUNTS)
     assert taken
     assert taken.count == 1

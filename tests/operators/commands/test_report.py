@@ -33,7 +33,7 @@ WHOLE = Report(
 def test_scripts_get_every_count_in_one_order() -> None:
     assert msgspec.json.encode(WHOLE.to_json()).decode() == (
         '{"documents":{"read":12,"accepted":9,"earlier":4,"duplicate":2,"invalid":1,"conflict":0,'
-        '"waiting":0,"sending":0,"in_doubt":0,"created":8,"dead":1,"cancelled":0,"expired":0},'
+        '"suppressed":0,"waiting":0,"sending":0,"in_doubt":0,"created":8,"dead":1,"cancelled":0,"expired":0},'
         '"submissions":{"created":3,"partial":0,"rejected":2,"throttled":0,"server_error":0,'
         '"no_answer":0,"not_sent":0},"outcomes":{"open":0,"reached":0,"not_reached":0,"failed":0,'
         '"ended":0,"lost_sight":0},"runs":3,"seconds":4.0,"documents_per_second":2.0}'

@@ -15,7 +15,8 @@ local NOW = TIME[1] * 1000 + math.floor(TIME[2] / 1000)
 
 -- One letter a document in a batch's `states`. A dead document whose identity was accepted anew, or
 -- that an operator dropped, becomes `X`: still dead, but settled, and never to be replayed. `K` is
--- cancelled because a list says that the number must not be called; it may be accepted anew.
+-- cancelled because a list says that the number must not be called, or it is one that an operator
+-- cancelled and allowed again: it may be accepted anew, as `k` may not.
 local STATE = {
   w = 'waiting', s = 'sending', d = 'in_doubt', c = 'created',
   x = 'dead', X = 'dead', k = 'cancelled', K = 'cancelled', e = 'expired',

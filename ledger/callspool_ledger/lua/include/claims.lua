@@ -4,8 +4,9 @@ local sub = string.sub
 local living = generations()
 local newest = living[#living]
 
--- May a known identity be accepted anew? Dead, cancelled and expired documents may; dead ones that
--- still have their identity as an `X` were dropped.
+-- May a known identity be accepted anew? Dead and expired documents may, and cancelled ones if a list
+-- was the reason, or an operator allowed it; dead ones that still have their identity as an `X` were
+-- dropped.
 local function is_replaceable(value)
   local id, place = math.floor(value / PLACES), value % PLACES + 1
   local old = load_batch(id)
@@ -18,7 +19,7 @@ local function is_replaceable(value)
     if close_if_settled(old) then call('ZREM', P .. ':dead', id) end
     return true
   end
-  return letter == 'k' or letter == 'K' or letter == 'e' or letter == 'X'
+  return letter == 'K' or letter == 'e' or letter == 'X'
 end
 
 local newest_buckets = P .. ':i' .. newest .. ':' -- with two bytes more, what `bucket` names
