@@ -33,7 +33,6 @@ CONFLICT = "conflict"
 """What a document is whose id the ledger knows with another number: it was not accepted."""
 
 CANCELLED = "cancelled by an operator, which is final for its campaign (--again calls it)"
-"""Why a document that an operator cancelled is not called."""
 
 OTHER_NUMBER = "its id belongs to another number: use another --campaign or --id-prefix"
 
@@ -217,10 +216,8 @@ def _call(batch: BatchEntry, place: int) -> CallEnd | None:
 
 
 def _reason(place: Place, batch: BatchEntry) -> str | None:
-    if place.letter == "K":
+    if place.letter in "kK":
         return batch.suppression(place.place) or CANCELLED
-    if place.letter == "k":
-        return CANCELLED
     return batch.reason or None if place.letter != "c" else None
 
 
@@ -312,10 +309,8 @@ def next_step(
         "x": "It is not sent again by itself: correct the document and enqueue it anew, or"
         f" `callspool dead replay --document-id {shlex.quote(document_id)}` sends it as it is.",
         "X": "It was given up (callspool dead drop); enqueued anew, it is sent.",
-        "k": "An operator cancelled it, which is final for its campaign: `callspool run` or `send`"
-        " with --again calls it, and so does another --campaign.",
-        "K": "It is called if it is enqueued anew, and its number is on no list then: `callspool"
-        " suppress remove` takes one off.",
+        "k": f"It was {CANCELLED}.",
+        "K": "It is called if it is enqueued anew and on no list: callspool suppress remove",
         "e": "Its time was over before it could be sent; enqueue it anew with a later one.",
     }[letter]
 

@@ -283,7 +283,9 @@ def test_lanes_are_counted_by_state_as_if_each_was_looked_at(
     gates = ["account:sales", "space:default|S1", "unread:sales|S2", "space:sales|S2"]
     gates += [f"lane:{lane}" for lane in chance.sample(ids, 4)]
     for selector in chance.sample(selectors[1:], chance.randint(0, 3)):
-        under.ledger.run([scripts.load("steering/pause").call([P], [selector.name, "me", "{}"])])
+        under.ledger.run(
+            [scripts.load("steering/pause").call([P], [selector.name, "me", "{}", "", 0])]
+        )
     for gate in chance.sample(gates, chance.randint(0, 5)):
         under.ledger.run([calls.park(Limits(), gate, reason="no", code="404")])
     expected: dict[tuple[str, str], int] = {}
