@@ -165,7 +165,7 @@ class ProofCalls:
 PASS_LEASE_MS = 75_000
 """Milliseconds that a pass may take from one sign of life to the next: one read, and its turn."""
 
-BATCHES_A_PASS = 200
+BATCHES_A_PASS = 1000
 
 LETTERS = {outcome: letter for letter, outcome in OUTCOME_LETTERS.items()}
 

@@ -135,6 +135,22 @@ def test_sight_is_lost_of_what_is_open_after_72_hours(played: PlayedCalls):
     assert played.outcomes == {"reached": 1, "lost_sight": 1}
 
 
+def test_sight_is_not_lost_of_a_call_that_is_scheduled(played: PlayedCalls):
+    played.create("c0")
+    played.tasks["R1"][0]["status"] = "scheduled"
+    played.look(100)
+    assert played.outcomes == {"open": 1}
+
+
+def test_a_pass_reads_its_share_and_lets_others_have_theirs(played: PlayedCalls):
+    takes = [played.create(f"c{number}") for number in range(130)]
+    for taken in takes:
+        played.end(taken, 0)
+    assert len(played.look()) == 100
+    assert len(played.look(0)) == 30
+    assert played.outcomes == {"reached": 130}
+
+
 def test_a_429_stops_following_for_as_long_as_it_says(played: PlayedCalls):
     played.create("c0")
     played.answer = too_many(3600)

@@ -233,7 +233,7 @@ def judge_batch(
         )
         lacks_evaluation = lacks_evaluation or verdict.lacks_evaluation
         if verdict.outcome == "open":
-            if before == "open" and not is_lost:
+            if before == "open" and not (is_lost and not _is_scheduled(calls)):
                 left.add(place)
                 if failure is not None:
                     failed[str(place)] = failure
@@ -276,6 +276,11 @@ def _look_at_failure(
     if before is not None and before.fingerprint == mark:
         return before, before.rings
     return Failure(mark, now_ms, rings), rings
+
+
+def _is_scheduled(calls: Sequence[TaskCall]) -> bool:
+    """Whether the API says that a call is still to come, however long ago it was created."""
+    return any(call.status == "scheduled" for call in calls)
 
 
 def _keep_rings(verdict: CallVerdict, before: CallRecord | None) -> CallRecord:

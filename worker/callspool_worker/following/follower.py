@@ -169,8 +169,8 @@ class SpacePass:
                 has_news = self._look_at(unit)
                 frontier.note(self._memories[unit.batch], has_news=has_news)
             self._look_at_younger(frontier)
-        except PassEnded:
-            return times.younger
+        except PassEnded as end:
+            return times.younger / 60 if end.is_turn_over else times.younger
         except Unreadable as fault:
             self._tell_unreadable(fault)
             return times.longest if fault.refused else times.younger

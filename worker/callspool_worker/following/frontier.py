@@ -209,8 +209,19 @@ SCARCE = 2
 _CODES = frozenset({200, 206, 400, 401, 403, 404, 429, 500, 502, 503, 504})
 
 
+MOST_READS = 100
+"""Reads of one pass: then other spaces have their turn."""
+
+
 class PassEnded(Exception):  # noqa: N818 - no fault
-    """A pass is to end here: a proof goes first, or the API wants no more reads for a while."""
+    """A pass is to end here: a proof goes first, or the API wants no more reads for a while.
+
+    ``is_turn_over``: it has read its share, and goes on as soon as others have had theirs.
+    """
+
+    def __init__(self, *, is_turn_over: bool = False) -> None:
+        self.is_turn_over = is_turn_over
+        super().__init__()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +261,8 @@ class ReadTurns:
 
     def read(self, path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
         """Reads in its turn. Raises `PassEnded` where none comes soon, or a proof goes first."""
+        if self.counted.total() >= MOST_READS:
+            raise PassEnded(is_turn_over=True)
         self._wait()
         answer = self._get(path, query)
         code = code_of(answer) if isinstance(answer, Answered) else 0
