@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from base64 import urlsafe_b64encode
 from enum import Enum
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from callspool.request.identity import is_account_name
 from callspool_ledger.reads.reading import of_ledger
 from callspool_ledger.scripts import load
 from callspool_ledger.selectors import Selector
@@ -25,8 +25,6 @@ MOST_KEYS: Final = 500
 """Keys that there may be at a time, so that metrics by key stay bounded."""
 PREFIX: Final = "csp_"
 """Begins every secret, so that people and scanners of repositories know one when they see it."""
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
 class Right(Enum):
@@ -79,7 +77,7 @@ class Admission(msgspec.Struct, frozen=True):
 
 def is_key_name(text: str) -> bool:
     """Whether a key may have this name: it goes into logs and metrics."""
-    return _NAME.fullmatch(text) is not None
+    return is_account_name(text)
 
 
 def make_secret() -> str:

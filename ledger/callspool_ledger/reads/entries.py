@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from callspool.request.identity import NO_NUMBER, NUMBER_BYTES
+from callspool_ledger.reads.reading import name_at, number_at
 from callspool_ledger.reads.views import OUTCOME_LETTERS, unpack_call
 
 if TYPE_CHECKING:
@@ -221,11 +222,15 @@ class BatchEntry:
 
     def accepted_ms(self, place: int) -> int:
         opened, run = self._accepted
-        return opened + _run_value(run, place)
+        return opened + number_at(run, place)
 
     def expires_ms(self, place: int) -> int:
         """Returns when the document expires (ms), 0 if never; known until the batch is settled."""
-        return _run_value(self._text("x"), place)
+        return number_at(self._text("x"), place)
+
+    def key(self, place: int) -> str | None:
+        """Returns the name of the key with which the document came over HTTP, if it did."""
+        return name_at(self._text("keys"), place) or None
 
     def proof(self, place: int) -> tuple[str | None, str | None, int] | None:
         """Returns run id, task id and attempt that created the document at a place, if one did.
@@ -336,14 +341,3 @@ class BatchEntry:
     def _ended_ms(self) -> dict[int, int]:
         created = (line for line in self.history if line.outcome == "created")
         return {line.attempt: line.ended_ms for line in created}
-
-
-def _run_value(run: str, place: int) -> int:
-    """Returns the value at a place of a run ``start:value,start:value,`` of equal values."""
-    found = 0
-    for entry in run.split(",")[:-1]:
-        start, value = entry.split(":")
-        if int(start) > place:
-            break
-        found = int(value)
-    return found

@@ -33,7 +33,6 @@ CONFLICT = "conflict"
 """What a document is whose id the ledger knows with another number: it was not accepted."""
 
 CANCELLED = "cancelled by an operator, which is final for its campaign (--again calls it)"
-
 OTHER_NUMBER = "its id belongs to another number: use another --campaign or --id-prefix"
 
 
@@ -276,6 +275,7 @@ def _story(
             document_id, place.letter, batch, before.find(scope, batch.lane), status.outcome
         ),
         journal=about(journal, scope, batch.lane, document_id, status.accepted_at),
+        key=batch.key(place.place),
         outcome=status.outcome,
         call=status.call,
     )

@@ -102,3 +102,19 @@ def read_pieces(
 def join_lists(parts: list[list[Row]]) -> list[Row]:
     """Returns what all partitions list, in their order."""
     return [each for part in parts for each in part]
+
+
+def number_at(run: str, place: int) -> int:
+    """Returns the number at a place of a run ``start:number,start:number,`` of equal values."""
+    return int(name_at(run, place) or 0)
+
+
+def name_at(run: str, place: int) -> str:
+    """Returns the text at a place of such a run, "" before its first entry."""
+    found = ""
+    for entry in run.split(",")[:-1]:
+        start, value = entry.split(":")
+        if int(start) > place:
+            break
+        found = value
+    return found

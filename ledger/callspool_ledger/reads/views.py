@@ -82,6 +82,8 @@ class Story(msgspec.Struct, frozen=True):
     next_step: str
     journal: list[JournalEntry] = msgspec.field(default_factory=list)
     """What operators did that concerns it, the oldest first."""
+    key: str | None = None
+    """Name of the key with which it came over HTTP."""
     outcome: str | None = None
     call: CallEnd | None = None
 

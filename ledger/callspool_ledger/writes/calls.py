@@ -80,7 +80,7 @@ class LedgerCalls(ProofCalls, FollowCalls):
                 len(delivery.groups),
                 len(delivery.refusals),
             ]
-            args.append(delivery.trace)
+            args += [delivery.trace, delivery.key]
             for group in delivery.groups:
                 args += _group_arguments(group)
             for refusal in delivery.refusals:

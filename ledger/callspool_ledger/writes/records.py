@@ -92,6 +92,8 @@ class Delivery:
     refusals: list[Refusal] = field(default_factory=list)
     trace: str = ""
     """W3C traceparent."""
+    key: str = ""
+    """Name of the key of the HTTP intake that it came with."""
 
 
 @dataclass(frozen=True, slots=True)

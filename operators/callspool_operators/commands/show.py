@@ -140,6 +140,7 @@ def lines_of(story: Story, state_dir: str | None = None) -> list[str]:
         ("space", plain(shorten_token(space_token))),
         ("campaign", plain(campaign) or "(none)"),
         ("accepted", local(story.accepted_at)),
+        ("key", story.key or ""),
         ("expires", local(story.expires_at) if story.expires_at else ""),
         ("settled", local(story.settled_at) if story.settled_at else ""),
         ("run", story.run_id or ""),

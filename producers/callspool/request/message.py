@@ -19,7 +19,7 @@ from callspool.request.call_request import (
     PreparedRequest,
     is_traceparent,
 )
-from callspool.request.identity import DEFAULT_ACCOUNT
+from callspool.request.identity import DEFAULT_ACCOUNT, is_account_name
 
 VERSION = 1
 MAX_DOCUMENTS = 500
@@ -71,13 +71,15 @@ class Envelope(msgspec.Struct, frozen=True):
     """A message as it was read.
 
     ``checked``: one of our producers has validated the documents. ``counted``: how many of them
-    the enqueueing script has counted. ``trace``: W3C traceparent.
+    the enqueueing script has counted. ``trace``: W3C traceparent. ``key``: name of the key of the
+    HTTP intake that they came with.
     """
 
     requests: list[RequestEnvelope]
     checked: bool
     counted: int
     trace: str | None
+    key: str | None = None
 
 
 _QUOTED = re.compile(r"unknown field `(.*)`(?= - at `)", re.DOTALL)
@@ -131,6 +133,7 @@ def decode(fields: Mapping[bytes, bytes]) -> Envelope:
         # A producer that claims to have counted more would make room in a full queue.
         counted=min(_count(fields.get(b"n", b"0")), sum(len(each.documents) for each in requests)),
         trace=_trace(fields.get(b"trace")),
+        key=_key(fields.get(b"key")),
     )
 
 
@@ -231,6 +234,12 @@ def _count(number: bytes) -> int:
     if not (number.isdigit() and len(number) <= 9):
         raise MessageUnreadable("the message's field n: must be a number of documents")
     return int(number)
+
+
+def _key(name: bytes | None) -> str | None:
+    """The name of a key; None for anything else, since it goes into logs as it is."""
+    text = (name or b"").decode("ascii", "replace")
+    return text if is_account_name(text) else None
 
 
 def _trace(trace: bytes | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -151,20 +152,21 @@ class _AcceptanceCounts:
 
 
 def acceptance_events(found: Iterable[tuple[Delivery, Accepted]]) -> Iterator[Event]:
-    """What became of messages that were accepted together, an event for each account.
+    """What became of messages that were accepted together, an event for each account and key.
 
     One with a trace, or with something to warn of, is told by itself; none that was known before.
     """
-    shared: dict[str, _AcceptanceCounts] = {}
+    shared: dict[str, dict[str, _AcceptanceCounts]] = defaultdict(dict)
     for delivery, accepted in found:
         if accepted.known:
             continue
         alone = delivery.trace or delivery.refusals or any(each.reason for each in delivery.groups)
-        tallies = {} if alone else shared
+        tallies = {} if alone else shared[delivery.key]
         _add(tallies, delivery, accepted)
         if alone:
-            yield from _events(tallies, delivery.trace)
-    yield from _events(shared)
+            yield from _events(tallies, delivery.key, delivery.trace)
+    for key, tallies in shared.items():
+        yield from _events(tallies, key)
 
 
 def _add(tallies: dict[str, _AcceptanceCounts], delivery: Delivery, accepted: Accepted) -> None:
@@ -195,7 +197,7 @@ def _of(tallies: dict[str, _AcceptanceCounts], account: str, entry_id: str) -> _
     return tally
 
 
-def _events(tallies: dict[str, _AcceptanceCounts], trace: str = "") -> Iterator[Event]:
+def _events(tallies: dict[str, _AcceptanceCounts], key: str, trace: str = "") -> Iterator[Event]:
     for account, tally in tallies.items():
         yield events.MessageAccepted(
             message_id=tally.ids[0],
@@ -209,6 +211,7 @@ def _events(tallies: dict[str, _AcceptanceCounts], trace: str = "") -> Iterator[
             suppressed=tally.suppressed,
             batches=tuple(tally.batches)[:BATCHES_TOLD],
             trace=trace,
+            key=key,
         )
 
 
@@ -292,6 +295,8 @@ class Accepter:
                 fields["checked"] = 1
             if envelope.trace is not None:
                 fields["trace"] = envelope.trace
+            if envelope.key is not None:
+                fields["key"] = envelope.key
             self._ledgers[home].spool(fields)
         return msgspec.structs.replace(envelope, requests=here) if others else envelope
 

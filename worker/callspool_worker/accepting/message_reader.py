@@ -83,7 +83,9 @@ class Reader:
 
     def read(self, entry_id: str, envelope: Envelope) -> Delivery:
         """The delivery that a message is; never raises for what it holds."""
-        delivery = Delivery(entry_id, envelope.counted, trace=envelope.trace or "")
+        delivery = Delivery(
+            entry_id, envelope.counted, trace=envelope.trace or "", key=envelope.key or ""
+        )
         runs: list[_LaneStretch] = []
         for request in envelope.requests:
             try:

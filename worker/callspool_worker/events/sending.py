@@ -68,7 +68,8 @@ class MessageAccepted(Event, frozen=True, kw_only=True):
     ``documents`` are new and wait; ``dead`` ones can never be sent, ``suppressed`` ones must not
     be called: they are among the new. ``batches``: where they went,
     the first ones of many, and with them what the same messages held for other accounts.
-    ``trace``: the W3C traceparent that came along.
+    ``trace``: the W3C traceparent that came along. ``key``: name of the key with which they came
+    over HTTP.
     """
 
     kind: ClassVar[str] = "accepted"
@@ -83,6 +84,7 @@ class MessageAccepted(Event, frozen=True, kw_only=True):
     suppressed: int = 0
     batches: tuple[int, ...] = ()
     trace: str = ""
+    key: str = ""
 
     @property
     def urgency(self) -> Level:

@@ -5,6 +5,7 @@
 --   f                   a digest of the number a document, 4 bytes each, for as long as the batch is
 --                       kept: it tells one id with two numbers; shorter where older workers wrote
 --   a x soonest         runs `place:ms,` of acceptance (after o) and expiry; the soonest expiry
+--   keys                runs `place:name,` of the keys of the HTTP intake that documents came with
 --   phase               open, queued, resting, sending, doubt, buried, done
 --   ready               queued: since when it could be sent
 --   attempt taken taker the last attempt, when it began, and who holds it

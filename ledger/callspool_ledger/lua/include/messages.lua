@@ -1,5 +1,5 @@
 -- Messages as `accept` is told of them (its header): where each begins, and what a group is.
-local MESSAGE_ARGUMENTS, GROUP_ARGUMENTS, REFUSED_ARGUMENTS = 5, 14, 2
+local MESSAGE_ARGUMENTS, GROUP_ARGUMENTS, REFUSED_ARGUMENTS = 6, 14, 2
 
 local function read_group(i)
   return {
@@ -30,4 +30,17 @@ local function pending(places)
     found[each[1]] = true
   end
   return found
+end
+
+-- Appends `place:ms,` where the value changes, so that a run of equals costs one entry.
+local function extend_run(run, place, value)
+  local last = string.match(run, ':(%d+),$')
+  if last == tostring(value) or (run == '' and value == 0) then return run end
+  return run .. place .. ':' .. value .. ','
+end
+
+-- The same for names; the first of them is ''.
+local function extend_names(run, place, name)
+  if (string.match(run, ':([^,]*),$') or '') == name then return run end
+  return run .. place .. ':' .. name .. ','
 end

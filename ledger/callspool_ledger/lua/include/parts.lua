@@ -7,12 +7,15 @@ local function slice(text, places, width)
   return found
 end
 
--- The value of a run `place:value,` at each of the places (counted from 1).
-local function expand_run(run, places)
-  local values, at, value, next_start = {}, 0, 0, nil
+-- The value of a run `place:value,` at each of the places (counted from 1); `first` is the one before
+-- the first entry: '' in a run of names; left out, it is a run of numbers.
+local function expand_run(run, places, first)
+  first = first or 0
+  local values, at, value, next_start = {}, 0, first, nil
   local starts, contents = {}, {}
-  for start, content in string.gmatch(run, '(%d+):(%d+),') do
-    starts[#starts + 1], contents[#contents + 1] = tonumber(start) + 1, tonumber(content)
+  for start, content in string.gmatch(run, '(%d+):([^,]*),') do
+    starts[#starts + 1] = tonumber(start) + 1
+    contents[#contents + 1] = first == 0 and tonumber(content) or content
   end
   for i, place in ipairs(places) do
     next_start = starts[at + 1]
@@ -25,8 +28,8 @@ local function expand_run(run, places)
   return values
 end
 
-local function pack_run(values)
-  local run, last = '', 0
+local function pack_run(values, first)
+  local run, last = '', first or 0
   for i, value in ipairs(values) do
     if value ~= last then
       run, last = run .. (i - 1) .. ':' .. value .. ',', value
@@ -38,7 +41,7 @@ end
 -- Moves the documents at `places` (unsettled, counted from 1) into a new batch with the same
 -- history, as waiting; the caller has already counted them as waiting. Returns the new batch.
 local function move_part(batch, places, documents, tries)
-  local f = call('HMGET', batch_key(batch.id), 'd', 'a', 'x', 'h', 'why', 'traces', 'f')
+  local f = call('HMGET', batch_key(batch.id), 'd', 'a', 'x', 'h', 'why', 'traces', 'f', 'keys')
   local body = call('HMGET', lane_key(batch.lane), 'head', 'each')
   local digests = slice(f[1], places, DIGEST_BYTES)
   local numbers = slice(numbers_of(f[7], batch.n), places, NUMBER_BYTES)
@@ -58,6 +61,8 @@ local function move_part(batch, places, documents, tries)
   if f[4] then call('HSET', batch_key(id), 'h', f[4]) end
   if f[5] then call('HSET', batch_key(id), 'why', f[5]) end
   if f[6] then call('HSET', batch_key(id), 'traces', f[6]) end
+  local names = f[8] and pack_run(expand_run(f[8], places, ''), '') or ''
+  if names ~= '' then call('HSET', batch_key(id), 'keys', names) end
   call('RPUSH', payload_key(id), table.concat(moved, '\30'))
   call('ZADD', P .. ':waiting:' .. batch.account, batch.o, id)
   call('SADD', P .. ':kept:' .. batch.g, id)

@@ -6,7 +6,7 @@
 -- ARGV[5] wake-ups at most   ARGV[6] bytes that each document adds to a body
 -- ARGV[7] refused documents to keep   then, for each message:
 --   entry id, documents counted as spooled, number of groups, number of refused documents,
---     traceparent ('': none);
+--     traceparent ('': none), name of the key of the HTTP intake ('': none);
 --   for each group: lane, account, space, campaign, pilot, context, schedule, bytes of an empty
 --     body, expiry in ms (0: none), reason why they cannot be sent ('' if they can), kind of the
 --     list of those who must not be called ('': on none), digests, digests of their numbers ('' if they are not known), documents joined by \30;
@@ -25,7 +25,7 @@ local closed = 0
 local touched = {}
 local at_hand, lanes_at_hand = {}, {} -- open batches that this call has filled and not stored yet
 local owners = {} -- accounts that this call has accepted documents for
-local trace, reached = '', {} -- of the message at hand
+local trace, key, reached = '', '', {} -- of the message at hand
 
 local function register_scope(group)
   if call('SADD', P .. ':accounts', group.account) == 1 then
@@ -50,7 +50,7 @@ local function begin_batch(group)
   local batch = {
     id = new_batch_number(), group = group, lane = group.lane, account = group.account,
     g = newest, n = 0, before = 0, z = group.head, s = '', d = '', f = '', o = NOW, a = '', x = '',
-    soonest = 0, pieces = {}, letter = 'w', phase = 'open',
+    soonest = 0, keys = '', pieces = {}, letter = 'w', phase = 'open',
   }
   in_hand[batch.id] = batch
   return batch
@@ -72,22 +72,16 @@ local function open_batch(group)
     closed = closed + 1
     return begin_batch(group)
   end
-  local f = call('HMGET', batch_key(id), 'n', 'z', 's', 'd', 'o', 'a', 'x', 'soonest', 'f')
+  local f = call('HMGET', batch_key(id), 'n', 'z', 's', 'd', 'o', 'a', 'x', 'soonest', 'f',
+    'keys')
   local batch = {
     id = tonumber(id), group = group, lane = group.lane, account = group.account, g = newest,
     n = tonumber(f[1]), before = tonumber(f[1]), z = tonumber(f[2]), s = f[3], d = f[4],
     o = tonumber(f[5]), a = f[6], x = f[7], soonest = tonumber(f[8]), pieces = {}, letter = 'w',
-    phase = 'open', f = numbers_of(f[9], tonumber(f[1])),
+    phase = 'open', f = numbers_of(f[9], tonumber(f[1])), keys = f[10] or '',
   }
   in_hand[batch.id] = batch
   return batch
-end
-
--- Appends `place:ms,` where the value changes, so that a run of equals costs one entry.
-local function extend_run(run, place, value)
-  local last = string.match(run, ':(%d+),$')
-  if last == tostring(value) or (run == '' and value == 0) then return run end
-  return run .. place .. ':' .. value .. ','
 end
 
 -- Some traceparents of the requests in a batch, so that its attempts can tell them.
@@ -103,6 +97,7 @@ local function add(batch, payload, digests, numbers, bytes, n)
   local expires = batch.group.expires
   batch.a = extend_run(batch.a, batch.n, NOW - batch.o)
   batch.x = extend_run(batch.x, batch.n, expires)
+  batch.keys = extend_names(batch.keys, batch.n, key)
   if expires > 0 and (batch.soonest == 0 or expires < batch.soonest) then batch.soonest = expires end
   batch.pieces[#batch.pieces + 1] = payload
   batch.n, batch.z = batch.n + n, batch.z + bytes
@@ -120,6 +115,7 @@ local function store(batch)
   call('HSET', batch_key(batch.id), 'lane', batch.lane, 'account', batch.account, 'g', batch.g,
     'n', batch.n, 'z', batch.z, 's', batch.s, 'd', batch.d, 'f', batch.f, 'o', batch.o,
     'a', batch.a, 'x', batch.x, 'soonest', batch.soonest, 'phase', batch.phase)
+  if batch.keys ~= '' then call('HSET', batch_key(batch.id), 'keys', batch.keys) end
   call('RPUSH', payload_key(batch.id), unpack(batch.pieces))
   count(batch.account, 'accepted', added)
   count(batch.account, STATE[batch.letter], added)
@@ -244,6 +240,7 @@ local function cancel_group(group, n)
     call('HSET', batch_key(batch.id), 'lane', batch.lane, 'account', batch.account, 'g', batch.g,
       'n', added, 's', batch.s, 'f', batch.f, 'o', NOW, 'phase', 'done', 'settled', NOW,
       'seal', seal_of(table.concat(digests)))
+    if key ~= '' then call('HSET', batch_key(batch.id), 'keys', extend_names('', 0, key)) end
     note_suppressed(batch, string.rep('1', added), group.suppressed, group.reason, added)
     register_scope(group)
     count(batch.account, 'accepted', added)
@@ -315,7 +312,7 @@ local is_pending = pending(places)
 local done, is_done, spooled = {}, {}, 0
 for k, i in ipairs(places) do
   local entry = ARGV[i]
-  trace, reached = ARGV[i + 4], {}
+  trace, key, reached = ARGV[i + 4], ARGV[i + 5], {}
   if is_done[entry] or not (is_pending[entry]
       or #call('XPENDING', KEYS[2], group_name, entry, entry, 1) > 0) then
     reply[k] = {}
