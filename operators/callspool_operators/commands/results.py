@@ -16,8 +16,9 @@ from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.reads.views import OUTCOMES, DocumentStatus
 from callspool_operators.lists import Intake, IntakeOptions, Row
-from callspool_operators.lists.outfile import OutFile, SheetFile
-from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs
+from callspool_operators.lists.grid import Grid, Inputs
+from callspool_operators.lists.outfile import Dialect, OutFile, OutPlace, SheetFile
+from callspool_operators.lists.results import ANSWERS, Answers
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
@@ -182,7 +183,9 @@ def results(
     ):
         grid = Grid.of(inputs, columns)
         scope = scope_of(reader, account, space_token, campaign)
-        marked = grid.marked if marked is None else marked
+        dialect = grid.dialect
+        if marked is not None:
+            dialect = dialect._replace(codec="utf-8", marked=marked)
         keeper = reader.of_space(scope.account, scope.space_token)
 
         def find(
@@ -191,18 +194,21 @@ def results(
             return keeper.ask(read_by_digest(digests, names, numbers))
 
         answers = Answers(find, scope, files, _why_unknown(reader))
-        with _open_out(output, files, marked=marked, raw=raw) as out:
+        with _open_out(output, files, dialect, raw=raw) as out:
             _write(inputs, options, grid, answers, out, frozenset(wanted))
             out.finish()
         _tell(answers, scope, reader, output, as_json=as_json)
     return _code(answers, strict=strict)
 
 
-def _open_out(output: str, files: Sequence[str], *, marked: bool, raw: bool) -> OutFile | SheetFile:
-    """A spreadsheet where the name says so, else CSV."""
+def _open_out(
+    output: str, files: Sequence[str], dialect: Dialect, *, raw: bool
+) -> OutFile | SheetFile:
+    """A spreadsheet where the name says so, else delimited text."""
+    place = OutPlace(output, files)
     if output.lower().endswith(".xlsx"):
-        return SheetFile(output, files)
-    return OutFile(output, files, marked=marked, raw=raw)
+        return SheetFile(place)
+    return OutFile(place, dialect, raw=raw)
 
 
 def _write(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from callspool.errors import CallspoolError
 
 if TYPE_CHECKING:
-    from callspool_operators.lists.intake import FileView, Intake, IntakeOptions, RejectsFile
+    from callspool_operators.lists.intake import FileView, Intake, IntakeOptions
+    from callspool_operators.lists.rejects import RejectsFile
     from callspool_operators.lists.row import Likeness, Row, RowCounts
 
 __all__ = [
@@ -42,7 +43,7 @@ _HOMES = {
     "Intake": "callspool_operators.lists.intake",
     "IntakeOptions": "callspool_operators.lists.intake",
     "Likeness": "callspool_operators.lists.row",
-    "RejectsFile": "callspool_operators.lists.intake",
+    "RejectsFile": "callspool_operators.lists.rejects",
     "Row": "callspool_operators.lists.row",
     "RowCounts": "callspool_operators.lists.row",
 }

@@ -122,6 +122,22 @@ RESERVED = frozenset({"id", "callspool_attempt"})
 _OWN = "source_"
 
 
+OWN_COLUMNS = ("callspool_file", "line", "reason")
+"""The last columns of a file of rejects, no part of a contact; the first may be absent."""
+LEFT_OUT_BEFORE = "left out: "
+"""How the reason of a row begins that must not be called when its rejects are sent again."""
+STILL_LEFT_OUT = f"{LEFT_OUT_BEFORE}it was before, too; empty its reason to have it called"
+
+
+def own_places(headers: Sequence[str]) -> range:
+    """The places of the columns that a file of rejects has besides those of the list."""
+    last = [clean(header) for header in headers[-3:]]
+    if tuple(last) == OWN_COLUMNS:
+        return range(len(headers) - 3, len(headers))
+    is_own = tuple(last[-2:]) == OWN_COLUMNS[1:]
+    return range(len(headers) - 2 * is_own, len(headers))
+
+
 class Naming:
     """Columns by place, as they get their names: chosen ones, then known ones, then the rest."""
 
@@ -158,6 +174,9 @@ class Naming:
 
     def name_the_others(self) -> None:
         """Known fields by exact name, then by spelling; any other column is an extra field."""
+        for place in own_places(self.headers):
+            if place not in self._chosen:
+                self._name(place, None)
         for field in FIELDS:
             exact = [place for place, header in enumerate(self._clean) if header == field]
             self._claim(field, [place for place in exact if place not in self._parts])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from callspool_operators.lists import IntakeError
-from callspool_operators.lists.columns import CONTACT_NUMBER, Naming, squash
+from callspool_operators.lists.columns import CONTACT_NUMBER, LEFT_OUT_BEFORE, Naming, squash
 from callspool_operators.lists.json_rows import JsonRows
 from callspool_operators.lists.objects import ObjectRows, naming_of
 from callspool_operators.lists.row import Row
@@ -127,7 +127,7 @@ class Skipping:
 
 
 def _leave_out(row: Row, column: str) -> None:
-    row.reason = row.reason or f"left out: {column} is set (--skip-if)"
+    row.reason = row.reason or f"{LEFT_OUT_BEFORE}{column} is set (--skip-if)"
 
 
 def _fields(row: Row) -> dict[str, object]:

@@ -11,20 +11,24 @@ from callspool.errors import shown_name
 from callspool_operators.lists.columns import (
     ALTERNATE,
     CONTACT_NUMBER,
+    LEFT_OUT_BEFORE,
     NAME,
+    STILL_LEFT_OUT,
     Naming,
     extra,
     list_renames,
+    own_places,
 )
 from callspool_operators.lists.delimited import MAX_LINE, blocks_of_lines
 from callspool_operators.lists.row import Beside, Row
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table import CHUNK, TOO_LONG
-from callspool_operators.lists.table_rows import NOT_UTF8
+from callspool_operators.lists.table_rows import NOT_UTF8, was_left_out
 
 BOM = b"\xef\xbb\xbf"
 NOT_AN_OBJECT = "is not a JSON object"
 _REMEMBERED = 1000
+_LEFT_OUT = LEFT_OUT_BEFORE.encode()
 _ALTERNATE = f'"{ALTERNATE}":'.encode()
 
 
@@ -66,6 +70,8 @@ class Objects:
             return row
         try:
             row.raw, row.beside = self._rename_keys(bare)
+            if _LEFT_OUT in bare and _was_left_out(bare):
+                row.reason = STILL_LEFT_OUT
         except KeyTwiceError as twice:
             row.reason = str(twice)
         except UnicodeError:
@@ -95,6 +101,11 @@ class Objects:
         if plan.name_parts and (whole := _join_parts(values[place] for place in plan.name_parts)):
             pairs.append(b'"name":' + msgspec.json.encode(whole))
         return b"{" + b",".join(pairs) + b"}", beside
+
+
+def _was_left_out(text: bytes) -> bool:
+    fields = msgspec.json.decode(text, type=dict[str, object])
+    return bool(own_places([*fields])) and was_left_out(str(fields["reason"]))
 
 
 def _fill_number(plan: _Plan, values: list[bytes]) -> Beside | None:

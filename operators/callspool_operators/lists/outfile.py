@@ -1,7 +1,8 @@
-"""Where a list is given back: a CSV file or a spreadsheet, written whole or not at all."""
+"""Where a list is given back: delimited text or a spreadsheet, written whole or not at all."""
 
 import codecs
 import csv
+import errno
 import gzip
 import io
 import os
@@ -10,54 +11,105 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Self, cast
+from typing import IO, Any, NamedTuple, Self, cast
 
 from callspool.errors import CallspoolError
 from callspool_operators.lists.delimited import shielded_row
 from callspool_operators.lists.source import STANDARD_INPUT
 
 
-class OutFile:
-    """CSV, in UTF-8, with commas; packed where the name ends with ``.gz``; ``-`` is stdout.
+class Dialect(NamedTuple):
+    """How a table is written: ``marked`` means that UTF-8 begins with a byte order mark."""
+
+    delimiter: str = ","
+    codec: str = "utf-8"
+    marked: bool = False
+
+
+PLAIN = Dialect()
+
+
+class OutPlace:
+    """A place for a file; ``-`` is stdout. ``flag``: what named it, for messages.
 
     A regular file is written beside its place and moved there by `finish`, readable by its owner
-    alone, since rows are people's data; without `finish` nothing of it stays. ``marked``: begins
-    with a byte order mark. ``raw``: cells go out as they are, even if a spreadsheet would run
-    them. A context manager; raises `CallspoolError` for what cannot be written.
+    alone, since rows are people's data; without `finish` nothing of it stays. A symbolic link is
+    refused. A context manager; raises `CallspoolError` for what cannot be written.
     """
 
-    def __init__(
-        self, path: str, inputs: Sequence[str] = (), *, marked: bool = False, raw: bool = False
-    ) -> None:
-        self._path = path
+    def __init__(self, path: str, inputs: Sequence[str] = (), flag: str = "-o") -> None:
+        self.path = path
+        self.flag = flag
         self._place: Path | None = None
         self._part: Path | None = None
-        self._raw = raw
-        refuse_an_input(path, inputs)
+        refuse_an_input(path, inputs, flag)
         try:
-            self._bytes = self._open()
+            self.bytes = self._open()
         except OSError as fault:
-            raise self._unwritable(fault) from None
-        packed = path.lower().endswith(".gz")
-        inner = gzip.GzipFile("", "wb", 6, self._bytes, 0) if packed else self._bytes
-        self._inner = cast("IO[bytes]", inner)
-        self._text = io.TextIOWrapper(
-            self._inner, "utf-8", "backslashreplace", newline="", write_through=False
-        )
-        if marked:
-            self._inner.write(codecs.BOM_UTF8)
-        self._rows = csv.writer(_Lines(self._text))
+            raise self.unwritable(fault) from None
 
     def _open(self) -> IO[bytes]:
-        if self._path == STANDARD_INPUT:
+        if self.path == STANDARD_INPUT:
             return sys.stdout.buffer
-        place = Path(self._path).resolve()
+        place = Path(self.path)
         if place.exists() and not place.is_file():
             return place.open("wb")  # a device or a pipe; a directory says what it is
-        self._place = place
-        number, part = tempfile.mkstemp(".part", f".{place.name[:100]}.", place.parent)
+        if place.is_symlink() and not self.path.startswith("/dev/"):  # as /dev/stdout is
+            raise OSError(errno.ELOOP, "is a symbolic link")
+        if place.is_symlink():
+            return place.open("wb")
+        self._place = place.absolute()
+        number, part = tempfile.mkstemp(".part", f".{place.name[:100]}.", self._place.parent)
         self._part = Path(part)
         return os.fdopen(number, "wb")
+
+    def finish(self) -> None:
+        """Puts what was written in its place."""
+        self.bytes.flush()
+        if self._part is not None and self._place is not None:
+            os.fsync(self.bytes.fileno())
+            self.bytes.close()
+            self._part.replace(self._place)
+            self._part = None
+
+    def unwritable(self, fault: OSError) -> CallspoolError:
+        """The error for the person who named the place."""
+        if fault.errno == errno.ELOOP:
+            return CallspoolError(
+                f"{self.flag} {self.path} is a symbolic link: name the file itself"
+            )
+        return CallspoolError(f"cannot write {self.flag} {self.path}: {fault.strerror}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.path != STANDARD_INPUT:
+            with suppress(OSError):
+                self.bytes.close()
+        if self._part is not None:
+            self._part.unlink(missing_ok=True)
+
+
+class OutFile:
+    """Delimited text, packed where the name ends with ``.gz``.
+
+    ``raw``: cells go out as they are, even if a spreadsheet would run them. Letters that the
+    dialect's encoding does not have are spelled out. A context manager; raises `CallspoolError`.
+    """
+
+    def __init__(self, place: OutPlace, dialect: Dialect = PLAIN, *, raw: bool = False) -> None:
+        self._place = place
+        self._raw = raw
+        self._packer: gzip.GzipFile | None = None
+        inner = place.bytes
+        if place.path.lower().endswith(".gz"):
+            self._packer = gzip.GzipFile("", "wb", 6, place.bytes, 0)
+            inner = cast("IO[bytes]", self._packer)
+        if dialect.marked and codecs.lookup(dialect.codec).name == "utf-8":
+            inner.write(codecs.BOM_UTF8)
+        self._text = io.TextIOWrapper(inner, dialect.codec, "backslashreplace", newline="")
+        self._rows = csv.writer(_Lines(self._text), delimiter=dialect.delimiter)
 
     def write(self, rows: Iterable[Sequence[str]]) -> None:
         """Adds rows."""
@@ -68,28 +120,20 @@ class OutFile:
         except BrokenPipeError:
             raise
         except OSError as fault:
-            raise self._unwritable(fault) from None
+            raise self._place.unwritable(fault) from None
 
     def finish(self) -> None:
         """Puts the file in its place."""
         try:
             self._text.flush()
             self._text.detach()
-            if self._inner is not self._bytes:
-                self._inner.close()
-            self._bytes.flush()
-            if self._part is not None and self._place is not None:
-                os.fsync(self._bytes.fileno())
-                self._bytes.close()
-                self._part.replace(self._place)
-                self._part = None
+            if self._packer is not None:
+                self._packer.close()
+            self._place.finish()
         except BrokenPipeError:
             raise
         except OSError as fault:
-            raise self._unwritable(fault) from None
-
-    def _unwritable(self, fault: OSError) -> CallspoolError:
-        return CallspoolError(f"cannot write {self._path}: {fault.strerror}")
+            raise self._place.unwritable(fault) from None
 
     def __enter__(self) -> Self:
         return self
@@ -97,11 +141,7 @@ class OutFile:
     def __exit__(self, *_: object) -> None:
         with suppress(ValueError, OSError):  # finished, or full: either way nothing is to be kept
             self._text.detach()
-        if self._path != STANDARD_INPUT:
-            with suppress(OSError):
-                self._bytes.close()
-        if self._part is not None:
-            self._part.unlink(missing_ok=True)
+        self._place.__exit__()
 
 
 class _Lines:
@@ -115,17 +155,21 @@ class _Lines:
         return self._write(row[:-2] + "\n")
 
 
-def refuse_an_input(path: str, inputs: Sequence[str]) -> None:
+def refuse_an_input(path: str, inputs: Sequence[str], flag: str) -> None:
     """Raises `CallspoolError` where the list itself would be overwritten."""
     if path == STANDARD_INPUT:
         return
     for name in inputs:
-        try:
-            same = name != STANDARD_INPUT and Path(path).samefile(name)
-        except OSError:
-            same = False
-        if same and Path(path).is_file():
-            raise CallspoolError(f"-o {path} would overwrite the list itself: use another name")
+        if name != STANDARD_INPUT and same_file(path, name) and Path(path).is_file():
+            raise CallspoolError(f"{flag} {path} would overwrite the list itself: use another name")
+
+
+def same_file(path: str, other: str) -> bool:
+    """Whether two names are of one file that is there."""
+    try:
+        return Path(path).samefile(other)
+    except OSError:
+        return False
 
 
 MOST_ROWS = 1_048_576
@@ -134,45 +178,33 @@ _WIDTH = 18
 
 
 class SheetFile:
-    """An .xlsx file with a header that stays in sight and a filter; see `OutFile` for the rest.
+    """An .xlsx file with a header that stays in sight and a filter.
 
     Every cell is text, so no spreadsheet runs or shortens one. A context manager; raises
     `CallspoolError`.
     """
 
-    def __init__(self, path: str, inputs: Sequence[str] = ()) -> None:
+    def __init__(self, place: OutPlace, title: str = "Answers") -> None:
+        self._place = place
         try:
             import xlsxwriter  # noqa: PLC0415 - not needed for anything else
         except ModuleNotFoundError:
             raise CallspoolError(
-                f"-o {path}: writing .xlsx needs pip install 'callspool[worker]': or name it .csv"
+                f"{place.flag} {place.path}: writing .xlsx needs pip install 'callspool[worker]':"
+                " or name it .csv"
             ) from None
-        refuse_an_input(path, inputs)
-        self._path = path
-        self._place = Path(path).resolve()
-        self._part = self._make_part()
         options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-        self._book: Any = xlsxwriter.Workbook(str(self._part), options)
-        self._sheet = self._book.add_worksheet("Answers")
+        self._book: Any = xlsxwriter.Workbook(place.bytes, options)
+        self._sheet = self._book.add_worksheet(title)
         self._bold = self._book.add_format({"bold": True})
         self._rows = self._columns = 0
-
-    def _make_part(self) -> Path:
-        try:
-            number, part = tempfile.mkstemp(
-                ".part", f".{self._place.name[:100]}.", self._place.parent
-            )
-        except OSError as fault:
-            raise self._unwritable(fault) from None
-        os.close(number)
-        return Path(part)
 
     def write(self, rows: Iterable[Sequence[str]]) -> None:
         """Adds rows; the first is the header."""
         for row in rows:
             if self._rows == MOST_ROWS:
                 raise CallspoolError(
-                    f"{self._path}: a sheet holds {MOST_ROWS:,} rows: name it .csv"
+                    f"{self._place.path}: a sheet holds {MOST_ROWS:,} rows: name it .csv"
                 )
             if not self._rows:
                 self._columns = len(row)
@@ -189,16 +221,12 @@ class SheetFile:
             self._sheet.autofilter(0, 0, self._rows - 1, max(self._columns - 1, 0))
         try:
             self._book.close()
-            self._part.replace(self._place)
+            self._place.finish()
         except OSError as fault:
-            raise self._unwritable(fault) from None
-
-    def _unwritable(self, fault: OSError) -> CallspoolError:
-        return CallspoolError(f"cannot write {self._path}: {fault.strerror}")
+            raise self._place.unwritable(fault) from None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            self._part.unlink(missing_ok=True)
+        self._place.__exit__()

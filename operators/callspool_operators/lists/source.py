@@ -50,7 +50,8 @@ class Source:
     ``size`` is None where the input has no size (a pipe); ``done`` counts the bytes taken of it.
     ``encoding``, ``marked`` (by a byte order mark) and ``packed`` are known when `head` has been
     called. ``stream``: what to read in place of the file of that name; it is left open.
-    ``codec``, ``sheet``: what the user named. ``is_sheet``: whether it is
+    ``codec`` is the encoding as Python names it; given at the start, it is what the user named, as
+    ``sheet`` is. ``is_sheet``: whether it is
     a spreadsheet, whose rows come as CSV.
     """
 
@@ -65,6 +66,7 @@ class Source:
         self.done = 0
         self.size: int | None = None
         self.encoding = UTF8
+        self.codec = "utf-8"
         self.packed = False
         self.marked = False
         self._given = stream or (sys.stdin.buffer if name == STANDARD_INPUT else None)
@@ -116,12 +118,13 @@ class Source:
         if self._head.startswith(b"PK\x03\x04"):
             self._open_sheet()
         if self._codec is not None and not self.is_sheet:
-            self.encoding = name_of(self._codec)
+            self.encoding, self.codec = name_of(self._codec), self._codec
             self.marked = self._head.startswith((codecs.BOM_UTF8, *_UTF16_MARKS))
             self._next = from_codec(self._once_more(), self._codec)
             self._fill(_HEAD)
         elif codec := utf16_of(self._head):
             self.encoding, self.marked = UTF16, self._head.startswith(_UTF16_MARKS)
+            self.codec = "utf-16"
             self._next = from_utf16(self._once_more(), codec)
             self._fill(_HEAD)
         self.marked = self.marked or self._head.startswith(codecs.BOM_UTF8)
@@ -176,7 +179,7 @@ class Source:
         if not verdict.is_known:
             raise _unknown(self.shown, verdict)
         if verdict.encoding is not None:
-            self.encoding = verdict.encoding.name
+            self.encoding, self.codec = verdict.encoding.name, verdict.encoding.codec
             self._next = from_codec(self._once_more(), verdict.encoding.codec)
 
     def _as_it_comes(self, read: Read) -> Read:
@@ -209,7 +212,7 @@ class Source:
         onwards = lambda: next(waiting, b"") or read()  # noqa: E731
         if verdict.encoding is None:
             return onwards
-        self.encoding = verdict.encoding.name
+        self.encoding, self.codec = verdict.encoding.name, verdict.encoding.codec
         return from_codec(onwards, verdict.encoding.codec)
 
     def _open_sheet(self) -> None:

@@ -10,10 +10,13 @@ from callspool_operators.lists.columns import (
     CONTACT_NUMBER,
     FIRST_NAMES,
     LAST_NAMES,
+    LEFT_OUT_BEFORE,
     SPELLINGS,
+    STILL_LEFT_OUT,
     looks_like_contact,
     map_columns,
     names_contact,
+    own_places,
     squash,
 )
 from callspool_operators.lists.delimited import blocks_of_lines, unshield
@@ -126,6 +129,11 @@ def _unreadable(reason: str, file: str) -> IntakeError:
     return IntakeError(f"a quote in the first line of {file} is not closed: add or remove one")
 
 
+def was_left_out(reason: str) -> bool:
+    """Whether a row of a file of rejects was left out because of what its list says."""
+    return unshield(reason).startswith(LEFT_OUT_BEFORE)
+
+
 NOT_UTF8 = "is not valid UTF-8: save the file as UTF-8"
 _NOTHING = b"{}"
 
@@ -140,9 +148,10 @@ class TableRows:
         self._file = source.name
         self._table = Table(blocks_of_lines(source.read))
         header = read_header(self._table, chosen, source.shown)
-        self.delimiter, self.titles = header.delimiter, header.titles
+        self.delimiter, self.titles, self.headers = header.delimiter, header.titles, header.names
         self.columns = map_columns(header.names, chosen, source.shown)
         self._table.columns = len(header.names)
+        self._is_rejects = bool(own_places(header.names))
         self._writer = DocumentWriter(self.columns)
         self._number = self.columns.names.index(CONTACT_NUMBER)
 
@@ -186,6 +195,8 @@ class TableRows:
         for row in rows:
             if len(row.cells) != columns and not row.reason:
                 row.reason = self._fault_of_shape(row.cells)
+            elif self._is_rejects and row.cells and was_left_out(row.cells[-1]):
+                row.reason = row.reason or STILL_LEFT_OUT
         whole = [row for row in rows if not row.reason]
         if whole:
             self._write(whole)

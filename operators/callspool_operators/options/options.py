@@ -196,7 +196,7 @@ _SENDING = (
         "--rejects",
         type=click.Path(dir_okay=False),
         metavar="FILE",
-        help="Write bad rows there (CSV), with line number and reason.",
+        help="Write bad rows there, as they are, with line and reason: to be mended and sent.",
     ),
     click.option(
         "--duplicates",

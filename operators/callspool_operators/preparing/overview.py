@@ -148,8 +148,8 @@ def _where(rows: int, flag: str, path: str | None) -> list[str]:
     if not rows:
         return []
     if path:
-        return [f"  {flag.removeprefix('--')}, with line, reason and row: {path}"]
-    return [f"  ({flag} FILE keeps them with line, reason and row)"]
+        return [f"  {flag.removeprefix('--')}, as they are, with line and reason: {path}"]
+    return [f"  ({flag} FILE keeps them as they are, with line and reason)"]
 
 
 def _first(rows: Sequence[Row], number: int, options: SendOptions) -> list[str]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from callspool.request.checks import Rules
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions, RejectsFile, Row
+from callspool_operators.lists.table_rows import NOT_UTF8
 from tests.operators.conftest import Call
 from tests.operators.lists.nasty_encodings import OTHER_FILES
 from tests.operators.lists.nasty_files import NASTY_FILES, Nasty
@@ -327,7 +328,7 @@ def well_made_files(draw: st.DrawFn) -> tuple[bytes, str, list[tuple[str, ...]]]
 def reading(content: bytes, suffix: str, directory: Path) -> tuple[Intake, list[Row], str]:
     """What is read of a file up to its fault, and that fault; the rejects tell the same."""
     path = directory / f"fuzzed{suffix}"
-    kept_in = [directory / "rejects.csv", directory / "duplicates.csv"]
+    kept_in = [directory / "rejects.jsonl", directory / "duplicates.jsonl"]
     path.write_bytes(content)
     rows: list[Row] = []
     fault = ""
@@ -342,9 +343,9 @@ def reading(content: bytes, suffix: str, directory: Path) -> tuple[Intake, list[
     assert counts.duplicate == intake.likenesses.total()
     held_back = ([row for row in rows if row.reason], [row for row in rows if row.duplicate])
     for place, expected in zip(kept_in, held_back, strict=True):
-        with place.open(newline="", encoding="utf-8") as file:
-            kept = [(int(row[1]), row[2]) for row in csv.reader(file) if row[1] != "line"]
-        assert kept == [(row.line, row.verdict) for row in expected]
+        kept = [msgspec.json.decode(line) for line in place.read_bytes().splitlines()]
+        found = [(each["line"], each["reason"]) for each in kept]
+        assert found == [(row.line, row.verdict) for row in expected]
     places = {row.line for row in rows if row.good}
     for row in rows:
         if row.earlier is not None:
@@ -359,10 +360,15 @@ def test_every_contact_of_a_well_made_file_is_a_row(
     made: tuple[bytes, str, list[tuple[str, ...]]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     content, suffix, contacts = made
-    intake, _, fault = reading(content, suffix, tmp_path_factory.getbasetemp())
+    intake, rows, fault = reading(content, suffix, tmp_path_factory.getbasetemp())
     if suffix == ".csv":
         contacts = [each for each in contacts if any(map(str.strip, each))]
     assert intake.counts.read == len(contacts)
+    for row, (_, name, number, _) in zip(rows, contacts, strict=True):
+        if row.good:
+            document = msgspec.json.decode(row.raw)
+            assert document["name"].strip() == name.strip()
+            assert document["contact_number"] == number.removesuffix(".0")
     assert (not fault) or (not contacts and "is empty" in fault)
 
 
@@ -392,6 +398,31 @@ def test_a_file_that_was_damaged_is_accounted_for_up_to_its_fault(
     _, _, fault = reading(content, suffix, tmp_path_factory.getbasetemp())
     assert "\n" not in fault
     assert "41555501" not in fault
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(made=well_made_files(), mutations=MUTATIONS)
+def test_rejects_that_were_not_mended_are_refused_again_row_by_row(
+    made: tuple[bytes, str, list[tuple[str, ...]]],
+    mutations: list[tuple[float, int, bytes]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    content, suffix, _ = made
+    for share, removed, added in mutations:
+        at = int(share * len(content))
+        content = content[:at] + added + content[at + removed :]
+    source = tmp_path_factory.getbasetemp() / f"sent{suffix}"
+    kept = tmp_path_factory.getbasetemp() / f"kept{suffix}"
+    source.write_bytes(content)
+    with RejectsFile(str(kept)) as rejects:
+        intake = Intake([str(source)], IntakeOptions(), rejects=rejects)
+        with suppress(IntakeError):
+            list(intake)
+    if intake.counts.invalid and NOT_UTF8 not in intake.faults:
+        again = Intake([str(kept)], IntakeOptions())
+        rows = list(again)
+        assert again.counts.good == again.counts.duplicate == 0, rows
+        assert again.counts.invalid == intake.counts.invalid
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)

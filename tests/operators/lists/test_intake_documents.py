@@ -3,6 +3,7 @@
 import csv
 import errno
 import io
+import os
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -154,44 +155,122 @@ def test_a_row_knows_its_file_its_line_and_its_cells(tmp_path: Path) -> None:
     assert rows[0].text == b'"A\nB",+14155550100\n'
 
 
-def test_rejects_can_be_corrected_and_read_again(tmp_path: Path) -> None:
+def rejected(source: Path, name: str, *others: Path, **options: Any) -> Path:
+    """The file of rejects of a list."""
+    path = source.parent / name
+    files = [str(each) for each in (source, *others)]
+    with RejectsFile(str(path), files) as rejects:
+        list(Intake(files, IntakeOptions(**options), rejects=rejects))
+    return path
+
+
+CARELESS = (
+    'Navn;Telefon;By\n"A\nB";;Oslo\nZoë;12;Århus\nBo;+14155550101;Bø\nCy;+14155550102;X;more\n'
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_rejects_have_the_columns_delimiter_and_encoding_of_the_list(
+    tmp_path: Path, encoding: str
+) -> None:
     source = tmp_path / "c.csv"
-    source.write_bytes(b'name,phone\n"A\nB",\nJos\xe9,+14155550100\nZo\xc3\xab,+14155550101\n')
-    path = tmp_path / "rejects.csv"
-    with RejectsFile(str(path), [str(source)]) as rejects:
-        list(Intake([str(source)], IntakeOptions(), rejects=rejects))
-    with path.open(newline="", encoding="utf-8") as file:
-        found = list(csv.reader(file))
-    assert found[0] == ["file", "line", "reason", "row"]
-    assert found[1][1:] == ["2", "contact_number: must not be blank", '"A\nB",']
-    assert found[2][1] == "4"
-    assert found[2][3] == "Jos\\xe9,+14155550100"
-    assert len(found) == 3
+    chosen = {"Navn": "name", "Telefon": "contact_number"}
+    source.write_bytes(CARELESS.encode(encoding))
+    path = rejected(source, "rejects.csv", columns=chosen, codec=encoding)
+    text = path.read_bytes().decode(encoding)
+    header, blank, short, long = csv.reader(io.StringIO(text, newline=""), delimiter=";")
+    assert header == ["Navn", "Telefon", "By", "line", "reason"]
+    assert blank == ["A\nB", "", "Oslo", "2", "contact_number: must not be blank"]
+    assert short[:4] == ["Zoë", "12", "Århus", "4"]
+    too_long = "has 4 cells, but the file has 3 columns"
+    assert long == ["Cy", "'+14155550102", "X", "6", too_long, "more"]
+    assert text.startswith("\ufeff") is False
+    mended = text.replace(";12;", ";+14155550103;").replace('B";;', 'B";+14155550104;')
+    path.write_bytes(mended.encode(encoding))
+    good = [
+        row
+        for row in Intake([str(path)], IntakeOptions(columns=chosen, codec=encoding))
+        if row.good
+    ]
+    assert [msgspec.json.decode(row.raw) for row in good] == [
+        {"document_id": row.document_id, "name": name, "contact_number": number, "By": city}
+        for row, (name, number, city) in zip(
+            good,
+            [("A\nB", "+14155550104", "Oslo"), ("Zoë", "+14155550103", "Århus")],
+            strict=True,
+        )
+    ]
 
 
-def test_rejects_hold_a_lone_carriage_return_in_their_row(tmp_path: Path) -> None:
-    source, path = tmp_path / "c.jsonl", tmp_path / "rejects.csv"
-    source.write_bytes(b'[{"name":\r"Ada"}, {"name":\r\n"Bob"}]')
-    source = source.rename(tmp_path / "c.json")
-    with RejectsFile(str(path)) as rejects:
-        list(Intake([str(source)], IntakeOptions(), rejects=rejects))
-    with path.open(newline="", encoding="utf-8") as file:
-        found = [row[3] for row in csv.reader(file)]
-    assert found == ["row", '{"name":\r"Ada"}', '{"name":\r\n"Bob"}']
+def test_rejects_that_are_rejected_again_keep_their_columns(tmp_path: Path) -> None:
+    source = tmp_path / "c.csv"
+    source.write_text("name,phone\nAda,\n")
+    first = rejected(source, "first.csv")
+    assert rejected(first, "second.csv").read_text() == first.read_text()
+    objects = tmp_path / "c.jsonl"
+    objects.write_text('{"name":"Ada","phone":""}\n')
+    first = rejected(objects, "first.jsonl")
+    assert first.read_text() == (
+        '{"name":"Ada","phone":"","line":1,"reason":"contact_number: must not be blank"}\n'
+    )
+    assert rejected(first, "second.jsonl").read_text() == first.read_text()
+
+
+def test_rows_that_were_left_out_stay_so_when_their_rejects_are_sent_again(tmp_path: Path) -> None:
+    for name, content in (
+        ("c.csv", "name,phone,DNC\nAda,+14155550100,yes\n"),
+        ("c.jsonl", '{"name":"Ada","phone":"+14155550100","DNC":true}\n'),
+    ):
+        (tmp_path / name).write_text(content)
+        kept = rejected(tmp_path / name, f"kept-{name}", skip_if=["DNC"])
+        [row] = Intake([str(kept)], IntakeOptions())
+        assert row.reason.startswith("left out: it was before, too")
+        kept.write_text(kept.read_text().replace("left out: DNC is set (--skip-if)", ""))
+        [row] = Intake([str(kept)], IntakeOptions())
+        assert row.good
+
+
+@pytest.mark.parametrize("name", ["kept.csv", "kept.jsonl", "kept.xlsx"])
+def test_the_name_says_how_rejects_are_written(tmp_path: Path, name: str) -> None:
+    table, objects = tmp_path / "c.csv", tmp_path / "c.json"
+    table.write_text("name,phone\nAda,=1+1\n")
+    objects.write_text(
+        '[{"name":"Bo","phone":"x",\n"n":1}, {"name":"Cy","name":"Di","phone":"+1"}]'
+    )
+    kept = rejected(table, name, objects)
+    [view] = Intake([str(kept)], IntakeOptions()).inspect()
+    assert view.format == {"csv": "CSV", "jsonl": "JSON Lines", "xlsx": "spreadsheet"}[name[5:]]
+    rows = list(Intake([str(kept)], IntakeOptions()))
+    assert not any(row.good for row in rows)
+    assert len(rows) == 3
+    apostrophes = b"".join(row.text for row in rows).count(b"'=1+1")
+    assert apostrophes == (name == "kept.csv")
+
+
+def test_a_row_that_is_no_row_stands_whole_in_its_rejects(tmp_path: Path) -> None:
+    source = tmp_path / "c.csv"
+    source.write_bytes(b'name,phone\n"Ada,+14155550100\nBo,+14155550101\n')
+    kept = rejected(source, "kept.csv")
+    [row] = csv.DictReader(io.StringIO(kept.read_text(), newline=""))
+    assert (row["name"], row["phone"], row["line"]) == ('"Ada,+14155550100', "", "2")
+    [again] = Intake([str(kept)], IntakeOptions())
+    assert again.reason == "contact_number: must not be blank"
 
 
 def test_rejects_that_find_no_room_stop_the_reading_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_room(_: object) -> None:
+    def no_room(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     source = tmp_path / "c.csv"
     source.write_bytes(b"name,phone\nAda,\n")
-    with RejectsFile(str(tmp_path / "rejects.csv")) as rejects:
-        monkeypatch.setattr(rejects, "_write", no_room)
-        with pytest.raises(IntakeError, match=r"^cannot write --rejects .*: No space left"):
-            list(Intake([str(source)], IntakeOptions(), rejects=rejects))
+    rejects = RejectsFile(str(tmp_path / "rejects.csv"))
+    list(Intake([str(source)], IntakeOptions(), rejects=rejects))
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.raises(IntakeError, match=r"^cannot write --rejects .*: No space left"):
+        rejects.close()
+    assert [each.name for each in tmp_path.iterdir()] == ["c.csv"]
 
 
 def test_what_was_read_is_known_in_bytes(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from callspool.errors import CallspoolError
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions, containers
-from callspool_operators.lists.outfile import SheetFile
+from callspool_operators.lists.outfile import OutPlace, SheetFile
 from tests.operators.conftest import Call
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -123,7 +123,7 @@ def test_archives_and_documents_are_named(tmp_path: Path) -> None:
 
 def test_answers_as_a_spreadsheet_hold_text_alone(tmp_path: Path) -> None:
     path = tmp_path / "answers.xlsx"
-    with SheetFile(str(path)) as out:
+    with SheetFile(OutPlace(str(path))) as out:
         out.write([["id", "Name", "Phone", "state"]])
         out.write([["007", "=1+1", "+14155550100", "created"]])
         assert not path.exists()
@@ -131,4 +131,4 @@ def test_answers_as_a_spreadsheet_hold_text_alone(tmp_path: Path) -> None:
     assert contacts(path) == [("007", "=1+1", "+14155550100")]
     assert [each.name for each in tmp_path.iterdir()] == ["answers.xlsx"]
     with pytest.raises(CallspoolError, match="would overwrite the list itself"):
-        SheetFile(str(path), [str(path)])
+        SheetFile(OutPlace(str(path), [str(path)]))

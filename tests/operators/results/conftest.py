@@ -51,6 +51,7 @@ def give_back(call: Call, redis_url: str, tmp_path: Path) -> GiveBack:
         where = [*SPACE, "--redis", redis_url]
         result = call("results", *arguments, *where, "-o", tmp_path / "out.csv", stdin=stdin)
         text = (tmp_path / "out.csv").read_text(encoding="utf-8") if result.code < 2 else ""
-        return result, list(csv.DictReader(io.StringIO(text, newline="")))
+        delimiter = "\t" if "\t" in text else ","
+        return result, list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
 
     return run

@@ -13,8 +13,9 @@ from callspool.request.checks import Rules
 from callspool.request.identity import Scope
 from callspool_ledger.reads.views import DocumentStatus
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions
-from callspool_operators.lists.outfile import OutFile
-from callspool_operators.lists.results import ANSWERS, Answers, Grid, Inputs
+from callspool_operators.lists.grid import Grid, Inputs
+from callspool_operators.lists.outfile import OutFile, OutPlace
+from callspool_operators.lists.results import ANSWERS, Answers
 from tests.operators.lists.nasty_encodings import OTHER_FILES
 from tests.operators.lists.nasty_files import NASTY_FILES, Nasty
 
@@ -30,7 +31,10 @@ def find_nothing(
 
 def give_back(path: Path, out: Path, options: IntakeOptions) -> tuple[list[str], list[list[str]]]:
     """The header and the rows of what comes back, as a spreadsheet reads them."""
-    with Inputs([str(path)], io.BytesIO()) as inputs, OutFile(str(out), [str(path)]) as written:
+    with (
+        Inputs([str(path)], io.BytesIO()) as inputs,
+        OutFile(OutPlace(str(out), [str(path)])) as written,
+    ):
         grid = Grid.of(inputs, options.columns)
         answers = Answers(find_nothing, SCOPE, [str(path)], "never sent")
         rows = list(Intake([str(path)], with_memory(options, answers)))

@@ -1,6 +1,8 @@
 """`callspool results`: every row again, with what became of it."""
 
+import csv
 import gzip
+import io
 import os
 import threading
 from pathlib import Path
@@ -194,18 +196,28 @@ def test_the_only_scope_that_fits_is_taken_and_several_are_listed(
     assert spring["campaign"] == "spring"
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_a_list_comes_back_with_the_mark_by_which_its_spreadsheet_knows_utf8(
-    spool: LedgerUnderTest, call: Call, redis_url: str, tmp_path: Path, encoding: str
+def test_a_list_comes_back_in_its_own_delimiter_and_encoding(
+    spool: LedgerUnderTest,
+    call: Call,
+    redis_url: str,
+    tmp_path: Path,
+    encoding: str,
+    delimiter: str,
 ) -> None:
     path = tmp_path / "list.csv"
-    path.write_bytes("id,name,phone\nmade,Zoë Müller,+14155550100\n".encode(encoding))
+    text = "id,name,phone\nmade,Zoë Müller,+14155550100\n".replace(",", delimiter)
+    path.write_bytes(text.encode(encoding))
     call("results", path, *SPACE, "--redis", redis_url, "-o", "out.csv")
     written = (tmp_path / "out.csv").read_bytes()
-    assert written.startswith(b"\xef\xbb\xbf") == (encoding != "utf-8")
-    assert "Zoë".encode() in written
+    assert written.startswith(b"\xef\xbb\xbf") == (encoding == "utf-8-sig")
+    header, row, *_ = csv.reader(io.StringIO(written.decode(encoding)), delimiter=delimiter)
+    assert (header[:4], row[1]) == (["id", "name", "phone", "state"], "Zoë Müller")
     call("results", path, *SPACE, "--redis", redis_url, "-o", "out.csv.gz", "--no-bom")
-    assert gzip.decompress((tmp_path / "out.csv.gz").read_bytes()).startswith(b"id,name")
+    assert gzip.decompress((tmp_path / "out.csv.gz").read_bytes()).startswith(
+        f"id{delimiter}name".encode()
+    )
 
 
 def test_the_shown_beginning_of_a_space_token_finds_its_answers(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from callspool_operators.lists import Intake, IntakeOptions
 from callspool_operators.lists.delimited import shield, shielded_row, unshield
-from callspool_operators.lists.outfile import OutFile
+from callspool_operators.lists.outfile import OutFile, OutPlace
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}")
 
@@ -56,7 +56,7 @@ def test_no_cell_starts_a_formula_and_each_comes_back(cells: list[str]) -> None:
 def test_a_list_with_shielded_cells_names_the_same_contacts(tmp_path: Path) -> None:
     cells = ["00417", "Ada", "+14155550100", "=note", "'s Hertogenbosch"]
     path = tmp_path / "out.csv"
-    with OutFile(str(path)) as out:
+    with OutFile(OutPlace(str(path))) as out:
         out.write([["id", "name", "phone", "note", "address"], cells])
         out.finish()
     assert "'00417,Ada,'+14155550100,'=note,'s Hert" in path.read_text()
@@ -73,7 +73,7 @@ def test_a_list_with_shielded_cells_names_the_same_contacts(tmp_path: Path) -> N
 
 def test_raw_cells_are_for_programs(tmp_path: Path) -> None:
     path = tmp_path / "out.csv"
-    with OutFile(str(path), raw=True) as out:
+    with OutFile(OutPlace(str(path)), raw=True) as out:
         out.write([["=1", "+14155550100"]])
         out.finish()
     assert list(csv.reader(io.StringIO(path.read_text()))) == [["=1", "+14155550100"]]
