@@ -37,3 +37,13 @@ def test_every_place_and_every_test_that_pages_name_is_there():
     code = "".join(each.read_text(encoding="utf-8") for each in ROOT.glob("tests/**/test_*.py"))
     tests = {name for text in texts for name in TEST.findall(text)}
     assert sorted(name for name in tests if f"def {name}(" not in code) == []
+
+
+def test_every_module_in_the_picture_of_the_architecture_is_there():
+    picture = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").split("```")[3]
+    rooms = {path.parent.name: path.parent for path in ROOT.glob("*/callspool*/*/__init__.py")}
+    named = re.findall(rf"\b({'|'.join(rooms)})\.(\w+)", picture)
+    assert len(named) > 15
+    assert [
+        f"{room}.{name}" for room, name in named if not (rooms[room] / f"{name}.py").exists()
+    ] == []
