@@ -225,8 +225,8 @@ class Ledger:
         account, _, space_token = as_text(reply[0]).partition("|")
         batches = [int(as_bytes(number)) for number in as_list(reply[2])]
         at_ms, failing, epoch, unread = [int(as_bytes(each)) for each in (reply[1], *reply[3:6])]
-        new = reply[6] in (1, 2), reply[6] == 2
-        return SpaceLook(account, space_token, at_ms, batches, failing, epoch, unread, *new)
+        new, over = (reply[6] in (1, 2), reply[6] == 2), int(as_bytes(reply[7]))
+        return SpaceLook(account, space_token, at_ms, batches, failing, epoch, unread, *new, over)
 
     def in_doubt(self, space: str) -> list[int]:
         """Returns all batches of a space with documents in doubt."""

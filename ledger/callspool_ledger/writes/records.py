@@ -191,6 +191,8 @@ class SpaceLook:
     is_new_ledger: bool = False
     is_first_ledger: bool = False
     """Nothing tells that there was another one before."""
+    over_ms: int = 0
+    """From when on nothing that a restart of Redis made it forget can be under way."""
 
     @property
     def key(self) -> str:

@@ -145,7 +145,15 @@ def _role(found: ServerFacts) -> DoctorFinding:
     if role != "master":
         return problem("role", "this Redis is a replica", "set CALLSPOOL_REDIS_URL to its primary")
     replicas = int(found.info.get("connected_slaves", 0))
-    return ok("role", f"primary, {replicas} replica{'' if replicas == 1 else 's'} connected")
+    words = f"primary, {replicas} replica{'' if replicas == 1 else 's'} connected"
+    # INFO tells of good replicas only where min-replicas-to-write asks for some.
+    if replicas and "min_slaves_good_slaves" not in found.info:
+        return warning(
+            "role",
+            f"{words}; cut off from them, it goes on alone while one is promoted",
+            "CONFIG SET min-replicas-to-write 1, or people may be called twice",
+        )
+    return ok("role", words)
 
 
 def _persistence(found: ServerFacts) -> Iterator[DoctorFinding]:

@@ -11,7 +11,8 @@ from callspool_operators.doctor import DoctorFinding, examine_api, examine_serve
 from callspool_worker.decisions.answers import Answer, Answered, NoAnswer, NotSent
 
 GOOD: dict[str, Any] = {
-    "redis_version": "7.0.15", "role": "master", "connected_slaves": 1, "aof_enabled": 1,
+    "redis_version": "7.0.15", "role": "master", "connected_slaves": 1, "min_slaves_good_slaves": 1,
+    "aof_enabled": 1,
     "aof_last_write_status": "ok", "maxmemory_policy": "noeviction", "used_memory": 2**20,
     "maxmemory": 2**30, "connected_clients": 3, "maxclients": 10_000,
 }  # fmt: skip
@@ -52,6 +53,12 @@ def test_what_is_wrong_with_redis_is_told_with_its_remedy(
     (finding,) = found
     assert finding.health == health
     assert words in finding.remedy
+
+
+def test_a_primary_that_would_go_on_alone_is_warned_of():
+    alone = {name: value for name, value in GOOD.items() if name != "min_slaves_good_slaves"}
+    (role,) = [each for each in examine_server(ServerFacts(alone, {})) if each.check == "role"]
+    assert (role.health, "min-replicas-to-write 1" in role.remedy) == ("warning", True)
 
 
 def test_clocks_that_differ_are_told_beyond_what_the_way_takes():

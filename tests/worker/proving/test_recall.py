@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import redis
 
 from callspool_ledger.writes import LaneKey
 from tests.support.ledgers import LANE, P, calls
 from tests.worker.proving.conftest import SetUp
-from tests.worker.proving.stage import Stage
+from tests.worker.proving.stage import LEASE_MS, QUIET, Stage
 
 IDS = [f"crm-{n}" for n in range(10)]
 
@@ -154,3 +156,18 @@ def a_day_later(client: redis.Redis) -> None:
     """As if the restart had been noticed a day ago; what it reads back from stays."""
     at = int(client.hget(f"{P}:meta", "restarted") or 0)
     client.hset(f"{P}:meta", "restarted", at - 86_400_000)
+
+
+def test_the_policy_resend_opens_no_space_before_nothing_forgotten_can_be_under_way(
+    set_up: SetUp, client: redis.Redis
+):
+    reads = '[[faults]]\nname = "status"\nstatus = 403\non = "reads"\n'
+    stage = set_up(reads, resend_unproven=True)
+    stage.accept(IDS)
+    forget_since(client, everything(client))
+    assert stage.ledger.take("me:9", ["default"]) is None
+    stage.look()
+    assert stage.ledger.take("me:10", ["default"]) is None
+    time.sleep((LEASE_MS / 1000) + QUIET)
+    stage.look()
+    assert stage.ledger.take("me:11", ["default"])

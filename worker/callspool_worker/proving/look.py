@@ -203,7 +203,8 @@ class OneLook:
             emit(events.SpaceUnreadable(account=account, space=space, refused=fault.refused))
         if fault.refused or failing >= HELD_AFTER:
             self.stuck = f"Redis restarted, and the space cannot be read back: {fault}"
-        if self._space.unread_ms and hopeless and self._how.resend_unproven:
+        is_over = self._space.at_ms >= self._space.over_ms
+        if self._space.unread_ms and hopeless and is_over and self._how.resend_unproven:
             self._ledger.run([self._ledger.calls.open_gate(f"unread:{self._space.key}")])
         for question in questions:
             if fault.refused or failing >= HELD_AFTER:

@@ -6,7 +6,8 @@
 -- Reply: {space, ms of this look, batches in doubt, the oldest first, ms since when it could not be
 --   read or 0, number of the last restart of Redis, ms from when on the space is to be read back
 --   because of it, or 0, 1 if the ledger is new, so that marks of another one tell of its documents,
---   2 if besides nothing tells that there was another one}; {} if none is due.
+--   2 if besides nothing tells that there was another one, ms at which nothing that was forgotten can be
+--   under way any more}; {} if none is due.
 -- include: base
 local SPACES = 50 -- looked through in one call, at most
 local mine = {}
@@ -35,7 +36,10 @@ for _, space in ipairs(due) do
       local unread = call('HGET', P .. ':gates', 'unread:' .. space)
       local gate = unread and cjson.decode(unread) or { from = 0 }
       local from = string.format('%d', gate.from)
-      return { space, tostring(NOW), batches, failing, epoch, from, gate.new and (gate.soft and 2 or 1) or 0 }
+      local over, f = 0, call('HMGET', P .. ':meta', 'restarted', 'lease', 'quiet')
+      for i = 1, 3 do over = over + tonumber(f[i] or '0') end
+      local new = gate.new and (gate.soft and 2 or 1) or 0
+      return { space, tostring(NOW), batches, failing, epoch, from, new, string.format('%d', over) }
     end
   end
   -- Somebody looks already, or nobody here can: those behind it get their turn.
