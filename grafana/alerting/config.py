@@ -60,6 +60,8 @@ class Config:
     oldest_sending: float = 15 * MINUTE
     """A take is freed after REQUEST_TIMEOUT and a margin: 70 s, and seconds for the sweep."""
     sweep_lag: float = MINUTE
+    hours_table: float = 2 * HOUR
+    """Age of a table of calling hours that workers should have computed anew."""
 
     growth: float = 10 * MINUTE
     """What is not less than so long ago does not shrink."""

@@ -18,7 +18,7 @@ def group(config: Config) -> Group:
     """What has to be there before anything else can be told."""
     return Group(
         "callspool-installation",
-        [_exporter(config), *_workers(config), _sweep(config), *_redis(config)],
+        [_exporter(config), *_workers(config), _sweep(config), _hours(config), *_redis(config)],
     )
 
 
@@ -89,6 +89,18 @@ def _sweep(config: Config) -> Alert:
         summary="What was due {{ $value | humanizeDuration }} ago has not been looked at",
         description="Workers live, but none sweeps: retries, lanes that are not full, probes and "
         "leases stand still.",
+    )
+
+
+def _hours(config: Config) -> Alert:
+    return Alert(
+        alert="CallspoolHoursStale",
+        expr=f"{ledger('callspool_timetable_age_seconds', 'job')} > {config.hours_table:g}",
+        severity="ticket",
+        hold=config.hold_brief,
+        summary="Calling hours were computed {{ $value | humanizeDuration }} ago",
+        description="Workers compute them every 10 minutes. 72 hours after they last did, nothing "
+        "of a campaign with hours is sent any more.",
     )
 
 

@@ -79,7 +79,15 @@ P:shut                 hash    ``level|code|account``, and by U+001F what else n
 P:pauses               hash    what operators paused: name of a selector → JSON; names are ``all``,
                                or ``account=…``, ``space=…``, ``campaign=…`` joined by U+001F, or
                                ``lane=…`` (``selectors.py``)
-P:parked:<GATE>        set     lanes that wait behind that gate, or behind the pause of that name
+P:campaigns            hash    account and campaign, by U+001F between → ``revision JSON``: what an
+                               operator asked for (``callspool/hours/record.py``)
+P:hours                hash    the same and a class of zones → ``revision ms from-till,``: when it
+                               is open, computed at that time by that revision of the campaign
+P:paced                hash    account and campaign → when it may go on, by its pace; and, with
+                               ``parts`` behind them, how many partitions share that
+P:unsorted             set     lanes without a class of zones whose campaign has hours
+P:parked:<GATE>        set     lanes that wait behind that gate, behind the pause of that name, or
+                               behind a bar of their campaign (``lua/include/campaigns.lua``)
 P:journal              hash    number → JSON: what operators did; the last 1,000
 P:invalid              list    the last documents that were refused, with the reason (bounded)
 P:access               hash    name of a key of the HTTP intake → its record as JSON; this and the
@@ -212,6 +220,7 @@ class PartitionKeys:
         self.accounts = f"{base}:accounts"
         self.scopes = f"{base}:scopes"
         self.lanes = f"{base}:lanes"
+        self.scopelanes = f"{base}:scopelanes"
         self.sending = f"{base}:sending"
         self.roster = f"{base}:roster"
         self.proofs = f"{base}:proofs"
@@ -224,6 +233,10 @@ class PartitionKeys:
         self.throttled = f"{base}:throttled"
         self.gates = f"{base}:gates"
         self.pauses = f"{base}:pauses"
+        self.campaigns = f"{base}:campaigns"
+        self.hours = f"{base}:hours"
+        self.unsorted = f"{base}:unsorted"
+        self.paced = f"{base}:paced"
         self.journal = f"{base}:journal"
         self.invalid = f"{base}:invalid"
         self.access = f"{base}:access"
@@ -248,6 +261,9 @@ class PartitionKeys:
 
     def waiting(self, account: str) -> str:
         return f"{self.prefix}:waiting:{account}"
+
+    def queue(self, lane_id: str) -> str:
+        return f"{self.prefix}:q{lane_id}"
 
     def doubts(self, space: str) -> str:
         return f"{self.prefix}:doubts:{space}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from dataclasses import dataclass, fields
 from typing import TypeAlias
@@ -13,6 +14,21 @@ SEPARATOR = "\x1f"
 """Joins the parts of a selector's name; no part of a scope holds control characters."""
 
 EVERYTHING = "all"
+
+LANE_OF_CLASS = "-"
+"""Joins the id of a lane and what tells apart those of its classes of zones."""
+
+
+def whole_lane(lane: str) -> str:
+    """Returns the lane of which this one holds the documents of one class of zones."""
+    return lane.partition(LANE_OF_CLASS)[0]
+
+
+def lane_of_class(lane: str, zones: str) -> str:
+    """Returns the lane that holds the documents of a lane whose zones are of a class."""
+    digest = hashlib.blake2b(zones.encode(), digest_size=4).hexdigest()
+    return f"{whole_lane(lane)}{LANE_OF_CLASS}{digest}"
+
 
 ScopesOfLanes: TypeAlias = dict[str, Scope]
 
@@ -65,7 +81,7 @@ class Selector:
             (self.account is None or self.account == scope.account)
             and (self.space_token is None or self.space_token == scope.space_token)
             and (self.campaign is None or self.campaign == scope.campaign)
-            and (self.lane is None or self.lane == lane)
+            and (self.lane is None or self.lane in {lane, whole_lane(lane)})
         )
 
     def contains(self, other: Selector, lanes: ScopesOfLanes) -> bool:

@@ -117,6 +117,10 @@ COMMANDS = {
         "callspool_operators.commands.pausing:resume",
         "Send again what was paused or parked.",
     ),
+    "campaign": CommandEntry(
+        "callspool_operators.commands.campaign:campaign",
+        "Say when and how fast a campaign's contacts may be called.",
+    ),
     "cancel": CommandEntry(
         "callspool_operators.commands.pausing:cancel",
         "Take back documents that wait.",

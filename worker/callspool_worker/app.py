@@ -26,6 +26,7 @@ from callspool_worker.decisions.leases import MARGIN, longest_stop
 from callspool_worker.events.event import emit
 from callspool_worker.following.follower import Follower, FollowingThread
 from callspool_worker.following.frontier import FollowSettings, FollowTimes
+from callspool_worker.hours.keeper import start_keeper
 from callspool_worker.liveness import Heartbeat, Reporter
 from callspool_worker.permits import MOST_SENDERS, PermitClient, Permits
 from callspool_worker.proving import LOOKERS, ProofSettings, Reconciler, SpaceProver
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from callspool.settings import Settings
     from callspool_ledger.writes.records import Durability, ExpiredDocuments
+    from callspool_worker.accepting.message_reader import ClassifierOf
     from callspool_worker.decisions.answers import Answer
     from callspool_worker.sending.partition_scheduler import SenderPool
 
@@ -206,7 +208,8 @@ def run_worker(
             sweepers.nudge(partition)
             reconciler.nudge()
 
-        declare_actors(broker, ledgers, settings, sending, pulse, nudge, guard)
+        hours = start_keeper(ledgers, settings.platform, settings.close_early, stack)
+        declare_actors(broker, ledgers, settings, sending, pulse, nudge, guard, hours.classifier_of)
         sweepers.start()
         stack.callback(sweepers.stop)
         reconciler.start()
@@ -319,6 +322,7 @@ def declare_actors(
     pulse: Heartbeat,
     nudge: Callable[[int], None],
     guard: Guard | None = None,
+    classify: ClassifierOf = lambda *_: None,
 ) -> None:
     """Declares the actors that accept call requests and send batches, for all partitions.
 
@@ -330,7 +334,7 @@ def declare_actors(
         nudge(partition)
 
     accepter = Accepter(
-        broker, ledgers, settings.rules, sending.retry, sending.wake, note_accepted, guard
+        broker, ledgers, settings.rules, sending.retry, sending.wake, note_accepted, guard, classify
     )
     dramatiq.actor(broker=broker, queue_name=keys.REQUESTS, actor_name=ACCEPT, priority=0)(
         pulse.working(accepter.accept)

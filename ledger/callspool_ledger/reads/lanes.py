@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from callspool.request.identity import Scope
-from callspool_ledger.reads.gates import UNREAD, read_gates
+from callspool_ledger.reads.campaigns import CampaignName, campaign_commands, tables_of
+from callspool_ledger.reads.gates import UNREAD, gate_commands, gates_of
 from callspool_ledger.reads.reading import PIECE, Reading, join_lists, merged_by, read_pieces
 from callspool_ledger.reads.snapshot import read_metrics
 from callspool_ledger.reads.views import LaneView
@@ -19,8 +20,10 @@ from callspool_ledger.scripts import load
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from callspool.hours.record import CampaignRecord
     from callspool.redis_io.scripts import Command
     from callspool_ledger.keys import PartitionKeys
+    from callspool_ledger.reads.campaigns import Bar, CampaignTables
     from callspool_ledger.reads.reading import Trips
     from callspool_ledger.reads.views import GateView
     from callspool_ledger.selectors import Selector
@@ -37,6 +40,7 @@ class _LaneRow(NamedTuple):
     pilot: str
     waiting: int
     unsettled: int
+    zones: str
 
 
 class _RestingLane(NamedTuple):
@@ -45,9 +49,12 @@ class _RestingLane(NamedTuple):
 
 
 class GatesBefore:
-    """Finds what keeps a lane from sending, among many lanes: pauses before parked gates."""
+    """Finds what keeps a lane from sending, among many lanes: pauses before parked gates before
+    what its campaign's record says.
+    """
 
-    def __init__(self, gates: list[GateView]) -> None:
+    def __init__(self, gates: list[GateView], tables: CampaignTables) -> None:
+        self._tables = tables
         self._pauses = [gate for gate in gates if gate.kind == "paused"]
         self._parked = {gate.name: gate for gate in gates if gate.kind == "parked"}
 
@@ -68,17 +75,28 @@ class GatesBefore:
                     return self._parked[name]
         return None
 
+    def find_bar(self, scope: Scope, zones: str) -> Bar | None:
+        """Returns what of its campaign keeps a lane from sending, if anything."""
+        return self._tables.find_bar(CampaignName(scope.account, scope.campaign), zones)
+
+    def record_of(self, scope: Scope) -> CampaignRecord | None:
+        """Returns what was asked for by the campaign of a scope."""
+        view = self._tables.campaigns.get(CampaignName(scope.account, scope.campaign))
+        return view.record if view else None
+
+
+def read_before(keys: PartitionKeys) -> Trips[GatesBefore]:
+    """Reads all that may keep lanes from sending."""
+    paused, parked, *tables = yield [*gate_commands(keys), *campaign_commands(keys)]
+    return GatesBefore(gates_of(paused, parked), tables_of(tables))
+
 
 @merged_by(join_lists)
 def read_lanes(keys: PartitionKeys) -> Trips[list[LaneView]]:
     """Reads every lane with unsettled documents."""
-    before = GatesBefore((yield from read_gates().trips(keys)))
+    before = yield from read_before(keys)
     rows = yield from read_pieces(keys, "lanes", _LaneRow)
-    found: dict[str, LaneView] = {}
-    for lane, account, space_token, campaign, pilot, waiting, unsettled in rows:
-        scope = Scope(account, space_token, campaign)
-        found[lane] = LaneView(lane, scope, pilot, waiting, unsettled, before.find(scope, lane))
-    return list(found.values())
+    return list({row.lane: _view(row, before) for row in rows}.values())
 
 
 def read_lane_states(keys: PartitionKeys) -> Trips[dict[str, int]]:
@@ -175,7 +193,7 @@ def read_one_document_lanes(keys: PartitionKeys) -> Trips[OneDocumentLanes]:
 LaneOrder: TypeAlias = Literal["waiting", "oldest"]
 
 _BEHIND_ALL = 1e18
-_FIELDS = ("account", "space", "campaign", "pilot", "waiting", "unsettled")
+_FIELDS = ("account", "space", "campaign", "pilot", "waiting", "unsettled", "zones")
 
 
 class TopLane(NamedTuple):
@@ -196,6 +214,7 @@ class _RankedLane(NamedTuple):
     waiting: int
     unsettled: int
     rank: float
+    zones: str
 
 
 def read_top_lanes(
@@ -220,7 +239,7 @@ def _place_of(lane: TopLane) -> tuple[float, str]:
 def _read_top_lanes(
     keys: PartitionKeys, selector: Selector, order: LaneOrder, most: int
 ) -> Trips[tuple[list[TopLane], int]]:
-    before = GatesBefore((yield from read_gates().trips(keys)))
+    before = yield from read_before(keys)
     found, total = yield from _scan(keys, selector, order, most)
     if order == "oldest":
         resting = yield from _read_ranked(keys, (yield from read_resting(keys)))
@@ -256,12 +275,11 @@ def _read_ranked(keys: PartitionKeys, opened: dict[str, int]) -> Trips[list[_Ran
     replies = (yield [("HMGET", keys.lane(lane), *_FIELDS) for lane in opened]) if opened else []
     found = []
     for (lane, ms), parts in zip(opened.items(), replies, strict=True):
-        if isinstance(parts, list) and None not in parts:
+        if isinstance(parts, list) and None not in parts[:6]:
             account, space, campaign, pilot = (part.decode() for part in parts[:4])
-            waiting, unsettled = map(int, parts[4:])
-            found.append(
-                _RankedLane(lane, account, space, campaign, pilot, waiting, unsettled, float(ms))
-            )
+            waiting, unsettled, zones = int(parts[4]), int(parts[5]), (parts[6] or b"").decode()
+            row = (lane, account, space, campaign, pilot, waiting, unsettled, float(ms), zones)
+            found.append(_RankedLane(*row))
     return found
 
 
@@ -273,7 +291,7 @@ def _first(rows: Sequence[_RankedLane], most: int) -> list[_RankedLane]:
     return list(found.values())[:most]
 
 
-def _view(row: _RankedLane, before: GatesBefore) -> LaneView:
+def _view(row: _RankedLane | _LaneRow, before: GatesBefore) -> LaneView:
     scope = Scope(row.account, row.space_token, row.campaign)
-    gate = before.find(scope, row.lane)
-    return LaneView(row.lane, scope, row.pilot, row.waiting, row.unsettled, gate)
+    gate, bar = before.find(scope, row.lane), before.find_bar(scope, row.zones)
+    return LaneView(row.lane, scope, row.pilot, row.waiting, row.unsettled, gate, row.zones, bar)

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from callspool.request.identity import NO_NUMBER, Scope, digester, digests_in
+from callspool_ledger.reads.campaigns import join_documents, read_bars
 from callspool_ledger.reads.entries import FREE, STATES, BatchEntry
-from callspool_ledger.reads.gates import KEPT, about, read_entries, read_gates
-from callspool_ledger.reads.lanes import GatesBefore
+from callspool_ledger.reads.gates import KEPT, about, read_entries
+from callspool_ledger.reads.lanes import GatesBefore, read_before
+from callspool_ledger.reads.next_step import CANCELLED, next_step
 from callspool_ledger.reads.reading import join_lists, merged_by, of_one_space
 from callspool_ledger.reads.views import AttemptLine, CallEnd, DocumentStatus, Story
 from callspool_ledger.scripts import load
 from callspool_ledger.selectors import Selector
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from callspool.redis_io.scripts import Call, Command
     from callspool_ledger.keys import PartitionKeys
+    from callspool_ledger.reads.campaigns import Bar
     from callspool_ledger.reads.entries import HistoryLine
     from callspool_ledger.reads.reading import Trips
-    from callspool_ledger.reads.views import GateView, JournalEntry
+    from callspool_ledger.reads.views import JournalEntry
 
 
 IDENTITIES_A_CALL = 500
@@ -32,7 +34,6 @@ IDENTITIES_A_CALL = 500
 CONFLICT = "conflict"
 """What a document is whose id the ledger knows with another number: it was not accepted."""
 
-CANCELLED = "cancelled by an operator, which is final for its campaign (--again calls it)"
 OTHER_NUMBER = "its id belongs to another number: use another --campaign or --id-prefix"
 
 
@@ -101,20 +102,26 @@ def read_by_digest(
     places = yield from read_places(digests).trips(keys)
     held = sorted({place.batch for place in places if place})
     batches = yield from read_batches(held).trips(keys)
+    bars = yield from read_bars(_waiting_lanes(places, batches)).trips(keys)
     asked = numbers or [NO_NUMBER] * len(places)
     return [
-        _status_of(document_id, place, batches[place.batch], number)
+        _status_of(document_id, place, batches[place.batch], number, bars)
         if place and place.batch in batches
         else None
         for document_id, place, number in zip(document_ids, places, asked, strict=True)
     ]
 
 
+def _waiting_lanes(places: Iterable[Place | None], batches: Mapping[int, BatchEntry]) -> list[str]:
+    waiting = {each.batch for each in places if each and each.letter == "w"} & batches.keys()
+    return sorted({batches[number].lane for number in waiting})
+
+
 def _status_of(
-    document_id: str, place: Place, batch: BatchEntry, number: bytes
+    document_id: str, place: Place, batch: BatchEntry, number: bytes, bars: Mapping[str, Bar]
 ) -> DocumentStatus | None:
     if not batch.has_other_number(place.place, number):
-        return _status(document_id, place, batch)
+        return _status(document_id, place, batch, bars.get(batch.lane))
     if place.letter in FREE:
         return None
     return DocumentStatus(
@@ -149,10 +156,17 @@ def read_stories(
     places = yield from read_places(digests_in(rows, document_id)).trips(keys)
     known = sorted((Scope(*row), place) for row, place in zip(rows, places, strict=True) if place)
     batches = yield from read_batches(sorted({place.batch for _, place in known})).trips(keys)
-    before = GatesBefore((yield from read_gates().trips(keys)))
+    before = yield from read_before(keys)
+    bars = yield from read_bars(_waiting_lanes([place for _, place in known], batches)).trips(keys)
+    for scope, place in known:
+        batch, record = batches.get(place.batch), before.record_of(scope)
+        bar = bars.get(batch.lane) if batch else None
+        if batch is not None and record is not None and bar is not None and bar.kind == "hours":
+            (pieces,) = yield [("LRANGE", keys.documents(place.batch), 0, -1)]
+            bars[batch.lane] = bar.name_source(record, join_documents(pieces), place.place)
     journal = (yield from read_entries(keys, KEPT)) if known else []
     return [
-        _story(scope, document_id, place, batches[place.batch], before, journal)
+        _story(scope, document_id, place, batches[place.batch], before, bars, journal)
         for scope, place in known
         if place.batch in batches
     ]
@@ -184,7 +198,19 @@ def _at(ms: int) -> datetime | None:
     return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
 
 
-def _status(document_id: str, place: Place, batch: BatchEntry) -> DocumentStatus:
+def _reason(place: Place, batch: BatchEntry, bar: Bar | None) -> str | None:
+    if place.letter == "c":
+        return None
+    if place.letter in "kK":
+        return batch.suppression(place.place) or CANCELLED
+    if place.letter == "e" and "ended" in batch.fields:
+        return "its campaign ended"
+    if place.letter == "w" and bar is not None:
+        return bar.reason
+    return batch.reason or None
+
+
+def _status(document_id: str, place: Place, batch: BatchEntry, bar: Bar | None) -> DocumentStatus:
     run_id, task_id, _ = batch.proof(place.place) or (None, None, None)
     return DocumentStatus(
         document_id=document_id,
@@ -192,7 +218,7 @@ def _status(document_id: str, place: Place, batch: BatchEntry) -> DocumentStatus
         run_id=run_id if place.letter == "c" else None,
         task_id=task_id if place.letter == "c" else None,
         attempts=_attempts(place, batch),
-        reason=_reason(place, batch),
+        reason=_reason(place, batch, bar),
         accepted_at=datetime.fromtimestamp(batch.accepted_ms(place.place) / 1000, UTC),
         settled_at=_at(batch.settled_ms) if place.letter in "ckKe" else None,
         outcome=batch.outcome(place.place),
@@ -212,12 +238,6 @@ def _call(batch: BatchEntry, place: int) -> CallEnd | None:
         duration=found.duration,
         rings=found.rings,
     )
-
-
-def _reason(place: Place, batch: BatchEntry) -> str | None:
-    if place.letter in "kK":
-        return batch.suppression(place.place) or CANCELLED
-    return batch.reason or None if place.letter != "c" else None
 
 
 def _attempts(place: Place, batch: BatchEntry) -> int:
@@ -242,9 +262,11 @@ def _story(
     place: Place,
     batch: BatchEntry,
     before: GatesBefore,
+    bars: Mapping[str, Bar],
     journal: Sequence[JournalEntry],
 ) -> Story:
-    status = _status(document_id, place, batch)
+    bar = bars.get(batch.lane) if place.letter == "w" else None
+    status = _status(document_id, place, batch, bar)
     attempts = [
         AttemptLine(
             number=line.attempt,
@@ -272,79 +294,11 @@ def _story(
         batch=place.batch,
         lane=batch.lane,
         next_step=next_step(
-            document_id, place.letter, batch, before.find(scope, batch.lane), status.outcome
+            document_id, place.letter, batch, before.find(scope, batch.lane), status.outcome, bar
         ),
+        bar=bar,
         journal=about(journal, scope, batch.lane, document_id, status.accepted_at),
         key=batch.key(place.place),
         outcome=status.outcome,
         call=status.call,
     )
-
-
-_CREATED = {
-    "open": "The API has it; workers look what became of its call (docs/following.md).",
-    "lost_sight": "The API has it; what became of its call is not known, and no worker looks.",
-}
-
-
-def next_step(
-    document_id: str,
-    letter: str,
-    batch: BatchEntry,
-    gate: GateView | None,
-    outcome: str | None = None,
-) -> str:
-    """Returns the next thing that will happen, or the command that would change it.
-
-    ``gate``: what keeps its lane from sending, if anything does.
-    """
-    if letter == "w":
-        return _waiting(batch, gate)
-    if letter == "c":
-        return _CREATED.get(outcome or "", "Its call is over.")
-    return {
-        "s": "It is being sent; the answer will be recorded.",
-        "d": _in_doubt(document_id, batch),
-        "h": _in_doubt(document_id, batch),
-        "x": "It is not sent again by itself: correct the document and enqueue it anew, or"
-        f" `callspool dead replay --document-id {shlex.quote(document_id)}` sends it as it is.",
-        "X": "It was given up (callspool dead drop); enqueued anew, it is sent.",
-        "k": f"It was {CANCELLED}.",
-        "K": "It is called if it is enqueued anew and on no list: callspool suppress remove",
-        "e": "Its time was over before it could be sent; enqueue it anew with a later one.",
-    }[letter]
-
-
-def _in_doubt(document_id: str, batch: BatchEntry) -> str:
-    if not batch.held:
-        return (
-            "It may have been created: workers read its space back, and send it again only when"
-            " it is proven that it was not (callspool doubts list tells how that stands)."
-        )
-    one = f"--document-id {shlex.quote(document_id)}"
-    return (
-        f"It may have been created, and no look at the API can prove whether ({batch.held}), so it"
-        f" is not sent again by itself: look into the space, then `callspool doubts confirm {one}`"
-        f" if it is there; `callspool doubts resend {one}` sends it again and may call somebody"
-        " twice."
-    )
-
-
-def _waiting(batch: BatchEntry, gate: GateView | None) -> str:
-    if gate is not None and gate.kind == "paused":
-        by = f" by {gate.by}" if gate.by else ""
-        return f"It is paused{by}; `callspool resume {gate.selector.flags}` lets it be sent."
-    if gate is not None and gate.passing:
-        return f"It waits: {gate.reason}."
-    if gate is not None:
-        return (
-            f"Its {gate.selector.level} is parked (callspool status says why); it is tried again"
-            f" now and then, and at once after `callspool resume {gate.selector.flags}` or by a"
-            " new `callspool run`."
-        )
-    if batch.phase == "resting":
-        due = datetime.fromtimestamp(batch.due_ms / 1000, UTC).astimezone()
-        return f"It is sent again at {due.isoformat(sep=' ', timespec='seconds')}."
-    if batch.phase == "open":
-        return "Its batch leaves when it is full or has waited CALLSPOOL_LINGER."
-    return "Its batch leaves as soon as a worker is free."

@@ -98,6 +98,8 @@ class _Rest(msgspec.Struct):
     throttled: dict[str, float]
     lanes: dict[str, int]
     parked: dict[str, int]
+    closed: dict[str, int] = {}
+    oldest_table: float = 0
     pauses: list[str] = []
     workers: list[str] = []
 
@@ -127,6 +129,10 @@ class Snapshot:
     """Account and state → lanes."""
     parked: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """Level, code and account → closed gates."""
+    closed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Account and reason → lanes that wait because of what was asked for by campaign."""
+    oldest_hours: float = 0.0
+    """Age of the oldest table of calling hours."""
     paused: Counter[str] = field(default_factory=Counter)
     """Level → pauses."""
     oldest: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -153,6 +159,8 @@ class Snapshot:
         self.submissions.update(other.submissions)
         self.lanes.update(other.lanes)
         self.parked.update(other.parked)
+        self.closed.update(other.closed)
+        self.oldest_hours = max(self.oldest_hours, other.oldest_hours)
         self.paused |= other.paused
         for name, histogram in other.timings.items():
             self.timings[name].merge(histogram)
@@ -225,6 +233,10 @@ def _add_rest(found: Snapshot, rest: _Rest, now_ms: int) -> None:
     for name, number in rest.parked.items():
         level, code, account = name.split("|")
         found.parked[level, code, account] += number
+    for name, number in rest.closed.items():
+        account, _, reason = name.partition("|")
+        found.closed[account, reason] += number
+    found.oldest_hours = rest.oldest_table / 1000
     found.paused.update(Selector.from_name(name).level for name in rest.pauses)
     found.workers.update(rest.workers)
     found.spooled_messages = rest.spooled

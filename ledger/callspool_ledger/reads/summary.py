@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from callspool_ledger.reads.campaigns import join_held, read_held
 from callspool_ledger.reads.entries import STATES
 from callspool_ledger.reads.gates import (
     entries_of,
@@ -100,6 +101,7 @@ def merge_summaries(parts: Sequence[LedgerSummary]) -> LedgerSummary:
         runs=sum(part.runs for part in parts),
         lanes=_sums(part.lanes for part in parts),
         gates=merge_gates([part.gates for part in parts]),
+        held=join_held([part.held for part in parts]),
         oldest_waiting_seconds=max((wait for wait in waits if wait is not None), default=None),
         spooled=sum(part.spooled for part in parts),
         unreadable=sum(part.unreadable for part in parts),
@@ -133,7 +135,8 @@ def read_summary(keys: PartitionKeys) -> Trips[LedgerSummary]:
     second.append(("ZRANGEBYSCORE", keys.alive, now_ms - SILENT_MS, now_ms + SILENT_MS))
     *oldest, journal, workers = yield second
     states = {"open": _number(lanes), "paused": 0, "parked": 0}
-    if gates:
+    held = yield from read_held().trips(keys)
+    if gates or held:
         states = yield from read_lane_states(keys)
     found = _mapping(counts)
     return LedgerSummary(
@@ -142,6 +145,7 @@ def read_summary(keys: PartitionKeys) -> Trips[LedgerSummary]:
         runs=_sum(found, "runs"),
         lanes=states,
         gates=gates,
+        held=held,
         oldest_waiting_seconds=_oldest(oldest, now_ms),
         spooled=max(0, int(found.get(b"spooled", 0))),
         unreadable=_number(unreadable),

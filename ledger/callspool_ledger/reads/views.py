@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from callspool.request.identity import Scope
+    from callspool_ledger.reads.campaigns import Bar, HeldLanes
     from callspool_ledger.selectors import Selector
 
 
@@ -86,6 +87,8 @@ class Story(msgspec.Struct, frozen=True):
     """Name of the key with which it came over HTTP."""
     outcome: str | None = None
     call: CallEnd | None = None
+    bar: Bar | None = None
+    """What of its campaign it waits for."""
 
 
 class GateView(msgspec.Struct, frozen=True):
@@ -109,7 +112,7 @@ class GateView(msgspec.Struct, frozen=True):
 
 
 class JournalEntry(msgspec.Struct, frozen=True):
-    """What an operator did, and to how many documents, messages or gates."""
+    """What an operator did, and to how many documents, messages or gates; ``detail``: the words."""
 
     number: int
     at: datetime
@@ -132,7 +135,9 @@ class JournalEntry(msgspec.Struct, frozen=True):
 
 
 class LaneView(NamedTuple):
-    """A lane with unsettled documents; ``gate`` is what keeps it from sending, if anything does."""
+    """A lane with unsettled documents; ``gate`` is what keeps it from sending, if anything does, or
+    ``bar`` what its campaign does. ``zones``: its class of zones.
+    """
 
     lane: str
     scope: Scope
@@ -140,11 +145,13 @@ class LaneView(NamedTuple):
     waiting: int
     unsettled: int
     gate: GateView | None
+    zones: str = ""
+    bar: Bar | None = None
 
     @property
     def state(self) -> str:
-        """open, paused or parked."""
-        return self.gate.kind if self.gate else "open"
+        """open, paused, parked, or closed by its campaign."""
+        return self.gate.kind if self.gate else "closed" if self.bar else "open"
 
 
 class DeadView(msgspec.Struct, frozen=True):
@@ -200,6 +207,8 @@ class LedgerSummary(msgspec.Struct, frozen=True):
     runs: int
     lanes: dict[str, int]
     gates: list[GateView] = msgspec.field(default_factory=list)
+    held: list[HeldLanes] = msgspec.field(default_factory=list)
+    """Lanes that wait because of what was asked for by campaign."""
     oldest_waiting_seconds: float | None = None
     spooled: int = 0
     unreadable: int = 0

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from callspool_ledger.steering.campaigns import Campaigns
 from callspool_ledger.steering.steering import Doubts, PauseResult, ResumeResult, Steering
 from callspool_ledger.steering.steps import KeySteering, One
 
-__all__ = ["Doubts", "KeySteering", "One", "PauseResult", "ResumeResult", "Steering"]
+__all__ = [
+    "Campaigns",
+    "Doubts",
+    "KeySteering",
+    "One",
+    "PauseResult",
+    "ResumeResult",
+    "Steering",
+]

@@ -50,6 +50,15 @@ class SteeringCalls:
         """Stops sending what belongs to a selector, now and later; until then, if not 0."""
         return self._call("pause", order.selector.name, order.by, order.record, note, till_ms)
 
+    def set_campaign(
+        self, order: SteeringOrder, revision: int, record: bytes, detail: str, timed: bool
+    ) -> Call:
+        """Writes what holds for a campaign, if it is still at this revision; no record for none."""
+        selector = order.selector
+        name = (selector.account or "", selector.campaign or "")
+        told = (order.by, order.record, detail)
+        return self._call("set_campaign", *name, revision, record, *told, int(timed))
+
     def record_held(self, number: int, documents: int) -> Call:
         """Writes into the journal how many documents a pause or its end concerned."""
         return self._call("record_held", number, documents)

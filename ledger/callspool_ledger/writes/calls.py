@@ -17,8 +17,9 @@ from callspool_ledger.writes.follow_calls import (
 from callspool_ledger.writes.records import SEPARATOR, Delivery, Group, Look, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from callspool.hours.zones import Interval
     from callspool.redis_io.scripts import Argument, Call
     from callspool_ledger.writes.records import Limits
 
@@ -48,6 +49,7 @@ def _group_arguments(group: Group) -> list[Argument]:
         b"".join(group.digests),
         b"".join(group.numbers),
         SEPARATOR.join(group.documents),
+        group.zones,
     ]
 
 
@@ -107,6 +109,31 @@ class LedgerCalls(ProofCalls, FollowCalls):
         times = SILENT_MS, HEARING_MS
         args = *beats, known, epoch, *times, 500, WAKE_UPS_AT_MOST, int(leaves)
         return self._call("report", process, *args)
+
+    def store_hours(self, openings: Sequence[tuple[str, int, Sequence[Interval]]]) -> Call:
+        """Keeps when classes of zones are open: each by its name in P:hours, with the revision of
+        its campaign that this was computed for.
+        """
+        args: list[Argument] = []
+        for name, revision, intervals in openings:
+            args += [name, revision, "".join(f"{start}-{end}," for start, end in intervals)]
+        return self._call("store_hours", *args)
+
+    def share_pace(self, parts: Mapping[str, int]) -> Call:
+        """Keeps over how many partitions the pace of each campaign is shared."""
+        return self._call("share_pace", *(part for pair in parts.items() for part in pair))
+
+    def sort(
+        self, limits: Limits, batch: int, classes: Sequence[tuple[str, str, Sequence[int]]]
+    ) -> Call:
+        """Moves documents that wait into the lanes of their classes: each its name, its lane, and
+        the places of its documents.
+        """
+        sizes = (limits.batch_size, limits.batch_bytes, limits.linger_ms, WAKE_UPS_AT_MOST)
+        args: list[Argument] = []
+        for zones, lane, places in classes:
+            args += [zones, lane, count_from_1(places)]
+        return self._call("sort", batch, *sizes, *args)
 
     def take(
         self,

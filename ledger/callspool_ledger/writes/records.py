@@ -72,6 +72,8 @@ class Group:
     reason: str = ""
     numbers: list[bytes] = field(default_factory=list)
     suppressed: str = ""
+    zones: str = ""
+    """The class of their zones; "" where their campaign has no hours."""
 
 
 @dataclass(frozen=True, slots=True)

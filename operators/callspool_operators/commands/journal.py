@@ -23,6 +23,9 @@ from callspool_operators.terminal.wording import (
     shorten_token,
 )
 
+SET_CAMPAIGN = "set"
+"""What the journal calls it when something is asked for by campaign."""
+
 _EXAMPLES = """\b
 Examples:
   callspool journal
@@ -100,4 +103,6 @@ def _how_many(entry: JournalEntry) -> str:
         return f": {format_count(entry.messages, 'message')}"
     if entry.list:
         return f": {format_count(entry.numbers, 'number')}"
+    if entry.command == SET_CAMPAIGN:
+        return ""
     return f": {format_count(entry.documents, 'document')}"

@@ -55,7 +55,8 @@ def lanes(
 ) -> None:
     """List the lanes: documents that can share a create-call, how many wait, how long, and why.
 
-    A lane is open, paused by an operator, or parked by workers because of what the API said.
+    A lane is open, paused by an operator, parked by workers because of what the API said, or closed
+    by the hours, pace or start of its campaign (callspool campaign).
     """
     with ledger_reader(redis_url, state_dir) as reader:
         selector = complete_token(selector, reader)
@@ -97,7 +98,9 @@ def lane_object(lane: LaneView, waited: float | None) -> Json:
         "unsettled": lane.unsettled,
         "oldest_waiting_seconds": None if waited is None else round(waited, 3),
         "state": lane.state,
-        "reason": why(lane.gate) if lane.gate else None,
+        "reason": _why(lane) or None,
+        "zones": lane.zones or None,
+        "opens_at": lane.bar.opens if lane.bar else None,
         "gate": gate_object(lane.gate) if lane.gate else None,
     }
 
@@ -112,7 +115,7 @@ def _row(lane: LaneView, waited: float | None) -> tuple[str, ...]:
         f"{lane.waiting:,}",
         "-" if waited is None else span(waited),
         lane.state,
-        why(lane.gate) if lane.gate else "",
+        _why(lane),
     )
 
 
@@ -124,6 +127,12 @@ def _blocks(rows: Sequence[Sequence[str]]) -> list[str]:
         lines.append(f"  account {account}, space {space}, campaign {campaign}, pilot {pilot}")
         lines += [f"  {reason}"] if reason else []
     return lines
+
+
+def _why(lane: LaneView) -> str:
+    if lane.gate:
+        return why(lane.gate)
+    return lane.bar.reason if lane.bar else ""
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -20,6 +20,8 @@ from callspool_operators.terminal.report import (
     Json,
     gate_lines,
     gate_object,
+    held_lines,
+    held_object,
     outcome_lines,
     submissions_in_order,
 )
@@ -182,6 +184,7 @@ def as_object(
         "unreadable": summary.unreadable,
         "oldest_waiting_seconds": summary.oldest_waiting_seconds,
         "gates": [gate_object(gate) for gate in summary.gates],
+        "held": [held_object(held) for held in summary.held],
         "journal": [journal_object(entry) for entry in summary.journal],
         "reasons": list(reasons),
         "limits": [asdict(limit) for limit in limits],
@@ -246,7 +249,7 @@ def _workers_line(summary: LedgerSummary, where: str) -> str:
 def _steering_lines(summary: LedgerSummary) -> list[str]:
     """What is not sent now and why, and what operators did last."""
     refused = [f"{WRITES_REFUSED}: {FREE_THE_DISK}"] if summary.writes_refused else []
-    lines = [*refused, *gate_lines(summary.gates)]
+    lines = [*refused, *gate_lines(summary.gates), *held_lines(summary.held)]
     if summary.journal:
         lines.append("last done by operators (callspool journal):")
         lines += [f"  {line}" for line in journal_lines(summary.journal)]

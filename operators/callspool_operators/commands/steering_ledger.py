@@ -48,14 +48,14 @@ def steering(redis_url: str | None, state_dir: str | None) -> Iterator[Steering]
 
     Raises what `ledger_clients` raises.
     """
-    with _open_ledger(redis_url, state_dir) as (clients, tell):
+    with open_ledger(redis_url, state_dir) as (clients, tell):
         yield Steering(clients, operator(), tell)
 
 
 @contextmanager
 def doubting(redis_url: str | None, state_dir: str | None) -> Iterator[Doubts]:
     """The same for what an operator decides about documents in doubt."""
-    with _open_ledger(redis_url, state_dir) as (clients, tell):
+    with open_ledger(redis_url, state_dir) as (clients, tell):
         yield Doubts(clients, operator(), tell)
 
 
@@ -67,10 +67,14 @@ def steering_keys(redis_url: str | None, state_dir: str | None) -> Iterator[KeyS
 
 
 @contextmanager
-def _open_ledger(
-    redis_url: str | None, state_dir: str | None
+def open_ledger(
+    redis_url: str | None, state_dir: str | None, *, may_begin: bool = False
 ) -> Iterator[tuple[list[redis.Redis], Callable[[int], None]]]:
-    with ledger_clients(redis_url, state_dir) as clients, Progress(None, quiet=True) as progress:
+    """The clients of the ledger's partitions, and what shows progress; as `ledger_clients`."""
+    with (
+        ledger_clients(redis_url, state_dir, may_begin=may_begin) as clients,
+        Progress(None, quiet=True) as progress,
+    ):
 
         def tell(documents: int) -> None:
             progress.update(documents, lambda: format_count(documents, "document"))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from callspool.errors import QueueFull, QueueUnavailable
 from callspool.request.identity import digester, number_digests
 from callspool.request.raw_document import read_number
+from callspool_ledger.reads.campaigns import read_held
 from callspool_ledger.reads.doubts import read_is_proving
 from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.summary import (
@@ -254,6 +255,7 @@ class Job:
                 and self.reader.ask(read_is_quiet(accounts))
                 and not self.reader.ask(read_is_proving(accounts))
                 and not any(gate.passing for gate in self.reader.ask(read_gates()))
+                and not any(held.bar.passing for held in self.reader.ask(read_held()))
             )
         if time.monotonic() < self._next_scan:
             return False

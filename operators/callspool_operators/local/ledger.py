@@ -144,13 +144,15 @@ class LocalLedger:
 
 
 @contextmanager
-def open_ledger(state_dir: Path | str, *, binary: Path | None = None) -> Iterator[str]:
+def open_ledger(
+    state_dir: Path | str, *, binary: Path | None = None, may_begin: bool = False
+) -> Iterator[str]:
     """The URL of a ledger for a look at it: of the run that uses it, else of a server for the look.
 
-    Raises CallspoolError where the directory holds no ledger.
+    ``may_begin``: where the directory holds no ledger, one is begun; else raises CallspoolError.
     """
     state = StateDir(state_dir)
-    if not state.has_ledger:
+    if not state.has_ledger and not may_begin:
         raise CallspoolError(
             f"there is no ledger in {state}: name the directory of a run with --state-dir"
         )

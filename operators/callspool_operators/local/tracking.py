@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 from callspool.errors import QueueUnavailable
 from callspool.redis_io.errors import comes_from_passing
 from callspool.request.identity import DIGEST_BYTES, NUMBER_BYTES
-from callspool_ledger.reads.lookup import CANCELLED, read_batches, read_places
+from callspool_ledger.reads.campaigns import read_bars, read_held
+from callspool_ledger.reads.lookup import read_batches, read_places
+from callspool_ledger.reads.next_step import CANCELLED
 from callspool_ledger.reads.summary import read_summary
+from callspool_ledger.selectors import whole_lane
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_operators.terminal.report import NotCreated, Report
 
@@ -60,6 +63,9 @@ SLICE = 2000
 
 RESTING = frozenset("hcxXkKe")
 """Letters of documents with which nothing happens any more unless somebody makes it happen."""
+
+HELD = "b"
+"""Stands for documents that wait, and whose campaign does not let them be sent for now."""
 
 ANEW = frozenset("xXKe")
 """Those whose identity may be accepted anew by a message that is still on its way."""
@@ -143,12 +149,31 @@ class Tracker:
                 return
 
     def letters(self) -> Counter[str]:
-        """The letters of all documents that were not seen at rest; "" for unknown ones."""
+        """The letters of all documents that were not seen at rest; "" for unknown ones, and `HELD`
+        for those that wait for a later hour by their campaign.
+        """
         found: Counter[str] = Counter()
         for digests in _slices(self._open):
             places = self._reader.ask(read_places(digests))
             found.update(place.letter if place else "" for place in places)
+        if found["w"] and self._reader.ask(read_held()):
+            for digests in _slices(self._open):
+                held = self._count_held(digests)
+                found[HELD] += held
+                found["w"] -= held
         return found
+
+    def _count_held(self, digests: Sequence[bytes]) -> int:
+        """How many of these documents wait behind a bar that does not open before long."""
+        places = self._reader.ask(read_places(digests))
+        waiting = Counter(place.batch for place in places if place and place.letter == "w")
+        batches = self._reader.ask(read_batches(sorted(waiting)))
+        bars = self._reader.ask(read_bars(sorted({batch.lane for batch in batches.values()})))
+        return sum(
+            waiting[number]
+            for number, batch in batches.items()
+            if batch.lane in bars and not bars[batch.lane].passing
+        )
 
     def standing(self, lane: str, *, anew: bool) -> RunStanding:
         """Where all documents are now. ``lane``: the one to which the run sends.
@@ -156,6 +181,7 @@ class Tracker:
         ``anew``: all messages are accepted, as in `look`.
         """
         standing, asked = RunStanding(), _each_of(self._numbers, NUMBER_BYTES)
+        waiting: Counter[str] = Counter()
         for digests in _slices(self._all):
             places = self._reader.ask(read_places(digests))
             numbers = {place.batch for place in places if place}
@@ -170,7 +196,11 @@ class Tracker:
                     standing.conflict += not is_on_its_way
                 else:
                     self._count(standing, place, batch)
-                    standing.elsewhere += place.letter == "w" and batch.lane != lane
+                    if place.letter == "w":
+                        waiting[batch.lane] += 1
+                        standing.elsewhere += whole_lane(batch.lane) != lane
+        for waits_in, bar in self._reader.ask(read_bars(sorted(waiting))).items():
+            standing.reasons["waiting", bar.reason] += waiting[waits_in]
         return standing
 
     def _count(self, standing: RunStanding, place: Place, batch: BatchEntry) -> None:

@@ -31,18 +31,20 @@ _LOCAL = "callspool_operators.local"
 
 
 @contextmanager
-def ledger_clients(redis_url: str | None, state_dir: str | None) -> Iterator[list[redis.Redis]]:
+def ledger_clients(
+    redis_url: str | None, state_dir: str | None, *, may_begin: bool = False
+) -> Iterator[list[redis.Redis]]:
     """A client of the Redis that holds each partition of the ledger, in their order.
 
     Either the one of a `callspool run` in ``state_dir``, or ``redis_url``, or the setting's. How
     many partitions there are, the ledger tells. Raises `SettingsError`, `QueueUnavailable`, or
-    `CallspoolError` for a directory without ledger.
+    `CallspoolError` for a directory without ledger, unless it ``may_begin`` one.
     """
     if redis_url and state_dir:
         raise click.UsageError("--redis and --state-dir name two ledgers: give one of them")
     with ExitStack() as stack:
         try:
-            url = stack.enter_context(_url_of(redis_url, state_dir))
+            url = stack.enter_context(_url_of(redis_url, state_dir, may_begin))
             clients = stack.enter_context(_clients(url, TIMEOUT))
         except QueueUnavailable as fault:
             if redis_url or state_dir or not (hint := hint_at_runs()):
@@ -129,14 +131,16 @@ def _clients(url: str, timeout: float) -> Iterator[list[redis.Redis]]:
         yield clients
 
 
-def _url_of(redis_url: str | None, state_dir: str | None) -> AbstractContextManager[str]:
+def _url_of(
+    redis_url: str | None, state_dir: str | None, may_begin: bool = False
+) -> AbstractContextManager[str]:
     if state_dir is not None:
-        return _local_ledger(state_dir)
+        return _local_ledger(state_dir, may_begin)
     settings = load_settings(os.environ, overrides={"redis_url": redis_url})
     return nullcontext(settings.redis_url)
 
 
-def _local_ledger(state_dir: str) -> AbstractContextManager[str]:
+def _local_ledger(state_dir: str, may_begin: bool) -> AbstractContextManager[str]:
     """The embedded server of a run; it comes with the worker's packages."""
     try:
         local: Any = importlib.import_module(_LOCAL)
@@ -146,5 +150,5 @@ def _local_ledger(state_dir: str) -> AbstractContextManager[str]:
         raise click.UsageError(
             "--state-dir needs the worker's packages: pip install 'callspool[worker]'"
         ) from None
-    opened: AbstractContextManager[str] = local.open_ledger(state_dir)
+    opened: AbstractContextManager[str] = local.open_ledger(state_dir, may_begin=may_begin)
     return opened

@@ -17,6 +17,7 @@ from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.lookup import read_batches, read_places
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
+from callspool_ledger.selectors import whole_lane
 from callspool_operators.lists import Row
 from callspool_operators.terminal.wording import format_count, format_counts, local
 
@@ -224,7 +225,7 @@ class KnownLookup:
             first = min(first or accepted, accepted)
             if place.letter != "w" and place.letter not in FREE:
                 handed = min(handed or accepted, accepted)
-            if place.letter == "w" and batch.lane != self._lane:
+            if place.letter == "w" and whole_lane(batch.lane) != self._lane:
                 found.elsewhere += 1
                 found.lanes.add(batch.lane)
                 found.parked += any(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from callspool_ledger.reads.campaigns import CampaignName, HeldLanes
 from callspool_ledger.reads.summary import OUTCOMES
 from callspool_ledger.reads.views import OUTCOMES as CALL_OUTCOMES
 from callspool_ledger.reads.views import GateView
@@ -77,6 +78,46 @@ def _line(gate: GateView, where: str) -> str:
     if gate.kind == "paused":
         return f"{what}, {why(gate)} (callspool resume {flags}{where})"
     return f"{what}: {why(gate)}"
+
+
+def held_object(held: HeldLanes) -> Json:
+    """Lanes that wait because of what was asked for by campaign, as scripts read them."""
+    return {
+        **held.name._asdict(),
+        "reason": held.bar.kind,
+        "zones": held.bar.zones or None,
+        "opens_at": held.bar.opens,
+        "lanes": held.lanes,
+        "documents": held.documents,
+    }
+
+
+def held_lines(held: Sequence[HeldLanes]) -> list[str]:
+    """What waits because of what was asked for by campaign: a line for each campaign and reason."""
+    found: dict[tuple[CampaignName, str], list[HeldLanes]] = {}
+    for each in held:
+        found.setdefault((each.name, _HELD_BY.get(each.bar.kind, each.bar.kind)), []).append(each)
+    return [_held_line(name, by, group) for (name, by), group in found.items()]
+
+
+_HELD_BY = {
+    "hours": "its calling hours",
+    "computing": "its calling hours",
+    "sorting": "its calling hours",
+    "pace": "its pace",
+    "starts": "its start",
+}
+
+
+def _held_line(name: CampaignName, held_by: str, group: Sequence[HeldLanes]) -> str:
+    counts = [each.documents for each in group]
+    lanes = format_count(sum(each.lanes for each in group), "lane")
+    documents = sum(count for count in counts if count is not None)
+    number = lanes if None in counts else f"{format_count(documents, 'document')} in {lanes}"
+    opens = min((each.bar.opens for each in group if each.bar.opens), default=None)
+    called = f"campaign {plain(name.campaign, 80)}" if name.campaign else "no campaign"
+    when = f"; the next opens {local(opens)}" if opens else ""
+    return f"held by {held_by}: {called}, account {name.account}: {number}{when}"
 
 
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -22,12 +22,16 @@ from callspool.hours.zones import (
     intersect,
     zone_named,
 )
+from callspool.request.text import fault_of_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HOLD = "hold"
 """Says that contacts whose zone is not known are not called."""
+
+OWN_ZONE = "own"
+"""Says that the platform keeps its hours by the contact's own zone."""
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -39,6 +43,7 @@ MOST_PACE, LONGEST_EARLY = 1_000_000.0, 6 * 3600
 _HOURS = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])-([01]?[0-9]|2[0-4]):([0-5][0-9])")
 _PACE = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)/(s|min|h)")
 _CALENDAR = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?")
+_COUNTRY = re.compile(r"[1-9][0-9]{0,2}|\*")
 _PER_MINUTE = {"s": 60.0, "min": 1.0, "h": 1 / 60}
 _BEFORE = timedelta(minutes=5)
 """How long before now the computed intervals begin: for a worker whose clock is ahead."""
@@ -101,11 +106,38 @@ class CampaignRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         return [DailyHours(*each) for each in self.hours] or [DailyHours(0, DAY_MINUTES)]
 
 
+class PlatformHours(NamedTuple):
+    """The hours at which the platform itself lets calls ring, every day; none: at any time.
+
+    ``zones``: in which zone, by country code (`Classifier`).
+    """
+
+    hours: tuple[DailyHours, ...]
+    zones: dict[str, str]
+
+    @classmethod
+    def read(cls, hours: str, zones: str) -> PlatformHours:
+        """Reads ``09:00-20:00`` (or ``none``) and ``1=America/New_York, *=own``.
+
+        Raises `CampaignError`.
+        """
+        if hours.strip().lower() == "none":
+            return cls((), {})
+        found: dict[str, str] = {}
+        for pair in filter(None, map(str.strip, zones.split(","))):
+            code, _, name = map(str.strip, pair.partition("="))
+            zone = OWN if name == OWN_ZONE else find_zone(name)
+            if zone is None or not _COUNTRY.fullmatch(code):
+                raise CampaignError(f"{pair}: say it as 1=America/New_York, or *={OWN_ZONE}")
+            found[code] = zone
+        return cls(tuple(DailyHours(*each) for each in read_hours(hours)), found)
+
+
 def find_intervals(
     record: CampaignRecord,
     class_name: str,
     *,
-    platform_hours: Sequence[DailyHours],
+    platform: PlatformHours,
     early: float,
     now: datetime,
 ) -> list[Interval]:
@@ -114,16 +146,16 @@ def find_intervals(
     ``early``: seconds before the end at which it closes, where the record names none. Contacts
     whose zone is not known have the campaign's; without one they are never open.
     """
-    zones, platform = ZoneClass.from_name(class_name)
+    zones, theirs = ZoneClass.from_name(class_name)
     if not zones:
         zones = () if record.zone in {"", HOLD} else (record.zone,)
     if not zones:
         return []
     begin, end = now - _BEFORE, now + HORIZON
     found = find_opening(zones, record.daily_hours, record.may_call_on, begin, end)
-    if platform:
-        theirs = zones if platform == OWN else (platform,)
-        found = intersect(found, find_opening(theirs, platform_hours, lambda _: True, begin, end))
+    if theirs and platform.hours:
+        both = zones if theirs == OWN else (theirs,)
+        found = intersect(found, find_opening(both, platform.hours, lambda _: True, begin, end))
     return close_early(found, early if record.close_early is None else record.close_early)
 
 
@@ -199,6 +231,13 @@ def read_zone(text: str) -> str:
             f"--zone {text[:60]}: is no time zone: say one as Europe/Berlin, or {HOLD}"
         )
     return zone
+
+
+def read_zone_field(text: str) -> str:
+    """Checks the name of a document's field; raises `CampaignError`."""
+    if fault_of_word(text):
+        raise CampaignError(f"--zone-field: {fault_of_word(text)}")
+    return text
 
 
 def read_pace(text: str) -> float:

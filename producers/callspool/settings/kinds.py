@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from callspool.errors import SettingsError
+from callspool.hours.record import CampaignError, PlatformHours
 from callspool.request.call_request import is_region
 from callspool.request.text import MAX_WORD_BYTES, fault_of_word, is_unicode
 from callspool.settings.urls import API_URL, REDIS_URL, RefusedValue, check_redis_url
@@ -234,6 +235,34 @@ class SecretText:
         if not isinstance(value, str) or not _PLAIN_LINE.fullmatch(value):
             raise RefusedValue
         return Secret(value)
+
+
+class HoursOfTheDay:
+    """Hours at which something holds, or none."""
+
+    allowed = "hours as 09:00-20:00, or none"
+    shown = True
+
+    def read(self, value: object) -> str:
+        try:
+            PlatformHours.read(value if isinstance(value, str) else "", "")
+        except CampaignError:
+            raise RefusedValue from None
+        return str(value).strip()
+
+
+class ZonesByCountry:
+    """Time zones by country codes."""
+
+    allowed = "country codes with zones, as 1=America/New_York, 61=Australia/Sydney, *=own"
+    shown = True
+
+    def read(self, value: object) -> str:
+        try:
+            PlatformHours.read("00:00-24:00", value if isinstance(value, str) else "?")
+        except CampaignError:
+            raise RefusedValue from None
+        return str(value).strip()
 
 
 class RedisUrl:

@@ -8,6 +8,7 @@ from typing import Self
 import msgspec
 
 from callspool.errors import SettingsError
+from callspool.hours.record import PlatformHours
 from callspool.request.call_request import Rules
 from callspool.request.identity import DEFAULT_ACCOUNT
 from callspool.settings.kinds import Secret, read_token_file
@@ -77,6 +78,9 @@ class Settings:
     space_token: str | None = DEFAULTS["space_token"]
     pilot: str | None = DEFAULTS["pilot"]
     context: str | None = DEFAULTS["context"]
+    close_early: int = DEFAULTS["close_early"]
+    platform_hours: str = DEFAULTS["platform_hours"]
+    platform_zones: str = DEFAULTS["platform_zones"]
     operator: str | None = DEFAULTS["operator"]
     log_level: str = DEFAULTS["log_level"]
     processes: int = DEFAULTS["processes"]
@@ -93,6 +97,11 @@ class Settings:
     def rules(self) -> Rules:
         """How call requests are read under these settings."""
         return Rules(self.region, self.send_e164, self.context)
+
+    @property
+    def platform(self) -> PlatformHours:
+        """The platform's own calling hours."""
+        return PlatformHours.read(self.platform_hours, self.platform_zones)
 
     def account(self, name: str = DEFAULT_ACCOUNT) -> Account:
         """Returns the account of that name; raises `SettingsError` that says what is missing."""

@@ -11,6 +11,7 @@ from callspool.settings.kinds import (
     Choice,
     Flag,
     HeaderWord,
+    HoursOfTheDay,
     Kind,
     ListenAddress,
     Number,
@@ -21,6 +22,7 @@ from callspool.settings.kinds import (
     SecretWord,
     Text,
     Whole,
+    ZonesByCountry,
 )
 
 PREFIX = "CALLSPOOL_"
@@ -204,6 +206,27 @@ SETTINGS = (
     ),
     Setting("pilot", OneLine(), None, "agent of requests that name none, on the command line"),
     Setting("context", Text(), None, "context of requests that have none; the API demands one"),
+    Setting(
+        "close_early",
+        Whole(0, 21_600),
+        600,
+        "how long before the end of a campaign's calling hours nothing is sent any more",
+        "seconds",
+    ),
+    Setting(
+        "platform_hours",
+        HoursOfTheDay(),
+        "09:00-20:00",
+        "hours at which the platform itself lets calls ring: where a campaign has hours, nothing is"
+        " sent outside them; none for any time",
+    ),
+    Setting(
+        "platform_zones",
+        ZonesByCountry(),
+        "1=America/New_York, 61=Australia/Sydney, *=own",
+        "by which zone the platform keeps these hours, by the country code of a number; * is every"
+        " other country, own the contact's own zones",
+    ),
     Setting(
         "operator",
         OneLine(),

@@ -8,6 +8,7 @@ import pytest
 from callspool.hours.record import (
     CampaignError,
     CampaignRecord,
+    PlatformHours,
     find_intervals,
     read_days,
     read_holidays,
@@ -16,9 +17,9 @@ from callspool.hours.record import (
     read_pace,
     read_zone,
 )
-from callspool.hours.zones import DailyHours, Interval
+from callspool.hours.zones import Interval
 
-PLATFORM = [DailyHours(540, 1200)]
+PLATFORM = PlatformHours.read("09:00-20:00", "1=America/New_York, *=own")
 
 
 def utc(*parts: int) -> int:
@@ -26,7 +27,7 @@ def utc(*parts: int) -> int:
 
 
 def intervals_of(record: CampaignRecord, class_name: str, now: datetime) -> list[Interval]:
-    return find_intervals(record, class_name, platform_hours=PLATFORM, early=600, now=now)
+    return find_intervals(record, class_name, platform=PLATFORM, early=600, now=now)
 
 
 def test_a_hand_over_fits_the_clock_of_the_contact_and_that_of_the_platform() -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from callspool.transport.messages import Codec
     from callspool_ledger.guard import Guard, Hit
     from callspool_ledger.writes import Accepted, Delivery, Group, Ledger
+    from callspool_worker.accepting.message_reader import ClassifierOf
     from callspool_worker.backoff import LedgerRetry
     from callspool_worker.events import Event
 
@@ -233,11 +234,12 @@ class Accepter:
         send: Callable[[int], None],
         emit: Callable[[int, int], None],
         guard: Guard | None = None,
+        classifier_of: ClassifierOf = lambda *_: None,
     ) -> None:
         self._broker = broker
         self._ledgers = ledgers
         self._guard = guard
-        self._reader = Reader(rules, ledgers[0].limits)
+        self._reader = Reader(rules, ledgers[0].limits, classifier_of=classifier_of)
         self._retry = retry
         self._send = send
         self._tell = emit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -12,15 +12,20 @@ from callspool.errors import InvalidCallRequest
 from callspool.request.checks import check_envelope, check_raw_document, read_all_trusted
 from callspool.request.identity import DEFAULT_ACCOUNT, digester, number_digests
 from callspool.request.raw_document import read_number
+from callspool_ledger.selectors import lane_of_class
 from callspool_ledger.writes import Delivery, Group, LaneKey, Refusal
 from callspool_worker.sending.body import empty_body_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from callspool.hours.zones import Classifier
     from callspool.request.call_request import Rules
     from callspool.request.message import Envelope, RequestEnvelope
     from callspool_ledger.writes import Limits
+
+ClassifierOf: TypeAlias = "Callable[[str, str], Classifier | None]"
+"""Returns what tells the zones of the contacts of an account's campaign."""
 
 RAW_KEPT = 4096
 """Bytes of a refused document that are kept for the operator."""
@@ -72,10 +77,18 @@ class _LaneStretch:
 class Reader:
     """Checks what a message holds and sorts it into lanes; a bad document never harms another.
 
+    ``classifier_of``: what tells the zones of a campaign's contacts, where it has calling hours.
     Threads may share it.
     """
 
-    def __init__(self, rules: Rules, limits: Limits, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        limits: Limits,
+        now: Callable[[], float] = time.time,
+        classifier_of: ClassifierOf = lambda *_: None,
+    ) -> None:
+        self._classifier_of = classifier_of
         self._rules = rules
         self._limits = limits
         self._now = now
@@ -100,7 +113,10 @@ class Reader:
                 self._check_documents(entry_id, request, envelope.checked, runs[-1])
             )
         for run in runs:
-            delivery.groups.extend(self._groups(run))
+            key = run.lane.key
+            classifier = self._classifier_of(key.account, key.campaign)
+            for zones, each in [("", run)] if classifier is None else _by_zones(run, classifier):
+                delivery.groups.extend(self._groups(each, zones))
         return delivery
 
     def _lane_of(self, request: RequestEnvelope) -> _RequestHead:
@@ -144,14 +160,15 @@ class Reader:
                 run.documents.append(document.raw)
                 run.numbers.append(read_number(document.raw))
 
-    def _groups(self, run: _LaneStretch) -> Iterator[Group]:
+    def _groups(self, run: _LaneStretch, zones: str) -> Iterator[Group]:
         lane = run.lane
+        lane_id = lane_of_class(lane.lane_id, zones) if zones else lane.lane_id
         digests = [*map(lane.digest, run.ids)]
         numbers = number_digests(run.numbers)
         room = self._limits.batch_bytes - lane.empty_body_bytes - self._limits.bytes_a_document
         for piece, oversize in _pieces(run.documents, room, self._limits.batch_size):
             yield Group(
-                lane_id=lane.lane_id,
+                lane_id=lane_id,
                 lane=lane.key,
                 empty_body_bytes=lane.empty_body_bytes,
                 digests=digests[piece],
@@ -159,6 +176,7 @@ class Reader:
                 numbers=numbers[piece],
                 expires_ms=lane.expires_ms,
                 reason=self._too_large() if oversize else "",
+                zones=zones,
             )
 
     def _too_large(self) -> str:
@@ -188,6 +206,27 @@ class Reader:
             document=bytes(raw)[:RAW_KEPT].decode(errors="replace"),
         )
         return Refusal(account, _encode(record))
+
+
+def _by_zones(run: _LaneStretch, classifier: Classifier) -> Iterator[tuple[str, _LaneStretch]]:
+    """The documents by classes of their zones. Before an id that comes again those before it are
+    told: of two documents with one id the first one counts.
+    """
+    found: dict[str, _LaneStretch] = {}
+    seen: set[str] = set()
+    for document_id, document, number in zip(run.ids, run.documents, run.numbers, strict=True):
+        if document_id in seen:
+            yield from found.items()
+            found, seen = {}, set()
+        seen.add(document_id)
+        zones = classifier.classify(number, document)
+        stretch = found.get(zones)
+        if stretch is None:
+            stretch = found[zones] = _LaneStretch(run.lane)
+        stretch.ids.append(document_id)
+        stretch.documents.append(document)
+        stretch.numbers.append(number)
+    yield from found.items()
 
 
 def _head(request: RequestEnvelope) -> tuple[object, ...] | None:

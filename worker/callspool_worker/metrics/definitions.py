@@ -207,7 +207,19 @@ DEFINITIONS = (
         "callspool_lanes",
         "gauge",
         ("state", "account"),
-        "Lanes with unsettled documents by state: open, paused, parked.",
+        "Lanes with unsettled documents by state: open, paused, parked, closed by their campaign.",
+    ),
+    Definition(
+        "callspool_lanes_closed",
+        "gauge",
+        ("reason", "account"),
+        "Lanes that wait because of their campaign: hours, pace, starts, or sorting by zones.",
+    ),
+    Definition(
+        "callspool_timetable_age_seconds",
+        "gauge",
+        (),
+        "Age of the oldest table of calling hours, 0 if no campaign has hours.",
     ),
     Definition(
         "callspool_parked",
@@ -334,5 +346,5 @@ EVENTS = (
     "cancelled",
     "expired",
 )
-LANE_STATES = ("open", "paused", "parked")
+LANE_STATES = ("open", "paused", "parked", "closed")
 PAUSE_LEVELS = ("all", "account", "space", "campaign", "lane")

@@ -49,6 +49,8 @@ def samples_of(snapshot: Snapshot, max_waiting: int) -> dict[str, Values]:
         "callspool_submissions_total": _submissions(snapshot, accounts),
         "callspool_dead_documents_total": _dead(snapshot, accounts),
         "callspool_lanes": _lanes(snapshot, accounts, counts),
+        "callspool_lanes_closed": _count_closed(snapshot, accounts, counts),
+        "callspool_timetable_age_seconds": {(): snapshot.oldest_hours},
         "callspool_parked": _count_parked(snapshot, accounts),
         "callspool_paused": {(level,): snapshot.paused[level] for level in PAUSE_LEVELS},
         "callspool_workers": {(): len(snapshot.workers)},
@@ -155,6 +157,18 @@ def _lanes(snapshot: Snapshot, accounts: Accounts, shown: dict[str, Counter[str]
     found.update({(state, account): 0 for account in shown for state in LANE_STATES})
     for (account, state), number in snapshot.lanes.items():
         found[state, accounts.label(account)] += number
+    return dict(found)
+
+
+CLOSED_REASONS = ("hours", "pace", "starts", "sorting")
+
+
+def _count_closed(snapshot: Snapshot, accounts: Accounts, shown: dict[str, Counter[str]]) -> Values:
+    found: Counter[tuple[str, ...]] = Counter()
+    found.update({(reason, account): 0 for account in shown for reason in CLOSED_REASONS})
+    for (account, bar), number in snapshot.closed.items():
+        reason = "sorting" if bar == "unsorted" else bar
+        found[reason, accounts.label(account)] += number
     return dict(found)
 
 

@@ -21,12 +21,23 @@ local function gates_of(lane, account, space)
   return { 'account:' .. account, 'unread:' .. named, 'space:' .. named, 'lane:' .. lane }
 end
 
+-- The lane of which this one holds the documents of one class of zones: `lane-class`.
+local function whole_lane(lane)
+  return string.match(lane, '^[^-]*')
+end
+
 -- What an operator may have paused before a lane, widest first: the names of selectors
 -- (selectors.py).
 local function pauses_of(lane, account, space, campaign)
   local a, s, c = 'account=' .. account, 'space=' .. space, 'campaign=' .. campaign
   local a_s, a_c, s_c = a .. '\31' .. s, a .. '\31' .. c, s .. '\31' .. c
-  return { 'all', a, s, c, a_s, a_c, s_c, a_s .. '\31' .. c, 'lane=' .. lane }
+  return { 'all', a, s, c, a_s, a_c, s_c, a_s .. '\31' .. c, 'lane=' .. lane, 'lane=' .. whole_lane(lane) }
+end
+
+-- What a campaign's record may have a lane wait behind (campaigns.lua).
+local function bars_of(account, campaign, zones)
+  local key = account .. '\31' .. campaign
+  return { 'starts:' .. key, 'unsorted:' .. key, 'pace:' .. key, 'hours:' .. key .. '\31' .. (zones or '') }
 end
 
 -- How many lanes an account and a scope have; P:scopelanes joins the parts of a scope by U+001F.
@@ -83,7 +94,7 @@ end
 -- A lane that holds nothing any more leaves no trace.
 local function forget_empty_lane(lane)
   local f = call('HMGET', lane_key(lane), 'unsettled', 'open', 'ring', 'gated', 'account', 'space',
-    'campaign')
+    'campaign', 'zones')
   if not f[1] or tonumber(f[1]) > 0 or f[2] ~= '' then return end
   call('UNLINK', lane_key(lane), queue_key(lane))
   call('SREM', P .. ':lanes', lane)
@@ -95,6 +106,8 @@ local function forget_empty_lane(lane)
     for _, pause in ipairs(pauses_of(lane, f[5], f[6], f[7])) do
       call('SREM', P .. ':parked:' .. pause, lane)
     end
+    for _, bar in ipairs(bars_of(f[5], f[7], f[8])) do call('SREM', P .. ':parked:' .. bar, lane) end
+    call('SREM', P .. ':unsorted', lane)
   end
 end
 

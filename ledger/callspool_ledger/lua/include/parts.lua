@@ -39,8 +39,9 @@ local function pack_run(values, first)
 end
 
 -- Moves the documents at `places` (unsettled, counted from 1) into a new batch with the same
--- history, as waiting; the caller has already counted them as waiting. Returns the new batch.
-local function move_part(batch, places, documents, tries)
+-- history, as waiting, in its lane or in the one that is named; the caller has already counted them
+-- as waiting. Returns the new batch.
+local function move_part(batch, places, documents, tries, lane)
   local f = call('HMGET', batch_key(batch.id), 'd', 'a', 'x', 'h', 'why', 'traces', 'f', 'keys')
   local body = call('HMGET', lane_key(batch.lane), 'head', 'each')
   local digests = slice(f[1], places, DIGEST_BYTES)
@@ -53,7 +54,7 @@ local function move_part(batch, places, documents, tries)
     if expiries[i] > 0 and (soonest == 0 or expiries[i] < soonest) then soonest = expiries[i] end
     call('HSET', bucket(batch.g, digests[i]), rest(digests[i]), id * PLACES + i - 1)
   end
-  call('HSET', batch_key(id), 'lane', batch.lane, 'account', batch.account, 'g', batch.g,
+  call('HSET', batch_key(id), 'lane', lane or batch.lane, 'account', batch.account, 'g', batch.g,
     'n', #places, 'z', bytes, 's', string.rep('w', #places), 'd', table.concat(digests),
     'f', table.concat(numbers),
     'o', batch.o, 'a', pack_run(expand_run(f[2], places)), 'x', pack_run(expiries),
@@ -66,7 +67,7 @@ local function move_part(batch, places, documents, tries)
   call('RPUSH', payload_key(id), table.concat(moved, '\30'))
   call('ZADD', P .. ':waiting:' .. batch.account, batch.o, id)
   call('SADD', P .. ':kept:' .. batch.g, id)
-  return { id = id, lane = batch.lane, account = batch.account, g = batch.g }
+  return { id = id, lane = lane or batch.lane, account = batch.account, g = batch.g }
 end
 
 -- What is left of a batch whose documents moved away: places that hold nothing, and where each of

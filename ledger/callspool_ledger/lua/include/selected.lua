@@ -3,7 +3,7 @@
 local lanes_judged = {}
 
 local function judge(selector, lane)
-  if selector.lane and selector.lane ~= lane then return false end
+  if selector.lane and selector.lane ~= lane and selector.lane ~= whole_lane(lane) then return false end
   local f = call('HMGET', lane_key(lane), 'account', 'space', 'campaign')
   return (not selector.account or selector.account == f[1])
     and (not selector.space_token or selector.space_token == f[2])

@@ -177,6 +177,35 @@ local function lanes(counts)
   return found
 end
 
+-- Lanes that wait because of what was asked for by campaign, by account and reason; and how old the
+-- oldest of their tables is, in ms, 0 where there is none.
+local closed, oldest_table = {}, 0
+
+local function count_closed(reason, name)
+  local lanes = call('SCARD', P .. ':parked:' .. reason .. ':' .. name)
+  if lanes == 0 then return end
+  local key = string.match(name, '^[^\31]*') .. '|' .. reason
+  closed[key] = (closed[key] or 0) + lanes
+end
+
+local function look_at_campaigns(found)
+  if call('EXISTS', P .. ':campaigns') == 0 then return found end
+  for _, name in ipairs(call('HKEYS', P .. ':campaigns')) do
+    for _, reason in ipairs({ 'starts', 'unsorted', 'pace' }) do count_closed(reason, name) end
+  end
+  for name, written in pairs_of(call('HGETALL', P .. ':hours')) do
+    count_closed('hours', name)
+    oldest_table = math.max(oldest_table, NOW - tonumber(string.match(written, '^%d+ (%d+) ')))
+  end
+  for key, lanes in pairs(closed) do
+    local account = string.match(key, '^[^|]*')
+    local n = math.min(lanes, found[account .. '|open'] or 0)
+    found[account .. '|open'] = (found[account .. '|open'] or 0) - n
+    found[account .. '|closed'] = (found[account .. '|closed'] or 0) + n
+  end
+  return found
+end
+
 local function ms_of(id)
   return id and tonumber(string.match(id, '^%d+')) or 0
 end
@@ -202,7 +231,9 @@ return {
   tostring(NOW), counts, call('HGETALL', P .. ':submissions'), call('HGETALL', P .. ':timings'),
   cjson.encode({
     waiting = waiting_since(), ready = ready_since(), in_doubt = in_doubt_since(),
-    sending = sending_since(), open = open_since(), throttled = throttled_till(), lanes = lanes(counts), parked = parked,
+    sending = sending_since(), open = open_since(), throttled = throttled_till(),
+    lanes = look_at_campaigns(lanes(counts)), parked = parked,
+    closed = next(closed) and closed or nil, oldest_table = oldest_table,
     pauses = #pauses > 0 and pauses or nil, workers = #alive > 0 and alive or nil,
     spooled = call('XLEN', P .. ':requests'), oldest_spooled = oldest_spooled(),
     unreadable = call('XLEN', P .. ':requests:dead'), due = tonumber(due[2] or 0),

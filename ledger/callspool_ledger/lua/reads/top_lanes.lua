@@ -7,7 +7,7 @@
 -- ARGV[5] JSON object: account, space and campaign that are meant, where not any
 -- ARGV[6] rank of the last lane of the top so far, or a huge one   ARGV[7] that lane
 -- Reply: {next cursor, 0 at the end; lanes of the selection; JSON array of [lane, account, space,
---   campaign, pilot, waiting, unsettled, rank] of the least ranks}
+--   campaign, pilot, waiting, unsettled, rank, class of zones or ''] of the least ranks}
 local P = KEYS[1]
 local call = redis.call
 local most, by_age, wanted = tonumber(ARGV[3]), ARGV[4] == 'oldest', cjson.decode(ARGV[5])
@@ -60,7 +60,7 @@ local rows = {}
 for i = 1, math.min(ahead, most) do
   local lane = lanes[i][1]
   local f = call('HMGET', P .. ':l' .. lane, 'account', 'space', 'campaign', 'pilot', 'waiting',
-    'unsettled')
-  rows[i] = { lane, f[1], f[2], f[3], f[4], tonumber(f[5]), tonumber(f[6]), lanes[i][2] }
+    'unsettled', 'zones')
+  rows[i] = { lane, f[1], f[2], f[3], f[4], tonumber(f[5]), tonumber(f[6]), lanes[i][2], f[7] or '' }
 end
 return { found[1], n, ahead > 0 and cjson.encode(rows) or '[]' }

@@ -9,12 +9,13 @@
 --     traceparent ('': none), name of the key of the HTTP intake ('': none);
 --   for each group: lane, account, space, campaign, pilot, context, schedule, bytes of an empty
 --     body, expiry in ms (0: none), reason why they cannot be sent ('' if they can), kind of the
---     list of those who must not be called ('': on none), digests, digests of their numbers ('' if they are not known), documents joined by \30;
+--     list of those who must not be called ('': on none), digests, digests of their numbers ('' if they are not known), documents joined by \30,
+--     class of zones ('' where their campaign has no hours);
 --   for each refused document: account, JSON record
 -- Reply: for each message {accepted, duplicate, conflict, refused, {accepted, duplicate and conflict
 --   of each group}, {batches that documents went to}}, or {} if it was accepted before. A conflict is
 --   a known identity with another number.
--- include: base generations lanes batches roster epochs claims numbers suppressing messages
+-- include: base generations lanes batches roster epochs claims numbers suppressing messages campaigns
 local group_name, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local linger, wake_limit, overhead = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local refused_kept = tonumber(ARGV[7])
@@ -40,6 +41,10 @@ local function register_lane(group)
     'campaign', group.campaign, 'pilot', group.pilot, 'context', group.context,
     'schedule', group.schedule, 'head', group.head, 'each', overhead, 'open', '', 'ring', '0',
     'waiting', 0, 'unsettled', 0)
+  if group.zones ~= '' then
+    call('HSET', lane_key(group.lane), 'zones', group.zones)
+    want_hours(campaign_key(group.account, group.campaign), group.zones)
+  end
   count_lanes(group.account, group.space, group.campaign, 1)
   recount_gate_of(group.lane)
   register_scope(group)

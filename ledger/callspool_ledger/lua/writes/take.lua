@@ -16,7 +16,7 @@
 --   {} if nothing may be sent now; {'again'} if there was more to look through than one
 --   call should; {'none' or 'again', expired} if documents expired meanwhile: batch, account and
 --   number for each batch.
--- include: base generations lanes batches parts roster epochs
+-- include: base generations lanes batches parts roster epochs campaigns
 local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local process = ARGV[9]
 local epoch = current_epoch(tonumber(ARGV[5]))
@@ -63,13 +63,19 @@ local function pause_before(lane, account, space, campaign)
   end
 end
 
--- Whether nothing at all is parked or paused, as a rule.
-local is_all_open = call('EXISTS', P .. ':gates', P .. ':pauses') == 0
+-- Whether nothing at all is parked or paused, and no campaign has a record, as a rule.
+local is_all_open = call('EXISTS', P .. ':gates', P .. ':pauses', P .. ':campaigns') == 0
+local ended = {} -- lanes whose campaign has ended, and when
 
 -- Nil if the lane may send. Else the gate that a batch of it may try; or false, and it waits.
 local function turned_away(lane, account)
   if is_all_open then return nil end
-  local f = call('HMGET', lane_key(lane), 'space', 'campaign')
+  local f = call('HMGET', lane_key(lane), 'space', 'campaign', 'zones')
+  local record = campaign_of(account, f[2])
+  if has_ended(record) then
+    ended[lane] = record.ends
+    return nil
+  end
   local gate, may_try = closed_gate(lane, account, f[1])
   local pause = pause_before(lane, account, f[1], f[2])
   if pause then
@@ -81,7 +87,14 @@ local function turned_away(lane, account)
     park(lane, gate)
     return false
   end
-  return gate
+  local bar, till
+  if record then bar, till = bar_before(record, lane, f[3]) end
+  if bar then
+    set_aside(record, lane, bar, till)
+    if gate then unpark(gate, 1) end
+    return false
+  end
+  return gate, record and record.pace and record
 end
 
 local function send_probe(batch, gate)
@@ -98,16 +111,19 @@ local function probe_of(batch)
   return tonumber(attempt) == batch.attempt and gate or ''
 end
 
--- Waiting documents whose time is over are expired here, so that none of them is ever sent.
+-- Waiting documents whose time is over, or whose campaign has ended, are expired here, so that none
+-- of them is ever sent.
 local function expire(batch)
   local f = call('HMGET', batch_key(batch.id), 'x', 'soonest')
-  if not f[2] or tonumber(f[2]) == 0 or tonumber(f[2]) > NOW then return end
+  local is_over = ended[batch.lane]
+  if not is_over and (not f[2] or tonumber(f[2]) == 0 or tonumber(f[2]) > NOW) then return end
+  if is_over then call('HSET', batch_key(batch.id), 'ended', is_over) end
   local places = {}
   for place = 1, batch.n do places[place] = place end
   local letters, number = {}, 0
   for place, limit in ipairs(expand_run(f[1], places)) do
     local letter = string.sub(batch.s, place, place)
-    if letter == 'w' and limit > 0 and limit <= NOW then
+    if letter == 'w' and (is_over or (limit > 0 and limit <= NOW)) then
       letter, number = 'e', number + 1
     end
     letters[place] = letter
@@ -175,13 +191,14 @@ local function take_for(account, steps)
     local lane = call('LPOP', ring)
     if not lane then return nil, steps end
     call('HSET', lane_key(lane), 'ring', '0')
-    local gate = turned_away(lane, account)
+    local gate, paced = turned_away(lane, account)
     if gate ~= false then
       local batch
       batch, steps = take_from(lane, steps)
       if call('LLEN', queue_key(lane)) > 0 then join_ring(lane, account) end
       if batch then
         if gate then send_probe(batch, gate) end
+        if paced then keep_pace(paced, select(2, string.gsub(batch.s, 's', ''))) end
         return reply_for(batch, gate or ''), steps
       end
       if gate then unpark(gate, 1) end -- it had nothing to send: another lane may try

@@ -1,0 +1,347 @@
+"""What operators asked for by campaign, and when its contacts may be called."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from callspool.hours.record import CampaignRecord
+from callspool.hours.zones import UNKNOWN, Classifier, Interval, ZoneClass
+from callspool.request.raw_document import read_number
+from callspool_ledger.reads.reading import merged_by, of_one_space
+from callspool_ledger.scripts import load
+from callspool_ledger.selectors import SEPARATOR
+
+MOST_ZONES_NAMED = 3
+SEPARATOR_OF_DOCUMENTS = b"\x1e"
+LANES_LOOKED_AT = 200
+"""Lanes behind one bar whose documents are counted, at most."""
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from callspool.redis_io.scripts import Command
+    from callspool_ledger.keys import PartitionKeys
+    from callspool_ledger.reads.reading import Trips
+
+
+class CampaignName(NamedTuple):
+    """The documents that a record is about: those of one account with this campaign, or none."""
+
+    account: str
+    campaign: str
+
+    @property
+    def key(self) -> str:
+        """The field of P:campaigns for it (`keys`)."""
+        return SEPARATOR.join(self)
+
+
+class CampaignView(NamedTuple):
+    """What holds for a campaign; ``revision`` counts the changes of all campaigns."""
+
+    name: CampaignName
+    revision: int
+    record: CampaignRecord
+
+
+class OpeningView(NamedTuple):
+    """When a class of zones is open, as it was computed for a revision of its campaign."""
+
+    revision: int
+    computed_ms: int
+    intervals: list[Interval]
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """What of its campaign keeps a lane from sending.
+
+    ``kind``: hours, starts or pace; sorting for documents that wait to be sorted by zones, and
+    computing where workers have not found out yet when a class is open. ``opens``: when it may go
+    on, None where that is not known. ``zones``: the class of zones. ``source``: what tells the
+    zone, where one contact is meant.
+    """
+
+    kind: str
+    opens: datetime | None
+    zones: str = ""
+    source: str = ""
+
+    @property
+    def passing(self) -> bool:
+        """Whether it opens by itself before long."""
+        return self.kind in {"pace", "sorting", "computing"}
+
+    @property
+    def reason(self) -> str:
+        """The bar in words."""
+        at = self.opens.astimezone().isoformat(sep=" ", timespec="seconds") if self.opens else ""
+        if self.kind == "starts":
+            return f"its campaign starts {at}"
+        if self.kind == "pace":
+            return f"the pace of its campaign: it goes on {at}"
+        if self.kind == "sorting":
+            return "calling hours: it waits to be sorted by its zone"
+        if self.kind == "computing":
+            return "calling hours: workers compute when it opens"
+        zones = describe_zones(self.zones)
+        told_by = f", told by its {self.source}" if self.source in {"field", "number"} else ""
+        when = f"opens {at}" if at else "closed for the next 72 hours"
+        if not at and self.zones.startswith(UNKNOWN):
+            return "calling hours: its zone is not known, so it is held"
+        return f"calling hours: {when} ({zones}{told_by})"
+
+    @property
+    def next_step(self) -> str:
+        """What will happen, or the command that would change it."""
+        if self.opens is not None:
+            at = self.opens.astimezone().isoformat(sep=" ", timespec="seconds")
+            return f"It may be sent from {at} on; `callspool campaign set` changes that."
+        if self.kind in {"sorting", "computing"}:
+            return "Workers find out when it may be called; then it obeys its calling hours."
+        if self.zones.startswith(UNKNOWN):
+            return "It is held: `callspool campaign set --zone ZONE` says when such are called."
+        return "It is sent when its calling hours come; `callspool campaign set` changes them."
+
+    def name_source(self, record: CampaignRecord, documents: Sequence[bytes], place: int) -> Bar:
+        """Returns the bar of one document, with what tells its zone."""
+        if place >= len(documents):
+            return self  # it was settled a moment ago
+        document = documents[place]
+        classifier = Classifier({}, record.zone_field)
+        _, source = classifier.explain(read_number(document), document)
+        return msgspec.structs.replace(self, source=source)
+
+
+class HeldLanes(NamedTuple):
+    """Lanes of a campaign that wait behind one bar, and the documents that wait in them; None where
+    the lanes are too many to look at.
+    """
+
+    name: CampaignName
+    bar: Bar
+    lanes: int
+    documents: int | None
+
+
+class CampaignTables(NamedTuple):
+    """The records of a partition's campaigns, when their classes are open, and until when they rest
+    by their pace; ``now_ms`` by Redis' clock.
+    """
+
+    now_ms: int
+    campaigns: Mapping[CampaignName, CampaignView]
+    openings: Mapping[tuple[CampaignName, str], OpeningView]
+    paced: Mapping[CampaignName, int]
+
+    def find_bar(self, name: CampaignName, zones: str) -> Bar | None:
+        """Returns what keeps a lane of a class from sending now; None if its campaign does not."""
+        view = self.campaigns.get(name)
+        if view is None:
+            return None
+        record = view.record
+        if record.starts is not None and self.now_ms < record.starts:
+            return Bar("starts", moment_of(record.starts))
+        if record.timed:
+            if not zones:
+                return Bar("sorting", None)
+            opening = self.openings.get((view.name, zones))
+            if opening is None or opening.revision != view.revision:
+                return Bar("computing", None, zones)
+            opens = self._opens(opening)
+            if opens != self.now_ms:
+                return Bar("hours", moment_of(opens) if opens else None, zones)
+        rests_till = self.paced.get(name, 0) if record.pace else 0
+        return Bar("pace", moment_of(rests_till)) if rests_till > self.now_ms else None
+
+    def _opens(self, opening: OpeningView) -> int | None:
+        """When a class may be called, now or later; None where that is not known."""
+        later = (each for each in opening.intervals if each.end > self.now_ms)
+        return next((max(each.start, self.now_ms) for each in later), None)
+
+
+def describe_zones(class_name: str) -> str:
+    """Returns a class of zones in words."""
+    names = ZoneClass.from_name(class_name).zones
+    if not names:
+        return "zone unknown"
+    if len(names) <= MOST_ZONES_NAMED:
+        return " and ".join(names)
+    return f"{names[0]}, {names[1]} and {len(names) - 2} more zones"
+
+
+def moment_of(ms: int) -> datetime:
+    """Returns a time of the ledger as users read it."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def campaign_commands(keys: PartitionKeys) -> list[Command]:
+    """Returns the commands whose replies `tables_of` reads."""
+    return [("TIME",), *(("HGETALL", key) for key in (keys.campaigns, keys.hours, keys.paced))]
+
+
+def tables_of(replies: Sequence[Any]) -> CampaignTables:
+    """Returns what the replies to `campaign_commands` hold."""
+    (seconds, micros), campaigns, hours, paced = replies
+    now_ms = int(seconds) * 1000 + int(micros) // 1000
+    views = map(_view, campaigns.items())
+    openings = dict(map(_opening, hours.items()))
+    rests = {
+        CampaignName(*name): int(till)
+        for name, till in ((field.decode().split(SEPARATOR), till) for field, till in paced.items())
+        if len(name) == len(CampaignName._fields)
+    }
+    return CampaignTables(now_ms, {view.name: view for view in views}, openings, rests)
+
+
+def _view(written: tuple[bytes, bytes]) -> CampaignView:
+    name, value = written
+    revision, _, record = value.partition(b" ")
+    found = msgspec.json.decode(record, type=CampaignRecord)
+    return CampaignView(CampaignName(*name.decode().split(SEPARATOR)), int(revision), found)
+
+
+def _opening(written: tuple[bytes, bytes]) -> tuple[tuple[CampaignName, str], OpeningView]:
+    account, campaign, zones = written[0].decode().split(SEPARATOR)
+    revision, computed, intervals = written[1].decode().split(" ")
+    pairs = (each.split("-") for each in intervals.split(",") if each)
+    found = [Interval(int(start), int(end)) for start, end in pairs]
+    name = CampaignName(account, campaign)
+    return (name, zones), OpeningView(int(revision), int(computed), found)
+
+
+def _merge(parts: list[CampaignTables]) -> CampaignTables:
+    """Joins what partitions say; of the changes of one campaign the last one counts."""
+    campaigns: dict[CampaignName, CampaignView] = {}
+    openings: dict[tuple[CampaignName, str], OpeningView] = {}
+    paced: dict[CampaignName, int] = {}
+    for part in parts:
+        for name, view in part.campaigns.items():
+            campaigns.setdefault(name, view)
+        for key, opening in part.openings.items():
+            # Each partition counts its changes by itself.
+            here, there = part.campaigns.get(key[0]), campaigns.get(key[0])
+            is_current = here is not None and here.revision == opening.revision
+            if key not in openings or is_current:
+                revision = there.revision if is_current and there else -1
+                openings[key] = opening._replace(revision=revision)
+        for name, till in part.paced.items():
+            paced[name] = min(till, paced.get(name, till))
+    return CampaignTables(parts[0].now_ms, campaigns, openings, paced)
+
+
+@merged_by(_merge)
+def read_campaigns(keys: PartitionKeys) -> Trips[CampaignTables]:
+    """Reads what operators asked for by campaign, and when its contacts may be called."""
+    return tables_of((yield campaign_commands(keys)))
+
+
+def join_documents(pieces: object) -> list[bytes]:
+    """Returns the raw documents of a batch, one for each place."""
+    return (
+        SEPARATOR_OF_DOCUMENTS.join(pieces).split(SEPARATOR_OF_DOCUMENTS)
+        if isinstance(pieces, list)
+        else []
+    )
+
+
+@of_one_space
+def read_bars(keys: PartitionKeys, lanes: Sequence[str]) -> Trips[dict[str, Bar]]:
+    """Reads what of their campaigns keeps lanes from sending."""
+    if not lanes:
+        return {}
+    asked: list[Command] = [
+        ("HMGET", keys.lane(lane), "account", "campaign", "zones") for lane in lanes
+    ]
+    replies: list[Any] = yield [*campaign_commands(keys), *asked]
+    of_tables = len(replies) - len(lanes)
+    tables, found = tables_of(replies[:of_tables]), {}
+    for lane, (account, campaign, zones) in zip(lanes, replies[of_tables:], strict=True):
+        if account is not None:
+            name = CampaignName(account.decode(), campaign.decode())
+            found[lane] = tables.find_bar(name, (zones or b"").decode())
+    return {lane: bar for lane, bar in found.items() if bar is not None}
+
+
+class _HeldRow(NamedTuple):
+    kind: str
+    account: str
+    campaign: str
+    zones: str
+    lanes: int
+    documents: int
+
+
+def join_held(parts: list[list[HeldLanes]]) -> list[HeldLanes]:
+    """Returns what all partitions hold, each campaign's bar once."""
+    found: dict[tuple[CampaignName, str, str], HeldLanes] = {}
+    for held in (each for part in parts for each in part):
+        key = (held.name, held.bar.kind, held.bar.zones)
+        known = found.get(key)
+        if known is not None:
+            counted = None not in {known.documents, held.documents}
+            documents = (known.documents or 0) + (held.documents or 0) if counted else None
+            held = held._replace(lanes=known.lanes + held.lanes, documents=documents)  # noqa: PLW2901
+        found[key] = held
+    return list(found.values())
+
+
+@merged_by(join_held)
+def read_held(keys: PartitionKeys) -> Trips[list[HeldLanes]]:
+    """Reads which lanes wait because of what was asked for by campaign."""
+    (is_any,) = yield [("EXISTS", keys.campaigns)]
+    if not is_any:
+        return []
+    script = load("reads/held")
+    *replies, rows = yield [*campaign_commands(keys), script.call([keys.prefix], [LANES_LOOKED_AT])]
+    tables = tables_of(replies)
+    found = []
+    for row in msgspec.json.decode(rows, type=list[_HeldRow]) if isinstance(rows, bytes) else []:
+        name = CampaignName(row.account, row.campaign)
+        bar = tables.find_bar(name, row.zones)
+        # What has opened meanwhile is on its way.
+        opens = bar.opens if bar else moment_of(tables.now_ms)
+        kind = "sorting" if row.kind == "unsorted" else row.kind
+        kind = bar.kind if bar and bar.kind == "computing" else kind
+        documents = row.documents if row.documents >= 0 else None
+        found.append(HeldLanes(name, Bar(kind, opens, row.zones), row.lanes, documents))
+    return found
+
+
+class UnsortedLane(NamedTuple):
+    """A lane whose documents have to be sorted by their zones, and the batch that is next there."""
+
+    lane: str
+    name: CampaignName
+    batch: int
+
+
+@of_one_space
+def read_unsorted(keys: PartitionKeys, most: int) -> Trips[list[UnsortedLane]]:
+    """Reads some lanes with documents that have to be sorted by their zones."""
+    (some,) = yield [("SRANDMEMBER", keys.unsorted, most)]
+    lanes = [lane.decode() for lane in some] if isinstance(some, list) else []
+    asked: list[Command] = []
+    for lane in lanes:
+        asked += [
+            ("HMGET", keys.lane(lane), "account", "campaign"),
+            ("LINDEX", keys.queue(lane), 0),
+        ]
+    replies: list[Any] = (yield asked) if asked else []
+    return [
+        UnsortedLane(lane, CampaignName(*(part.decode() for part in name)), int(batch))
+        for lane, name, batch in zip(lanes, replies[::2], replies[1::2], strict=True)
+        if None not in name and batch is not None
+    ]
+
+
+@of_one_space
+def read_active(keys: PartitionKeys) -> Trips[set[CampaignName]]:
+    """Reads the campaigns with documents that are not settled."""
+    (scopes,) = yield [("HKEYS", keys.scopelanes)]
+    names = (
+        [scope.decode().split(SEPARATOR) for scope in scopes] if isinstance(scopes, list) else []
+    )
+    return {CampaignName(account, campaign) for account, _, campaign in names}

@@ -1,0 +1,85 @@
+"""What comes next for a document, in words for the person who asks."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from callspool_ledger.reads.campaigns import Bar
+    from callspool_ledger.reads.entries import BatchEntry
+    from callspool_ledger.reads.views import GateView
+
+CANCELLED = "cancelled by an operator, which is final for its campaign (--again calls it)"
+
+_CREATED = {
+    "open": "The API has it; workers look what became of its call (docs/following.md).",
+    "lost_sight": "The API has it; what became of its call is not known, and no worker looks.",
+}
+
+
+def next_step(
+    document_id: str,
+    letter: str,
+    batch: BatchEntry,
+    gate: GateView | None,
+    outcome: str | None = None,
+    bar: Bar | None = None,
+) -> str:
+    """Returns the next thing that will happen, or the command that would change it.
+
+    ``gate``: what keeps its lane from sending, if anything does; ``bar``: what its campaign does.
+    """
+    if letter == "w" and gate is None and bar is not None:
+        return bar.next_step
+    if letter == "w":
+        return _waiting(batch, gate)
+    if letter == "c":
+        return _CREATED.get(outcome or "", "Its call is over.")
+    return {
+        "s": "It is being sent; the answer will be recorded.",
+        "d": _in_doubt(document_id, batch),
+        "h": _in_doubt(document_id, batch),
+        "x": "It is not sent again by itself: correct the document and enqueue it anew, or"
+        f" `callspool dead replay --document-id {shlex.quote(document_id)}` sends it as it is.",
+        "X": "It was given up (callspool dead drop); enqueued anew, it is sent.",
+        "k": f"It was {CANCELLED}.",
+        "K": "It is called if it is enqueued anew and on no list: callspool suppress remove",
+        "e": "Its time was over before it could be sent; enqueue it anew with a later one.",
+    }[letter]
+
+
+def _in_doubt(document_id: str, batch: BatchEntry) -> str:
+    if not batch.held:
+        return (
+            "It may have been created: workers read its space back, and send it again only when"
+            " it is proven that it was not (callspool doubts list tells how that stands)."
+        )
+    one = f"--document-id {shlex.quote(document_id)}"
+    return (
+        f"It may have been created, and no look at the API can prove whether ({batch.held}), so it"
+        f" is not sent again by itself: look into the space, then `callspool doubts confirm {one}`"
+        f" if it is there; `callspool doubts resend {one}` sends it again and may call somebody"
+        " twice."
+    )
+
+
+def _waiting(batch: BatchEntry, gate: GateView | None) -> str:
+    if gate is not None and gate.kind == "paused":
+        by = f" by {gate.by}" if gate.by else ""
+        return f"It is paused{by}; `callspool resume {gate.selector.flags}` lets it be sent."
+    if gate is not None and gate.passing:
+        return f"It waits: {gate.reason}."
+    if gate is not None:
+        return (
+            f"Its {gate.selector.level} is parked (callspool status says why); it is tried again"
+            f" now and then, and at once after `callspool resume {gate.selector.flags}` or by a"
+            " new `callspool run`."
+        )
+    if batch.phase == "resting":
+        due = datetime.fromtimestamp(batch.due_ms / 1000, UTC).astimezone()
+        return f"It is sent again at {due.isoformat(sep=' ', timespec='seconds')}."
+    if batch.phase == "open":
+        return "Its batch leaves when it is full or has waited CALLSPOOL_LINGER."
+    return "Its batch leaves as soon as a worker is free."
