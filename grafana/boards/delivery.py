@@ -186,11 +186,18 @@ def _refused() -> list[Panel]:
         Panel(
             title="Neither created nor dead",
             kind="lines",
-            description="duplicate: enqueued again, called once. invalid: refused before anything "
-            "was sent. cancelled: taken back. expired: was not sent in time. Good: no expired.",
+            description="duplicate: enqueued again, called once. conflict: a known id with another "
+            "number, not called. invalid: refused before anything was sent. cancelled: taken back. "
+            "expired: was not sent in time. Good: no expired and no conflict.",
             queries=[Query(others, "{{event}}")],
             unit="cps",
-            colors={"duplicate": BLUE, "invalid": ORANGE, "cancelled": PURPLE, "expired": RED},
+            colors={
+                "duplicate": BLUE,
+                "conflict": YELLOW,
+                "invalid": ORANGE,
+                "cancelled": PURPLE,
+                "expired": RED,
+            },
             runbook="CallspoolDeliveryLate",
         ),
         Panel(

@@ -6,10 +6,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from callspool_operators.lists import Intake, IntakeOptions
 from callspool_sandbox.process import SandboxProcess
 from tests.support import cli
 from tests.support.terminal import on_a_terminal
 
+MAPPED = (("Wer", "name"), ("Wohin", "contact_number"))
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
 
 
@@ -59,6 +61,30 @@ def test_a_rehearsal_follows_its_calls_to_their_end(tmp_path: Path, env: dict[st
     assert outcomes["open"] == outcomes["lost_sight"] == 0
     assert sum(outcomes.values()) == check_sums(cli.report(run))["created"] == 60
     assert outcomes["reached"] > outcomes["not_reached"]
+
+
+def test_a_run_remembers_how_its_list_was_read(
+    tmp_path: Path, env: dict[str, str], sandbox: SandboxProcess
+):
+    file = tmp_path / "liste.csv"
+    file.write_text("Wer;Wohin\nAda;(415) 555-0100\nBo;(415) 555-0101\nCy;none\n")
+    chosen = ["--map", "Wer=name", "--map", "Wohin=contact_number", "--region", "US"]
+    kept = ["--state-dir", str(tmp_path / "state")]
+    run = cli.call(["run", str(file), *chosen, *kept, "--campaign", "spring"], env, tmp_path)
+    assert run.returncode == 0, run.stderr
+    found = cli.call(["results", str(file), *kept, "-o", "answers.xlsx"], env, tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert "read as it was run: --map Wer=name --map Wohin=contact_number" in found.stderr
+    rows = list(Intake([str(tmp_path / "answers.xlsx")], IntakeOptions(columns=dict(MAPPED))))
+    assert [row.cells[1:3] for row in rows] == [
+        ["(415) 555-0100", "created"],
+        ["(415) 555-0101", "created"],
+        ["none", "invalid"],
+    ]
+    other = [*kept, "--map", "Wer=name", "--map", "Wohin=contact_number", "--region", "DE"]
+    lost = cli.call(["results", str(file), *other, "-o", "lost.csv"], env, tmp_path)
+    assert "unknown: was the list sent with other flags?" in lost.stderr
+    assert len(sandbox.created_ids()) == 2
 
 
 def test_another_campaign_calls_the_same_contacts_again(

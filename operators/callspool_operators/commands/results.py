@@ -40,6 +40,7 @@ from callspool_operators.options.selecting import (
     scope_of,
     words_of,
 )
+from callspool_operators.preparing.remembering import ListReading, recall_list
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.report import STATES, outcome_lines
 from callspool_operators.terminal.screen import Progress, paint
@@ -166,14 +167,20 @@ def results(
     if sandbox and account not in (None, SANDBOX):
         raise click.UsageError(f"--sandbox means the account {SANDBOX}: leave --account out")
     settings = load_settings(os.environ, overrides={"redis_url": redis_url})
+    was = recall_list(state_dir, files) or ListReading()
+    if was.words() and not columns:
+        click.echo(f"read as it was run: {plain(was.words())}", err=True)
+    columns, encoding, sheet = columns or was.columns, encoding or was.encoding, sheet or was.sheet
+    sandbox = sandbox or (account is None and was.account == SANDBOX)
+    account, campaign = account or was.account, was.campaign if campaign is None else campaign
     space_token = space_token or settings.space_token
     if sandbox:
         account, space_token = SANDBOX, space_token or sandbox_space()
     options = IntakeOptions(
-        rules=Rules(region or settings.region, settings.send_e164, settings.context),
+        rules=Rules(region or was.region or settings.region, settings.send_e164, settings.context),
         columns=columns,
-        allow_shared_numbers=allow_shared_numbers,
-        id_prefix=id_prefix,
+        allow_shared_numbers=allow_shared_numbers or was.allow_shared_numbers,
+        id_prefix=id_prefix or was.id_prefix,
         codec=encoding,
         sheet=sheet,
     )
@@ -294,6 +301,13 @@ def _tell(
     click.echo(paint(f"{format_count(counts.total(), 'row')}: {format_counts(shown)}"), err=err)
     for line in outcome_lines(answers.outcomes):
         click.echo(paint(line), err=err)
+    if counts["unknown"] * 2 > counts.total() - counts["invalid"]:
+        most = format_count(counts["unknown"], "row")
+        click.echo(
+            f"{most} of {counts.total():,} unknown: was the list sent with other flags? --map,"
+            " --region, --id-prefix, --account and --campaign have to be the same",
+            err=True,
+        )
     if counts["unknown"] and not any(states.values()):
         others = [each for each in reader.ask(read_scopes()) if each != scope]
         known = f"; known are {flags_of(others)}" if others else ""

@@ -44,6 +44,7 @@ from callspool_operators.options.options import (
 from callspool_operators.preparing.asking import ask_before_sending, check_countries
 from callspool_operators.preparing.overview import held_back_in_short
 from callspool_operators.preparing.reading import Spooler, new_intake, open_intake
+from callspool_operators.preparing.remembering import remember_lists
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.screen import Progress, paint
 from callspool_operators.terminal.wording import json_line
@@ -171,6 +172,9 @@ class _RunCommand:
             intake = stack.enter_context(
                 open_intake(self._options, self._target.rules, is_sent=not self._sandbox)
             )
+            if local is not None:
+                account = self._target.envelope.account
+                remember_lists(self._state_dir, self._options, self._target.rules, account)
             self._choose_api(stack)
             return self._work(stack, intake, local)
 

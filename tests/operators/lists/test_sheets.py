@@ -66,6 +66,42 @@ def workbook(**named: Rows) -> bytes:
     return out.getvalue()
 
 
+OFFICE = "urn:oasis:names:tc:opendocument:xmlns"
+OPEN_TYPE = "application/vnd.oasis.opendocument.spreadsheet"
+
+
+def open_cell(value: str | int) -> str:
+    kind, words = "string", value
+    if isinstance(value, int):
+        kind, words = f'float" office:value="{value}', "1.2E+01"
+    return (
+        f'<table:table-cell office:value-type="{kind}"><text:p>{words}</text:p></table:table-cell>'
+    )
+
+
+def open_workbook(rows: Rows) -> bytes:
+    """An .ods file with one sheet."""
+    cells = ("".join(map(open_cell, row)) for row in rows)
+    lines = "".join(f"<table:table-row>{each}</table:table-row>" for each in cells)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", OPEN_TYPE, zipfile.ZIP_STORED)
+        archive.writestr(
+            "META-INF/manifest.xml",
+            f'<manifest:manifest xmlns:manifest="{OFFICE}:manifest:1.0">'
+            f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{OPEN_TYPE}"/>'
+            "</manifest:manifest>",
+        )
+        archive.writestr(
+            "content.xml",
+            f'<office:document-content xmlns:office="{OFFICE}:office:1.0"'
+            f' xmlns:table="{OFFICE}:table:1.0" xmlns:text="{OFFICE}:text:1.0"><office:body>'
+            f'<office:spreadsheet><table:table table:name="People">{lines}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    return out.getvalue()
+
+
 def contacts(path: Path, sheet: str | None = None) -> list[tuple[str, str, str]]:
     rows = list(Intake([str(path)], IntakeOptions(sheet=sheet)))
     assert all(row.good for row in rows)
@@ -91,13 +127,18 @@ def test_another_sheet_is_read_by_its_name(tmp_path: Path) -> None:
         contacts(path, "Nope")
 
 
-def test_a_spreadsheet_comes_through_the_command(call: Call) -> None:
-    Path("people.xlsx").write_bytes(workbook(People=PEOPLE))
-    target = ("--space-token", "8KZTOKEN", "--pilot", "p", "--context", "c", "--region", "US")
-    seen = call("send", "people.xlsx", *target, "--dry-run", "--redis", "redis://127.0.0.1:1")
-    assert seen.code == 0
-    assert "people.xlsx (spreadsheet)" in seen.out
-    assert "2 rows: 2 documents" in seen.out
+@pytest.mark.parametrize("name", ["people.xlsx", "people.ods"])
+def test_a_spreadsheet_comes_through_the_command(call: Call, name: str) -> None:
+    people = [*PEOPLE, [14, "Cy", ""]]
+    made = workbook(People=people) if name.endswith("x") else open_workbook(people)
+    Path(name).write_bytes(made)
+    flags = ("--dry-run", "--redis", "redis://127.0.0.1:1", "--region", "US")
+    seen = call("send", name, *flags, "--rejects", "kept.xlsx", "--json").json
+    assert seen["documents"]["valid"] == 2
+    assert seen["first_document"]["document_id"] == "12"
+    assert seen["files"][0]["format"] == "spreadsheet"
+    [kept] = Intake(["kept.xlsx"], IntakeOptions())
+    assert list(kept.cells) == ["14", "Cy", "", "4", "contact_number: must not be blank"]
 
 
 def test_a_spreadsheet_that_unpacks_to_too_much_is_refused(
