@@ -17,7 +17,7 @@ from callspool.transport import StreamsBroker
 from callspool.transport.channel import Patience
 from callspool.transport.consumer import StreamsConsumer
 from callspool.transport.keeper import Keeper
-from callspool.transport.stream import ConsumerPulse
+from callspool.transport.stream import ConsumerHeartbeat
 from callspool_ledger import keys
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import app
@@ -97,7 +97,7 @@ class WorkerProcess:
         sending = SenderPool(retry, alone, scheduler)
         pulse = Heartbeat(threads=2)
         app.declare_actors(self._broker, [self._ledger], settings, sending, pulse, lambda _: None)
-        pulse = ConsumerPulse(client, key=keys.alive_workers(), consumer=incarnation)
+        pulse = ConsumerHeartbeat(client, key=keys.alive_workers(), consumer=incarnation)
         self._keeper = Keeper(lambda: list(self._broker.queues.values()), 60.0, pulse)
         self._consumers = [
             StreamsConsumer(

@@ -164,7 +164,7 @@ class Play:
                 dead.append(incarnation)
                 continue
             except (LedgerUnavailable, QueueUnavailable):
-                continue  # it began while Redis was away: its seat starts another one
+                continue  # it began while Redis was away: its slot starts another one
             finally:
                 knife.close()
             break

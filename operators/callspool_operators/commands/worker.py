@@ -25,7 +25,7 @@ from callspool_worker.events.event import emit
 from callspool_worker.logs import log_to_stderr
 from callspool_worker.metrics.exporter import exporter as serve_metrics
 from callspool_worker.metrics.exporter import url_of
-from callspool_worker.metrics.workers import Crew, serving
+from callspool_worker.metrics.workers import WorkerStats, serving
 from callspool_worker.permits import give_up
 from callspool_worker.processes.child import configuration
 from callspool_worker.processes.supervisor import Supervisor
@@ -117,15 +117,15 @@ def worker(
     refuse_what_cannot_work(settings)
     log_to_stderr(settings.log_level)
     is_watched = settings.metrics_port > 0
-    crew = Crew()
+    stats = WorkerStats()
     supervisor = Supervisor(
         config=configuration(settings, vitals=is_watched),
         processes=settings.processes,
         stop_timeout=longest_stop(settings.request_timeout),
         on_child_death=lambda incarnation: put_in_doubt(settings, incarnation),
-        witness=crew,
+        witness=stats,
     )
-    with serving(settings, crew, supervisor.alive) if is_watched else nullcontext():
+    with serving(settings, stats, supervisor.alive) if is_watched else nullcontext():
         code = supervisor.run()
     if supervisor.failure is not None:
         raise supervisor.failure

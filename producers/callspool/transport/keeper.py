@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from callspool.transport.channel import Channel
-    from callspool.transport.stream import ConsumerPulse
+    from callspool.transport.stream import ConsumerHeartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +42,11 @@ class Keeper:
         self,
         channels: Callable[[], Iterable[Channel]],
         renew_every: float,
-        pulse: ConsumerPulse,
+        heartbeat: ConsumerHeartbeat,
     ) -> None:
         self._channels = channels
         self._renew_every = renew_every
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._next_beat = 0.0
         self._next_renewal = 0.0
         self._next_dropping = 0.0
@@ -87,7 +87,7 @@ class Keeper:
         self._is_full.set()
         if self._thread is not None:
             self._thread.join()
-            self._pulse.stop()
+            self._heartbeat.stop()
         self.acknowledge()
 
     def _run(self) -> None:
@@ -134,7 +134,7 @@ class Keeper:
     def _beat_if_due(self) -> None:
         now = time.monotonic()
         if now >= self._next_beat:
-            self._pulse.beat()
+            self._heartbeat.beat()
             self._next_beat = now + BEAT_EVERY
 
     def _renew_if_due(self) -> None:

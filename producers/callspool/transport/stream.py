@@ -241,7 +241,7 @@ class QueueStream:
         return reply
 
 
-class ConsumerPulse:
+class ConsumerHeartbeat:
     """The heartbeat of this consumer in one partition; raises redis-py's errors.
 
     It is what tells living workers: Redis before 7.2 does not know when an idle one asked last.

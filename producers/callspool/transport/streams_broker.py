@@ -18,7 +18,7 @@ from callspool.transport.channel import Channel, Patience
 from callspool.transport.consumer import StreamsConsumer
 from callspool.transport.keeper import Keeper
 from callspool.transport.messages import Codec, MessageCodec
-from callspool.transport.stream import ConsumerPulse, QueueStream, translate_errors
+from callspool.transport.stream import ConsumerHeartbeat, QueueStream, translate_errors
 from callspool_ledger import keys
 
 if TYPE_CHECKING:
@@ -107,8 +107,8 @@ class StreamsBroker(Broker):
 
         own = copy_client(client, timeout=self._command_timeout)
         alive = keys.alive_workers(partition)
-        pulse = ConsumerPulse(own, key=alive, consumer=self.consumer_name)
-        return _Home(own, Keeper(channels, self._patience.renew_every, pulse))
+        heartbeat = ConsumerHeartbeat(own, key=alive, consumer=self.consumer_name)
+        return _Home(own, Keeper(channels, self._patience.renew_every, heartbeat))
 
     def declare_queue(self, queue_name: str) -> None:
         """Makes a queue known; doing it again has no effect. Redis need not run."""

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from callspool.transport import Patience, StreamsBroker
-from callspool.transport.stream import ConsumerPulse, QueueStream
+from callspool.transport.stream import ConsumerHeartbeat, QueueStream
 from callspool_ledger import keys
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.snapshot import SILENT_MS
@@ -222,7 +222,7 @@ def test_a_heartbeat_drops_those_that_are_long_silent_and_those_of_the_future(
     seconds = client.time()[0]
     beats = {"long-gone": (seconds - 4000) * 1000, "from-the-future": (seconds + 4000) * 1000}
     client.zadd(keys.alive_workers(), {**beats, "lately": (seconds - 60) * 1000})
-    ConsumerPulse(client, key=keys.alive_workers(), consumer="me").beat()
+    ConsumerHeartbeat(client, key=keys.alive_workers(), consumer="me").beat()
     assert client.zrange(keys.alive_workers(), 0, -1) == [b"lately", b"me"]
     assert LedgerReader(client).metrics().workers == {"me"}
 

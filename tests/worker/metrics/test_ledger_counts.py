@@ -9,7 +9,7 @@ import re
 import pytest
 import redis
 
-from callspool.transport.stream import ConsumerPulse
+from callspool.transport.stream import ConsumerHeartbeat
 from callspool_ledger import keys, scripts
 from callspool_ledger.reads import snapshot as histograms
 from callspool_ledger.reads.gates import read_gates
@@ -330,7 +330,7 @@ def test_partitions_add_up(client: redis.Redis):
         ledger.open("")
         stream = f"callspool:{{{partition}}}:requests"
         client.xgroup_create(stream, "workers", "0", mkstream=True)
-        ConsumerPulse(client, key=keys.alive_workers(partition), consumer="me").beat()
+        ConsumerHeartbeat(client, key=keys.alive_workers(partition), consumer="me").beat()
         client.xadd(stream, {"v": "1"})
         ((_, [(entry, _)]),) = client.xreadgroup("workers", "me", {stream: ">"}, count=1)
         client.xadd(stream, {"v": "1"})

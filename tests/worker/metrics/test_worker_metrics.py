@@ -11,7 +11,14 @@ from prometheus_client import generate_latest
 
 from callspool.errors import QueueUnavailable
 from callspool_worker.liveness import Heartbeat, ProcessStats, Reporter, read_vitals
-from callspool_worker.metrics.workers import DESERTED, FRESH, WEDGED, Crew, CrewCollector, Probes
+from callspool_worker.metrics.workers import (
+    DESERTED,
+    FRESH,
+    WEDGED,
+    Probes,
+    WorkerStats,
+    WorkerStatsCollector,
+)
 from tests.support import cli, prometheus
 from tests.worker.metrics.scraped import Samples, samples_in, value
 
@@ -30,30 +37,32 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def crew(clock: Clock) -> Crew:
-    return Crew(clock)
+def stats(clock: Clock) -> WorkerStats:
+    return WorkerStats(clock)
 
 
-def scraped(crew: Crew, alive: int = 2) -> Samples:
-    return samples_in(generate_latest(CrewCollector(crew, lambda: alive)).decode())
+def scraped(stats: WorkerStats, alive: int = 2) -> Samples:
+    return samples_in(generate_latest(WorkerStatsCollector(stats, lambda: alive)).decode())
 
 
-def report(crew: Crew, name: str, **vitals: object) -> None:
-    crew.on_report(name, ProcessStats(**vitals).to_json())  # type: ignore[arg-type]
+def report(stats: WorkerStats, name: str, **vitals: object) -> None:
+    stats.on_report(name, ProcessStats(**vitals).to_json())  # type: ignore[arg-type]
 
 
-def probes(crew: Crew, clock: Clock, alive: Callable[[], int] = lambda: 2) -> Probes:
-    return Probes(crew, alive, lambda: None, clock)
+def probes(stats: WorkerStats, clock: Clock, alive: Callable[[], int] = lambda: 2) -> Probes:
+    return Probes(stats, alive, lambda: None, clock)
 
 
-def test_what_grows_never_goes_back_when_a_process_is_killed_and_another_begins(crew: Crew):
-    report(crew, "a", messages_accepted=5, cpu_seconds=2.5, threads=4, in_flight={"default": 3})
-    report(crew, "b", messages_accepted=7, cpu_seconds=1.5, threads=4, in_flight={"default": 1})
-    before = scraped(crew)
-    crew.on_end("a")
-    between = scraped(crew)
-    report(crew, "c", messages_accepted=1, cpu_seconds=0.5, threads=4)
-    after = scraped(crew)
+def test_what_grows_never_goes_back_when_a_process_is_killed_and_another_begins(
+    stats: WorkerStats,
+):
+    report(stats, "a", messages_accepted=5, cpu_seconds=2.5, threads=4, in_flight={"default": 3})
+    report(stats, "b", messages_accepted=7, cpu_seconds=1.5, threads=4, in_flight={"default": 1})
+    before = scraped(stats)
+    stats.on_end("a")
+    between = scraped(stats)
+    report(stats, "c", messages_accepted=1, cpu_seconds=0.5, threads=4)
+    after = scraped(stats)
     name = "callspool_worker_messages_accepted_total"
     assert [value(each, name) for each in (before, between, after)] == [12, 12, 13]
     name = "callspool_worker_process_cpu_seconds_total"
@@ -65,42 +74,42 @@ def test_what_grows_never_goes_back_when_a_process_is_killed_and_another_begins(
 
 
 def test_the_sweep_of_the_slowest_process_is_what_counts_and_silence_counts_too(
-    crew: Crew, clock: Clock
+    stats: WorkerStats, clock: Clock
 ):
-    report(crew, "a", sweep_age=0.1)
-    report(crew, "b", sweep_age=4.0)
+    report(stats, "a", sweep_age=0.1)
+    report(stats, "b", sweep_age=4.0)
     clock.now += 3
-    assert value(scraped(crew), "callspool_worker_sweep_lag_seconds") == 7
+    assert value(scraped(stats), "callspool_worker_sweep_lag_seconds") == 7
 
 
-def test_what_is_no_report_is_passed_over(crew: Crew):
+def test_what_is_no_report_is_passed_over(stats: WorkerStats):
     for line in (b"", b"noise", b"[1]", b'{"threads": "many"}'):
-        crew.on_report("a", line)
-    assert value(scraped(crew), "callspool_worker_threads") == 0
+        stats.on_report("a", line)
+    assert value(scraped(stats), "callspool_worker_threads") == 0
 
 
 @pytest.mark.prometheus
-def test_names_units_and_help_pass_promtool(crew: Crew):
-    report(crew, "a", in_flight={"default": 1}, limits={"default": 20.0})
-    page = generate_latest(CrewCollector(crew, lambda: 1)).decode()
+def test_names_units_and_help_pass_promtool(stats: WorkerStats):
+    report(stats, "a", in_flight={"default": 1}, limits={"default": 20.0})
+    page = generate_latest(WorkerStatsCollector(stats, lambda: 1)).decode()
     checked = prometheus.promtool("check", "metrics", stdin=page)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def test_a_sweep_that_hangs_is_unhealthy_though_redis_answers(crew: Crew, clock: Clock):
-    asked = probes(crew, clock)
-    report(crew, "a", sweep_age=600.0, wedged_for=0.2)  # Redis is away: no restart would help
+def test_a_sweep_that_hangs_is_unhealthy_though_redis_answers(stats: WorkerStats, clock: Clock):
+    asked = probes(stats, clock)
+    report(stats, "a", sweep_age=600.0, wedged_for=0.2)  # Redis is away: no restart would help
     assert asked.healthz().is_well
-    report(crew, "b", wedged_for=WEDGED - 1)
+    report(stats, "b", wedged_for=WEDGED - 1)
     assert asked.healthz().is_well
     clock.now += 2  # and not another word
     assert not asked.healthz().is_well
     assert "has not swept" in asked.healthz().text
 
 
-def test_no_process_for_longer_than_a_restart_is_unhealthy(crew: Crew, clock: Clock):
+def test_no_process_for_longer_than_a_restart_is_unhealthy(stats: WorkerStats, clock: Clock):
     alive = [1]
-    asked = probes(crew, clock, lambda: alive[0])
+    asked = probes(stats, clock, lambda: alive[0])
     assert asked.healthz().is_well
     alive[0] = 0
     clock.now += DESERTED - 1
@@ -109,15 +118,17 @@ def test_no_process_for_longer_than_a_restart_is_unhealthy(crew: Crew, clock: Cl
     assert not asked.healthz().is_well
 
 
-def test_it_is_ready_once_a_process_says_so_and_while_redis_answers(crew: Crew, clock: Clock):
+def test_it_is_ready_once_a_process_says_so_and_while_redis_answers(
+    stats: WorkerStats, clock: Clock
+):
     def away() -> None:
         raise QueueUnavailable("Redis does not answer")
 
-    asked = probes(crew, clock)
+    asked = probes(stats, clock)
     assert not asked.readyz().is_well
-    report(crew, "a")
+    report(stats, "a")
     assert asked.readyz().is_well
-    assert Probes(crew, lambda: 2, away, clock).readyz().text == "Redis does not answer"
+    assert Probes(stats, lambda: 2, away, clock).readyz().text == "Redis does not answer"
     clock.now += FRESH + 1
     assert not asked.readyz().is_well
 

@@ -48,7 +48,7 @@ class Totals(NamedTuple):
     restarts: int
 
 
-class Crew:
+class WorkerStats:
     """Listens to the processes (a supervisor's ``witness``). Safe among threads.
 
     A report that went unheard with its process is missing from the counts, but none is taken back.
@@ -189,11 +189,11 @@ DEFINITIONS = (
 )
 
 
-class CrewCollector(Collector):
+class WorkerStatsCollector(Collector):
     """The processes' reports as metrics; ``alive`` tells how many processes there are."""
 
-    def __init__(self, crew: Crew, alive: Callable[[], int]) -> None:
-        self._crew = crew
+    def __init__(self, stats: WorkerStats, alive: Callable[[], int]) -> None:
+        self._stats = stats
         self._alive = alive
 
     def collect(self) -> Iterator[Metric]:
@@ -203,7 +203,7 @@ class CrewCollector(Collector):
             yield family_of(definition, samples[definition.name])
 
     def _samples(self) -> dict[str, Values]:
-        vitals, restarts = self._crew.totals()
+        vitals, restarts = self._stats.totals()
         found: dict[str, float] = {
             "threads": vitals.threads,
             "busy_threads": vitals.busy_threads,
@@ -236,12 +236,12 @@ class Probes:
 
     def __init__(
         self,
-        crew: Crew,
+        stats: WorkerStats,
         alive: Callable[[], int],
         ping: Callable[[], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._crew = crew
+        self._stats = stats
         self._alive = alive
         self._ping = ping
         self._clock = clock
@@ -253,7 +253,7 @@ class Probes:
             self._seen_alive_at = self._clock()
         elif self._clock() - self._seen_alive_at > DESERTED:
             return MetricsPage(is_well=False, text="no worker process lives: see the log")
-        wedged = self._crew.seconds_wedged()
+        wedged = self._stats.seconds_wedged()
         if wedged:
             return MetricsPage(is_well=False, text=f"a process has not swept for {wedged:.0f} s")
         return MetricsPage(is_well=True, text="ok")
@@ -264,20 +264,20 @@ class Probes:
             self._ping()
         except QueueUnavailable as reason:
             return MetricsPage(is_well=False, text=str(reason))
-        if not self._crew.ready():
+        if not self._stats.ready():
             return MetricsPage(is_well=False, text="no worker process is ready")
         return MetricsPage(is_well=True, text="ok")
 
 
 @contextmanager
-def serving(settings: Settings, crew: Crew, alive: Callable[[], int]) -> Iterator[None]:
+def serving(settings: Settings, stats: WorkerStats, alive: Callable[[], int]) -> Iterator[None]:
     """Serves metrics and probes of a supervisor's processes while the context lasts.
 
     Raises `SettingsError` where the address cannot be listened on.
     """
     with locate_partition(settings.redis_url, TIMEOUT).client() as client:
-        probes = Probes(crew, alive, LedgerReader(client).check_writes)
-        pages = Pages(CrewCollector(crew, alive), probes.healthz, probes.readyz)
+        probes = Probes(stats, alive, LedgerReader(client).check_writes)
+        pages = Pages(WorkerStatsCollector(stats, alive), probes.healthz, probes.readyz)
         server = MetricsServer(
             settings.metrics_host, settings.metrics_port, pages, setting="--metrics-port"
         )

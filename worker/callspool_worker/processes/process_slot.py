@@ -127,7 +127,7 @@ GROWN_UP = 10.0
 
 
 class Events(Protocol):
-    """What a seat reports, from its own thread."""
+    """What a slot reports, from its own thread."""
 
     def on_ready(self) -> None:
         """The child works."""
@@ -142,10 +142,10 @@ class Events(Protocol):
         """One child after the other died before it could work; ``why``: how the last one did."""
 
     def on_empty(self) -> None:
-        """The seat is empty for good; its last word."""
+        """The slot is empty for good; its last word."""
 
 
-class Seat:
+class ProcessSlot:
     """Starts a child, waits for its end, and starts the next one, until told otherwise."""
 
     def __init__(
@@ -159,8 +159,8 @@ class Seat:
         self._child: ChildProcess | None = None
         self._changing = threading.Lock()
         self._closed = threading.Event()
-        # A daemon: should this process end without closing the seat, the children follow it.
-        self._thread = threading.Thread(target=self._keep_filled, name="seat", daemon=True)
+        # A daemon: should this process end without closing the slot, the children follow it.
+        self._thread = threading.Thread(target=self._keep_filled, name="slot", daemon=True)
 
     def open(self) -> None:
         self._thread.start()
@@ -173,7 +173,7 @@ class Seat:
                 self._child.signal(number)
 
     def join(self, timeout: float) -> bool:
-        """Waits for the seat to be empty for good; says whether it is."""
+        """Waits for the slot to be empty for good; says whether it is."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 

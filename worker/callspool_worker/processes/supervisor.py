@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool_worker import events
 from callspool_worker.events.event import emit
-from callspool_worker.processes.process_slot import AWAY, ChildProcess, Seat
+from callspool_worker.processes.process_slot import AWAY, ChildProcess, ProcessSlot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -86,11 +86,11 @@ class Supervisor:
         self._on_child_death = on_child_death
         self._witness = witness
         self._change = threading.Condition()
-        # Apart from the seats: a report that takes long must not delay the next child.
+        # Apart from the slots: a report that takes long must not delay the next child.
         self._reporter = ThreadPoolExecutor(1, "deaths")
         # A SimpleQueue, because signal handlers put into it what their own thread waits for.
         self._news: queue.SimpleQueue[signal.Signals | None] = queue.SimpleQueue()
-        self._seats = [Seat(self._start_child, self, log) for _ in range(processes)]
+        self._slots = [ProcessSlot(self._start_child, self, log) for _ in range(processes)]
 
     def run(self) -> int:
         """Works until SIGTERM or SIGINT, and returns the exit code.
@@ -153,18 +153,18 @@ class Supervisor:
             return True
         emit(events.Killed(), self._log)
         self._close(signal.SIGKILL)
-        for seat in self._seats:
-            seat.join(self._stop_timeout)
+        for slot in self._slots:
+            slot.join(self._stop_timeout)
         return False
 
     def _empty(self, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
-        return all(seat.join(max(0.0, deadline - time.monotonic())) for seat in self._seats)
+        return all(slot.join(max(0.0, deadline - time.monotonic())) for slot in self._slots)
 
     def start(self) -> None:
         """Starts the children and returns at once."""
-        for seat in self._seats:
-            seat.open()
+        for slot in self._slots:
+            slot.open()
 
     def wait_ready(self, timeout: float) -> bool:
         """Waits until every child works; False after ``timeout`` seconds. Raises `failure`."""
@@ -175,7 +175,7 @@ class Supervisor:
         return self._all_ready()
 
     def _all_ready(self) -> bool:
-        return all(seat.was_ready for seat in self._seats)
+        return all(slot.was_ready for slot in self._slots)
 
     def stop(self, timeout: float | None = None) -> bool:
         """Lets the children finish for ``timeout`` seconds (default: ``stop_timeout``).
@@ -194,11 +194,11 @@ class Supervisor:
 
     def pids(self) -> list[int]:
         """The process numbers of the children that live at this moment."""
-        return [pid for seat in self._seats if (pid := seat.pid) is not None]
+        return [pid for slot in self._slots if (pid := slot.pid) is not None]
 
     def _close(self, number: signal.Signals) -> None:
-        for seat in self._seats:
-            seat.close(number)
+        for slot in self._slots:
+            slot.close(number)
 
     def _start_child(self) -> ChildProcess:
         incarnation = uuid.uuid4().hex
@@ -233,14 +233,14 @@ class Supervisor:
     def _on_refusal(self, child: ChildProcess, code: int) -> None:
         reason = child.reason or f"a worker process ended at once with exit code {code}"
         # Where some child has worked already, this one only came at a bad moment.
-        if any(seat.was_ready for seat in self._seats):
+        if any(slot.was_ready for slot in self._slots):
             emit(events.NotStarted(why=reason), self._log)
             return
         kind = QueueUnavailable if code == UNREACHABLE else CallspoolError
         self._fail(kind(reason))
 
     def on_hopeless(self, why: str) -> None:
-        if any(seat.was_ready for seat in self._seats):
+        if any(slot.was_ready for slot in self._slots):
             return
         self._fail(
             CallspoolError(
