@@ -42,6 +42,7 @@ def completion(shell: str) -> None:
 CORE = "callspool"
 WORKER = "callspool[worker]"
 SERVER = "callspool[server]"
+OUTBOX = "callspool[outbox]"
 OF_THE_WORKER = ("h11", "httptools", "httpx", "prometheus_client", "tenacity")
 
 
@@ -78,6 +79,11 @@ COMMANDS = {
         "callspool_operators.commands.serve:serve",
         "Take documents over HTTP from services that show a key.",
         SERVER,
+    ),
+    "relay": CommandEntry(
+        "callspool_operators.commands.relay:relay",
+        "Put the requests of an outbox in PostgreSQL into the queue.",
+        OUTBOX,
     ),
     "sandbox": CommandEntry(
         "callspool_sandbox.command:sandbox",
@@ -205,6 +211,7 @@ class LazyGroup(click.Group):
             (CORE, "Commands of the core (pip install callspool)"),
             (WORKER, f"Commands that need more (pip install '{WORKER}')"),
             (SERVER, f"Commands that take HTTP (pip install '{SERVER}')"),
+            (OUTBOX, f"Commands that read PostgreSQL (pip install '{OUTBOX}')"),
         ):
             rows = [(name.ljust(width), e.help) for name, e in COMMANDS.items() if e.needs == needs]
             with formatter.section(heading):
@@ -238,8 +245,8 @@ def _no_such(name: str, ctx: click.Context) -> click.UsageError:
 
 
 def _lacking(name: str, needs: str) -> click.ClickException:
-    whose = "server" if needs == SERVER else "worker"
-    extra = needs if needs == SERVER else WORKER
+    extra = WORKER if needs == CORE else needs
+    whose = extra.partition("[")[2].rstrip("]")
     return click.ClickException(
         f"callspool {name} needs the {whose}'s packages: pip install '{extra}'"
     )

@@ -1,0 +1,230 @@
+"""The relay: call requests that services wrote in their own transactions go into the queue.
+
+A row leaves the outbox in a transaction that commits once Redis has its documents. A relay that
+dies in between leaves the row, and it is enqueued again: its documents are known by their ids.
+Rows are found by being there, never by a cursor, so one that commits late is not passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+import psycopg
+
+from callspool.enqueue.connections import PartitionConnections, Partitioning
+from callspool.enqueue.receipts import EnqueueTally
+from callspool.enqueue.storing import OutgoingMessage
+from callspool.errors import CallspoolError, InvalidCallRequest
+from callspool.redis_io.servers import server_of
+from callspool.request.call_request import PreparedRequest
+from callspool.request.checks import check_envelope, check_raw_document, check_timely
+from callspool.request.message import RequestEnvelope, describe_fault, encode
+from callspool.request.raw_document import has_field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from callspool.request.call_request import Rules
+    from callspool.settings import Settings
+
+TABLE_SQL: Final = """\
+CREATE TABLE IF NOT EXISTS callspool_outbox (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  request jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  refused text
+);
+CREATE INDEX IF NOT EXISTS callspool_outbox_waiting ON callspool_outbox (id) WHERE refused IS NULL;
+CREATE OR REPLACE FUNCTION callspool_outbox_wake() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_notify('callspool_outbox', ''); RETURN NULL; END $$;
+CREATE OR REPLACE TRIGGER callspool_outbox_wake AFTER INSERT OR UPDATE ON callspool_outbox
+  FOR EACH STATEMENT EXECUTE FUNCTION callspool_outbox_wake();
+"""
+"""What the outbox is made of; ``refused`` says why a row cannot be enqueued as it is."""
+
+ROWS: Final = 200
+"""Rows of one transaction."""
+TIMEOUT: Final = 10.0
+POLL: Final = 5.0
+"""Seconds after which the outbox is looked at, also where no notice came."""
+PAUSES: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+"""Seconds before the next try while PostgreSQL or the queue is away."""
+
+_LOCK = (
+    "SELECT id, request::text FROM callspool_outbox WHERE refused IS NULL"
+    " ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED"
+)
+_REMOVE = "DELETE FROM callspool_outbox WHERE id = ANY(%s)"
+_REFUSE = "UPDATE callspool_outbox SET refused = %s WHERE id = %s"
+
+
+class RelayedRows(NamedTuple):
+    """What one transaction did: rows that left the outbox, their documents, and rows refused."""
+
+    rows: int = 0
+    documents: int = 0
+    refused: int = 0
+
+    @property
+    def done(self) -> int:
+        """Rows that need no other look."""
+        return self.rows + self.refused
+
+
+def prepare_row(text: str, rules: Rules) -> PreparedRequest:
+    """Checks the call request of one row; raises `InvalidCallRequest` for the first fault.
+
+    Every document has to have a ``document_id``: only then is it known again when it is repeated.
+    """
+    try:
+        envelope = msgspec.json.decode(text, type=RequestEnvelope)
+    except msgspec.MsgspecError as fault:
+        raise InvalidCallRequest("request", describe_fault(fault)) from None
+    head = check_envelope(envelope, rules)
+    check_timely(head, time.time())
+    return PreparedRequest(
+        head, [[_check(bytes(raw), rules, place) for place, raw in enumerate(envelope.documents)]]
+    )
+
+
+def _check(raw: bytes, rules: Rules, place: int) -> bytes:
+    document = check_raw_document(raw, rules, place=place)
+    if not has_field(raw, "document_id"):
+        raise InvalidCallRequest(
+            "document_id", "is missing: in an outbox every document needs one", document=place
+        )
+    return document.raw
+
+
+class OutboxRelay:
+    """Moves rows from one outbox into the queue. A context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        server = server_of(settings.redis_url, TIMEOUT)
+        self._partitioning = Partitioning(server, settings.partitions, settings.max_waiting)
+        self._connections = PartitionConnections(self._partitioning)
+        self._rules = settings.rules
+
+    def relay_some(self, database: psycopg.Connection[Any]) -> RelayedRows:
+        """Moves some rows, in one transaction; several relays may do so at a time.
+
+        Raises `QueueFull`, `QueueUnavailable`, `psycopg.OperationalError`, or `CallspoolError`
+        where there is no outbox: then all rows stay.
+        """
+        try:
+            return self._relay_some(database)
+        except psycopg.ProgrammingError as fault:
+            raise CallspoolError(
+                f"the table callspool_outbox cannot be used ({type(fault).__name__}):"
+                " callspool relay --sql prints what makes it"
+            ) from None
+
+    def _relay_some(self, database: psycopg.Connection[Any]) -> RelayedRows:
+        with database.transaction():
+            rows = database.execute(_LOCK, (ROWS,)).fetchall()
+            good: list[int] = []
+            prepared: list[PreparedRequest] = []
+            for number, text in rows:
+                try:
+                    prepared.append(prepare_row(text, self._rules))
+                    good.append(number)
+                except InvalidCallRequest as fault:
+                    database.execute(_REFUSE, (str(fault), number))
+            documents = self._enqueue(prepared)
+            if good:
+                database.execute(_REMOVE, (good,))
+        return RelayedRows(len(good), documents, len(rows) - len(good))
+
+    def _enqueue(self, prepared: Sequence[PreparedRequest]) -> int:
+        messages = [
+            OutgoingMessage(message, None, self._partitioning.partition_of(each.envelope))
+            for each in prepared
+            for message in encode(each)
+        ]
+        if messages:
+            self._connections.check_partitions(time.monotonic() + TIMEOUT)
+            outcomes = self._connections.store_in_turn(messages, TIMEOUT)
+            EnqueueTally().add(messages, outcomes)
+        return sum(each.count for each in prepared)
+
+    def close(self) -> None:
+        """Closes the connections to Redis."""
+        self._connections.close()
+
+
+def drain(relay: OutboxRelay, database: psycopg.Connection[Any]) -> RelayedRows:
+    """Moves rows until there are none; returns what was done in all."""
+    rows = documents = refused = 0
+    while (some := relay.relay_some(database)).done:
+        rows, documents = rows + some.rows, documents + some.documents
+        refused += some.refused
+    return RelayedRows(rows, documents, refused)
+
+
+def follow(
+    relay: OutboxRelay,
+    connect: Callable[[], psycopg.Connection[Any]],
+    is_over: Callable[[], bool],
+    tell: Callable[[RelayedRows], None],
+    complain: Callable[[str], None],
+) -> None:
+    """Moves rows as they come, until it is over; waits while PostgreSQL or Redis is away."""
+    for pause in _pauses_until(is_over):
+        try:
+            with connect() as database:
+                database.execute("LISTEN callspool_outbox")
+                while not is_over():
+                    if (done := drain(relay, database)).done:
+                        tell(done)
+                        pause.reset()
+                    _wait(database, is_over)
+        except (psycopg.OperationalError, CallspoolError) as fault:
+            complain(_describe(fault))
+
+
+def _wait(database: psycopg.Connection[Any], is_over: Callable[[], bool]) -> None:
+    """Waits for a notice, for a while."""
+    until = time.monotonic() + POLL
+    while not is_over() and time.monotonic() < until:
+        for _ in database.notifies(timeout=0.5, stop_after=1):
+            return
+
+
+class _Pause:
+    """How many tries failed in a row."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    def reset(self) -> None:
+        self.tries = 0
+
+
+def _pauses_until(is_over: Callable[[], bool]) -> Iterator[_Pause]:
+    """Yields before each try, after a pause that grows from one failure to the next."""
+    pause = _Pause()
+    while not is_over():
+        yield pause
+        until = time.monotonic() + PAUSES[min(pause.tries, len(PAUSES) - 1)]
+        pause.tries += 1
+        while not is_over() and time.monotonic() < until:
+            time.sleep(0.05)
+
+
+def _describe(fault: Exception) -> str:
+    if isinstance(fault, CallspoolError):
+        return f"{fault}; the rows stay in the outbox meanwhile"
+    return f"PostgreSQL does not answer ({type(fault).__name__}): the rows stay in the outbox"
+
+
+@contextlib.contextmanager
+def open_relay(settings: Settings) -> Iterator[OutboxRelay]:
+    """Makes a relay, and closes its connections at the end."""
+    relay = OutboxRelay(settings)
+    try:
+        yield relay
+    finally:
+        relay.close()
