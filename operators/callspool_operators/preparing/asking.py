@@ -20,6 +20,7 @@ from callspool_operators.lists.source import Source
 from callspool_operators.lists.table_rows import TableRows
 from callspool_operators.options.known_already import KnownLookup
 from callspool_operators.options.options import SendOptions, SendTarget
+from callspool_operators.preparing.forecast import forecast_for
 from callspool_operators.preparing.overview import Overview
 from callspool_operators.preparing.reading import examine, intake_options, new_intake
 from callspool_operators.terminal import screen
@@ -193,9 +194,11 @@ def look(
     files = intake.inspect()
     if not (even_once or intake.can_be_read_again):
         return Overview(files, intake)
-    looking = None
+    looking = forecast = None
     if reader is not None and not target.missing:
         looking = KnownLookup(reader, target.envelope, again=again)
-    first = examine(intake, looking.add if looking else None)
+        forecast = forecast_for(reader, target.envelope)
+    see, count = looking.add if looking else None, forecast.add if forecast else None
+    first = examine(intake, see, count)
     known = looking.collect() if looking else None
-    return Overview(files, intake, was_read=True, first=first, known=known)
+    return Overview(files, intake, was_read=True, first=first, known=known, forecast=forecast)

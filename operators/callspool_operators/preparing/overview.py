@@ -13,6 +13,7 @@ from callspool_operators.lists.columns import ALTERNATE, CONTACT_NUMBER, SPELLIN
 from callspool_operators.lists.formats import speaking
 from callspool_operators.options.known_already import KnownAlready
 from callspool_operators.options.options import SendOptions, SendTarget
+from callspool_operators.preparing.forecast import HoursForecast
 from callspool_operators.terminal.wording import format_count, local_of, plain, shorten_token
 
 _FIRST_LINE = 200
@@ -185,6 +186,7 @@ class Overview:
     was_read: bool = False
     first: Row | None = None
     known: KnownAlready | None = None
+    forecast: HoursForecast | None = None
 
     def short_lines(self, target: SendTarget, options: SendOptions) -> list[str]:
         """What a person is to know before the question."""
@@ -236,6 +238,7 @@ class Overview:
             "lettered_names": self.intake.lettered_names,
             "first_document": masked_document(self.first.raw) if self.first else None,
             "known": self.known.to_json() if self.known else None,
+            "hours": self.forecast.to_json() if self.forecast else None,
         }
 
     def _mapping_lines(self) -> list[str]:
@@ -277,7 +280,7 @@ class Overview:
 
     def _known_lines(self, target: SendTarget) -> list[str]:
         if self.known is not None:
-            return self.known.lines()
+            return [*self.known.lines(), *(self.forecast.lines() if self.forecast else [])]
         if target.missing or not self.was_read:
             return []
         return ["No ledger answered that could know them."]

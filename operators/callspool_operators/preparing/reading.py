@@ -157,10 +157,15 @@ def rows_so_far(intake: Intake) -> str:
     return format_count(intake.counts.read, "row")
 
 
-def examine(intake: Intake, see: Callable[[str, bytes], None] | None = None) -> Row | None:
+def examine(
+    intake: Intake,
+    see: Callable[[str, bytes], None] | None = None,
+    count: Callable[[bytes], None] | None = None,
+) -> Row | None:
     """Reads to the end, with a progress bar; returns the first good row.
 
-    ``see`` is called with the ``document_id`` of every good row, and the digest of its number.
+    ``see`` is called with the ``document_id`` of every good row, and the digest of its number,
+    ``count`` with its document.
     """
     first: Row | None = None
     with Progress(intake.bytes_total(), quiet=True) as progress:
@@ -169,6 +174,8 @@ def examine(intake: Intake, see: Callable[[str, bytes], None] | None = None) -> 
                 first = first or row
                 if see is not None:
                     see(row.document_id, number_digests([read_number(row.raw)])[0])
+                if count is not None:
+                    count(row.raw)
             if intake.counts.read % CHUNK == 0:
                 progress.update(intake.bytes_read, lambda: f"checking: {rows_so_far(intake)}")
     return first

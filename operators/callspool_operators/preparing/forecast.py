@@ -1,0 +1,123 @@
+"""When the contacts of a list may be called, before anything of it is sent."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import redis
+
+from callspool.errors import QueueUnavailable
+from callspool.hours.record import PlatformHours, find_intervals
+from callspool.hours.zones import UNKNOWN, Classifier
+from callspool.request.raw_document import read_number
+from callspool.settings import load_settings
+from callspool_ledger.reads.campaigns import CampaignName, moment_of, read_campaigns
+from callspool_operators.terminal.wording import format_count, local
+
+if TYPE_CHECKING:
+    from callspool.hours.record import CampaignRecord
+    from callspool.request.call_request import CheckedEnvelope
+    from callspool_ledger.reads.reader import LedgerReader
+
+
+class HoursForecast:
+    """Counts documents by the classes of their zones, and says when these are open.
+
+    ``early``: seconds before the end of hours, where the record names none.
+    """
+
+    def __init__(
+        self, record: CampaignRecord, platform: PlatformHours, early: float, now: datetime
+    ) -> None:
+        self._record = record
+        self._platform = platform
+        self._early = early
+        self._now = now
+        self._classifier = Classifier(platform.zones, record.zone_field)
+        self._classes: Counter[str] = Counter()
+
+    def add(self, document: bytes) -> None:
+        """Counts a document that is good."""
+        self._classes[self._classifier.classify(read_number(document), document)] += 1
+
+    def lines(self) -> list[str]:
+        """The forecast for people."""
+        found = self.to_json()
+        parts = [f"{found['now']:,} now"] if found["now"] else []
+        if opens := self._first_opening():
+            zones = format_count(len(self._later()), "zone")
+            parts.append(f"{found['later']:,} from {_words(opens, self._now)} in {zones}")
+        if found["closed"]:
+            parts.append(f"{found['closed']:,} not in the next 72 hours")
+        if found["unknown"]:
+            held = "held" if not self._opens(f"{UNKNOWN}|") else "by the campaign's zone"
+            parts.append(f"{found['unknown']:,} zone unknown ({held})")
+        lines = [f"Calling hours: of {self._classes.total():,}: {', '.join(parts) or 'none'}"]
+        for word, ms in (("starts", self._record.starts), ("ends", self._record.ends)):
+            if ms is not None:
+                lines.append(f"  the campaign {word} {local(moment_of(ms))}")
+        return lines
+
+    def to_json(self) -> dict[str, int]:
+        """The forecast for scripts: documents that may be called now, later and so on."""
+        found = dict.fromkeys(("now", "later", "closed", "unknown"), 0)
+        for name, number in self._classes.items():
+            opens = self._opens(name)
+            if name.startswith(UNKNOWN):
+                found["unknown"] += number
+            elif opens is None:
+                found["closed"] += number
+            else:
+                found["now" if opens <= self._now else "later"] += number
+        return found
+
+    def _later(self) -> list[datetime]:
+        """When classes open that are closed now."""
+        known = [self._opens(name) for name in self._classes if not name.startswith(UNKNOWN)]
+        return [opens for opens in known if opens is not None and opens > self._now]
+
+    def _first_opening(self) -> datetime | None:
+        return min(self._later(), default=None)
+
+    def _opens(self, name: str) -> datetime | None:
+        """When a class may be called, now or later; None if not in the next 72 hours."""
+        if not self._record.timed:
+            first = self._now
+        else:
+            intervals = find_intervals(
+                self._record, name, platform=self._platform, early=self._early, now=self._now
+            )
+            ahead = (each for each in intervals if moment_of(each.end) > self._now)
+            found = next(ahead, None)
+            if found is None:
+                return None
+            first = max(moment_of(found.start), self._now)
+        starts = self._record.starts
+        return first if starts is None else max(first, moment_of(starts))
+
+
+def _words(moment: datetime, now: datetime) -> str:
+    """``09:00 tomorrow``, by the clock of the person who asks."""
+    there, here = moment.astimezone(), now.astimezone()
+    for days, word in ((0, "today"), (1, "tomorrow")):
+        if there.date() == here.date() + timedelta(days=days):
+            return f"{there:%H:%M} {word}"
+    return f"{there:%Y-%m-%d %H:%M}"
+
+
+def forecast_for(reader: LedgerReader, envelope: CheckedEnvelope) -> HoursForecast | None:
+    """Returns a forecast for documents of an envelope; None where nothing is set for its campaign,
+    or the ledger does not answer.
+    """
+    with suppress(QueueUnavailable, redis.RedisError):
+        tables = reader.of_space(envelope.account, envelope.space_token).ask(read_campaigns())
+        view = tables.campaigns.get(CampaignName(envelope.account, envelope.campaign))
+        if view is not None:
+            settings = load_settings(os.environ)
+            now = datetime.fromtimestamp(tables.now_ms / 1000, UTC)
+            return HoursForecast(view.record, settings.platform, settings.close_early, now)
+    return None

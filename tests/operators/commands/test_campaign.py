@@ -1,0 +1,92 @@
+"""`callspool campaign`, and what a dry run says of hours."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from callspool.hours.record import CampaignRecord, PlatformHours, read_hours
+from callspool_operators.preparing.forecast import HoursForecast
+from tests.operators.conftest import Call, Result
+
+NO_PLATFORM = PlatformHours((), {})
+NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+def forecast(record: CampaignRecord, *numbers: str) -> HoursForecast:
+    found = HoursForecast(record, NO_PLATFORM, 0, NOON)
+    for number in numbers:
+        found.add(f'{{"contact_number":"{number}"}}'.encode())
+    return found
+
+
+def test_a_dry_run_counts_who_may_be_called_now_later_and_who_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    record = CampaignRecord().change(hours=read_hours("09:00-20:00"))
+    numbers = ["+4930123456", "+442079460018", "+14155550100", "+14155550101", "+85221234567"]
+
+    found = forecast(record, *numbers, "4155550102")
+
+    assert found.to_json() == {"now": 2, "later": 3, "closed": 0, "unknown": 1}
+    (line,) = found.lines()
+    assert line.startswith("Calling hours: of 6: 2 now, 3 from ")
+    assert line.endswith(" in 2 zones, 1 zone unknown (held)")
+
+
+def test_a_zone_of_the_campaign_is_named_for_unknown_ones() -> None:
+    record = CampaignRecord().change(hours=read_hours("09:00-20:00"), zone="Europe/Berlin")
+
+    assert forecast(record, "4155550102").lines() == [
+        "Calling hours: of 1: 1 zone unknown (by the campaign's zone)"
+    ]
+
+
+def test_nothing_is_now_before_a_campaign_starts() -> None:
+    starts = int((NOON + timedelta(hours=1)).timestamp() * 1000)
+    found = forecast(CampaignRecord().change(starts=starts), "+4930123456")
+
+    assert found.to_json()["later"] == 1
+    assert "the campaign starts" in found.lines()[1]
+
+
+def test_what_is_set_is_shown_listed_journalled_and_taken_back(call: Call, redis_url: str) -> None:
+    def say(*words: str) -> Result:
+        return call("campaign", *words, CALLSPOOL_REDIS_URL=redis_url, CALLSPOOL_OPERATOR="ann")
+
+    given = ["--hours", "09:00-20:00", "--days", "mon-fri", "--pace", "600/min", "--zone", "hold"]
+    assert say("set", "spring", *given).code == 0
+    assert say("set", "spring", "--zone-field", "timezone").code == 0
+    shown = say("show", "spring", "--json").json
+    assert (shown["hours"], shown["pace_per_minute"]) == (["09:00-20:00"], 600.0)
+    assert (shown["zone"], shown["zone_field"]) == ("hold", "timezone")
+    assert "campaign spring of account default: hours 09:00-20:00" in say("list").out
+    assert say("unset", "spring", "--pace", "--json").json["pace_per_minute"] is None
+    assert "nothing is set" in say("unset", "spring").out
+    journal = call("journal", CALLSPOOL_REDIS_URL=redis_url).out
+    assert "(hours 09:00-20:00, days mon-fri, pace 600/min, zone hold)" in journal
+    assert "(without pace)" in journal
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--hours", "9-20"],
+        ["--hours", "09:00-20:00", "--zone", "Berlin"],
+        ["--pace", "600/min", "--starts", "soon"],
+        ["--starts", "2026-12-02T00:00Z", "--ends", "2026-12-01T00:00Z"],
+        ["--hours", "09:00-20:00", "--holidays", "XX"],
+        [],
+    ],
+)
+def test_a_wrong_value_is_one_line_and_changes_nothing(
+    call: Call, redis_url: str, wrong: list[str]
+) -> None:
+    result = call("campaign", "set", "spring", *wrong, CALLSPOOL_REDIS_URL=redis_url)
+
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert call("campaign", "list", "--json", CALLSPOOL_REDIS_URL=redis_url).json == {
+        "campaigns": []
+    }
