@@ -91,8 +91,8 @@ def read_found(client: redis.Redis, keys: Iterable[Key]) -> dict[Key, Found | No
 def _found(status: DocumentStatus | None) -> Found | None:
     if status is None:
         return None
-    settled = status.settled_at
-    seconds = (settled - status.accepted_at).total_seconds() if settled else None
+    settled, accepted = status.settled_at, status.accepted_at
+    seconds = (settled - accepted).total_seconds() if settled and accepted else None
     return Found(status.state, status.run_id, seconds)
 
 

@@ -16,7 +16,7 @@ from callspool.enqueue.receipts import (
     STATUS_IDS,
     Configured,
     EnqueueTally,
-    InvalidRequestInMany,
+    OnInvalid,
     Portion,
     Receipt,
     Summary,
@@ -30,19 +30,23 @@ from callspool.enqueue.receipts import (
 from callspool.enqueue.storing import OutgoingMessage, Stored
 from callspool.errors import InvalidCallRequest, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
-from callspool.redis_io.servers import async_server_of
+from callspool.redis_io.servers import async_server_of, server_of
 from callspool.request.checks import prepare
 from callspool.request.identity import partition_of
 from callspool.request.message import encode
 from callspool.request.single_requests import SingleRequests
+from callspool.request.text import as_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
     from types import TracebackType
     from typing import Self
+    from uuid import UUID
 
     import redis.asyncio
 
+    from callspool.enqueue.steering import QueueSteering
     from callspool.request.call_request import CallRequest, PreparedRequest, Rules
     from callspool.request.message import Message
     from callspool_ledger.reads.views import DocumentStatus
@@ -110,15 +114,15 @@ class AsyncCallQueue(Configured):
         single = self._singles.prepare(request)
         if single is not None:
             message, ids, partition, own = single
-            await self._share(message, self._trace_of(own, trace), partition)
-            return Receipt(1, 1, ids)
+            message_id = await self._share(message, self._trace_of(own, trace), partition)
+            return Receipt(1, 1, ids, message_id)
         prepared = await self._prepare(request)
         trace = self._trace_of(prepared.traceparent, trace)
         partition = self._partitioning.partition_of(prepared.envelope)
         small = small_message(prepared)
         if small is not None:
-            await self._share(small, trace, partition)
-            return Receipt(small.documents, 1, document_ids(prepared))
+            message_id = await self._share(small, trace, partition)
+            return Receipt(small.documents, 1, document_ids(prepared), message_id)
         loop = asyncio.get_running_loop()
         connections = self._here(loop).connections
         deadline = loop.time() + self._timeout
@@ -126,16 +130,20 @@ class AsyncCallQueue(Configured):
         tally = EnqueueTally()
         for messages in portions(encode(prepared), trace, partition):
             tally.add(messages, await connections.store_all(messages, deadline))
-        return Receipt(tally.documents, tally.messages, document_ids(prepared))
+        every = document_ids(prepared)
+        return Receipt(tally.documents, tally.messages, every, tally.first_id)
 
     async def enqueue_many(
-        self, requests: Iterable[CallRequest] | AsyncIterable[CallRequest]
+        self,
+        requests: Iterable[CallRequest] | AsyncIterable[CallRequest],
+        *,
+        on_invalid: OnInvalid | None = None,
     ) -> Summary:
         """As `CallQueue.enqueue_many`; takes an async iterable too."""
         loop = asyncio.get_running_loop()
         connections = self._here(loop).connections
         await connections.check_partitions(loop.time() + self._timeout)
-        portion, tally = Portion(), EnqueueTally()
+        portion, tally = Portion(), EnqueueTally(on_invalid)
 
         async def store() -> None:
             if messages := portion.take():
@@ -151,8 +159,10 @@ class AsyncCallQueue(Configured):
             except StopAsyncIteration:
                 break
             except InvalidCallRequest as fault:
-                await store()
-                raise InvalidRequestInMany(fault, tally.requests, tally.documents) from None
+                if not tally.skips_invalid:
+                    await store()
+                tally.leave_out(fault)
+                continue
             except Exception as error:
                 await store()
                 note_enqueued(error, tally.documents)
@@ -167,37 +177,44 @@ class AsyncCallQueue(Configured):
 
     async def status(
         self,
-        document_id: str,
+        document_id: str | UUID,
         *,
         space_token: str,
         campaign: str | None = None,
         account: str | None = None,
-    ) -> DocumentStatus | None:
+        message_id: str | None = None,
+    ) -> DocumentStatus:
         """As `CallQueue.status`."""
         found = await self.status_many(
-            [document_id], space_token=space_token, campaign=campaign, account=account
+            [document_id],
+            space_token=space_token,
+            campaign=campaign,
+            account=account,
+            message_id=message_id,
         )
-        return found[document_id]
+        return found[as_text(document_id)]
 
     async def status_many(
         self,
-        document_ids: Iterable[str],
+        document_ids: Iterable[str | UUID],
         *,
         space_token: str,
         campaign: str | None = None,
         account: str | None = None,
-    ) -> dict[str, DocumentStatus | None]:
+        message_id: str | None = None,
+        accepted_only: bool = False,
+    ) -> dict[str, DocumentStatus]:
         """As `CallQueue.status_many`."""
-        from callspool_ledger.reads.lookup import read_statuses  # noqa: PLC0415 - not needed to enqueue
-        from callspool_ledger.reads.reader import AsyncLedgerReader  # noqa: PLC0415 - as above
+        from callspool_ledger.reads.reader import AsyncLedgerReader  # noqa: PLC0415 - not needed to enqueue
+        from callspool_ledger.reads.statuses import read_all_statuses  # noqa: PLC0415 - as above
         from callspool_ledger.reads.summary import read_partitions  # noqa: PLC0415 - as above
 
         scope = scope_of(space_token, campaign, account)
-        wanted = list(dict.fromkeys(document_ids))
+        wanted = list(dict.fromkeys(map(as_text, document_ids)))
         here = self._here(asyncio.get_running_loop())
         partition = partition_of(scope.account, scope.space_token, self._partitions)
         reader = AsyncLedgerReader(here.reader(partition), partition)
-        found: list[DocumentStatus | None] = []
+        found: dict[str, DocumentStatus] = {}
         try:
             if not here.is_checked:
                 async with asyncio.timeout(self._timeout):
@@ -205,12 +222,55 @@ class AsyncCallQueue(Configured):
                 here.is_checked = has_partitions(known, self._partitions)
             for start in range(0, len(wanted), STATUS_IDS):
                 async with asyncio.timeout(self._timeout):
-                    found += await reader.ask(
-                        read_statuses(scope, wanted[start : start + STATUS_IDS])
+                    some = wanted[start : start + STATUS_IDS]
+                    found |= await reader.ask(
+                        read_all_statuses(scope, some, message_id, accepted_only)
                     )
         except TRANSPORT_ERRORS as error:
             raise QueueUnavailable(describe(error, str(self._server))) from None
-        return dict(zip(wanted, found, strict=True))
+        return found
+
+    async def cancel(
+        self,
+        document_id: str | UUID,
+        *,
+        space_token: str,
+        campaign: str | None = None,
+        account: str | None = None,
+    ) -> DocumentStatus:
+        """As `CallQueue.cancel`, in a thread; it needs a queue that was made from a URL."""
+        scope, name = scope_of(space_token, campaign, account), as_text(document_id)
+        await asyncio.to_thread(self._steering().cancel, name, scope)
+        return await self.status(name, space_token=space_token, campaign=campaign, account=account)
+
+    async def pause(
+        self,
+        *,
+        account: str | None = None,
+        space_token: str | None = None,
+        campaign: str | None = None,
+        note: str = "",
+        until: datetime | None = None,
+    ) -> int:
+        """As `CallQueue.pause`, in a thread; it needs a queue that was made from a URL."""
+        steer = self._steering()
+        return await asyncio.to_thread(steer.pause, account, space_token, campaign, note, until)
+
+    async def resume(
+        self,
+        *,
+        account: str | None = None,
+        space_token: str | None = None,
+        campaign: str | None = None,
+    ) -> int:
+        """As `CallQueue.resume`, in a thread; it needs a queue that was made from a URL."""
+        steer = self._steering()
+        return await asyncio.to_thread(steer.resume, account, space_token, campaign)
+
+    def _steering(self) -> QueueSteering:
+        from callspool.enqueue.steering import QueueSteering  # noqa: PLC0415 - not needed to enqueue
+
+        return QueueSteering(server_of(self._given, self._timeout), self._partitions)
 
     async def close(self) -> None:
         """Closes the connections of the running event loop; a later call opens new ones."""
@@ -231,8 +291,8 @@ class AsyncCallQueue(Configured):
     ) -> None:
         await self.close()
 
-    async def _share(self, message: Message, trace: str | None, partition: int) -> None:
-        """Stores a message along with those of other tasks."""
+    async def _share(self, message: Message, trace: str | None, partition: int) -> str:
+        """Stores a message along with those of other tasks; returns its id."""
         loop = asyncio.get_running_loop()
         connections = self._here(loop).connections
         deadline = loop.time() + self._timeout
@@ -240,6 +300,7 @@ class AsyncCallQueue(Configured):
         outcome = await connections.submit(OutgoingMessage(message, trace, partition), deadline)
         if not isinstance(outcome, Stored):
             raise error_of(outcome, enqueued=0)
+        return outcome.entry_id.decode()
 
     async def _prepare(self, request: CallRequest) -> PreparedRequest:
         if _is_large(request):

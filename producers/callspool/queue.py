@@ -14,7 +14,7 @@ from callspool.enqueue.receipts import (
     STATUS_IDS,
     Configured,
     EnqueueTally,
-    InvalidRequestInMany,
+    OnInvalid,
     Portion,
     Receipt,
     Summary,
@@ -33,14 +33,18 @@ from callspool.request.checks import prepare
 from callspool.request.identity import partition_of
 from callspool.request.message import encode
 from callspool.request.single_requests import SingleRequests
+from callspool.request.text import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
     from types import TracebackType
     from typing import Self
+    from uuid import UUID
 
     import redis
 
+    from callspool.enqueue.steering import QueueSteering
     from callspool.request.call_request import CallRequest
     from callspool.request.message import Message
     from callspool_ledger.reads.views import DocumentStatus
@@ -114,34 +118,37 @@ class CallQueue(Configured):
         single = self._singles.prepare(request)
         if single is not None:
             message, ids, partition, own = single
-            self._share(message, self._trace_of(own, trace), partition)
-            return Receipt(1, 1, ids)
+            return Receipt(1, 1, ids, self._share(message, self._trace_of(own, trace), partition))
         prepared = prepare(request, self._rules)
         trace = self._trace_of(prepared.traceparent, trace)
         partition = self._partitioning.partition_of(prepared.envelope)
         small = small_message(prepared)
         if small is not None:
-            self._share(small, trace, partition)
-            return Receipt(small.documents, 1, document_ids(prepared))
+            message_id = self._share(small, trace, partition)
+            return Receipt(small.documents, 1, document_ids(prepared), message_id)
         connections = self._process().connections
         deadline = time.monotonic() + self._timeout
         connections.check_partitions(deadline)
         tally = EnqueueTally()
         for messages in portions(encode(prepared), trace, partition):
             tally.add(messages, connections.store_all(messages, deadline))
-        return Receipt(tally.documents, tally.messages, document_ids(prepared))
+        every = document_ids(prepared)
+        return Receipt(tally.documents, tally.messages, every, tally.first_id)
 
-    def enqueue_many(self, requests: Iterable[CallRequest]) -> Summary:
+    def enqueue_many(
+        self, requests: Iterable[CallRequest], *, on_invalid: OnInvalid | None = None
+    ) -> Summary:
         """Enqueues call requests of any iterable, in constant memory, many in a round trip.
 
         Raises as `enqueue`, and every error carries ``enqueued``. The error for an invalid request
-        carries its place (``request``). An error of ``requests`` itself comes through, with
+        carries its place (``request``); ``on_invalid``, if given, is called with that error
+        instead, and the others go on. An error of ``requests`` itself comes through, with
         ``enqueued`` and a note that says the same. In either case all requests before it are in
         the queue. The timeout (seconds) is for each round trip.
         """
         connections = self._process().connections
         connections.check_partitions(time.monotonic() + self._timeout)
-        portion, tally = Portion(), EnqueueTally()
+        portion, tally = Portion(), EnqueueTally(on_invalid)
 
         def store() -> None:
             if messages := portion.take():
@@ -156,8 +163,10 @@ class CallQueue(Configured):
                 prepared = prepare(request, self._rules)
                 trace = self._trace_of(prepared.traceparent)
             except InvalidCallRequest as fault:
-                store()
-                raise InvalidRequestInMany(fault, tally.requests, tally.documents) from None
+                if not tally.skips_invalid:
+                    store()
+                tally.leave_out(fault)
+                continue
             except Exception as error:
                 store()
                 note_enqueued(error, tally.documents)
@@ -172,53 +181,117 @@ class CallQueue(Configured):
 
     def status(
         self,
-        document_id: str,
+        document_id: str | UUID,
         *,
         space_token: str,
         campaign: str | None = None,
         account: str | None = None,
-    ) -> DocumentStatus | None:
-        """Returns what became of a document; None while no worker has accepted it.
+        message_id: str | None = None,
+    ) -> DocumentStatus:
+        """Returns what became of a document.
 
-        Raises `QueueUnavailable`.
+        ``message_id``: of its receipt; without it only the newest messages of the queue are
+        searched for a document that no worker has accepted yet. Raises `QueueUnavailable`.
         """
         found = self.status_many(
-            [document_id], space_token=space_token, campaign=campaign, account=account
+            [document_id],
+            space_token=space_token,
+            campaign=campaign,
+            account=account,
+            message_id=message_id,
         )
-        return found[document_id]
+        return found[as_text(document_id)]
 
     def status_many(
         self,
-        document_ids: Iterable[str],
+        document_ids: Iterable[str | UUID],
         *,
         space_token: str,
         campaign: str | None = None,
         account: str | None = None,
-    ) -> dict[str, DocumentStatus | None]:
-        """Returns what became of documents of one scope; None for each that no worker has accepted.
+        message_id: str | None = None,
+        accepted_only: bool = False,
+    ) -> dict[str, DocumentStatus]:
+        """Returns what became of documents of one scope, by their ids.
+
+        ``accepted_only``: search neither the queue nor what was refused, which costs less.
 
         Raises `QueueUnavailable`, and `LedgerMismatch` if the ledger has another number of
         partitions.
         """
-        from callspool_ledger.reads.lookup import read_statuses  # noqa: PLC0415 - not needed to enqueue
-        from callspool_ledger.reads.reader import LedgerReader  # noqa: PLC0415 - as above
+        from callspool_ledger.reads.reader import LedgerReader  # noqa: PLC0415 - not needed to enqueue
+        from callspool_ledger.reads.statuses import read_all_statuses  # noqa: PLC0415 - as above
         from callspool_ledger.reads.summary import read_partitions  # noqa: PLC0415 - as above
 
         scope = scope_of(space_token, campaign, account)
-        wanted = list(dict.fromkeys(document_ids))
+        wanted = list(dict.fromkeys(map(as_text, document_ids)))
         partition = partition_of(scope.account, scope.space_token, self._partitions)
         reader = LedgerReader(self._reader(partition), partition=partition)
         process = self._process()
-        found: list[DocumentStatus | None] = []
+        found: dict[str, DocumentStatus] = {}
         try:
             if not process.is_checked:
                 known = LedgerReader(self._reader(0)).ask(read_partitions())
                 process.is_checked = has_partitions(known, self._partitions)
             for start in range(0, len(wanted), STATUS_IDS):
-                found += reader.ask(read_statuses(scope, wanted[start : start + STATUS_IDS]))
+                some = wanted[start : start + STATUS_IDS]
+                found |= reader.ask(read_all_statuses(scope, some, message_id, accepted_only))
         except TRANSPORT_ERRORS as error:
             raise QueueUnavailable(describe(error, str(self._server))) from None
-        return dict(zip(wanted, found, strict=True))
+        return found
+
+    def cancel(
+        self,
+        document_id: str | UUID,
+        *,
+        space_token: str,
+        campaign: str | None = None,
+        account: str | None = None,
+    ) -> DocumentStatus:
+        """Takes back a document that waits: it is not sent. Returns where it is then.
+
+        ``cancelled``: it will not be called. It was too late where it is sent, in doubt or created;
+        what is ``queued`` can be cancelled once a worker has accepted it. `cancel`, `pause` and
+        `resume` do what the commands of that name do, and need a user of Redis that may
+        (docs/security.md). Raises `QueueUnavailable`.
+        """
+        scope, name = scope_of(space_token, campaign, account), as_text(document_id)
+        self._steering().cancel(name, scope)
+        return self.status(name, space_token=space_token, campaign=campaign, account=account)
+
+    def pause(
+        self,
+        *,
+        account: str | None = None,
+        space_token: str | None = None,
+        campaign: str | None = None,
+        note: str = "",
+        until: datetime | None = None,
+    ) -> int:
+        """Stops sending on all workers; returns how many documents wait behind it.
+
+        Several arguments together mean what all of them mean; without any it is everything.
+        ``note``: why. ``until`` (aware): when workers end the pause. Raises `QueueUnavailable`.
+        """
+        return self._steering().pause(account, space_token, campaign, note, until)
+
+    def resume(
+        self,
+        *,
+        account: str | None = None,
+        space_token: str | None = None,
+        campaign: str | None = None,
+    ) -> int:
+        """Sends again what was paused or parked; returns how many documents waited.
+
+        Arguments as of `pause`. Raises `QueueUnavailable`.
+        """
+        return self._steering().resume(account, space_token, campaign)
+
+    def _steering(self) -> QueueSteering:
+        from callspool.enqueue.steering import QueueSteering  # noqa: PLC0415 - not needed to enqueue
+
+        return QueueSteering(self._server, self._partitions)
 
     def close(self) -> None:
         """Closes this process's connections; a later call opens new ones."""
@@ -239,14 +312,15 @@ class CallQueue(Configured):
     ) -> None:
         self.close()
 
-    def _share(self, message: Message, trace: str | None, partition: int) -> None:
-        """Stores a message along with those of other threads."""
+    def _share(self, message: Message, trace: str | None, partition: int) -> str:
+        """Stores a message along with those of other threads; returns its id."""
         connections = self._process().connections
         deadline = time.monotonic() + self._timeout
         connections.check_partitions(deadline)
         outcome = connections.submit(OutgoingMessage(message, trace, partition), deadline)
         if not isinstance(outcome, Stored):
             raise error_of(outcome, enqueued=0)
+        return outcome.entry_id.decode()
 
     def _process(self) -> _Process:
         """Returns this process's own connections; in a child after fork, never the parent's."""

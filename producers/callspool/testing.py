@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from callspool.aio import AsyncCallQueue
 from callspool.enqueue.receipts import (
-    InvalidRequestInMany,
+    EnqueueTally,
+    OnInvalid,
     Receipt,
     Summary,
     document_ids,
@@ -22,11 +24,14 @@ from callspool.queue import CallQueue
 from callspool.request.call_request import traceparent_of
 from callspool.request.checks import prepare
 from callspool.request.message import encode
+from callspool.request.text import as_text
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from callspool.request.call_request import CallRequest, Rules
     from callspool.request.identity import Scope
-    from callspool_ledger.reads.views import DocumentStatus
+    from callspool_ledger.reads.views import DocumentState, DocumentStatus
 
 
 class RequestRecorder:
@@ -34,7 +39,8 @@ class RequestRecorder:
 
     ``requests``: the call requests, as they were passed. ``documents``: their documents as the API
     would get them, in order. ``error``: while set, it is raised instead of recording, as
-    ``queue.error = QueueFull("full")``.
+    ``queue.error = QueueFull("full")``. ``pauses``: what is paused now, as (account, space token,
+    campaign). A recorded document is ``waiting`` until `pretend` says otherwise.
     """
 
     _rules: Rules
@@ -45,10 +51,32 @@ class RequestRecorder:
         self.clear()
 
     def clear(self) -> None:
-        """Forgets everything that was recorded; ``error`` stays."""
+        """Forgets everything that was recorded and pretended; ``error`` stays."""
         self.requests: list[CallRequest] = []
         self.documents: list[dict[str, Any]] = []
+        self.pauses: set[Pause] = set()
         self._accepted: dict[tuple[Scope, str], datetime] = {}
+        self._pretended: dict[str, dict[str, Any]] = {}
+
+    def pretend(
+        self,
+        document_id: str,
+        state: DocumentState,
+        *,
+        run_id: str | None = None,
+        task_id: str | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Lets `status` say that a document is in that state, in every scope."""
+        settled = datetime.now(UTC) if state in _SETTLED else None
+        self._pretended[document_id] = {
+            "state": state,
+            "run_id": run_id,
+            "task_id": task_id,
+            "reason": reason,
+            "attempts": int(state not in _UNSENT),
+            "settled_at": settled,
+        }
 
     def _record(self, request: CallRequest, trace: str | None = None) -> Receipt:
         prepared = prepare(request, self._rules)
@@ -61,103 +89,191 @@ class RequestRecorder:
         self.documents += [msgspec.json.decode(document) for document in prepared.documents]
         for document_id in ids:
             self._accepted.setdefault((prepared.envelope.scope, document_id), now)
-        return Receipt(len(ids), sum(1 for _ in encode(prepared)), ids)
+        return Receipt(len(ids), sum(1 for _ in encode(prepared)), ids, f"{len(self.requests)}-0")
 
-    def _record_one_of_many(self, request: CallRequest, so_far: Summary) -> Summary:
+    def _record_one_of_many(self, request: CallRequest, tally: EnqueueTally) -> None:
         try:
             receipt = self._record(request)
         except InvalidCallRequest as fault:
-            raise InvalidRequestInMany(fault, so_far.requests, so_far.documents) from None
-        return Summary(so_far.requests + 1, so_far.documents + receipt.documents)
+            tally.leave_out(fault)
+        else:
+            tally.requests += 1
+            tally.documents += receipt.documents
 
-    def _statuses(self, scope: Scope, wanted: Iterable[str]) -> dict[str, DocumentStatus | None]:
-        return {document_id: self._status(scope, document_id) for document_id in wanted}
-
-    def _status(self, scope: Scope, document_id: str) -> DocumentStatus | None:
+    def _statuses(self, scope: Scope, wanted: Iterable[object]) -> dict[str, DocumentStatus]:
         from callspool_ledger.reads.views import DocumentStatus  # noqa: PLC0415 - brings in redis
 
-        accepted_at = self._accepted.get((scope, document_id))
-        if accepted_at is None:
-            return None
-        return DocumentStatus(
-            document_id=document_id,
-            state="waiting",
-            run_id=None,
-            task_id=None,
-            attempts=0,
-            reason=None,
-            accepted_at=accepted_at,
-            settled_at=None,
-        )
+        found: dict[str, DocumentStatus] = {}
+        for document_id in map(as_text, wanted):
+            accepted_at = self._accepted.get((scope, document_id))
+            pretended = self._pretended.get(document_id, {})
+            state = "unknown" if accepted_at is None else "waiting"
+            fields = {"state": state, **pretended, "accepted_at": accepted_at}
+            found[document_id] = DocumentStatus(document_id, **fields)
+        return found
+
+    def _cancel(self, scope: Scope, document_id: object) -> DocumentStatus:
+        name = as_text(document_id)
+        if self._statuses(scope, [name])[name].state == "waiting":
+            self.pretend(name, "cancelled")
+        return self._statuses(scope, [name])[name]
+
+    def _pause(self, pause: Pause) -> int:
+        self.pauses.add(pause)
+        return self._count_waiting(pause)
+
+    def _resume(self, pause: Pause) -> int:
+        self.pauses -= {each for each in self.pauses if _covers(pause, each)}
+        return self._count_waiting(pause)
+
+    def _count_waiting(self, pause: Pause) -> int:
+        waiting = [
+            document_id
+            for scope, document_id in self._accepted
+            if _covers(pause, scope)
+            and self._statuses(scope, [document_id])[document_id].state == "waiting"
+        ]
+        return len(waiting)
+
+
+Pause: TypeAlias = tuple[str | None, str | None, str | None]
+_SETTLED = frozenset({"created", "cancelled", "expired"})
+_UNSENT = frozenset({"queued", "refused", "unknown", "waiting", "cancelled", "expired", "conflict"})
+
+
+def _covers(wide: Pause, narrow: Pause | Scope) -> bool:
+    return all(one in (None, other) for one, other in zip(wide, narrow, strict=True))
 
 
 class RecordingQueue(RequestRecorder, CallQueue):
     """A `CallQueue` that checks as the real one does and records instead of storing.
 
-    Documents that were recorded are ``waiting``. `RequestRecorder` says what a test may look at.
+    Documents that were recorded are ``waiting``. `RequestRecorder` says what a test may look at,
+    and pretend.
     """
 
     def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
         return self._record(request, trace)
 
-    def enqueue_many(self, requests: Iterable[CallRequest]) -> Summary:
-        summary = Summary(0, 0)
-        try:
+    def enqueue_many(
+        self, requests: Iterable[CallRequest], *, on_invalid: OnInvalid | None = None
+    ) -> Summary:
+        tally = EnqueueTally(on_invalid)
+        with _noting_what_is_enqueued(tally):
             for request in requests:
-                summary = self._record_one_of_many(request, summary)
-        except CallspoolError:
-            raise
-        except Exception as error:
-            note_enqueued(error, summary.documents)
-            raise
-        return summary
+                self._record_one_of_many(request, tally)
+        return tally.summary
 
     def status_many(
         self,
-        document_ids: Iterable[str],
+        document_ids: Iterable[str | UUID],
         *,
         space_token: str,
         campaign: str | None = None,
         account: str | None = None,
-    ) -> dict[str, DocumentStatus | None]:
+        **_searched: object,
+    ) -> dict[str, DocumentStatus]:
         return self._statuses(scope_of(space_token, campaign, account), document_ids)
+
+    def cancel(
+        self,
+        document_id: str | UUID,
+        *,
+        space_token: str,
+        campaign: str | None = None,
+        account: str | None = None,
+    ) -> DocumentStatus:
+        return self._cancel(scope_of(space_token, campaign, account), document_id)
+
+    def pause(
+        self,
+        *,
+        account: str | None = None,
+        space_token: str | None = None,
+        campaign: str | None = None,
+        **_why: object,
+    ) -> int:
+        return self._pause((account, space_token, campaign))
+
+    def resume(
+        self,
+        *,
+        account: str | None = None,
+        space_token: str | None = None,
+        campaign: str | None = None,
+    ) -> int:
+        return self._resume((account, space_token, campaign))
 
 
 class AsyncRecordingQueue(RequestRecorder, AsyncCallQueue):
     """As `RecordingQueue`, for services that use an `AsyncCallQueue`."""
 
-    async def enqueue(
-        self,
-        request: CallRequest,
-        *,
-        trace: str | None = None,
-    ) -> Receipt:
+    async def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
         return self._record(request, trace)
 
     async def enqueue_many(
-        self, requests: Iterable[CallRequest] | AsyncIterable[CallRequest]
+        self,
+        requests: Iterable[CallRequest] | AsyncIterable[CallRequest],
+        *,
+        on_invalid: OnInvalid | None = None,
     ) -> Summary:
-        summary = Summary(0, 0)
-        try:
+        tally = EnqueueTally(on_invalid)
+        with _noting_what_is_enqueued(tally):
             if isinstance(requests, AsyncIterable):
                 async for request in requests:
-                    summary = self._record_one_of_many(request, summary)
+                    self._record_one_of_many(request, tally)
             else:
                 for request in requests:
-                    summary = self._record_one_of_many(request, summary)
-        except CallspoolError:
-            raise
-        except Exception as error:
-            note_enqueued(error, summary.documents)
-            raise
-        return summary
+                    self._record_one_of_many(request, tally)
+        return tally.summary
 
     async def status_many(
         self,
-        document_ids: Iterable[str],
+        document_ids: Iterable[str | UUID],
         *,
         space_token: str,
         campaign: str | None = None,
         account: str | None = None,
-    ) -> dict[str, DocumentStatus | None]:
+        **_searched: object,
+    ) -> dict[str, DocumentStatus]:
         return self._statuses(scope_of(space_token, campaign, account), document_ids)
+
+    async def cancel(
+        self,
+        document_id: str | UUID,
+        *,
+        space_token: str,
+        campaign: str | None = None,
+        account: str | None = None,
+    ) -> DocumentStatus:
+        return self._cancel(scope_of(space_token, campaign, account), document_id)
+
+    async def pause(
+        self,
+        *,
+        account: str | None = None,
+        space_token: str | None = None,
+        campaign: str | None = None,
+        **_why: object,
+    ) -> int:
+        return self._pause((account, space_token, campaign))
+
+    async def resume(
+        self,
+        *,
+        account: str | None = None,
+        space_token: str | None = None,
+        campaign: str | None = None,
+    ) -> int:
+        return self._resume((account, space_token, campaign))
+
+
+@contextmanager
+def _noting_what_is_enqueued(tally: EnqueueTally) -> Iterator[None]:
+    try:
+        yield
+    except CallspoolError:
+        raise
+    except Exception as error:
+        note_enqueued(error, tally.documents)
+        raise

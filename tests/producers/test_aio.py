@@ -24,6 +24,7 @@ from callspool import (
     SettingsError,
 )
 from callspool.aio import DOCUMENTS_ON_THE_LOOP
+from callspool.enqueue import storing
 from callspool.enqueue.receipts import InvalidRequestInMany
 from callspool.request.message import MAX_DOCUMENTS
 from tests.support.call_requests import (
@@ -282,7 +283,11 @@ def test_a_server_that_is_not_there_is_told_within_the_timeout() -> None:
     assert "s3cr3t" not in repr(caught.value)
 
 
-def test_a_stopped_server_costs_no_more_than_the_timeout(server: RedisServer) -> None:
+def test_a_stopped_server_costs_no_more_than_the_timeout(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "AWAY", 0.0)
+
     async def scenario() -> list[float]:
         took: list[float] = []
 

@@ -440,3 +440,28 @@ def test_help_holds_no_marks_of_where_a_fact_comes_from() -> None:
     for name in set(callspool.__all__) - {"__version__"}:
         text = pydoc.render_doc(getattr(callspool, name), renderer=pydoc.plaintext)
         assert not re.search(r"\([OSRU]\)", text), name
+
+
+@pytest.mark.parametrize("kind", [CallQueue, AsyncCallQueue])
+def test_enqueue_many_goes_on_after_invalid_requests_where_it_is_asked_to(
+    kind: type[Any], redis_url: str, client: redis.Redis
+) -> None:
+    faults: list[InvalidRequestInMany] = []
+    bad = CallRequest("8KZ", "p", [{"name": "Ada"}], context="Hi")
+    requests = [bad, one_contact("a"), bad, one_contact("b")]
+
+    async def scenario() -> Any:
+        async with AsyncCallQueue(redis_url) as queue:
+            return await queue.enqueue_many(requests, on_invalid=faults.append)
+
+    if kind is CallQueue:
+        with CallQueue(redis_url) as queue:
+            summary = queue.enqueue_many(requests, on_invalid=faults.append)
+    else:
+        summary = asyncio.run(scenario())
+    assert (summary.requests, summary.documents, summary.invalid) == (2, 2, 2)
+    assert [(fault.request, fault.field) for fault in faults] == [
+        (0, "contact_number"),
+        (2, "contact_number"),
+    ]
+    assert queued_ids(client) == ["a", "b"]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
 
-from callspool import CallQueue, CallRequest, QueueFull, QueueUnavailable
+from callspool import AsyncCallQueue, CallQueue, CallRequest, QueueFull, QueueUnavailable
+from callspool.enqueue import storing
 from tests.support.call_requests import COUNTS, STREAM, contacts, one_contact, queued_ids, spooled
 from tests.support.proxy import Proxy, Where
 from tests.support.servers import RedisServer, free_port
@@ -128,8 +131,9 @@ def test_a_stopped_server_costs_no_more_than_the_timeout(server: RedisServer) ->
 
 
 def test_a_stopped_server_costs_fifty_threads_no_more_than_the_timeout(
-    server: RedisServer,
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(storing, "AWAY", 0.0)
     queue = CallQueue(server.url, timeout=1.0)
     queue.enqueue(one_contact("before"))
     took: list[float] = []
@@ -340,3 +344,26 @@ def test_something_that_is_not_redis_is_told() -> None:
         with pytest.raises(QueueUnavailable, match="does not answer as Redis does"):
             CallQueue(f"redis://127.0.0.1:{port}/0", timeout=1).enqueue(one_contact("a"))
         listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("kind", [CallQueue, AsyncCallQueue])
+def test_while_redis_is_known_to_be_away_callers_fail_at_once(kind: type[Any]) -> None:
+    queue = kind(f"redis://127.0.0.1:{free_port()}/0", timeout=0.3)
+    took: list[float] = []
+    loop = asyncio.new_event_loop()
+
+    def ask(request: CallRequest) -> None:
+        waiting = queue.enqueue(request)
+        if kind is AsyncCallQueue:
+            loop.run_until_complete(waiting)
+
+    def enqueue(request: CallRequest) -> None:
+        started = time.monotonic()
+        with pytest.raises(QueueUnavailable, match="cannot reach"):
+            ask(request)
+        took.append(time.monotonic() - started)
+
+    for request in (one_contact("a"), one_contact("b"), contacts(list("cdefgh"))):
+        enqueue(request)
+    loop.close()
+    assert max(took[1:]) < took[0]

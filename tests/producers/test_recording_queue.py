@@ -98,10 +98,10 @@ def test_it_answers_as_the_real_one_does(queue: RecordingQueue) -> None:
     found = queue.status_many(["a", "z"], space_token="8KZ")
     assert found["a"] is not None
     assert found["a"].document_id == "a"
-    assert found["z"] is None
-    assert queue.status("a", space_token="8KZ", campaign="other") is None
+    assert found["z"].state == "unknown"
+    assert queue.status("a", space_token="8KZ", campaign="other").state == "unknown"
     queue.clear()
-    assert queue.status("a", space_token="8KZ") is None
+    assert queue.status("a", space_token="8KZ").state == "unknown"
 
 
 def test_an_invalid_request_amid_many_says_what_was_recorded(queue: RecordingQueue) -> None:
@@ -156,9 +156,32 @@ def test_its_twin_serves_an_event_loop() -> None:
             assert status is not None
             assert status.state == "waiting"
             found = await queue.status_many(["z"], space_token="8KZ")
-            assert found == {"z": None}
+            assert found["z"].state == "unknown"
             queue.error = QueueUnavailable("away")
             with pytest.raises(QueueUnavailable):
                 await queue.enqueue(one_contact("d"))
 
     asyncio.run(scenario())
+
+
+def test_it_pretends_what_became_of_a_document(queue: RecordingQueue) -> None:
+    queue.enqueue(contacts(["a", "b", "c"]))
+    queue.pretend("a", "created", run_id="R1", task_id="T1")
+    queue.pretend("b", "in_doubt", reason="no answer")
+    found = queue.status_many(["a", "b", "c"], space_token="8KZ")
+    assert [each.state for each in found.values()] == ["created", "in_doubt", "waiting"]
+    assert (found["a"].run_id, found["a"].attempts, found["b"].reason) == ("R1", 1, "no answer")
+    assert queue.pause(space_token="8KZ") == 1
+    assert queue.pauses == {(None, "8KZ", None)}
+    assert queue.cancel("c", space_token="8KZ").state == "cancelled"
+    assert queue.cancel("a", space_token="8KZ").state == "created"
+    assert queue.resume() == 0
+    assert queue.pauses == set()
+
+
+def test_it_goes_on_after_an_invalid_request_where_it_is_asked_to(queue: RecordingQueue) -> None:
+    faults: list[InvalidRequestInMany] = []
+    bad = CallRequest("8KZ", "p", [{"name": "Ada"}], context="Hi")
+    summary = queue.enqueue_many([contacts(["a"]), bad, contacts(["b"])], on_invalid=faults.append)
+    assert (summary.requests, summary.documents, summary.invalid) == (2, 2, 1)
+    assert [fault.request for fault in faults] == [1]

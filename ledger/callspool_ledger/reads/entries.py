@@ -15,7 +15,7 @@ from callspool_ledger.reads.views import OUTCOME_LETTERS, unpack_call
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from callspool_ledger.reads.views import CallRecord
+    from callspool_ledger.reads.views import CallRecord, DocumentState
 
 
 _HEX = b"\x01"
@@ -53,7 +53,7 @@ def unpack_task_id(packed: bytes, place: int) -> str | None:
     return lines[place] if place < len(lines) and lines[place] else None
 
 
-STATES = {
+STATES: dict[str, DocumentState] = {
     "w": "waiting",
     "s": "sending",
     "d": "in_doubt",

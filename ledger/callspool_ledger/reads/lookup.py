@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -13,7 +13,7 @@ from callspool_ledger.reads.entries import FREE, STATES, BatchEntry
 from callspool_ledger.reads.gates import KEPT, about, read_entries
 from callspool_ledger.reads.lanes import GatesBefore, read_before
 from callspool_ledger.reads.next_step import CANCELLED, next_step
-from callspool_ledger.reads.reading import join_lists, merged_by, of_one_space
+from callspool_ledger.reads.reading import join_lists, join_scopes, merged_by, of_one_space
 from callspool_ledger.reads.views import AttemptLine, CallEnd, DocumentStatus, Story
 from callspool_ledger.scripts import load
 from callspool_ledger.selectors import Selector
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from callspool_ledger.reads.campaigns import Bar
     from callspool_ledger.reads.entries import HistoryLine
     from callspool_ledger.reads.reading import Trips
-    from callspool_ledger.reads.views import JournalEntry
+    from callspool_ledger.reads.views import DocumentState, JournalEntry
 
 
 IDENTITIES_A_CALL = 500
 
-CONFLICT = "conflict"
+CONFLICT: Final = "conflict"
 """What a document is whose id the ledger knows with another number: it was not accepted."""
 
 OTHER_NUMBER = "its id belongs to another number: use another --campaign or --id-prefix"
@@ -45,7 +45,7 @@ class Place(NamedTuple):
     letter: str
 
     @property
-    def state(self) -> str:
+    def state(self) -> DocumentState:
         return STATES[self.letter]
 
 
@@ -131,7 +131,7 @@ def _status_of(
         task_id=None,
         attempts=0,
         reason=OTHER_NUMBER,
-        accepted_at=datetime.fromtimestamp(batch.accepted_ms(place.place) / 1000, UTC),
+        accepted_at=_accepted_at(batch, place.place),
         settled_at=None,
     )
 
@@ -172,11 +172,7 @@ def read_stories(
     ]
 
 
-def _sort(parts: list[list[Scope]]) -> list[Scope]:
-    return sorted(join_lists(parts))
-
-
-@merged_by(_sort)
+@merged_by(join_scopes)
 def read_scopes(keys: PartitionKeys) -> Trips[list[Scope]]:
     """Reads every scope that a document was ever accepted for."""
     return [Scope(*row) for row in sorted((yield from _read_scopes(keys)))]
@@ -192,6 +188,10 @@ def _place(text: str) -> Place | None:
     batch, place, letter = text.split(":")
     # A record that is gone while its identity is still there was dropped a moment ago.
     return Place(int(batch), int(place), letter) if letter in STATES else None
+
+
+def _accepted_at(batch: BatchEntry, place: int) -> datetime:
+    return datetime.fromtimestamp(batch.accepted_ms(place) / 1000, UTC)
 
 
 def _at(ms: int) -> datetime | None:
@@ -219,7 +219,7 @@ def _status(document_id: str, place: Place, batch: BatchEntry, bar: Bar | None) 
         task_id=task_id if place.letter == "c" else None,
         attempts=_attempts(place, batch),
         reason=_reason(place, batch, bar),
-        accepted_at=datetime.fromtimestamp(batch.accepted_ms(place.place) / 1000, UTC),
+        accepted_at=_accepted_at(batch, place.place),
         settled_at=_at(batch.settled_ms) if place.letter in "ckKe" else None,
         outcome=batch.outcome(place.place),
         call=_call(batch, place.place),
@@ -251,9 +251,8 @@ def _attempts(place: Place, batch: BatchEntry) -> int:
 
 
 def _concerns(line: HistoryLine, place: Place, batch: BatchEntry) -> bool:
-    if line.outcome == "confirmed" and batch.word(place.place) is None:
-        return False
-    return batch.was_sent(line.attempt, place.place)
+    is_others = line.outcome == "confirmed" and batch.word(place.place) is None
+    return not is_others and batch.was_sent(line.attempt, place.place)
 
 
 def _story(
@@ -267,6 +266,7 @@ def _story(
 ) -> Story:
     bar = bars.get(batch.lane) if place.letter == "w" else None
     status = _status(document_id, place, batch, bar)
+    accepted_at = _accepted_at(batch, place.place)
     attempts = [
         AttemptLine(
             number=line.attempt,
@@ -284,7 +284,7 @@ def _story(
         scope=scope,
         document_id=document_id,
         state=status.state,
-        accepted_at=status.accepted_at,
+        accepted_at=accepted_at,
         settled_at=status.settled_at,
         expires_at=_at(batch.expires_ms(place.place)),
         attempts=attempts,
@@ -297,7 +297,7 @@ def _story(
             document_id, place.letter, batch, before.find(scope, batch.lane), status.outcome, bar
         ),
         bar=bar,
-        journal=about(journal, scope, batch.lane, document_id, status.accepted_at),
+        journal=about(journal, scope, batch.lane, document_id, accepted_at),
         key=batch.key(place.place),
         outcome=status.outcome,
         call=status.call,

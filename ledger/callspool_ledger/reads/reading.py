@@ -15,6 +15,7 @@ from callspool_ledger.scripts import load
 
 if TYPE_CHECKING:
     from callspool.redis_io.scripts import Argument
+    from callspool.request.identity import Scope
 
 Found = TypeVar("Found")
 Found_co = TypeVar("Found_co", covariant=True)
@@ -118,3 +119,8 @@ def name_at(run: str, place: int) -> str:
             break
         found = value
     return found
+
+
+def join_scopes(parts: list[list[Scope]]) -> list[Scope]:
+    """Returns the scopes of all partitions, sorted."""
+    return sorted(join_lists(parts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
@@ -31,24 +31,42 @@ class CallEnd(msgspec.Struct, frozen=True):
     rings: int
 
 
+DocumentState = Literal[
+    "queued",
+    "refused",
+    "unknown",
+    "waiting",
+    "sending",
+    "in_doubt",
+    "created",
+    "dead",
+    "cancelled",
+    "expired",
+    "conflict",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentStatus:
     """Where a document is.
 
-    ``state``: waiting, sending, in_doubt, created, dead, cancelled or expired. ``attempts``: how
-    often it was sent, or may have been. ``reason``: why it is where it is, None if that is plain.
+    ``state``: ``queued`` is in the queue, where no worker has accepted it yet; ``refused`` was not
+    accepted, for ``reason``; ``unknown`` is none of both and not in the ledger; ``conflict`` has an
+    id that the ledger knows with another number. ``accepted_at`` is None for these. ``attempts``:
+    how often it was sent, or may have been. ``reason``: why it is where it is, if that is not
+    plain.
     ``outcome``: what became of a created document's call (open, reached, not_reached, failed, ended
     or lost_sight), None while it is not created; ``call``: how that ended, None until it did.
     """
 
     document_id: str
-    state: str
-    run_id: str | None
-    task_id: str | None
-    attempts: int
-    reason: str | None
-    accepted_at: datetime
-    settled_at: datetime | None
+    state: DocumentState
+    run_id: str | None = None
+    task_id: str | None = None
+    attempts: int = 0
+    reason: str | None = None
+    accepted_at: datetime | None = None
+    settled_at: datetime | None = None
     outcome: str | None = None
     call: CallEnd | None = None
 

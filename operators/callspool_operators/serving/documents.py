@@ -221,13 +221,18 @@ class DocumentReader:
         return {
             each: KnownDocument(status.state, status.accepted_at)
             for each, status in found.items()
-            if status is not None
+            if status is not None and status.accepted_at is not None
         }
 
     async def _read(self, scope: Scope, ids: Sequence[str]) -> dict[str, DocumentStatus | None]:
-        return await self._queue.status_many(
-            ids, space_token=scope.space_token, campaign=scope.campaign, account=scope.account
+        found = await self._queue.status_many(
+            ids,
+            space_token=scope.space_token,
+            campaign=scope.campaign,
+            account=scope.account,
+            accepted_only=True,
         )
+        return {each: None if one.state == "unknown" else one for each, one in found.items()}
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -16,7 +16,7 @@ from callspool.enqueue.connections import (
     restore_order,
 )
 from callspool.enqueue.group_commit import AsyncGroupCommit
-from callspool.enqueue.storing import compute_pauses, list_passing, why_not_stored
+from callspool.enqueue.storing import Outage, compute_pauses, list_passing, why_not_stored
 from callspool.errors import QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS
 from callspool.redis_io.scripts import drive_async, pack, read_reply_async
@@ -98,6 +98,7 @@ class AsyncPartitionConnections:
         self._where = str(partitioning.server)
         self._connections = partitioning.for_each(AsyncSpoolConnections)
         self._groups = [AsyncGroupCommit(each.store) for each in self._connections]
+        self._outages = [Outage() for _ in self._connections]
         self._is_checked = partitioning.partitions == 1
 
     async def check_partitions(self, deadline: float) -> None:
@@ -124,22 +125,37 @@ class AsyncPartitionConnections:
 
     async def submit(self, message: OutgoingMessage, deadline: float) -> Outcome:
         """Stores one message by the deadline, along with those of other tasks."""
-        return await self._groups[message.partition].submit(message, deadline)
+        outage, loop = self._outages[message.partition], asyncio.get_running_loop()
+        if (failure := outage.failure(loop.time())) is not None:
+            return failure
+        outcome = await self._groups[message.partition].submit(message, deadline)
+        outage.note(outcome, loop.time())
+        return outcome
 
     async def store_all(
         self, messages: Sequence[OutgoingMessage], deadline: float
     ) -> list[Outcome]:
         """Stores messages, all partitions at once; returns their outcomes, in order."""
         if self._partitions == 1:
-            return await self._connections[0].store_all(messages, deadline)
+            return await self._store_in(0, messages, deadline)
         parts = group_by_partition(messages)
         outcomes = await asyncio.gather(
             *(
-                self._connections[partition].store_all([messages[at] for at in places], deadline)
+                self._store_in(partition, [messages[at] for at in places], deadline)
                 for partition, places in parts.items()
             )
         )
         return restore_order(zip(parts.values(), outcomes, strict=True))
+
+    async def _store_in(
+        self, partition: int, messages: Sequence[OutgoingMessage], deadline: float
+    ) -> list[Outcome]:
+        outage, loop = self._outages[partition], asyncio.get_running_loop()
+        if (failure := outage.failure(loop.time())) is not None:
+            return [failure] * len(messages)
+        outcomes = await self._connections[partition].store_all(messages, deadline)
+        outage.note(outcomes[-1], loop.time())
+        return outcomes
 
     async def close(self) -> None:
         """Closes the connections: those in use when their round trip is over."""

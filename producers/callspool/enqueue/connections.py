@@ -11,7 +11,13 @@ import redis
 from redis.exceptions import ReadOnlyError
 
 from callspool.enqueue.group_commit import GroupCommit
-from callspool.enqueue.storing import Spool, compute_pauses, list_passing, why_not_stored
+from callspool.enqueue.storing import (
+    Outage,
+    Spool,
+    compute_pauses,
+    list_passing,
+    why_not_stored,
+)
 from callspool.errors import LedgerMismatch, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS
 from callspool.redis_io.scripts import DeadlineConnection, drive, pack, round_trips
@@ -206,6 +212,7 @@ class PartitionConnections:
         self._where = str(partitioning.server)
         self._connections = partitioning.for_each(SpoolConnections)
         self._groups = [GroupCommit(each.store) for each in self._connections]
+        self._outages = [Outage() for _ in self._connections]
         self._is_checked = partitioning.partitions == 1  # each message asks in the only one anyway
 
     def check_partitions(self, deadline: float) -> None:
@@ -234,11 +241,21 @@ class PartitionConnections:
 
     def submit(self, message: OutgoingMessage, deadline: float) -> Outcome:
         """Stores one message by the deadline, along with those of other threads."""
-        return self._groups[message.partition].submit(message, deadline)
+        outage = self._outages[message.partition]
+        if (failure := outage.failure(time.monotonic())) is not None:
+            return failure
+        outcome = self._groups[message.partition].submit(message, deadline)
+        outage.note(outcome, time.monotonic())
+        return outcome
 
     def store_all(self, messages: Sequence[OutgoingMessage], deadline: float) -> list[Outcome]:
         """Stores messages of one partition by the deadline; returns their outcomes, in order."""
-        return self._connections[messages[0].partition].store_all(messages, deadline)
+        outage = self._outages[messages[0].partition]
+        if (failure := outage.failure(time.monotonic())) is not None:
+            return [failure] * len(messages)
+        outcomes = self._connections[messages[0].partition].store_all(messages, deadline)
+        outage.note(outcomes[-1], time.monotonic())
+        return outcomes
 
     def store_in_turn(self, messages: Sequence[OutgoingMessage], timeout: float) -> list[Outcome]:
         """Stores messages, one partition after the other, each within ``timeout`` seconds."""

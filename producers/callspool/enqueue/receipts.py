@@ -6,7 +6,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from callspool.enqueue.storing import (
     Mismatched,
@@ -134,20 +134,26 @@ PORTION_SECONDS: Final = 0.5
 class Receipt:
     """Confirms that Redis has a request: its documents, messages and document ids.
 
-    The ids are in the order of the documents; a document without an id got one.
+    The ids are in the order of the documents; a document without an id got one. ``message_id`` is
+    the id that Redis gave the first of the messages.
     """
 
     documents: int
     messages: int
     document_ids: tuple[str, ...]
+    message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Confirms how many requests and documents Redis has."""
+    """Confirms how many requests and documents Redis has.
+
+    ``invalid``: requests of which nothing is stored, since ``on_invalid`` was told of them.
+    """
 
     requests: int
     documents: int
+    invalid: int = 0
 
 
 class InvalidRequestInMany(InvalidCallRequest):
@@ -171,6 +177,10 @@ class InvalidRequestInMany(InvalidCallRequest):
 
     def __reduce__(self) -> tuple[object, ...]:
         return InvalidRequestInMany, (self.among(self.faults), self.request, self.enqueued)
+
+
+OnInvalid: TypeAlias = "Callable[[InvalidRequestInMany], object]"
+"""Is told of each invalid request of many; the others go on."""
 
 
 def document_ids(prepared: PreparedRequest) -> tuple[str, ...]:
@@ -247,18 +257,38 @@ def note_enqueued(error: Exception, enqueued: int) -> None:
 
 
 class EnqueueTally:
-    """Counts what Redis certainly has."""
+    """Counts what Redis certainly has. ``invalid``: requests that were left out."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_invalid: OnInvalid | None = None) -> None:
         self.requests = 0
         self.documents = 0
         self.messages = 0
+        self.invalid = 0
+        self.first_id = ""
+        self._on_invalid = on_invalid
+
+    @property
+    def skips_invalid(self) -> bool:
+        return self._on_invalid is not None
+
+    def leave_out(self, fault: InvalidCallRequest) -> None:
+        """Tells the caller of an invalid request, and goes on; raises its error if it is not asked.
+
+        Its place is among all requests, those that were left out included.
+        """
+        place = self.requests + self.invalid
+        found = InvalidRequestInMany(fault, place, self.documents)
+        if self._on_invalid is None:
+            raise found from None
+        self.invalid += 1
+        self._on_invalid(found)
 
     def add(self, messages: Sequence[OutgoingMessage], outcomes: Sequence[Outcome]) -> None:
         """Counts stored messages; raises the error of the first that was not stored."""
         bad: NoRoom | NotStored | Mismatched | None = None
         for each, outcome in zip(messages, outcomes, strict=True):
             if isinstance(outcome, Stored):
+                self.first_id = self.first_id or outcome.entry_id.decode()
                 self.documents += each.message.documents
                 self.messages += 1
             elif bad is None:
@@ -268,4 +298,4 @@ class EnqueueTally:
 
     @property
     def summary(self) -> Summary:
-        return Summary(self.requests, self.documents)
+        return Summary(self.requests, self.documents, self.invalid)

@@ -107,6 +107,31 @@ def why_not_stored(error: Exception, where: str) -> NotStored:
     return NotStored(describe(error, where), again=is_passing(error))
 
 
+AWAY: Final = 1.0
+"""Seconds for which a Redis that did not answer in time is not asked again."""
+
+
+class Outage:
+    """Whether Redis is known to be away: then callers fail at once instead of one after the other.
+
+    ``now`` is of any clock that only goes forward, the same each time.
+    """
+
+    def __init__(self) -> None:
+        self._failure: NotStored | None = None
+        self._until = 0.0
+
+    def failure(self, now: float) -> NotStored | None:
+        """Returns what a caller is told without asking Redis; None where it is to be asked."""
+        return self._failure if now < self._until else None
+
+    def note(self, outcome: Outcome, now: float) -> None:
+        """Takes what became of a message that was tried until its deadline."""
+        is_away = isinstance(outcome, NotStored) and outcome.again
+        self._failure = outcome if isinstance(outcome, NotStored) else None
+        self._until = now + AWAY if is_away else 0.0
+
+
 def list_passing(outcomes: Sequence[Outcome]) -> list[int]:
     """Returns the places of outcomes that another try may better."""
     return [
