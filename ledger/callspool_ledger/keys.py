@@ -57,10 +57,12 @@ P:named:<K>            hash    a run, or an answer's first task, packed → ``ba
 P:mixed                hash    account → when an answer belonged to another request last (ms)
 P:vouched              hash    space → when an operator confirmed documents last without naming the
                                run, and no mark told whose it is
-P:calls:<SPACE>        zset    batches with open calls by when these were created
-P:later:<SPACE>        zset    batches whose calls ended, by when they are looked at once more
-P:follows              zset    spaces with either by when they are looked at next; they are locked
-                               in P:looking as for a look that proves
+P:opened:<SPACE>       zset    batches with open calls by when these were created
+P:calls:<SPACE>        zset    those of them with calls that may yet go out, by the same time
+P:later:<SPACE>        zset    batches that are looked at apart from these, by when: their calls
+                               failed or ended, or nothing was heard of them for long
+P:follows              zset    spaces with any of them by when they are looked at next; they are
+                               locked in P:looking as for a look that proves
 P:dead                 zset    batches with dead documents that may be replayed, by that time
 P:due                  zset    what has to be looked at, by Redis time in milliseconds: ``L<LANE>``
                                linger, ``B<B>`` backoff, ``G<GATE>`` probe, ``P<PAUSE>`` its end,

@@ -46,7 +46,14 @@ _FAMILIES = {
     "hash": [r"b(\d+)", r"l([0-9a-f]{20})", r"g(\d+)", r"i(\d+:..)", r"named:(\d+)"],
     "list": [r"p(\d+)", r"q([0-9a-f]{20})", r"ring:(.+)"],
     "set": [r"parked:(.+)", r"kept:(\d+)"],
-    "zset": [r"waiting:(.+)", r"doubts:(.+)", r"runs:(.+)", r"calls:(.+)", r"later:(.+)"],
+    "zset": [
+        r"waiting:(.+)",
+        r"doubts:(.+)",
+        r"runs:(.+)",
+        r"calls:(.+)",
+        r"later:(.+)",
+        r"opened:(.+)",
+    ],
 }
 _READ = {
     "hash": ["HGETALL"],
@@ -255,9 +262,12 @@ class Snapshot:
             )
             if "o" in letters:
                 with_open.add(number)
-        calls, later = self.all("calls"), self.all("later")
-        followed = {int(one) for batches in calls.values() for one in batches}
-        assert with_open == {one for one in followed if one in self.states}
+        calls, later, opened = self.all("calls"), self.all("later"), self.all("opened")
+        known = {int(one) for batches in opened.values() for one in batches}
+        assert with_open == {one for one in known if one in self.states}
+        followed = [int(one) for found in (calls, later) for each in found.values() for one in each]
+        assert with_open <= set(followed)
+        assert len(followed) == len(set(followed))
         assert {*calls, *later} <= set(self.one("follows"))
         for account in self.one("accounts"):
             opened = int(self.one("counts").get(f"{account}|open", 0))

@@ -107,7 +107,7 @@ def _arguments(name: str, random: Random) -> Iterator[Any]:
         yield random.choice(LANES)
         yield random.randint(0, 24)
     elif name == "look_at_calls":
-        yield "".join(random.choices("oorrnfel", k=5))
+        yield "".join(random.choices("oorrnfel", k=random.randint(4, 5)))
     elif name == "throttle":
         yield random.choice(ACCOUNTS)
 

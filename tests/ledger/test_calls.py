@@ -122,7 +122,7 @@ def test_what_an_earlier_release_created_is_lost_sight_of(spool: LedgerUnderTest
     taken = create(spool)
     spool.client.hdel(f"{P}:b{taken.batch}", "y")
     spool.client.hdel(f"{P}:counts", "default|open")
-    spool.client.delete(f"{P}:calls:{SPACE}", f"{P}:follows")
+    spool.client.delete(f"{P}:calls:{SPACE}", f"{P}:opened:{SPACE}", f"{P}:follows")
     assert status(spool, "c1").outcome == "lost_sight"
     create(spool, ["new"])
     assert outcomes(spool) == {"lost_sight": 5, "open": 1}

@@ -182,8 +182,9 @@ class Unit(NamedTuple):
 class FollowPass:
     """A space whose calls are to be looked at now.
 
-    ``oldest``: batches with open calls, the oldest first, of ``open`` that there are. ``due``: to
-    be looked at once more after their calls ended. ``younger``: one with open calls by chance.
+    ``oldest``: batches with calls that may yet go out, the oldest first. ``due``: to be looked at
+    apart from these. ``younger``: one by chance, where there are more. ``open``: batches with open
+    calls.
     """
 
     account: str
@@ -226,11 +227,19 @@ class FollowCalls:
         return self._script("keep_following", follower, space, PASS_LEASE_MS)
 
     def end_following(
-        self, follower: str, space: str, delay_ms: int, reads: Mapping[str, int] | None = None
+        self,
+        follower: str,
+        space: str,
+        delay_ms: int,
+        reads: Mapping[str, int] | None = None,
+        least_ms: int = 0,
     ) -> Call:
-        """Ends a pass; the next one is due after that. ``reads``: code → answers to its reads."""
+        """Ends a pass; the next one is due after that, or sooner where a batch has its own time.
+
+        ``reads``: code → answers to its reads. ``least_ms``: until the next pass at least.
+        """
         counted = [part for pair in (reads or {}).items() for part in pair]
-        return self._script("end_following", follower, space, delay_ms, *counted)
+        return self._script("end_following", follower, space, delay_ms, least_ms, *counted)
 
     def record_calls(
         self,
@@ -245,7 +254,7 @@ class FollowCalls:
         """Records what a look showed: place → outcome and call.
 
         ``memory``: what the follower remembers of the batch. ``again_ms``: until it is looked at
-        once more after its calls ended. The reply is read by `recorded_of`.
+        next, apart from the oldest ones. The reply is read by `recorded_of`.
         """
         args: list[Argument] = [
             follower,

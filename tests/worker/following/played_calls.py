@@ -98,7 +98,7 @@ class PlayedCalls:
     def later(self, hours: float) -> None:
         """Lets time pass: what was to come comes that much sooner, and is that much older."""
         back = round(hours * HOUR_MS)
-        for key in self.client.scan_iter(f"{P}:calls:*"):
+        for key in [f"{P}:calls:{SPACE}", f"{P}:opened:{SPACE}"]:
             for member, score in self.client.zrange(key, 0, -1, withscores=True):
                 self.client.zadd(key, {member: score - back})
         for key in self.client.scan_iter(f"{P}:later:*"):

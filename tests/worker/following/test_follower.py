@@ -70,6 +70,18 @@ def test_a_batch_that_is_silent_for_long_does_not_hold_up_those_behind_it(played
     assert {run for run, _ in played.look(1.1)} >= {"R1", "R2", "R3", "R4", "R5"}
 
 
+def test_batches_whose_calls_failed_hold_up_none_behind_them(played: PlayedCalls):
+    takes = [played.create(f"c{number}") for number in range(8)]
+    for taken in takes[:5]:
+        played.end(taken, 0, "no-answer")
+    played.look()
+    played.look()
+    played.end(takes[7], 0)
+    assert {run for run, _ in played.look(0.6)} == {"R6", "R7", "R8"}
+    played.look(2.1)
+    assert played.outcomes == {"not_reached": 5, "reached": 1, "open": 2}
+
+
 def test_what_failed_may_ring_again_and_counts_after_two_hours_without_change(
     played: PlayedCalls,
 ):

@@ -221,7 +221,7 @@ def test_what_became_of_calls_is_counted_and_its_sum_is_what_was_created(
     record(0, "not_reached")
     record(0, "reached")
     record(1, "failed")
-    under.client.zincrby(f"{P}:calls:default|SPACE", -90_000, taken.batch)
+    under.client.zincrby(f"{P}:opened:default|SPACE", -90_000, taken.batch)
     under.ledger.run([calls.end_following("f", "default|SPACE", 0, {"200": 3, "429": 1})])
     samples = of_ledger(reader)
     names = ("reached", "not_reached", "failed", "ended", "lost_sight")

@@ -252,7 +252,7 @@ def judge_batch(
     first = min((one.since_ms for one in failed.values()), default=0)
     return LookFinding(
         news,
-        msgspec.structs.replace(memory, failed=failed, pages=pages),
+        msgspec.structs.replace(memory, failed=failed, pages=pages, waits=is_all_failed),
         frozenset(left),
         has_news,
         first + round(times.failure * 1000) if is_all_failed else None,

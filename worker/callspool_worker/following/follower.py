@@ -21,6 +21,7 @@ from callspool_worker.following.frontier import (
     Frontier,
     PassEnded,
     ReadTurns,
+    plan_apart,
     plan_last_looks,
     plan_look,
     plan_pass,
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
     from callspool_worker.following.batch_look import LookFinding
     from callspool_worker.following.frontier import FollowSettings, UnitMemory
 
-MOST_DUE = 20
-"""Batches whose calls ended that are looked at once more in one pass."""
+MOST_DUE = 50
+"""Batches that are looked at apart from the oldest in one pass."""
 
 FAULTS_IN_A_ROW = 3
 """Times that a batch cannot be read until it holds up others no more."""
@@ -101,7 +102,11 @@ class Follower:
             delay = SpacePass(self._ledger, turns, self._how, follower, space, self._faults).make()
         finally:
             end = self._ledger.calls.end_following(
-                follower, space.key, math.ceil(delay * 1000), turns.counted
+                follower,
+                space.key,
+                math.ceil(delay * 1000),
+                turns.counted,
+                math.ceil(self._how.times.younger / 60 * 1000),
             )
             self._ledger.run([end])
         return True
@@ -232,6 +237,7 @@ class SpacePass:
             memory = plan_look(
                 finding.memory, now_ms, times, has_news=finding.has_news, final_ms=finding.final_ms
             )
+            again = plan_apart(memory, now_ms)
         else:
             memory, again = plan_last_looks(finding.memory, times, lacks=finding.lacks_evaluation)
         step = self._ledger.calls.record_calls(

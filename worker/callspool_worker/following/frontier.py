@@ -25,7 +25,7 @@ SILENT_IN_A_ROW = 3
 """Batches without news after which a pass ends: those behind them are younger still."""
 
 SILENT_FOR_GOOD = 4
-"""Looks without news after which a batch holds up none of those behind it."""
+"""Looks without news after which a batch is looked at apart, and holds up none behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ class UnitMemory(msgspec.Struct, omit_defaults=True):
     ``next_ms``: no look before that. ``silent``: looks in a row without news. ``pages``: the pages
     of a run's tasks that held open ones. ``failed``: place → a failed call as it was seen last.
     ``after``: why it is looked at once more after its calls ended: evaluation or follow_ups.
+    ``waits``: all that is open failed, and counts once it has been unchanged for long enough.
     """
 
     next_ms: int = 0
@@ -92,6 +93,7 @@ class UnitMemory(msgspec.Struct, omit_defaults=True):
     pages: dict[str, list[int]] = {}
     failed: dict[str, Failure] = {}
     after: str = ""
+    waits: bool = False
 
     @property
     def is_stuck(self) -> bool:
@@ -141,7 +143,7 @@ class Frontier:
         """Takes note of what a look at the last batch showed, or its look before."""
         if has_news:
             self._silent = 0
-        elif not memory.is_stuck:
+        elif not (memory.is_stuck or memory.waits):
             self._silent += 1
 
     @property
@@ -173,6 +175,16 @@ def plan_look(
         next_ms = max(next_ms, final_ms)
     silent = 0 if has_news else memory.silent + 1
     return msgspec.structs.replace(memory, next_ms=next_ms, gap=gap, silent=silent)
+
+
+def plan_apart(memory: UnitMemory, now_ms: int) -> float | None:
+    """Returns the seconds until a batch with open calls is looked at apart from the frontier.
+
+    None for one that stays there: its calls may go out any moment.
+    """
+    if memory.waits or memory.is_stuck:
+        return max(0, memory.next_ms - now_ms) / 1000
+    return None
 
 
 def plan_pass(

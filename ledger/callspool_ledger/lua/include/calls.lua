@@ -33,7 +33,9 @@ local function begin_calls(batch, before, is_lost)
   if letter == 'l' then return end
   count(batch.account, 'open', n)
   local key = batch.account .. '|' .. space
+  call('ZADD', P .. ':opened:' .. key, 'NX', NOW, batch.id)
   call('ZADD', P .. ':calls:' .. key, 'NX', NOW, batch.id)
+  call('ZREM', P .. ':later:' .. key, batch.id)
   local pause = call('HGET', P .. ':meta', 'follow') or NEXT_PASS_MS
   call('ZADD', P .. ':follows', 'LT', NOW + pause, key)
 end

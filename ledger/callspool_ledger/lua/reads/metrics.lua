@@ -47,7 +47,7 @@ end
 local function open_since()
   local ages = {}
   for _, space in ipairs(call('ZRANGE', P .. ':follows', 0, MOST_SPACES - 1)) do
-    local oldest = call('ZRANGE', P .. ':calls:' .. space, 0, 0, 'WITHSCORES')
+    local oldest = call('ZRANGE', P .. ':opened:' .. space, 0, 0, 'WITHSCORES')
     oldest_first(ages, string.match(space, '^[^|]*'), tonumber(oldest[2]))
   end
   return ages

@@ -4,9 +4,10 @@
 -- KEYS[1] prefix
 -- ARGV[1] follower   ARGV[2] ms that it may take   ARGV[3] ms between two passes, usually
 -- ARGV[4] batches at most   ARGV[5...] accounts
--- Reply: {space, ms now, the oldest batches with open calls, batches that are due to be looked at
---   once more, a batch with open calls by chance or '', how many batches have open calls}; of each
---   batch its number, ms since when, and what the follower remembers of it, or ''. {} if none is due.
+-- Reply: {space, ms now, the oldest batches of those with open calls that may yet go out, batches that
+--   are due to be looked at apart from these, one of the former by chance if there are more, how many
+--   batches have open calls}; of each batch its number, ms since when, and what the follower remembers
+--   of it, or ''. {} if none is due.
 -- include: base batches
 local SPACES = 50 -- looked through in one call, at most
 local mine = {}
@@ -28,16 +29,17 @@ local function is_free(space)
 end
 
 -- Batches with their scores and what is remembered of them; those that have gone are dropped.
-local function describe(key, scored)
+local function describe(key, opened, scored)
   local found = {}
   for i = 1, #scored, 2 do
     local f = call('HMGET', batch_key(scored[i]), 'y', 'yt')
     if f[1] then
       found[#found + 1] = scored[i]
-      found[#found + 1] = string.format('%d', scored[i + 1])
+      found[#found + 1] = string.format('%d', call('ZSCORE', opened, scored[i]) or scored[i + 1])
       found[#found + 1] = f[2] or ''
     else
       call('ZREM', key, scored[i])
+      call('ZREM', opened, scored[i])
     end
   end
   return found
@@ -53,8 +55,9 @@ for _, space in ipairs(due) do
     local oldest = call('ZRANGE', calls, 0, most - 1, 'WITHSCORES')
     local any = call('ZCARD', calls) > most and call('ZRANDMEMBER', calls, 1, 'WITHSCORES') or {}
     local more = call('ZRANGEBYSCORE', later, '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, most)
-    return { space, tostring(NOW), describe(calls, oldest), describe(later, more),
-      describe(calls, any), call('ZCARD', calls) }
+    local opened = P .. ':opened:' .. space
+    return { space, tostring(NOW), describe(calls, opened, oldest), describe(later, opened, more),
+      describe(calls, opened, any), call('ZCARD', opened) }
   end
   -- Another one looks already, a proof goes first, or this one cannot: those behind get their turn.
   call('ZADD', P .. ':follows', NOW + 1000, space)

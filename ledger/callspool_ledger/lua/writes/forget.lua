@@ -101,6 +101,7 @@ end
 local function end_following()
   for _, space in ipairs(call('ZRANGE', P .. ':follows', 0, -1)) do
     call('ZREMRANGEBYSCORE', P .. ':calls:' .. space, '-inf', NOW - window)
+    call('ZREMRANGEBYSCORE', P .. ':opened:' .. space, '-inf', NOW - window)
     if call('EXISTS', P .. ':calls:' .. space, P .. ':later:' .. space) == 0 then
       call('ZREM', P .. ':follows', space)
     end

@@ -3,7 +3,8 @@
 -- KEYS[1] prefix
 -- ARGV[1] follower   ARGV[2] space   ARGV[3] batch
 -- ARGV[4] what the follower remembers of it (JSON), or ''
--- ARGV[5] ms until it is looked at once more after its calls ended, or ''
+-- ARGV[5] ms until it is looked at next, apart from the oldest batches, or '': among these while it
+-- has open calls, and never again once it has none
 -- ARGV[6...] for each place with news: place, letter, status, reason, rings, started and ended (s),
 --   seconds
 -- Reply: {documents with open calls; for each that changed its letter before and now, joined}; {-1}
@@ -74,12 +75,17 @@ if #words > 0 then call('HSET', key, 'yw', table.concat(words, '\n')) end
 local _, open = string.gsub(y, 'o', 'o')
 changed[1] = open
 local calls, later = P .. ':calls:' .. ARGV[2], P .. ':later:' .. ARGV[2]
+local opened = P .. ':opened:' .. ARGV[2]
 if open > 0 or ARGV[5] ~= '' then call('HSET', key, 'yt', ARGV[4]) else call('HDEL', key, 'yt') end
-if open > 0 then return changed end
-call('ZREM', calls, ARGV[3])
 if ARGV[5] ~= '' then
+  call('ZREM', calls, ARGV[3])
   call('ZADD', later, NOW + tonumber(ARGV[5]), ARGV[3])
 else
   call('ZREM', later, ARGV[3])
+  if open > 0 then call('ZADD', calls, call('ZSCORE', opened, ARGV[3]) or NOW, ARGV[3]) end
+end
+if open == 0 then
+  call('ZREM', opened, ARGV[3])
+  if ARGV[5] == '' then call('ZREM', calls, ARGV[3]) end
 end
 return changed
