@@ -29,9 +29,9 @@ Examples:
 @click.command(epilog=_EXAMPLES)
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print what makes bash (4.4 or later), zsh or fish complete callspool's commands.
+    """Print the script by which bash (4.4 or later), zsh or fish completes callspool's commands.
 
-    Commands, options, files and some values are completed; Redis is never asked for any.
+    Commands, options, files and some values are completed; Redis is not asked.
     """
     kind = get_completion_class(shell)
     assert kind is not None
@@ -96,7 +96,7 @@ COMMANDS = {
     ),
     "show": CommandEntry(
         "callspool_operators.commands.show:show",
-        "Tell the whole story of one document.",
+        "Show the history of one document.",
     ),
     "results": CommandEntry(
         "callspool_operators.commands.results:results",
@@ -141,7 +141,7 @@ COMMANDS = {
     ),
     "doubts": CommandEntry(
         "callspool_operators.commands.doubts:doubts",
-        "List, confirm and resend what nobody could prove.",
+        "List, confirm and resend documents without proof.",
         WORKER,
     ),
     "doctor": CommandEntry(
@@ -159,7 +159,7 @@ COMMANDS = {
     ),
     "completion": CommandEntry(
         "callspool_operators.group:completion",
-        "Print what makes a shell complete callspool's commands.",
+        "Print the script by which a shell completes callspool's commands.",
     ),
 }
 

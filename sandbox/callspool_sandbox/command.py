@@ -52,29 +52,31 @@ Examples:
     type=seconds,
     default="0",
     show_default=True,
-    help="Time that a request takes which does something: 0.2 or 50ms.",
+    help="How long a request that does something takes: 0.2 or 50ms.",
 )
 @click.option(
     "--faults",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Misbehaviour, in TOML or JSON: docs/sandbox.md.",
+    help="File of faults, in TOML or JSON (docs/sandbox.md).",
 )
-@click.option("--seed", type=int, help="Makes chance and ids repeatable.")
-@click.option("--log", metavar="FILE", help="One JSON line a request, appended; - is stdout.")
+@click.option("--seed", type=int, help="Make chance and ids repeatable.")
+@click.option(
+    "--log", metavar="FILE", help="Append a JSON line for each request to this file; - is stdout."
+)
 @click.option(
     "--token",
     envvar="UNPOD_SANDBOX_TOKEN",
     show_envvar=True,
-    help="The only API token to accept; any is accepted without.",
+    help="Accept only this API token; any token by default.",
 )
 @click.option(
     "--call-speed",
     type=click.FloatRange(min=0, min_open=True),
     metavar="FACTOR",
-    help="Lets calls ring, so many times as fast as real ones; without it tasks stay pending.",
+    help="Let calls ring, this many times as fast as real ones; without it, tasks stay pending.",
 )
-@click.option("--org-handle", help="The only Org-Handle to accept; any is accepted without.")
+@click.option("--org-handle", help="Accept only this Org-Handle; any by default.")
 @click.option(
     "--max-body",
     type=click.IntRange(min=1),

@@ -62,8 +62,12 @@ _LIMIT = click.IntRange(1, 1_000_000_000)
     "--space-token", "--space", callback=parsing.name, metavar="TOKEN", help="The only space."
 )
 @click.option("--campaign", callback=parsing.name, metavar="NAME", help="The only campaign.")
-@click.option("--per-minute", type=_LIMIT, metavar="N", help="Documents a minute, at most.")
-@click.option("--per-day", type=_LIMIT, metavar="N", help="Documents a day, at most.")
+@click.option(
+    "--per-minute", type=_LIMIT, metavar="N", help="Accept at most this many documents a minute."
+)
+@click.option(
+    "--per-day", type=_LIMIT, metavar="N", help="Accept at most this many documents a day."
+)
 @click.option(
     "--expires",
     callback=parsing.later,

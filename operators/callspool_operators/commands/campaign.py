@@ -97,10 +97,14 @@ def campaign() -> None:
     help="Zone of contacts whose zone is not known; hold does not call them.  [default: hold]",
 )
 @click.option("--zone-field", metavar="FIELD", help="Field of the documents that names a zone.")
-@click.option("--close-early", type=int, metavar="SECONDS", help="Close so long before the end.")
+@click.option(
+    "--close-early", type=int, metavar="SECONDS", help="Close this many seconds before the end."
+)
 @click.option("--pace", metavar="600/min", help="Most documents a minute, second (s) or hour (h).")
-@click.option("--starts", metavar="TIME", help="Nothing is sent before, as 2026-12-01T09:00+01:00.")
-@click.option("--ends", metavar="TIME", help="What still waits then expires.")
+@click.option(
+    "--starts", metavar="TIME", help="Send nothing before this time: 2026-12-01T09:00+01:00."
+)
+@click.option("--ends", metavar="TIME", help="Documents that still wait at this time expire.")
 @redis_option
 @state_dir_option
 @json_option

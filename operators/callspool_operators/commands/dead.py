@@ -52,7 +52,7 @@ Examples:
 
 
 @click.command(epilog=_INVALID_EXAMPLES)
-@limit_option(20, 10_000, "The newest of each kind, at most.")
+@limit_option(20, 10_000, "Show at most this many of each kind, the newest first.")
 @redis_option
 @state_dir_option
 @json_option
@@ -133,7 +133,7 @@ _NOT_DEAD = {
 }
 _no_question_option = click.option("--yes", is_flag=True, hidden=True)
 _messages_option = click.option(
-    "--messages", is_flag=True, help="The messages that no worker could read, instead."
+    "--messages", is_flag=True, help="Take the messages that no worker could read instead."
 )
 
 
@@ -145,7 +145,7 @@ def dead() -> None:
 @dead.command("list", epilog=_LIST_EXAMPLES)
 @document_option
 @selector_options(required=False)
-@limit_option(50, 100_000, "So many of them, at most.")
+@limit_option(50, 100_000, "Show at most this many.")
 @redis_option
 @state_dir_option
 @json_option
@@ -159,7 +159,7 @@ def list_(
 ) -> None:
     """List what cannot be sent, in the API's own words.
 
-    The newest first. And the messages that no worker could read, which are kept whole.
+    Lists the newest first, and the messages that no worker could read, which are kept whole.
     """
     with ledger_reader(redis_url, state_dir) as reader:
         selector = complete_token(selector, reader)
@@ -234,10 +234,10 @@ def _dead_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_dead_options
 @_no_question_option
 def replay(yes: bool, **given: Any) -> int:  # noqa: ARG001 - it asks nothing
-    """Let dead documents wait again, with all their tries before them.
+    """Let dead documents wait again, with all their attempts ahead.
 
-    Under the same identity: nobody is called twice by it. A document that was enqueued anew
-    meanwhile is not replayed.
+    Each keeps its identity, so nobody is called twice. A document that was enqueued again meanwhile
+    is not replayed.
     """
     return _change("replay", "replayed", "waits again", yes=True, **given)
 
@@ -248,7 +248,7 @@ def replay(yes: bool, **given: Any) -> int:  # noqa: ARG001 - it asks nothing
 def drop(**given: Any) -> int:
     """Give up dead documents for good, and free their memory. Asks first; a script says --yes.
 
-    They stay counted as dead. Enqueued anew, they are sent.
+    They stay counted as dead, and are sent if they are enqueued again.
     """
     return _change("drop", "dropped", "is given up", **given)
 

@@ -59,20 +59,20 @@ _NOT_IN_DOUBT = {
     "e": "expired; enqueue it anew to have it sent",
 }
 _held_option = click.option(
-    "--held", is_flag=True, help="Only what no look at the API can prove now."
+    "--held", is_flag=True, help="Only documents that no look at the API can prove now."
 )
 
 
 @click.group("doubts", epilog=_EXAMPLES)
 def doubts() -> None:
-    """List, confirm and send again what may have been created, and nobody could prove."""
+    """List, confirm and resend documents that may have been created, without proof."""
 
 
 @doubts.command("list", epilog=_EXAMPLES)
 @document_option
 @selector_options(required=False)
 @_held_option
-@limit_option(50, 100_000, "So many of them, at most.")
+@limit_option(50, 100_000, "Show at most this many.")
 @redis_option
 @state_dir_option
 @json_option
@@ -87,9 +87,9 @@ def list_(
 ) -> None:
     """List documents in doubt, the longest in doubt first.
 
-    Why each came into doubt, in the API's words where it said something, and how its proof stands:
-    its space is being read back, or no look can prove it, with the reason. When the quiet ends is
-    told by this machine's settings (CALLSPOOL_PROOF_QUIET…).
+    Shows why each came into doubt, in the API's words if there are any, and how far its proof is:
+    its space is being read back, or no look can prove it, with the reason. The end of the quiet
+    period is computed from this machine's settings (CALLSPOOL_PROOF_QUIET…).
     """
     quiet = Quiet.of_settings()
     with ledger_reader(redis_url, state_dir) as reader:
@@ -135,7 +135,7 @@ def _steering_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @doubts.command("confirm", epilog=_EXAMPLES)
 @_steering_options
-@click.option("--run-id", metavar="ID", help="The run in which they were found, where you know it.")
+@click.option("--run-id", metavar="ID", help="Run in which you found them, if you know it.")
 @click.option("--task-id", metavar="ID", help="The task of the one document.")
 def confirm(
     document_id: str | None,
@@ -150,8 +150,8 @@ def confirm(
 ) -> int:
     """Count documents in doubt as created: you looked into the space, and they are there.
 
-    They are not sent again. What came into doubt after the command asked is left alone. Name the
-    run where you can: then no other attempt with the same contacts takes it for its own.
+    They are not sent again. Documents that come into doubt after the question stay as they are.
+    Name the run if you can: then no other attempt with the same contacts takes it for its own.
     """
     _check_id("--run-id", run_id)
     _check_id("--task-id", task_id)
@@ -190,10 +190,10 @@ def resend(
     state_dir: str | None,
     as_json: bool,
 ) -> int:
-    """Send documents in doubt again without proof: who was called already is called twice.
+    """Send documents in doubt again without proof: a person who was called already is called twice.
 
-    They wait again with all their tries before them. What came into doubt after the command asked
-    is left alone.
+    They wait again with all their attempts ahead. Documents that come into doubt after the question
+    stay as they are.
     """
     with doubting(redis_url, state_dir) as steer:
         selector = complete_token(selector, steer.reader)

@@ -47,10 +47,11 @@ Examples:
 @state_dir_option
 @json_option
 def follow(until_done: bool, redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
-    """Look what became of created calls, as workers do, until Ctrl-C.
+    """Follow created calls to their end, as workers do, until Ctrl-C.
 
-    For the ledger of a `callspool run` whose workers have ended; beside workers it is not needed.
-    It sends nothing. Only calls of accounts that are configured here can be followed.
+    Use it for the ledger of a `callspool run` whose workers have ended; running workers follow
+    calls themselves. It sends nothing. Only calls of accounts that are configured here can be
+    followed.
     """
     settings = load_settings(os.environ, overrides={"redis_url": redis_url})
     check_start(settings.accounts)

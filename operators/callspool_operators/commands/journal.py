@@ -34,7 +34,7 @@ Examples:
 
 
 @click.command(epilog=_EXAMPLES)
-@limit_option(20, KEPT, "The newest, at most.")
+@limit_option(20, KEPT, "Show at most this many, the newest first.")
 @redis_option
 @state_dir_option
 @json_option

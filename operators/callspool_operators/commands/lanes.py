@@ -41,7 +41,7 @@ _HEADINGS = ("lane", "account", "space", "campaign", "pilot", "waiting", "oldest
     show_default=True,
     help="Which lanes come first: the largest, or those that wait longest.",
 )
-@limit_option(50, 100_000, "So many of them, at most.")
+@limit_option(50, 100_000, "Show at most this many.")
 @redis_option
 @state_dir_option
 @json_option

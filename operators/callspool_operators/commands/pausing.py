@@ -81,9 +81,9 @@ def pause(
 ) -> None:
     """Stop sending, on all workers and until `callspool resume`; nothing is lost meanwhile.
 
-    What is being sent at this moment is finished. What comes later waits, too. Several flags
-    together mean what all of them mean; without --account it is every account. Of what is paused
-    already, --note and --until change why and until when.
+    Requests under way are finished; documents that come later wait, too. Several flags together
+    select what matches all of them; without --account, every account is meant. For what is paused
+    already, --note and --until change the reason and the end.
     """
     with steering(redis_url, state_dir) as steer:
         selector = complete_token(selector, steer.reader)
@@ -133,8 +133,7 @@ def _paused_lines(done: PauseResult, known: bool, where: str) -> list[str]:
 def resume(selector: Selector, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
     """Send again what was paused, and try again what workers parked.
 
-    Every pause and every parked gate that lies within what the flags mean is opened: --all opens
-    all of them.
+    Opens every pause and every parked gate within the selection; --all opens all of them.
     """
     with steering(redis_url, state_dir) as steer:
         selector = complete_token(selector, steer.reader)
@@ -215,8 +214,9 @@ def cancel(
 ) -> int:
     """Take back documents that wait: they are not sent. Asks first; a script says --yes.
 
-    What is being sent, in doubt or created is left as it is, and so is what comes later. A
-    cancelled document stays so, for its campaign: `run` and `send` call it with --again only.
+    Documents that are being sent, in doubt or created stay as they are, and so do those that come
+    later. A cancelled document stays cancelled in its campaign: `run` and `send` call it only with
+    --again.
     """
     with steering(redis_url, state_dir) as steer:
         selector = complete_token(selector, steer.reader)

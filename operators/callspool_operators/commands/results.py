@@ -68,33 +68,36 @@ Examples:
     show_default=True,
     type=click.Path(allow_dash=True),
     metavar="OUT.csv",
-    help="Where to write: CSV (UTF-8), .csv.gz or .xlsx; - is stdout. Replaced when it is whole.",
+    help="File to write: CSV (UTF-8), .csv.gz or .xlsx; - is stdout. It is replaced once the new"
+    " one is complete.",
 )
 @click.option(
     "--space-token",
     metavar="TOKEN",
-    help="Space; its shown beginning (8KZ1…) will do. [CALLSPOOL_SPACE_TOKEN]",
+    help="Space; the beginning that is shown (8KZ1…) is enough. [CALLSPOOL_SPACE_TOKEN]",
 )
 @click.option(
     "--campaign",
     callback=parsing.name,
     metavar="NAME",
-    help="The campaign it was sent in.  [default: none]",
+    help="Campaign in which the list was sent.  [default: none]",
 )
 @click.option(
     "--account",
     callback=parsing.account,
     shell_complete=parsing.accounts,
     metavar="NAME",
-    help="The account it was sent by.  [default: default]",
+    help="Account by which the list was sent.  [default: default]",
 )
-@click.option("--sandbox", is_flag=True, help=f"It was a rehearsal: the account {SANDBOX}.")
+@click.option(
+    "--sandbox", is_flag=True, help=f"The list was sent in a rehearsal (account {SANDBOX})."
+)
 @click.option(
     "--outcome",
     "wanted",
     multiple=True,
     type=click.Choice(OUTCOMES),
-    help="Only rows whose call has this outcome; may be given several times.",
+    help="Write only rows whose call has this outcome (repeatable).",
 )
 @map_option
 @region_option
@@ -105,13 +108,13 @@ Examples:
 @click.option(
     "--raw",
     is_flag=True,
-    help="Cells as they are, for programs: not safe to open in a spreadsheet.",
+    help="Write cells as they are, for programs; a spreadsheet may run some as formulas.",
 )
 @click.option(
     "--bom/--no-bom",
     "marked",
     default=None,
-    help="Begin with a byte order mark, by which Excel knows UTF-8.  [default: as FILE came]",
+    help="Begin with a byte order mark, by which Excel recognises UTF-8.  [default: as FILE came]",
 )
 @json_option
 @click.option("--strict", is_flag=True, help="Exit with 1 if a row was invalid.")
@@ -140,11 +143,11 @@ def results(
 ) -> int:
     """Give lists back, each row with what became of it.
 
-    Every row of the files comes again, in its order and with its columns as they were. Beside
-    them stand state, reason, document_id, run_id, task_id, attempts, accepted_at, settled_at,
-    what became of the call (outcome, call_status, end_reason, started_at, ended_at, duration in
-    seconds, rings), duplicate_of (the row that had the same contact first) and line. A column that
-    a file has already is called callspool_… instead.
+    Writes every row of the files again, in the same order and with the same columns, and adds
+    state, reason, document_id, run_id, task_id, attempts, accepted_at, settled_at, what became of
+    the call (outcome, call_status, end_reason, started_at, ended_at, duration in seconds, rings),
+    duplicate_of (the row that had the same contact first) and line. If a file has such a column
+    already, the new one is called callspool_….
 
     With --outcome only those rows are written whose call has that outcome, each contact once: ready
     to be sent again in another --campaign.

@@ -70,7 +70,7 @@ Examples:
 @click.command("run", epilog=_EXAMPLES)
 @sending_options(
     redis_option_that(
-        "Use that Redis and its ledger, instead of an own one; CALLSPOOL_REDIS_URL does not."
+        "Use this Redis and its ledger instead of an embedded one; CALLSPOOL_REDIS_URL is ignored."
     )
 )
 @click.option("--sandbox", is_flag=True, help="Send to a local API that calls nobody.")

@@ -41,7 +41,7 @@ Examples:
 def send(options: SendOptions) -> int:
     """Put the contacts of files (CSV or JSON, also .gz; - for stdin) into the queue.
 
-    Workers call them; `callspool status` tells how far they are. Sending the same file again is
+    Workers call them; `callspool status` shows how far they are. Sending the same file again is
     safe: contacts that are known in the same campaign are not called twice.
     """
     settings = load_settings(os.environ, overrides={"redis_url": options.redis_url})

@@ -49,13 +49,13 @@ _COMMAND = re.compile(r"(`callspool (?!run)[^`]+)(?=`)")
 @click.option(
     "--number",
     metavar="NUMBER",
-    help="Of a contact that was sent without an id: finds the id made from this phone number.",
+    help="Find a contact that was sent without an id by this phone number.",
 )
 @region_option
 @click.option(
     "--space-token",
     metavar="TOKEN",
-    help="Only in this space; its shown beginning (8KZ1…) will do.",
+    help="Only in this space; the beginning that is shown (8KZ1…) is enough.",
 )
 @click.option(
     "--campaign", callback=parsing.name, metavar="NAME", help="Only in this campaign ('' for none)."
@@ -83,10 +83,10 @@ def show(
     state_dir: str | None,
     as_json: bool,
 ) -> None:
-    """Tell the whole story of one document, in every account, space and campaign that has it.
+    """Show the history of one document, in every account, space and campaign that has it.
 
-    When it was accepted, every attempt and answer, its ids at the API, and what comes next, or
-    the command that would change it. Exits with 1 where no such document is known.
+    Shows when it was accepted, each attempt and its answer, its ids at the API and what comes next,
+    or the command that would change that. Exits with 1 if no such document is known.
     """
     document_id = _choose_id(document_id, number, region)
     with ledger_reader(redis_url, state_dir) as reader:

@@ -49,12 +49,12 @@ _IN_A_LINE = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", 
 
 
 @click.command(epilog=_EXAMPLES)
-@click.option("--watch", "watching", is_flag=True, help="Look again and again, until Ctrl-C.")
+@click.option("--watch", "watching", is_flag=True, help="Repeat until Ctrl-C.")
 @click.option(
     "--interval",
     type=click.FloatRange(0.1, 86400),
     metavar="SECONDS",
-    help="Between two looks, with --watch.  [default: 1]",
+    help="Time between two looks, with --watch.  [default: 1]",
 )
 @click.option(
     "--count",
@@ -75,12 +75,12 @@ def status(
 ) -> int | None:
     """Show how many documents are in which state, what the API answered, and what waits.
 
-    The counts are those of the installation's whole life; the reasons are those of the last
-    batches with documents that are dead or in doubt.
+    Counts cover the installation's whole life; reasons cover the last batches with documents that
+    are dead or in doubt.
 
-    With --watch: on a terminal a screen that is drawn again each second, with the documents
-    accepted and created a second; elsewhere a line for each look, and with --json a JSON object a
-    line. It goes on while Redis is away. Ctrl-C ends it, with exit code 130.
+    With --watch, a terminal shows a screen that is redrawn each second, with the documents accepted
+    and created a second. Elsewhere each look prints a line, with --json a JSON object. Watching
+    goes on while Redis is away; Ctrl-C ends it with exit code 130.
     """
     if not watching and (count is not None or interval is not None):
         raise click.UsageError("--interval and --count go with --watch: add it")

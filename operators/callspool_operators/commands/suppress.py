@@ -167,7 +167,7 @@ def check(
     state_dir: str | None,
     as_json: bool,
 ) -> int:
-    """Tell which numbers would not be called now, and why. Exits with 1 if one would not."""
+    """Show which numbers would not be called now, and why. Exits with 1 if one would not."""
     given = [*_read_numbers(numbers)]
     with _lists(redis_url, state_dir, region) as lists:
         found = lists.check(given, account=account or "default", campaign=campaign)

@@ -96,7 +96,7 @@ FIRST_PATIENCE = 5.0
     "--metrics-port",
     type=int,
     metavar="N",
-    help="Serve these processes' metrics and probes there (0: no). [CALLSPOOL_METRICS_PORT]",
+    help="Port for the metrics and probes of these processes (0: none). [CALLSPOOL_METRICS_PORT]",
 )
 @redis_option
 def worker(
@@ -104,8 +104,8 @@ def worker(
 ) -> int:
     """Run the workers that send what is in the queue.
 
-    SIGTERM or Ctrl-C: finishes what was sent and gives the rest back. A second Ctrl-C ends at
-    once; what was being sent then counts as in doubt.
+    SIGTERM or Ctrl-C ends them: they finish requests under way and give the rest back. A second
+    Ctrl-C ends them at once; documents that were being sent are then in doubt.
     """
     flags = {
         "processes": processes,

@@ -85,7 +85,7 @@ state_dir_option = click.option(
     "--state-dir",
     type=click.Path(file_okay=False),
     metavar="DIR",
-    help="Look into the ledger that `callspool run` keeps in this directory.",
+    help="Use the ledger that `callspool run` keeps in this directory.",
 )
 
 files_argument = click.argument(
@@ -110,15 +110,15 @@ encoding_option = click.option(
     "--encoding",
     callback=parsing.encoding,
     metavar="NAME",
-    help="What the files are written in (utf-8, cp1250, mac_roman …); else it is found out.",
+    help="Encoding of the files (utf-8, cp1250, mac_roman …); found out by default.",
 )
 sheet_option = click.option(
-    "--sheet", metavar="NAME", help="The sheet of a spreadsheet (.xlsx, .ods); else the first."
+    "--sheet", metavar="NAME", help="Sheet of a spreadsheet (.xlsx, .ods); the first by default."
 )
 shared_numbers_option = click.option(
     "--allow-shared-numbers",
     is_flag=True,
-    help="Take a number again under another id; else such a row is a duplicate.",
+    help="Accept a number again under another id; otherwise such a row is a duplicate.",
 )
 id_prefix_option = click.option(
     "--id-prefix",
@@ -149,19 +149,20 @@ _SENDING = (
         "--campaign",
         callback=parsing.name,
         metavar="NAME",
-        help="The same contact may be called again in another one.",
+        help="Campaign; another campaign may call the same contact again.",
     ),
     click.option(
         "--account",
         shell_complete=parsing.accounts,
         metavar="NAME",
-        help="Credentials of the worker. [default]",
+        help="Name of the worker's credentials. [default]",
     ),
     click.option(
         "--expires",
         callback=parsing.later,
         metavar="2h|TIME",
-        help="Not sent after that: 90m, 2h, 1d, 2w (by Redis' clock), or 2026-12-01T18:00+05:30.",
+        help="Send nothing after this: 90m, 2h, 1d, 2w (by Redis' clock), or"
+        " 2026-12-01T18:00+05:30.",
     ),
     map_option,
     region_option,
@@ -181,7 +182,10 @@ _SENDING = (
     ),
     id_prefix_option,
     click.option(
-        "--limit", type=click.IntRange(min=1), metavar="N", help="Documents, at most; then stop."
+        "--limit",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Send at most this many documents, then stop.",
     ),
     click.option(
         "--new",
@@ -196,16 +200,17 @@ _SENDING = (
         "--rejects",
         type=click.Path(dir_okay=False),
         metavar="FILE",
-        help="Write bad rows there, as they are, with line and reason: to be mended and sent.",
+        help="Write invalid rows to this file, with line and reason, so that you can correct and"
+        " send them.",
     ),
     click.option(
         "--duplicates",
         type=click.Path(dir_okay=False),
         metavar="FILE",
-        help="Write rows there that repeat an earlier one, with that one's line.",
+        help="Write rows that repeat an earlier row to this file, with that row's line.",
     ),
     click.option(
-        "--again", is_flag=True, help="Call those, too, whom an operator has cancelled before."
+        "--again", is_flag=True, help="Also call contacts that an operator cancelled before."
     ),
     click.option("--yes", is_flag=True, help="Do not ask before sending."),
     json_option,

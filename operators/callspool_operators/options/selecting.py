@@ -28,7 +28,9 @@ _LANE = re.compile(r"[0-9a-f]{20}")
 _FLAGS = (
     click.option("--lane", metavar="ID", help="One lane (callspool lanes)."),
     click.option(
-        "--space-token", metavar="TOKEN", help="One space; its shown beginning (8KZ1…) will do."
+        "--space-token",
+        metavar="TOKEN",
+        help="One space; the beginning that is shown (8KZ1…) is enough.",
     ),
     click.option(
         "--campaign", callback=parsing.name, metavar="NAME", help="One campaign ('' for none)."

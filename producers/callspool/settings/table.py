@@ -59,209 +59,248 @@ SETTINGS = (
         "redis_password",
         SecretText(),
         None,
-        "password for a Redis URL that holds none",
+        "used as the password if the Redis URL holds none",
         file=True,
     ),
     Setting(
         "partitions",
         Whole(1, 256),
         1,
-        "parts of the ledger, each on one node of a Redis Cluster; what it began with stays",
+        "the ledger is split into this many parts, each on one node of a Redis Cluster; it"
+        " cannot be changed later",
         "partitions",
     ),
-    Setting("api_url", ApiUrl(), "https://unpod.ai", "base URL of the API"),
-    Setting("api_token", SecretWord(), None, "API token of the account default", file=True),
+    Setting("api_url", ApiUrl(), "https://unpod.ai", "requests go to the API at this URL"),
+    Setting("api_token", SecretWord(), None, "the account default sends this API token", file=True),
     Setting(
         "org_handle",
         HeaderWord(),
         None,
-        "domain handle of the organisation of the account default",
+        "the account default belongs to the organisation with this domain handle",
         file=True,
     ),
-    Setting("batch_size", Whole(1, 1000), 100, "most documents in a create-call", "documents"),
+    Setting(
+        "batch_size",
+        Whole(1, 1000),
+        100,
+        "a create-call holds at most this many documents",
+        "documents",
+    ),
     Setting(
         "batch_bytes",
         Whole(1_000, 50_000_000),
         900_000,
-        "most bytes in a request body; a document that alone is larger is dead",
+        "a request body holds at most this many bytes; a document that alone is larger"
+        " becomes dead",
         "bytes",
     ),
-    Setting("linger", Number(0, 3600), 1.0, "longest that a document waits for company", "seconds"),
+    Setting(
+        "linger",
+        Number(0, 3600),
+        1.0,
+        "a document waits at most this long for others to share its create-call",
+        "seconds",
+    ),
     Setting(
         "dedupe_window",
         Whole(1, 315_360_000),
         2_592_000,
-        "how long a settled identity is remembered",
+        "a settled document is remembered this long; after that, the same id is called again",
         "seconds",
     ),
     Setting(
         "request_timeout",
         Number(0.1, 3600),
         60.0,
-        "longest that a request to the API takes, as a whole",
+        "a request to the API takes at most this long, from its first step to the last byte"
+        " of the answer",
         "seconds",
     ),
     Setting(
         "max_in_flight",
         Whole(1, 10_000),
         None,
-        "most requests in flight of the account default, over all workers; without it found by"
-        " trying",
+        "all workers together have at most this many requests of the account default in"
+        " flight; without it, workers find the limit by trying",
         "requests",
     ),
     Setting(
         "max_rate",
         Number(0.01, 100_000),
         None,
-        "most requests a second of the account default, over all workers; without it any number",
+        "all workers together begin at most this many requests of the account default a"
+        " second; without it, there is no such limit",
         "requests a second",
     ),
     Setting(
         "max_attempts",
         Whole(1, 100),
         8,
-        "attempts before a batch is split, and a document that stands alone is dead",
+        "after this many attempts a batch is split, and a document that stands alone becomes dead",
         "attempts",
     ),
     Setting(
         "proof_quiet",
         Number(0, 86_400),
         300.0,
-        "how long nothing has to change, after the request's limit, before a document counts as "
-        "missing, where no answer of the API itself came",
+        "where the API itself gave no answer, a document counts as missing only after nothing"
+        " has changed for this long, counted from the request's limit",
         "seconds",
     ),
     Setting(
         "proof_quiet_answered",
         Number(0, 86_400),
         15.0,
-        "the same where the API itself answered",
+        "the same for attempts that the API itself answered",
         "seconds",
     ),
     Setting(
         "mark_attempts",
         Flag(),
         True,
-        "send callspool_attempt in each document, so that its task can be told apart",
+        "each document is sent with the word callspool_attempt, by which its task is recognised",
     ),
     Setting(
         "on_doubt",
         Choice(("hold", "resend")),
         "hold",
-        "what becomes of documents in doubt where reading back is not possible",
+        "decides what happens to documents in doubt where the API cannot be read back",
     ),
     Setting(
         "durable_takes",
         Choice(("off", "local", "replica")),
         "off",
-        "whether a take has to be on Redis' disk, or on that of all its replicas too, before it is"
-        " sent; spaces are read back after Redis restarted all the same",
+        "a batch is sent only after its take is on Redis' disk (`local`), or on the disks of"
+        " all its replicas too (`replica`); spaces are read back after a restart of Redis in"
+        " any case",
     ),
-    Setting("follow", Flag(), True, "follow created calls to their end: docs/following.md"),
+    Setting(
+        "follow", Flag(), True, "workers follow created calls to their end (docs/following.md)"
+    ),
     Setting(
         "follow_gap",
         Number(0.01, 86_400),
         900.0,
-        "shortest time between two looks at the calls of a run; the other times of following are"
-        " multiples of it",
+        "workers look at the calls of a run at most once in this time; the other times of"
+        " following are multiples of it",
         "seconds",
     ),
     Setting(
         "follow_max_rate",
         Number(0.001, 10_000),
         1.0,
-        "most reads a second that follow calls, of each account, over all workers",
+        "all workers together make at most this many reads a second for each account to"
+        " follow calls",
         "reads a second",
     ),
     Setting(
         "lost_sight_after",
         Number(0.1, 31_536_000),
         259_200.0,
-        "how long after its creation a call that is still open counts as lost_sight",
+        "a call that is still open this long after its creation counts as lost_sight",
         "seconds",
     ),
     Setting(
         "call_outcomes",
         CallOutcomes(),
         DEFAULT_OUTCOMES,
-        "what the status of a call that ended means; one that is not named is `ended`, or `failed`"
-        " where its task failed",
+        "maps the status of a call that ended to an outcome; a status that is not named"
+        " becomes `ended`, or `failed` if its task failed",
     ),
-    Setting("region", Region(), None, "region of phone numbers without a country code"),
+    Setting(
+        "region",
+        Region(),
+        None,
+        "phone numbers without a country code are read as numbers of this region",
+    ),
     Setting(
         "send_e164",
         Flag(),
         True,
-        "send numbers whose country is known as E.164; what identifies them stays the same",
+        "numbers whose country is known are sent as E.164; what identifies them stays the same",
     ),
     Setting(
         "max_waiting",
         Whole(1, 1_000_000_000),
         10_000_000,
-        "documents that may wait in each partition; beyond it producers get QueueFull",
+        "at most this many documents may wait in each partition; beyond that, producers get"
+        " QueueFull",
         "documents",
     ),
     Setting(
-        "space_token", OneLine(), None, "space of requests that name none, on the command line"
+        "space_token",
+        OneLine(),
+        None,
+        "the command line uses this space for requests that name none",
     ),
-    Setting("pilot", OneLine(), None, "agent of requests that name none, on the command line"),
-    Setting("context", Text(), None, "context of requests that have none; the API demands one"),
+    Setting(
+        "pilot", OneLine(), None, "the command line uses this agent for requests that name none"
+    ),
+    Setting(
+        "context", Text(), None, "requests without a context get this one; the API demands one"
+    ),
     Setting(
         "close_early",
         Whole(0, 21_600),
         600,
-        "how long before the end of a campaign's calling hours nothing is sent any more",
+        "nothing is sent any more this long before the end of a campaign's calling hours",
         "seconds",
     ),
     Setting(
         "platform_hours",
         HoursOfTheDay(),
         "09:00-20:00",
-        "hours at which the platform itself lets calls ring: where a campaign has hours, nothing is"
-        " sent outside them; none for any time",
+        "the platform itself lets calls ring at these hours: where a campaign has hours,"
+        " nothing is sent outside them; `none` means at any time",
     ),
     Setting(
         "platform_zones",
         ZonesByCountry(),
         "1=America/New_York, 61=Australia/Sydney, *=own",
-        "by which zone the platform keeps these hours, by the country code of a number; * is every"
-        " other country, own the contact's own zones",
+        "names the zone in which the platform keeps these hours, by the country code of a"
+        " number; * means every other country, own the contact's own zones",
     ),
     Setting(
         "operator",
         OneLine(),
         None,
-        "who changes what, in the journal; else the login name and the machine's",
+        "the journal names this as the author of changes; by default, the login name and the"
+        " machine's name",
     ),
     Setting(
         "log_level",
         Choice(("debug", "info", "warning", "error")),
         "info",
-        "how urgent a line of a worker's log has to be, at least",
+        "a worker's log holds lines of this level and above",
     ),
-    Setting("processes", Whole(1, 64), 2, "worker processes", "processes"),
+    Setting("processes", Whole(1, 64), 2, "callspool worker runs this many processes", "processes"),
     Setting(
         "threads",
         Whole(1, 256),
         8,
-        "threads of each worker process that accept, and that send to an API that is fast; for one"
-        " that is slow it begins more, up to 128",
+        "each worker process accepts with this many threads, and sends with as many to a fast"
+        " API; for a slow one it begins more, up to 128",
         "threads",
     ),
     Setting(
         "metrics_port",
         Whole(0, 65_535),
         0,
-        "port on which callspool worker serves its own metrics and probes; 0 serves none",
+        "callspool worker serves its own metrics and probes on this port; 0 serves none",
     ),
-    Setting("metrics_host", ListenAddress(), "127.0.0.1", "address for that port"),
-    Setting("serve_port", Whole(0, 65_535), 8080, "port of callspool serve; 0 takes a free one"),
-    Setting("serve_host", ListenAddress(), "127.0.0.1", "address for that port"),
+    Setting("metrics_host", ListenAddress(), "127.0.0.1", "that port is opened on this address"),
+    Setting(
+        "serve_port",
+        Whole(0, 65_535),
+        8080,
+        "callspool serve listens on this port; 0 takes a free one",
+    ),
+    Setting("serve_host", ListenAddress(), "127.0.0.1", "that port is opened on this address"),
     Setting(
         "serve_upload_bytes",
         Whole(1_000, 1_000_000_000_000),
         2_000_000_000,
-        "largest list that callspool serve takes in one body; it is kept on disk meanwhile",
+        "callspool serve takes lists up to this size in one body; they are kept on disk meanwhile",
         "bytes",
     ),
 )
