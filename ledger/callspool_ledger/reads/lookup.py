@@ -12,7 +12,7 @@ from callspool_ledger.reads.campaigns import join_documents, read_bars
 from callspool_ledger.reads.entries import FREE, STATES, BatchEntry
 from callspool_ledger.reads.gates import KEPT, about, read_entries
 from callspool_ledger.reads.lanes import GatesBefore, read_before
-from callspool_ledger.reads.next_step import CANCELLED, next_step
+from callspool_ledger.reads.next_step import CANCELLED, describe_unconfirmed, next_step
 from callspool_ledger.reads.reading import join_lists, join_scopes, merged_by, of_one_space
 from callspool_ledger.reads.views import AttemptLine, CallEnd, DocumentStatus, Story
 from callspool_ledger.scripts import load
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from callspool_ledger.reads.entries import HistoryLine
     from callspool_ledger.reads.reading import Trips
     from callspool_ledger.reads.views import DocumentState, JournalEntry
-
 
 IDENTITIES_A_CALL = 500
 
@@ -82,8 +81,7 @@ def read_statuses(
     keys: PartitionKeys, scope: Scope, document_ids: Sequence[str]
 ) -> Trips[list[DocumentStatus | None]]:
     """Reads where documents of one scope are, in the order asked for."""
-    digest = digester(scope)
-    digests = [digest(one) for one in document_ids]
+    digests = list(map(digester(scope), document_ids))
     return (yield from read_by_digest(digests, document_ids).trips(keys))
 
 
@@ -200,7 +198,7 @@ def _at(ms: int) -> datetime | None:
 
 def _reason(place: Place, batch: BatchEntry, bar: Bar | None) -> str | None:
     if place.letter == "c":
-        return None
+        return describe_unconfirmed(batch, place.place)
     if place.letter in "kK":
         return batch.suppression(place.place) or CANCELLED
     if place.letter == "e" and "ended" in batch.fields:

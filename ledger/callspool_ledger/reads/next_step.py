@@ -83,3 +83,23 @@ def _waiting(batch: BatchEntry, gate: GateView | None) -> str:
     if batch.phase == "open":
         return "Its batch leaves when it is full or has waited CALLSPOOL_LINGER."
     return "Its batch leaves as soon as a worker is free."
+
+
+UNCONFIRMED = "in a run that the API never confirmed"
+"""Why a created document may not be called: its run may have broken off."""
+
+_FOUND = ("proven", "recalled")
+"""Codes of creations that no answer told of."""
+
+
+def describe_unconfirmed(batch: BatchEntry, place: int) -> str | None:
+    """Returns why a created document may not be called: no answer of the API told of its run.
+
+    None where one did, or where what became of the call is known: that says more.
+    """
+    proof = batch.proof(place)
+    if proof is None or batch.outcome(place) not in (None, "open", "lost_sight"):
+        return None
+    created = (line for line in batch.history if line.outcome == "created")
+    codes = [line.code for line in created if line.attempt == proof[2]]
+    return UNCONFIRMED if codes and all(code in _FOUND for code in codes) else None

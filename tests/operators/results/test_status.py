@@ -77,6 +77,22 @@ def test_a_story_in_doubt_says_whether_it_can_be_proven(
     assert "1: the API refuses to be read" in call("status", "--redis", redis_url).out
 
 
+def test_a_document_that_was_found_in_a_run_without_an_answer_says_so(
+    spool: LedgerUnderTest, call: Call, redis_url: str
+) -> None:
+    """Its run may have broken off, and then nobody is called."""
+    found = "in a run that the API never confirmed"
+    story = LedgerReader(spool.client).ask(read_stories("lost"))[0]
+    seal = spool.client.hget(f"{P}:b{story.batch}", "seal").decode()
+    attempt = story.attempts[-1].number
+    proven = calls.record_proven(
+        story.batch, attempt, seal, run_id="R9", ids=["T9"], places="1", claim=False
+    )
+    assert spool.ledger.run([proven]) == [[1, 0]]
+    assert found in call("show", "lost", "--redis", redis_url).out
+    assert found not in call("show", "made", "--redis", redis_url).out
+
+
 @pytest.mark.usefixtures("in_kolkata")
 def test_times_carry_the_users_offset_and_json_is_in_utc(
     spool: LedgerUnderTest, call: Call, redis_url: str
