@@ -63,6 +63,11 @@ class Config:
     hours_table: float = 2 * HOUR
     """Age of a table of calling hours that workers should have computed anew."""
 
+    suppressed_factor: float = 5.0
+    """A share of suppressed documents so many times that of the day is a list gone wrong."""
+    suppressed_least: int = 20
+    """Fewer of them in an hour say nothing."""
+
     growth: float = 10 * MINUTE
     """What is not less than so long ago does not shrink."""
     counted: float = HOUR

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grafana.alerting.config import duration
-from grafana.alerting.promql import increase, ledger
+from grafana.alerting.config import DAY, HOUR, duration
+from grafana.alerting.promql import increase, ledger, rate
 from grafana.alerting.rule import Alert, Group
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def group(config: Config) -> Group:
     """What the two promises rest on: nobody twice, nobody lost."""
-    alerts = [*_stuck(config), _calls(config), *_broken_promises(config)]
+    alerts = [*_stuck(config), _calls(config), _suppressed(config), *_broken_promises(config)]
     return Group("callspool-documents", alerts)
 
 
@@ -42,6 +42,24 @@ def _stuck(config: Config) -> Iterator[Alert]:
         "and nobody knows what came of it",
         description="Its lease is long over, and no sweep has put it in doubt: the workers' sweeps "
         "do not run.",
+    )
+
+
+def _suppressed(config: Config) -> Alert:
+    suppressed = 'callspool_document_events_total{event="suppressed"}'
+    accepted = 'callspool_document_events_total{event="accepted"}'
+    now = f"{rate(suppressed, HOUR)}\n  / {rate(accepted, HOUR)}"
+    usual = f"({rate(suppressed, DAY)}\n  / {rate(accepted, DAY)})"
+    many = f"{increase(suppressed, HOUR)} > {config.suppressed_least}"
+    return Alert(
+        alert="CallspoolSuppressionJumped",
+        expr=f"{now}\n  > {config.suppressed_factor:g} * {usual}\nand {many}",
+        severity="ticket",
+        hold=config.hold,
+        summary="Suddenly many numbers of {{ $labels.account }} are not called: {{ $value | "
+        "humanizePercentage }} are on a list",
+        description="A list of those who must not be called has grown, or a list of contacts holds "
+        "many of them: `callspool suppress lists` and `callspool journal` show which.",
     )
 
 

@@ -176,6 +176,7 @@ def _refused() -> list[Panel]:
     return [
         Panel(
             title="Dead so far, by reason",
+            width=6,
             kind="stack",
             description="Documents that ever became dead, by the API's code. Good: level, and 400: "
             "wrong numbers in a list. `callspool dead list` has the API's words.",
@@ -185,6 +186,7 @@ def _refused() -> list[Panel]:
         ),
         Panel(
             title="Neither created nor dead",
+            width=6,
             kind="lines",
             description="duplicate: enqueued again, called once. conflict: a known id with another "
             "number, not called. invalid: refused before anything was sent. cancelled: taken back. "
@@ -201,7 +203,19 @@ def _refused() -> list[Panel]:
             runbook="CallspoolDeliveryLate",
         ),
         Panel(
+            title="Must not be called",
+            width=6,
+            kind="lines",
+            description="Documents cancelled because their number is on a list, by the kind of "
+            "list. Good: few, and no jump: `callspool suppress lists` shows what grew.",
+            queries=[Query(per_second("callspool_suppressed_total", "list"), "{{list}}")],
+            unit="cps",
+            colors={"global": PURPLE, "account": BLUE, "named": YELLOW},
+            runbook="CallspoolSuppressionJumped",
+        ),
+        Panel(
             title="Lanes",
+            width=6,
             kind="stack",
             description="What can share a create-call, by state. Good: open; paused is somebody's "
             "wish; parked is to be mended.",

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from tests.grafana.story import Story, always, of
+from tests.grafana.story import Story, always, counter, of
 
 DOUBTS, DOUBTFUL = (
     "CallspoolDoubtsNotShrinking",
     of("callspool_documents", "default", state="in_doubt"),
 )
 OLDEST = of("callspool_oldest_in_doubt_seconds", "default")
+HELD_BACK = of("callspool_document_events_total", "default", event="suppressed")
+CAME = of("callspool_document_events_total", "default", event="accepted")
 RESENT = of("callspool_unproven_resends_total", "default")
 TWICE = of("callspool_created_twice_total", "default")
 MISSING = of("callspool_unaccounted_documents", "default")
@@ -37,6 +39,14 @@ STORIES = [
           {OPEN: always(7200), FOLLOWED: "0+1x400"}, "200m"),
     Story("nobody follows", "CallspoolCallsOpenForADay", False,
           {OPEN: "80000+60x400", FOLLOWED: always(3)}, "200m"),
+    Story("ten times as many as before", "CallspoolSuppressionJumped", True,
+          {HELD_BACK: "0+1x1400 1400+10x60", CAME: counter(100, minutes=1460)}, "1450m"),
+    Story("as many as ever", "CallspoolSuppressionJumped", False,
+          {HELD_BACK: counter(5, minutes=1460), CAME: counter(100, minutes=1460)}, "1450m"),
+    Story("more of everything", "CallspoolSuppressionJumped", False,
+          {HELD_BACK: "0+1x1400 1400+10x60", CAME: "0+100x1400 140000+1000x60"}, "1450m"),
+    Story("hardly any", "CallspoolSuppressionJumped", False,
+          {HELD_BACK: "0x1400 0+0.2x60", CAME: counter(100, minutes=1460)}, "1450m"),
     Story("one was", "CallspoolUnprovenResends", True, {RESENT: "0x10 1x60"}),
     Story("that was before", "CallspoolUnprovenResends", False, {RESENT: always(4)}),
     Story("nobody looked at it for an hour", "CallspoolUnprovenResends", False,

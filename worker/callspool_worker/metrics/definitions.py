@@ -110,7 +110,13 @@ DEFINITIONS = (
         "counter",
         ("event", "account"),
         "What happened to documents: accepted, duplicate, invalid, conflict, created, dead, resent,"
-        " cancelled, expired.",
+        " cancelled, expired, suppressed (also counted as cancelled).",
+    ),
+    Definition(
+        "callspool_suppressed_total",
+        "counter",
+        ("list", "account"),
+        "Documents cancelled because their number is on a list: global, account or named.",
     ),
     Definition(
         "callspool_documents",
@@ -345,6 +351,8 @@ EVENTS = (
     "resent",
     "cancelled",
     "expired",
+    "suppressed",
 )
+LIST_KINDS = ("global", "account", "named")
 LANE_STATES = ("open", "paused", "parked", "closed")
 PAUSE_LEVELS = ("all", "account", "space", "campaign", "lane")

@@ -19,6 +19,7 @@ from callspool_ledger.reads.views import add_lost_sight
 from callspool_worker.metrics.definitions import (
     EVENTS,
     LANE_STATES,
+    LIST_KINDS,
     OTHER,
     PAUSE_LEVELS,
     Accounts,
@@ -87,6 +88,7 @@ def _documents(counts: dict[str, Counter[str]]) -> dict[str, Values]:
     events: Values = {}
     states: Values = {}
     unaccounted: Values = {}
+    suppressed: Values = {}
     single: dict[str, Values] = {
         "callspool_unproven_resends_total": {},
         "callspool_created_twice_total": {},
@@ -98,6 +100,8 @@ def _documents(counts: dict[str, Counter[str]]) -> dict[str, Values]:
             events[event, account] = of[event] + sum(of[left] for left in _LEFT.get(event, ()))
         for state in _STATES:
             states[state, account] = of[state]
+        for kind in LIST_KINDS:
+            suppressed[kind, account] = of[f"suppressed|{kind}"]
         unaccounted[account,] = of["accepted"] - sum(of[state] for state in _STATES)
         single["callspool_unproven_resends_total"][account,] = of["unproven"]
         single["callspool_created_twice_total"][account,] = of["created_twice"]
@@ -105,6 +109,7 @@ def _documents(counts: dict[str, Counter[str]]) -> dict[str, Values]:
         single["callspool_runs_total"][account,] = of["runs"]
     return {
         "callspool_document_events_total": events,
+        "callspool_suppressed_total": suppressed,
         "callspool_documents": states,
         "callspool_unaccounted_documents": unaccounted,
         **single,
