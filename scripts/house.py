@@ -36,7 +36,7 @@ IRREGULAR = re.compile(
     "known|left|lost|made|meant|met|said|seen|sent|shown|spent|stood|taken|"
     "thought|told|torn|understood|woken|won|written"
 )
-PUBLIC_FACE = frozenset(("__init__.py", "aio.py", "queue.py", "testing.py"))
+PUBLIC_FACE = frozenset(("__init__.py", "aio.py", "queue.py", "suppression.py", "testing.py"))
 """What of the producers stands above the ledger (docs/decisions/0017)."""
 
 NO_PARTICIPLES = frozenset(("embed", "exceed", "feed", "need", "proceed", "seed", "speed"))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from callspool.queue import CallQueue
     from callspool.request.call_request import CallRequest, Document
     from callspool.request.schedule import Schedule
+    from callspool.suppression import SuppressionLists
     from callspool_ledger.reads.views import DocumentStatus
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Schedule",
     "SettingsError",
     "Summary",
+    "SuppressionLists",
     "__version__",
 ]
 
@@ -51,6 +53,7 @@ _HOMES = {
     "Schedule": "callspool.request.schedule",
     "SettingsError": "callspool.errors",
     "Summary": "callspool.enqueue.receipts",
+    "SuppressionLists": "callspool.suppression",
 }
 
 
