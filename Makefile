@@ -39,7 +39,8 @@ $(VENV)/.duel: $(VENV)/.worker
 	@touch $@
 
 demo: $(VENV)/.worker
-	@$(BIN)/callspool run examples/contacts.csv --sandbox --follow
+	@$(BIN)/callspool suppress add "+61 491 570 006" --source "asked not to be called" --state-dir build/demo
+	@$(BIN)/callspool run examples/contacts.csv --sandbox --follow --state-dir build/demo
 
 # About ten minutes; not part of the gate.
 duel: $(VENV)/.duel

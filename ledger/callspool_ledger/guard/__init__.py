@@ -14,6 +14,7 @@ from callspool_ledger.guard.suppression import (
     ExportedEntry,
     ListView,
     Suppression,
+    count_listed,
 )
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "ListSource",
     "ListView",
     "Suppression",
+    "count_listed",
     "list_name",
 ]

@@ -322,6 +322,16 @@ class Suppression:
         return int(reply) if isinstance(reply, int) else 0
 
 
+def count_listed(client: redis.Redis) -> dict[str, int]:
+    """Returns how many numbers each list holds, for a look that changes nothing.
+
+    ``client``: of any partition.
+    """
+    keys = GuardCalls().keys
+    (found,) = run(client_at(client, keys.prefix), [("HGETALL", keys.lists)])
+    return {name.decode(): int(number) for name, number in _pairs(found).items()}
+
+
 def _pairs(reply: object) -> dict[bytes, bytes]:
     return reply if isinstance(reply, dict) else {}
 

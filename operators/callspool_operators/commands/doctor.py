@@ -13,6 +13,7 @@ import click
 from callspool.errors import CallspoolError, QueueUnavailable, SettingsError
 from callspool.settings import load_settings
 from callspool.settings.urls import redis_url_without_password
+from callspool_ledger.guard import count_listed
 from callspool_ledger.reads.dead import read_dead
 from callspool_ledger.reads.lanes import read_one_document_lanes
 from callspool_ledger.reads.lookup import read_scopes
@@ -131,6 +132,7 @@ def _of_redis(
         reader.ask(read_dead(Selector(), 1))[1],
         where,
         reader.limits(),
+        count_listed(client),
     )
     yield from examine_ledger(standing, (*RULES, settings.partitions), settings.accounts)
 

@@ -288,7 +288,8 @@ def _lists(
     redis_url: str | None, state_dir: str | None, region: str | None
 ) -> Iterator[Suppression]:
     region = region or load_settings(os.environ).region
-    with ledger_clients(redis_url, state_dir) as clients, Progress(None, quiet=True) as progress:
+    begun = ledger_clients(redis_url, state_dir, may_begin=True)
+    with begun as clients, Progress(None, quiet=True) as progress:
 
         def tell(numbers: int) -> None:
             progress.update(numbers, lambda: format_count(numbers, "number"))

@@ -13,7 +13,7 @@ from callspool_worker.decisions.answers import Answered, NoAnswer, NotSent, code
 from callspool_worker.decisions.wording import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from callspool_ledger.reads.snapshot import AccountLimit
     from callspool_ledger.reads.views import GateView, LedgerSummary
@@ -129,6 +129,8 @@ class LedgerStanding(NamedTuple):
     dead: int
     where: str = ""
     limits: Sequence[AccountLimit] = ()
+    lists: Mapping[str, int] = {}
+    """Lists of numbers that must not be called, and how many each holds."""
 
 
 def examine_ledger(
@@ -137,6 +139,10 @@ def examine_ledger(
     """A finding for each part. ``ours``: this release's rules; ``accounts``: those set up here."""
     yield _rules(found.rules, ours)
     yield _workers(found)
+    if found.lists:
+        numbers = format_count(sum(found.lists.values()), "number")
+        said = f"{numbers} on {format_count(len(found.lists), 'list')} must not be called"
+        yield ok("suppression", f"{said}; a restored Redis forgets those since (suppress export)")
     yield from _accounts(sorted(set(found.known) - set(accounts)))
     yield from _rests(found)
     yield from _stuck(found)

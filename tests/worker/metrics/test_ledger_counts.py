@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
+from dataclasses import replace
 
 import pytest
 import redis
@@ -165,6 +166,21 @@ def test_why_documents_are_dead_is_counted_by_code(under: LedgerUnderTest, reade
     samples = of_ledger(reader)
     for code in ("too_large", "missing"):
         assert value(samples, "callspool_dead_documents_total", code=code, account="default") == 1
+
+
+def test_what_lists_keep_back_is_counted_by_their_kind(
+    under: LedgerUnderTest, reader: LedgerReader
+):
+    under.accept(replace(group(["crm-1"], reason="suppressed: …"), suppressed="account"))
+    under.accept(group(["crm-2", "crm-3"]))
+    under.ledger.run([calls.suppress(take(under), [("global", "suppressed: …", [1])])])
+    samples = of_ledger(reader)
+    for kind, number in (("account", 1), ("global", 1), ("named", 0)):
+        found = value(samples, "callspool_suppressed_total", list=kind, account="default")
+        assert found == number
+    for event in ("suppressed", "cancelled"):
+        events = "callspool_document_events_total"
+        assert value(samples, events, event=event, account="default") == 2
 
 
 def test_refused_documents_add_no_account_that_nobody_has_documents_for(
