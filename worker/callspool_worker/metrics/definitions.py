@@ -341,18 +341,8 @@ DEFINITIONS = (
 
 BY_NAME = {definition.name: definition for definition in DEFINITIONS}
 WITHOUT_REDIS = ("callspool_up", "callspool_redis_up", "callspool_scrape_seconds")
-EVENTS = (
-    "accepted",
-    "duplicate",
-    "invalid",
-    "conflict",
-    "created",
-    "dead",
-    "resent",
-    "cancelled",
-    "expired",
-    "suppressed",
-)
+_BECAME = ("created", "dead", "resent", "cancelled", "expired", "suppressed")
+EVENTS = ("accepted", "duplicate", "invalid", "conflict", *_BECAME)
 LIST_KINDS = ("global", "account", "named")
 LANE_STATES = ("open", "paused", "parked", "closed")
 PAUSE_LEVELS = ("all", "account", "space", "campaign", "lane")
