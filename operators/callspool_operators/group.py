@@ -39,6 +39,22 @@ def completion(shell: str) -> None:
     click.echo(made.source_template % made.source_vars())
 
 
+@click.command("help")
+@click.argument("words", nargs=-1, metavar="[COMMAND]...")
+@click.pass_context
+def show_help(ctx: click.Context, words: tuple[str, ...]) -> None:
+    """Show the help of a command, as COMMAND --help does."""
+    assert ctx.parent is not None
+    command: click.Command = ctx.parent.command
+    context = ctx.parent
+    for word in words:
+        found = command.get_command(context, word) if isinstance(command, click.Group) else None
+        if found is None:
+            raise _no_such(word, ctx)
+        command, context = found, click.Context(found, parent=context, info_name=word)
+    click.echo(command.get_help(context))
+
+
 CORE = "callspool"
 WORKER = "callspool[worker]"
 SERVER = "callspool[server]"
@@ -156,6 +172,10 @@ COMMANDS = {
     "keys": CommandEntry(
         "callspool_operators.commands.access_keys:keys",
         "Create, list and revoke the keys of the HTTP intake.",
+    ),
+    "help": CommandEntry(
+        "callspool_operators.group:show_help",
+        "Show the help of a command.",
     ),
     "completion": CommandEntry(
         "callspool_operators.group:completion",

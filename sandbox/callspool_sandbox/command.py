@@ -118,10 +118,19 @@ def sandbox(
             max_body=max_body,
             until_stdin_closes=until_stdin_closes,
         )
-        run_sandbox(options, _say_ready)
+        is_typed = not until_stdin_closes and log != "-"
+        run_sandbox(options, _say_how_to_join if is_typed else _say_ready)
     except SettingsError as error:
         raise WrongUse(str(error)) from error
 
 
 def _say_ready(url: str) -> None:
     click.echo(f"callspool sandbox listening on {url}")
+
+
+def _say_how_to_join(url: str) -> None:
+    """Says it, and what joins a worker of another shell to it."""
+    _say_ready(url)
+    click.echo(f"export CALLSPOOL_API_URL={url}")
+    click.echo("export CALLSPOOL_API_TOKEN=sandbox-token")
+    click.echo("export CALLSPOOL_ORG_HANDLE=sandbox")
