@@ -77,7 +77,8 @@ def send_refusal(request: Request[Any, Any, Any], refused: HTTPException) -> Res
         404: "there is no such path: /openapi.json lists all",
         405: "this path takes another method: /openapi.json lists all",
     }.get(refused.status_code, "the body is too large")
-    return send_problem(request, Problem(kind, detail))
+    allow = (refused.headers or {}).get("allow")
+    return send_problem(request, Problem(kind, detail, allow=allow))
 
 
 def send_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[bytes]:
@@ -86,7 +87,7 @@ def send_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[by
     if problem.status == 500:
         # Its text may quote a body: a name or a number.
         _log.error("%s %s: %s", request.method, request.url.path, type(fault).__name__)
-    elif isinstance(fault, CallspoolError):
+    elif isinstance(fault, CallspoolError) and problem.status != 422:
         _log.warning("%s: %s", type(fault).__name__, fault)
     elif isinstance(fault, RedisError):
         _log.warning(

@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from litestar import Litestar, Request, Response, get, post
 from litestar.exceptions import HTTPException
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from callspool.redis_io.servers import async_server_of
-from callspool.request.call_request import Rules, is_traceparent
+from callspool.request.call_request import Rules, is_region, is_traceparent
 from callspool.request.identity import Scope
 from callspool.settings import Settings
 from callspool_ledger import keys
@@ -30,7 +30,7 @@ from callspool_operators.serving.bodies import (
     DUPLICATE,
     ENQUEUED,
     INVALID,
-    MOST_CANCELLED,
+    CancelQuery,
     CancelReply,
     DocumentReply,
     DocumentsQuery,
@@ -177,8 +177,8 @@ async def _with_known(service: IntakeService, judged: JudgedRequests) -> list[Do
 @post("/v1/documents", status_code=202, responses=openapi.PROBLEMS)
 async def post_documents(
     request: HttpRequest,
+    pilot: Annotated[str, QueryParameter(min_length=1)],
     space: FromQuery[str | None] = None,
-    pilot: FromQuery[str | None] = None,
     context: FromQuery[str | None] = None,
     campaign: FromQuery[str | None] = None,
     account: FromQuery[str | None] = None,
@@ -229,6 +229,8 @@ async def post_documents(
 
 
 def _rules(settings: Settings, region: str | None) -> Rules:
+    if region and not is_region(region.upper()):
+        raise Problem("wrong-shape", "region: must be a region such as IN, US or GB")
     return Rules(region or settings.region, settings.send_e164, settings.context)
 
 
@@ -272,8 +274,8 @@ async def post_cancel(request: HttpRequest) -> CancelReply:
     """Take back documents that wait; what is being sent, or was, stays as it is."""
     service = _service(request)
     caller = await service.let_in(request, Right.OPERATE)
-    asked = decode_body(await read_json(request), DocumentsQuery)
-    scope = check_query(asked, caller.key, MOST_CANCELLED)
+    asked = decode_body(await read_json(request), CancelQuery)
+    scope = check_query(asked, caller.key)
     await service.gate.charge(caller, len(asked.document_ids))
     done = await asyncio.to_thread(
         cancel_documents, service.settings, caller.key, scope, asked.document_ids

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -50,7 +50,10 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class Problem(Exception):  # noqa: N818 - the name of RFC 9457
-    """Ends a request with a problem document; ``retry_after`` in seconds."""
+    """Ends a request with a problem document.
+
+    ``retry_after`` in seconds; ``allow``: the methods that the path takes.
+    """
 
     def __init__(
         self,
@@ -60,8 +63,10 @@ class Problem(Exception):  # noqa: N818 - the name of RFC 9457
         retry_after: float | None = None,
         enqueued: int | None = None,
         rows: int | None = None,
+        allow: str | None = None,
     ) -> None:
         super().__init__(detail)
+        self.allow = allow
         self.kind = kind
         self.detail = detail
         self.retry_after = retry_after
@@ -88,6 +93,8 @@ class Problem(Exception):  # noqa: N818 - the name of RFC 9457
         found = {"cache-control": "no-store"}
         if self.retry_after is not None:
             found["retry-after"] = str(max(1, math.ceil(self.retry_after)))
+        if self.allow is not None:
+            found["allow"] = self.allow
         if self.status == HTTPStatus.UNAUTHORIZED:
             found["www-authenticate"] = 'Bearer realm="callspool"'
         return found
@@ -195,10 +202,16 @@ class UploadReply(msgspec.Struct, frozen=True):
 class DocumentsQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Documents of one scope, by their ids. What a key is bound to may be left out."""
 
-    document_ids: list[str]
+    document_ids: Annotated[list[str], msgspec.Meta(min_length=1, max_length=MOST_IDS)]
     space_token: str | None = None
     campaign: str | None = None
     account: str | None = None
+
+
+class CancelQuery(DocumentsQuery, forbid_unknown_fields=True, kw_only=True):
+    """Documents that are to be cancelled, as in `DocumentsQuery`; there may be fewer of them."""
+
+    document_ids: Annotated[list[str], msgspec.Meta(min_length=1, max_length=MOST_CANCELLED)]
 
 
 class DocumentReply(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,19 +18,17 @@ from callspool.redis_io.servers import async_server_of, server_of
 from callspool.request.call_request import CallRequest, PreparedRequest
 from callspool.request.checks import check_head, check_raw_document, check_timely
 from callspool.request.message import SHARED_BYTES, SHARED_DOCUMENTS, encode
-from callspool.request.text import fault_of_word
 from callspool_ledger import keys
 from callspool_ledger.reads.entries import STATES
 from callspool_ledger.reads.reader import connect_partitions
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
-from callspool_operators.serving.admission import check_scope, fill_in, wrong_shape
+from callspool_operators.serving.admission import check_scope, fill_in
 from callspool_operators.serving.bodies import (
     DUPLICATE,
     ENQUEUED,
     INVALID,
     MOST_DOCUMENTS,
-    MOST_IDS,
     CancelledDocument,
     DocumentReply,
     DocumentVerdict,
@@ -184,21 +182,11 @@ def add_known(
     ]
 
 
-def check_query(asked: DocumentsQuery, key: AccessKey, most: int = MOST_IDS) -> Scope:
+def check_query(asked: DocumentsQuery, key: AccessKey) -> Scope:
     """Returns the scope of the documents that are meant; raises `Problem`."""
-    if not 1 <= len(asked.document_ids) <= most:
-        raise Problem("wrong-shape", f"document_ids must hold 1 to {most:,} ids")
     fill_in(asked, key)
     if not asked.space_token:
         raise Problem("wrong-shape", "space_token is missing: name the space")
-    for field, text in (
-        ("space_token", asked.space_token),
-        ("campaign", asked.campaign),
-        ("account", asked.account),
-        *(("document_ids", each) for each in asked.document_ids),
-    ):
-        if text and (reason := fault_of_word(text)):
-            raise wrong_shape(InvalidCallRequest(field, reason))
     scope = scope_of(asked.space_token, asked.campaign, asked.account)
     check_scope(key, scope)
     return scope

@@ -13,6 +13,7 @@ from callspool_operators.serving.bodies import (
     KINDS,
     MEDIA_TYPE,
     MOST_DOCUMENTS,
+    CancelQuery,
     DocumentsQuery,
     PostedRequest,
     ProblemDocument,
@@ -57,7 +58,7 @@ _REF: Final = "#/components/schemas/{name}"
 _BODIES: Final[dict[str, Any]] = {
     "/v1/requests": list[PostedRequest],
     "/v1/documents/status": DocumentsQuery,
-    "/v1/documents/cancel": DocumentsQuery,
+    "/v1/documents/cancel": CancelQuery,
 }
 _LIST: Final = "/v1/documents"
 
@@ -68,7 +69,8 @@ def build_document(app: Litestar) -> bytes:
     schemas, components = msgspec.json.schema_components(
         [*_BODIES.values(), Known], ref_template=_REF
     )
-    schemas[0].update(minItems=1, maxItems=MOST_DOCUMENTS)
+    schemas[0]["minItems"] = 1
+    schemas[0]["description"] = f"At most {MOST_DOCUMENTS:,} documents in all."
     for path, schema in zip(_BODIES, schemas, strict=False):
         content = {"application/json": {"schema": schema}}
         document["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
@@ -79,7 +81,12 @@ def build_document(app: Litestar) -> bytes:
     components["Document"] = _describe_document(components.pop("Known"))
     components["PostedRequest"]["properties"]["documents"] = {
         "type": "array",
-        "items": {"$ref": _REF.format(name="Document")},
+        "items": {
+            "anyOf": [
+                {"$ref": _REF.format(name="Document")},
+                {"description": "Anything else gets the verdict invalid."},
+            ]
+        },
         "minItems": 1,
     }
     document["components"]["schemas"] |= components

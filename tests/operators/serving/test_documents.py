@@ -128,7 +128,7 @@ def test_a_caller_reads_and_cancels_documents_of_its_scope(intake: Intake):
 
 
 def test_a_question_without_ids_or_with_too_many_is_refused(intake: Intake):
-    for ids in ([], ["x"] * 1_001, ["a\nb"], [7]):
+    for ids in ([], ["x"] * 1_001, [7]):
         answer = intake.call("POST", "/v1/documents/status", {"document_ids": ids})
         assert answer.status == 422, ids
     assert intake.call("POST", "/v1/documents/cancel", {"document_ids": ["x"] * 101}).status == 422

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from callspool.settings import Settings
@@ -120,7 +125,8 @@ def test_connections_that_say_nothing_keep_nobody_else_out(intake: Intake):
 
 def test_other_paths_and_methods_are_problems_too(intake: Intake):
     assert intake.call("GET", "/nowhere").json["status"] == 404
-    assert intake.call("DELETE", "/v1/requests").json["status"] == 405
+    refused = intake.call("DELETE", "/v1/requests")
+    assert (refused.json["status"], refused.headers["allow"]) == (405, "POST, OPTIONS")
 
 
 def test_metrics_count_documents_by_key_and_verdict(intake: Intake):
@@ -150,3 +156,24 @@ def test_the_committed_openapi_document_is_the_one_that_is_served(intake: Intake
     assert served.startswith(b"{")
     document = json.loads(served)
     assert document["openapi"].startswith("3.1")
+
+
+@pytest.mark.parametrize("client", ["curl", "node"])
+def test_the_clients_of_the_page_enqueue(intake: Intake, client: str, tmp_path: Path):
+    if shutil.which(client) is None:
+        pytest.skip(f"there is no {client}")
+    page = (Path(__file__).parents[3] / "docs" / "http.md").read_text(encoding="utf-8")
+    page = page.replace("127.0.0.1:8080", f"127.0.0.1:{intake.port}")
+    pattern = r"```js\n(.*?)```" if client == "node" else r"```\n(curl .*?)```"
+    code = re.search(pattern, page, re.DOTALL)
+    assert code is not None
+    (tmp_path / "client").write_text(code[1], encoding="utf-8")
+    command = ["node", "--input-type=module"] if client == "node" else ["bash"]
+    with (tmp_path / "client").open() as script:
+        done = subprocess.run(
+            command, env={**os.environ, "CALLSPOOL_KEY": intake.secret}, check=False,
+            stdin=script, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "crm-17" in done.stdout
+    assert [each["document_id"] for each in intake.queued()] == ["crm-17"]
