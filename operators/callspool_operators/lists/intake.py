@@ -188,7 +188,9 @@ class Intake:
             else:
                 if row.without_country and self.ends_at_unknown_country:
                     raise _unknown_country(row)
-                counts.add_good(row, 1)
+                counts.good += 1
+                if row.healed or row.without_country or row.beside is not None:
+                    counts.add_marks(row, 1)
             yield row
             if counts.good == limit:
                 return
@@ -197,7 +199,8 @@ class Intake:
         """Counts good rows as if they had not been read."""
         for row in rows:
             self.counts.read -= 1
-            self.counts.add_good(row, -1)
+            self.counts.good -= 1
+            self.counts.add_marks(row, -1)
 
     def _check_rows(self, rows: Rows, checker: RowChecker) -> Iterator[Row]:
         skipping = Skipping(self._options.skip_if)

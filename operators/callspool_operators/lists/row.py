@@ -184,9 +184,8 @@ class RowCounts(msgspec.Struct):
     second_numbers: int = 0
     other_columns: int = 0
 
-    def add_good(self, row: Row, times: int) -> None:
-        """Counts a good row, or takes it back (-1)."""
-        self.good += times
+    def add_marks(self, row: Row, times: int) -> None:
+        """Counts what is special about a good row, or takes it back (-1)."""
         self.healed += times * row.healed
         self.without_country += times * row.without_country
         if row.beside is not None:

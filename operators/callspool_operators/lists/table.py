@@ -6,9 +6,10 @@ whole count, lest the rest of a broken row is taken for a contact.
 """
 
 import csv
+import io
 import re
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain
 
 from callspool.request.text import MARKS_BEFORE
@@ -220,9 +221,17 @@ class Table:
 
 def _cells_of_lines(lines: Sequence[bytes], delimiter: str) -> list[list[str]] | None:
     """The cells of each line, none for an empty one; None unless each line is a row by itself."""
-    if max(map(len, lines)) > MAX_LINE or _has_escapes(b"".join(lines), delimiter):
+    whole = b"".join(lines)
+    if len(whole) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
         return None
-    texts = [*map(decode_line, lines)]
+    if _has_escapes(whole, delimiter):
+        return None
+    # ASCII has no marks before a line, so that the lines need not be looked at one by one.
+    texts: Iterable[str]
+    if whole.isascii():
+        texts = io.StringIO(whole.decode("ascii"), newline="")
+    else:
+        texts = [*map(decode_line, lines)]
     try:
         cells = [*csv.reader(texts, delimiter=delimiter, strict=True, skipinitialspace=True)]
     except csv.Error:

@@ -203,7 +203,9 @@ class TableRows:
 
     def _write(self, rows: Sequence[Row]) -> None:
         try:
-            documents = self._writer.write([_bare(row) for row in rows])
+            documents = self._writer.write(
+                [_bare(row) if b"'" in row.text else row.cells for row in rows]
+            )
         except ValueError as lost:
             if len(rows) > 1:
                 half = len(rows) // 2
@@ -237,4 +239,4 @@ def _with_line_feeds(lines: Sequence[bytes]) -> bytes:
 
 
 def _bare(row: Row) -> Sequence[str]:
-    return [*map(unshield, row.cells)] if b"'" in row.text else row.cells
+    return [*map(unshield, row.cells)]

@@ -71,6 +71,8 @@ def number_to_send(written: str, form: str, *, as_e164: bool) -> str:
     whose digits are those already, behind their ``+``, keeps its separators.
     """
     if as_e164 and is_e164(form):
+        if "+" not in written:
+            return form
         return written if written.translate(WITHOUT_SEPARATORS) == form else form
     return form if form[0] != "+" and not _SPACED(written) else to_ascii(written)
 

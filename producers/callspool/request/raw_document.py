@@ -160,8 +160,8 @@ def _with_number(raw: bytes, written: str, sent: str, *, flat: bool) -> bytes:
     if not flat:
         return with_fields(raw, {"contact_number": sent})
     # Within a text, a quote has a backslash before it: this can be nothing but the field.
-    before, after = _encode({"contact_number": written}), _encode({"contact_number": sent})
-    return raw.replace(before[1:-1], after[1:-1], 1)
+    before, after = (b'"contact_number":' + _encode(text) for text in (written, sent))
+    return raw.replace(before, after, 1)
 
 
 def _check_known(known: Known, rules: Rules) -> str:
