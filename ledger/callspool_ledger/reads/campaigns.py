@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from callspool.hours.numbers import Classifier
 from callspool.hours.record import CampaignRecord
-from callspool.hours.zones import UNKNOWN, Classifier, Interval, ZoneClass
+from callspool.hours.zones import UNKNOWN, Interval, ZoneClass
 from callspool.request.raw_document import read_number
 from callspool_ledger.reads.reading import merged_by, of_one_space
 from callspool_ledger.scripts import load

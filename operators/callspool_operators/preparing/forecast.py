@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import redis
 
 from callspool.errors import QueueUnavailable
+from callspool.hours.numbers import Classifier
 from callspool.hours.record import PlatformHours, find_intervals
-from callspool.hours.zones import UNKNOWN, Classifier
+from callspool.hours.zones import UNKNOWN
 from callspool.request.raw_document import read_number
 from callspool.settings import load_settings
 from callspool_ledger.reads.campaigns import CampaignName, moment_of, read_campaigns

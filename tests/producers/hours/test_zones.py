@@ -3,9 +3,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import phonenumbers
 import pytest
+from phonenumbers.phonenumberutil import is_number_type_geographical
 
-from callspool.hours.zones import OWN, Classifier, ZoneClass, find_zone, zone_named, zones_of_number
+from callspool.hours.numbers import Classifier, is_bound_to_a_place, zones_of_number
+from callspool.hours.zones import OWN, ZoneClass, find_zone, zone_named
 
 SAMPLES = Path(__file__).with_name("zone_samples.txt").read_text(encoding="utf-8").splitlines()
 UNKNOWN_TO_THE_LIBRARY = "Etc/Unknown"
@@ -34,6 +37,17 @@ def test_a_number_is_in_every_zone_that_the_library_says_in_all_regions() -> Non
             known = {clocks[zone] for zone in ours}
             assert known >= {clocks[zone] for zone in joined.split("&")}, number
     assert numbers > 1500
+
+
+def test_a_number_is_bound_to_a_place_where_the_library_says_so() -> None:
+    wrong = []
+    for number in (number for line in SAMPLES for number in line.split()[1:]):
+        parsed = phonenumbers.parse(number)
+        code, national = parsed.country_code, phonenumbers.national_significant_number(parsed)
+        kind = phonenumbers.number_type(parsed)
+        if is_bound_to_a_place(str(code), national) != is_number_type_geographical(kind, code):
+            wrong.append(number)
+    assert wrong == []
 
 
 def test_numbers_of_all_regions_make_few_classes() -> None:

@@ -19,7 +19,7 @@ from callspool_worker.sending.body import empty_body_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from callspool.hours.zones import Classifier
+    from callspool.hours.numbers import Classifier
     from callspool.request.call_request import Rules
     from callspool.request.message import Envelope, RequestEnvelope
     from callspool_ledger.writes import Limits

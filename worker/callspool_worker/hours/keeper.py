@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from callspool.hours.numbers import Classifier
 from callspool.hours.record import find_intervals
-from callspool.hours.zones import Classifier
 from callspool.request.raw_document import read_number
 from callspool_ledger.reads.campaigns import read_active, read_campaigns, read_unsorted
 from callspool_ledger.selectors import SEPARATOR, lane_of_class
