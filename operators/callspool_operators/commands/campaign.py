@@ -16,12 +16,13 @@ from callspool.request.text import fault_of_word
 from callspool_ledger.reads.campaigns import CampaignName, describe_zones
 from callspool_ledger.steering import Campaigns
 from callspool_operators.commands.steering_ledger import open_ledger, operator
+from callspool_operators.commands.suppress import lists_of_campaign
 from callspool_operators.options import parsing
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
 from callspool_operators.terminal.wording import format_count, json_line, local, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from callspool_ledger.reads.campaigns import Bar, CampaignTables, CampaignView
 
@@ -52,6 +53,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "pace": {"pace": None},
     "starts": {"starts": None},
     "ends": {"ends": None},
+    "lists": {},
 }
 """What each option of `unset` takes away: fields of a record, and what they are without it."""
 
@@ -105,6 +107,7 @@ def campaign() -> None:
     "--starts", metavar="TIME", help="Send nothing before this time: 2026-12-01T09:00+01:00."
 )
 @click.option("--ends", metavar="TIME", help="Documents that still wait at this time expire.")
+@click.option("--lists", metavar="A,B", help="Named lists of numbers that it does not call.")
 @redis_option
 @state_dir_option
 @json_option
@@ -120,10 +123,13 @@ def set_(
     given = {option: value for option, value in given.items() if value not in (None, ())}
     if not given:
         raise click.UsageError("say what to set: callspool campaign set --help lists it")
+    change = given.pop("lists").split(",") if "lists" in given else None
     with _campaigns(account, redis_url, state_dir, may_begin=True) as campaigns:
-        campaigns.set(account, name, partial(_with_given, given), _detail(given))
+        if given:
+            campaigns.set(account, name, partial(_with_given, given), _detail(given))
         found = campaigns.read()
-    _tell(found, CampaignName(account, name), as_json)
+    lists = lists_of_campaign(CampaignName(account, name), redis_url, state_dir, change)
+    _tell(found, CampaignName(account, name), lists, as_json)
 
 
 @campaign.command("unset", epilog=_UNSET_EXAMPLES)
@@ -142,13 +148,15 @@ def unset(
 ) -> None:
     """Take back what was set: what is named, or all of it."""
     chosen = [option for option, is_named in given.items() if is_named] or [*_FIELDS]
+    change: list[str] | None = [] if "lists" in chosen else None
     cleared = {field: value for option in chosen for field, value in _FIELDS[option].items()}
     with _campaigns(account, redis_url, state_dir) as campaigns:
         every = len(chosen) == len(_FIELDS)
         detail = _detail({}, "anything" if every else ", ".join(chosen).replace("_", "-"))
         campaigns.set(account, name, lambda record: record.change(**cleared), detail)
         found = campaigns.read()
-    _tell(found, CampaignName(account, name), as_json)
+    lists = lists_of_campaign(CampaignName(account, name), redis_url, state_dir, change)
+    _tell(found, CampaignName(account, name), lists, as_json)
 
 
 for _option in _FIELDS:
@@ -168,7 +176,8 @@ def show(
     """Show what is set for a campaign, and which classes of zones are open."""
     with _campaigns(account, redis_url, state_dir) as campaigns:
         found = campaigns.read()
-    _tell(found, CampaignName(account, name), as_json)
+    lists = lists_of_campaign(CampaignName(account, name), redis_url, state_dir)
+    _tell(found, CampaignName(account, name), lists, as_json)
 
 
 @campaign.command("list")
@@ -234,11 +243,13 @@ def _detail(given: dict[str, Any], taken_back: str = "") -> str:
     return ", ".join([*parts, *([f"without {taken_back}"] if taken_back else [])])
 
 
-def _tell(found: CampaignTables, name: CampaignName, as_json: bool) -> None:
+def _tell(found: CampaignTables, name: CampaignName, lists: Sequence[str], as_json: bool) -> None:
     if as_json:
-        click.echo(json_line(_object(found, name)))
+        click.echo(json_line({**_object(found, name), "lists": lists}))
         return
     view = found.campaigns.get(name)
+    if lists:
+        click.echo(f"{describe_name(name)} does not call who is on the lists {', '.join(lists)}.")
     if view is None:
         click.echo(f"{describe_name(name)}: nothing is set; calls may begin at any time.")
         return

@@ -41,6 +41,8 @@ from callspool_operators.terminal.wording import format_count, json_line, plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from callspool_ledger.reads.campaigns import CampaignName
+
 
 _EXAMPLES = """\b
 Examples:
@@ -295,6 +297,19 @@ def _lists(
             progress.update(numbers, lambda: format_count(numbers, "number"))
 
         yield Suppression(clients, operator(), region=region, tell=tell)
+
+
+def lists_of_campaign(
+    name: CampaignName,
+    redis_url: str | None,
+    state_dir: str | None,
+    change: Sequence[str] | None = None,
+) -> list[str]:
+    """The named lists that a campaign is held to, after it was given others by ``change``."""
+    with _lists(redis_url, state_dir, None) as lists:
+        if change is not None:
+            lists.apply([_name(each, None) for each in change], **name._asdict())
+        return lists.read_applied(**name._asdict())
 
 
 def _name(list_: str | None, account: str | None) -> str:

@@ -49,7 +49,9 @@ def tell_added(added: AddedNumbers, name: str, *, as_json: bool, is_named: bool)
             " them (callspool doctor)."
         )
     if is_named:
-        click.echo(f"It holds for campaigns that name it: callspool campaign set --lists {name}")
+        click.echo(
+            f"It holds for campaigns that name it: callspool campaign set NAME --lists {name}"
+        )
     return Exit.NOT_ALL if added.unreadable else Exit.DONE
 
 

@@ -114,3 +114,20 @@ def test_wrong_use_is_one_line(suppress: Call, tmp_path: Path):
         assert result.code == 2, arguments
         assert words in result.err
         assert result.err.count("\n") <= 3
+
+
+def test_a_named_list_holds_for_the_campaigns_that_name_it(
+    suppress: Call, call: Call, redis_url: str
+):
+    added = suppress("add", ASKED, "--list", "customers")
+    assert added.out.endswith("callspool campaign set NAME --lists customers\n")
+    assert suppress("check", ASKED, "--campaign", "spring").code == 0
+    where = ("--redis", redis_url)
+    found = call("campaign", "set", "spring", "--lists", "customers,others", *where)
+    assert "does not call who is on the lists customers, others" in found.out
+    assert suppress("check", ASKED, "--campaign", "spring").code == 1
+    shown = call("campaign", "show", "spring", "--json", *where).json
+    assert shown["lists"] == ["customers", "others"]
+    assert call("campaign", "set", "spring", "--lists", "No Name", *where).code == 2
+    call("campaign", "unset", "spring", "--lists", *where)
+    assert suppress("check", ASKED, "--campaign", "spring").code == 0
