@@ -130,6 +130,36 @@ def test_a_stopped_server_costs_no_more_than_the_timeout(server: RedisServer) ->
     assert queue.enqueue(one_contact("after")).documents == 1
 
 
+def test_a_signal_handler_that_interrupted_an_enqueue_is_told_so_at_once(
+    server: RedisServer,
+) -> None:
+    """It would wait for the thread that it interrupted, which goes on afterwards."""
+    queue = CallQueue(server.url, timeout=20.0)
+    queue.enqueue(one_contact("before"))
+    told: list[tuple[float, str]] = []
+
+    def handle(number: int, frame: object) -> None:
+        started = time.monotonic()
+        with pytest.raises(QueueUnavailable) as fault:
+            queue.enqueue(one_contact("in the handler"))
+        told.append((time.monotonic() - started, str(fault.value)))
+        server.signal(signal.SIGCONT)
+
+    previous = signal.signal(signal.SIGALRM, handle)
+    server.signal(signal.SIGSTOP)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        assert queue.enqueue(one_contact("meanwhile")).documents == 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+        server.signal(signal.SIGCONT)
+    ((seconds, words),) = told
+    assert seconds < 5
+    assert "signal handler" in words
+    assert queue.enqueue(one_contact("after")).documents == 1
+
+
 def test_a_stopped_server_costs_fifty_threads_no_more_than_the_timeout(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,13 @@ NO_ANSWER: Final = NotStored(
 )
 
 
+INTERRUPTED: Final = NotStored(
+    "a signal handler enqueued while its own thread was enqueueing; let the handler note the"
+    " request, and enqueue it afterwards",
+    again=False,
+)
+
+
 class CommitTicket:
     """A thread's message and its outcome so far; ``next`` is the ticket that it has to wake."""
 
@@ -90,9 +97,23 @@ class GroupCommit:
         self._waiting: deque[CommitTicket] = deque()
         self._leader: CommitTicket | None = None
         self._last_size = 0
+        self._inside: set[int] = set()
 
     def submit(self, message: OutgoingMessage, deadline: float) -> Outcome:
-        """Stores a message along with those of other threads; returns its outcome in time."""
+        """Stores a message along with those of other threads; returns its outcome in time.
+
+        A signal handler that interrupted this very thread in here would wait for itself.
+        """
+        thread = threading.get_ident()
+        if thread in self._inside:
+            return INTERRUPTED
+        self._inside.add(thread)
+        try:
+            return self._submit(message, deadline)
+        finally:
+            self._inside.discard(thread)
+
+    def _submit(self, message: OutgoingMessage, deadline: float) -> Outcome:
         ticket = CommitTicket(message, deadline)
         try:
             self._join(ticket)

@@ -40,7 +40,15 @@ def work(stage: Stage, seconds: float, every: float = 0.05) -> None:
         time.sleep(every)
 
 
+def settle(stage: Stage, documents: list[str]) -> None:
+    """Works on until all of these are created: a machine may be slow, for some seconds."""
+    until = time.monotonic() + 20
+    while stage.states(documents) != "c" * len(documents) and time.monotonic() < until:
+        work(stage, 0.2)
+
+
 def assert_once(stage: Stage, api: PlayedApi, documents: list[str]) -> None:
+    settle(stage, documents)
     assert stage.states(documents) == "c" * len(documents)
     assert {one: api.made[one] for one in documents} == dict.fromkeys(documents, 1)
     stage.spool.check()

@@ -15,6 +15,7 @@ from tests.support.ledgers import P
 from tests.worker.proving.conftest import SEEDS, SetUp
 from tests.worker.proving.faults import fault
 from tests.worker.proving.stage import MAX_ATTEMPTS, QUIET, Stage
+from tests.worker.proving.test_never_twice import settle
 
 IDS = [f"crm-{n}" for n in range(10)]
 PROOFS, LOOKING = f"{P}:proofs", f"{P}:looking"
@@ -123,6 +124,7 @@ def test_however_two_lookers_and_a_slow_api_meet_nobody_is_called_twice(set_up: 
         time.sleep(0.02)
     for thread in threads:
         thread.join(20)
+    settle(stage, [one for ids in lots for one in ids])
     assert [stage.states(ids) for ids in lots] == ["cccc"] * 3
     assert set(stage.made().values()) == {1}
     stage.spool.check()
