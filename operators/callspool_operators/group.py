@@ -39,7 +39,14 @@ def completion(shell: str) -> None:
     click.echo(made.source_template % made.source_vars())
 
 
-@click.command("help")
+_HELP_EXAMPLES = """\b
+Examples:
+  callspool help run
+  callspool help dead replay
+"""
+
+
+@click.command("help", epilog=_HELP_EXAMPLES)
 @click.argument("words", nargs=-1, metavar="[COMMAND]...")
 @click.pass_context
 def show_help(ctx: click.Context, words: tuple[str, ...]) -> None:

@@ -31,7 +31,7 @@ def refusal(*options: str) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_prints_one_line_when_ready_and_a_signal_ends_it_cleanly(number: int) -> None:
+def test_it_says_when_it_is_ready_and_how_to_join_and_a_signal_ends_it_cleanly(number: int) -> None:
     with subprocess.Popen(
         [*COMMAND, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -40,6 +40,12 @@ def test_it_prints_one_line_when_ready_and_a_signal_ends_it_cleanly(number: int)
         line = process.stdout.readline()
         assert line.startswith("callspool sandbox listening on http://127.0.0.1:")
         port = int(line.rpartition(":")[2])
+        joins = [process.stdout.readline() for _ in range(3)]
+        assert joins[0] == f"export CALLSPOOL_API_URL=http://127.0.0.1:{port}\n"
+        assert [each.partition("=")[0] for each in joins[1:]] == [
+            "export CALLSPOOL_API_TOKEN",
+            "export CALLSPOOL_ORG_HANDLE",
+        ]
         # A client that is connected must not keep it alive.
         with socket.create_connection(("127.0.0.1", port)):
             process.send_signal(number)
