@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from chaos.schedule import Plan
 
+PREFIX = "callspool-chaos-"
+"""What every directory of a run begins with; the harness' process number follows."""
+
 SET_UP = 3.0
 """Seconds that the API's faults go on beyond the others: what setting up the stage may take."""
 
@@ -33,7 +36,7 @@ class Stage:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._stack = ExitStack()
-        self.directory = Path(tempfile.mkdtemp(prefix="callspool-chaos-"))
+        self.directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self._api_heals_at = 0.0
         self.outlived: list[int] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from chaos.processes import all_processes
 from chaos.report import Report
 from chaos.run import run
 from chaos.schedule import Event, Plan, Schedule, draw
+from chaos.stage import PREFIX
 
 SECONDS = 16.0
 LUCKY = {"api_drop", "redis_drop", "kill_child", "stop_child"}
@@ -85,4 +87,4 @@ def test_where_nothing_can_be_read_back_nothing_is_lost_and_what_is_doubtful_is_
 
 def _left_over() -> list[str]:
     commands = [process.command for process in all_processes()]
-    return [command for command in commands if "callspool-chaos-" in command]
+    return [command for command in commands if f"{PREFIX}{os.getpid()}-" in command]

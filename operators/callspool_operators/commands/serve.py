@@ -19,7 +19,7 @@ Examples:
   callspool serve --host 0.0.0.0 --port 8443 --cert cert.pem --key key.pem
 """
 
-_PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PEM = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(epilog=_EXAMPLES)
