@@ -47,3 +47,12 @@ def test_every_module_in_the_picture_of_the_architecture_is_there():
     assert [
         f"{room}.{name}" for room, name in named if not (rooms[room] / f"{name}.py").exists()
     ] == []
+
+
+def test_every_class_in_the_glossary_is_there():
+    rows = (ROOT / "docs/glossary.md").read_text(encoding="utf-8").splitlines()
+    words = [row.split("|")[1] for row in rows if row.startswith("| `")]
+    named = {name for word in words for name in re.findall(r"`([A-Z]\w+)`", word)}
+    code = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("*/callspool*/**/*.py"))
+    assert len(named) > 50
+    assert sorted(name for name in named if f"class {name}" not in code) == []
