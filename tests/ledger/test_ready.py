@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -8,8 +9,8 @@ import redis
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
-from callspool_ledger.writes import Limits
-from tests.support.ledgers import LANE, LedgerUnderTest, calls, group
+from callspool_ledger.writes import Ledger, Limits
+from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group
 
 OTHER = LANE._replace(account="other")
 
@@ -59,3 +60,23 @@ def test_an_account_that_rests_has_nothing_ready(under: LedgerUnderTest):
     under.accept(group(["a", "b"]))
     under.ledger.run([calls.throttle("default", 60_000)])
     assert ready(under) == {}
+
+
+def test_a_space_that_nobody_reads_back_is_ready_since_no_worker_sends_for_its_account(
+    client: redis.Redis,
+):
+    ledger = Ledger(client, Limits(batch_size=2, linger_ms=0))
+    ledger.open("new")
+    under = LedgerUnderTest(client, batch_size=2, linger_ms=0)
+    under.accept(group(["a", "b"]))
+    under.accept(group(["c", "d"], OTHER))
+    assert ready(under) == {}
+    for account in ("default", "other"):
+        gate = f"unread:{account}|{LANE.space_token}"
+        state = json.loads(client.hget(f"{P}:gates", gate) or b"{}")
+        state["since"] -= 120_000
+        client.hset(f"{P}:gates", gate, json.dumps(state))
+    assert under.ledger.look("me", ["default"])
+    refused = calls.end_look("me", f"default|{LANE.space_token}", 1000, read="not")
+    under.ledger.run([refused])
+    assert ready(under).keys() == {"other"}

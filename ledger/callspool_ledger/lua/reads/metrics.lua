@@ -12,6 +12,7 @@ local NOW = TIME[1] * 1000 + math.floor(TIME[2] / 1000)
 local MOST_SPACES, SILENT_MS = tonumber(ARGV[1]), tonumber(ARGV[2])
 local DOUBTS_A_SPACE = 5 -- the oldest; those that no look can prove take turns, so not the first alone
 local LANES_AN_ACCOUNT = 20
+local LOOKED_AFTER_MS = 60000 -- workers look at a space that waits for it sooner
 
 local function pairs_of(flat)
   local at = -1
@@ -105,10 +106,22 @@ local function state_of(account, space, campaign)
   return (is_closed[account] or is_closed[account .. '\31' .. space]) and 'parked' or 'open'
 end
 
+-- Whether a space waits to be read back and nobody looks at it: then nobody sends for its account.
+local function is_forsaken(account, space)
+  local named = account .. '|' .. space
+  if is_closed[account] or call('HEXISTS', P .. ':gates', 'space:' .. named) == 1 then return false end
+  local gate = call('HGET', P .. ':gates', 'unread:' .. named)
+  if not gate or call('HEXISTS', P .. ':unreadable', named) == 1 then return false end
+  local state = cjson.decode(gate)
+  return not state.last and NOW - state.since > LOOKED_AFTER_MS
+end
+
 -- Since when the lane has had something that may be sent; nil if it has to wait.
 local function lane_ready(lane)
   local f = call('HMGET', P .. ':l' .. lane, 'account', 'space', 'campaign', 'freed')
-  if not f[1] or state_of(f[1], f[2], f[3]) ~= 'open' or is_paused['lane=' .. lane] then return nil end
+  if not f[1] or is_paused['lane=' .. lane] then return nil end
+  local state = state_of(f[1], f[2], f[3])
+  if state ~= 'open' and not (state == 'parked' and is_forsaken(f[1], f[2])) then return nil end
   if call('HEXISTS', P .. ':gates', 'lane:' .. lane) == 1 then return nil end
   local batch = call('LINDEX', P .. ':q' .. lane, 0)
   local since = batch and tonumber(call('HGET', P .. ':b' .. batch, 'ready') or '')
