@@ -146,7 +146,7 @@ class CampaignTables(NamedTuple):
         if record.starts is not None and self.now_ms < record.starts:
             return Bar("starts", moment_of(record.starts))
         if record.timed:
-            if not zones:
+            if not zones or ZoneClass.from_name(zones).field != record.zone_field:
                 return Bar("sorting", None)
             opening = self.openings.get((view.name, zones))
             if opening is None or opening.revision != view.revision:

@@ -11,6 +11,7 @@ import click
 
 from callspool.hours import record as campaign_records
 from callspool.hours.record import DAYS, HOLD, CampaignError, CampaignRecord
+from callspool.hours.zones import ZoneClass
 from callspool.request.identity import DEFAULT_ACCOUNT, is_account_name
 from callspool.request.text import fault_of_word
 from callspool_ledger.reads.campaigns import CampaignName, describe_zones
@@ -261,12 +262,20 @@ def _tell(found: CampaignTables, name: CampaignName, lists: Sequence[str], as_js
 
 
 def _class_lines(found: CampaignTables, view: CampaignView) -> Iterator[str]:
-    classes = sorted(zones for name, zones in found.openings if name == view.name)
+    classes = sorted(_classes_of(found, view.name))
     for zones in classes[:MOST_CLASSES_SHOWN]:
         yield f"{describe_zones(zones)}: {_state(found.find_bar(view.name, zones))}"
     more = len(classes) - MOST_CLASSES_SHOWN
     if more > 0:
         yield f"and {format_count(more, 'more class', 'more classes')} of zones"
+
+
+def _classes_of(found: CampaignTables, name: CampaignName) -> Iterator[str]:
+    """The classes of a campaign, those apart that were told by another field than now."""
+    view = found.campaigns.get(name)
+    for of, zones in found.openings:
+        if view and of == name and ZoneClass.from_name(zones).field == view.record.zone_field:
+            yield zones
 
 
 def _state(bar: Bar | None) -> str:
@@ -280,7 +289,7 @@ def _object(found: CampaignTables, name: CampaignName) -> dict[str, Any]:
     view = found.campaigns.get(name)
     record = view.record if view else CampaignRecord()
     classes = []
-    for zones in sorted(zones for of, zones in found.openings if of == name):
+    for zones in sorted(_classes_of(found, name)):
         bar = found.find_bar(name, zones)
         classes.append(
             {"zones": zones, "open": bar is None, "opens_at": bar.opens if bar else None}

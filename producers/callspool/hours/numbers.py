@@ -185,7 +185,8 @@ class Classifier:
         if named is not None:
             zones, source = ((named,), "field") if named else ((), "unknown")
         others = self._platform_zones.get(OTHER_COUNTRIES, "")
-        return ZoneClass(zones, self._platform_zones.get(code, others)), source
+        platform = self._platform_zones.get(code, others)
+        return ZoneClass(zones, platform, self._field), source
 
     def _named_by_field(self, document: bytes) -> str | None:
         """The zone that the document names; "" if what it names is none, None if it names none."""

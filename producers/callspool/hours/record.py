@@ -146,7 +146,7 @@ def find_intervals(
     ``early``: seconds before the end at which it closes, where the record names none. Contacts
     whose zone is not known have the campaign's; without one they are never open.
     """
-    zones, theirs = ZoneClass.from_name(class_name)
+    zones, theirs, _ = ZoneClass.from_name(class_name)
     if not zones:
         zones = () if record.zone in {"", HOLD} else (record.zone,)
     if not zones:

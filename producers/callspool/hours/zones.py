@@ -1,8 +1,9 @@
 """Classes of time zones, and when a campaign may call the contacts of some zones.
 
 A class of zones is a text: names joined by ``&``, ``|``, and the zone in which the platform keeps
-its own hours for that country: a name, ``*`` for those before the bar, or nothing for none.
-``?`` stands for zones that are not known. Intervals of time are computed beforehand.
+its own hours for that country: a name, ``*`` for those before the bar, or nothing for none; then,
+behind a bar of its own, the field of documents that was asked, if one was. ``?`` stands for zones
+that are not known. Intervals of time are computed beforehand.
 """
 
 from __future__ import annotations
@@ -160,17 +161,21 @@ class ZoneClass(NamedTuple):
     zones: tuple[str, ...]
     platform: str
     """The zone of the platform's own hours; `OWN`, or "" for none."""
+    field: str = ""
+    """The field of documents that was asked for their zone, if one was."""
 
     @property
     def name(self) -> str:
         """The class as a text, as a lane has it."""
-        return f"{'&'.join(self.zones) or UNKNOWN}|{self.platform}"
+        field = f"|{self.field}" if self.field else ""
+        return f"{'&'.join(self.zones) or UNKNOWN}|{self.platform}{field}"
 
     @classmethod
     def from_name(cls, name: str) -> ZoneClass:
         """Returns the class of that name."""
-        zones, _, platform = name.partition("|")
-        return cls(() if zones == UNKNOWN else tuple(zones.split("&")), platform)
+        zones, platform, *field = name.split("|", 2)
+        named = () if zones == UNKNOWN else tuple(zones.split("&"))
+        return cls(named, platform, *field)
 
 
 def find_zone(text: str) -> str | None:

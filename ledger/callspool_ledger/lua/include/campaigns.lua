@@ -58,7 +58,8 @@ end
 local function bar_before(record, lane, zones)
   if record.starts and NOW < record.starts then return 'starts:' .. record.key, record.starts end
   if record.timed then
-    if not zones or zones == '' then
+    local asked = string.match(zones or '', '^[^|]*|[^|]*|(.*)$') or ''
+    if not zones or zones == '' or asked ~= (record.zone_field or '') then
       call('SADD', P .. ':unsorted', lane)
       return 'unsorted:' .. record.key, nil
     end

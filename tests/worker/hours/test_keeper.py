@@ -1,0 +1,120 @@
+"""Workers compute when classes of zones are open, and sort what waited before."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import redis
+
+from callspool.hours.record import PlatformHours
+from callspool.hours.zones import zone_named
+from callspool_ledger.reads.campaigns import CampaignName, read_campaigns, read_held
+from callspool_ledger.steering import Campaigns
+from callspool_worker.hours.keeper import HoursKeeper
+from tests.support.ledgers import LedgerUnderTest, calls, group
+
+BERLIN, LOS_ANGELES, NOWHERE = "+4930123456", "+14155550100", "4155550100"
+NAME = CampaignName("default", "")
+NO_PLATFORM = PlatformHours((), {})
+
+
+@pytest.fixture
+def under(client: redis.Redis) -> LedgerUnderTest:
+    return LedgerUnderTest(client, batch_size=10, linger_ms=0)
+
+
+def accept(under: LedgerUnderTest, numbers: dict[str, str]) -> None:
+    documents = [
+        json.dumps({"document_id": each, "contact_number": number}).encode()
+        for each, number in numbers.items()
+    ]
+    under.accept(replace(group([*numbers]), documents=documents))
+
+
+def set_hours_of_now_in(zone: str, client: redis.Redis) -> None:
+    """Gives the campaign two hours before and after what a clock of that zone shows."""
+    shown = datetime.now(UTC).astimezone(zone_named(zone))
+    hours = tuple((shown + timedelta(hours=by)).hour * 60 for by in (-2, 2))
+    Campaigns([client], "ann").set(*NAME, lambda record: record.change(hours=(hours,)))
+
+
+def take_all(under: LedgerUnderTest) -> int:
+    taken, documents = None, 0
+    while True:
+        under.ledger.run([calls.sweep(under.ledger.limits, ["default"])])
+        taken = under.ledger.take(f"me:{documents}", ["default"])
+        if taken is None:
+            return documents
+        documents += taken.count
+
+
+def test_what_waited_before_is_sorted_and_called_in_the_hours_of_its_zone(
+    under: LedgerUnderTest, client: redis.Redis
+) -> None:
+    accept(under, {"a": BERLIN, "b": LOS_ANGELES, "c": BERLIN, "d": NOWHERE})
+    set_hours_of_now_in("Europe/Berlin", client)
+    keeper = HoursKeeper([under.ledger], NO_PLATFORM, 0)
+    assert take_all(under) == 0
+
+    keeper.look()  # sorts
+    keeper.look()  # computes for the classes that were found
+
+    assert take_all(under) == 2
+    assert [under.state(each) for each in "abcd"] == ["s", "w", "s", "w"]
+    held = {each.bar.zones: each.documents for each in under.ledger.read(read_held())}
+    assert held == {"America/Los_Angeles|": 1, "?|": 1}
+    under.check()
+
+
+def test_a_campaign_without_hours_has_no_classes(
+    under: LedgerUnderTest, client: redis.Redis
+) -> None:
+    keeper = HoursKeeper([under.ledger], NO_PLATFORM, 0)
+    keeper.look()
+    assert keeper.classifier_of(*NAME) is None
+    set_hours_of_now_in("Europe/Berlin", client)
+    keeper.look()
+    classifier = keeper.classifier_of(*NAME)
+    assert classifier is not None
+    assert classifier.classify(BERLIN) == "Europe/Berlin|"
+
+
+def test_a_table_is_computed_anew_for_each_change(
+    under: LedgerUnderTest, client: redis.Redis
+) -> None:
+    accept(under, {"a": BERLIN})
+    set_hours_of_now_in("Europe/Berlin", client)
+    keeper = HoursKeeper([under.ledger], NO_PLATFORM, 0)
+    assert take_all(under) == 0
+    keeper.look()
+    keeper.look()
+    set_hours_of_now_in("America/Los_Angeles", client)
+    assert take_all(under) == 0
+    keeper.look()
+    assert take_all(under) == 0
+    tables = under.ledger.read(read_campaigns())
+    (opening,) = tables.openings.values()
+    assert opening.revision == tables.campaigns[NAME].revision
+
+
+def test_a_field_that_is_named_later_counts_for_what_waits_already(
+    under: LedgerUnderTest, client: redis.Redis
+) -> None:
+    document = {"document_id": "a", "contact_number": BERLIN, "zone": "America/Los_Angeles"}
+    given = group(["a"])
+    under.accept(replace(given, documents=[json.dumps(document).encode()]))
+    set_hours_of_now_in("America/Los_Angeles", client)
+    keeper = HoursKeeper([under.ledger], NO_PLATFORM, 0)
+    for _ in range(2):
+        assert take_all(under) == 0
+        keeper.look()
+    assert take_all(under) == 0  # by its number it is in Berlin
+    Campaigns([client], "ann").set(*NAME, lambda record: record.change(zone_field="zone"))
+    for _ in range(2):
+        assert take_all(under) == 0
+        keeper.look()
+    assert take_all(under) == 1
+    under.check()
