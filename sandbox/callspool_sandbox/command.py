@@ -22,7 +22,7 @@ class WrongUse(click.ClickException):
 
 
 def seconds(value: str) -> float:
-    """A duration on the command line: `0.2`, `0.2s` or `50ms`."""
+    """Returns a duration on the command line: `0.2`, `0.2s` or `50ms`."""
     match = _DURATION.fullmatch(value.strip())
     if not match:
         raise click.BadParameter(f"{value!r} is no duration; write 0.2, 0.2s or 50ms")

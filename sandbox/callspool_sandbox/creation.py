@@ -120,7 +120,7 @@ def check_sender(authorization: str, options: Options) -> Answer | None:
 
 
 def check_organisation(org_handle: str, options: Options) -> Answer | None:
-    """What agents say to an `Org-Handle` that is missing or unknown (R), or None."""
+    """Returns what agents say to an `Org-Handle` that is missing or unknown (R), or None."""
     if not org_handle:
         return api_answer(400, message="Organization handle is required in Org-Handle header")
     if options.org_handle is not None and org_handle != options.org_handle:
@@ -129,7 +129,7 @@ def check_organisation(org_handle: str, options: Options) -> Answer | None:
 
 
 def check_create(received: Received, now: float) -> Answer | None:
-    """The answer to a create request that creates nothing, or None where all is well."""
+    """Returns the answer to a create request that creates nothing, or None where all is well."""
     if received.problem is not None:
         return received.problem
     body = received.body
@@ -180,7 +180,7 @@ def _check_mark(mark: tuple[int, int] | None) -> Answer | None:
 
 
 def violation(received: Received) -> str | None:
-    """What only a client's bug can send; the log tells it."""
+    """Returns what only a client's bug can send; the log tells it."""
     if received.problem is not None:
         return "the body is not a create request"
     if received.body.documents == []:
@@ -217,7 +217,7 @@ class TaskCreation:
         self._run: StoredRun | None = None
 
     async def carry_out(self, space: str) -> HttpReply:
-        """All steps up to the answer; what is to be created after it is left to a task."""
+        """Takes all steps up to the answer; a task creates what is to be created after it."""
         steps = self._steps
         if steps.opens:
             await self._create(space, steps.first)

@@ -133,7 +133,7 @@ class Dialler:
         return found.follow_ups if found else []
 
     def output(self, task: DialledTask, call_id: str) -> dict[str, object]:
-        """What a task shows of its last ring (D); nothing while there was none."""
+        """Returns what a task shows of its last ring (D); nothing while there was none."""
         found: dict[str, object] = {}
         if task.status in {"completed", "failed"}:
             status, reason = WORDS[task.ended]

@@ -26,7 +26,7 @@ class ServerStates:
         self._started = time.monotonic()
 
     def running(self) -> float:
-        """Seconds since the sandbox was ready, which no skew touches."""
+        """Returns the seconds since the sandbox was ready, which no skew touches."""
         return time.monotonic() - self._started
 
     @property
@@ -42,7 +42,7 @@ class ServerStates:
         return max(len(server.skews) for _, server in self._states)
 
     def skew(self, server: int) -> float:
-        """Seconds that a server's clock is ahead."""
+        """Returns the seconds that a server's clock is ahead."""
         skews = self.now.skews
         return skews[server % len(skews)]
 
@@ -64,7 +64,7 @@ class Clock:
         return time.time() + self._states.skew(self.server)
 
     def date(self) -> str:
-        """The `Date` header, made once a second."""
+        """Returns the `Date` header, made once a second."""
         second = int(self.now())
         if second != self._second:
             self._second = second
@@ -72,7 +72,7 @@ class Clock:
         return self._date
 
     def iso(self, moment: float) -> str:
-        """A time as the API writes `created`."""
+        """Returns a time as the API writes `created`."""
         server = self._states.now
         plain = datetime.fromtimestamp(moment + server.created_shift, UTC).replace(tzinfo=None)
         return plain.isoformat(timespec=server.created_precision) + server.created_zone
@@ -82,7 +82,7 @@ _NAMES = {"raw-deflate": "deflate"}
 
 
 def pack(answer: Answer, fault: PackedAnswer) -> Answer:
-    """The answer in that compression, named in its headers where it shall be."""
+    """Returns the answer in that compression, named in its headers where it shall be."""
     name = _NAMES.get(fault.encoding, fault.encoding)
     headers = [*answer.headers, ("Content-Encoding", name)] if fault.announced else answer.headers
     return replace(answer, body=_pack(answer.body, fault.encoding), headers=headers)
@@ -143,7 +143,7 @@ class Head:
         return self.headers.get(name, b"").decode("latin-1")
 
     def for_log(self, fault: Fault | None) -> dict[str, object]:
-        """What every line about this request says."""
+        """Returns what every line about this request says."""
         met = fault or self.early
         return {
             "request": self.number,
@@ -167,7 +167,7 @@ class HttpReply:
 
 
 def reply(answer: Answer, steps: FaultPlan) -> HttpReply:
-    """The answer as its plan wants it sent."""
+    """Returns the answer as its plan wants it sent."""
     if steps.drop is not None and steps.drop.where != "response":
         return HttpReply(None, steps)
     if steps.packed is not None:
@@ -178,5 +178,5 @@ def reply(answer: Answer, steps: FaultPlan) -> HttpReply:
 
 
 def logged_status(status: int, steps: FaultPlan) -> int | None:
-    """The status that goes out, or None where nothing does."""
+    """Returns the status that goes out, or None where nothing does."""
     return status if steps.drop is None or steps.drop.where == "response" else None

@@ -218,7 +218,7 @@ def is_early(fault: Fault) -> bool:
 
 
 def label(fault: Fault) -> str:
-    """A fault's name in the log, such as "status 500 late"."""
+    """Returns a fault's name in the log, such as "status 500 late"."""
     words = [type(fault).__name__.lower()]
     if isinstance(fault, Status | Partial):
         words.append(str(fault.status))
@@ -234,7 +234,7 @@ def label(fault: Fault) -> str:
 
 
 def load_faults(path: Path) -> FaultFile:
-    """The faults of a `.toml` or `.json` file.
+    """Returns the faults of a `.toml` or `.json` file.
 
     Raises SettingsError, in one line that names the file and the place, for anything in it that
     would not work as written.
@@ -250,7 +250,7 @@ def load_faults(path: Path) -> FaultFile:
 
 
 def parse_faults(text: bytes, *, json: bool = False) -> FaultFile:
-    """The same from its text. Raises SettingsError."""
+    """Returns the same from its text. Raises SettingsError."""
     decode = msgspec.json.decode if json else msgspec.toml.decode
     try:
         file = decode(text, type=FaultFile)

@@ -67,7 +67,7 @@ class Chooser:
         return self._first(self._early, facts, now)
 
     def after_body(self, facts: Facts, now: float) -> Fault | None:
-        """The fault that fires when the whole request is there."""
+        """Returns the fault that fires when the whole request is there."""
         return self._first(self._late, facts, now)
 
     def _first(self, armed: Sequence[_Armed], facts: Facts, now: float) -> Fault | None:
@@ -189,15 +189,15 @@ class FaultPlan:
         return bool(self.pause) and not self.opens
 
     def pause_at(self, running: float) -> float:
-        """Seconds of silence for who comes so many seconds after the sandbox was ready."""
+        """Returns the silence, in seconds, for what comes ``running`` seconds after the start."""
         return self.pause if self.wakes is None else max(0.0, self.wakes - running)
 
     def without_creating(self, own: Answer) -> FaultPlan:
-        """The same for a request that is refused."""
+        """Returns the same for a request that is refused."""
         return replace(self, opens=False, first=0, rest=0, late=0, own=own, mixed=None)
 
     def until(self, storable: int, own: Answer) -> FaultPlan:
-        """The same where the next document after so many cannot be stored."""
+        """Returns the same where the next document after so many cannot be stored."""
         if self.first + self.rest + self.late <= storable:
             return self
         first = min(self.first, storable)
@@ -206,7 +206,7 @@ class FaultPlan:
 
 
 def plan(fault: Fault | None, documents: int, now: float) -> FaultPlan:
-    """The plan for a request of so many documents; ``now`` is the server's unix time."""
+    """Returns the plan for a request of so many documents; ``now`` is the server's unix time."""
     match fault:
         case Status():
             made = _status(fault, documents, now)
@@ -281,7 +281,7 @@ def _some(created: int | None, documents: int) -> int:
 
 
 def status_answer(fault: Status, now: float) -> Answer:
-    """The answer that a `status` fault gives."""
+    """Returns the answer that a `status` fault gives."""
     status = fault.status
     headers: Headers = []
     if fault.retry_after is not None:

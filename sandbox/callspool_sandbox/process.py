@@ -105,15 +105,15 @@ class SandboxProcess:
             self._forget()
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """The log so far."""
+        """Returns the log so far."""
         return list(read_log(self._log()))
 
     def created_ids(self) -> list[str]:
-        """The `document_id` of every task created so far, doubles included."""
+        """Returns the `document_id` of every task created so far, doubles included."""
         return created_document_ids(self._log())
 
     def complaints(self) -> str:
-        """What the running sandbox has written to stderr: nothing, unless it has a bug."""
+        """Returns what the running sandbox has written to stderr: nothing, unless it has a bug."""
         if self._stderr is None:
             return ""
         size = os.fstat(self._stderr.fileno()).st_size

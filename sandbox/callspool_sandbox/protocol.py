@@ -35,13 +35,13 @@ class Route(NamedTuple):
     query: Mapping[str, str] = {}
 
     def number(self, name: str) -> int | None:
-        """A whole number of the query; None where it names none."""
+        """Returns a whole number of the query; None where it names none."""
         word = self.query.get(name, "")
         return int(word) if word.isascii() and word.isdigit() else None
 
 
 def find_route(target: str) -> Route | None:
-    """The route of a request target, trailing slash required as the API does (S)."""
+    """Returns the route of a request target, trailing slash required as the API does (S)."""
     path, _, query = target.partition("?")
     if not path.startswith(_BASE):
         return None
@@ -125,7 +125,7 @@ class Answer:
 
 
 def reason(status: int) -> str:
-    """The words of a status line."""
+    """Returns the words of a status line."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -140,7 +140,7 @@ def api_answer(
     errors: object = None,
     headers: Headers | None = None,
 ) -> Answer:
-    """An error (or an empty success) as the API words it (O, R)."""
+    """Returns an error (or an empty success) as the API words it (O, R)."""
     if http_status is None and status in _FROM_BEHIND:
         passed_on = _FROM_BEHIND[status] if errors is None else errors
         body: dict[str, object] = {"message": message or FAILED, "errors": passed_on}
@@ -180,7 +180,7 @@ def failed_read(what: str, said: str) -> Answer:
 
 
 def proxy_answer(status: int, *, headers: Headers | None = None) -> Answer:
-    """A page in HTML, as a proxy in front of the API answers."""
+    """Returns a page in HTML, as a proxy in front of the API answers."""
     title = f"{status} {reason(status)}"
     page = (
         f"<html>\r\n<head><title>{title}</title></head>\r\n"
@@ -191,7 +191,7 @@ def proxy_answer(status: int, *, headers: Headers | None = None) -> Answer:
 
 
 def in_form(answer: Answer, form: BodyForm, cut_at: int | None = None) -> Answer:
-    """The same answer with another kind of body; "cut" keeps ``cut_at`` bytes, or half."""
+    """Returns the same answer with another kind of body; "cut" keeps ``cut_at`` bytes, or half."""
     if form == "html":
         return proxy_answer(answer.status, headers=answer.headers)
     if form == "cut":
@@ -218,7 +218,7 @@ def created_answer(
 
 
 def page_answer(count: int | None, rows: list[dict[str, object]]) -> Answer:
-    """A page of a listing (D, O)."""
+    """Returns a page of a listing (D, O)."""
     counted = {} if count is None else {"count": count}
     body = {**counted, "status_code": 200, "message": "Data fetched", "data": rows}
     return Answer(200, msgspec.json.encode(body))

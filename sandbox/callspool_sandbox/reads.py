@@ -61,7 +61,7 @@ class Rows:
         self._lags = lags
 
     def view(self, route: Route) -> View:
-        """The list that a read asks for."""
+        """Returns the list that a read asks for."""
         if route.endpoint == "runs":
             return _Runs(self, route.space)
         run_id = route.run_id if route.endpoint == "tasks" else None
@@ -78,12 +78,12 @@ class Rows:
         return [run for run in runs if run.made <= time.monotonic() - lag]
 
     def tasks_known(self, run: StoredRun) -> int:
-        """How many tasks of a run there are."""
+        """Returns how many tasks of a run there are."""
         lag = self._lags[1]
         return run.tasks_at(time.monotonic() - lag) if lag else run.tasks
 
     def follow_ups(self, run: StoredRun) -> int:
-        """How many tasks were followed up: without a dialler all of a run, or none yet."""
+        """Returns how many tasks were followed up: without a dialler all of a run, or none yet."""
         if self.dialler is not None:
             return len(self.dialler.followed_up(run))
         after = self.server.follow_up_after
@@ -258,7 +258,7 @@ class Reads:
             self._store.add_older(space, older, OLDER, clock.now())
 
     def page(self, route: Route, clock: Clock) -> tuple[list[Row] | Answer, Callable[[], int]]:
-        """The rows of the page that a read asks for, and what counts all of them.
+        """Returns the rows of the page that a read asks for, and what counts all of them.
 
         The API counts after it has read the page, so a list that grows is shorter than its count
         (R).
@@ -296,7 +296,7 @@ class Reads:
         return list(islice(call_log(rings, number_of), start, start + size)), lambda: len(rings)
 
     def answer(self, rows: list[Row] | Answer, count: Callable[[], int]) -> Answer:
-        """The page as it goes out."""
+        """Returns the page as it goes out."""
         if isinstance(rows, Answer):
             return rows
         return page_answer(_state_count(self._states.now, len(rows), count), rows)

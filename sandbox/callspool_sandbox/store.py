@@ -59,12 +59,12 @@ class Ids:
         return Stamp(first, server)
 
     def text(self, letter: str, stamp: Stamp, place: int = 0) -> str:
-        """The id that stands ``place`` steps behind a stamp."""
+        """Returns the id that stands ``place`` steps behind a stamp."""
         steps = stamp.steps + place
         return f"{letter}{steps & 0xFFFFFFFF:08x}{self._rest(steps, stamp.server)}"
 
     def list_ids(self, letter: str, stamp: Stamp, count: int) -> bytes:
-        """So many ids in a row, as the inside of a JSON array; no step of Python for each."""
+        """Returns a number of ids in a row, as the inside of a JSON array, in one step."""
         pieces = []
         for begin in range(0, count, BLOCK):
             steps = stamp.steps + begin
@@ -79,7 +79,7 @@ class Ids:
         return f"{middle:04x}1{high:03x}{self._tails[server]}"
 
     def stamp_of(self, text: str) -> Stamp | None:
-        """The stamp of an id as a client sends it; None if it was not given out here."""
+        """Returns the stamp of an id as a client sends it; None if it was not given out here."""
         found = _ID.fullmatch(text)
         if not found or found[4] not in self._tails:
             return None
@@ -102,7 +102,7 @@ def holds_infinity(raw: bytes) -> bool:
 
 
 def first_unstorable(raw: bytes) -> int | None:
-    """The place of the first document that cannot be stored; None where all can."""
+    """Returns the place of the first document that cannot be stored; None where all can."""
     if _MAY_BE_NUL not in raw and not _MAY_BE_TOO_LARGE.search(raw):
         return None
     body = _read(raw)
@@ -200,11 +200,11 @@ class StoredRun:
         return (Piece(0, stamp, self.created, self.made), *self.later)
 
     def piece_of(self, place: int) -> Piece:
-        """The piece that the task at a place was created in."""
+        """Returns the piece that the task at a place was created in."""
         return next(piece for piece in reversed(self.pieces) if piece.first <= place)
 
     def tasks_at(self, made: float) -> int:
-        """How many tasks it had at a moment."""
+        """Returns how many tasks it had at a moment."""
         return next((each.first for each in self.pieces if each.made > made), self.tasks)
 
     @property
@@ -272,11 +272,11 @@ class Store:
         return self._ids.text("T", piece.stamp, place - piece.first)
 
     def follow_up_id(self, run: StoredRun, place: int) -> str:
-        """The id of the task that follows up the one at a place."""
+        """Returns the id of the task that follows up the one at a place."""
         return "T" + format(int(self.task_id(run, place)[1:], 16) ^ 1 << 64, "032x")
 
     def task_ids_json(self, run: StoredRun, count: int) -> bytes:
-        """The ids of the first tasks as a JSON array."""
+        """Returns the ids of the first tasks as a JSON array."""
         ends = [*(piece.first for piece in run.pieces[1:]), run.tasks]
         listed = [
             self._ids.list_ids("T", piece.stamp, min(end, count) - piece.first)
@@ -286,7 +286,7 @@ class Store:
         return b"[" + b",".join(listed) + b"]"
 
     def find_run(self, space: str, run_id: str) -> StoredRun | None:
-        """The run of that id, if it is one of that space's."""
+        """Returns the run of that id, if it is one of that space's."""
         stamp = self._ids.stamp_of(run_id)
         run = None if stamp is None else self._by_stamp.get(stamp)
         return run if run is not None and run.space == space else None
@@ -296,11 +296,11 @@ class Store:
         return space in self._spaces
 
     def runs_of(self, space: str) -> list[StoredRun]:
-        """The space's runs in the order in which they were written."""
+        """Returns the space's runs in the order in which they were written."""
         return self._spaces.setdefault(space, [])
 
     def request(self, run: StoredRun) -> Request:
-        """The run's request, decoded anew."""
+        """Returns the run's request, decoded anew."""
         raw = os.pread(self._bodies.fileno(), run.length, run.offset)
         try:
             return _requests.decode(raw)

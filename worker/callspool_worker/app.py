@@ -75,7 +75,7 @@ def connect(url: str) -> redis.Redis:
 
 
 def connect_all(settings: Settings) -> list[redis.Redis]:
-    """A client for each partition: the same for all but in a cluster."""
+    """Returns a client for each partition: the same for all but in a cluster."""
     if not names_nodes(settings.redis_url):
         return [connect(settings.redis_url)] * settings.partitions
     server = server_of(settings.redis_url, REDIS_TIMEOUT)
@@ -83,7 +83,7 @@ def connect_all(settings: Settings) -> list[redis.Redis]:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """The ledger's limits as the settings have them."""
+    """Returns the ledger's limits as the settings have them."""
     return Limits(
         batch_size=settings.batch_size,
         batch_bytes=settings.batch_bytes,
@@ -100,7 +100,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def ledger_of(settings: Settings, client: redis.Redis, partition: int = 0) -> Ledger:
-    """The ledger of a partition under these settings; nothing of it is read or written."""
+    """Returns the ledger of a partition under these settings; nothing of it is read or written."""
     return Ledger(
         client,
         limits_of(settings),
@@ -117,7 +117,7 @@ def log_expired(expired: ExpiredDocuments) -> None:
 
 
 def open_ledger(settings: Settings, client: redis.Redis, partition: int = 0) -> Ledger:
-    """The ledger of a partition, begun if there is none.
+    """Returns the ledger of a partition, begun if there is none.
 
     Raises `QueueUnavailable` if Redis does not answer and `LedgerMismatch` if the ledger follows
     other rules.
@@ -132,7 +132,7 @@ def open_ledger(settings: Settings, client: redis.Redis, partition: int = 0) -> 
 
 
 def open_ledgers(settings: Settings, clients: Sequence[redis.Redis]) -> list[Ledger]:
-    """The ledgers of all partitions, the first one first: it knows how many there are.
+    """Returns the ledgers of all partitions, the first one first: it knows how many there are.
 
     Raises as `open_ledger`.
     """
@@ -140,7 +140,7 @@ def open_ledgers(settings: Settings, clients: Sequence[redis.Redis]) -> list[Led
 
 
 def leave(ledgers: Sequence[Ledger]) -> None:
-    """Tells Redis that this process takes nothing any more; without an answer it is silent."""
+    """Reports to Redis that this process takes nothing any more; passes over a missing answer."""
     for ledger in ledgers:
         with suppress(LedgerUnavailable):
             ledger.leave()
@@ -271,7 +271,7 @@ def submit_settings_of(settings: Settings, incarnation: str) -> SubmitSettings:
 
 
 def permits_of(settings: Settings, incarnation: str) -> Permits:
-    """The permits of this process, with the limits that the settings set."""
+    """Returns the permits of this process, with the limits that the settings set."""
     accounts = settings.accounts.values()
     return Permits(
         {account.name: account.max_rate or 0.0 for account in accounts},
@@ -282,7 +282,7 @@ def permits_of(settings: Settings, incarnation: str) -> Permits:
 
 
 def proving(settings: Settings) -> ProofSettings:
-    """How the settings want doubts to be settled."""
+    """Returns how the settings want doubts to be settled."""
     return ProofSettings(
         accounts=tuple(settings.accounts),
         quiet=settings.proof_quiet,

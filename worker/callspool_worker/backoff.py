@@ -45,7 +45,7 @@ Result = TypeVar("Result")
 
 
 def delay(tries: int, retry_after: float | None = None) -> float:
-    """Seconds until the next try after ``tries`` of them: exponential, full jitter, capped.
+    """Returns seconds until the next try after ``tries`` of them: exponential, full jitter, capped.
 
     ``retry_after`` wins and is never undercut, up to ten minutes; a tenth is added at most, so that
     those who were told the same do not come back together.
@@ -126,7 +126,7 @@ class LedgerRetry:
     def until_answered(
         self, step: Callable[[], Result], when_full: Callable[[], None] | None = None
     ) -> Result:
-        """What the step returns, once the ledger answers.
+        """Returns what the step returns, once the ledger answers.
 
         ``when_full`` is called between tries while Redis is out of memory: it may make room.
         """

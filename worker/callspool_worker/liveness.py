@@ -53,7 +53,7 @@ _decoder = msgspec.json.Decoder(ProcessStats)
 
 
 def read_vitals(line: bytes) -> ProcessStats | None:
-    """The report that a line holds; None if it is none."""
+    """Returns the report that a line holds; None if it is none."""
     try:
         return _decoder.decode(line)
     except msgspec.MsgspecError:
@@ -68,7 +68,7 @@ class Sweeping(Protocol):
     """How the sweep does."""
 
     def ages(self) -> tuple[float, float]:
-        """Seconds since the last finished sweep, and since the last end in good order."""
+        """Returns seconds since the last finished sweep, and since the last end in good order."""
 
 
 class Connected(Protocol):
@@ -100,7 +100,7 @@ class Heartbeat:
         self._in_flight: Counter[str] = Counter()
 
     def working(self, function: Callable[P, R]) -> Callable[P, R]:
-        """The function, whose threads count as busy while it runs."""
+        """Returns the function, whose threads count as busy while it runs."""
 
         @wraps(function)
         def count_busy(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -131,12 +131,12 @@ class Heartbeat:
         return count_in_flight
 
     def count_accepted(self, messages: int) -> None:
-        """So many messages were accepted."""
+        """Counts messages that were accepted."""
         with self._lock:
             self._accepted += messages
 
     def take(self, sweeping: Sweeping, connected: Connected, permitted: Permitted) -> ProcessStats:
-        """The vital signs at this moment."""
+        """Returns the vital signs at this moment."""
         sweep_age, wedged_for = sweeping.ages()
         idle, busy = connected.connections()
         usage = resource.getrusage(resource.RUSAGE_SELF)

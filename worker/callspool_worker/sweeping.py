@@ -181,7 +181,7 @@ class Sweepers:
         ]
 
     def nudge(self, partition: int) -> None:
-        """Tells that this process changed something in a partition."""
+        """Reports that this process changed something in a partition."""
         self._sweepers[partition].nudge()
 
     def start(self) -> None:

@@ -134,7 +134,7 @@ class Guard:
         return found
 
     def screen_all(self, questions: Sequence[GuardQuestion]) -> list[Clearance]:
-        """The same of several accounts and campaigns, in one round trip."""
+        """Returns the same of several accounts and campaigns, in one round trip."""
         if not questions:
             return []
         self.is_used = True

@@ -101,7 +101,7 @@ class LedgerCalls(ProofCalls, FollowCalls):
     def report(
         self, process: str, beats: tuple[int, int], known: int, epoch: int, *, leaves: bool = False
     ) -> Call:
-        """Tells that a process lives and what it was given last, and asks what Redis forgot.
+        """Reports that a process lives and what it was given last, and asks what Redis forgot.
 
         ``beats``: numbers of this sign of life, and of the last one that was answered. ``epoch``:
         the last restart that it knows of. ``leaves``: it takes nothing any more.

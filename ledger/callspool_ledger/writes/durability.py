@@ -200,7 +200,7 @@ class RosterMember:
             return True
 
     def report(self, run: Run, *, leaves: bool = False) -> int:
-        """Tells Redis that this process lives; returns how many spaces are open because of it.
+        """Reports to Redis that this process lives; returns how many spaces are open because of it.
 
         They are opened where every process has found what it was given last, after a restart.
         """

@@ -164,14 +164,14 @@ class Ledger:
                 return replace(taken, ledger_id=ledger_id)
 
     def report(self) -> int:
-        """Tells Redis that this process lives, and finds out what a restart forgot.
+        """Reports to Redis that this process lives, and finds out what a restart forgot.
 
         Returns how many spaces are open because nothing was forgotten.
         """
         return self._member.report(self.run)
 
     def leave(self) -> None:
-        """Tells Redis that this process takes nothing any more."""
+        """Reports to Redis that this process takes nothing any more."""
         self._member.report(self.run, leaves=True)
 
     def weaknesses(self) -> list[str]:

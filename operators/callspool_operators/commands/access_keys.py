@@ -149,7 +149,7 @@ def revoke(name: str, redis_url: str | None, state_dir: str | None, as_json: boo
 
 
 def key_line(key: AccessKey) -> str:
-    """A key for people, such as ``shop: enqueue; space 8KZ…; 600 documents a minute``."""
+    """Returns a key for people, such as ``shop: enqueue; space 8KZ…; 600 documents a minute``."""
     parts = [", ".join(_rights(key))]
     if key.selector.as_object():
         parts.append(describe_selector(key.selector))
@@ -163,7 +163,7 @@ def key_line(key: AccessKey) -> str:
 
 
 def key_object(key: AccessKey) -> Json:
-    """A key for scripts; without the digest of its secret."""
+    """Returns a key for scripts; without the digest of its secret."""
     return {
         "name": key.name,
         "scope": _rights(key),

@@ -314,7 +314,7 @@ def _moment(ms: int | None) -> datetime | None:
 
 
 def describe_name(name: CampaignName) -> str:
-    """A campaign in words."""
+    """Returns a campaign in words."""
     named = f"campaign {plain(name.campaign, 80)}"
     words = named if name.campaign else "documents without a campaign"
     return f"{words} of account {name.account}"
@@ -326,7 +326,7 @@ def describe_hours(start: int, end: int) -> str:
 
 
 def describe_record(record: CampaignRecord) -> list[str]:
-    """What is set, a part each."""
+    """Returns what is set, a part each."""
     lines = []
     if record.timed:
         hours = ", ".join(describe_hours(*each) for each in record.hours) or "00:00-24:00"

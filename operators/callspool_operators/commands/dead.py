@@ -78,7 +78,7 @@ def invalid(limit: int, redis_url: str | None, state_dir: str | None, as_json: b
 
 
 def document_line(refused: RefusalView) -> str:
-    """A refused document as people read it."""
+    """Returns a refused document as people read it."""
     name = plain(refused.document_id or "", 100)
     place = "request" if refused.place is None else f"document {refused.place}"
     who = f"{place} ({name})" if name else place
@@ -90,7 +90,7 @@ def document_line(refused: RefusalView) -> str:
 
 
 def message_line(unreadable: UnreadableView) -> str:
-    """An unreadable message as people read it."""
+    """Returns an unreadable message as people read it."""
     size = format_count(unreadable.bytes, "byte")
     return (
         f"{local(unreadable.at)}  message {unreadable.message} ({size}), kept whole:"

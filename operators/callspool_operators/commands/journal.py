@@ -53,7 +53,7 @@ def journal(limit: int, redis_url: str | None, state_dir: str | None, as_json: b
 
 
 def journal_lines(entries: Sequence[JournalEntry]) -> list[str]:
-    """A line for each entry."""
+    """Returns a line for each entry."""
     return [_line(each).rstrip() for each in entries]
 
 

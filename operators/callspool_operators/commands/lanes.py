@@ -89,7 +89,7 @@ def lanes(
 
 
 def lane_object(lane: LaneView, waited: float | None) -> Json:
-    """A lane as scripts read it; ``waited`` in seconds."""
+    """Returns a lane as scripts read it; ``waited`` in seconds."""
     return {
         "lane": lane.lane,
         **lane.scope._asdict(),

@@ -139,7 +139,7 @@ class _StatusView:
         return {**found, "advice": self._advice}
 
     def line(self) -> str:
-        """The same on one line, for a log."""
+        """Returns the same on one line, for a log."""
         found = self.summary.documents
         states = format_counts({name: found.get(name, 0) for name in _IN_A_LINE})
         parts = [f"{self.accepted:,} accepted", *([states] if states else [])]
@@ -157,7 +157,7 @@ class _StatusView:
 
 
 def advice_of(one_document_lanes: OneDocumentLanes) -> list[str]:
-    """What would make sending faster, if anything is seen."""
+    """Returns what would make sending faster, if anything is seen."""
     if not one_document_lanes.is_usual:
         return []
     some = f"{one_document_lanes.alone} of {one_document_lanes.seen} lanes"
@@ -170,7 +170,7 @@ def as_object(
     limits: Sequence[AccountLimit] = (),
     where: str = "",
 ) -> Json:
-    """The status as scripts read it."""
+    """Returns the status as scripts read it."""
     return {
         "documents": {name: summary.documents.get(name, 0) for name in COUNTS if name != "read"},
         "submissions": submissions_in_order(summary.submissions),
@@ -197,7 +197,7 @@ def lines_of(
     limits: Sequence[AccountLimit] = (),
     where: str = "",
 ) -> list[str]:
-    """The status as people read it."""
+    """Returns the status as people read it."""
     found = summary.documents
     if not any(found.values()) and not summary.spooled:
         nothing = "Nothing was enqueued here yet: callspool send FILE puts contacts into the queue."

@@ -83,7 +83,7 @@ def open_ledger(
 
 
 def operator() -> str:
-    """Who asks: CALLSPOOL_OPERATOR, else the login name and the machine's."""
+    """Returns who asks: CALLSPOOL_OPERATOR, else the login name and the machine's."""
     named = load_settings(os.environ).operator
     if named:
         return named
@@ -112,7 +112,7 @@ def ask_to_go_on(question: str, *, yes: bool) -> bool:
 def of_each(
     document_id: str, found: Sequence[One], done: str, else_it: Mapping[str, str]
 ) -> list[str]:
-    """A line for each scope that knows the document; or that none does."""
+    """Returns a line for each scope that knows the document; or that none does."""
     name = plain(document_id, 100)
     if not found:
         unknown = "it is still in the queue (callspool status), was refused (callspool invalid)"
@@ -170,13 +170,13 @@ class Quiet:
         return cls(settings.proof_quiet, settings.proof_quiet_answered)
 
     def until(self, doubt: DoubtView) -> datetime:
-        """When it is over, if nothing changes any more."""
+        """Returns when it is over, if nothing changes any more."""
         seconds = self.answered if doubt.answered else self.unanswered
         return doubt.changed_at + timedelta(seconds=seconds)
 
 
 def as_object(doubt: DoubtView, quiet: Quiet) -> dict[str, object]:
-    """A document in doubt as scripts read it."""
+    """Returns a document in doubt as scripts read it."""
     return {
         "document_id": doubt.document_id,
         **doubt.scope._asdict(),

@@ -20,7 +20,7 @@ _SHOWN_SOURCES = 5
 
 
 def tell_added(added: AddedNumbers, name: str, *, as_json: bool, is_named: bool) -> int:
-    """Tells what became of numbers that were added; returns the exit code."""
+    """Prints what became of numbers that were added; returns the exit code."""
     if as_json:
         found = {
             "list": name,
@@ -56,7 +56,7 @@ def tell_added(added: AddedNumbers, name: str, *, as_json: bool, is_named: bool)
 
 
 def check_object(number: str, source: ListSource | None) -> dict[str, object]:
-    """A number that was asked about, as scripts read it."""
+    """Returns a number that was asked about, as scripts read it."""
     return {
         "number": shorten_number(number),
         "suppressed": source is not None,
@@ -69,7 +69,7 @@ def check_object(number: str, source: ListSource | None) -> dict[str, object]:
 
 
 def list_object(each: ListView) -> dict[str, object]:
-    """A list as scripts read it."""
+    """Returns a list as scripts read it."""
     sources = [
         {
             "since": _utc(one.since),
@@ -83,7 +83,7 @@ def list_object(each: ListView) -> dict[str, object]:
 
 
 def shorten_number(number: str) -> str:
-    """The last digits of a number, which tell numbers apart and no person."""
+    """Returns the last digits of a number, which tell numbers apart and no person."""
     digits = [sign for sign in number if sign.isdecimal()]
     return f"number …{''.join(digits[-2:])}"
 

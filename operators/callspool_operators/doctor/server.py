@@ -47,7 +47,7 @@ def problem(check: str, said: str, remedy: str, *, unreachable: bool = False) ->
 
 
 def worst(findings: Iterable[DoctorFinding]) -> int:
-    """The exit code: 0 without a problem, 3 if a server does not answer, else 2."""
+    """Returns the exit code: 0 without a problem, 3 if a server does not answer, else 2."""
     problems = [each for each in findings if each.health == "problem"]
     if any(each.unreachable for each in problems):
         return UNREACHABLE

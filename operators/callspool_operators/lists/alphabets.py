@@ -114,7 +114,7 @@ _NEITHER_CASE = "ßı"
 
 
 def fit(word: str, language: str) -> float:
-    """How well a word with letters beyond ASCII fits a language."""
+    """Returns how well a word with letters beyond ASCII fits a language."""
     if len(word) == 1:
         return 0.5 if word in _BEFORE + _AFTER else 0.0
     alphabet = ALPHABETS[language]

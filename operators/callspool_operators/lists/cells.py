@@ -36,7 +36,7 @@ DECIMALS = "has decimal places: format the column as text and export again"
 
 
 def healed_number(text: str) -> str:
-    """The number that a spreadsheet or an address book meant by what it wrote.
+    """Returns the number that a spreadsheet or an address book meant by what it wrote.
 
     ``919876543210.0``, ``'919876543210``, ``="919876543210"`` and the same between invisible signs
     are ``919876543210``. Any other text is returned as it is. Raises `ValueError`, with the reason
@@ -68,7 +68,7 @@ def healed_numbers(texts: list[str]) -> list[str]:
 
 
 def healed_id(text: str) -> str:
-    """The id without marks that nobody sees, and as a spreadsheet meant it.
+    """Returns the id without marks that nobody sees, and as a spreadsheet meant it.
 
     ``12.0``, ``'12``, ``="12"`` and ``12`` in digits of any script are ``12``. Raises `ValueError`
     for an id of which a spreadsheet has left what many rows share.
@@ -141,7 +141,7 @@ class NumberCell(NamedTuple):
 
 
 def read_cell(text: str, region: str | None) -> NumberCell:
-    """The one number that a cell means, or its first of two; raises `NumberError`."""
+    """Returns the one number that a cell means, or its first of two; raises `NumberError`."""
     try:
         return _read_one(text, region)
     except NumberError:

@@ -109,7 +109,7 @@ LAST_NAMES = ("lastname", "surname", "familyname", "last", "nachname")
 
 
 def squash(header: str) -> str:
-    """A header's letters and digits, in one case."""
+    """Returns a header's letters and digits, in one case."""
     return "".join(filter(str.isalnum, clean(header).casefold()))
 
 
@@ -130,7 +130,7 @@ STILL_LEFT_OUT = f"{LEFT_OUT_BEFORE}it was before, too; empty its reason to have
 
 
 def own_places(headers: Sequence[str]) -> range:
-    """The places of the columns that a file of rejects has besides those of the list."""
+    """Returns the places of the columns that a file of rejects has besides those of the list."""
     last = [clean(header) for header in headers[-3:]]
     if tuple(last) == OWN_COLUMNS:
         return range(len(headers) - 3, len(headers))
@@ -154,7 +154,7 @@ class Naming:
         return field in self.names
 
     def place_of(self, column: str) -> int | None:
-        """Where a column stands that the user names: exactly so, else by its spelling."""
+        """Returns where a column stands that the user names: exactly so, else by its spelling."""
         if (wanted := clean(column)) in self._clean:
             return self._clean.index(wanted)
         spelled = squash(column)
@@ -191,12 +191,12 @@ class Naming:
                 self._name(place, name)
 
     def name_parts(self) -> tuple[int, ...]:
-        """The places of the columns that hold a first and a last name."""
+        """Returns the places of the columns that hold a first and a last name."""
         found = [self._places(spellings)[:1] for spellings in (FIRST_NAMES, LAST_NAMES)]
         return tuple(place for places in found for place in places if self.names[place])
 
     def other_numbers(self) -> tuple[int, ...]:
-        """The places of further columns of numbers, for rows whose own number is empty."""
+        """Returns the places of further columns of numbers, for rows whose own number is empty."""
         known = (*SPELLINGS[CONTACT_NUMBER], *SPELLINGS[ALTERNATE])
         free = [
             place
@@ -326,7 +326,7 @@ def names_contact(headers: Sequence[str], chosen: Mapping[str, str]) -> bool:
 
 
 def list_columns(headers: Sequence[str]) -> str:
-    """The names of columns for a message, on one line, not endless, never a contact."""
+    """Returns the names of columns for a message, on one line, not endless, never a contact."""
     if looks_like_contact(headers):
         return f"{len(headers)} columns whose names look like a contact"
     shown = [" ".join(header.split())[:40] for header in headers[:_SHOWN_COLUMNS]]

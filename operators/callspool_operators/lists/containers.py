@@ -70,7 +70,7 @@ _TEXTS: tuple[tuple[re.Pattern[bytes], ForeignFormat], ...] = tuple(
 
 
 def foreign_format(head: bytes) -> ForeignFormat | None:
-    """What the file is that begins so; None if it may be a list."""
+    """Returns what the file is that begins so; None if it may be a list."""
     for signature, found in _SIGNATURES:
         if head.startswith(signature):
             return found
@@ -79,7 +79,7 @@ def foreign_format(head: bytes) -> ForeignFormat | None:
 
 
 def name_zip(head: bytes) -> str:
-    """What a zip archive is that is no spreadsheet, and what to do with it."""
+    """Returns what a zip archive is that is no spreadsheet, and what to do with it."""
     if b"word/" in head:
         return "a Word document: copy its table into a spreadsheet and save that as .xlsx"
     return "an archive (.zip): unpack it and name the list in it"
@@ -230,7 +230,7 @@ def _blocks(rows: Sequence[Sequence[Cell]]) -> Iterator[bytes]:
 
 
 def text_of(cell: Cell) -> str:
-    """A cell as text: whole numbers with all of their digits, dates as 2026-12-01."""
+    """Returns a cell as text: whole numbers with all of their digits, dates as 2026-12-01."""
     if isinstance(cell, str):
         return cell
     if isinstance(cell, bool):

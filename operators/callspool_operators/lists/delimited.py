@@ -73,7 +73,7 @@ _MOST_EXTRA = 20
 
 
 def loose_cells(line: str, delimiter: str, columns: int) -> list[str] | None:
-    """The cells of one line if exactly one reading has as many cells as there are columns.
+    """Returns the cells of one line if exactly one reading has as many cells as there are columns.
 
     A reading joins neighbouring parts into a cell where the first begins with a quote and the last
     ends with one.
@@ -203,7 +203,7 @@ _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
 def shielded_row(cells: Sequence[str]) -> list[str]:
-    """The cells of a row, each `shield`; what cannot need it is passed over quickly."""
+    """Returns the cells of a row, each `shield`; what cannot need it is passed over quickly."""
     whole = "".join(cells)
     if ";" in whole or "\n" in whole or "\t" in whole or "\r" in whole:
         return [*map(shield, cells)]
@@ -221,7 +221,7 @@ def shield(cell: str) -> str:
 
 
 def unshield(cell: str) -> str:
-    """The cell as it was before `shield`; any other apostrophe stays."""
+    """Returns the cell as it was before `shield`; any other apostrophe stays."""
     if APOSTROPHE not in cell:
         return cell
     bare = _SHIELD_WITHIN.sub(r"\1", cell.removeprefix(APOSTROPHE))

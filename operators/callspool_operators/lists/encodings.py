@@ -72,7 +72,7 @@ def from_codec(read: Read, codec: str) -> Read:
 
 
 def name_of(codec: str) -> str:
-    """The name of an encoding that was chosen by hand, for people."""
+    """Returns the name of an encoding that was chosen by hand, for people."""
     return codecs.lookup(codec).name
 
 
@@ -122,7 +122,7 @@ class Evidence:
         self._take(data[:end])
 
     def verdict(self) -> Verdict:
-        """What the text is, once all blocks are taken."""
+        """Returns what the text is, once all blocks are taken."""
         self._take(self._rest)
         self._rest = b""
         is_utf8 = not self._broken or self._broken < _BROKEN_FOR_EACH_WHOLE * self._whole
@@ -143,7 +143,7 @@ class Evidence:
 
 
 def judge_words(words: Iterable[bytes]) -> Verdict:
-    """The encoding in which these words fit a language, if no other comes near."""
+    """Returns the encoding in which these words fit a language, if no other comes near."""
     telling = [word for word in words if word != _HARD_SPACE]
     if not telling:
         return Verdict(encoding=ENCODINGS[0])

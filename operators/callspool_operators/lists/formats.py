@@ -23,7 +23,7 @@ Rows = TableRows | ObjectRows | JsonRows
 
 
 def open_rows(source: Source, chosen: Mapping[str, str]) -> Rows:
-    """The rows of a source, its header read; raises `IntakeError`."""
+    """Returns the rows of a source, its header read; raises `IntakeError`."""
     first = source.head().lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     suffix = source.suffix
     if source.is_sheet:

@@ -40,13 +40,13 @@ class Inputs:
         self._stack = ExitStack()
 
     def streams(self) -> Mapping[str, BinaryIO]:
-        """The copies, each at its start."""
+        """Returns the copies, each at its start."""
         for copy in self._copies.values():
             copy.seek(0)
         return self._copies
 
     def rows(self, name: str, chosen: Mapping[str, str], stack: ExitStack) -> tuple[Source, Rows]:
-        """The rows of one file from its start, and where they come from."""
+        """Returns the rows of one file from its start, and where they come from."""
         source = stack.enter_context(
             Source(name, self.streams().get(name), self._codec, self._sheet)
         )
@@ -125,7 +125,7 @@ class Grid:
         return [header for header, _ in self._columns]
 
     def cells(self, row: Row) -> list[str]:
-        """The cells of a row; a row that fits no columns stands as it is in the first."""
+        """Returns the cells of a row; a row that fits no columns stands as it is in the first."""
         cells = [""] * len(self._columns)
         places = self._places.get(row.file)
         if places is None:

@@ -143,7 +143,7 @@ class Intake:
         return all(name != STANDARD_INPUT and Path(name).is_file() for name in self.files)
 
     def bytes_total(self) -> int | None:
-        """Bytes of all files; None where one has no size."""
+        """Returns the bytes of all files; None where one has no size."""
         if not self.can_be_read_again:
             return None
         return sum(Path(name).stat().st_size for name in self.files)

@@ -143,7 +143,7 @@ def _join_parts(parts: Iterable[bytes]) -> str:
 
 
 def fields_of(text: bytes, chosen: Mapping[str, str]) -> tuple[list[tuple[str, str]], list[str]]:
-    """The keys of an object with another name than their own, and those of extra fields."""
+    """Returns the keys of an object with another name than their own, and those of extra fields."""
     try:
         keys = [*msgspec.json.decode(text.removeprefix(BOM), type=dict[str, msgspec.Raw])]
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -154,7 +154,7 @@ def fields_of(text: bytes, chosen: Mapping[str, str]) -> tuple[list[tuple[str, s
 
 
 def naming_of(keys: Sequence[str], chosen: Mapping[str, str]) -> Naming:
-    """What the keys of an object become; a chosen one may be missing."""
+    """Returns what the keys of an object become; a chosen one may be missing."""
     naming = Naming(keys)
     for column, field in chosen.items():
         place = naming.place_of(column)

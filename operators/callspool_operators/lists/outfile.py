@@ -73,7 +73,7 @@ class OutPlace:
             self._part = None
 
     def unwritable(self, fault: OSError) -> CallspoolError:
-        """The error for the person who named the place."""
+        """Returns the error for the person who named the place."""
         if fault.errno == errno.ELOOP:
             return CallspoolError(
                 f"{self.flag} {self.path} is a symbolic link: name the file itself"

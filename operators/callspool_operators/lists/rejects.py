@@ -43,7 +43,7 @@ class Layout(NamedTuple):
 
 
 def layout_of(source: Source, rows: Rows) -> Layout:
-    """How a file was read whose rows are taken."""
+    """Returns how a file was read whose rows are taken."""
     headers = rows.headers if isinstance(rows, TableRows) else None
     return Layout(headers, dialect_of(source, rows))
 

@@ -89,7 +89,7 @@ class Answers:
         return file + row.line.to_bytes(_PLACE - _FILE) + self._digest(row.document_id)
 
     def of(self, rows: Sequence[Row]) -> list[AnsweredRow]:
-        """The answers for some rows, in their order. Raises `QueueUnavailable`."""
+        """Returns the answers for some rows, in their order. Raises `QueueUnavailable`."""
         asked = [row for row in rows if not row.reason]
         repeats = [row for row in asked if row.earlier]
         digests = [self._digest(row.document_id) for row in asked]

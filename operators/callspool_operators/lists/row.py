@@ -82,7 +82,7 @@ class EarlierRows:
         self._lines, self._ids, self._noted = [], [], []
 
     def at(self, number: int) -> EarlierRow:
-        """The row with a number."""
+        """Returns the row with a number."""
         if (place := number - self._count) >= 0:
             noted = self._noted[place] if self._note else b""
             return EarlierRow(self._file, self._lines[place], self._ids[place], noted)

@@ -106,7 +106,7 @@ class Source:
         return stream
 
     def head(self) -> bytes:
-        """The first bytes, which the next `read` returns again; refuses what is no text.
+        """Returns the first bytes, which the next `read` returns again; refuses what is no text.
 
         Raises `IntakeError` for an empty input and for formats that callspool does not read.
         """
@@ -137,7 +137,7 @@ class Source:
         return self._head
 
     def first_line(self) -> bytes:
-        """The first line that holds anything, or as much of it as `SAMPLE` bytes have."""
+        """Returns the first line that holds anything, or as much of it as `SAMPLE` bytes have."""
         size = _HEAD
         while True:
             self._fill(size)
@@ -277,7 +277,7 @@ class Source:
             raise IntakeError(f"{self.shown} is empty: it needs a line of column names and rows")
 
     def read(self) -> bytes:
-        """The next bytes, as many as are there, at most about `BLOCK`; empty at the end.
+        """Returns the next bytes, as many as are there, at most about `BLOCK`; empty at the end.
 
         Raises `IntakeError` where the input cannot be read on.
         """

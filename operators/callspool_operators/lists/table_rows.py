@@ -49,7 +49,7 @@ class _Line(NamedTuple):
 
 
 def read_header(table: Table, chosen: Mapping[str, str], file: str) -> Header:
-    """The first line that names columns of a contact, else the first line at all.
+    """Returns the first line that names columns of a contact, else the first line at all.
 
     Of delimiters that wins under which most columns have a name that means something; where they
     are equal in that, the one that the file names itself (``sep=;``), then the one with more

@@ -50,7 +50,7 @@ def write_configuration(state: StateDir, socket: Path) -> None:
 
 
 def quote(path: Path) -> bytes:
-    """A path as the server's configuration spells it."""
+    """Returns a path as the server's configuration spells it."""
     plain = range(0x20, 0x7F)
     letters = (
         b"%c" % byte if byte in plain and byte not in b'\\"' else b"\\x%02x" % byte
@@ -69,12 +69,12 @@ def _write_private(path: Path, content: bytes) -> None:
 
 
 def socket_beside(state: StateDir) -> Path:
-    """The socket's usual place."""
+    """Returns the socket's usual place."""
     return state.path / "valkey.sock"
 
 
 def recorded_socket(state: StateDir) -> Path | None:
-    """Where an earlier start put the socket, if that place is still this user's alone."""
+    """Returns where an earlier start put the socket, if that place is still this user's alone."""
     try:
         socket = Path(os.fsdecode(state.socket_record.read_bytes()))
     except OSError:
@@ -122,7 +122,7 @@ PROGRAMS = frozenset({"valkey-server", "redis-server"})
 
 
 def command_of_server(binary: Path, directory: Path) -> list[str]:
-    """How a server is started, so that its process can be recognised afterwards.
+    """Returns how a server is started, so that its process can be recognised afterwards.
 
     The configuration comes through stdin: a file's name would be taken for a pattern, and a
     directory with brackets in its name would then start a server without any configuration.
@@ -163,7 +163,7 @@ def _is_command_line(line: str, directory: Path) -> bool:
 
 
 def recorded_pid(pid_file: Path) -> int | None:
-    """The process number that a server wrote down; None when there is none to read."""
+    """Returns the process number that a server wrote down; None when there is none to read."""
     try:
         pid = int(pid_file.read_text(encoding="ascii"))
     except (OSError, ValueError):

@@ -58,7 +58,7 @@ FAILURES = ("not_sent", "server_error", "no_answer")
 
 
 def words_of_calls(outcomes: Mapping[str, int]) -> str:
-    """How far calls are, for a bar of progress."""
+    """Returns how far calls are, for a bar of progress."""
     ended = sum(outcomes.values()) - outcomes.get("open", 0)
     words = format_counts({name: outcomes.get(name, 0) for name in OUTCOMES if name != "open"})
     return f"{ended:,} of {format_count(sum(outcomes.values()), 'call')} ended" + (

@@ -112,7 +112,7 @@ class LocalLedger:
             )
 
     def inherit_fds(self) -> tuple[int, ...]:
-        """The descriptors that every worker process has to inherit (``pass_fds``).
+        """Returns the descriptors that every worker process has to inherit (``pass_fds``).
 
         Only after `wait_for_old_workers`; else a ValueError.
         """
@@ -183,7 +183,7 @@ def _open_or_find(look: LocalLedger) -> Path | None:
 
 
 def socket_url(socket: Path) -> str:
-    """The URL of a server's socket, with what has a meaning in URLs escaped."""
+    """Returns the URL of a server's socket, with what has a meaning in URLs escaped."""
     return f"unix://{quote(os.fsencode(socket))}"
 
 

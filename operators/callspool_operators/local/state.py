@@ -78,11 +78,11 @@ class FileLock:
             ) from error
 
     def wait(self, timeout: float) -> bool:
-        """The same, for at most ``timeout`` seconds."""
+        """Returns the same, for at most ``timeout`` seconds."""
         return wait_until(self.acquire, timeout)
 
     def fileno(self) -> int:
-        """The descriptor that a child inherits to hold the lock as well."""
+        """Returns the descriptor that a child inherits to hold the lock as well."""
         if self._descriptor is None:
             raise ValueError(f"the lock {self.path} is not held")
         return self._descriptor
@@ -101,7 +101,7 @@ class FileLock:
             os.pwrite(self.fileno(), text.encode(), 0)
 
     def read(self) -> str:
-        """The holder's note; empty when there is none."""
+        """Returns the holder's note; empty when there is none."""
         try:
             return self.path.read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -111,7 +111,7 @@ class FileLock:
 def default_state_dir(
     environ: Mapping[str, str] | None = None, platform: str = sys.platform
 ) -> Path:
-    """The user's directory for state, as the platform has it.
+    """Returns the user's directory for state, as the platform has it.
 
     Raises CallspoolError where the user has no home directory.
     """

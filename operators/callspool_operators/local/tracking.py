@@ -176,7 +176,7 @@ class Tracker:
         )
 
     def standing(self, lane: str, *, anew: bool) -> RunStanding:
-        """Where all documents are now. ``lane``: the one to which the run sends.
+        """Returns where all documents are now. ``lane``: the one to which the run sends.
 
         ``anew``: all messages are accepted, as in `look`.
         """
@@ -251,7 +251,7 @@ def report_of(
     again: str,
     row_notes: Sequence[str] = (),
 ) -> Report:
-    """The report of a run that has ended, one way or another.
+    """Returns the report of a run that has ended, one way or another.
 
     ``enqueued``: documents that the queue certainly took. Raises `QueueUnavailable`.
     """

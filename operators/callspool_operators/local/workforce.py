@@ -132,7 +132,7 @@ class Workforce:
         self._started_at = 0.0
 
     def reader(self, envelope: CheckedEnvelope) -> LedgerReader:
-        """What the partition says that keeps the envelope's space."""
+        """Returns what the partition says that keeps the envelope's space."""
         ledgers = len(self._ledgers)
         partition = partition_of(envelope.account, envelope.space_token, ledgers)
         return LedgerReader(self.clients[partition], partition=partition)

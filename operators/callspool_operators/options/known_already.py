@@ -83,7 +83,7 @@ class KnownAlready:
         return sum(self.states[state] for state in ANEW)
 
     def lines(self) -> list[str]:
-        """The same for people."""
+        """Returns the same for people."""
         lines = self._known_lines()
         if self.conflicts:
             lines.append(
@@ -186,7 +186,7 @@ class KnownLookup:
                 self._ask(self._look)
 
     def collect(self) -> KnownAlready:
-        """What is known of all documents."""
+        """Returns what is known of all documents."""
         if self._digests:
             self._ask(self._look)
         return self._answer_cells
@@ -250,7 +250,7 @@ class Newcomers:
         self._digest = digester(envelope.scope)
 
     def choose(self, rows: Sequence[Row]) -> tuple[list[Row], Sequence[Row]]:
-        """The new ones among these rows, and the rows behind the last that was wanted."""
+        """Returns the new ones among these rows, and the rows behind the last that was wanted."""
         chosen: list[Row] = []
         digests = [self._digest(row.document_id) for row in rows]
         for place, found in enumerate(self._reader.ask(read_places(digests))):

@@ -272,7 +272,7 @@ class SendTarget:
 def target_of(
     options: SendOptions, settings: Settings, *, defaults: Mapping[str, str] | None = None
 ) -> SendTarget:
-    """What flags and settings say; ``defaults`` stand in for what neither gives.
+    """Returns what flags and settings say; ``defaults`` stand in for what neither gives.
 
     Keys of ``defaults``: ``space_token``, ``pilot``, ``context``, ``account``. A rehearsal does
     without them. Raises `click.UsageError` that names flag and setting.

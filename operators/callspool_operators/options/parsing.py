@@ -105,7 +105,7 @@ def _with_offset(moment: datetime) -> str:
 
 
 def region(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:
-    """A region of phone numbers, in capitals."""
+    """Returns a region of phone numbers, in capitals."""
     if given is None:
         return None
     code = given.strip().upper()
@@ -115,12 +115,12 @@ def region(_ctx: click.Context, _param: click.Parameter, given: str | None) -> s
 
 
 def name(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:
-    """A name that is compared, without what nobody sees of it."""
+    """Returns a name that is compared, without what nobody sees of it."""
     return None if given is None else clean(given)
 
 
 def id_prefix(_ctx: click.Context, _param: click.Parameter, given: str) -> str:
-    """What stands before every id of a list."""
+    """Returns what stands before every id of a list."""
     prefix = clean(given)
     if prefix and (fault := fault_of_word(prefix, LONGEST_PREFIX)):
         raise click.BadParameter(fault)
@@ -128,7 +128,7 @@ def id_prefix(_ctx: click.Context, _param: click.Parameter, given: str) -> str:
 
 
 def encoding(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:
-    """The encoding of files, by any name that Python knows."""
+    """Returns the encoding of files, by any name that Python knows."""
     if given is None:
         return None
     try:
@@ -141,7 +141,7 @@ def encoding(_ctx: click.Context, _param: click.Parameter, given: str | None) ->
 
 
 def account(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:
-    """The name of an account."""
+    """Returns the name of an account."""
     if given is not None and not is_account_name(given):
         raise click.BadParameter(
             f"{given!r} must be a name of 1 to 32 lower-case letters, digits, _ and -"
@@ -150,7 +150,7 @@ def account(_ctx: click.Context, _param: click.Parameter, given: str | None) -> 
 
 
 def accounts(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The accounts that the settings name, and the sandbox's."""
+    """Returns the accounts that the settings name, and the sandbox's."""
     try:
         known = set(load_settings(os.environ).accounts)
     except CallspoolError:
@@ -166,7 +166,7 @@ def regions(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> li
 def schedules(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """When calls may be made."""
+    """Returns when calls may be made."""
     return _items({"now", "auto", "custom:"}, incomplete)
 
 

@@ -122,7 +122,7 @@ _SHOWN = 5
 def scope_of(
     reader: LedgerReader, account: str | None, space_token: str | None, campaign: str | None
 ) -> Scope:
-    """The scope that flags name; where they name no space, the only one that fits them.
+    """Returns the scope that flags name; where they name no space, the only one that fits them.
 
     Of a space its shown beginning will do. Raises `click.UsageError` that lists what there is,
     where none fits or several do.
@@ -147,7 +147,7 @@ def scope_of(
 
 
 def sandbox_space() -> str:
-    """The space of a rehearsal that names none; comes with the sandbox's package."""
+    """Returns the space of a rehearsal that names none; comes with the sandbox's package."""
     defaults: Any = importlib.import_module("callspool_sandbox.protocol")
     token: str = defaults.SPACE_TOKEN
     return token
@@ -167,7 +167,7 @@ def words_of(scope: Scope) -> str:
 
 
 def narrow_each(stories: Sequence[Story], asked: Selector) -> list[Story]:
-    """The stories of one id, their next steps narrowed to the scope where scopes differ.
+    """Returns the stories of one id, their next steps narrowed to the scope where scopes differ.
 
     Confirming or resending one document by a command that means others of the same id would lose
     one of them or call somebody twice. ``asked``: what all of these stories have in common.

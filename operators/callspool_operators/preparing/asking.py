@@ -173,7 +173,7 @@ def _question(calls: str, envelope: CheckedEnvelope, api_url: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """The part of a URL that says whose it is: ``https://unpod.ai``."""
+    """Returns the part of a URL that says whose it is: ``https://unpod.ai``."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 

@@ -46,7 +46,7 @@ class HoursForecast:
         self._classes[self._classifier.classify(read_number(document), document)] += 1
 
     def lines(self) -> list[str]:
-        """The forecast for people."""
+        """Returns the forecast for people."""
         found = self.to_json()
         parts = [f"{found['now']:,} now"] if found["now"] else []
         if opens := self._first_opening():
@@ -64,7 +64,7 @@ class HoursForecast:
         return lines
 
     def to_json(self) -> dict[str, int]:
-        """The forecast for scripts: documents that may be called now, later and so on."""
+        """Returns the forecast for scripts: documents that may be called now, later and so on."""
         found = dict.fromkeys(("now", "later", "closed", "unknown"), 0)
         for name, number in self._classes.items():
             opens = self._opens(name)

@@ -24,13 +24,13 @@ SHOWN_DIGITS = 4
 
 
 def mask(number: str) -> str:
-    """A phone number of which only the last digits can be read."""
+    """Returns a phone number of which only the last digits can be read."""
     hidden = len(_DIGIT.findall(number)) - SHOWN_DIGITS
     return _DIGIT.sub("•", number, count=hidden) if hidden > 0 else number
 
 
 def masked_document(raw: bytes) -> dict[str, object]:
-    """The fields of a document, its phone numbers masked."""
+    """Returns the fields of a document, its phone numbers masked."""
     fields: dict[str, object] = msgspec.json.decode(raw)
     return {
         name: mask(value) if isinstance(value, str) and _is_number(name, value) else value
@@ -44,7 +44,7 @@ def _is_number(name: str, value: str) -> bool:
 
 
 def document_lines(raw: bytes) -> list[str]:
-    """A document, a field a line, its phone numbers masked."""
+    """Returns a document, a field a line, its phone numbers masked."""
     fields = masked_document(raw)
     shown = {name: plain(name, 60) for name in fields}
     width = max(map(len, shown.values()))
@@ -89,7 +89,7 @@ def encoding_lines(intake: Intake) -> list[str]:
 
 
 def held_back_in_short(intake: Intake, options: SendOptions) -> list[str]:
-    """What was put right, kinds of duplicates, and where all rows are that do not go on."""
+    """Returns what was put right, kinds of duplicates, and where all rows are that do not go on."""
     return [
         *encoding_lines(intake),
         *_healed_lines(intake),
@@ -100,7 +100,7 @@ def held_back_in_short(intake: Intake, options: SendOptions) -> list[str]:
 
 
 def held_back_json(intake: Intake) -> dict[str, object]:
-    """The same for scripts."""
+    """Returns the same for scripts."""
     return {
         "without_country": intake.counts.without_country,
         "encodings": dict(intake.encodings),
@@ -189,7 +189,7 @@ class Overview:
     forecast: HoursForecast | None = None
 
     def short_lines(self, target: SendTarget, options: SendOptions) -> list[str]:
-        """What a person is to know before the question."""
+        """Returns what a person is to know before the question."""
         return [
             *self._mapping_lines(),
             *self._speaking_lines(options),
@@ -200,7 +200,7 @@ class Overview:
         ]
 
     def lines(self, target: SendTarget, options: SendOptions) -> list[str]:
-        """The same, with all of the target and the first document as it will look."""
+        """Returns the same, with all of the target and the first document as it will look."""
         return [
             *self._mapping_lines(),
             *self._speaking_lines(options),

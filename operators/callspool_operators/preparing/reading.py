@@ -61,7 +61,7 @@ def open_intake(options: SendOptions, rules: Rules, *, is_sent: bool = False) ->
 
 
 def intake_options(options: SendOptions, rules: Rules) -> IntakeOptions:
-    """How the command's files are to be read."""
+    """Returns how the command's files are to be read."""
     return IntakeOptions(
         rules=rules,
         columns=options.columns,
@@ -80,7 +80,7 @@ def new_intake(
     rejects: RejectsFile | None = None,
     duplicates: RejectsFile | None = None,
 ) -> Intake:
-    """The rows of the command's files, from their start."""
+    """Returns the rows of the command's files, from their start."""
     return Intake(
         options.files,
         intake_options(options, rules),
@@ -153,7 +153,7 @@ def chunks_of_newcomers(
 
 
 def rows_so_far(intake: Intake) -> str:
-    """How many rows were read, for a progress bar."""
+    """Returns how many rows were read, for a progress bar."""
     return format_count(intake.counts.read, "row")
 
 

@@ -27,7 +27,7 @@ class ListReading(msgspec.Struct, omit_defaults=True):
     campaign: str | None = None
 
     def words(self) -> str:
-        """The flags that say the same; empty where none is needed."""
+        """Returns the flags that say the same; empty where none is needed."""
         flags = [f"--map {column}={field}" for column, field in self.columns.items()]
         flags += [f"--region {self.region}"] if self.region else []
         flags += [f"--encoding {self.encoding}"] if self.encoding else []
@@ -62,7 +62,7 @@ def remember_lists(state_dir: Path, options: SendOptions, rules: Rules, account:
 
 
 def recall_list(state_dir: str | None, files: Sequence[str]) -> ListReading | None:
-    """How the first of these files was read when it was run last; None if it was not."""
+    """Returns how the first of these files was read when it was run last; None if it was not."""
     if state_dir is None or not files:
         return None
     return _read(Path(state_dir).expanduser()).get(os.path.realpath(files[0]))

@@ -109,7 +109,7 @@ async def receive_body(stream: AsyncIterator[bytes], file: BinaryIO, most: int) 
 
 
 def open_place() -> BinaryIO:
-    """A file without a name, gone when it is closed, for what may be personal data."""
+    """Returns a file without a name, gone when it is closed, for what may be personal data."""
     return tempfile.TemporaryFile("w+b", buffering=0)
 
 

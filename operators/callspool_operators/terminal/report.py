@@ -28,7 +28,7 @@ def gate_lines(gates: Sequence[GateView], where: str = "") -> list[str]:
 
 
 def gate_object(gate: GateView) -> Json:
-    """A gate as scripts read it."""
+    """Returns a gate as scripts read it."""
     return {
         "kind": gate.kind,
         "level": gate.selector.level,
@@ -43,12 +43,12 @@ def gate_object(gate: GateView) -> Json:
 
 
 def selector_object(selector: Selector) -> Json:
-    """A selector as scripts read it; null means every one."""
+    """Returns a selector as scripts read it; null means every one."""
     return {name: getattr(selector, name) for name in Selector.__dataclass_fields__}
 
 
 def describe_selector(selector: Selector) -> str:
-    """What a selector means, in words."""
+    """Returns what a selector means, in words."""
     words = {
         "space": selector.space_token and shorten_token(selector.space_token),
         "campaign": selector.campaign,
@@ -192,7 +192,7 @@ class Report:
         return Exit.NOT_ALL if strict and self.count("invalid") else Exit.DONE
 
     def to_json(self) -> Json:
-        """The report as scripts read it."""
+        """Returns the report as scripts read it."""
         return {
             "documents": {name: self.count(name) for name in COUNTS},
             "submissions": submissions_in_order(self.submissions),
@@ -203,7 +203,7 @@ class Report:
         }
 
     def lines(self) -> list[str]:
-        """The report as people read it."""
+        """Returns the report as people read it."""
         return [
             *self._row_lines(),
             *self._document_lines(),
@@ -227,7 +227,7 @@ class Report:
         return [*lines, *self.row_notes]
 
     def conflict_lines(self) -> list[str]:
-        """What to do about rows whose ids belong to other people."""
+        """Returns what to do about rows whose ids belong to other people."""
         if not self.count("conflict"):
             return []
         rows = format_count(self.count("conflict"), "row")

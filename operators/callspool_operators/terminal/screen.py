@@ -29,7 +29,7 @@ _NAMED = re.compile(rf"^([^ ]+: )({_STATES})$|^()({_STATES})(?= since )")
 
 
 def want_colours() -> bool | None:
-    """What the environment says of colours; None leaves it to whether a terminal is there.
+    """Returns what the environment says of colours; None leaves it to whether a terminal is there.
 
     ``NO_COLOR`` turns them off, else ``FORCE_COLOR`` turns them on; both count if they are not
     empty, and ``FORCE_COLOR=0`` turns them off, too.
@@ -64,7 +64,7 @@ def agrees(question: str) -> bool:
 
 
 def piped_answer() -> bool | None:
-    """What a script answers on stdin (``echo y | …``); None: nothing that is an answer."""
+    """Returns what a script answers on stdin (``echo y | …``); None: nothing that is an answer."""
     try:
         ready, _, _ = select.select([sys.stdin], [], [], PIPED_ANSWER_SECONDS)
         line = sys.stdin.readline(16) if ready else ""

@@ -59,7 +59,7 @@ class Rates:
         self._looks: deque[tuple[float, int, int]] = deque()
 
     def add(self, at: float, accepted: int, created: int) -> tuple[float, float]:
-        """The rates now; ``at`` in seconds of any clock that only goes forward."""
+        """Returns the rates now; ``at`` in seconds of any clock that only goes forward."""
         looks = self._looks
         looks.append((at, accepted, created))
         while len(looks) > 2 and looks[1][0] <= at - RATE_SECONDS:

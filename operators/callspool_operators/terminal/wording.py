@@ -11,12 +11,12 @@ from callspool.request import text as texts
 
 
 def local(moment: datetime) -> str:
-    """A moment in the user's time zone, with its offset: ``2026-11-22 14:03:05+05:30``."""
+    """Returns a moment in the user's time zone, with its offset: ``2026-11-22 14:03:05+05:30``."""
     return moment.astimezone().isoformat(sep=" ", timespec="seconds")
 
 
 def local_of(unix_seconds: float) -> str:
-    """The same for unix seconds."""
+    """Returns the same for unix seconds."""
     return local(datetime.fromtimestamp(unix_seconds, UTC))
 
 
@@ -59,7 +59,7 @@ def format_counts(counts: Mapping[str, int], *, always: Iterable[str] = ()) -> s
 
 
 def json_line(value: object) -> str:
-    """A value as JSON on one line, with nothing in it that steers a terminal."""
+    """Returns a value as JSON on one line, with nothing in it that steers a terminal."""
     text = msgspec.json.encode(value).decode()
     return text if text.isascii() and "\x7f" not in text else _STEERING.sub(_escape, text)
 

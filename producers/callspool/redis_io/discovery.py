@@ -70,7 +70,7 @@ class ClusterMap:
         self._is_doubtful = True
 
     def address(self, key: str, timeout: float | None) -> Address:
-        """The primary of the key's slot; see `Locator.address`."""
+        """Returns the primary of the key's slot; see `Locator.address`."""
         if self._is_doubtful and time.monotonic() - self._asked_at >= LOOK_AGAIN:
             self._ask(timeout)
         slot = key_slot(key.encode())
@@ -122,7 +122,7 @@ class Sentinels:
         self._turn = -1
 
     def address(self, key: str, timeout: float | None) -> Address:
-        """The primary, which has all keys; see `Locator.address`."""
+        """Returns the primary, which has all keys; see `Locator.address`."""
         del key
         deadline = time.monotonic() + (ASKING_TIMEOUT * 3 if timeout is None else timeout)
         question = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service)
@@ -228,7 +228,7 @@ def ask(
     command: tuple[str, ...],
     timeout: float,
 ) -> Any:
-    """What one server answers to one command, over a connection of its own."""
+    """Returns what one server answers to one command, over a connection of its own."""
     connection = connection_class(
         host=server.host,
         port=server.port,

@@ -193,7 +193,7 @@ class Call(NamedTuple):
 
 
 def round_trips(calls: Sequence[Call | Command]) -> RoundTrips:
-    """The round trips that run these calls, plain commands among them, in one pipeline.
+    """Returns the round trips that run these calls, plain commands among them, in one pipeline.
 
     One, as a rule. A second one loads the scripts that the server did not know and repeats their
     calls, which then come after everything that needed no repeating.

@@ -77,16 +77,16 @@ class RedisEndpoint:
         return f"Redis at {self.options.get('host', 'localhost')}:{self.options.get('port', 6379)}"
 
     def connection(self) -> Any:
-        """A new connection, not connected yet."""
+        """Returns a new connection, not connected yet."""
         return self.connection_class(**self.options)
 
     def client(self) -> redis.Redis:
-        """A client with a pool of its own."""
+        """Returns a client with a pool of its own."""
         pool = redis.ConnectionPool(connection_class=self.connection_class, **self.options)
         return redis.Redis.from_pool(pool)
 
     def async_client(self) -> redis.asyncio.Redis:
-        """A client of redis.asyncio with a pool of its own."""
+        """Returns a client of redis.asyncio with a pool of its own."""
         kind = self.connection_class
         pool = redis.asyncio.ConnectionPool(connection_class=kind, **self.options)
         return redis.asyncio.Redis.from_pool(pool)
@@ -98,7 +98,7 @@ def is_located(client: redis.Redis) -> bool:
 
 
 def client_at(client: redis.Redis, key: str) -> redis.Redis:
-    """A client of the server that has a key; the same one unless that may be another's."""
+    """Returns a client of the server that has a key; the same one unless that may be another's."""
     if not is_located(client):
         return client
     pool = client.connection_pool
@@ -148,7 +148,7 @@ def _keep_reply(reply: Any, **_: Any) -> Any:
 
 
 def server_of(target: object, timeout: float) -> RedisEndpoint:
-    """The server that a URL names, or that a `redis.Redis` is connected to.
+    """Returns the server that a URL names, or that a `redis.Redis` is connected to.
 
     ``timeout``: seconds for each step of a command, unless the connection keeps a deadline.
     Raises `SettingsError`, whose text never repeats the URL.

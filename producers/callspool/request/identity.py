@@ -45,7 +45,7 @@ def is_account_name(name: str) -> bool:
 
 
 def digester(scope: Scope) -> Callable[[str], bytes]:
-    """A function from ``document_id`` to identity, for many documents of one scope.
+    """Returns a function from ``document_id`` to identity, for many documents of one scope.
 
     Raises `InvalidCallRequest` for a scope with control characters: they separate its parts.
     """
@@ -63,7 +63,7 @@ def digester(scope: Scope) -> Callable[[str], bytes]:
 
 
 def digest(scope: Scope, document_id: str) -> bytes:
-    """The identity of a document: 12 bytes of BLAKE2b over its scope and its id."""
+    """Returns the identity of a document: 12 bytes of BLAKE2b over its scope and its id."""
     return digester(scope)(document_id)
 
 
@@ -89,7 +89,7 @@ def _number_digest(number: str) -> bytes:
 
 
 def partition_of(account: str, space_token: str, partitions: int) -> int:
-    """The partition that keeps every document of a space: CRC-32 of both names, modulo."""
+    """Returns the partition that keeps every document of a space: CRC-32 of both names, modulo."""
     if partitions == 1:
         return 0
     return zlib.crc32(f"{account}\0{space_token}".encode()) % partitions
@@ -101,7 +101,7 @@ def scope_tag(scope: Scope) -> str:
 
 
 def made_document_id(identifying_number: str) -> str:
-    """The ``document_id`` of a document that came without one, from its number's form."""
+    """Returns the ``document_id`` of a document that came without one, from its number's form."""
     return _MADE + hashlib.sha256(identifying_number.encode()).hexdigest()[:24]
 
 
@@ -111,7 +111,7 @@ def is_made_id(document_id: str) -> bool:
 
 
 def lane_id(scope: Scope, pilot: str, context: str, schedule: Mapping[str, str]) -> str:
-    """The name of a lane: documents with the same one can share a create-call."""
+    """Returns the name of a lane: documents with the same one can share a create-call."""
     key = _encode([*scope, pilot, context, dict(schedule)])
     return hashlib.blake2b(key, digest_size=10).hexdigest()
 

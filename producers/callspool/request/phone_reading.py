@@ -93,7 +93,7 @@ def spell_one(text: str) -> Spelled:
 
 
 def to_ascii(text: str) -> str:
-    """The text with digits of any script, dashes and wide signs as ASCII has them."""
+    """Returns the text with digits of any script, dashes and wide signs as ASCII has them."""
     text = clean(text)
     if text.isascii():
         return text
@@ -119,7 +119,7 @@ def refuse_second_number(number: str) -> None:
 
 
 def national_digits(number: str) -> str:
-    """The digits without country code and zeros before them, as far as the text tells."""
+    """Returns the digits without country code and zeros before them, as far as the text tells."""
     digits = "".join(sign for sign in number if sign in "+0123456789")
     abroad = digits[1:] if digits[:1] == "+" else digits[2:] if digits[:2] == "00" else ""
     for size in (1, 2, 3):

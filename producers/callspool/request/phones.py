@@ -49,7 +49,7 @@ _REASONS = {
 
 
 def identify(number: str, region: str | None = None) -> str:
-    """The form of a number that identifies it, however it was written.
+    """Returns the form of a number that identifies it, however it was written.
 
     E.164 with its ``+`` (an extension follows as ``;ext=``); without a region, a number that has
     no country code is identified by its 7 to 15 digits. Raises `NumberError`.
@@ -65,7 +65,7 @@ def is_e164(identity: str) -> bool:
 
 
 def number_to_send(written: str, form: str, *, as_e164: bool) -> str:
-    """What goes out for a number that was written so; ``form`` identifies it.
+    """Returns what goes out for a number that was written so; ``form`` identifies it.
 
     E.164 where that says another number to a reader who takes the digits as they stand. A number
     whose digits are those already, behind their ``+``, keeps its separators.
@@ -236,7 +236,7 @@ _find_with_country = lines_other_than(rf"(?!00)[0-9]{{{FEWEST_DIGITS},{MOST_DIGI
 
 
 def identify_all(numbers: Sequence[str], region: str | None = None) -> Sequence[str | None]:
-    """The identifying form of each number; None in place of one that `identify` refuses."""
+    """Returns the identifying form of each number; None in place of one that `identify` refuses."""
     if _are_international(numbers):
         return numbers
     signed = [number for number in numbers if number[:1] == "+"]

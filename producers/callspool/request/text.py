@@ -120,7 +120,7 @@ def as_text(value: Any) -> Any:
 
 
 def word(field: str, value: object, most: int = MAX_WORD_BYTES) -> str:
-    """The value as a word without spaces around it; raises `InvalidCallRequest`."""
+    """Returns the value as a word without spaces around it; raises `InvalidCallRequest`."""
     value = as_text(value)
     if not isinstance(value, str):
         raise InvalidCallRequest(field, f"must be a string, not {kind_of(value)}")
@@ -144,7 +144,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 
 
 def kind_of(value: object) -> str:
-    """What a value is, in JSON's words where it has one."""
+    """Returns what a value is, in JSON's words where it has one."""
     if value is None:
         return "null"
     for kinds, name in _KINDS:
@@ -198,7 +198,7 @@ def may_be_unstorable(raw: bytes) -> bool:
 
 
 def fault_of_number(value: object) -> str | None:
-    """What is wrong with a number for the API's storage; None where nothing is."""
+    """Returns what is wrong with a number for the API's storage; None where nothing is."""
     if isinstance(value, int) and not SMALLEST <= value <= LARGEST:
         return "holds an integer beyond 64 bits, which the API cannot store: write it as text"
     if isinstance(value, float) and not math.isfinite(value):

@@ -28,13 +28,13 @@ class Codec(Protocol):
     """What a queue's entries look like."""
 
     def decode(self, queue_name: str, entry_id: str, fields: dict[bytes, bytes]) -> Message[Any]:
-        """The message of an entry; it must name this queue.
+        """Returns the message of an entry; it must name this queue.
 
         Raises `Undecodable` (or anything else) for an entry that goes to the dead letters.
         """
 
     def encode(self, message: Message[Any]) -> Mapping[str | bytes, bytes]:
-        """The fields that carry a message."""
+        """Returns the fields that carry a message."""
 
 
 @runtime_checkable

@@ -95,7 +95,7 @@ class Reader:
         self._lanes: dict[tuple[object, ...], _RequestHead] = {}
 
     def read(self, entry_id: str, envelope: Envelope) -> Delivery:
-        """The delivery that a message is; never raises for what it holds."""
+        """Returns the delivery that a message is; never raises for what it holds."""
         delivery = Delivery(
             entry_id, envelope.counted, trace=envelope.trace or "", key=envelope.key or ""
         )

@@ -63,7 +63,7 @@ class Token:
         return f"<Token of account {self._account!r}>"
 
     def text(self) -> str:
-        """The token in force; looks at its file once a second at most."""
+        """Returns the token in force; looks at its file once a second at most."""
         if self._file is not None and now() >= self._next_check:
             self._check(self._file)
         return self._text
@@ -157,7 +157,7 @@ class Access:
     def target(
         self, path: tuple[str, ...], params: Mapping[str, str | int] | None = None
     ) -> Target:
-        """Where an endpoint is; every step of the path is percent-encoded."""
+        """Returns where an endpoint is; every step of the path is percent-encoded."""
         steps = "".join(f"{_step(step)}/" for step in path)
         query = f"?{urlencode(params)}" if params else ""
         root = self._base.raw_path.decode().rstrip("/")

@@ -54,7 +54,7 @@ _NO_ANSWER: dict[NoAnswerKind, str] = {
 
 
 def not_sent(kind: NotSentKind, host: str, error: Exception) -> NotSent:
-    """What to say of a request that never was whole."""
+    """Returns what to say of a request that never was whole."""
     return NotSent(_sentence(host, _NOT_SENT[kind], error), kind)
 
 
@@ -199,7 +199,7 @@ class UnpodApi:
         return self._send(access, Outgoing(b"GET", target, None, math.inf, MOST_OF_A_READ))
 
     def connections(self) -> tuple[int, int]:
-        """How many connections are idle, and how many in use."""
+        """Returns how many connections are idle, and how many in use."""
         return self._pool.count()
 
     def close(self) -> None:

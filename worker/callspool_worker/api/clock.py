@@ -56,7 +56,7 @@ class Ticket:
         """Whether the answer was read to its end."""
 
     def seconds_left(self, at_most: float = math.inf) -> float:
-        """Seconds that a step may take; raises TimeoutError if there are none."""
+        """Returns the seconds that a step may take; raises TimeoutError if there are none."""
         seconds = min(self.until - now(), at_most)
         if seconds <= 0:
             raise TimeoutError("the time for the whole request is over")

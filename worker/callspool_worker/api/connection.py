@@ -84,7 +84,7 @@ class Incoming:
         return None
 
     def take(self) -> list[bytes]:
-        """The parts of the body that came since the last call."""
+        """Returns the parts of the body that came since the last call."""
         parts, self._parts = self._parts, []
         return parts
 
@@ -233,7 +233,7 @@ class Pool:
         self._lent = 0
 
     def lend(self, origin: Origin, ticket: Ticket, *, fresh: bool = False) -> Loan:
-        """A connection for one request; raises httpx.PoolTimeout if none is free in time.
+        """Returns a connection for one request; raises httpx.PoolTimeout if none is free in time.
 
         ``fresh``: one that carried no request yet.
         """
@@ -243,7 +243,7 @@ class Pool:
         return Loan(self, origin, ticket, fresh=fresh)
 
     def take(self, origin: Origin, *, fresh: bool = False) -> Connection:
-        """The connection used last among those that still live, else a new one."""
+        """Returns the connection used last among those that still live, else a new one."""
         with self._lock:
             self._lent += 1
             idle = self._idle[origin]
@@ -268,7 +268,7 @@ class Pool:
         self._permits.release()
 
     def count(self) -> tuple[int, int]:
-        """How many connections are idle, and how many in use."""
+        """Returns how many connections are idle, and how many in use."""
         with self._lock:
             return sum(map(len, self._idle.values())), self._lent
 

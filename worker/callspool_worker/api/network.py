@@ -71,7 +71,7 @@ Address = tuple[
 
 
 def look_up(host: str, port: int, seconds: float) -> list[Address]:
-    """The addresses of a host; raises OSError, or TimeoutError after ``seconds``.
+    """Returns the addresses of a host; raises OSError, or TimeoutError after ``seconds``.
 
     The system's resolver knows no limit, so it works in a thread that may be left behind.
     """
@@ -96,7 +96,7 @@ def connect(
     seconds: float,
     options: Iterable[SocketOption],
 ) -> socket.socket:
-    """A connection to the first address that takes one; they share the time.
+    """Returns a connection to the first address that takes one; they share the time.
 
     Raises OSError as the last address did, or TimeoutError.
     """
@@ -137,7 +137,7 @@ class Network:
         self._unacknowledged = unacknowledged
 
     def connect(self, host: str, port: int, ticket: Ticket) -> Stream:
-        """A connection; raises httpx.ConnectTimeout or httpx.ConnectError."""
+        """Returns a connection; raises httpx.ConnectTimeout or httpx.ConnectError."""
         try:
             ticket.stage = "dns"
             addresses = look_up(host, port, ticket.seconds_left(CONNECT_SECONDS))

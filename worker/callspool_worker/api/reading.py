@@ -94,7 +94,7 @@ _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 
 
 def unpack(raw: bytes, encoding: str, most: int) -> tuple[bytes, str]:
-    """The body as it was before it was packed, up to ``most`` bytes, and ``""``.
+    """Returns the body as it was before it was packed, up to ``most`` bytes, and ``""``.
 
     Or nothing, and the name of a compression that is not understood here.
     """
@@ -136,7 +136,7 @@ _SECONDS = re.compile(
 
 
 def wait_of(text: str, server_now: float) -> float | None:
-    """Seconds that ``Retry-After`` asks for: a number, or a date of the server's clock.
+    """Returns the seconds that ``Retry-After`` asks for: a number, or a date of the server's clock.
 
     Of several the longest counts. Some servers write a moment as a number of seconds since 1970, or
     a date as programs do. None for what is neither.
@@ -160,7 +160,7 @@ def _wait(text: str, server_now: float) -> float | None:
 
 @lru_cache(maxsize=64)
 def moment_of(date: str) -> float | None:
-    """A date in seconds since 1970; thousands of answers share one."""
+    """Returns a date in seconds since 1970; thousands of answers share one."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             found = read(date)
@@ -203,7 +203,7 @@ _WORDS = frozenset({"message", "error", "detail", "errors"})
 
 
 def read_body(arriving: Iterable[bytes], most: int) -> bytes:
-    """The whole body as it was sent; raises TooLarge beyond ``most`` bytes."""
+    """Returns the whole body as it was sent; raises TooLarge beyond ``most`` bytes."""
     parts: list[bytes] = []
     size = 0
     for part in arriving:
@@ -217,7 +217,7 @@ def read_body(arriving: Iterable[bytes], most: int) -> bytes:
 def build_answer(
     incoming: Incoming, raw: bytes, *, token: str, ticket: Ticket, most: int
 ) -> Answered:
-    """The answer as a value; should the server quote our token, it is taken out."""
+    """Returns the answer as a value; should the server quote our token, it is taken out."""
     headers = _by_name(incoming.headers)
     body, packed = unpack(raw, headers.get("content-encoding", ""), most)
     answer = Answered(

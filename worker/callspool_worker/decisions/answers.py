@@ -167,7 +167,7 @@ def is_id(value: object) -> TypeGuard[str]:
 
 
 def ids_of_all(task_ids: object, documents: int) -> tuple[str, ...] | None:
-    """The ids as a tuple if they are exactly one proper id for each document, else None."""
+    """Returns the ids as a tuple if they are exactly one proper id for each document, else None."""
     if not isinstance(task_ids, list) or len(task_ids) != documents or documents < 1:
         return None
     if set(map(type, task_ids)) != {str}:

@@ -142,7 +142,7 @@ Decision = Created | InDoubt | Retry | Isolate | Park | Throttle | Bury
 
 
 def decide(answer: Answer, attempt: AttemptView) -> Decision:
-    """What to do with a batch after this answer."""
+    """Returns what to do with a batch after this answer."""
     match answer:
         case NotSent(reason):
             return Retry("not_sent", costs_try=False, retry_after=None, detail=reason)
@@ -166,7 +166,7 @@ def is_failure(decision: Decision) -> bool:
 
 
 def label(answer: Answer, decision: Decision) -> tuple[Outcome, str]:
-    """The labels ``outcome`` and ``code`` of a submission; no code where no answer came."""
+    """Returns the labels ``outcome`` and ``code`` of a submission; no code where no answer came."""
     code = code_of(answer) if isinstance(answer, Answered) else 0
     return decision.outcome, str(code) if 100 <= code < 600 else ""
 
@@ -270,7 +270,7 @@ class ProbeFailed:
 
 
 def read_probe(answer: Answer) -> ProbeRefused | ProbeFailed | None:
-    """What a read says; None if it leaves open whether a batch would be created."""
+    """Returns what a read says; None if it leaves open whether a batch would be created."""
     match answer:
         case NotSent(reason) | NoAnswer(reason):
             return ProbeFailed(reason, "")

@@ -57,7 +57,7 @@ def may_hide_a_creation(answer: Answer, decision: Decision) -> bool:
 
 
 def examine_runs(listed: Answer, *, documents: int, since: float | None) -> Suspects | Ours | None:
-    """Which of a space's newest runs may be of a batch of so many documents.
+    """Returns which of a space's newest runs may be of a batch of so many documents.
 
     ``since``: when the attempt began, by the server's clock; None if that is unknown. None where
     none may be, or where the account may not read.
@@ -100,7 +100,7 @@ def examine_tasks(
 
 
 def made_at(run_id: str) -> float | None:
-    """When an id was made, by the server's clock: it is a version-1 UUID (S, R)."""
+    """Returns when an id was made, by the server's clock: it is a version-1 UUID (S, R)."""
     try:
         found = UUID(run_id[1:])
     except ValueError:

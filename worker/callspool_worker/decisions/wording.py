@@ -37,7 +37,7 @@ _TAG = re.compile(r"(?s)<(script|style)\b.*?</\1\s*>|<[^>]*>")
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:
-    """The text in one line of printable characters, numbers and secrets masked, bounded."""
+    """Returns the text in one line of printable characters, numbers and secrets masked, bounded."""
     printable = "".join(c if c.isprintable() else " " for c in text[:_READ])
     line = " ".join(printable.split())
     line = _NUMBER.sub(_last_two_digits, _SECRET.sub(r"\1\2…", line))
@@ -141,7 +141,7 @@ _WORDS: tuple[tuple[re.Pattern[str], Level], ...] = (
 
 
 def shared_fault(body: object, words: str) -> Level | None:
-    """What to park because of a rejection, or None if a document may be at fault.
+    """Returns what to park because of a rejection, or None if a document may be at fault.
 
     Fields that the answer names decide; its words are read only where it names none.
     """

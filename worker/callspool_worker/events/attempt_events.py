@@ -33,11 +33,11 @@ class Ending:
     def recorded_by(
         self, step: Call, decision: str, *, rests: float = 0.0, run_id: str | None = None
     ) -> Call:
-        """The step, which tells the end of the attempt when the ledger has taken it."""
+        """Returns the step, which tells the end of the attempt when the ledger has taken it."""
         return emit_after(step, partial(self._event, decision, rests, run_id))
 
     def parked_by(self, step: Call, gate: str) -> Call:
-        """The step that closes a gate, which tells that where it is news."""
+        """Returns the step that closes a gate, which tells that where it is news."""
         return emit_after(step, partial(parked_event, self.taken, gate, self.code))
 
     def _event(
@@ -79,7 +79,7 @@ class Ending:
 
 
 def parked_event(taken: Taken, gate: str, code: str, reply: Reply) -> events.Parked | None:
-    """What is told of a gate that was found closed; nothing where that is known."""
+    """Returns what is told of a gate that was found closed; nothing where that is known."""
     refusals = whole(reply)
     if refusals < 1:
         return None
@@ -94,7 +94,7 @@ def parked_event(taken: Taken, gate: str, code: str, reply: Reply) -> events.Par
 
 
 def opened_event(taken: Taken, reply: Reply) -> events.Opened | None:
-    """What is told of a gate that a probe opened; nothing where it stays closed."""
+    """Returns what is told of a gate that a probe opened; nothing where it stays closed."""
     if whole(reply) < 0:
         return None
     return events.Opened(
@@ -106,7 +106,7 @@ def opened_event(taken: Taken, reply: Reply) -> events.Opened | None:
 
 
 def suppressed_event(taken: Taken, reply: Reply) -> events.NumbersSuppressed | None:
-    """What is told of documents of a batch that must not be called."""
+    """Returns what is told of documents of a batch that must not be called."""
     documents = whole(reply)
     if documents < 1:
         return None
@@ -124,7 +124,7 @@ def down(account: str, code: str, enough: int, reply: Reply) -> events.Down | No
 
 
 def taken_event(taken: Taken) -> events.BatchTaken:
-    """What is told of a batch that was taken."""
+    """Returns what is told of a batch that was taken."""
     return events.BatchTaken(
         batch=taken.batch,
         attempt=taken.attempt,

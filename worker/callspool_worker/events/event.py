@@ -31,7 +31,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
     level: ClassVar[Level] = "info"
 
     def words(self) -> str:
-        """The event as a sentence, for people."""
+        """Returns the event as a sentence, for people."""
         raise TypeError(f"{type(self).__name__} has no words")
 
     def __str__(self) -> str:
@@ -43,13 +43,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
         return self.level
 
     def likeness(self) -> tuple[str, ...]:
-        """What it has in common with events that say much the same."""
+        """Returns what it has in common with events that say much the same."""
         names = ("account", "outcome", "code", "decision", "why")
         return (self.kind, *(str(getattr(self, name, "")) for name in names))
 
 
 def of_attempt(batch: int, attempt: int) -> str:
-    """How every sentence about an attempt begins."""
+    """Returns how every sentence about an attempt begins."""
     return f"batch {batch}, attempt {attempt}:"
 
 
@@ -97,7 +97,7 @@ def run_shown(run_id: str | None) -> str:
 
 
 def account_shown(name: str) -> str:
-    """An account's name; what a message from elsewhere calls one may be anything."""
+    """Returns an account's name; what a message from elsewhere calls one may be anything."""
     return name if is_account_name(name) else NOT_SHOWN
 
 
@@ -107,22 +107,22 @@ def space_shown(space_token: str) -> str:
 
 
 def whole(reply: object) -> int:
-    """A reply that is a number of documents; -1 if it is anything else."""
+    """Returns a reply that is a number of documents; -1 if it is anything else."""
     return reply if isinstance(reply, int) else -1
 
 
 def first(reply: object) -> int:
-    """The first number of a reply that is a list of them; -1 if it is anything else."""
+    """Returns the first number of a reply that is a list of them; -1 if it is anything else."""
     return int(reply[0]) if isinstance(reply, list) and reply else -1
 
 
 def pair(reply: object) -> tuple[int, int]:
-    """A reply that is two numbers, none of them below 0."""
+    """Returns a reply that is two numbers, none of them below 0."""
     if not isinstance(reply, list) or len(reply) < 2:
         return 0, 0
     return max(0, int(reply[0])), max(0, int(reply[1]))
 
 
 def lines_dropped() -> int:
-    """How many lines this process has not written, because too many said much the same."""
+    """Returns how many lines this process has not written, because too many said much the same."""
     return sum(getattr(handler, "dropped", 0) for handler in logging.getLogger().handlers)

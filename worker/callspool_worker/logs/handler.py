@@ -150,7 +150,7 @@ class LineHandler(logging.Handler):
             self._put(line_of(record, before, self._about))
 
     def close(self) -> None:
-        """Tells what was left out and is not told yet."""
+        """Logs how many lines were left out and are not reported yet."""
         self.acquire()
         try:
             with suppress(OSError, ValueError):

@@ -31,7 +31,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def line_of(record: logging.LogRecord, before: LeftOut, about: Mapping[str, object]) -> Line:
-    """What a record says: an event with its fields, or another's words.
+    """Returns what a record says: an event with its fields, or another's words.
 
     ``before``: what was left out of the same likeness; ``about``: what every line holds.
     """
@@ -59,13 +59,13 @@ def line_of(record: logging.LogRecord, before: LeftOut, about: Mapping[str, obje
 
 
 def event_of(record: logging.LogRecord) -> Event | None:
-    """The event that a record tells, if it is one of ours."""
+    """Returns the event that a record tells, if it is one of ours."""
     args = record.args
     return args[0] if isinstance(args, tuple) and args and isinstance(args[0], Event) else None
 
 
 def words_of(record: logging.LogRecord) -> str:
-    """The words of a record that tells no event.
+    """Returns the words of a record that tells no event.
 
     Other libraries put into theirs whatever they have at hand, a whole message with its people
     even: of these only numbers and short texts are shown, and the names of types.
@@ -80,7 +80,7 @@ def words_of(record: logging.LogRecord) -> str:
 
 
 def traceback_lines(error: BaseException) -> list[str]:
-    """An error and where it came from; without its words, which may quote a document."""
+    """Returns an error and where it came from; without its words, which may quote a document."""
     lines = []
     for each in (error, error.__cause__ or error.__context__):
         if each is not None:
@@ -91,12 +91,12 @@ def traceback_lines(error: BaseException) -> list[str]:
 
 
 def as_json(line: Line) -> str:
-    """The line for machines."""
+    """Returns the line for machines."""
     return _encode(line).decode()
 
 
 def as_text(line: Line) -> str:
-    """The line for people: when, how urgent, the sentence, then every field."""
+    """Returns the line for people: when, how urgent, the sentence, then every field."""
     time = str(line["time"]).replace("T", " ").rstrip("Z")
     fields = " ".join(f"{name}={_show(value)}" for name, value in line.items() if name not in _HEAD)
     head = f"{time} {str(line['level']).upper():<7} {_plain(str(line['message']))}"

@@ -40,7 +40,7 @@ Values: TypeAlias = dict[tuple[str, ...], float | Bars]
 
 
 def family_of(definition: Definition, samples: Values) -> Metric:
-    """The family as prometheus_client writes it."""
+    """Returns the family as prometheus_client writes it."""
     name, kind, labels, text = definition
     if kind == "histogram":
         family = HistogramMetricFamily(name, text, labels=labels)
@@ -82,7 +82,7 @@ class Accounts:
         self._show_document = frozenset(shown[:MOST_ACCOUNTS])
 
     def label(self, name: str) -> str:
-        """The account's own name, or ``other``."""
+        """Returns the account's own name, or ``other``."""
         return name if name in self._show_document else OTHER
 
 
@@ -91,7 +91,7 @@ def _may_be_shown(name: str) -> bool:
 
 
 def code_label(code: str) -> str:
-    """An HTTP code or one of a few words; ``none`` for no code, ``other`` for any other."""
+    """Returns an HTTP code or one of a few words; ``none`` for no code, ``other`` for any other."""
     if not code:
         return NONE
     return code if code in _CODES or code in _WORDS else OTHER

@@ -84,7 +84,7 @@ class MetricsServer:
 
 
 def url_of(host: str, port: int) -> str:
-    """The URL of a server that listens there, as a person may open it."""
+    """Returns the URL of a server that listens there, as a person may open it."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

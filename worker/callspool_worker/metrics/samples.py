@@ -43,7 +43,7 @@ _LEFT = {
 
 
 def samples_of(snapshot: Snapshot, max_waiting: int) -> dict[str, Values]:
-    """The samples of each family by its name; ``max_waiting`` in documents."""
+    """Returns the samples of each family by its name; ``max_waiting`` in documents."""
     accounts = _accounts_of(snapshot)
     counts = _by_account(snapshot, accounts)
     samples: dict[str, Values] = {

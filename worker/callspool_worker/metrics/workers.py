@@ -78,7 +78,7 @@ class WorkerStats:
                     _add(self._gone, last.vitals, name)
 
     def totals(self) -> Totals:
-        """What the processes report, together."""
+        """Returns what the processes report, together."""
         now, found = self._clock(), ProcessStats()
         with self._lock:
             for name in _GROWING:
@@ -88,7 +88,7 @@ class WorkerStats:
             return Totals(found, self._ends)
 
     def ready(self) -> int:
-        """How many processes work, by their own word of a moment ago."""
+        """Returns how many processes work, by their own word of a moment ago."""
         now = self._clock()
         with self._lock:
             return sum(now - report.at < FRESH for report in self._reports.values())

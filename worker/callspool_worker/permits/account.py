@@ -36,7 +36,7 @@ class Feedback:
 
 
 def feedback(answer: Answer) -> Feedback:
-    """What an answer to a create-call says of the load."""
+    """Returns what an answer to a create-call says of the load."""
     match answer:
         case Answered():
             code = code_of(answer)
@@ -199,7 +199,7 @@ class AccountPermits:
         return now >= self.due_at()
 
     def due_at(self) -> float:
-        """When to ask; never, while nothing is in use, hoped for or to be given back."""
+        """Returns when to ask; never, while nothing is in use, hoped for or to be given back."""
         if self.is_urgent or self.change is not None:
             return -math.inf
         if self.busy or self.permits or self.hope or self.news.n:

@@ -113,7 +113,7 @@ class Window:
 
 
 def adjust(standing: LimitState, window: Window, now: float, most: int = MOST) -> LimitState:
-    """The standing after a window; the same one if the window says too little yet.
+    """Returns the standing after a window; the same one if the window says too little yet.
 
     ``now`` in seconds, ``most`` requests in flight at most.
     """
@@ -143,7 +143,7 @@ def _change_limit(after: LimitState, now: float, most: int, *, is_slower: bool) 
 
 
 def pause(standing: LimitState) -> float:
-    """Seconds until the next change of the limit, if nothing is refused before."""
+    """Returns the seconds until the next change of the limit, if nothing is refused before."""
     return min(max(standing.mean, SHORTEST_WINDOW), LONGEST_WINDOW)
 
 

@@ -67,7 +67,7 @@ class Permits:
             self.changed.notify_all()
 
     def reserve(self, *, only_if_hopeful: bool = False) -> tuple[str, ...]:
-        """A permit of each account that has one free; to be kept or given back by `keep`.
+        """Returns a permit of each account that has one free; to be kept or given back by `keep`.
 
         ``only_if_hopeful``: none at all unless something may be ready for one of them.
         """
@@ -101,11 +101,11 @@ class Permits:
                     account.hope = 0
 
     def began(self, name: str) -> tuple[float, int]:
-        """What `ended` wants to know of a request that is about to be sent."""
+        """Returns what `ended` wants to know of a request that is about to be sent."""
         return self._clock(), self._accounts[name].cuts
 
     def note_end(self, name: str, told: Feedback, began: tuple[float, int]) -> float:
-        """A request is over; seconds for which its account rests because of it."""
+        """Notes the end of a request; returns the seconds for which its account rests."""
         begun, cuts = began
         with self.changed:
             account = self._accounts[name]
@@ -126,11 +126,11 @@ class Permits:
             return {each.name: float(each.limit) for each in known if each.limit}
 
     def slowest(self) -> float:
-        """The longest mean response time of an account, in seconds."""
+        """Returns the longest mean response time of an account, in seconds."""
         return max((account.seconds for account in self._accounts.values()), default=0.0)
 
     def due(self) -> list[tuple[str, Ask]]:
-        """What to ask now."""
+        """Returns what to ask now."""
         with self.changed:
             now = self._clock()
             room = max(0, self.most - self.working)

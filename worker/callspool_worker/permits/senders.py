@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 def useful(threads: int, seconds: float, busy: float, least: int) -> int:
-    """How many threads may send, where ``threads`` may now and a request takes ``seconds``.
+    """Returns how many threads may send, where ``threads`` may now and a request takes ``seconds``.
 
     ``busy``: the share of a processor that the process uses.
     """

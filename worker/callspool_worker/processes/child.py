@@ -52,7 +52,7 @@ def configuration(
     log_format: str = "auto",
     vitals: bool = False,
 ) -> bytes:
-    """What a supervisor hands to its children (its ``config``). It holds secrets.
+    """Returns what a supervisor hands to its children (its ``config``). It holds secrets.
 
     ``log_level``: instead of the settings'. ``log_format``: as `log_to_stderr` takes it.
     ``vitals``: they tell it their vital signs every second.

@@ -189,11 +189,11 @@ class Supervisor:
         return in_good_order
 
     def alive(self) -> int:
-        """How many children live at this moment."""
+        """Returns how many children live at this moment."""
         return len(self.pids())
 
     def pids(self) -> list[int]:
-        """The process numbers of the children that live at this moment."""
+        """Returns the process numbers of the children that live at this moment."""
         return [pid for slot in self._slots if (pid := slot.pid) is not None]
 
     def _close(self, number: signal.Signals) -> None:
@@ -283,5 +283,5 @@ class Supervisor:
 
 
 def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment that tells a child nothing which its configuration does not say."""
+    """Returns an environment that tells a child nothing which its configuration does not say."""
     return {name: value for name, value in environ.items() if not name.startswith("CALLSPOOL_")}

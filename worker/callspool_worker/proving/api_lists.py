@@ -74,7 +74,7 @@ class _List(Generic[Entry]):
     longest: int = 0
 
     def add(self, page: Page) -> list[Entry]:
-        """The entries of a page that were not seen before."""
+        """Returns the entries of a page that were not seen before."""
         if page.count is not None:
             self.counts.append(page.count)
         self.longest = max(self.longest, len(page.entries))
@@ -137,7 +137,7 @@ class SpaceReader:
     def tasks(
         self, run_id: str, *, whole: Callable[[list[TaskSeen]], bool], enough: int = 0
     ) -> tuple[list[TaskSeen], bool]:
-        """The tasks of a run, without those that the platform made; whether it counts more.
+        """Returns the tasks of a run, without those that the platform made; whether it counts more.
 
         Only its first page unless ``whole``, asked about that, says so; a page that brings it to
         ``enough`` tasks is the last one, if that is not 0.

@@ -96,7 +96,7 @@ Conclusion = Over | LookAgain | Hold | SendAgain | GiveUp
 
 
 def conclude(standing: Standing) -> Conclusion:
-    """What becomes of an attempt's documents that a look did not find."""
+    """Returns what becomes of an attempt's documents that a look did not find."""
     if not standing.left:
         return Over()
     if standing.blocked:
@@ -113,7 +113,7 @@ def conclude(standing: Standing) -> Conclusion:
 
 
 def decide_unproven(standing: Standing) -> Conclusion:
-    """The policy `resend`, once the quiet period is over: a person may be called twice.
+    """Returns the policy `resend`, once the quiet period is over: a person may be called twice.
 
     It ends with the budget of tries: then they are held, since they may well be created.
     """

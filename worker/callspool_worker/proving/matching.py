@@ -73,7 +73,7 @@ class Circumstances:
 
 
 def match(question: Question, runs: Sequence[RunRead], about: Circumstances) -> Finding:
-    """What these runs tell of one attempt.
+    """Returns what these runs tell of one attempt.
 
     ``runs``: every run that could be its, with the tasks they have now.
     """

@@ -57,7 +57,7 @@ class ProofSettings:
         return max(quiet, self.lag) if finding.lags else quiet
 
     def gap_of(self, question: Question) -> float:
-        """Seconds between two looks after which nobody knows what was between them."""
+        """Returns the seconds between two looks after which nobody knows what was between them."""
         return min(self.quiet_of(question) + SHORTEST_GAP, LONGEST_GAP)
 
 
@@ -74,7 +74,7 @@ class LookTime:
         return self.space.at_ms / 1000
 
     def seconds(self) -> float:
-        """Seconds since the look began, by a clock that never jumps."""
+        """Returns the seconds since the look began, by a clock that never jumps."""
         return time.monotonic() - self._begun
 
     def now(self) -> float:
@@ -82,7 +82,7 @@ class LookTime:
         return self.begin + self.seconds()
 
     def failing(self) -> float:
-        """Seconds for which the space could not be read, or not whole."""
+        """Returns the seconds for which the space could not be read, or not whole."""
         return self.now() - (self.space.failing_ms or self.space.at_ms) / 1000
 
 
@@ -93,7 +93,7 @@ EARLIER_MS = 600_000
 def question_of(
     ledger_id: str, number: int, entry: BatchEntry, documents: Sequence[bytes]
 ) -> Question | None:
-    """What is to be proven of a batch's last attempt; None if nothing of it is in doubt."""
+    """Returns what is to be proven of a batch's last attempt; None if nothing of it is in doubt."""
     if entry.phase != "doubt" or len(documents) != len(entry.states):
         return None
     asked = entry.question
@@ -136,7 +136,7 @@ def question_of(
 
 
 def sent_places(entry: BatchEntry, documents: Sequence[bytes]) -> Mapping[str, int]:
-    """The ids of the documents that a batch's last attempt sent, with their places."""
+    """Returns the ids of the documents that a batch's last attempt sent, with their places."""
     places = [at for at in range(len(documents)) if entry.was_sent(entry.attempt, at)]
     ids = read_document_ids(documents[place] for place in places)
     return dict(zip(ids, places, strict=True))

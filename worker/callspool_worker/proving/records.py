@@ -259,7 +259,7 @@ def task_seen(entry: object) -> TaskSeen | None:
 
 
 def moment(value: object) -> tuple[float | None, bool]:
-    """A time of the API, in seconds since 1970, and whether it names its zone.
+    """Returns a time of the API, in seconds since 1970, and whether it names its zone.
 
     Without a zone (D shows both) it is taken as UTC.
     """

@@ -53,7 +53,7 @@ class RunMemory:
         self._clocks: OrderedDict[str, ClockMemory] = OrderedDict()
 
     def clocks_of(self, space: str) -> ClockMemory:
-        """What earlier looks at a space showed of its servers' clocks."""
+        """Returns what earlier looks at a space showed of its servers' clocks."""
         found = self._clocks.setdefault(space, ClockMemory())
         self._clocks.move_to_end(space)
         if len(self._clocks) > SPACES_REMEMBERED:
@@ -123,7 +123,7 @@ class RunReader:
         self.faults = 0
 
     def read(self) -> list[RunRead]:
-        """The runs that may matter, with their tasks."""
+        """Returns the runs that may matter, with their tasks."""
         named = {question.run_id for question in self._questions if question.run_id}
         named |= {run for question in self._questions for run in question.own_runs}
         seen = self._runs() if any(not each.run_id for each in self._questions) else {}
@@ -153,7 +153,7 @@ class RunReader:
         return self._unknown(fitting[:MOST_RECORDED])
 
     def those_of(self, question: Question, runs: Sequence[RunRead]) -> list[RunRead]:
-        """The runs that may be an attempt's, of those that were read."""
+        """Returns the runs that may be an attempt's, of those that were read."""
         return [run for run in runs if question.owns(run) or self._matters_to(question, run)]
 
     def known_after(self, moment: float) -> list[RunSeen]:

@@ -26,7 +26,7 @@ _TAIL = b"]}"
 
 
 def head(lane: LaneKey) -> bytes:
-    """The body up to the first document."""
+    """Returns the body up to the first document."""
     return b'{"pilot":%b,"context":%b,"schedule":%b,"documents":[' % (
         _encode(lane.pilot),
         _encode(lane.context),
@@ -35,17 +35,17 @@ def head(lane: LaneKey) -> bytes:
 
 
 def empty_body_bytes(lane: LaneKey) -> int:
-    """Bytes of a body of this lane without any document."""
+    """Returns the bytes of a body of this lane without any document."""
     return len(head(lane)) + len(_TAIL)
 
 
 def attempt_word(ledger_id: str, attempt: int) -> str:
-    """What names an attempt among those of all ledgers."""
+    """Returns what names an attempt among those of all ledgers."""
     return f"{ledger_id}-{attempt:x}"
 
 
 def mark(ledger_id: str, attempt: int, lane: LaneKey) -> str:
-    """The opaque word that every document of an attempt carries.
+    """Returns the opaque word that every document of an attempt carries.
 
     It names the ledger and the attempt, and tells the scope, in case the ledger forgot the attempt.
     """
@@ -54,12 +54,12 @@ def mark(ledger_id: str, attempt: int, lane: LaneKey) -> str:
 
 
 def document_ids(taken: Taken) -> list[str]:
-    """The ids of the documents to send, in their order."""
+    """Returns the ids of the documents to send, in their order."""
     return read_document_ids(taken.documents.split(SEPARATOR))
 
 
 def compose(taken: Taken, mark_word: str | None) -> bytes:
-    """The body for a batch, its documents as they came, marked if there is a word."""
+    """Returns the body for a batch, its documents as they came, marked if there is a word."""
     if mark_word is None:
         documents = taken.documents.replace(SEPARATOR, b",")
     else:

@@ -111,7 +111,7 @@ class Recorder:
         return [*steps, *self._reopen(taken, decision)]
 
     def rest(self, taken: Taken, seconds: float) -> list[Call]:
-        """The step by which the whole account sends nothing more for a while, if it is to.
+        """Returns the step by which the whole account sends nothing more for a while, if it is to.
 
         It goes before what puts the batch back, which else would be taken at once.
         """
@@ -121,11 +121,11 @@ class Recorder:
         return [self._calls.throttle(taken.lane.account, delay)]
 
     def give_back(self, taken: Taken) -> Call:
-        """The step that returns a batch of which nothing was sent."""
+        """Returns the step that returns a batch of which nothing was sent."""
         return self._calls.put_back(taken, tries=0, delay_ms=0)
 
     def wait_for_guard(self, taken: Taken) -> Call:
-        """The step that returns a batch because the suppression lists cannot be read."""
+        """Returns the step that returns a batch because the suppression lists cannot be read."""
         return self._calls.put_back(
             taken, tries=0, delay_ms=GUARD_AWAY_MS, detail="the suppression lists cannot be read"
         )

@@ -49,7 +49,7 @@ class RefusalCheck:
     def decide_again(
         self, taken: Taken, answer: Answer, decision: Decision, seconds: float
     ) -> Decision:
-        """The decision, or a doubt where some of the batch may have been created.
+        """Returns the decision, or a doubt where some of the batch may have been created.
 
         ``seconds``: how long the request took.
         """

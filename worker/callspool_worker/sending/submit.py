@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def steps(ledger: Ledger, taken: Taken) -> list[Call]:
-    """The steps that record as created what the API has of a batch that was taken.
+    """Returns the steps that record as created what the API has of a batch that was taken.
 
     They are for after the batch was given back. Raises `LedgerUnavailable`.
     """
