@@ -52,7 +52,7 @@ class Image:
             env={**os.environ, **self.environment},
         )
         packages = folder / "callspool" / "lib" / LIBRARY / "site-packages"
-        for needed in _closure("callspool", {"worker"}):
+        for needed in _closure("callspool", {"worker", "server", "outbox"}):
             _copy(needed, packages)
         pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
         for package in pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:

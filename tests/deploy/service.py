@@ -20,7 +20,14 @@ from tests.deploy.files import image_entrypoint, image_environment, ours, second
 from tests.deploy.image import Image, identity
 from tests.support.servers import free_port
 
-PORTS = {"valkey": 6379, "sandbox": 8900, "exporter": 9191, "worker": 9192, "worker-unpod": 9192}
+PORTS = {
+    "valkey": 6379,
+    "sandbox": 8900,
+    "exporter": 9191,
+    "serve": 8080,
+    "worker": 9192,
+    "worker-unpod": 9192,
+}
 """What each service listens on."""
 
 

@@ -75,13 +75,14 @@ def test_ports_are_for_this_machine_alone(config) -> None:
     assert {name: ports for name, ports in published.items() if ports} == {
         "grafana": {("127.0.0.1", 3000)},
         "prometheus": {("127.0.0.1", 9090)},
+        "serve": {("127.0.0.1", 8080)},
     }
 
 
 def test_only_what_needs_a_way_out_has_one(config) -> None:
     assert config["networks"]["inside"]["internal"] is True
     outside = {name for name, one in config["services"].items() if "outside" in one["networks"]}
-    assert outside == {"worker-unpod", "prometheus", "grafana"}
+    assert outside == {"worker-unpod", "prometheus", "grafana", "serve"}
     assert all("inside" in one["networks"] for one in config["services"].values())
 
 

@@ -123,7 +123,7 @@ def secrets_of(pod: dict[str, Any]) -> Iterator[str]:
             yield volume["secret"]["secretName"]
 
 
-@pytest.mark.parametrize("component", ["worker", "exporter"])
+@pytest.mark.parametrize("component", ["worker", "exporter", "serve"])
 def test_the_settings_of_a_pod_are_settings(component: str, tmp_path: Path) -> None:
     container = container_of(f"callspool-{component}")
     (config,) = of_kind("ConfigMap")
@@ -159,7 +159,7 @@ def container_of(name: str) -> dict[str, Any]:
 
 def test_kubernetes_and_docker_compose_run_the_same() -> None:
     services = compose()["services"]
-    for name in ("worker", "exporter"):
+    for name in ("worker", "exporter", "serve"):
         container = container_of(f"callspool-{name}")
         assert container["image"] == services[name]["image"]
         assert container["args"] == services[name]["command"]

@@ -38,6 +38,7 @@ def running(host: Host) -> Iterator[dict[str, Service]]:
         start("worker")
         start("exporter")
         start("producer")
+        start("serve")
         # The one thing that must not be as in the file: the real API.
         start("worker-unpod", CALLSPOOL_API_URL=host.url("sandbox"))
         yield services
@@ -110,7 +111,7 @@ def a_valkey_that_hangs_shows_in_the_health_of_those_that_need_it(
 
 
 def what_stops_ends_in_time_and_in_good_order(running: dict[str, Service]) -> None:
-    for name in ("producer", "worker", "worker-unpod", "exporter", "sandbox", "valkey"):
+    for name in ("producer", "worker", "worker-unpod", "exporter", "serve", "sandbox", "valkey"):
         code, _ = running[name].stop()
         assert code == 0, f"{name}: {running[name].said()}"
 
