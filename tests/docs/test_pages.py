@@ -56,3 +56,23 @@ def test_every_class_in_the_glossary_is_there():
     code = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("*/callspool*/**/*.py"))
     assert len(named) > 50
     assert sorted(name for name in named if f"class {name}" not in code) == []
+
+
+@pytest.mark.parametrize(
+    ("package", "floors"),
+    [
+        ("operators/callspool_operators", [0]),
+        ("worker/callspool_worker", [1]),
+        ("producers/callspool", [2, 4]),
+        ("ledger/callspool_ledger", [3]),
+    ],
+)
+def test_every_room_stands_on_its_floor_in_the_picture(package: str, floors: list[int]):
+    picture = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").split("```")[1]
+    shown = [set(re.findall(r"\w+", floor)) for floor in re.split("─+", picture)]
+    rooms = {
+        path.stem
+        for path in (ROOT / package).iterdir()
+        if path.suffix in {"", ".py"} and not path.name.startswith(("_", "."))
+    }
+    assert rooms - set().union(*(shown[floor] for floor in floors)) == set()
