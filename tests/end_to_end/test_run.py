@@ -67,8 +67,11 @@ def test_a_run_remembers_how_its_list_was_read(
     tmp_path: Path, env: dict[str, str], sandbox: SandboxProcess
 ):
     file = tmp_path / "liste.csv"
-    file.write_text("Wer;Wohin\nAda;(415) 555-0100\nBo;(415) 555-0101\nCy;none\n")
+    file.write_text(
+        "Wer;Wohin;Nie\nAda;(415) 555-0100;\nBo;(415) 555-0101;\nCy;none;\nDi;(415) 555-0102;ja\n"
+    )
     chosen = ["--map", "Wer=name", "--map", "Wohin=contact_number", "--region", "US"]
+    chosen += ["--skip-if", "Nie"]
     kept = ["--state-dir", str(tmp_path / "state")]
     run = cli.call(["run", str(file), *chosen, *kept, "--campaign", "spring"], env, tmp_path)
     assert run.returncode == 0, run.stderr
@@ -76,10 +79,11 @@ def test_a_run_remembers_how_its_list_was_read(
     assert found.returncode == 0, found.stderr
     assert "read as it was run: --map Wer=name --map Wohin=contact_number" in found.stderr
     rows = list(Intake([str(tmp_path / "answers.xlsx")], IntakeOptions(columns=dict(MAPPED))))
-    assert [row.cells[1:3] for row in rows] == [
-        ["(415) 555-0100", "created"],
-        ["(415) 555-0101", "created"],
-        ["none", "invalid"],
+    assert [row.cells[1:4] for row in rows] == [
+        ["(415) 555-0100", "", "created"],
+        ["(415) 555-0101", "", "created"],
+        ["none", "", "invalid"],
+        ["(415) 555-0102", "ja", "invalid"],
     ]
     other = [*kept, "--map", "Wer=name", "--map", "Wohin=contact_number", "--region", "DE"]
     lost = cli.call(["results", str(file), *other, "-o", "lost.csv"], env, tmp_path)

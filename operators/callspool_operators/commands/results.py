@@ -184,6 +184,7 @@ def results(
         columns=columns,
         allow_shared_numbers=allow_shared_numbers or was.allow_shared_numbers,
         id_prefix=id_prefix or was.id_prefix,
+        skip_if=was.skip_if,
         codec=encoding,
         sheet=sheet,
     )

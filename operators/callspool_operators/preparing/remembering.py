@@ -21,6 +21,7 @@ class ListReading(msgspec.Struct, omit_defaults=True):
     region: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    skip_if: list[str] = []
     allow_shared_numbers: bool = False
     id_prefix: str = ""
     account: str | None = None
@@ -32,6 +33,7 @@ class ListReading(msgspec.Struct, omit_defaults=True):
         flags += [f"--region {self.region}"] if self.region else []
         flags += [f"--encoding {self.encoding}"] if self.encoding else []
         flags += [f"--sheet {self.sheet}"] if self.sheet else []
+        flags += [f"--skip-if {column}" for column in self.skip_if]
         flags += ["--allow-shared-numbers"] if self.allow_shared_numbers else []
         flags += [f"--id-prefix {self.id_prefix}"] if self.id_prefix else []
         return " ".join(flags)
@@ -47,6 +49,7 @@ def remember_lists(state_dir: Path, options: SendOptions, rules: Rules, account:
         region=rules.region,
         encoding=options.encoding,
         sheet=options.sheet,
+        skip_if=list(options.skip_if),
         allow_shared_numbers=options.allow_shared_numbers,
         id_prefix=options.id_prefix,
         account=account,
