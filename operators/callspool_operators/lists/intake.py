@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -179,7 +179,7 @@ class Intake:
     def _count_rows(self, rows: Rows, checker: RowChecker) -> Iterator[Row]:
         """The rows of one file, counted, up to the limit."""
         counts, limit = self.counts, self._options.limit
-        for row in self._check_rows(rows, checker):
+        for row in chain.from_iterable(self._check_rows(rows, checker)):
             counts.read += 1
             if row.reason:
                 self._note(row)
@@ -202,7 +202,7 @@ class Intake:
             self.counts.good -= 1
             self.counts.add_marks(row, -1)
 
-    def _check_rows(self, rows: Rows, checker: RowChecker) -> Iterator[Row]:
+    def _check_rows(self, rows: Rows, checker: RowChecker) -> Iterator[Sequence[Row]]:
         skipping = Skipping(self._options.skip_if)
         for chunk in rows.chunks():
             if skipping.columns:
@@ -210,7 +210,7 @@ class Intake:
             checker.check(chunk)
             if len(self.lettered_names) < SHOWN_NAMES:
                 self._look_for_letters(chunk)
-            yield from chunk
+            yield chunk
 
     def _look_for_letters(self, rows: Sequence[Row]) -> None:
         names = [row.known.name for row in rows if row.known is not None and not row.reason]

@@ -170,7 +170,7 @@ def examine(
     first: Row | None = None
     with Progress(intake.bytes_total(), quiet=True) as progress:
         for row in intake:
-            if row.good:
+            if not row.reason and row.duplicate is None:  # as row.good, for each of millions
                 first = first or row
                 if see is not None:
                     see(row.document_id, number_digests([read_number(row.raw)])[0])
