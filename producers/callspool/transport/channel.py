@@ -101,6 +101,7 @@ class Holdings:
         """Counts an entry as done; returns how many wait for their acknowledgement."""
         with self._changed:
             self._done[entry_id] = None
+            self._excused.discard(entry_id)
             self._leave(entry_id)
             return len(self._done)
 
@@ -135,6 +136,7 @@ class Holdings:
         with self._changed:
             others = [each for each in ids if each not in self._recorded]
             for entry_id in self._recorded.intersection(ids):
+                self._excused.discard(entry_id)
                 self._leave(entry_id)
         return others
 
@@ -143,6 +145,11 @@ class Holdings:
         with self._changed:
             if entry_id in self._running:
                 self._excused.add(entry_id)
+
+    def list_unexcused(self) -> list[str]:
+        """Returns the running entries that nobody has excused yet."""
+        with self._changed:
+            return [entry_id for entry_id in self._running if entry_id not in self._excused]
 
     def is_excused(self, entry_id: str) -> bool:
         """Whether this entry is delivered again for no fault of its own."""

@@ -160,6 +160,10 @@ class QueueStream:
         """Keeps these entries from being claimed, since they are still being worked on."""
         self._hold(ids, idle=0, uncounted=0)
 
+    def uncount(self, ids: Sequence[str]) -> None:
+        """Keeps these entries, whose delivery does not count: nothing could be done with them."""
+        self._hold(ids, idle=0, uncounted=1)
+
     def give_back(self, ids: Sequence[str], *, begun: bool) -> None:
         """Lets any consumer claim these entries at once, under their ids.
 

@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import time
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -196,6 +197,20 @@ class StreamsBroker(Broker):
         It is delivered again soon, as often as it takes. Raises QueueNotFound.
         """
         self._channel(queue_name).holdings.excuse(entry_id)
+
+    def excuse_all(self, queue_name: str) -> None:
+        """Notes that nothing which this process has of a queue can be recorded now.
+
+        Should the process end meanwhile, that is no message's fault: their delivery does not count.
+        While Redis does not answer this does nothing. Raises QueueNotFound.
+        """
+        channel = self._channel(queue_name)
+        with channel.holdings.owning, suppress(redis.RedisError):  # asked again in a moment
+            ids = channel.holdings.list_unexcused()
+            if ids:
+                channel.stream.uncount(ids)
+            for entry_id in ids:
+                channel.holdings.excuse(entry_id)
 
     def flush(self, queue_name: str) -> None:
         """Drops all messages of a queue, including those that workers have; for tests."""

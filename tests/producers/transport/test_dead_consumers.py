@@ -251,3 +251,31 @@ def test_no_thread_of_the_broker_outlives_it(make_broker: MakeBroker, threads: i
         broker.join("work", timeout=5000)
     broker.close()
     assert "callspool-keeper" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_worker_that_ends_while_nothing_can_be_recorded_ends_by_no_message(
+    make_broker: MakeBroker, client: redis.Redis
+) -> None:
+    broker = make_broker(patience=IMPATIENT)
+    hold, seen = threading.Event(), []
+
+    def wait(number: int) -> None:
+        seen.append(number)
+        hold.wait(20)
+
+    do = actor(broker, wait)
+    broker.enqueue_many(do.message(number) for number in range(3))
+
+    def deliveries() -> set[int]:
+        found = client.xpending_range(keys.stream(do.queue_name), keys.GROUP, "-", "+", 10)
+        return {each["times_delivered"] for each in found}
+
+    with working(broker):
+        until(lambda: bool(seen) and pending(client) == 3)
+        assert deliveries() == {1}
+        for _ in range(3):
+            broker.excuse_all(do.queue_name)
+        assert deliveries() == {0}
+        hold.set()
+        until(lambda: pending(client) == 0)
+    assert dead_letters(client) == []

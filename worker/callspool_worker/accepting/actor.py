@@ -271,9 +271,14 @@ class Accepter:
         if len(self._ledgers) == 1:
             deliveries = [self._reader.read(*message) for message in messages]
             step = partial(self._record, 0, deliveries)
-            return self._retry.until_answered(step, when_full=partial(self._send, 0))
+            return self._retry.until_answered(step, when_full=self._wait_for_room)
         here = [(entry_id, self._pass_on(each, partition)) for entry_id, each in messages]
         return self._record(partition, [self._reader.read(*message) for message in here])
+
+    def _wait_for_room(self) -> None:
+        """Redis is full: sending makes room, and a worker that ends now ends by no message."""
+        self._broker.excuse_all(keys.queue_name(keys.REQUESTS))
+        self._send(0)
 
     def _record(
         self, partition: int, deliveries: Sequence[Delivery]
