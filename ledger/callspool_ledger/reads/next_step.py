@@ -46,8 +46,16 @@ def next_step(
         "X": "It was given up (callspool dead drop); enqueued anew, it is sent.",
         "k": f"It was {CANCELLED}.",
         "K": "It is called if it is enqueued anew and on no list: callspool suppress remove",
-        "e": "Its time was over before it could be sent; enqueue it anew with a later one.",
+        "e": _after_expiry(batch),
     }[letter]
+
+
+def _after_expiry(batch: BatchEntry) -> str:
+    if "ended" in batch.fields:
+        return (
+            "Its campaign ended before it could be sent; give that a later end and enqueue it anew."
+        )
+    return "Its time was over before it could be sent; enqueue it anew with a later one."
 
 
 def _in_doubt(document_id: str, batch: BatchEntry) -> str:
