@@ -16,6 +16,9 @@ from callspool_ledger.scripts import load
 from callspool_ledger.selectors import Selector
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from callspool.redis_io.scripts import Reply
     from callspool.request.identity import Scope
     from callspool_ledger.keys import PartitionKeys
     from callspool_ledger.reads.reading import Trips
@@ -105,8 +108,23 @@ def read_access_keys(keys: PartitionKeys) -> Trips[list[AccessKey]]:
 @of_ledger
 def admit(keys: PartitionKeys, secret: str, documents: int = 0) -> Trips[Admission | None]:
     """Charges the limits of the key that a caller showed; None if there is no such key."""
+    (found,) = yield from admit_all([(secret, documents)]).trips(keys)
+    return found
+
+
+@of_ledger
+def admit_all(
+    keys: PartitionKeys, knocks: Sequence[tuple[str, int]]
+) -> Trips[list[Admission | None]]:
+    """As `admit`, of several secrets and their documents, one after the other in one round trip."""
     script = load("enqueue/admit")
-    (reply,) = yield [script.call([keys.prefix], [digest_of(secret), documents])]
+    replies = yield [
+        script.call([keys.prefix], [digest_of(secret), documents]) for secret, documents in knocks
+    ]
+    return [*map(_read_admission, replies)]
+
+
+def _read_admission(reply: Reply) -> Admission | None:
     if not isinstance(reply, list):
         raise TypeError(f"admit answered {type(reply).__name__}, not a list")
     if not reply:

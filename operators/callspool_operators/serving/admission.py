@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from callspool.errors import InvalidCallRequest, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
-from callspool_ledger.access import AccessKey, Right, admit
+from callspool_ledger.access import AccessKey, Right, admit_all
 from callspool_ledger.reads.reader import AsyncLedgerReader
 from callspool_operators.serving.bodies import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import redis.asyncio
 
     from callspool.request.identity import Scope
@@ -23,6 +25,8 @@ LOOK_KEPT: Final = 1.0
 """Seconds for which a key that was let in is not asked for again: a revocation takes so long."""
 LOOKS_KEPT: Final = 1_000
 PATIENCE: Final = 5.0
+MOST_KNOCKS: Final = 200
+"""Callers that are asked about in one round trip."""
 _SCHEME: Final = "bearer "
 _LONGEST_SECRET: Final = 200
 
@@ -39,13 +43,24 @@ class _RememberedKey(NamedTuple):
     until: float
 
 
+class _Knock(NamedTuple):
+    secret: str
+    documents: int
+    answer: asyncio.Future[Admission | None]
+
+
 class Gatekeeper:
-    """Lets callers in by the keys that Redis holds; ``client`` is that of the first partition."""
+    """Lets callers in by the keys that Redis holds; ``client`` is that of the first partition.
+
+    Callers that come while Redis is asked share the next round trip.
+    """
 
     def __init__(self, client: redis.asyncio.Redis, where: str) -> None:
         self._reader = AsyncLedgerReader(client)
         self._where = where
         self._looks: dict[str, _RememberedKey] = {}
+        self._knocks: list[_Knock] = []
+        self._asking: asyncio.Task[None] | None = None
 
     async def let_in(self, authorization: str | None, right: Right) -> Caller:
         """Returns the caller; raises `Problem` unless its key is good for this."""
@@ -78,11 +93,39 @@ class Gatekeeper:
         return True
 
     async def _ask(self, secret: str, documents: int) -> Admission | None:
+        loop = asyncio.get_running_loop()
+        knock = _Knock(secret, documents, loop.create_future())
+        self._knocks.append(knock)
+        if self._asking is None:
+            self._asking = loop.create_task(self._ask_in_turn())
+        return await knock.answer
+
+    async def _ask_in_turn(self) -> None:
+        try:
+            while self._knocks:
+                some, self._knocks = self._knocks[:MOST_KNOCKS], self._knocks[MOST_KNOCKS:]
+                await self._ask_about(some)
+        finally:
+            self._asking = None
+
+    async def _ask_about(self, knocks: Sequence[_Knock]) -> None:
+        """Asks about some callers in one round trip, and answers each."""
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self._reader.ask(admit(secret, documents))
-        except TRANSPORT_ERRORS as error:
-            raise QueueUnavailable(describe(error, self._where)) from None
+                found = await self._reader.ask(
+                    admit_all([(each.secret, each.documents) for each in knocks])
+                )
+        except Exception as error:  # noqa: BLE001 - each caller raises it
+            fault: Exception = error
+            if isinstance(error, TRANSPORT_ERRORS):
+                fault = QueueUnavailable(describe(error, self._where))
+            for knock in knocks:
+                if not knock.answer.done():
+                    knock.answer.set_exception(fault)
+            return
+        for knock, admission in zip(knocks, found, strict=True):
+            if not knock.answer.done():  # as it is where the caller is gone
+                knock.answer.set_result(admission)
 
     def _keep(self, secret: str, key: AccessKey) -> _RememberedKey:
         if len(self._looks) >= LOOKS_KEPT:

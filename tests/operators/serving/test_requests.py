@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +13,8 @@ from hypothesis import strategies as st
 
 from callspool_ledger.access import Right
 from callspool_ledger.steering import KeySteering
-from tests.operators.serving.conftest import SPACE, Intake, accept, document, posted
+from tests.operators.serving.conftest import SPACE, Intake, accept, document, posted, start_serve
+from tests.support.servers import RedisServer
 
 
 def test_each_document_gets_a_verdict_in_order_and_the_good_ones_are_in_redis(intake: Intake):
@@ -199,6 +203,29 @@ def test_a_rate_refuses_the_whole_request_and_says_when(intake: Intake):
     assert len(intake.queued()) == 50
     never = intake.call("POST", "/v1/requests", [posted(*map(document, range(61)))], secret=secret)
     assert never.status == 413
+
+
+def test_a_rate_holds_over_several_processes_and_callers_at_once(
+    intake: Intake, redis_behind: RedisServer, tmp_path: Path
+):
+    process, port = start_serve(redis_behind.url, tmp_path)
+    other = Intake(port, redis_behind.url)
+    secret = intake.create_key("slow", Right.ENQUEUE, space_token=SPACE, per_minute=60)
+
+    def call(number: int) -> int:
+        server = (intake, other)[number % 2]
+        return server.call("POST", "/v1/requests", [posted(document(number))], secret=secret).status
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as callers:
+        statuses = Counter(callers.map(call, range(120)))
+    drained = time.monotonic() - began + 1
+    process.terminate()
+    process.communicate(timeout=60)
+    other.redis.close()
+    assert statuses.keys() == {202, 429}
+    assert 60 <= statuses[202] <= 60 + drained
+    assert len(intake.queued()) == statuses[202]
 
 
 def test_a_revoked_key_is_refused_within_a_moment(intake: Intake):
