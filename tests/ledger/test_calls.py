@@ -168,6 +168,20 @@ def test_one_follower_has_a_space_at_a_time(spool: LedgerUnderTest):
     assert outcomes(spool) == {"open": 1}
 
 
+def test_a_follower_that_passes_more_often_need_not_wait_for_the_usual_pause(
+    spool: LedgerUnderTest,
+):
+    create(spool, ["c0"])
+
+    def ask(pause_ms: int) -> FollowPass | None:
+        return pass_of(spool.ledger.run([calls.follow(ME, pause_ms, ["default"])])[0])
+
+    assert ask(60_000) is None
+    assert ask(10) is None
+    time.sleep(0.02)
+    assert ask(10) is not None
+
+
 def test_all_workers_share_the_rate_of_an_account_and_its_rests(client: redis.Redis):
     spool = LedgerUnderTest(client)
 

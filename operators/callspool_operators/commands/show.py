@@ -163,16 +163,16 @@ def lines_of(story: Story, state_dir: str | None = None) -> list[str]:
 
 def _describe_call(story: Story) -> str:
     """What became of the call of a created document, as far as it is known."""
-    call = story.call
-    parts = [(story.outcome or "").replace("_", " ")]
-    if call is not None:
-        words = [plain(word) for word in (call.call_status, call.end_reason) if word]
-        parts += [f"({', '.join(words)})"] if words else []
-        parts += [f"rang {format_count(call.rings, 'time')}"] if call.rings else []
-        parts += [f"began {local(call.started_at)}"] if call.started_at else []
-        parts += [f"ended {local(call.ended_at)}"] if call.ended_at else []
-        parts += [f"after {span(call.duration)}"] if call.duration else []
-    return " ".join(part for part in parts if part)
+    call, outcome = story.call, (story.outcome or "").replace("_", " ")
+    if call is None:
+        return outcome
+    words = ", ".join(plain(word) for word in (call.call_status, call.end_reason) if word)
+    parts = [f"{outcome} ({words})" if words else outcome]
+    parts += [f"rang {format_count(call.rings, 'time')}"] if call.rings else []
+    parts += [f"began {local(call.started_at)}"] if call.started_at else []
+    parts += [f"ended {local(call.ended_at)}"] if call.ended_at else []
+    parts += [f"lasted {span(call.duration)}"] if call.duration else []
+    return ", ".join(parts)
 
 
 def _attempt(each: AttemptLine) -> str:

@@ -312,6 +312,8 @@ class Report:
             f"  one contact's story: callspool show DOCUMENT_ID{where}",
             f"  the list with answers: callspool results FILE -o OUT.csv{where}",
         ]
+        if self.outcomes.get("open"):
+            lines.append(f"  what becomes of the calls: callspool follow --until-done{where}")
         if self.count("in_doubt"):
             lines.append(f"  what is in doubt, and what to do: callspool doubts list{where}")
         if self.count("dead"):

@@ -67,7 +67,7 @@ def test_an_outcome_picks_the_contacts_to_call_again_each_once(
 @pytest.mark.usefixtures("followed")
 def test_the_story_and_the_status_tell_of_the_call(call: Call, redis_url: str):
     story = call("show", "busy", "--redis", redis_url)
-    assert "call      not reached (no-answer, customer-did-not-answer) rang 3 times" in story.out
+    assert "call      not reached (no-answer, customer-did-not-answer), rang 3 times" in story.out
     assert "next: Its call is over." in story.out
     told = msgspec.json.decode(call("show", "busy", "--json", "--redis", redis_url).out)
     assert told["stories"][0]["outcome"] == "not_reached"

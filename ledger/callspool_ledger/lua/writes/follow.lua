@@ -12,7 +12,16 @@
 local SPACES = 50 -- looked through in one call, at most
 local mine = {}
 for i = 5, #ARGV do mine[ARGV[i]] = true end
-if call('HGET', P .. ':meta', 'follow') ~= ARGV[3] then call('HSET', P .. ':meta', 'follow', ARGV[3]) end
+-- A follower that passes more often finds nothing put off for longer than that.
+local usual = call('HGET', P .. ':meta', 'follow')
+if usual ~= ARGV[3] then
+  call('HSET', P .. ':meta', 'follow', ARGV[3])
+  if tonumber(ARGV[3]) < tonumber(usual or '60000') then
+    for _, space in ipairs(call('ZRANGE', P .. ':follows', 0, -1)) do
+      call('ZADD', P .. ':follows', 'XX', 'LT', NOW + ARGV[3], space)
+    end
+  end
+end
 
 -- What this follower looked at before it lost its connection, say, it may look at again at once.
 local looking = call('HGETALL', P .. ':looking')
