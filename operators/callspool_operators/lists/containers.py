@@ -164,6 +164,8 @@ MAX_PACKED = 64 * 1024 * 1024
 """Bytes of a spreadsheet's file, at most."""
 MAX_UNPACKED = 512 * 1024 * 1024
 """Bytes of all that is packed in it, at most."""
+EXACT = 10**15
+"""Whole numbers below it are in a sheet with all of their digits; of larger ones, 15 are left."""
 ROWS_AT_ONCE = 2000
 
 _MARKS = (b"xl/", b"[Content_Types].xml", b"opendocument.spreadsheet")
@@ -175,14 +177,21 @@ def looks_like_sheet(head: bytes) -> bool:
     return any(mark in head for mark in _MARKS)
 
 
-def sheet_as_csv(data: bytes, shown: str, wanted: str | None) -> Iterator[bytes]:
-    """The rows of one sheet, the first unless ``wanted`` names one, as blocks of CSV.
+class SheetText(NamedTuple):
+    """The rows of a sheet as blocks of CSV; ``others``: sheets that were not asked for either."""
+
+    blocks: Iterator[bytes]
+    others: tuple[str, ...]
+
+
+def sheet_as_csv(data: bytes, shown: str, wanted: str | None) -> SheetText:
+    """The rows of one sheet, the first unless ``wanted`` names one.
 
     Raises `IntakeError` for what is no spreadsheet, needs a password, or is a bomb.
     """
     _refuse_a_bomb(data, shown)
-    rows = _rows(data, shown, wanted)
-    return _blocks(rows)
+    rows, names = _rows(data, shown, wanted)
+    return SheetText(_blocks(rows), tuple(names[1:]) if wanted is None else ())
 
 
 def _refuse_a_bomb(data: bytes, shown: str) -> None:
@@ -198,7 +207,7 @@ def _refuse_a_bomb(data: bytes, shown: str) -> None:
         )
 
 
-def _rows(data: bytes, shown: str, wanted: str | None) -> list[list[Cell]]:
+def _rows(data: bytes, shown: str, wanted: str | None) -> tuple[list[list[Cell]], list[str]]:
     try:
         from python_calamine import (  # noqa: PLC0415 - not needed for anything else
             CalamineError,
@@ -215,7 +224,7 @@ def _rows(data: bytes, shown: str, wanted: str | None) -> list[list[Cell]]:
         if wanted is not None and wanted not in names:
             raise IntakeError(f"{shown} has no sheet {wanted!r}: it has {', '.join(names)}")
         sheet = book.get_sheet_by_name(names[0] if wanted is None else wanted)
-        return sheet.to_python(skip_empty_area=False)
+        return sheet.to_python(skip_empty_area=False), names
     except (CalamineError, IndexError) as fault:
         raise IntakeError(f"{shown} cannot be read as a spreadsheet ({fault})") from None
 
@@ -235,6 +244,8 @@ def text_of(cell: Cell) -> str:
         return cell
     if isinstance(cell, bool):
         return "TRUE" if cell else "FALSE"
+    if isinstance(cell, (int, float)) and abs(cell) >= EXACT:
+        return f"{cell:.14E}"  # what is left of it, as a spreadsheet would show it
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     if isinstance(cell, (date, time)):

@@ -15,6 +15,7 @@ from callspool_operators.lists.source import Source
 from callspool_operators.lists.table_rows import TableRows
 
 _TABLE_NAMES = (".csv", ".tsv", ".tab")
+_SHOWN_SHEETS = 8
 _LINES_NAMES = (".jsonl", ".ndjson")
 
 _IS_JSON = re.compile(rb'\s*(?:\[\s*)?\{\s*(?:"(?:[^"\\]|\\.)*"\s*:|\Z)|\s*\[\s*\Z')
@@ -24,6 +25,16 @@ Rows = TableRows | ObjectRows | JsonRows
 
 def open_rows(source: Source, chosen: Mapping[str, str]) -> Rows:
     """Returns the rows of a source, its header read; raises `IntakeError`."""
+    try:
+        return _open_rows(source, chosen)
+    except IntakeError as fault:
+        if not source.other_sheets:
+            raise
+        others = ", ".join(map(repr, source.other_sheets[:_SHOWN_SHEETS]))
+        raise IntakeError(f"{fault}; --sheet reads another of its sheets: {others}") from None
+
+
+def _open_rows(source: Source, chosen: Mapping[str, str]) -> Rows:
     first = source.head().lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     suffix = source.suffix
     if source.is_sheet:

@@ -74,6 +74,7 @@ class Source:
         self._codec = codec
         self._sheet = sheet
         self.is_sheet = False
+        self.other_sheets: tuple[str, ...] = ()
         self._block = BLOCK
         self._next: Read = self._read
         self._head = b""
@@ -229,7 +230,7 @@ class Source:
                     f"{self.shown} is a spreadsheet of more than {MAX_PACKED // 2**20} MiB: save"
                     " its list as CSV (UTF-8)"
                 )
-        blocks = sheet_as_csv(b"".join(parts), self.shown, self._sheet)
+        blocks, self.other_sheets = sheet_as_csv(b"".join(parts), self.shown, self._sheet)
         self.is_sheet = True
         self._next = lambda: next(blocks, b"")
         self._fill(_HEAD)

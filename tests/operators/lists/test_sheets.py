@@ -141,6 +141,24 @@ def test_a_spreadsheet_comes_through_the_command(call: Call, name: str) -> None:
     assert list(kept.cells) == ["14", "Cy", "", "4", "contact_number: must not be blank"]
 
 
+def test_a_first_sheet_without_a_list_names_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "people.xlsx"
+    empty: Rows = []
+    for cover in ([["Report of November"]], empty):
+        path.write_bytes(workbook(Cover=cover, People=PEOPLE, More=[["x"]]))
+        with pytest.raises(IntakeError, match="another of its sheets: 'People', 'More'"):
+            contacts(path)
+        assert len(contacts(path, "People")) == 2
+
+
+def test_a_number_of_which_a_sheet_has_lost_digits_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "people.xlsx"
+    lost = [123456789012345678, "Cy", "+14155550102"]
+    path.write_bytes(workbook(People=[*PEOPLE, lost]))
+    *_, row = Intake([str(path)], IntakeOptions())
+    assert row.reason.startswith("document_id: a spreadsheet has shortened it")
+
+
 def test_a_spreadsheet_that_unpacks_to_too_much_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
