@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from callspool.hours.numbers import Classifier
 from callspool.hours.record import CampaignRecord
 from callspool.hours.zones import UNKNOWN, Interval, ZoneClass
-from callspool.request.raw_document import read_number
 from callspool_ledger.reads.reading import merged_by, of_one_space
 from callspool_ledger.scripts import load
 from callspool_ledger.selectors import SEPARATOR
@@ -110,6 +108,9 @@ class Bar(msgspec.Struct, frozen=True):
         """Returns the bar of one document, with what tells its zone."""
         if place >= len(documents):
             return self  # it was settled a moment ago
+        from callspool.hours.numbers import Classifier  # noqa: PLC0415 - the phone library, seldom
+        from callspool.request.raw_document import read_number  # noqa: PLC0415 - as above
+
         document = documents[place]
         classifier = Classifier({}, record.zone_field)
         _, source = classifier.explain(read_number(document), document)

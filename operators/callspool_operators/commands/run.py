@@ -34,13 +34,8 @@ from callspool_operators.options.connection import (
     ledger_for_a_look,
     reader_for,
 )
-from callspool_operators.options.options import (
-    SendOptions,
-    SendTarget,
-    redis_option_that,
-    sending_options,
-    target_of,
-)
+from callspool_operators.options.options import SendOptions, redis_option_that, sending_options
+from callspool_operators.options.target import SendTarget, target_of
 from callspool_operators.preparing.asking import ask_before_sending, check_countries
 from callspool_operators.preparing.overview import held_back_in_short
 from callspool_operators.preparing.reading import Spooler, new_intake, open_intake

@@ -14,7 +14,8 @@ from callspool_ledger.reads.summary import read_clock, read_summary
 from callspool_operators.lists import Intake, IntakeError
 from callspool_operators.options.connection import ledger_for_a_look, reader_for
 from callspool_operators.options.known_already import Newcomers
-from callspool_operators.options.options import SendOptions, SendTarget, sending_options, target_of
+from callspool_operators.options.options import SendOptions, sending_options
+from callspool_operators.options.target import SendTarget, target_of
 from callspool_operators.preparing.asking import ask_before_sending, check_countries, look
 from callspool_operators.preparing.overview import encoding_lines, held_back_json, held_back_lines
 from callspool_operators.preparing.reading import (

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from callspool_ledger.reads.summary import MessageId
     from callspool_ledger.reads.views import GateView, LedgerSummary
     from callspool_operators.lists import Intake
-    from callspool_operators.options.options import SendTarget
+    from callspool_operators.options.target import SendTarget
     from callspool_operators.preparing.reading import Spooler
     from callspool_operators.terminal.screen import Progress
 

@@ -19,7 +19,8 @@ from callspool_operators.lists.intake import Intake, IntakeOptions
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table_rows import TableRows
 from callspool_operators.options.known_already import KnownLookup
-from callspool_operators.options.options import SendOptions, SendTarget
+from callspool_operators.options.options import SendOptions
+from callspool_operators.options.target import SendTarget
 from callspool_operators.preparing.forecast import forecast_for
 from callspool_operators.preparing.overview import Overview
 from callspool_operators.preparing.reading import examine, intake_options, new_intake

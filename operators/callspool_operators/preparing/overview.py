@@ -12,7 +12,8 @@ from callspool_operators.lists import READ_AS, FileView, Intake, Likeness, Row
 from callspool_operators.lists.columns import ALTERNATE, CONTACT_NUMBER, SPELLINGS, squash
 from callspool_operators.lists.formats import speaking
 from callspool_operators.options.known_already import KnownAlready
-from callspool_operators.options.options import SendOptions, SendTarget
+from callspool_operators.options.options import SendOptions
+from callspool_operators.options.target import SendTarget
 from callspool_operators.preparing.forecast import HoursForecast
 from callspool_operators.terminal.wording import format_count, local_of, plain, shorten_token
 

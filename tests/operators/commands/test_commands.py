@@ -166,3 +166,11 @@ def test_an_interrupt_ends_with_130_and_one_line(redis_url: str, tmp_path: Path)
     assert b"Traceback" not in err
     assert err.strip().count(b"\n") == 0
     assert b"safe" in err
+
+
+def test_commands_that_read_no_numbers_load_no_phone_library():
+    short = ("status", "lanes", "show", "pausing", "journal")
+    lines = [f"import callspool_operators.commands.{name}" for name in short]
+    lines += ["import sys", "sys.exit('phonenumbers' in sys.modules)"]
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], check=False)
+    assert done.returncode == 0
