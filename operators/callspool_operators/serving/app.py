@@ -186,6 +186,7 @@ async def post_documents(
     expires_at: FromQuery[str | None] = None,
     region: FromQuery[str | None] = None,
     shared_numbers: FromQuery[bool] = False,
+    numbers_as_they_are: FromQuery[bool] = False,
 ) -> UploadReply:
     """Enqueue a list: NDJSON, CSV or .xlsx, its columns named as for `callspool send`.
 
@@ -211,6 +212,7 @@ async def post_documents(
         _rules(settings, region),
         content_type=request.headers.get("content-type", ""),
         shares_numbers=shared_numbers,
+        takes_unknown_countries=numbers_as_they_are,
         now=time.time(),
     )
     if service.uploads.locked():

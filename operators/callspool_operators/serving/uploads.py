@@ -45,6 +45,9 @@ FORMATS: Final = {
 """Media types that are read, and the name by which the reader of lists knows the format."""
 
 CHUNK: Final = 500
+UNKNOWN_COUNTRY: Final = (
+    "contact_number: has no country code: add region=IN (its country), or numbers_as_they_are=true"
+)
 MOST_REFUSED: Final = 1_000
 COMPARED_BYTES: Final = 32 * 1024 * 1024
 """Rows of a larger body are not compared with each other: that takes memory for each of them."""
@@ -62,6 +65,7 @@ class Upload(NamedTuple):
     rules: Rules
     name: str
     shares_numbers: bool
+    takes_unknown_countries: bool
 
 
 def describe_upload(
@@ -71,6 +75,7 @@ def describe_upload(
     *,
     content_type: str,
     shares_numbers: bool,
+    takes_unknown_countries: bool,
     now: float,
 ) -> Upload:
     """Checks all that is known before the body is read; raises `Problem`."""
@@ -83,7 +88,8 @@ def describe_upload(
         check_timely(envelope, now)
     except InvalidCallRequest as fault:
         raise wrong_shape(fault) from None
-    return Upload(envelope, rules, FORMATS[media_type], shares_numbers)
+    name = FORMATS[media_type]
+    return Upload(envelope, rules, name, shares_numbers, takes_unknown_countries)
 
 
 async def receive_body(stream: AsyncIterator[bytes], file: BinaryIO, most: int) -> int:
@@ -178,7 +184,7 @@ def enqueue_rows(
     with ExitStack() as stack:
         rows = _EnqueuedRows(settings, upload, caller, stack)
         try:
-            _put_rows(intake, rows, refused)
+            unknown = _put_rows(intake, rows, refused, upload)
         except IntakeError as fault:
             raise Problem(
                 "wrong-shape", _without_name(fault, upload.name), enqueued=rows.enqueued
@@ -189,23 +195,35 @@ def enqueue_rows(
             raise found from None
         enqueued = rows.enqueued
     counts = intake.counts
-    return UploadReply(counts.read, enqueued, counts.duplicate, counts.invalid, refused)
+    invalid = counts.invalid + unknown
+    return UploadReply(counts.read, enqueued, counts.duplicate, invalid, refused)
 
 
-def _put_rows(intake: Intake, rows: _EnqueuedRows, refused: list[RefusedRow]) -> None:
-    """Puts every good row in; what was charged is stored also when the next one finds no room."""
+def _put_rows(
+    intake: Intake, rows: _EnqueuedRows, refused: list[RefusedRow], upload: Upload
+) -> int:
+    """Puts every good row in; returns how many were left out for their unknown country.
+
+    What was charged is stored also when the next row finds no room.
+    """
+    unknown = 0
     try:
         for row in intake:
-            if row.good:
+            if row.good and (upload.takes_unknown_countries or not row.without_country):
                 rows.add(row.raw, intake.counts.read)
-            elif len(refused) < MOST_REFUSED:
+                continue
+            unknown += row.good
+            if len(refused) < MOST_REFUSED:
                 refused.append(_describe_refusal(row))
         rows.flush(intake.counts.read)
     finally:
         rows.store()
+    return unknown
 
 
 def _describe_refusal(row: Row) -> RefusedRow:
+    if row.good:
+        return RefusedRow(row.line, INVALID, UNKNOWN_COUNTRY)
     verdict = DUPLICATE if row.duplicate is not None else INVALID
     return RefusedRow(row.line, verdict, row.verdict)
 

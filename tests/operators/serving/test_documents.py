@@ -62,6 +62,18 @@ def test_rows_that_are_not_good_are_left_out_and_told(intake: Intake):
     ]  # fmt: skip
 
 
+def test_a_number_of_an_unknown_country_is_left_out_unless_the_caller_says_otherwise(
+    intake: Intake,
+):
+    body = csv_of(ROWS[0], ("lead-9", "Di", "(415) 555-0109"))
+    sent = {"content-type": "text/csv"}
+    answer = intake.call("POST", LIST, body, **sent).json
+    assert (answer["enqueued"], answer["invalid"]) == (1, 1)
+    assert "country code" in answer["refused"][0]["reason"]
+    for more in ("region=US", "numbers_as_they_are=true"):
+        assert intake.call("POST", f"{LIST}&{more}", body, **sent).json["enqueued"] == 2
+
+
 @pytest.mark.parametrize(
     ("status", "path", "body", "headers"),
     [
