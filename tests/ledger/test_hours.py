@@ -316,3 +316,17 @@ def test_several_partitions_keep_one_record(client: redis.Redis):
         assert client.hlen(f"callspool:{{{partition}}}:campaigns") == 1
     view = steer.read().campaigns[CampaignName("default", "spring")]
     assert (view.record.pace, view.record.zone) == (60.0, "hold")
+
+
+@pytest.mark.parametrize("record", ["not JSON", "[]", '{"timed":true,"hours":"always"}'])
+def test_a_record_that_cannot_be_read_opens_nothing_and_holds_up_nobody_else(
+    hours: Hours, record: str
+):
+    hours.accept(["a"], BERLIN)
+    hours.under.client.hset(f"{P}:campaigns", NAME.key, f"7 {record}")
+    spring = LANE._replace(campaign="spring")
+    hours.accept(["b"], lane=spring)
+
+    assert hours.take_all() == 1
+    assert hours.under.state("a") == "w"
+    assert hours.steer.read().campaigns == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -85,12 +86,11 @@ class Bar(msgspec.Struct, frozen=True):
             return "calling hours: it waits to be sorted by its zone"
         if self.kind == "computing":
             return "calling hours: workers compute when it opens"
-        zones = describe_zones(self.zones)
-        told_by = f", told by its {self.source}" if self.source in {"field", "number"} else ""
-        when = f"opens {at}" if at else "closed for the next 72 hours"
         if not at and self.zones.startswith(UNKNOWN):
             return "calling hours: its zone is not known, so it is held"
-        return f"calling hours: {when} ({zones}{told_by})"
+        told_by = f", told by its {self.source}" if self.source in {"field", "number"} else ""
+        when = f"opens {at}" if at else "closed for the next 72 hours"
+        return f"calling hours: {when} ({describe_zones(self.zones)}{told_by})"
 
     @property
     def next_step(self) -> str:
@@ -167,10 +167,8 @@ class CampaignTables(NamedTuple):
 def describe_zones(class_name: str) -> str:
     """Returns a class of zones in words."""
     names = ZoneClass.from_name(class_name).zones
-    if not names:
-        return "zone unknown"
     if len(names) <= MOST_ZONES_NAMED:
-        return " and ".join(names)
+        return " and ".join(names) or "zone unknown"
     return f"{names[0]}, {names[1]} and {len(names) - 2} more zones"
 
 
@@ -188,7 +186,7 @@ def tables_of(replies: Sequence[Any]) -> CampaignTables:
     """Returns what the replies to `campaign_commands` hold."""
     (seconds, micros), campaigns, hours, paced = replies
     now_ms = int(seconds) * 1000 + int(micros) // 1000
-    views = map(_view, campaigns.items())
+    views = [*filter(None, map(_view, campaigns.items()))]
     openings = dict(map(_opening, hours.items()))
     rests = {
         CampaignName(*name): int(till)
@@ -198,11 +196,15 @@ def tables_of(replies: Sequence[Any]) -> CampaignTables:
     return CampaignTables(now_ms, {view.name: view for view in views}, openings, rests)
 
 
-def _view(written: tuple[bytes, bytes]) -> CampaignView:
-    name, value = written
-    revision, _, record = value.partition(b" ")
-    found = msgspec.json.decode(record, type=CampaignRecord)
-    return CampaignView(CampaignName(*name.decode().split(SEPARATOR)), int(revision), found)
+def _view(written: tuple[bytes, bytes]) -> CampaignView | None:
+    """None for what this release cannot read: nothing is computed for it, so it is closed."""
+    revision, _, record = written[1].partition(b" ")
+    with suppress(msgspec.MsgspecError):
+        found = msgspec.json.decode(record, type=CampaignRecord)
+        return CampaignView(
+            CampaignName(*written[0].decode().split(SEPARATOR)), int(revision), found
+        )
+    return None
 
 
 def _opening(written: tuple[bytes, bytes]) -> tuple[tuple[CampaignName, str], OpeningView]:
@@ -303,7 +305,6 @@ def read_held(keys: PartitionKeys) -> Trips[list[HeldLanes]]:
     for row in msgspec.json.decode(rows, type=list[_HeldRow]) if isinstance(rows, bytes) else []:
         name = CampaignName(row.account, row.campaign)
         bar = tables.find_bar(name, row.zones)
-        # What has opened meanwhile is on its way.
         opens = bar.opens if bar else moment_of(tables.now_ms)
         kind = "sorting" if row.kind == "unsorted" else row.kind
         kind = bar.kind if bar and bar.kind == "computing" else kind

@@ -5,16 +5,25 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
 
+import msgspec
 import pytest
 import redis
 
+from callspool.hours.numbers import Classifier
 from callspool.hours.record import PlatformHours
-from callspool.hours.zones import zone_named
+from callspool.hours.zones import OWN, zone_named
+from callspool.request.checks import Rules
+from callspool.request.message import decode
 from callspool_ledger.reads.campaigns import CampaignName, read_campaigns, read_held
 from callspool_ledger.steering import Campaigns
+from callspool_worker.accepting.message_reader import Reader
 from callspool_worker.hours.keeper import HoursKeeper
-from tests.support.ledgers import LedgerUnderTest, calls, group
+from tests.support.ledgers import LedgerUnderTest, P, calls, group
+
+SAMPLES = Path(__file__).parents[2] / "producers" / "hours" / "zone_samples.txt"
 
 BERLIN, LOS_ANGELES, NOWHERE = "+4930123456", "+14155550100", "4155550100"
 NAME = CampaignName("default", "")
@@ -118,3 +127,31 @@ def test_a_field_that_is_named_later_counts_for_what_waits_already(
         keeper.look()
     assert take_all(under) == 1
     under.check()
+
+
+def test_numbers_of_the_whole_world_make_few_lanes_and_full_batches(
+    under: LedgerUnderTest, client: redis.Redis
+) -> None:
+    lines = SAMPLES.read_text(encoding="utf-8").splitlines()
+    known = [number for line in lines for number in line.split()[1:]]
+    random = Random(70)
+    numbers = [f"{random.choice(known)[:-2]}{random.randrange(100):02}" for _ in range(7_000)]
+    under.ledger.limits = replace(under.ledger.limits, linger_ms=60_000)
+    classifier = Classifier({"1": "America/New_York", "61": "Australia/Sydney", "*": OWN})
+    reader = Reader(
+        Rules(None, True, None), under.ledger.limits, classifier_of=lambda *_: classifier
+    )
+    for at in range(0, len(numbers), 500):
+        documents = [
+            {"name": "Ada", "document_id": f"{at + n}", "contact_number": number}
+            for n, number in enumerate(numbers[at : at + 500])
+        ]
+        request = {"space_token": "SPACE", "pilot": "p", "context": "c", "documents": documents}
+        fields = {b"v": b"1", b"checked": b"1", b"requests": msgspec.json.encode([request])}
+        entry_id = under.deliver([]).entry_id
+        under.ledger.accept([reader.read(entry_id, decode(fields))])
+
+    sizes = [int(client.hget(key, "n") or 0) for key in client.scan_iter(f"{P}:b*", count=1000)]
+    assert sum(sizes) == 7_000
+    assert sum(sizes) / len(sizes) >= 0.9 * 10
+    assert client.scard(f"{P}:lanes") <= 64

@@ -17,7 +17,9 @@ local function campaign_of(account, campaign)
     local written, record = call('HGET', P .. ':campaigns', key), false
     if written then
       local revision, json = string.match(written, '^(%d+) (.*)$')
-      record = cjson.decode(json)
+      local is_read, found = pcall(cjson.decode, json)
+      local is_record = is_read and type(found) == 'table' and next(found)
+      record = is_record and found or { timed = true } -- unreadable: closed
       record.key, record.revision = key, revision
     end
     campaigns_read[key] = record
