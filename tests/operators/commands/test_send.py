@@ -14,7 +14,7 @@ import redis
 
 from callspool.request.message import decode
 from callspool_ledger import keys
-from callspool_operators.options import options
+from callspool_operators.options import target
 from tests.operators.conftest import Call
 from tests.support.terminal import on_a_terminal
 
@@ -83,7 +83,7 @@ def test_a_span_until_expiry_counts_by_the_clock_of_redis(
     call: Call, two: Path, redis_url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ahead = time.time() + 86_400
-    monkeypatch.setattr(options, "time", SimpleNamespace(time=lambda: ahead))
+    monkeypatch.setattr(target, "time", SimpleNamespace(time=lambda: ahead))
     assert call("send", two, *TARGET, "--expires", "2h", "--redis", redis_url).code == 0
     [fields] = messages_in(client)
     [request] = decode(fields).requests
