@@ -146,8 +146,8 @@ class Guard:
             return self._screen(questions, self.read_key())
 
     def _screen(self, questions: Sequence[GuardQuestion], key: GuardKey) -> list[Clearance]:
-        digest, region = key.digester(), self._region
-        read = [read_numbers(each.documents, digest, region) for each in questions]
+        region = self._region
+        read = [read_numbers(each.documents, key, region) for each in questions]
         calls = [
             self.calls.screen(key.id, each.account, each.campaign, numbers.digests)
             for each, numbers in zip(questions, read, strict=True)

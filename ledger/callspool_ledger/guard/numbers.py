@@ -13,10 +13,10 @@ import msgspec
 from callspool.errors import CallspoolError
 from callspool.request.identity import is_account_name
 from callspool.request.phone_reading import FEWEST_DIGITS, NumberError, to_ascii
-from callspool.request.phones import identify
+from callspool.request.phones import identify, identify_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
 
 GLOBAL = "global"
@@ -106,11 +106,11 @@ ELSE_READ_AS = "IN"
 
 
 class _DocumentNumbers(msgspec.Struct, gc=False):
-    contact_number: object = ""
-    alternate_number: object = None
+    contact_number: str = ""
+    alternate_number: str | None = None
 
 
-_decode = msgspec.json.Decoder(_DocumentNumbers).decode
+_decode_all = msgspec.json.Decoder(list[_DocumentNumbers]).decode
 
 
 class GuardKey(NamedTuple):
@@ -119,16 +119,15 @@ class GuardKey(NamedTuple):
     id: str
     secret: bytes
 
-    def digester(self) -> Callable[[str], bytes]:
-        """Returns a function from a form of a number to its digest: keyed BLAKE2b."""
+    def digest_all(self, forms: Iterable[str]) -> list[bytes]:
+        """Returns the digests of forms of numbers: keyed BLAKE2b."""
         copy = hashlib.blake2b(key=self.secret, digest_size=DIGEST_BYTES).copy
-
-        def digest_of(form: str) -> bytes:
+        found = []
+        for form in forms:
             state = copy()
             state.update(form.encode())
-            return state.digest()
-
-        return digest_of
+            found.append(state.digest())
+        return found
 
 
 def forms_of(number: str, region: str | None, *, strictly: bool = False) -> tuple[str, ...]:
@@ -162,19 +161,44 @@ class NumbersOfDocuments(NamedTuple):
 
 
 def read_numbers(
-    documents: Iterable[bytes], digest: Callable[[str], bytes], region: str | None
+    documents: Sequence[bytes], key: GuardKey, region: str | None
 ) -> NumbersOfDocuments:
     """Reads the numbers by which documents may be called, the alternate ones too."""
-    found: list[bytes] = []
-    places: list[int] = []
-    for place, document in enumerate(documents):
-        numbers = _decode(document)
-        for number in (numbers.contact_number, numbers.alternate_number):
-            if isinstance(number, str) and number:
-                for form in forms_of(number, region):
-                    found.append(digest(form))
-                    places.append(place)
+    try:
+        every = _decode_all(b"[%b]" % b",".join(documents))
+    except msgspec.ValidationError:  # a number that is no text: each by itself
+        every = [_decode_leniently(document) for document in documents]
+    contacts = [each.contact_number for each in every]
+    places = [*range(len(contacts))]
+    if identify_all(contacts) is contacts:  # E.164 all of them, as a rule
+        found = key.digest_all(contacts)
+    else:
+        found = []
+        places.clear()
+        _add_forms(enumerate(contacts), key, region, found, places)
+    others = [(at, each.alternate_number) for at, each in enumerate(every)]
+    _add_forms(((at, number) for at, number in others if number), key, region, found, places)
     return NumbersOfDocuments(b"".join(found), places)
+
+
+def _add_forms(
+    numbers: Iterable[tuple[int, str]],
+    key: GuardKey,
+    region: str | None,
+    found: list[bytes],
+    places: list[int],
+) -> None:
+    """Adds the digests of all forms of numbers, and the places that these are given with."""
+    for place, number in numbers:
+        forms = forms_of(number, region)
+        found += key.digest_all(forms)
+        places += [place] * len(forms)
+
+
+def _decode_leniently(document: bytes) -> _DocumentNumbers:
+    fields = msgspec.json.decode(document)
+    texts = [fields.get(name) for name in ("contact_number", "alternate_number")]
+    return _DocumentNumbers(*[each if isinstance(each, str) else "" for each in texts])
 
 
 class ListedNumbers(NamedTuple):
@@ -185,19 +209,10 @@ class ListedNumbers(NamedTuple):
     unreadable: int = 0
 
 
-def digest_all(
-    numbers: Sequence[str], digest: Callable[[str], bytes], region: str | None
-) -> ListedNumbers:
+def digest_listed(numbers: Sequence[str], key: GuardKey, region: str | None) -> ListedNumbers:
     """Makes digests of numbers for a list, each number once; what is no number is counted."""
-    first: dict[bytes, None] = {}
-    others: dict[bytes, None] = {}
-    unreadable = 0
-    for number in numbers:
-        forms = forms_of(number, region, strictly=True)
-        if not forms:
-            unreadable += 1
-            continue
-        first[digest(forms[0])] = None
-        for form in forms[1:]:
-            others[digest(form)] = None
-    return ListedNumbers(b"".join(first), b"".join(others), unreadable)
+    forms = [forms_of(number, region, strictly=True) for number in numbers]
+    readable = [each for each in forms if each]
+    first = dict.fromkeys(key.digest_all(each[0] for each in readable))
+    others = dict.fromkeys(key.digest_all(one for each in readable for one in each[1:]))
+    return ListedNumbers(b"".join(first), b"".join(others), len(forms) - len(readable))

@@ -20,7 +20,7 @@ from callspool_ledger.guard.numbers import (
     ListedNumbers,
     ListNameError,
     ListSource,
-    digest_all,
+    digest_listed,
 )
 from callspool_ledger.writes import Ledger, Limits
 from callspool_ledger.writes.durability import Disks
@@ -303,9 +303,9 @@ class Suppression:
         return key_of(replies[2:])
 
     def _digests(self, numbers: Iterable[str], key: GuardKey) -> Iterator[ListedNumbers]:
-        digest, coming = key.digester(), iter(numbers)
+        coming = iter(numbers)
         while some := list(islice(coming, NUMBERS_A_CALL)):
-            yield digest_all(some, digest, self._region)
+            yield digest_listed(some, key, self._region)
 
     def _confirm(self) -> bool:
         disks = Disks("off", self._calls.keys.meta)

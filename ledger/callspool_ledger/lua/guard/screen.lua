@@ -23,20 +23,27 @@ end
 
 local found, sources, told = {}, {}, {}
 local digests = ARGV[4]
-for at = 1, #digests, ENTRY_BYTES do
-  local key, field = entry_of(digests, at)
-  local entry = call('HGET', key, field)
-  for number in string.gmatch(entry or '', '%d+') do
+
+-- The first source of an entry that holds here.
+local function find_source(place, entry)
+  for number in string.gmatch(entry, '%d+') do
     local source = source_of(number)
     if not is_over(source) and applies(source.list) then
-      found[#found + 1], found[#found + 2] = (at - 1) / ENTRY_BYTES, number
+      found[#found + 1], found[#found + 2] = place, number
       if not told[number] then
         told[number] = true
         sources[#sources + 1] = number
         sources[#sources + 1] = call('HGET', P .. ':sources', number)
       end
-      break
+      return
     end
   end
+end
+
+-- The commonest step: it makes no string that it does not need.
+local buckets = P .. ':n:'
+for at = 1, #digests, ENTRY_BYTES do
+  local entry = call('HGET', buckets .. sub(digests, at, at + 1), sub(digests, at + 2, at + ENTRY_BYTES - 1))
+  if entry then find_source((at - 1) / ENTRY_BYTES, entry) end
 end
 return { call('HGET', P .. ':meta', 'version') or '0', found, sources }
