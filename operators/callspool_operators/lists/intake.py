@@ -161,6 +161,8 @@ class Intake:
             id_prefix=options.id_prefix,
             compares_rows=options.compares_rows,
         )
+        if options.skip_if and self.can_be_read_again:
+            self._bar_left_out(checker)
         for name in self.files:
             with Source(name, self._streams.get(name), options.codec, options.sheet) as source:
                 self._source = source
@@ -175,6 +177,16 @@ class Intake:
                 if self.counts.good == options.limit:
                     return
                 self._source, self._done = None, self._done + source.done
+
+    def _bar_left_out(self, checker: RowChecker) -> None:
+        """Looks for rows that are left out before any other row with their number is sent."""
+        skipping = Skipping(self._options.skip_if)
+        for name in self.files:
+            with Source(name, None, self._options.codec, self._options.sheet) as source:
+                rows = open_rows(source, self._options.columns)
+                for chunk in rows.chunks():
+                    skipping.apply(chunk, rows)
+                    checker.bar(chunk)
 
     def _count_rows(self, rows: Rows, checker: RowChecker) -> Iterator[Row]:
         """The rows of one file, counted, up to the limit."""
@@ -207,6 +219,7 @@ class Intake:
         for chunk in rows.chunks():
             if skipping.columns:
                 skipping.apply(chunk, rows)
+                checker.bar(chunk)
             checker.check(chunk)
             if len(self.lettered_names) < SHOWN_NAMES:
                 self._look_for_letters(chunk)

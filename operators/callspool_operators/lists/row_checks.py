@@ -8,7 +8,7 @@ from callspool.errors import InvalidCallRequest
 from callspool.request.call_request import Known
 from callspool.request.checks import Rules
 from callspool.request.phone_reading import NumberError
-from callspool.request.phones import identify_all
+from callspool.request.phones import identify, identify_all
 from callspool.request.raw_document import (
     CheckedDocument,
     check_number,
@@ -19,7 +19,12 @@ from callspool.request.raw_document import (
 )
 from callspool.request.text import are_words
 from callspool_operators.lists.cells import healed_id, healed_number, read_cell
-from callspool_operators.lists.columns import ALTERNATE, CONTACT_NUMBER, DOCUMENT_ID
+from callspool_operators.lists.columns import (
+    ALTERNATE,
+    CONTACT_NUMBER,
+    DOCUMENT_ID,
+    LEFT_OUT_BEFORE,
+)
 from callspool_operators.lists.row import LONGEST_ID, Beside, EarlierRows, Likeness, Row
 
 _LEAST_PLACES = 1 << 18
@@ -126,6 +131,25 @@ class RowChecker:
         self._rows = EarlierRows(memory.size if memory else 0)
         self._ids = SeenTexts()
         self._numbers = None if allow_shared_numbers else SeenTexts()
+        self._barred: set[str] = set()
+
+    def bar(self, rows: Sequence[Row]) -> None:
+        """Keeps the numbers of rows that were left out from being called for other rows.
+
+        Not where numbers may be shared: then another id is another person.
+        """
+        if self._numbers is not None:
+            left_out = (row for row in rows if row.reason.startswith(LEFT_OUT_BEFORE))
+            self._barred.update(filter(None, map(self._digits_of, left_out)))
+
+    def _digits_of(self, row: Row) -> str:
+        """The digits of a number that is not looked at any more; nothing where it is none."""
+        try:
+            known = row.known or parse_document(row.raw)[0]
+            cell = read_cell(healed_number(known.contact_number), self._rules.region)
+            return identify(cell.number, self._rules.region).removeprefix("+")
+        except (InvalidCallRequest, ValueError):
+            return ""
 
     def check(self, rows: Sequence[Row]) -> None:
         """Fills in ``document_id``, ``raw`` and, where there is one, what stands against a row.
@@ -136,6 +160,11 @@ class RowChecker:
         numbers = self._numbers_of(fresh)
         pairs = zip(fresh, numbers, strict=True)
         judged = [(row, number) for row, number in pairs if not row.reason]
+        if self._barred:
+            for row, number in judged:
+                if number.removeprefix("+") in self._barred:
+                    row.reason = f"{LEFT_OUT_BEFORE}another row with its number is (--skip-if)"
+            judged = [(row, number) for row, number in judged if not row.reason]
         if self._rules.region is None:
             for row, number in judged:
                 row.without_country = number[0] != "+"

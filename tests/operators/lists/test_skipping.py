@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from callspool.request.checks import Rules
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions
 from callspool_operators.lists.formats import is_set, speaking
 from callspool_operators.terminal.wording import json_line
@@ -34,6 +35,41 @@ def test_rows_in_which_the_column_is_set_are_left_out_and_counted(tmp_path: Path
     lines = tmp_path / "c.jsonl"
     lines.write_text(LINES)
     assert read(lines, "DNC") == [(1, "left out: DNC is set (--skip-if)"), (2, "")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "c.csv",
+            (
+                "id,Name,Phone,DNC\n1,Ada,(415) 555-0100,\n2,Ada,+14155550100,x\n"
+                "3,Bo,+14155550101,\n"
+                "4,Ada,14155550100,\n"
+            ),
+        ),
+        (
+            "c.jsonl",
+            (
+                '{"id":"1","name":"Ada","phone":"(415) 555-0100","DNC":""}\n'
+                '{"id":"2","name":"Ada","phone":"+14155550100","DNC":"x"}\n'
+                '{"id":"3","name":"Bo","phone":"+14155550101","DNC":""}\n'
+                '{"id":"4","name":"Ada","phone":"+1 415 555 0100","DNC":""}\n'
+            ),
+        ),
+    ],
+)
+def test_the_number_of_a_row_that_is_left_out_is_called_for_no_other(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    options = {"rules": Rules("US"), "skip_if": ("DNC",)}
+    reasons = [row.reason for row in Intake([str(path)], IntakeOptions(**options))]
+    other = "left out: another row with its number is (--skip-if)"
+    assert reasons == [other, "left out: DNC is set (--skip-if)", "", other]
+    shared = IntakeOptions(allow_shared_numbers=True, **options)
+    assert [row.good for row in Intake([str(path)], shared)] == [True, False, True, True]
 
 
 def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
