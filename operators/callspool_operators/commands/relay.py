@@ -28,7 +28,7 @@ CONNECT_SECONDS = 10
 @click.command(epilog=_EXAMPLES)
 @click.option(
     "--dsn-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="A file that holds PostgreSQL's connection string.",
 )
@@ -46,6 +46,8 @@ def relay(dsn_file: Path | None, once: bool, sql: bool, redis_url: str | None) -
         return
     if dsn_file is None:
         raise click.UsageError("name the file with PostgreSQL's connection string: --dsn-file FILE")
+    if not dsn_file.is_file():  # not sooner: its examples are typed where there is none
+        raise click.UsageError(f"--dsn-file: there is no file {dsn_file}")
     settings = load_settings(os.environ, overrides={"redis_url": redis_url})
     connect = partial(_connect, dsn_file)
     stopped = threading.Event()

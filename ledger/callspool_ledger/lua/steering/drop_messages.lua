@@ -16,7 +16,7 @@ for _, entry in ipairs(call('XRANGE', KEYS[2], '(' .. ARGV[1], ARGV[2], 'COUNT',
     end
   end
   local spooled = tonumber(call('HGET', P .. ':counts', 'spooled') or '0')
-  call('HINCRBY', P .. ':counts', 'spooled', -math.min(documents, spooled))
+  call('HINCRBY', P .. ':counts', 'spooled', 0 - math.min(documents, spooled)) -- never -0, which is no integer
   call('XDEL', KEYS[2], entry[1])
   last, dropped = entry[1], dropped + 1
 end
