@@ -167,7 +167,7 @@ def merge_journals(parts: Sequence[Sequence[JournalEntry]]) -> list[JournalEntry
     It keeps the number that it has in the first of them.
     """
     every = [(entry, {place}) for place, part in enumerate(parts) for entry in part]
-    every.sort(key=lambda each: each[0].at)
+    every.sort(key=lambda each: (each[0].at, each[0].number))
     deeds: list[tuple[JournalEntry, set[int]]] = []
     open_deeds: dict[object, int] = {}
     for entry, where in every:
