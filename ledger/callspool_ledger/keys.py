@@ -67,8 +67,8 @@ P:dead                 zset    batches with dead documents that may be replayed,
 P:due                  zset    what has to be looked at, by Redis time in milliseconds: ``L<LANE>``
                                linger, ``B<B>`` backoff, ``G<GATE>`` probe, ``P<PAUSE>`` its end,
                                ``T<ACCOUNT>`` throttle
-P:roster               hash    worker process that may take → last attempt that it was given, number
-                               and time of its last sign of life, whether that is on disk
+P:roster               hash    worker process that may take → number and time of its last sign of
+                               life, whether it is on disk; ``<process>|a`` → its last attempt
 P:unheard              set     processes whose word after a restart of Redis is awaited
 P:worked               hash    account → when its API last confirmed a creation, in milliseconds
 P:failing              hash    account → requests in a row that its API failed to carry out;

@@ -69,14 +69,14 @@ local opened = hear()
 if entry then -- what was forgotten counts once
   entry.attempt, entry.beat, entry.seen = math.max(entry.attempt, attempt), math.max(entry.beat, beat), NOW
   if ARGV[10] == '1' then
-    call('HDEL', P .. ':roster', process)
+    drop_entry(process)
   else
     keep_entry(process, entry)
   end
 end
 each_entry(function(one, other)
   if other.seen < NOW - tonumber(ARGV[6]) and call('SISMEMBER', P .. ':unheard', one) == 0 then
-    call('HDEL', P .. ':roster', one)
+    drop_entry(one)
   end
 end)
 return { epoch, entry and 1 or 0, opened }

@@ -20,8 +20,7 @@
 local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local process = ARGV[9]
 local epoch = current_epoch(tonumber(ARGV[5]))
-local entry = roster_entry(process)
-if not entry then return { 'stranger' } end
+if not is_in_roster(process) then return { 'stranger' } end
 keep_longest(tonumber(ARGV[6]), tonumber(ARGV[7]))
 local expired = {}
 local STEPS = 200 -- expired batches and parked lanes passed over in one call, at most
@@ -167,8 +166,7 @@ local function try_batch(batch)
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   call('HSET', P .. ':sending', taker, batch.id .. ':' .. batch.attempt)
   call('HSET', P .. ':meta', 'taken', NOW)
-  entry.attempt, entry.seen = batch.attempt, NOW
-  keep_entry(process, entry)
+  note_given(process, batch.attempt)
   return 'taken'
 end
 
