@@ -69,8 +69,9 @@ def request(people: list[dict[str, str]], pilot: str = "agent", **more: Any) -> 
 
 def enqueue(url: str, client: redis.Redis) -> None:
     with CallQueue(url) as queue:
-        twice = [*documents(500, 60), *documents(500, 20)]
-        queue.enqueue(request(twice, traceparent=TRACE))
+        once, twice = documents(500, 60), documents(500, 20)
+        queue.enqueue(request(once, traceparent=TRACE))
+        queue.enqueue(request(twice))
         queue.enqueue(request(documents(600, 5), pilot="nobody"))
     late = {
         "space_token": "8KZRTQP7BNW5", "pilot": "agent", "context": "Too late",
