@@ -6,6 +6,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from callspool_worker.proving.matching import SHORT
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
@@ -20,6 +22,7 @@ class Found(NamedTuple):
     state: str
     run_id: str | None = None
     seconds: float | None = None
+    reason: str | None = None
 
 
 @dataclass(slots=True)
@@ -37,6 +40,9 @@ class Verdict:
     buried: list[Key] = field(default_factory=list)
     open: list[Key] = field(default_factory=list)
     in_doubt: list[Key] = field(default_factory=list)
+    held: list[Key] = field(default_factory=list)
+    """Those in doubt whose run lists too few tasks: it is promised that they are not sent."""
+
     in_doubt_but_created: int = 0
     states: Counter[str] = field(default_factory=Counter)
     strangers: list[str] = field(default_factory=list)
@@ -52,7 +58,7 @@ class Verdict:
             "not settled": self.open,
         }
         if not doubts_allowed:
-            found["in doubt"] = self.in_doubt
+            found["in doubt"] = [key for key in self.in_doubt if key not in set(self.held)]
         return {name: keys for name, keys in found.items() if keys}
 
 
@@ -118,6 +124,8 @@ def _judge_unproven(
         left -= was_created
         if state == "in_doubt":
             verdict.in_doubt.append(key)
+            if _is_held(found[key]):
+                verdict.held.append(key)
             verdict.in_doubt_but_created += was_created
         elif was_created:
             verdict.wrong.append(key)
@@ -150,6 +158,10 @@ def check_sums(
     if verdict.strangers:
         wrong.append(f"{len(verdict.strangers)} ids were created that nobody asked for")
     return wrong
+
+
+def _is_held(found: Found | None) -> bool:
+    return found is not None and SHORT in (found.reason or "")
 
 
 def _state(found: Found | None) -> str:

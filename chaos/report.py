@@ -43,6 +43,7 @@ class Report:
     not_settled: int = 0
     in_doubt: int = 0
     in_doubt_but_created: int = 0
+    held: int = 0
     states: dict[str, int] = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=dict)
     submissions: dict[str, int] = field(default_factory=dict)
@@ -69,6 +70,10 @@ class Report:
         fields = {"good": self.good, **asdict(self)}
         path.write_bytes(msgspec.json.format(msgspec.json.encode(fields), indent=1) + b"\n")
 
+    def _doubts(self) -> str:
+        truth = f"created in truth: {self.in_doubt_but_created}"
+        return f"{self.in_doubt} ({truth}, held because a run lists too few: {self.held})"
+
     def lines(self) -> list[str]:
         """The report as people read it."""
         rows: list[tuple[str, object]] = [
@@ -84,7 +89,7 @@ class Report:
             ("wrongly recorded", self.wrongly_recorded),
             ("wrongly dead", self.wrongly_dead),
             ("not settled", self.not_settled),
-            ("in doubt", f"{self.in_doubt} (created in truth: {self.in_doubt_but_created})"),
+            ("in doubt", self._doubts()),
             ("ledger", _sums(self.counted)),
             ("time to settle", _times(self)),
             ("settled after healing", f"{self.settled_after:.1f} s" if self.settled else "never"),

@@ -20,7 +20,7 @@ from chaos.contacts import portions
 from chaos.judging import check_sums, creations, judge
 from chaos.producers import Producers
 from chaos.report import Report, api_faults, cases, settle_times
-from chaos.settling import read_found, wait_until_settled
+from chaos.settling import DOUBTS_REST, HELD_REST, read_found, wait_until_settled
 from chaos.stage import Stage
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Performance:
                 client,
                 partial(self._is_unfinished, client),
                 patience=patience,
-                doubts_end=plan.reading_back and not self._drops_marks(),
+                doubts_rest=self._doubts_rest(),
                 on_tick=Now(self._say, None),
             )
 
@@ -139,6 +139,12 @@ class Performance:
         if not self._schedule.plan.reading_back:
             Steering([client], "operator").resume(Selector())
         return not self._producers.done()
+
+    def _doubts_rest(self) -> float | None:
+        plan = self._schedule.plan
+        if not plan.reading_back or self._drops_marks():
+            return DOUBTS_REST
+        return HELD_REST if plan.mix.get("drop_amid") else None
 
     def _drops_marks(self) -> bool:
         return bool(self._schedule.plan.mix.get("marks"))
@@ -164,7 +170,7 @@ class Performance:
         report.lost, report.called_twice = len(verdict.lost), len(verdict.twice)
         report.wrongly_recorded, report.wrongly_dead = len(verdict.wrong), len(verdict.buried)
         report.not_settled, report.in_doubt = len(verdict.open), len(verdict.in_doubt)
-        report.in_doubt_but_created = verdict.in_doubt_but_created
+        report.in_doubt_but_created, report.held = verdict.in_doubt_but_created, len(verdict.held)
         report.states, report.counted = dict(verdict.states), summary.documents
         report.submissions = summary.submissions
         report.settle_median, report.settle_worst = settle_times(found.values())

@@ -25,6 +25,9 @@ LOOK = 0.25
 DOUBTS_REST = 5.0
 """Seconds after which documents in doubt are final where nothing can be proven."""
 
+HELD_REST = 90.0
+"""The same where most can be: longer than the API's word that it failed is waited for."""
+
 _AT_ONCE = 5000
 
 
@@ -33,13 +36,13 @@ def wait_until_settled(
     still_sending: Callable[[], bool],
     *,
     patience: float,
-    doubts_end: bool,
+    doubts_rest: float | None,
     on_tick: Callable[[LedgerSummary], None],
 ) -> bool:
-    """True once nothing waits, is sent, or (with ``doubts_end``) is in doubt.
+    """True once nothing waits, is sent, or is in doubt.
 
-    False when nothing changed for ``patience`` seconds. Without ``doubts_end`` what is in doubt
-    stays so.
+    ``doubts_rest``: seconds without any change after which what is in doubt may stay so; None for
+    never. False when nothing changed for ``patience`` seconds.
     """
     reader = LedgerReader(client)
     changed = time.monotonic()
@@ -54,7 +57,7 @@ def wait_until_settled(
         if before is None or _figures(summary) != _figures(before):
             before, changed = summary, time.monotonic()
         quiet_for = time.monotonic() - changed
-        if not still_sending() and _is_settled(summary, quiet_for, doubts_end=doubts_end):
+        if not still_sending() and _is_settled(summary, quiet_for, doubts_rest):
             return True
         time.sleep(LOOK)
     return False
@@ -64,13 +67,13 @@ def _figures(summary: LedgerSummary) -> tuple[object, ...]:
     return summary.documents, summary.submissions, summary.spooled
 
 
-def _is_settled(summary: LedgerSummary, quiet_for: float, *, doubts_end: bool) -> bool:
+def _is_settled(summary: LedgerSummary, quiet_for: float, doubts_rest: float | None) -> bool:
     documents = summary.documents
     if summary.spooled or documents["waiting"] or documents["sending"]:
         return False
     if not documents["in_doubt"]:
         return True
-    return not doubts_end and quiet_for >= DOUBTS_REST
+    return doubts_rest is not None and quiet_for >= doubts_rest
 
 
 def read_found(client: redis.Redis, keys: Iterable[Key]) -> dict[Key, Found | None]:
@@ -93,7 +96,7 @@ def _found(status: DocumentStatus | None) -> Found | None:
         return None
     settled, accepted = status.settled_at, status.accepted_at
     seconds = (settled - accepted).total_seconds() if settled and accepted else None
-    return Found(status.state, status.run_id, seconds)
+    return Found(status.state, status.run_id, seconds, status.reason)
 
 
 def look_up_stories(client: redis.Redis, key: Key) -> Sequence[Story]:

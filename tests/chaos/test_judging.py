@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from callspool.request.identity import Scope
+from callspool_worker.proving.matching import SHORT
 from chaos.contacts import Key
 from chaos.judging import STATES, Found, check_sums, creations, judge
 
@@ -73,6 +74,13 @@ def test_what_is_in_doubt_may_have_been_created_once():
     assert verdict.violations(doubts_allowed=True) == {}
     assert verdict.violations(doubts_allowed=False) == {"in doubt": [ADA, BOB]}
     assert verdict.in_doubt_but_created == 1
+
+
+def test_a_doubt_about_a_run_that_lists_too_few_tasks_breaks_no_promise():
+    asked = {ADA: Found("in_doubt", reason=f"{SHORT}; look at R1"), BOB: Found("in_doubt")}
+    verdict = judge(asked, {"ada": ["R1"]})
+    assert verdict.held == [ADA]
+    assert verdict.violations(doubts_allowed=False) == {"in doubt": [BOB]}
 
 
 def test_a_doubt_explains_a_creation_before_a_record_is_called_wrong():
