@@ -142,7 +142,7 @@ def list_keys(redis_url: str | None, state_dir: str | None, as_json: bool) -> No
 @state_dir_option
 @json_option
 def revoke(name: str, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
-    """End a key. Every `callspool serve` refuses it from its next request on."""
+    """End a key. Every `callspool serve` refuses it within a second."""
     with steering_keys(redis_url, state_dir) as steps:
         steps.revoke(name)
     click.echo(json_line({"revoked": name}) if as_json else f"Revoked the key {name}.")
