@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from callspool import CallQueue, CallRequest, Document
-from callspool.errors import CallspoolError
+from callspool.errors import QueueFull, QueueUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,9 @@ EVERY = 2.0
 
 LARGEST = 8
 """Contacts of a wave, at most."""
+
+AGAIN = 0.05
+"""The share of waves that are enqueued once more, as by a service that lost the answer."""
 
 ENQUEUED = Path("/tmp/enqueued")  # noqa: S108 - a tmpfs of this container alone
 """Touched after each wave that reached the queue."""
@@ -50,9 +53,11 @@ def main() -> int:
                 pilot="space-agent-sandbox",
                 context="A rehearsal: nobody is called.",
                 campaign=chance.choice(CAMPAIGNS),
-                documents=wave(people, chance),
+                documents=list(itertools.islice(people, chance.randint(1, LARGEST))),
             )
             enqueue(queue, request, stop)
+            if chance.random() < AGAIN:
+                enqueue(queue, request, stop)
             stop.wait(chance.uniform(0.5, 1.5) * EVERY)
     return 0
 
@@ -62,21 +67,12 @@ def enqueue(queue: CallQueue, request: CallRequest, stop: threading.Event) -> No
     while not stop.is_set():
         try:
             queue.enqueue(request)
-        except CallspoolError as fault:
+        except (QueueUnavailable, QueueFull) as fault:
             sys.stderr.write(f"{fault}\n")
             stop.wait(EVERY)
         else:
             ENQUEUED.touch()
             return
-
-
-def wave(people: Iterator[Document], chance: random.Random) -> list[Document]:
-    """Some of the people; one in fifty comes twice.
-
-    In the same request: in another space or campaign it would be another contact, and be called.
-    """
-    found = list(itertools.islice(people, chance.randint(1, LARGEST)))
-    return [*found, *(person for person in found if chance.random() < 0.02)]
 
 
 def contacts(prefix: str, chance: random.Random) -> Iterator[Document]:

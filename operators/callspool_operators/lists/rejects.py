@@ -206,6 +206,7 @@ def _object_text(text: bytes) -> bytes:
     bare = text.removeprefix(_BOM).strip()
     try:
         fields = _fields(bare)
+        bare.decode()  # decoding the object leaves raw values unchecked
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return b""
     keys = [*fields]
