@@ -217,7 +217,7 @@ def test_any_bytes_are_either_refused_or_accounted_for(
         if rows and number > rows[0].line and any(map(str.isalnum, line.decode(errors="ignore"))):
             assert number in covered, "a line is neither a row nor part of one"
     if suffix == ".jsonl":
-        lines = content.removeprefix(MARK).splitlines()
+        lines = [line.removeprefix(MARK) for line in content.splitlines()]
         assert counts.read == sum(1 for line in lines if line.strip(BLANK))
 
 
