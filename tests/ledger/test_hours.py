@@ -77,7 +77,8 @@ class Hours:
         lane = group(["any"]).lane_id
         batch = int(self.under.client.lindex(f"{P}:q{lane}", 0))
         named = [(zones, f"{lane}-{zones[:4].lower()}", places) for zones, places in classes]
-        (moved,) = self.under.ledger.run([calls.sort(self.under.ledger.limits, batch, named)])
+        sort = calls.sort(self.under.ledger.limits, lane, batch, named)
+        (moved,) = self.under.ledger.run([sort])
         return int(moved)
 
     def bar(self, zones: str) -> str:

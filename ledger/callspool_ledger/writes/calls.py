@@ -124,16 +124,20 @@ class LedgerCalls(ProofCalls, FollowCalls):
         return self._call("share_pace", *(part for pair in parts.items() for part in pair))
 
     def sort(
-        self, limits: Limits, batch: int, classes: Sequence[tuple[str, str, Sequence[int]]]
+        self,
+        limits: Limits,
+        lane: str,
+        batch: int,
+        classes: Sequence[tuple[str, str, Sequence[int]]],
     ) -> Call:
-        """Moves documents that wait into the lanes of their classes: each its name, its lane, and
-        the places of its documents.
+        """Moves documents that wait in a lane into the lanes of their classes: each its name, its
+        lane, and the places of its documents.
         """
         sizes = (limits.batch_size, limits.batch_bytes, limits.linger_ms, WAKE_UPS_AT_MOST)
         args: list[Argument] = []
-        for zones, lane, places in classes:
-            args += [zones, lane, count_from_1(places)]
-        return self._call("sort", batch, *sizes, *args)
+        for zones, lane_of_class, places in classes:
+            args += [zones, lane_of_class, count_from_1(places)]
+        return self._call("sort", batch, *sizes, lane, *args)
 
     def take(
         self,

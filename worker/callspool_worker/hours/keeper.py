@@ -162,7 +162,7 @@ def _sort_batch(ledger: Ledger, unsorted: UnsortedLane, classifier: Classifier) 
             places.setdefault(_class_of(classifier, document), []).append(place)
     lane = unsorted.lane
     classes = [(zones, lane_of_class(lane, zones), each) for zones, each in places.items()]
-    (moved,) = ledger.run([ledger.calls.sort(ledger.limits, unsorted.batch, classes)])
+    (moved,) = ledger.run([ledger.calls.sort(ledger.limits, lane, unsorted.batch, classes)])
     return max(0, moved) if isinstance(moved, int) else 0
 
 

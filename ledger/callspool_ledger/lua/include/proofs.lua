@@ -137,6 +137,7 @@ end
 -- many this proof is about that were not proven before.
 local function prove(batch, attempt, found, run, tasks, code)
   if not batch then return 0, 0, 0 end -- settled, and forgotten since
+  if #found ~= batch.n then error('a proof for ' .. #found .. ' of ' .. batch.n .. ' documents') end
   local known, nth = proven_by(batch, attempt)
   found, tasks = without(found, tasks, known)
   if ones(found) == 0 then return 0, 0, 0 end

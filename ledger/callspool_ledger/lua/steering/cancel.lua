@@ -14,7 +14,8 @@ local selector, number = cjson.decode(ARGV[7]), tonumber(ARGV[5])
 -- Which places of a batch were accepted in time.
 local function in_time(batch)
   local accepted = call('HGET', batch_key(batch.id), 'a') or ''
-  local last = tonumber(string.match(accepted, ':(%d+),$') or '0')
+  local last = 0
+  for ms in string.gmatch(accepted, ':(%d+),') do last = math.max(last, tonumber(ms)) end
   if batch.o + last <= from then return function() return true end end
   local places = {}
   for place = 1, batch.n do places[place] = place end

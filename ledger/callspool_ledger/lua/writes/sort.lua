@@ -3,13 +3,31 @@
 -- before their campaign had hours, or from a worker that did not know of it.
 -- KEYS[1] prefix
 -- ARGV[1] batch   ARGV[2] documents a batch   ARGV[3] bytes of a body   ARGV[4] linger, ms
--- ARGV[5] wake-ups at most   then, for each class: class, its lane, places `,1,5,` counted from 1
+-- ARGV[5] wake-ups at most   ARGV[6] lane   then, for each class: class, its lane, places `,1,5,`
+--   counted from 1
 -- Reply: how many documents moved; 0 if the batch does not wait there any more; -1 if the lane has
 --   nothing to sort any more
 -- include: base generations lanes batches parts campaigns
+local PASSED = 1000 -- batches that are passed by in one step, at most
 local batch_size, batch_bytes, linger = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local batch = load_batch(ARGV[1])
-if not batch then return 0 end
+
+-- What was settled or forgotten while it waited would hold up the lane: only a take passes by it.
+local function pass_by()
+  for _ = 1, PASSED do
+    local first = call('LINDEX', queue_key(ARGV[6]), 0)
+    if not first then
+      call('SREM', P .. ':unsorted', ARGV[6])
+      return 0
+    end
+    local waits = load_batch(first)
+    if waits and waits.phase == 'queued' then return 0 end
+    call('LPOP', queue_key(ARGV[6]))
+  end
+  return 0
+end
+
+if not batch or batch.phase ~= 'queued' then return pass_by() end
 local fields = { 'account', 'space', 'campaign', 'pilot', 'context', 'schedule', 'head', 'each' }
 local of_lane = call('HMGET', lane_key(batch.lane), unpack(fields))
 local overhead, closed, moved = tonumber(of_lane[8]), 0, {}
@@ -18,7 +36,7 @@ if not (record and record.timed) then
   call('SREM', P .. ':unsorted', batch.lane)
   return -1
 end
-if batch.phase ~= 'queued' or call('HEXISTS', P .. ':pauses', 'lane=' .. batch.lane) == 1 then return 0 end
+if call('HEXISTS', P .. ':pauses', 'lane=' .. batch.lane) == 1 then return 0 end
 if call('LREM', queue_key(batch.lane), 1, batch.id) == 0 then return 0 end
 
 local f = call('HMGET', batch_key(batch.id), 'd', 'a', 'x', 'f', 'traces', 'keys')
@@ -130,15 +148,17 @@ local function move_tried(lane, places)
   for _, place in ipairs(places) do moved[place] = new.id end
 end
 
+-- Parts have no attempt of their own, but those of the batch that they come from.
+local was_tried = batch.attempt > 0 or call('HEXISTS', batch_key(batch.id), 'from') == 1
 local n = 0
-for i = 6, #ARGV, 3 do
+for i = 7, #ARGV, 3 do
   local zones, lane, places = ARGV[i], ARGV[i + 1], {}
   for place in string.gmatch(ARGV[i + 2], '%d+') do
     if string.sub(batch.s, place, place) == 'w' then places[#places + 1] = tonumber(place) end
   end
   if #places > 0 then
     register(lane, zones)
-    if batch.attempt > 0 then move_tried(lane, places) else append(lane, places) end
+    if was_tried then move_tried(lane, places) else append(lane, places) end
     for _, counted in ipairs({ 'waiting', 'unsettled' }) do
       call('HINCRBY', lane_key(lane), counted, #places)
       call('HINCRBY', lane_key(batch.lane), counted, -#places)
