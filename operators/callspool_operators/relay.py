@@ -15,8 +15,8 @@ import msgspec
 import psycopg
 
 from callspool.enqueue.connections import PartitionConnections, Partitioning
-from callspool.enqueue.receipts import EnqueueTally
-from callspool.enqueue.storing import OutgoingMessage
+from callspool.enqueue.receipts import error_of
+from callspool.enqueue.storing import OutgoingMessage, Stored
 from callspool.errors import CallspoolError, InvalidCallRequest
 from callspool.redis_io.servers import server_of
 from callspool.request.call_request import PreparedRequest
@@ -99,6 +99,21 @@ def _check(raw: bytes, rules: Rules, place: int) -> bytes:
     return document.raw
 
 
+class _ReadyRow(NamedTuple):
+    """A row that can be enqueued."""
+
+    number: int
+    messages: list[OutgoingMessage]
+
+
+def _writable(reason: str, database: psycopg.Connection[Any]) -> str:
+    """Returns the reason in letters that the database can hold."""
+    info = database.info
+    if info.encoding == "utf-8" and info.parameter_status("server_encoding") == "UTF8":
+        return reason
+    return reason.encode("ascii", "backslashreplace").decode()
+
+
 class OutboxRelay:
     """Moves rows from one outbox into the queue. A context manager."""
 
@@ -111,8 +126,8 @@ class OutboxRelay:
     def relay_some(self, database: psycopg.Connection[Any]) -> RelayedRows:
         """Moves some rows, in one transaction; several relays may do so at a time.
 
-        Raises `QueueFull`, `QueueUnavailable`, `psycopg.OperationalError`, or `CallspoolError`
-        where there is no outbox: then all rows stay.
+        Rows that the queue does not take stay. Raises `QueueFull`, `QueueUnavailable` or another
+        `CallspoolError` only where no row was moved or refused, and `psycopg.Error`.
         """
         try:
             return self._relay_some(database)
@@ -125,43 +140,78 @@ class OutboxRelay:
     def _relay_some(self, database: psycopg.Connection[Any]) -> RelayedRows:
         with database.transaction():
             rows = database.execute(_LOCK, (ROWS,)).fetchall()
-            good: list[int] = []
-            prepared: list[PreparedRequest] = []
+            ready: list[_ReadyRow] = []
             for number, text in rows:
                 try:
-                    prepared.append(prepare_row(text, self._rules))
-                    good.append(number)
+                    ready.append(self._make_ready(number, text))
                 except InvalidCallRequest as fault:
-                    database.execute(_REFUSE, (str(fault), number))
-            documents = self._enqueue(prepared)
-            if good:
-                database.execute(_REMOVE, (good,))
-        return RelayedRows(len(good), documents, len(rows) - len(good))
+                    database.execute(_REFUSE, (_writable(str(fault), database), number))
+            stored, failure = self._enqueue(ready)
+            if stored:
+                database.execute(_REMOVE, ([each.number for each in stored],))
+        documents = sum(message.message.documents for each in stored for message in each.messages)
+        done = RelayedRows(len(stored), documents, len(rows) - len(ready))
+        if failure is not None and not done.done:
+            raise failure
+        return done
 
-    def _enqueue(self, prepared: Sequence[PreparedRequest]) -> int:
-        messages = [
-            OutgoingMessage(message, None, self._partitioning.partition_of(each.envelope))
-            for each in prepared
-            for message in encode(each)
-        ]
-        if messages:
+    def _make_ready(self, number: int, text: str) -> _ReadyRow:
+        """Returns the messages of a row; a fault of any kind is its own, and stops no other."""
+        try:
+            prepared = prepare_row(text, self._rules)
+            partition = self._partitioning.partition_of(prepared.envelope)
+            messages = [OutgoingMessage(each, None, partition) for each in encode(prepared)]
+        except InvalidCallRequest:
+            raise
+        except RecursionError:
+            raise InvalidCallRequest("request", "is nested too deeply") from None
+        except Exception as fault:  # noqa: BLE001 - its row says so
+            reason = f"cannot be read ({type(fault).__name__})"
+            raise InvalidCallRequest("request", reason) from None
+        return _ReadyRow(number, messages)
+
+    def _enqueue(self, ready: Sequence[_ReadyRow]) -> tuple[list[_ReadyRow], CallspoolError | None]:
+        """Returns the rows that Redis has whole, and the first error of the others."""
+        messages = [message for each in ready for message in each.messages]
+        if not messages:
+            return [*ready], None
+        try:
             self._connections.check_partitions(time.monotonic() + TIMEOUT)
-            outcomes = self._connections.store_in_turn(messages, TIMEOUT)
-            EnqueueTally().add(messages, outcomes)
-        return sum(each.count for each in prepared)
+        except CallspoolError as fault:
+            return [], fault
+        outcomes = self._connections.store_in_turn(messages, TIMEOUT)
+        left = iter(outcomes)
+        stored = []
+        for each in ready:
+            own = [next(left) for _ in each.messages]
+            if all(isinstance(outcome, Stored) for outcome in own):
+                stored.append(each)
+        bad = next((each for each in outcomes if not isinstance(each, Stored)), None)
+        return stored, None if bad is None else error_of(bad, 0)
 
     def close(self) -> None:
         """Closes the connections to Redis."""
         self._connections.close()
 
 
-def drain(relay: OutboxRelay, database: psycopg.Connection[Any]) -> RelayedRows:
-    """Moves rows until there are none; returns what was done in all."""
-    rows = documents = refused = 0
-    while (some := relay.relay_some(database)).done:
-        rows, documents = rows + some.rows, documents + some.documents
-        refused += some.refused
-    return RelayedRows(rows, documents, refused)
+def drain(
+    relay: OutboxRelay,
+    database: psycopg.Connection[Any],
+    tell: Callable[[RelayedRows], None] | None = None,
+) -> RelayedRows:
+    """Moves rows until there are none; returns what was done in all.
+
+    Where it has to raise, ``tell`` is called with what was done before.
+    """
+    total = RelayedRows()
+    try:
+        while (some := relay.relay_some(database)).done:
+            total = RelayedRows(*(before + now for before, now in zip(total, some, strict=True)))
+    except CallspoolError:
+        if total.done and tell is not None:
+            tell(total)
+        raise
+    return total
 
 
 def follow(
@@ -177,11 +227,11 @@ def follow(
             with connect() as database:
                 database.execute("LISTEN callspool_outbox")
                 while not is_over():
-                    if (done := drain(relay, database)).done:
+                    if (done := drain(relay, database, tell)).done:
                         tell(done)
                         pause.reset()
                     _wait(database, is_over)
-        except (psycopg.OperationalError, CallspoolError) as fault:
+        except (psycopg.Error, CallspoolError) as fault:
             complain(_describe(fault))
 
 
@@ -217,6 +267,8 @@ def _pauses_until(is_over: Callable[[], bool]) -> Iterator[_Pause]:
 def _describe(fault: Exception) -> str:
     if isinstance(fault, CallspoolError):
         return f"{fault}; the rows stay in the outbox meanwhile"
+    if not isinstance(fault, (psycopg.OperationalError, psycopg.InterfaceError)):
+        return f"PostgreSQL refused ({type(fault).__name__}): the rows stay in the outbox"
     return f"PostgreSQL does not answer ({type(fault).__name__}): the rows stay in the outbox"
 
 

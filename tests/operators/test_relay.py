@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,15 @@ import redis
 
 from callspool.errors import QueueFull
 from callspool.settings import Settings
-from callspool_operators.relay import TABLE_SQL, OutboxRelay, RelayedRows, drain, open_relay
+from callspool_operators import relay as relay_module
+from callspool_operators.relay import (
+    TABLE_SQL,
+    OutboxRelay,
+    RelayedRows,
+    drain,
+    follow,
+    open_relay,
+)
 from tests.operators.serving.conftest import document, posted
 from tests.support import cli
 from tests.support.postgres import PostgresServer
@@ -83,15 +92,18 @@ def test_a_row_that_cannot_be_enqueued_stays_with_the_reason_and_spoils_no_other
     ]
     for each in bad:
         outbox.execute(INSERT, (json.dumps(each),))
+    deep = request_of(6).replace('"crm-6"', "[" * 1500 + "]" * 1500)
+    outbox.execute(INSERT, (deep,))
     outbox.execute(INSERT, (request_of(9),))
-    assert drain(relay, outbox) == RelayedRows(rows=1, documents=1, refused=5)
+    assert drain(relay, outbox) == RelayedRows(rows=1, documents=1, refused=6)
     assert queued(client) == ["crm-9"]
     reasons = left(outbox)
     assert all(reasons)
-    assert len(reasons) == 5
+    assert len(reasons) == 6
     assert "document_id: is missing" in str(reasons[1])
+    assert "nested too deeply" in str(reasons[5])
     outbox.execute("UPDATE callspool_outbox SET refused = NULL, request = %s", (request_of(5),))
-    assert drain(relay, outbox).rows == 5
+    assert drain(relay, outbox).rows == 6
 
 
 def test_a_transaction_that_commits_after_a_later_one_is_not_passed_over(
@@ -122,8 +134,8 @@ def test_where_the_relay_dies_before_its_commit_the_rows_come_again(
     outbox.execute(INSERT, (request_of(1),))
     enqueue = OutboxRelay._enqueue
 
-    def enqueue_and_die(relay: OutboxRelay, prepared: Any) -> int:
-        enqueue(relay, prepared)
+    def enqueue_and_die(relay: OutboxRelay, ready: Any) -> Any:
+        enqueue(relay, ready)
         raise KeyboardInterrupt
 
     with open_relay(Settings(redis_url=redis_url)) as relay:
@@ -146,6 +158,62 @@ def test_while_the_queue_has_no_room_all_rows_stay(
     assert left(outbox) == [None]
     client.hset("callspool:{0}:counts", "waiting", 0)
     assert drain(relay, outbox).rows == 1
+
+
+def test_where_the_queue_takes_some_rows_those_leave_and_are_stored_once(
+    redis_url: str, outbox: psycopg.Connection[Any], client: redis.Redis
+):
+    for ids in ((1, 2), (), (3, 4), (5,), (6, 7)):
+        outbox.execute(INSERT, (request_of(*ids) if ids else '["no object"]',))
+    told: list[RelayedRows] = []
+    with open_relay(Settings(redis_url=redis_url, max_waiting=4)) as relay:
+        for _ in range(3):
+            with pytest.raises(QueueFull):
+                drain(relay, outbox, told.append)
+        assert told == [RelayedRows(rows=2, documents=4, refused=1)]
+        assert left(outbox)[1:] == [None, None]
+        client.hset("callspool:{0}:counts", "spooled", 0)
+        assert drain(relay, outbox).rows == 2
+    assert queued(client) == [f"crm-{at}" for at in range(1, 8)]
+
+
+def test_an_error_of_one_row_or_of_the_database_does_not_end_the_relay(
+    postgres: PostgresServer, redis_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    with postgres.connect(autocommit=True) as server:
+        server.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    connect = partial(psycopg.connect, postgres.dsn.replace("/postgres", "/latin"), autocommit=True)
+    complaints: list[str] = []
+    told: list[RelayedRows] = []
+    failures = [psycopg.DataError(), psycopg.InterfaceError()]
+
+    def connect_at_last() -> psycopg.Connection[Any]:
+        if failures:
+            raise failures.pop()
+        return connect()
+
+    prepare = relay_module.prepare_row
+
+    def prepare_or_fail(text: str, rules: Any) -> Any:
+        if "crm-2" in text:
+            raise OverflowError
+        return prepare(text, rules)
+
+    monkeypatch.setattr(relay_module, "prepare_row", prepare_or_fail)
+    monkeypatch.setattr(relay_module, "PAUSES", (0.0,))
+    with connect() as outbox, open_relay(Settings(redis_url=redis_url)) as relay:
+        outbox.execute(TABLE_SQL)
+        # Its id is shown as "…100": LATIN1 does not have the first letter.
+        shown = posted(document(1, document_id="4155550100", contact_number="12"), space_token="S")
+        outbox.execute(INSERT, (json.dumps(shown),))
+        outbox.execute(INSERT, (request_of(2),))
+        outbox.execute(INSERT, (request_of(3),))
+        follow(relay, connect_at_last, lambda: bool(told), told.append, complaints.append)
+        reasons = left(outbox)
+    assert told == [RelayedRows(rows=1, documents=1, refused=2)]
+    assert len(complaints) == 2
+    assert "\\u2026" in str(reasons[0])
+    assert "OverflowError" in str(reasons[1])
 
 
 def test_two_killed_relays_and_a_third_lose_nothing(

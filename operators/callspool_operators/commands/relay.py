@@ -56,7 +56,7 @@ def relay(dsn_file: Path | None, once: bool, sql: bool, redis_url: str | None) -
     with open_relay(settings) as works:
         if once:
             with connect() as database:
-                _tell(drain(works, database))
+                _tell(drain(works, database, _tell))
             return
         click.echo("callspool relay begins")
         follow(works, connect, stopped.is_set, _tell, partial(click.echo, err=True))
