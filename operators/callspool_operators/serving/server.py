@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import prometheus_client
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from callspool.errors import CallspoolError
 from callspool_operators.serving.app import make_app
+from callspool_operators.serving.connections import MOST_CONNECTIONS, BoundedConnection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -30,73 +30,8 @@ if TYPE_CHECKING:
     from callspool.settings import Settings
 
 
-MOST_CONNECTIONS: Final = 4_096
 SPARE_FILES: Final = 256
 """Files that a process opens besides its connections from callers."""
-MOST_HEADER_BYTES: Final = 32 * 1024
-HEADER_SECONDS: Final = 10.0
-"""How long a connection may take to send a whole header; between two requests, too."""
-
-_TOO_LARGE: Final = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"content-length: 0\r\nconnection: close\r\n\r\n"
-)
-_TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-
-
-class BoundedConnection(HttpToolsProtocol):
-    """A connection that has to send a header soon, and gives way to others until it has.
-
-    Where there are too many connections, the oldest that has sent no whole header is closed.
-    """
-
-    most = MOST_CONNECTIONS
-    silent: dict[BoundedConnection, None] = {}  # noqa: RUF012 - shared by all, in their order
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._header_bytes = 0
-        self._expect_header()
-        if len(self.connections) > self.most:
-            oldest = next(iter(self.silent))
-            oldest.transport.abort()
-            self.silent.pop(oldest, None)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._have_header()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self in self.silent:
-            self._header_bytes += len(data)
-        super().data_received(data)
-        if self in self.silent and self._header_bytes > MOST_HEADER_BYTES:
-            self._end(_TOO_LARGE)
-
-    def on_headers_complete(self) -> None:
-        self._have_header()
-        super().on_headers_complete()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        # Of requests that came one behind the other, the next one has begun already.
-        if not self.transport.is_closing() and self.cycle.response_complete:
-            self._expect_header()
-
-    def _expect_header(self) -> None:
-        self._header_bytes = 0
-        self.silent[self] = None
-        self._timer = self.loop.call_later(HEADER_SECONDS, self._end, b"")
-
-    def _have_header(self) -> None:
-        self.silent.pop(self, None)
-        self._timer.cancel()
-
-    def _end(self, answer: bytes) -> None:
-        if self.transport.is_closing():
-            return
-        self.transport.write(answer or (_TOO_SLOW if self._header_bytes else b""))
-        self.transport.close()
 
 
 def raise_limits() -> int:
@@ -156,6 +91,7 @@ class CountedApp:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if status >= 400 and not is_read and not _waits_for_consent(scope):
+                    scope["callspool_give_way"]()
                     await _drain(receive_on)
             await send(message)
 
