@@ -122,6 +122,22 @@ def test_what_is_suppressed_when_it_comes_is_cancelled_at_once_and_may_come_agai
     spool.check()
 
 
+def test_no_two_documents_share_a_place_however_many_of_a_group_are_suppressed(
+    spool: LedgerUnderTest, client: redis.Redis
+):
+    ids = [f"d{at}" for at in range(1100)]
+    numbers = [*NUMBERS * 11, NUMBERS[0], NUMBERS[1]]
+    made = group([*ids, "d0", "d1099"], reason="suppressed: asked", numbers=numbers)
+    first = spool.accept(replace(made, suppressed="global"), group(["x", "y"]))
+    assert first.by_group == [(1100, 1, 1), (2, 0, 0)]
+    sizes = [int(client.hget(key, "n")) for key in client.scan_iter(f"{P}:b*")]
+    assert max(sizes) <= spool.ledger.limits.batch_size
+    places = {value for key in client.scan_iter(f"{P}:i*") for value in client.hvals(key)}
+    assert len(places) == 1102
+    assert [spool.state(each) for each in ("d0", "d1024", "d1099", "x")] == ["K", "K", "K", "w"]
+    spool.check()
+
+
 def test_an_end_is_kept_and_the_longer_one_wins(lists: Suppression):
     soon = int(time.time() * 1000) + 200
     lists.add([NUMBERS[0], NUMBERS[1]], "global", till_ms=soon)

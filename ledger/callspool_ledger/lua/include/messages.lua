@@ -45,3 +45,20 @@ local function extend_names(run, place, name)
   if (string.match(run, ':([^,]*),$') or '') == name then return run end
   return run .. place .. ':' .. name .. ','
 end
+
+local function register_scope(group)
+  if call('SADD', P .. ':accounts', group.account) == 1 then
+    call('HSETNX', P .. ':counts', group.account .. '|since', NOW)
+  end
+  call('SADD', P .. ':scopes', cjson.encode({ group.account, group.space, group.campaign }))
+end
+
+local TRACES = 8
+
+-- Some traceparents of the requests in a batch, so that its attempts can tell them.
+local function keep_trace(id, trace)
+  local known = call('HGET', batch_key(id), 'traces') or ''
+  if #known < TRACES * (#trace + 1) and not string.find(known, trace, 1, true) then
+    call('HSET', batch_key(id), 'traces', known .. trace .. ' ')
+  end
+end

@@ -19,7 +19,6 @@
 local group_name, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local linger, wake_limit, overhead = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local refused_kept = tonumber(ARGV[7])
-local TRACES = 8
 
 local generation_start = tonumber(call('HGET', P .. ':g' .. newest, 'first'))
 local closed = 0
@@ -27,13 +26,6 @@ local touched = {}
 local at_hand, lanes_at_hand = {}, {} -- open batches that this call has filled and not stored yet
 local owners = {} -- accounts that this call has accepted documents for
 local trace, key, reached = '', '', {} -- of the message at hand
-
-local function register_scope(group)
-  if call('SADD', P .. ':accounts', group.account) == 1 then
-    call('HSETNX', P .. ':counts', group.account .. '|since', NOW)
-  end
-  call('SADD', P .. ':scopes', cjson.encode({ group.account, group.space, group.campaign }))
-end
 
 local function register_lane(group)
   if call('SADD', P .. ':lanes', group.lane) == 0 then return end
@@ -89,14 +81,6 @@ local function open_batch(group)
   return batch
 end
 
--- Some traceparents of the requests in a batch, so that its attempts can tell them.
-local function keep_trace(id)
-  local known = call('HGET', batch_key(id), 'traces') or ''
-  if #known < TRACES * (#trace + 1) and not string.find(known, trace, 1, true) then
-    call('HSET', batch_key(id), 'traces', known .. trace .. ' ')
-  end
-end
-
 local function add(batch, payload, digests, numbers, bytes, n)
   if n == 0 then return end
   local expires = batch.group.expires
@@ -110,7 +94,7 @@ local function add(batch, payload, digests, numbers, bytes, n)
   batch.d = batch.d .. digests
   batch.f = batch.f .. numbers_of(numbers, n)
   reached[#reached + 1] = batch.id
-  if trace ~= '' then keep_trace(batch.id) end
+  if trace ~= '' then keep_trace(batch.id, trace) end
 end
 
 local function store(batch)
@@ -227,10 +211,35 @@ local function bury_each(group, n)
   return accepted, n - accepted - conflicts, conflicts
 end
 
--- Documents that must not be called are accepted and cancelled at once, in a batch of their own.
+local function store_cancelled(batch)
+  if batch.n == 0 then return end
+  call('HSET', batch_key(batch.id), 'lane', batch.lane, 'account', batch.account, 'g', batch.g,
+    'n', batch.n, 's', string.rep('K', batch.n), 'f', batch.f, 'o', NOW, 'phase', 'done',
+    'settled', NOW, 'seal', seal_of(batch.d))
+  if key ~= '' then call('HSET', batch_key(batch.id), 'keys', extend_names('', 0, key)) end
+  note_suppressed(batch, string.rep('1', batch.n), batch.group.suppressed, batch.group.reason, batch.n)
+  register_scope(batch.group)
+  count(batch.account, 'accepted', batch.n)
+  count(batch.account, 'cancelled', batch.n)
+  call('HSET', P .. ':g' .. newest, 'settled', NOW)
+  reached[#reached + 1] = batch.id
+end
+
+-- Documents that must not be called are accepted and cancelled at once, in batches of their own.
+-- These are stored at the end: what the group holds twice is known, and does not come again.
 local function cancel_group(group, n)
   local batch, kept, digests, numbers, conflicts = begin_batch(group), {}, {}, {}, 0
+  local accepted, filled = 0, {}
+  local function fill()
+    batch.n, batch.d = #kept, table.concat(digests)
+    batch.f = numbers_of(table.concat(numbers), #kept)
+    filled[#filled + 1], accepted = batch, accepted + #kept
+  end
   for i = 1, n do
+    if #kept >= batch_size then
+      fill()
+      batch, kept, digests, numbers = begin_batch(group), {}, {}, {}
+    end
     local is_new, known = claim(group.digests, i, batch.id * PLACES + #kept)
     if is_new then
       kept[#kept + 1] = i
@@ -239,21 +248,9 @@ local function cancel_group(group, n)
       conflicts = conflicts + 1
     end
   end
-  local added = #kept
-  if added > 0 then
-    batch.n, batch.s, batch.f = added, string.rep('K', added), numbers_of(table.concat(numbers), added)
-    call('HSET', batch_key(batch.id), 'lane', batch.lane, 'account', batch.account, 'g', batch.g,
-      'n', added, 's', batch.s, 'f', batch.f, 'o', NOW, 'phase', 'done', 'settled', NOW,
-      'seal', seal_of(table.concat(digests)))
-    if key ~= '' then call('HSET', batch_key(batch.id), 'keys', extend_names('', 0, key)) end
-    note_suppressed(batch, string.rep('1', added), group.suppressed, group.reason, added)
-    register_scope(group)
-    count(batch.account, 'accepted', added)
-    count(batch.account, 'cancelled', added)
-    call('HSET', P .. ':g' .. newest, 'settled', NOW)
-    reached[#reached + 1] = batch.id
-  end
-  return added, n - added - conflicts, conflicts
+  fill()
+  for _, each in ipairs(filled) do store_cancelled(each) end
+  return accepted, n - accepted - conflicts, conflicts
 end
 
 -- Appends a group's documents; tells how many are new, how many were known, and how many are known
