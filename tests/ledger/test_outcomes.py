@@ -247,6 +247,25 @@ def test_a_resend_without_proof_is_counted_and_may_split_the_batch(ten: LedgerUn
     ten.check()
 
 
+def test_a_late_answer_counts_though_a_part_of_its_batch_was_the_first_to_prove_its_run(
+    ten: LedgerUnderTest,
+):
+    old = take(ten)
+    ten.ledger.run([doubt(old)])
+    ten.ledger.run([calls.resend(old.batch, old.attempt, delay_ms=0, size=5, tries=1)])
+    part = take(ten, "me:2")
+    run, task = f"R{old.attempt}", tasks_of(old)[0]
+    proof = calls.record_proven(
+        part.batch, old.attempt, part.seal, run_id=run, ids=[task], places="10000", claim=False
+    )
+    assert ten.ledger.run([proof]) == [[0, 0]]  # it waits for the attempt under way
+    assert ten.ledger.run([created(old)]) == [[5, 0]]
+    assert not ten.client.exists(f"{P}:mixed")
+    ten.ledger.run([doubt(part)])
+    assert ten.counts()["created"] == 10
+    ten.check()
+
+
 def test_what_a_dead_taker_held_is_in_doubt_and_only_once(ten: LedgerUnderTest):
     taken = take(ten)
     held = f"{taken.batch}:{taken.attempt}"

@@ -32,13 +32,9 @@ local function is_mixed(account)
   return NOW - tonumber(call('HGET', P .. ':mixed', account) or '0') < MIXED_MS
 end
 
--- Whether a run that is this attempt's, as its mark tells, was named in the answer to another one.
-local function is_named_for_another(attempt, run)
-  local owner = #run > 1 and named_for(run)
-  return owner and string.match(owner, ':(%d+)$') ~= tostring(attempt)
-end
-
-local function is_anothers(batch, attempt, id)
+-- Whether a run or a task was named for another attempt first. Their numbers alone are compared: no
+-- two attempts share one, while a part of a batch may have been the first to prove its attempt's run.
+local function is_anothers(attempt, id)
   local owner = #id > 1 and named_for(id)
-  return owner and owner ~= batch.id .. ':' .. attempt
+  return owner and string.match(owner, ':(%d+)$') ~= tostring(attempt)
 end

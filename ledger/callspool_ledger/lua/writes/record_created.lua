@@ -38,7 +38,7 @@ local function doubt_answer(why)
 end
 
 local first_task = pick(tasks, { 1 })
-if is_anothers(batch, attempt, run) or is_anothers(batch, attempt, first_task) then
+if is_anothers(attempt, run) or is_anothers(attempt, first_task) then
   note_mixed(batch.account)
   return doubt_answer(MISTAKEN)
 end
