@@ -15,6 +15,7 @@ somebody is called at what stands in the next column.
 import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 MAX_LINE = 1024 * 1024
 """Bytes of a line, at most: more than a create-call may carry."""
@@ -194,35 +195,55 @@ _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"  # the wide forms start formulas in so
 _FORMULA = rf"\s*[{_SIGNS}\t\r\n\0]"
 _NUMBER = r"(?:0\d+|\d{12,}|\d+[eE][+-]?\d+)\s*\Z"
 _AT_START = re.compile(f"{_FORMULA}|{_NUMBER}").match
-# Where a spreadsheet takes ; for the delimiter, a new cell begins within this one.
-_WITHIN = re.compile(rf"([;\t\r\n]\s*)(?=[{_SIGNS}])")
-_SHIELD_WITHIN = re.compile(rf"([;\t\r\n]\s*)'(?=[{_SIGNS}])")
 
+
+class _Within(NamedTuple):
+    """What begins a cell within a cell for a spreadsheet that takes another delimiter."""
+
+    bare: re.Pattern[str]
+    shielded: re.Pattern[str]
+
+
+def _within(breaks: str) -> _Within:
+    begin = rf"([{breaks}]\s*)"
+    return _Within(re.compile(f"{begin}(?=[{_SIGNS}])"), re.compile(f"{begin}'(?=[{_SIGNS}])"))
+
+
+# A cell with a comma is in quotes where the comma is the delimiter.
+_WITHIN_COMMAS = _within(r";|\t\r\n")
+_WITHIN_OTHERS = _within(r",;|\t\r\n")
+_BREAKS = re.compile(r"[,;|\t\r\n]").search
 
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
-def shielded_row(cells: Sequence[str]) -> list[str]:
+def shielded_row(cells: Sequence[str], delimiter: str = ",") -> list[str]:
     """Returns the cells of a row, each `shield`; what cannot need it is passed over quickly."""
-    whole = "".join(cells)
-    if ";" in whole or "\n" in whole or "\t" in whole or "\r" in whole:
-        return [*map(shield, cells)]
+    if _BREAKS("".join(cells)):
+        return [shield(cell, delimiter) for cell in cells]
     return [
         cell if not cell or cell[0] in _LETTERS or not _AT_START(cell) else APOSTROPHE + cell
         for cell in cells
     ]
 
 
-def shield(cell: str) -> str:
+def shield(cell: str, delimiter: str = ",") -> str:
     """The cell as it can be written: itself, or with an apostrophe before what is dangerous."""
-    if ";" in cell or "\n" in cell or "\t" in cell or "\r" in cell:
-        cell = _WITHIN.sub(r"\1'", cell)
+    return _shield(cell, _WITHIN_COMMAS if delimiter == "," else _WITHIN_OTHERS)
+
+
+def _shield(cell: str, within: _Within) -> str:
+    if _BREAKS(cell):
+        cell = within.bare.sub(r"\1'", cell)
     return APOSTROPHE + cell if _AT_START(cell) else cell
 
 
 def unshield(cell: str) -> str:
-    """Returns the cell as it was before `shield`; any other apostrophe stays."""
+    """Returns the cell as it was before `shield`, with any delimiter; other apostrophes stay."""
     if APOSTROPHE not in cell:
         return cell
-    bare = _SHIELD_WITHIN.sub(r"\1", cell.removeprefix(APOSTROPHE))
-    return bare if shield(bare) == cell else cell
+    for within in (_WITHIN_OTHERS, _WITHIN_COMMAS):
+        bare = within.shielded.sub(r"\1", cell.removeprefix(APOSTROPHE))
+        if _shield(bare, within) == cell:
+            return bare
+    return cell

@@ -101,6 +101,7 @@ class OutFile:
     def __init__(self, place: OutPlace, dialect: Dialect = PLAIN, *, raw: bool = False) -> None:
         self._place = place
         self._raw = raw
+        self._delimiter = dialect.delimiter
         self._packer: gzip.GzipFile | None = None
         inner = place.bytes
         if place.path.lower().endswith(".gz"):
@@ -114,7 +115,7 @@ class OutFile:
     def write(self, rows: Iterable[Sequence[str]]) -> None:
         """Adds rows."""
         if not self._raw:
-            rows = map(shielded_row, rows)
+            rows = (shielded_row(row, self._delimiter) for row in rows)
         try:
             self._rows.writerows(rows)
         except BrokenPipeError:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from callspool_operators.lists import Intake, IntakeOptions
 from callspool_operators.lists.delimited import shield, shielded_row, unshield
-from callspool_operators.lists.outfile import OutFile, OutPlace
+from callspool_operators.lists.outfile import Dialect, OutFile, OutPlace
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}")
 
@@ -28,6 +28,8 @@ DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\N{FULLWIDTH EQUALS SIGN}")
         ("914155550100", "'914155550100"),
         ("12E5", "'12E5"),
         ("Ada;=1+1", "Ada;'=1+1"),
+        ("Ada,=1+1", "Ada,=1+1"),
+        ("=Ada,=1+1", "'=Ada,=1+1"),
         ("4155550100", "4155550100"),
         ("0", "0"),
         ("'t Hooft", "'t Hooft"),
@@ -42,15 +44,35 @@ def test_a_cell_is_text_for_every_spreadsheet_and_itself_again_when_read(
     assert unshield(written) == cell
 
 
-@given(st.lists(st.text(st.sampled_from("=+-@'0129eE;\t\r\n ab")), max_size=4))
-def test_no_cell_starts_a_formula_and_each_comes_back(cells: list[str]) -> None:
-    written = shielded_row(cells)
-    assert written == [*map(shield, cells)]
+@given(
+    st.lists(st.text(st.sampled_from("=+-@'0129eE,;|\t\r\n ab")), max_size=4),
+    st.sampled_from(",;|\t"),
+)
+def test_no_cell_starts_a_formula_and_each_comes_back(cells: list[str], delimiter: str) -> None:
+    written = shielded_row(cells, delimiter)
+    assert written == [shield(cell, delimiter) for cell in cells]
     for cell, text in zip(cells, written, strict=True):
         assert not text.lstrip(" ").startswith(DANGEROUS)
-        assert shield(text) == text
+        assert shield(text, delimiter) == text
         # An apostrophe that was there already may be taken for ours, but never a bare cell.
         assert unshield(text) == cell or "'" in cell
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+def test_no_spreadsheet_with_another_delimiter_finds_a_formula(
+    delimiter: str, tmp_path: Path
+) -> None:
+    cells = ["x,=1+1", "x; +1", "x|@y", "=x,-1", "end"]
+    path = tmp_path / "out.csv"
+    with OutFile(OutPlace(str(path)), Dialect(delimiter)) as out:
+        out.write([cells])
+        out.finish()
+    text = path.read_text()
+    for other in ",;|\t":
+        [row] = csv.reader(io.StringIO(text), delimiter=other)
+        assert not [cell for cell in row if cell.strip(" ").startswith(DANGEROUS)]
+    [row] = csv.reader(io.StringIO(text), delimiter=delimiter)
+    assert [*map(unshield, row)] == cells
 
 
 def test_a_list_with_shielded_cells_names_the_same_contacts(tmp_path: Path) -> None:
