@@ -3,11 +3,17 @@
 import csv
 import io
 import re
+import subprocess
+import sys
+import tempfile
+import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import NamedTuple
+from typing import IO, NamedTuple
+
+import msgspec
 
 from callspool_operators.lists import IntakeError
 
@@ -164,6 +170,12 @@ MAX_PACKED = 64 * 1024 * 1024
 """Bytes of a spreadsheet's file, at most."""
 MAX_UNPACKED = 512 * 1024 * 1024
 """Bytes of all that is packed in it, at most."""
+APART_UNPACKED = 64 * 1024 * 1024
+"""The same for one that came over the network; it is read in a process of its own."""
+APART_MEMORY = 512 * 1024 * 1024
+APART_SECONDS = 20
+_REFUSED = 3
+_one_at_a_time = threading.Lock()
 EXACT = 10**15
 """Whole numbers below it are in a sheet with all of their digits; of larger ones, 15 are left."""
 ROWS_AT_ONCE = 2000
@@ -184,25 +196,88 @@ class SheetText(NamedTuple):
     others: tuple[str, ...]
 
 
-def sheet_as_csv(data: bytes, shown: str, wanted: str | None) -> SheetText:
-    """The rows of one sheet, the first unless ``wanted`` names one.
+def sheet_as_csv(
+    data: bytes, shown: str, wanted: str | None, unpacked: int | None = None
+) -> SheetText:
+    """The rows of one sheet, the first unless ``wanted`` names one; ``unpacked``: bytes at most.
 
     Raises `IntakeError` for what is no spreadsheet, needs a password, or is a bomb.
     """
-    _refuse_a_bomb(data, shown)
+    _refuse_a_bomb(data, shown, MAX_UNPACKED if unpacked is None else unpacked)
     rows, names = _rows(data, shown, wanted)
     return SheetText(_blocks(rows), tuple(names[1:]) if wanted is None else ())
 
 
-def _refuse_a_bomb(data: bytes, shown: str) -> None:
+def sheet_apart(data: bytes, shown: str, wanted: str | None) -> SheetText:
+    """As `sheet_as_csv`, of a spreadsheet that somebody unknown made: in a bounded process.
+
+    A few bytes of a spreadsheet may stand for a text in a million cells, or for a far away cell.
+    """
+    out = tempfile.TemporaryFile()  # noqa: SIM115 - closed once its last block is read
+    command = [sys.executable, "-P", "-c", f"from {__name__} import convert; convert()", shown]
+    command += [] if wanted is None else [wanted]
+    with _one_at_a_time:
+        try:
+            done = subprocess.run(  # noqa: S603 - this program's own code
+                command,
+                input=data,
+                stdout=out,
+                stderr=subprocess.PIPE,
+                check=False,
+                timeout=APART_SECONDS * 4,
+            )
+            code = done.returncode
+        except subprocess.TimeoutExpired:
+            code = -1
+    if code == 0:
+        out.seek(0)
+        return SheetText(_blocks_of(out), tuple(msgspec.json.decode(done.stderr, type=list[str])))
+    out.close()
+    if code == _REFUSED:
+        raise IntakeError(done.stderr.decode())
+    raise IntakeError(
+        f"{shown} takes more than {APART_MEMORY // 2**20} MiB or {APART_SECONDS} s to be read as a"
+        " spreadsheet: save its list as CSV (UTF-8)"
+    )
+
+
+def convert() -> None:
+    """Writes a spreadsheet on standard input as CSV; the names of its other sheets to stderr."""
+    import resource  # noqa: PLC0415 - not on every system, and for servers alone
+
+    for what, most in (
+        (resource.RLIMIT_AS, APART_MEMORY),
+        (resource.RLIMIT_CPU, APART_SECONDS),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (most, most))
+    try:
+        shown, *wanted = sys.argv[1:]
+        data = sys.stdin.buffer.read()
+        text = sheet_as_csv(data, shown, wanted[0] if wanted else None, APART_UNPACKED)
+    except IntakeError as fault:
+        sys.stderr.write(str(fault))
+        sys.exit(_REFUSED)
+    for block in text.blocks:
+        sys.stdout.buffer.write(block)
+    sys.stderr.write(msgspec.json.encode(text.others).decode())
+
+
+def _blocks_of(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while block := file.read(PIECE):
+            yield block
+
+
+def _refuse_a_bomb(data: bytes, shown: str, most: int) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
     except zipfile.BadZipFile:
         raise IntakeError(f"{shown} is a damaged spreadsheet: save it anew") from None
-    if unpacked > MAX_UNPACKED:
+    if unpacked > most:
         raise IntakeError(
-            f"{shown} unpacks to more than {MAX_UNPACKED // 2**20} MiB: nothing of it is read;"
+            f"{shown} unpacks to more than {most // 2**20} MiB: nothing of it is read;"
             " save its list as CSV (UTF-8)"
         )
 

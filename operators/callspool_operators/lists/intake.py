@@ -36,6 +36,7 @@ class IntakeOptions:
     ``limit``: good rows, at most; nothing is read beyond them. ``id_prefix``: stands before every
     id that a row gives. ``memory``: what duplicates are to know of the row that came first.
     ``compares_rows``: whether rows are compared with earlier ones, which takes memory for each.
+    ``is_foreign``: whether somebody unknown made the files, so that reading has tighter bounds.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -48,6 +49,7 @@ class IntakeOptions:
     skip_if: Sequence[str] = ()
     sheet: str | None = None
     compares_rows: bool = True
+    is_foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,13 @@ class Intake:
         if options.skip_if and self.can_be_read_again:
             self._bar_left_out(checker)
         for name in self.files:
-            with Source(name, self._streams.get(name), options.codec, options.sheet) as source:
+            with Source(
+                name,
+                self._streams.get(name),
+                options.codec,
+                options.sheet,
+                is_foreign=options.is_foreign,
+            ) as source:
                 self._source = source
                 rows = open_rows(source, options.columns)
                 try:

@@ -17,6 +17,7 @@ from callspool_operators.lists.containers import (
     foreign_format,
     looks_like_sheet,
     name_zip,
+    sheet_apart,
     sheet_as_csv,
 )
 from callspool_operators.lists.encodings import (
@@ -51,8 +52,8 @@ class Source:
     ``encoding``, ``marked`` (by a byte order mark) and ``packed`` are known when `head` has been
     called. ``stream``: what to read in place of the file of that name; it is left open.
     ``codec`` is the encoding as Python names it; given at the start, it is what the user named, as
-    ``sheet`` is. ``is_sheet``: whether it is
-    a spreadsheet, whose rows come as CSV.
+    ``sheet`` is. ``is_sheet``: whether it is a spreadsheet, whose rows come as CSV.
+    ``is_foreign``: whether somebody unknown made it, so that reading it has tighter bounds.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class Source:
         stream: BinaryIO | None = None,
         codec: str | None = None,
         sheet: str | None = None,
+        *,
+        is_foreign: bool = False,
     ) -> None:
         self.name = name
         self.done = 0
@@ -72,7 +75,7 @@ class Source:
         self._given = stream or (sys.stdin.buffer if name == STANDARD_INPUT else None)
         self._stream = self._given or self._open()
         self._codec = codec
-        self._sheet = sheet
+        self._sheet, self._is_foreign = sheet, is_foreign
         self.is_sheet = False
         self.other_sheets: tuple[str, ...] = ()
         self._block = BLOCK
@@ -113,6 +116,8 @@ class Source:
         """
         self._fill(_HEAD)
         if self._head.startswith(MAGIC):
+            if self._is_foreign:
+                raise IntakeError(f"{self.shown} is compressed: send it unpacked")
             self._unpack()
         if self._head.startswith(MAGIC):
             raise IntakeError(f"{self.shown} is compressed twice: unpack it once (gunzip)")
@@ -230,7 +235,8 @@ class Source:
                     f"{self.shown} is a spreadsheet of more than {MAX_PACKED // 2**20} MiB: save"
                     " its list as CSV (UTF-8)"
                 )
-        blocks, self.other_sheets = sheet_as_csv(b"".join(parts), self.shown, self._sheet)
+        as_csv = sheet_apart if self._is_foreign else sheet_as_csv
+        blocks, self.other_sheets = as_csv(b"".join(parts), self.shown, self._sheet)
         self.is_sheet = True
         self._next = lambda: next(blocks, b"")
         self._fill(_HEAD)

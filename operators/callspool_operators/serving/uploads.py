@@ -177,6 +177,7 @@ def enqueue_rows(
         rules=upload.rules,
         allow_shared_numbers=upload.shares_numbers,
         compares_rows=not upload.shares_numbers,
+        is_foreign=True,
     )
     file.seek(0)
     intake = Intake([upload.name], options, streams={upload.name: file})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import xlsxwriter
 
 from callspool.errors import CallspoolError
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions, containers
@@ -167,6 +168,28 @@ def test_a_spreadsheet_that_unpacks_to_too_much_is_refused(
     path.write_bytes(workbook(People=PEOPLE * 100))
     with pytest.raises(IntakeError, match="unpacks to more than"):
         contacts(path)
+
+
+def test_a_foreign_spreadsheet_with_a_cell_far_away_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "people.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write(0, 0, "name")
+        sheet.write(1_048_575, 16_383, "far away")
+    with pytest.raises(IntakeError, match="512 MiB or 20 s"):
+        list(Intake([str(path)], IntakeOptions(is_foreign=True)))
+
+
+def test_a_foreign_spreadsheet_is_read_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "people.xlsx"
+    path.write_bytes(workbook(People=PEOPLE, More=[["x"]]))
+    options = IntakeOptions(is_foreign=True)
+    assert [row.raw for row in Intake([str(path)], options)] == [
+        row.raw for row in Intake([str(path)], IntakeOptions())
+    ]
+    path.write_bytes(workbook(Cover=[["Report"]], People=PEOPLE))
+    with pytest.raises(IntakeError, match="another of its sheets: 'People'"):
+        list(Intake([str(path)], options))
 
 
 def test_archives_and_documents_are_named(tmp_path: Path) -> None:
