@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import NoReturn, cast
 
 import msgspec
 import pytest
@@ -19,8 +20,9 @@ from callspool.request.checks import Rules
 from callspool.request.message import decode
 from callspool_ledger.reads.campaigns import CampaignName, read_campaigns, read_held
 from callspool_ledger.steering import Campaigns
+from callspool_ledger.writes import Ledger, LedgerUnavailable
 from callspool_worker.accepting.message_reader import Reader
-from callspool_worker.hours.keeper import HoursKeeper
+from callspool_worker.hours.keeper import SHARE_EVERY, HoursKeeper
 from tests.support.ledgers import LedgerUnderTest, P, calls, group
 
 SAMPLES = Path(__file__).parents[2] / "producers" / "hours" / "zone_samples.txt"
@@ -76,6 +78,52 @@ def test_what_waited_before_is_sorted_and_called_in_the_hours_of_its_zone(
     held = {each.bar.zones: each.documents for each in under.ledger.read(read_held())}
     assert held == {"America/Los_Angeles|": 1, "?|": 1}
     under.check()
+
+
+class AwayLedger:
+    """A partition whose node answers nothing, and counts how often it was asked."""
+
+    asked = 0
+
+    def read(self, _reading: object) -> NoReturn:
+        self.asked += 1
+        raise LedgerUnavailable("Redis does not answer")
+
+
+def test_a_partition_that_is_away_holds_up_no_other(
+    under: LedgerUnderTest, client: redis.Redis
+) -> None:
+    accept(under, {"a": BERLIN})
+    set_hours_of_now_in("Europe/Berlin", client)
+    assert take_all(under) == 0
+    away = AwayLedger()
+    keeper = HoursKeeper([cast("Ledger", away), under.ledger], NO_PLATFORM, 0)
+    keeper.look()
+    keeper.look()
+    assert keeper.classifier_of(*NAME) is not None
+    assert take_all(under) == 1
+    assert away.asked == 1, "it is left alone for a while"
+
+
+def test_what_a_partition_said_last_holds_while_it_is_away(
+    under: LedgerUnderTest, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(under, {"a": BERLIN})
+    set_hours_of_now_in("Europe/Berlin", client)
+    Campaigns([client], "ann").set(*NAME, lambda record: record.change(pace=60))
+    other = LedgerUnderTest(client, batch_size=10, linger_ms=0).ledger
+    keeper = HoursKeeper([under.ledger, other], NO_PLATFORM, 0)
+    keeper.look()
+    parts = f"{NAME.key}\x1fparts"
+    assert client.hget(f"{P}:paced", parts) == b"2"
+    client.hdel(f"{P}:paced", parts)
+    away = AwayLedger()
+    monkeypatch.setattr(other, "read", away.read)
+    for _ in range(SHARE_EVERY):
+        keeper.look()
+    assert away.asked == 1
+    assert keeper.classifier_of(*NAME) is not None
+    assert client.hget(f"{P}:paced", parts) == b"2"
 
 
 def test_a_campaign_without_hours_has_no_classes(

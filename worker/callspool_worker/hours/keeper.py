@@ -4,8 +4,9 @@ that waited before their campaign had hours into the lanes of their classes."""
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from callspool_worker import events
 from callspool_worker.events.event import emit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import ExitStack
 
     from callspool.hours.record import PlatformHours
@@ -32,6 +33,7 @@ PAUSE = 1.0
 """Seconds between two looks at what operators asked for."""
 
 PAUSE_AFTER_FAULT = 5.0
+"""Seconds for which a partition that did not answer is left alone."""
 
 GOOD_FOR_MS = 600_000
 """Milliseconds after which it is computed anew when a class is open."""
@@ -45,15 +47,26 @@ SHARE_EVERY = 10
 """Looks between two counts of the partitions that share a pace."""
 
 
+@dataclass(slots=True)
+class _PartitionView:
+    """What a partition answered last, and when it may be asked again."""
+
+    ledger: Ledger
+    tables: CampaignTables | None = None
+    active: set[CampaignName] | None = None
+    ask_at: float = 0.0
+
+
 class HoursKeeper(threading.Thread):
     """Every worker process keeps the tables of every partition; there is no leader.
 
+    A partition that does not answer keeps what it said last, and the others are kept meanwhile.
     ``early``: seconds before the end of hours at which they close, where a campaign names none.
     """
 
     def __init__(self, ledgers: Sequence[Ledger], platform: PlatformHours, early: float) -> None:
         super().__init__(name="hours", daemon=True)
-        self._ledgers = ledgers
+        self._partitions = [_PartitionView(ledger) for ledger in ledgers]
         self._platform = platform
         self._early = early
         self._classifiers: dict[tuple[str, str], Classifier] = {}
@@ -71,15 +84,14 @@ class HoursKeeper(threading.Thread):
 
     def look(self) -> None:
         """Learns what operators asked for, and does what follows from it."""
-        found = [ledger.read(read_campaigns()) for ledger in self._ledgers]
-        self._learn(found)
-        for ledger, tables in zip(self._ledgers, found, strict=True):
-            self._compute(ledger, tables)
-            if self._classifiers:
-                self._sort(ledger)
+        now = time.monotonic()
+        due = [each for each in self._partitions if each.ask_at <= now]
+        answering = _ask_each(due, _read_tables)
+        self._learn()
+        answering = _ask_each(answering, self._keep)
         self._looks += 1
-        if len(found) > 1 and self._looks % SHARE_EVERY == 1:
-            self._share(found)
+        if len(self._partitions) > 1 and self._looks % SHARE_EVERY == 1:
+            self._share(answering)
 
     def run(self) -> None:
         """Looks until it is stopped; while Redis is away, what is computed holds."""
@@ -88,19 +100,25 @@ class HoursKeeper(threading.Thread):
             try:
                 self.look()
                 pause = PAUSE
-            except LedgerUnavailable:
-                pause = PAUSE_AFTER_FAULT
             except Exception as error:  # noqa: BLE001 - nothing would be open for long without it
                 emit(events.StepFailed(part="calling hours", pause=PAUSE_AFTER_FAULT), error=error)
                 pause = PAUSE_AFTER_FAULT
 
-    def _learn(self, found: Sequence[CampaignTables]) -> None:
+    def _learn(self) -> None:
+        found = [each.tables for each in self._partitions if each.tables]
+        found.sort(key=lambda tables: tables.now_ms)  # what was read last wins
         self._classifiers = {
             (name.account, name.campaign): Classifier(self._platform.zones, view.record.zone_field)
             for tables in found
             for name, view in tables.campaigns.items()
             if view.record.timed
         }
+
+    def _keep(self, partition: _PartitionView) -> None:
+        if partition.tables:
+            self._compute(partition.ledger, partition.tables)
+        if self._classifiers:
+            self._sort(partition.ledger)
 
     def _compute(self, ledger: Ledger, tables: CampaignTables) -> None:
         openings = []
@@ -129,17 +147,32 @@ class HoursKeeper(threading.Thread):
             if not moved:
                 return
 
-    def _share(self, found: Sequence[CampaignTables]) -> None:
-        """Has the partitions that hold lanes of a campaign share its pace."""
-        paced = {n for tables in found for n, view in tables.campaigns.items() if view.record.pace}
+    def _share(self, answering: Sequence[_PartitionView]) -> None:
+        """Has the partitions that hold lanes of a campaign share its pace.
+
+        Until each of them has answered once, all partitions share it.
+        """
+        paced = {
+            name
+            for each in self._partitions
+            if each.tables
+            for name, view in each.tables.campaigns.items()
+            if view.record.pace
+        }
         if not paced:
             return
+        answering = _ask_each(answering, _read_active)
         counted: Counter[CampaignName] = Counter()
-        for ledger in self._ledgers:
-            counted.update(ledger.read(read_active()) & paced)
+        for each in self._partitions:
+            if each.active is None:
+                return
+            counted.update(each.active & paced)
         parts = {name.key: max(1, counted[name]) for name in paced}
-        for ledger in self._ledgers:
-            ledger.run([ledger.calls.share_pace(parts)])
+
+        def share(partition: _PartitionView) -> None:
+            partition.ledger.run([partition.ledger.calls.share_pace(parts)])
+
+        _ask_each(answering, share)
 
 
 def start_keeper(
@@ -147,11 +180,33 @@ def start_keeper(
 ) -> HoursKeeper:
     """Starts a keeper that has looked once, if Redis answers; the stack stops it."""
     keeper = HoursKeeper(ledgers, platform, early)
-    with suppress(LedgerUnavailable):  # it looks again, and nothing is open before
-        keeper.look()
+    keeper.look()
     keeper.start()
     stack.callback(keeper.stop)
     return keeper
+
+
+def _ask_each(
+    partitions: Sequence[_PartitionView], step: Callable[[_PartitionView], None]
+) -> list[_PartitionView]:
+    """Takes a step with each partition; returns those that answered."""
+    answering = []
+    for each in partitions:
+        try:
+            step(each)
+        except LedgerUnavailable:  # what it said last holds
+            each.ask_at = time.monotonic() + PAUSE_AFTER_FAULT
+        else:
+            answering.append(each)
+    return answering
+
+
+def _read_tables(partition: _PartitionView) -> None:
+    partition.tables = partition.ledger.read(read_campaigns())
+
+
+def _read_active(partition: _PartitionView) -> None:
+    partition.active = partition.ledger.read(read_active())
 
 
 def _sort_batch(ledger: Ledger, unsorted: UnsortedLane, classifier: Classifier) -> int:
