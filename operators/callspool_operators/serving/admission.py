@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from callspool.errors import InvalidCallRequest, QueueUnavailable
+from callspool.errors import InvalidCallRequest, QueueFull, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
 from callspool_ledger.access import AccessKey, Right, admit_all
 from callspool_ledger.reads.reader import AsyncLedgerReader
 from callspool_operators.serving.bodies import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     import redis.asyncio
 
@@ -84,6 +86,19 @@ class Gatekeeper:
         if documents and (key.per_minute or key.per_day):
             check_room(await self._ask(caller.secret, documents), key.name)
 
+    @asynccontextmanager
+    async def charge_for(self, caller: Caller, documents: int) -> AsyncIterator[None]:
+        """As `charge`; gives back what the block, which enqueues them, certainly did not use."""
+        await self.charge(caller, documents)
+        try:
+            yield
+        except (QueueFull, QueueUnavailable) as fault:
+            left = documents - (fault.enqueued or 0)
+            if left > 0 and (caller.key.per_minute or caller.key.per_day):
+                with contextlib.suppress(QueueUnavailable):
+                    await self._ask(caller.secret, -left)
+            raise
+
     async def is_there(self) -> bool:
         """Whether Redis answers."""
         try:
@@ -130,7 +145,10 @@ class Gatekeeper:
     def _keep(self, secret: str, key: AccessKey) -> _RememberedKey:
         if len(self._looks) >= LOOKS_KEPT:
             self._looks.clear()
-        look = self._looks[secret] = _RememberedKey(key, time.monotonic() + LOOK_KEPT)
+        kept = LOOK_KEPT
+        if key.expires_at is not None:
+            kept = min(kept, key.expires_at - time.time())
+        look = self._looks[secret] = _RememberedKey(key, time.monotonic() + kept)
         return look
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import msgspec
@@ -17,13 +18,51 @@ from callspool_operators.serving.bodies import MEDIA_TYPE, MOST_BYTES, Problem, 
 
 BODY_SECONDS: Final = 60.0
 """How long a JSON body may take to come in."""
+MOST_HELD: Final = 128 * 1024 * 1024
+"""Bytes of all JSON bodies that one process holds at a time."""
 
 _KINDS: Final = {400: "wrong-shape", 404: "not-found", 405: "method", 413: "too-large"}
 _log = logging.getLogger("callspool.serve")
 
 
-async def read_json(request: Request[Any, Any, Any]) -> bytes:
-    """Returns the body of a request that posts JSON; raises `Problem`."""
+class BodyBudget:
+    """Bodies of JSON that are held at a time: each has a bound, and all of them together have."""
+
+    def __init__(self, most: int = MOST_HELD) -> None:
+        self._most = most
+        self._held = 0
+
+    @asynccontextmanager
+    async def hold(self, request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+        """Reads the body of a request that posts JSON, and counts it until the end of the block.
+
+        Raises `Problem`.
+        """
+        check_head(request)
+        body = bytearray()
+        try:
+            try:
+                async with asyncio.timeout(BODY_SECONDS):
+                    async for chunk in chunks_of(request):
+                        self._held += len(chunk)
+                        body += chunk
+                        if len(body) > MOST_BYTES:
+                            raise _too_large()
+                        if self._held > self._most:
+                            raise Problem(
+                                "busy", "many bodies are coming in: try again", retry_after=5
+                            )
+            except TimeoutError:
+                raise Problem(
+                    "too-slow", "the body came too slowly: nothing was enqueued"
+                ) from None
+            yield bytes(body)
+        finally:
+            self._held -= len(body)
+
+
+def check_head(request: Request[Any, Any, Any]) -> None:
+    """Raises `Problem` unless the head of a request announces JSON that may be read."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise Problem("media-type", "send application/json")
@@ -32,16 +71,6 @@ async def read_json(request: Request[Any, Any, Any]) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > MOST_BYTES:
         raise _too_large()
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in chunks_of(request):
-                body += chunk
-                if len(body) > MOST_BYTES:
-                    raise _too_large()
-    except TimeoutError:
-        raise Problem("too-slow", "the body came too slowly: nothing was enqueued") from None
-    return bytes(body)
 
 
 async def chunks_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:

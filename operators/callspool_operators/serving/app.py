@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
 
 from litestar import Litestar, Request, Response, get, post
@@ -19,9 +21,9 @@ from callspool_operators.serving import openapi
 from callspool_operators.serving.admission import Caller, Gatekeeper
 from callspool_operators.serving.answers import (
     METRICS_MEDIA_TYPE,
+    BodyBudget,
     IntakeMetrics,
     chunks_of,
-    read_json,
     send_fault,
     send_problem,
     send_refusal,
@@ -80,12 +82,24 @@ class IntakeService:
         self.documents = DocumentReader(settings)
         self.metrics = IntakeMetrics()
         self.uploads = asyncio.Semaphore(MOST_UPLOADS)
+        self._bodies = BodyBudget()
 
-    async def let_in(self, request: HttpRequest, right: Right) -> Caller:
+    async def let_in(self, request: HttpRequest, *rights: Right) -> Caller:
         """Returns the caller; raises `Problem` unless its key is good for this."""
-        caller = await self.gate.let_in(request.headers.get("authorization"), right)
-        request.scope["callspool_key"] = caller.key.name  # type: ignore[typeddict-unknown-key]
+        authorization = request.headers.get("authorization")
+        for right in rights:
+            caller = await self.gate.let_in(authorization, right)
+            request.scope["callspool_key"] = caller.key.name  # type: ignore[typeddict-unknown-key]
         return caller
+
+    @asynccontextmanager
+    async def take_json(
+        self, request: HttpRequest, *rights: Right
+    ) -> AsyncIterator[tuple[Caller, bytes]]:
+        """Holds a body of JSON; its key has to be good before it comes in, and still afterwards."""
+        await self.let_in(request, *rights)
+        async with self._bodies.hold(request) as body:
+            yield await self.let_in(request, *rights), body
 
     async def is_ready(self) -> bool:
         """Whether Redis answers."""
@@ -143,23 +157,25 @@ async def post_requests(request: HttpRequest, known: FromQuery[bool] = False) ->
     """Enqueue call requests; answer with a verdict for each document, in order.
 
     It is answered once Redis has every document that is `enqueued`. Repeating a request is always
-    safe: documents are known again by their ids. `known` asks what the ledger knew of them.
+    safe: documents are known again by their ids. `known` asks what the ledger knew of them, for
+    which the key needs the scope read, too.
     """
     service = _service(request)
-    caller = await service.let_in(request, Right.ENQUEUE)
-    requests = decode_body(await read_json(request), list[PostedRequest])
-    documents = count_documents(requests)
-    rules = service.settings.rules
-    if documents > DOCUMENTS_ON_THE_LOOP:
-        judged = await asyncio.to_thread(judge, requests, caller.key, rules)
-    else:
-        judged = judge(requests, caller.key, rules)
-    await service.gate.charge(caller, documents)
-    verdicts = judged.verdicts
-    if known:
-        verdicts = await _with_known(service, judged)
-    await service.queue.enqueue(judged.prepared, _trace_of(request), caller.key.name)
-    counts = Counter(each.verdict for each in verdicts)
+    rights = (Right.ENQUEUE, Right.READ) if known else (Right.ENQUEUE,)
+    async with service.take_json(request, *rights) as (caller, body):
+        requests = decode_body(body, list[PostedRequest])
+        documents = count_documents(requests)
+        rules = service.settings.rules
+        if documents > DOCUMENTS_ON_THE_LOOP:
+            judged = await asyncio.to_thread(judge, requests, caller.key, rules)
+        else:
+            judged = judge(requests, caller.key, rules)
+        verdicts = judged.verdicts
+        if known:
+            verdicts = await _with_known(service, judged)
+        counts = Counter(each.verdict for each in verdicts)
+        async with service.gate.charge_for(caller, counts[ENQUEUED]):
+            await service.queue.enqueue(judged.prepared, _trace_of(request), caller.key.name)
     for verdict, number in counts.items():
         service.metrics.count_documents(caller.key.name, verdict, number)
     return IntakeReply(counts[ENQUEUED], counts[DUPLICATE], counts[INVALID], verdicts)
@@ -264,8 +280,11 @@ async def _read_documents(
     request: HttpRequest, asked: DocumentsQuery | None = None
 ) -> list[DocumentReply]:
     service = _service(request)
-    caller = await service.let_in(request, Right.READ)
-    asked = asked or decode_body(await read_json(request), DocumentsQuery)
+    if asked is None:
+        async with service.take_json(request, Right.READ) as (caller, body):
+            asked = decode_body(body, DocumentsQuery)
+    else:
+        caller = await service.let_in(request, Right.READ)
     scope = check_query(asked, caller.key)
     await service.gate.charge(caller, len(asked.document_ids))
     return await service.documents.read(scope, asked.document_ids)
@@ -275,8 +294,8 @@ async def _read_documents(
 async def post_cancel(request: HttpRequest) -> CancelReply:
     """Take back documents that wait; what is being sent, or was, stays as it is."""
     service = _service(request)
-    caller = await service.let_in(request, Right.OPERATE)
-    asked = decode_body(await read_json(request), CancelQuery)
+    async with service.take_json(request, Right.OPERATE) as (caller, body):
+        asked = decode_body(body, CancelQuery)
     scope = check_query(asked, caller.key)
     await service.gate.charge(caller, len(asked.document_ids))
     done = await asyncio.to_thread(

@@ -149,8 +149,10 @@ class _EnqueuedRows:
     def flush(self, row: int) -> None:
         """Charges and hands on what waits; all rows up to ``row`` are done then."""
         some, self._waiting = self._waiting, []
-        if some and self._is_limited:
-            found = self._reader.ask(admit(self._caller.secret, len(some)))
+        if some:  # also where nothing is charged: the key may have been revoked since
+            found = self._reader.ask(
+                admit(self._caller.secret, len(some) if self._is_limited else 0)
+            )
             check_room(found, self._caller.key.name)
         if some:
             self._spooler.add(some)

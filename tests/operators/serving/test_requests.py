@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +17,8 @@ from hypothesis import strategies as st
 
 from callspool_ledger.access import Right
 from callspool_ledger.steering import KeySteering
+from callspool_operators.serving.answers import BodyBudget
+from callspool_operators.serving.bodies import Problem
 from tests.operators.serving.conftest import SPACE, Intake, accept, document, posted, start_serve
 from tests.support.servers import RedisServer
 
@@ -182,6 +188,9 @@ def test_a_key_does_only_what_its_scope_says(intake: Intake):
     reads = intake.create_key("reads", Right.READ, space_token=SPACE)
     enqueues = intake.create_key("enqueues", Right.ENQUEUE, space_token=SPACE)
     ids = {"document_ids": ["crm-1"]}
+    known = intake.call("POST", "/v1/requests?known=1", [posted(document(1))], secret=enqueues)
+    assert known.status == 403
+    assert intake.messages() == []
     calls = {
         ("POST", "/v1/requests"): (enqueues, [posted(document(1))]),
         ("POST", "/v1/documents/status"): (reads, ids),
@@ -236,6 +245,61 @@ def test_a_revoked_key_is_refused_within_a_moment(intake: Intake):
     while intake.call("POST", "/v1/requests", [], secret=secret).status != 401:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("route", ["requests", "documents"])
+def test_a_key_that_ends_while_the_body_comes_enqueues_nothing(intake: Intake, route: str):
+    secret = intake.create_key(
+        "short", Right.ENQUEUE, space_token=SPACE, expires_at=time.time() + 0.6
+    )
+    path, media_type, body = {
+        "requests": ("/v1/requests", "application/json", [posted(document(1))]),
+        "documents": (
+            "/v1/documents?pilot=space-agent-test&context=x", "application/x-ndjson", document(1),
+        ),
+    }[route]  # fmt: skip
+    sent = json.dumps(body).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {secret}\r\n"
+        f"content-type: {media_type}\r\ncontent-length: {len(sent)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", intake.port)) as caller:
+        caller.sendall(head.encode() + sent[:20])
+        time.sleep(0.8)
+        caller.sendall(sent[20:])
+        assert caller.recv(4096).startswith(b"HTTP/1.1 401")
+    assert intake.messages() == []
+
+
+def test_what_a_full_queue_did_not_take_is_not_charged(intake: Intake):
+    secret = intake.create_key("slow", Right.ENQUEUE, space_token=SPACE, per_minute=60)
+    many = [posted(*map(document, range(50)))]
+    intake.redis.hset("callspool:{0}:counts", "waiting", 10_000_000)
+    answer = intake.call("POST", "/v1/requests", many, secret=secret)
+    assert answer.json["type"] == "urn:callspool:problem:queue-full"
+    intake.redis.hdel("callspool:{0}:counts", "waiting")
+    assert intake.call("POST", "/v1/requests", many, secret=secret).status == 202
+    assert intake.call("POST", "/v1/requests", many, secret=secret).status == 429
+
+
+def test_bodies_of_all_callers_have_a_bound_together():
+    class Posted:
+        headers = {"content-type": "application/json"}  # noqa: RUF012
+
+        async def stream(self) -> AsyncIterator[bytes]:
+            yield b"x" * 6
+
+    async def hold_two() -> None:
+        budget, posted = BodyBudget(most=10), cast("Any", Posted())
+        async with budget.hold(posted):
+            with pytest.raises(Problem, match="many bodies") as found:
+                async with budget.hold(posted):
+                    pass
+            assert (found.value.status, found.value.headers["retry-after"]) == (503, "5")
+        async with budget.hold(posted) as body:
+            assert body == b"xxxxxx"
+
+    asyncio.run(hold_two())
 
 
 _JSON = st.recursive(

@@ -1,7 +1,8 @@
 #!lua
 -- admit: finds the key of the HTTP intake that a caller showed, and charges its limits.
 -- KEYS[1] prefix
--- ARGV[1] digest of what the caller showed   ARGV[2] documents to charge; 0 only looks
+-- ARGV[1] digest of what the caller showed   ARGV[2] documents to charge; 0 only looks, less than 0
+--   gives back
 -- What is used up drains evenly: a key of 60 documents a minute has room for one more each second.
 -- Reply: {} if there is no such key, or it has expired; {record as JSON, 0 if it was charged; the
 --   milliseconds until there is room; -1 if so many documents are never let in at once}
