@@ -18,11 +18,12 @@ from callspool_ledger import scripts
 from callspool_ledger.errors import LedgerUnavailable, OtherKey
 from callspool_ledger.guard.numbers import GuardKey, Hit, ListSource, read_numbers
 from callspool_ledger.keys import GuardKeys
+from callspool_ledger.reads.doubts import read_doubtful
 from callspool_ledger.reads.entries import STATES
 from callspool_ledger.reads.lanes import read_lane_scopes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from callspool.redis_io.scripts import Argument, Call, Command, Reply
     from callspool_ledger.guard.numbers import ListedNumbers
@@ -207,10 +208,16 @@ def _hits(found: dict[int, ListSource], places: Sequence[int]) -> list[Hit]:
 
 
 _LOOK_SECONDS = 0.05
+_BATCHES_READ = 50
+_MAY_BE_SENT = frozenset("sdh")
+"""Letters of documents that a create-call holds, or that the API may still be carrying out."""
 
 
 class BeingSent(NamedTuple):
-    """A document that a create-call held when its number came onto a list; its state since."""
+    """A document that a create-call held when its number came onto a list, or that was in doubt.
+
+    ``state``: what became of it since.
+    """
 
     account: str
     space_token: str
@@ -219,7 +226,7 @@ class BeingSent(NamedTuple):
 
 
 class _HeldTake(NamedTuple):
-    """A take that held suppressed documents, by their places."""
+    """A take that held suppressed documents, by their places; without a taker if it is over."""
 
     ledger: Ledger
     taker: str
@@ -240,6 +247,7 @@ class TakesInFlight:
     def find_held(self) -> list[_HeldTake]:
         """Has every take ask from now on; finds those before that hold what must not be called.
 
+        What is in doubt counts, too: the API may still be carrying it out.
         Whoever asked before the lists changed had taken its batch before this look, which finds it.
         """
         found: list[_HeldTake] = []
@@ -249,28 +257,34 @@ class TakesInFlight:
             assert isinstance(held, dict)
             takes = {taker.decode(): text.decode() for taker, text in held.items()}
             numbers = {int(text.partition(":")[0]): taker for taker, text in takes.items()}
-            batches = ledger.batches([*numbers])
-            lanes = ledger.read(
-                read_lane_scopes(sorted({each.lane for each, _ in batches.values()}))
-            )
-            asked = []
-            for number, (entry, documents) in batches.items():
-                account, space, campaign = lanes.get(entry.lane, (entry.account, "", ""))
-                sent = {
-                    at: documents[at]
-                    for at, letter in enumerate(entry.states)
-                    if letter == "s" and at < len(documents)
-                }
-                held_by = _HeldTake(ledger, numbers[number], number, account, space, sent)
-                asked.append((held_by, GuardQuestion(account, campaign, [*sent.values()])))
-            for clearance, (one, _) in zip(
-                self._guard.screen_all([question for _, question in asked]), asked, strict=True
-            ):
-                struck = {place for hit in clearance.hits for place in hit.places}
-                if struck:
-                    sent_now = [*one.documents.items()]
-                    found.append(one._replace(documents=dict(sent_now[at] for at in struck)))
+            for number in ledger.read(read_doubtful()):  # a take may have ended since
+                numbers.setdefault(number, "")
+            pairs = [*numbers.items()]
+            for at in range(0, len(pairs), _BATCHES_READ):
+                found += self._find_listed(ledger, dict(pairs[at : at + _BATCHES_READ]))
         return found
+
+    def _find_listed(self, ledger: Ledger, numbers: dict[int, str]) -> Iterator[_HeldTake]:
+        """Yields those of these batches, each with its taker, that hold what must not be called."""
+        batches = ledger.batches([*numbers])
+        lanes = ledger.read(read_lane_scopes(sorted({each.lane for each, _ in batches.values()})))
+        asked = []
+        for number, (entry, documents) in batches.items():
+            account, space, campaign = lanes.get(entry.lane, (entry.account, "", ""))
+            sent = {
+                at: documents[at]
+                for at, letter in enumerate(entry.states[: len(documents)])
+                if letter in _MAY_BE_SENT
+            }
+            held_by = _HeldTake(ledger, numbers[number], number, account, space, sent)
+            asked.append((held_by, GuardQuestion(account, campaign, [*sent.values()])))
+        for clearance, (one, _) in zip(
+            self._guard.screen_all([question for _, question in asked]), asked, strict=True
+        ):
+            struck = {place for hit in clearance.hits for place in hit.places}
+            if struck:
+                sent_now = [*one.documents.items()]
+                yield one._replace(documents=dict(sent_now[at] for at in struck))
 
     def settle(self) -> list[BeingSent]:
         """Waits until such takes are over, or the time is; returns what became of the documents."""

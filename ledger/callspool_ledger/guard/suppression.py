@@ -48,8 +48,9 @@ _encode = msgspec.json.Encoder().encode
 class AddedNumbers(NamedTuple):
     """What became of numbers that were to come onto a list.
 
-    ``known`` were there already, ``unreadable`` are no numbers. ``being_sent``: documents with one
-    of them that a create-call held at that moment; no other create-call with one begins any more.
+    ``known`` were there already, ``unreadable`` are no numbers. ``being_sent``: documents with a
+    listed number that a create-call held at that moment, or that were in doubt; no other
+    create-call with one begins any more.
     ``is_on_disk``: Redis has confirmed that it will not forget them when it restarts.
     """
 

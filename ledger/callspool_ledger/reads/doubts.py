@@ -28,7 +28,7 @@ BATCHES = 1000
 @merged_by(any)
 def read_is_proving(keys: PartitionKeys, accounts: Sequence[str]) -> Trips[bool]:
     """Reads whether documents of these accounts are in doubt that a look at the API may settle."""
-    numbers = yield from read_doubtful(keys, accounts)
+    numbers = yield from read_doubtful(accounts).trips(keys)
     asked: list[Command] = [("HMGET", keys.batch(number), "phase", "held") for number in numbers]
     replies: list[Any] = (yield asked) if asked else []
     return any(phase == b"doubt" and not held for phase, held in replies)
@@ -46,10 +46,11 @@ def _may_mean(selector: Selector, account: str, space_token: str = "") -> bool:
     return selector.account in {None, account} and selector.space_token in {None, space_token}
 
 
-def read_doubtful(keys: PartitionKeys, accounts: Sequence[str]) -> Trips[list[int]]:
-    """Reads the batches in doubt of these accounts, space by space."""
+@merged_by(join_lists)
+def read_doubtful(keys: PartitionKeys, accounts: Sequence[str] | None = None) -> Trips[list[int]]:
+    """Reads the batches in doubt of these accounts, or of all, space by space."""
     names = yield from read_doubtful_spaces(Selector()).trips(keys)
-    wanted = [name for name in names if name.partition("|")[0] in accounts]
+    wanted = [name for name in names if accounts is None or name.partition("|")[0] in accounts]
     asked: list[Command] = [("ZRANGE", keys.doubts(name), 0, BATCHES - 1) for name in wanted]
     replies: list[Any] = (yield asked) if asked else []
     return [int(number) for number in chain.from_iterable(replies)]

@@ -19,6 +19,12 @@ _SHOWN_DOCUMENTS = 20
 _SHOWN_SOURCES = 5
 
 
+def _told_state(state: str) -> str:
+    if state == "in_doubt":
+        return "was sent, and is in doubt"
+    return "was being sent, and is " + ("still being sent" if state == "sending" else state)
+
+
 def tell_added(added: AddedNumbers, name: str, *, as_json: bool, is_named: bool) -> int:
     """Prints what became of numbers that were added; returns the exit code."""
     if as_json:
@@ -39,8 +45,7 @@ def tell_added(added: AddedNumbers, name: str, *, as_json: bool, is_named: bool)
         parts.append(f"{added.unreadable:,} cannot be read as a number")
     click.echo(f"List {name}: {', '.join(parts)}.")
     for one in added.being_sent[:_SHOWN_DOCUMENTS]:
-        state = "is still being sent" if one.state == "sending" else f"is {one.state}"
-        click.echo(f"  {plain(one.document_id, 100)} was being sent, and {state}")
+        click.echo(f"  {plain(one.document_id, 100)} {_told_state(one.state)}")
     if len(added.being_sent) > _SHOWN_DOCUMENTS:
         click.echo(f"  and {len(added.being_sent) - _SHOWN_DOCUMENTS:,} more (--json)")
     if not added.is_on_disk:

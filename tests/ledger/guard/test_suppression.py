@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import redis
@@ -12,6 +13,7 @@ from callspool_ledger.guard import Guard, Suppression
 from callspool_ledger.keys import GuardKeys
 from callspool_ledger.reads.lookup import read_statuses, read_stories
 from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.writes import Ledger
 from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group
 
 NUMBERS = [f"+1415555{line:04}" for line in range(100, 200)]
@@ -213,6 +215,28 @@ def test_what_is_being_sent_is_waited_for_and_named(spool: LedgerUnderTest, clie
     later.join()
     (one,) = added.being_sent
     assert (one.document_id, one.state, one.space_token) == ("d2", "created", LANE.space_token)
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_what_is_in_doubt_or_comes_there_while_add_looks_is_named(
+    is_before: bool, spool: LedgerUnderTest, lists: Suppression, monkeypatch: pytest.MonkeyPatch
+):
+    accept(spool)
+    taken = spool.ledger.take("me:1", ["default"])
+    assert taken is not None
+    step = calls.doubt(taken, outcome="no_answer", code="", detail="", proof=b"{}")
+    read = Ledger.batches
+
+    def end_and_read(ledger: Ledger, numbers: list[int]) -> Any:
+        if spool.ledger.sending():
+            spool.ledger.run([step])
+        return read(ledger, numbers)
+
+    if is_before:
+        spool.ledger.run([step])
+    monkeypatch.setattr(Ledger, "batches", end_and_read)
+    (one,) = lists.add([NUMBERS[2]], "global").being_sent
+    assert (one.document_id, one.state) == ("d2", "in_doubt")
 
 
 def test_lists_with_another_key_are_asked_with_their_own(
