@@ -56,6 +56,7 @@ from callspool_operators.serving.documents import (
     state_request,
 )
 from callspool_operators.serving.uploads import (
+    ReceivingPlaces,
     describe_upload,
     enqueue_rows,
     open_place,
@@ -65,7 +66,7 @@ from callspool_operators.serving.uploads import (
 DOCUMENTS_ON_THE_LOOP: Final = 50
 """Requests with more documents are checked in a thread, so that they do not hold up others."""
 MOST_UPLOADS: Final = 4
-"""Lists that are read at a time."""
+"""Lists that are read at a time, once they have come in; the others wait."""
 
 HttpRequest = Request[Any, Any, Any]
 
@@ -82,6 +83,7 @@ class IntakeService:
         self.documents = DocumentReader(settings)
         self.metrics = IntakeMetrics()
         self.uploads = asyncio.Semaphore(MOST_UPLOADS)
+        self.receiving = ReceivingPlaces()
         self._bodies = BodyBudget()
 
     async def let_in(self, request: HttpRequest, *rights: Right) -> Caller:
@@ -231,11 +233,9 @@ async def post_documents(
         takes_unknown_countries=numbers_as_they_are,
         now=time.time(),
     )
-    if service.uploads.locked():
-        raise Problem("busy", f"{MOST_UPLOADS} lists are being read: try again", retry_after=5)
-    async with service.uploads:
-        with open_place() as file:
-            size = await receive_body(chunks_of(request), file, settings.serve_upload_bytes)
+    with service.receiving.place_of(key.name), open_place() as file:
+        size = await receive_body(chunks_of(request), file, settings.serve_upload_bytes)
+        async with service.uploads:
             reply = await asyncio.to_thread(enqueue_rows, settings, upload, caller, file, size)
     for verdict, number in (
         (ENQUEUED, reply.enqueued),

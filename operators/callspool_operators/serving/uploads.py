@@ -6,11 +6,14 @@ So a body that breaks off enqueues nothing, and memory does not grow with it.
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
-from contextlib import ExitStack
+from collections import Counter
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
-from callspool.errors import CallspoolError, InvalidCallRequest
+from callspool.errors import CallspoolError, InvalidCallRequest, QueueUnavailable
+from callspool.redis_io.errors import TRANSPORT_ERRORS
 from callspool.redis_io.servers import server_of
 from callspool.request.checks import check_head, check_timely
 from callspool_ledger import keys
@@ -29,7 +32,7 @@ from callspool_operators.serving.bodies import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from callspool.request.call_request import CallRequest, CheckedEnvelope, Rules
     from callspool.settings import Settings
@@ -44,10 +47,20 @@ FORMATS: Final = {
 }
 """Media types that are read, and the name by which the reader of lists knows the format."""
 
+MOST_RECEIVED: Final = 32
+MOST_OF_A_KEY: Final = 4
+"""Lists of all keys, and of one, that come in or are read at a time."""
 CHUNK: Final = 500
 UNKNOWN_COUNTRY: Final = (
     "contact_number: has no country code: add region=IN (its country), or numbers_as_they_are=true"
 )
+_WITHOUT_OPTIONS: Final = (
+    (re.compile(r"name it with --map"), "rename one of them"),
+    (re.compile(r"--sheet reads another of its sheets:"), "put first the sheet that has them:"),
+    (re.compile(r" \(--encoding [\w-]+\)"), ""),
+    (re.compile(r": [^:]*--(encoding|dry-run).*", re.DOTALL), ": save it as UTF-8"),
+)
+"""Advice that helps at a command line alone, and what to say in its place."""
 MOST_REFUSED: Final = 1_000
 COMPARED_BYTES: Final = 32 * 1024 * 1024
 """Rows of a larger body are not compared with each other: that takes memory for each of them."""
@@ -92,6 +105,27 @@ def describe_upload(
     return Upload(envelope, rules, name, shares_numbers, takes_unknown_countries)
 
 
+class ReceivingPlaces:
+    """Lists that come in or are read at a time: a key has a few places, all together have more."""
+
+    def __init__(self, most: int = MOST_RECEIVED, most_of_a_key: int = MOST_OF_A_KEY) -> None:
+        self._most = most
+        self._most_of_a_key = most_of_a_key
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def place_of(self, key: str) -> Iterator[None]:
+        """Holds a place of the key with this name; raises `Problem` if there is none."""
+        if self._taken[key] >= self._most_of_a_key or self._taken.total() >= self._most:
+            raise Problem("busy", "other lists are coming in: try again", retry_after=5)
+        self._taken[key] += 1
+        try:
+            yield
+        finally:
+            self._taken[key] -= 1
+            self._taken += Counter()  # forgets names that hold none
+
+
 async def receive_body(stream: AsyncIterator[bytes], file: BinaryIO, most: int) -> int:
     """Writes a body to a file as it comes; returns its size, raises `Problem` if it is too much."""
     loop = asyncio.get_running_loop()
@@ -133,6 +167,7 @@ class _EnqueuedRows:
         self._is_limited = bool(limits)
         self._most = min([CHUNK, *limits])
         self._waiting: list[bytes] = []
+        self._charged = 0
         self.done = 0
         """Rows of the body behind which nothing waits to be charged."""
 
@@ -154,12 +189,20 @@ class _EnqueuedRows:
                 admit(self._caller.secret, len(some) if self._is_limited else 0)
             )
             check_room(found, self._caller.key.name)
+            self._charged += len(some)
         if some:
             self._spooler.add(some)
         self.done = row
 
     def store(self) -> None:
         self._spooler.store()
+
+    def give_back(self) -> None:
+        """Gives back what was charged for rows that Redis did not take."""
+        left = self._charged - self.enqueued
+        if left > 0 and self._is_limited:
+            with suppress(QueueUnavailable, *TRANSPORT_ERRORS):
+                self._reader.ask(admit(self._caller.secret, -left))
 
 
 def enqueue_rows(
@@ -193,6 +236,7 @@ def enqueue_rows(
                 "wrong-shape", _without_name(fault, upload.name), enqueued=rows.enqueued
             ) from None
         except (CallspoolError, Problem) as fault:
+            rows.give_back()
             found = problem_of(fault)
             found.enqueued, found.rows = rows.enqueued, rows.done
             raise found from None
@@ -232,4 +276,7 @@ def _describe_refusal(row: Row) -> RefusedRow:
 
 
 def _without_name(fault: IntakeError, name: str) -> str:
-    return str(fault).replace(name, "the body")
+    text = str(fault).replace(name, "the body")
+    for option, instead in _WITHOUT_OPTIONS:
+        text = option.sub(instead, text)
+    return text

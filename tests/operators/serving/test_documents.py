@@ -5,6 +5,7 @@ import io
 import json
 import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import xlsxwriter
 from callspool_ledger.access import Right
 from callspool_ledger.reads.gates import read_journal
 from callspool_ledger.reads.reader import LedgerReader
+from callspool_operators.serving.bodies import Problem
+from callspool_operators.serving.uploads import MOST_OF_A_KEY, ReceivingPlaces
 from tests.operators.serving.conftest import SPACE, Intake, accept, document
 
 LIST = "/v1/documents?pilot=space-agent-test&context=Follow+up"
@@ -28,8 +31,10 @@ def csv_of(*rows: tuple[str, str, str]) -> bytes:
 ROWS = [("lead-1", "Ada", "+14155550101"), ("lead-2", "Bob", "+14155550102")]
 
 
-def sheet_of(folder: Path) -> bytes:
+def sheet_of(folder: Path, *, cover: bool = False) -> bytes:
     with xlsxwriter.Workbook(folder / "list.xlsx") as book:
+        if cover:
+            book.add_worksheet("Cover").write(0, 0, "Report")
         sheet = book.add_worksheet()
         for at, row in enumerate([("ID", "Full Name", "Phone"), *ROWS]):
             sheet.write_row(at, 0, row)
@@ -94,6 +99,39 @@ def test_a_list_that_cannot_be_taken_is_refused(
     answer = intake.call("POST", path, body, **headers)
     assert (answer.status, answer.json["status"]) == (status, status)
     assert intake.messages() == []
+
+
+def test_what_is_wrong_with_a_list_is_told_without_options_of_a_command(
+    intake: Intake, tmp_path: Path
+):
+    no_text = "Jos\u00e9,phone\n\u00d5\u00ca,2\n".encode("latin-1")
+    for body in (b"a,b\n1,2\n", no_text, sheet_of(tmp_path, cover=True)):
+        answer = intake.call("POST", LIST, body, **{"content-type": "text/csv"})
+        assert answer.status == 422
+        assert "--" not in answer.json["detail"], answer.json
+
+
+def test_lists_that_come_in_slowly_keep_out_no_other_key(intake: Intake):
+    places = ReceivingPlaces(most=3, most_of_a_key=2)
+    for taken, refused in ((["slow", "slow"], "slow"), (["slow", "slow", "shop"], "third")):
+        with ExitStack() as stack:
+            for key in taken:
+                stack.enter_context(places.place_of(key))
+            with pytest.raises(Problem, match="other lists"):
+                stack.enter_context(places.place_of(refused))
+    head = (
+        f"POST {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {intake.secret}\r\n"
+        "content-type: text/csv\r\ncontent-length: 100\r\n\r\nID,"
+    )
+    with ExitStack() as stack:
+        for _ in range(MOST_OF_A_KEY):
+            caller = stack.enter_context(socket.create_connection(("127.0.0.1", intake.port)))
+            caller.sendall(head.encode())
+        time.sleep(0.3)
+        sent = {"content-type": "text/csv"}
+        assert intake.call("POST", LIST, csv_of(*ROWS), **sent).json["status"] == 503
+        other = intake.create_key("other", Right.ENQUEUE, space_token=SPACE)
+        assert intake.call("POST", LIST, csv_of(*ROWS), secret=other, **sent).status == 202
 
 
 def test_of_a_list_that_breaks_off_nothing_is_enqueued(intake: Intake):
