@@ -8,6 +8,7 @@ Rows are found by being there, never by a cursor, so one that commits late is no
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -16,7 +17,7 @@ import psycopg
 
 from callspool.enqueue.connections import PartitionConnections, Partitioning
 from callspool.enqueue.receipts import error_of
-from callspool.enqueue.storing import OutgoingMessage, Stored
+from callspool.enqueue.storing import NotStored, OutgoingMessage, Stored
 from callspool.errors import CallspoolError, InvalidCallRequest
 from callspool.redis_io.servers import server_of
 from callspool.request.call_request import PreparedRequest
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from callspool.request.call_request import Rules
+    from callspool.request.message import Message
     from callspool.settings import Settings
 
 TABLE_SQL: Final = """\
@@ -100,10 +102,15 @@ def _check(raw: bytes, rules: Rules, place: int) -> bytes:
 
 
 class _ReadyRow(NamedTuple):
-    """A row that can be enqueued."""
+    """A row that can be enqueued: its documents in all, and the messages that are to be stored."""
 
     number: int
+    documents: int
     messages: list[OutgoingMessage]
+
+
+def _digest(message: Message) -> bytes:
+    return hashlib.blake2b(message.requests, digest_size=16).digest()
 
 
 def _writable(reason: str, database: psycopg.Connection[Any]) -> str:
@@ -122,6 +129,8 @@ class OutboxRelay:
         self._partitioning = Partitioning(server, settings.partitions, settings.max_waiting)
         self._connections = PartitionConnections(self._partitioning)
         self._rules = settings.rules
+        self._stored: dict[int, set[bytes]] = {}
+        """Of rows that the queue took in part: digests of the messages that it has."""
 
     def relay_some(self, database: psycopg.Connection[Any]) -> RelayedRows:
         """Moves some rows, in one transaction; several relays may do so at a time.
@@ -149,7 +158,7 @@ class OutboxRelay:
             stored, failure = self._enqueue(ready)
             if stored:
                 database.execute(_REMOVE, ([each.number for each in stored],))
-        documents = sum(message.message.documents for each in stored for message in each.messages)
+        documents = sum(each.documents for each in stored)
         done = RelayedRows(len(stored), documents, len(rows) - len(ready))
         if failure is not None and not done.done:
             raise failure
@@ -160,7 +169,12 @@ class OutboxRelay:
         try:
             prepared = prepare_row(text, self._rules)
             partition = self._partitioning.partition_of(prepared.envelope)
-            messages = [OutgoingMessage(each, None, partition) for each in encode(prepared)]
+            known = self._stored.get(number, set())
+            messages = [
+                OutgoingMessage(each, None, partition)
+                for each in encode(prepared)
+                if not known or _digest(each) not in known
+            ]
         except InvalidCallRequest:
             raise
         except RecursionError:
@@ -168,7 +182,7 @@ class OutboxRelay:
         except Exception as fault:  # noqa: BLE001 - its row says so
             reason = f"cannot be read ({type(fault).__name__})"
             raise InvalidCallRequest("request", reason) from None
-        return _ReadyRow(number, messages)
+        return _ReadyRow(number, prepared.count, messages)
 
     def _enqueue(self, ready: Sequence[_ReadyRow]) -> tuple[list[_ReadyRow], CallspoolError | None]:
         """Returns the rows that Redis has whole, and the first error of the others."""
@@ -178,14 +192,21 @@ class OutboxRelay:
         try:
             self._connections.check_partitions(time.monotonic() + TIMEOUT)
         except CallspoolError as fault:
+            self._stored = {}
             return [], fault
         outcomes = self._connections.store_in_turn(messages, TIMEOUT)
         left = iter(outcomes)
-        stored = []
+        stored, in_part = [], {}
         for each in ready:
-            own = [next(left) for _ in each.messages]
-            if all(isinstance(outcome, Stored) for outcome in own):
+            taken = [one for one in each.messages if isinstance(next(left), Stored)]
+            if len(taken) == len(each.messages):
                 stored.append(each)
+            else:
+                known = self._stored.get(each.number, set())
+                in_part[each.number] = known | {_digest(one.message) for one in taken}
+        # A Redis that was away may have forgotten what it took: those rows are stored anew.
+        was_away = any(isinstance(each, NotStored) for each in outcomes)
+        self._stored = {} if was_away else in_part
         bad = next((each for each in outcomes if not isinstance(each, Stored)), None)
         return stored, None if bad is None else error_of(bad, 0)
 

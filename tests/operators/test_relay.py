@@ -177,6 +177,21 @@ def test_where_the_queue_takes_some_rows_those_leave_and_are_stored_once(
     assert queued(client) == [f"crm-{at}" for at in range(1, 8)]
 
 
+def test_a_row_that_the_queue_takes_in_parts_is_stored_once(
+    redis_url: str, outbox: psycopg.Connection[Any], client: redis.Redis
+):
+    outbox.execute(INSERT, (request_of(*range(1200)),))  # three messages
+    with open_relay(Settings(redis_url=redis_url, max_waiting=600)) as relay:
+        for _ in range(2):
+            with pytest.raises(QueueFull):
+                drain(relay, outbox)
+            with pytest.raises(QueueFull):
+                drain(relay, outbox)
+            client.hset("callspool:{0}:counts", "spooled", 0)
+        assert drain(relay, outbox) == RelayedRows(rows=1, documents=1200)
+    assert sorted(queued(client)) == sorted(f"crm-{at}" for at in range(1200))
+
+
 def test_an_error_of_one_row_or_of_the_database_does_not_end_the_relay(
     postgres: PostgresServer, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ):
