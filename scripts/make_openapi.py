@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from callspool.settings import Settings
-from callspool_operators.serving.app import make_app
-from callspool_operators.serving.openapi import build_document
+from callspool_operators.serving.app import describe_routes
 
 PAGE = Path(__file__).parent.parent / "docs" / "openapi.json"
 
 if __name__ == "__main__":
-    PAGE.write_bytes(build_document(make_app(Settings())))
+    PAGE.write_bytes(describe_routes())

@@ -119,33 +119,30 @@ def make_app(settings: Settings) -> Litestar:
 
     async def begin(app: Litestar) -> None:
         app.state.service = IntakeService(settings)
-        app.state.openapi = openapi.build_document(app)
+        app.state.openapi = describe_routes()
 
     async def end(app: Litestar) -> None:
         await app.state.service.close()
 
     return Litestar(
-        [
-            post_requests,
-            post_documents,
-            get_document,
-            post_status,
-            post_cancel,
-            get_openapi,
-            get_health,
-            get_readiness,
-            get_metrics,
-        ],
+        [*_DESCRIBED, get_openapi, get_health, get_readiness, get_metrics],
         exception_handlers={
             Problem: send_problem,
             HTTPException: send_refusal,
             Exception: send_fault,
         },
-        openapi_config=openapi.CONFIG,
+        openapi_config=None,  # which would add pages with scripts from elsewhere
         request_max_body_size=None,  # each route has a limit of its own
         on_startup=[begin],
         on_shutdown=[end],
         logging_config=None,
+    )
+
+
+def describe_routes() -> bytes:
+    """Returns the OpenAPI document, as JSON."""
+    return openapi.build_document(
+        Litestar(_DESCRIBED, openapi_config=openapi.CONFIG, logging_config=None)
     )
 
 
@@ -260,7 +257,7 @@ async def get_document(
     campaign: FromQuery[str | None] = None,
     account: FromQuery[str | None] = None,
 ) -> DocumentReply:
-    """Say where a document is."""
+    """Say where a document is; one whose id has a slash is found by `/v1/documents/status`."""
     asked = DocumentsQuery(
         document_ids=[document_id], space_token=space, campaign=campaign, account=account
     )
@@ -334,3 +331,6 @@ def _trace_of(request: HttpRequest) -> str | None:
     """The traceparent of the caller's request; anything else is ignored."""
     found = request.headers.get("traceparent", "")
     return found if is_traceparent(found) else None
+
+
+_DESCRIBED: Final = (post_requests, post_documents, get_document, post_status, post_cancel)

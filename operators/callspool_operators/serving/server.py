@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import resource
 import signal
@@ -48,6 +49,8 @@ def raise_limits() -> int:
 
 DRAIN_SECONDS: Final = 30
 """How long a process that was told to end goes on with what it has begun to answer."""
+HANDSHAKE_SECONDS: Final = 5.0
+"""How long a connection may take to begin and to end TLS; it is not counted until it has begun."""
 BACKLOG: Final = 2_048
 DRAINED_BYTES: Final = 32 * 1024 * 1024
 DRAINED_SECONDS: Final = 5.0
@@ -143,6 +146,17 @@ def _log_answer(scope: Any, route: str, status: int, seconds: float) -> None:
     sys.stderr.write(msgspec.json.encode(line).decode() + "\n")
 
 
+def quieten_log(record: logging.LogRecord) -> bool:
+    """Whether a line goes into the log: mistakes of callers do not, and no text of an error does.
+
+    Callers are told by their answer; the text of an error may quote a body.
+    """
+    if record.exc_info and record.exc_info[0] is not None:
+        record.msg = f"{record.getMessage().strip()}: {record.exc_info[0].__name__}"
+        record.args, record.exc_info, record.exc_text = (), None, None
+    return record.name.startswith("callspool") or record.levelno >= logging.ERROR
+
+
 class _QuietServer(uvicorn.Server):
     """A server that ends with code 0 when it is told to end."""
 
@@ -184,6 +198,8 @@ def serve(
     """Serves until SIGTERM or SIGINT; ``tell`` is called once it answers."""
     prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
     logging.basicConfig(level=logging.WARNING, format="callspool serve: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(quieten_log)
     BoundedConnection.most = raise_limits()
     config = uvicorn.Config(
         CountedApp(make_app(settings)),
@@ -211,6 +227,13 @@ def serve(
     server = _QuietServer(config)
 
     async def run() -> None:
+        if cert is not None:
+            loop = asyncio.get_running_loop()
+            loop.create_server = functools.partial(  # type: ignore[method-assign]
+                loop.create_server,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=HANDSHAKE_SECONDS,
+            )
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import os
 import re
 import shutil
@@ -16,9 +17,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from callspool.settings import Settings
-from callspool_operators.serving import openapi
-from callspool_operators.serving.app import make_app
+from callspool_operators.serving.app import describe_routes
+from callspool_operators.serving.server import quieten_log
 from scripts import make_openapi
 from tests.operators.serving.conftest import Intake, document, posted, start_serve
 from tests.support.servers import RedisServer
@@ -126,8 +126,23 @@ def test_connections_that_say_nothing_keep_nobody_else_out(intake: Intake):
 
 def test_other_paths_and_methods_are_problems_too(intake: Intake):
     assert intake.call("GET", "/nowhere").json["status"] == 404
+    for path in ("/schema", "/schema/swagger", "/schema/redoc", "/schema/elements", "/schema/x"):
+        assert intake.call("GET", path).json["status"] == 404
     refused = intake.call("DELETE", "/v1/requests")
     assert (refused.json["status"], refused.headers["allow"]) == (405, "POST, OPTIONS")
+
+
+def test_mistakes_of_callers_and_texts_of_errors_stay_out_of_the_log():
+    def line_of(level: int, message: str, fault: Exception | None = None) -> logging.LogRecord:
+        fault_info = (type(fault), fault, None) if fault else None
+        return logging.LogRecord("uvicorn.error", level, "", 1, message, (), fault_info)
+
+    assert not quieten_log(line_of(logging.WARNING, "Invalid HTTP request received."))
+    fault = line_of(logging.ERROR, "Exception in ASGI application\n", ValueError("Ada"))
+    assert quieten_log(fault)
+    assert logging.Formatter().format(fault) == "Exception in ASGI application: ValueError"
+    own = logging.LogRecord("callspool.serve", logging.WARNING, "", 1, "Redis is away", (), None)
+    assert quieten_log(own)
 
 
 def test_metrics_count_documents_by_key_and_verdict(intake: Intake):
@@ -152,7 +167,7 @@ def test_metrics_count_documents_by_key_and_verdict(intake: Intake):
 
 def test_the_committed_openapi_document_is_the_one_that_is_served(intake: Intake):
     served = intake.call("GET", "/openapi.json", secret="").body
-    assert served == openapi.build_document(make_app(Settings()))
+    assert served == describe_routes()
     assert make_openapi.PAGE.read_bytes() == served, "run python -m scripts.make_openapi"
     assert served.startswith(b"{")
     document = json.loads(served)
