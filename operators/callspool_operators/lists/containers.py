@@ -214,7 +214,8 @@ def sheet_apart(data: bytes, shown: str, wanted: str | None) -> SheetText:
     A few bytes of a spreadsheet may stand for a text in a million cells, or for a far away cell.
     """
     out = tempfile.TemporaryFile()  # noqa: SIM115 - closed once its last block is read
-    command = [sys.executable, "-P", "-c", f"from {__name__} import convert; convert()", shown]
+    code = f"from {__name__} import convert; convert()"
+    command = [sys.executable, "-P", "-W", "ignore", "-c", code, shown]
     command += [] if wanted is None else [wanted]
     with _one_at_a_time:
         try:
@@ -226,14 +227,14 @@ def sheet_apart(data: bytes, shown: str, wanted: str | None) -> SheetText:
                 check=False,
                 timeout=APART_SECONDS * 4,
             )
-            code = done.returncode
+            ended = done.returncode
         except subprocess.TimeoutExpired:
-            code = -1
-    if code == 0:
+            ended = -1
+    if ended == 0:
         out.seek(0)
         return SheetText(_blocks_of(out), tuple(msgspec.json.decode(done.stderr, type=list[str])))
     out.close()
-    if code == _REFUSED:
+    if ended == _REFUSED:
         raise IntakeError(done.stderr.decode())
     raise IntakeError(
         f"{shown} takes more than {APART_MEMORY // 2**20} MiB or {APART_SECONDS} s to be read as a"

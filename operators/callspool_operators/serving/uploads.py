@@ -64,6 +64,9 @@ _WITHOUT_OPTIONS: Final = (
 MOST_REFUSED: Final = 1_000
 COMPARED_BYTES: Final = 32 * 1024 * 1024
 """Rows of a larger body are not compared with each other: that takes memory for each of them."""
+MOST_OF_A_SHEET: Final = 16 * 1024 * 1024
+"""Bytes of a spreadsheet, which is held in memory."""
+SHEET_MAGIC: Final = b"PK\x03\x04"
 _BLOCK: Final = 1024 * 1024
 _SLOWEST: Final = 16 * 1024
 """Bytes a second that a body has to come with, after the first minute."""
@@ -217,6 +220,11 @@ def enqueue_rows(
             "too-large",
             f"rows of more than {COMPARED_BYTES:,} bytes are not compared with each other: send"
             " the list in parts, or add shared_numbers=true if a number may come twice",
+        )
+    file.seek(0)
+    if size > MOST_OF_A_SHEET and file.read(4) == SHEET_MAGIC:
+        raise Problem(
+            "too-large", f"a spreadsheet has at most {MOST_OF_A_SHEET:,} bytes: save it as CSV"
         )
     options = IntakeOptions(
         rules=upload.rules,

@@ -91,6 +91,7 @@ def test_a_number_of_an_unknown_country_is_left_out_unless_the_caller_says_other
         (422, f"{LIST}&region=ZZ", b"x", NDJSON),
         (422, f"{LIST}&expires_at=yesterday", b"x", NDJSON),
         (403, f"{LIST}&space=OTHER", b"x", NDJSON),
+        (413, LIST, b"PK\x03\x04" + bytes(16 * 1024 * 1024), {"content-type": "text/csv"}),
     ],
 )
 def test_a_list_that_cannot_be_taken_is_refused(
