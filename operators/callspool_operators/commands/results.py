@@ -18,7 +18,8 @@ from callspool_ledger.reads.views import OUTCOMES, DocumentStatus
 from callspool_operators.lists import Intake, IntakeOptions, Row
 from callspool_operators.lists.grid import Grid, Inputs
 from callspool_operators.lists.outfile import Dialect, OutFile, OutPlace, SheetFile
-from callspool_operators.lists.results import ANSWERS, Answers
+from callspool_operators.lists.own_columns import ANSWERED_FILE, ANSWERS, answer_header
+from callspool_operators.lists.results import Answers
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
@@ -260,10 +261,10 @@ def _chunks(intake: Intake) -> Iterator[list[Row]]:
 def _headers(grid: Grid, *, several: bool) -> list[str]:
     """The names of all columns; those of ours that are taken get a name of their own."""
     headers = grid.headers
-    for name in (*ANSWERS, *(["file"] if several else [])):
+    for name in (*ANSWERS, *([ANSWERED_FILE] if several else [])):
         new, number = name, 1
         while new in headers or (new == "document_id" and grid.has_ids):
-            new = f"callspool_{name}" + (f"_{number}" if number > 1 else "")
+            new = answer_header(name, number)
             number += 1
         headers.append(new)
     return headers

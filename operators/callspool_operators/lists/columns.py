@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from callspool.request.text import clean, is_unicode
 from callspool_operators.lists import IntakeError
 from callspool_operators.lists.delimited import unshield
+from callspool_operators.lists.own_columns import find_answers, own_places
 
 CONTACT_NUMBER = "contact_number"
 ALTERNATE = "alternate_number"
@@ -94,6 +95,8 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
         "customerno",
         "customernumber",
         "kundennummer",
+        "kundennr",
+        "kdnr",
         "externalid",
     ),
 }
@@ -122,22 +125,6 @@ RESERVED = frozenset({"id", "callspool_attempt"})
 _OWN = "source_"
 
 
-OWN_COLUMNS = ("callspool_file", "line", "reason")
-"""The last columns of a file of rejects, no part of a contact; the first may be absent."""
-LEFT_OUT_BEFORE = "left out: "
-"""How the reason of a row begins that must not be called when its rejects are sent again."""
-STILL_LEFT_OUT = f"{LEFT_OUT_BEFORE}it was before, too; empty its reason to have it called"
-
-
-def own_places(headers: Sequence[str]) -> range:
-    """Returns the places of the columns that a file of rejects has besides those of the list."""
-    last = [clean(header) for header in headers[-3:]]
-    if tuple(last) == OWN_COLUMNS:
-        return range(len(headers) - 3, len(headers))
-    is_own = tuple(last[-2:]) == OWN_COLUMNS[1:]
-    return range(len(headers) - 2 * is_own, len(headers))
-
-
 class Naming:
     """Columns by place, as they get their names: chosen ones, then known ones, then the rest."""
 
@@ -149,6 +136,8 @@ class Naming:
         self._settled: set[int] = set()
         self._parts: set[int] = set()
         self._chosen: set[int] = set()
+        self.answered_ids: tuple[int, ...] = ()
+        """Places of ids as `results` wrote them: before any other id; the last one first."""
 
     def has(self, field: str) -> bool:
         return field in self.names
@@ -174,7 +163,8 @@ class Naming:
 
     def name_the_others(self) -> None:
         """Known fields by exact name, then by spelling; any other column is an extra field."""
-        for place in own_places(self.headers):
+        answers, ids = find_answers(self._clean)
+        for place in (*own_places(self.headers), *answers):
             if place not in self._chosen:
                 self._name(place, None)
         for field in FIELDS:
@@ -182,6 +172,7 @@ class Naming:
             self._claim(field, [place for place in exact if place not in self._parts])
         for field, spellings in SPELLINGS.items():
             self._claim(field, self._places(spellings))
+        self._take_answered_ids(ids)
         taken = {name for name in self.names if name} | RESERVED
         for place, header in enumerate(self.headers):
             if place not in self._settled:
@@ -189,6 +180,13 @@ class Naming:
                 name = _new_name(f"{_OWN}{header}" if own else header, taken)
                 taken.add(name)
                 self._name(place, name)
+
+    def _take_answered_ids(self, ids: Sequence[int]) -> None:
+        unchosen = [place for place in ids if place not in self._chosen]
+        if unchosen and not self.has(DOCUMENT_ID):
+            self._name(unchosen[-1], DOCUMENT_ID)
+        known = [place for place in ids if place in unchosen or self.names[place] == DOCUMENT_ID]
+        self.answered_ids = tuple(reversed(known))
 
     def name_parts(self) -> tuple[int, ...]:
         """Returns the places of the columns that hold a first and a last name."""
@@ -235,12 +233,14 @@ class Columns:
 
     ``name_parts``: places of the columns that hold first and last name, where no column has the
     whole name. ``other_numbers``: of those that hold a number besides the one that is called.
+    ``answered_ids``: of those with the ids that `results` wrote.
     """
 
     headers: tuple[str, ...]
     names: tuple[str | None, ...]
     name_parts: tuple[int, ...] = ()
     other_numbers: tuple[int, ...] = ()
+    answered_ids: tuple[int, ...] = ()
 
     def list_renames(self) -> list[tuple[str, str]]:
         """Columns that reach the API under another name than their header: header → field."""
@@ -254,9 +254,16 @@ class Columns:
 def list_renames(
     headers: Sequence[str], names: Sequence[str | None], name_parts: Sequence[int]
 ) -> list[tuple[str, str]]:
-    """Headers with another name than their own, and that name; parts of the name last."""
-    pairs = zip(headers, names, strict=True)
-    changed = [(header, name or LEFT_OUT) for header, name in pairs if header != name]
+    """Headers with another name than their own, and that name; parts of the name last.
+
+    Without what `results` added and is left out.
+    """
+    answers, _ = find_answers(headers)
+    changed = [
+        (header, name or LEFT_OUT)
+        for place, (header, name) in enumerate(zip(headers, names, strict=True))
+        if header != name and (name is not None or place not in answers)
+    ]
     return changed + [(headers[place], NAME) for place in name_parts]
 
 
@@ -289,7 +296,8 @@ def map_columns(headers: Sequence[str], chosen: Mapping[str, str], file: str) ->
         raise _missing("phone", CONTACT_NUMBER, file, shown)
     if not naming.has(NAME) and not parts:
         raise _missing("name", NAME, file, shown)
-    return Columns(tuple(shown), tuple(naming.names), parts, naming.other_numbers())
+    others = naming.other_numbers()
+    return Columns(tuple(shown), tuple(naming.names), parts, others, naming.answered_ids)
 
 
 def _missing(word: str, field: str, file: str, headers: Sequence[str]) -> IntakeError:

@@ -35,6 +35,7 @@ class DocumentWriter:
         self._size = len(names)
         self._number = names.index(CONTACT_NUMBER)
         self._id = names.index(DOCUMENT_ID) if DOCUMENT_ID in names else None
+        self._answered_ids = columns.answered_ids
         self._labels = names.index(LABELS) if LABELS in names else None
         self._alternate = names.index(ALTERNATE) if ALTERNATE in names else None
         self._name = names.index(NAME) if NAME in names else None
@@ -58,6 +59,10 @@ class DocumentWriter:
         numbers = columns[self._number] = healed_numbers(given)
         ids: Sequence[str | None] = [None] * len(rows)
         if self._id is not None:
+            if self._answered_ids:
+                places = (*self._answered_ids, self._id)
+                found = zip(*[columns[place] for place in places], strict=True)
+                columns[self._id] = [next(filter(None, each), "") for each in found]
             columns[self._id] = healed_ids(columns[self._id])
             ids = [document_id or None for document_id in columns[self._id]]
         names = self._names(columns)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import msgspec
 
 from callspool_operators.lists import IntakeError
-from callspool_operators.lists.columns import CONTACT_NUMBER, LEFT_OUT_BEFORE, Naming, squash
+from callspool_operators.lists.columns import CONTACT_NUMBER, Naming, squash
 from callspool_operators.lists.json_rows import JsonRows
 from callspool_operators.lists.objects import ObjectRows, naming_of
+from callspool_operators.lists.own_columns import LEFT_OUT_BEFORE
 from callspool_operators.lists.row import Row
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table_rows import TableRows

@@ -11,15 +11,14 @@ from callspool.errors import shown_name
 from callspool_operators.lists.columns import (
     ALTERNATE,
     CONTACT_NUMBER,
-    LEFT_OUT_BEFORE,
+    DOCUMENT_ID,
     NAME,
-    STILL_LEFT_OUT,
     Naming,
     extra,
     list_renames,
-    own_places,
 )
 from callspool_operators.lists.delimited import MAX_LINE, blocks_of_lines
+from callspool_operators.lists.own_columns import LEFT_OUT_BEFORE, STILL_LEFT_OUT, own_places
 from callspool_operators.lists.row import Beside, Row
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table import CHUNK, TOO_LONG
@@ -40,12 +39,15 @@ class _Plan(NamedTuple):
     """For each key its new name and a colon, in JSON (None: left out), and the name's parts.
 
     ``number``, ``other_numbers``: which key has the number, and which others hold one.
+    ``id``, ``answered_ids``: which key has the id, and which hold one that `results` wrote.
     """
 
     names: Sequence[bytes | None]
     name_parts: tuple[int, ...]
     number: int | None
     other_numbers: tuple[int, ...]
+    id: int | None
+    answered_ids: tuple[int, ...]
 
 
 class Objects:
@@ -69,7 +71,7 @@ class Objects:
             row.reason = TOO_LONG
             return row
         try:
-            row.raw, row.beside = self._rename_keys(bare)
+            row.raw, row.beside, row.has_whole_id = self._rename_keys(bare)
             if _LEFT_OUT in bare and _was_left_out(bare):
                 row.reason = STILL_LEFT_OUT
         except KeyTwiceError as twice:
@@ -80,8 +82,11 @@ class Objects:
             row.reason = self._reason
         return row
 
-    def _rename_keys(self, bare: bytes) -> tuple[bytes, Beside | None]:
-        """The object with its keys as the API knows them; untouched where they are already."""
+    def _rename_keys(self, bare: bytes) -> tuple[bytes, Beside | None, bool]:
+        """The object with its keys as the API knows them; untouched where they are already.
+
+        Besides: what was taken for its number, and whether its id is one that `results` wrote.
+        """
         fields = self._decode(bare)
         if self._encode(fields) != bare:  # not as compact as it can be, or a key was lost
             refuse_key_twice(bare)
@@ -92,15 +97,16 @@ class Objects:
             self._known[keys] = _plan(keys, self._chosen)
         plan = self._known[keys]
         if plan is None:
-            return bare, None
+            return bare, None, False
         values = [*map(bytes, fields.values())]
         beside = _fill_number(plan, values)
+        has_whole_id = _fill_id(plan, values)
         pairs = [
             name + value for name, value in zip(plan.names, values, strict=True) if name and value
         ]
         if plan.name_parts and (whole := _join_parts(values[place] for place in plan.name_parts)):
             pairs.append(b'"name":' + msgspec.json.encode(whole))
-        return b"{" + b",".join(pairs) + b"}", beside
+        return b"{" + b",".join(pairs) + b"}", beside, has_whole_id
 
 
 def _was_left_out(text: bytes) -> bool:
@@ -119,6 +125,15 @@ def _fill_number(plan: _Plan, values: list[bytes]) -> Beside | None:
                 values[place] = b""
             return Beside.OTHER
     return None
+
+
+def _fill_id(plan: _Plan, values: list[bytes]) -> bool:
+    """Whether there is an id that `results` wrote; it becomes the id."""
+    for place in plan.answered_ids:
+        if plan.id is not None and not _is_empty(values[place]):
+            values[plan.id] = values[place]
+            return True
+    return False
 
 
 def _is_empty(value: bytes) -> bool:
@@ -168,11 +183,12 @@ def _plan(keys: Sequence[str], chosen: Mapping[str, str]) -> _Plan | None:
     """What becomes of objects with these keys; None if nothing of them changes."""
     naming = naming_of(keys, chosen)
     parts = () if naming.has(NAME) else naming.name_parts()
-    if naming.names == list(keys) and not parts:
+    if naming.names == list(keys) and not parts and not naming.answered_ids:
         return None
     names = [None if name is None else msgspec.json.encode(name) + b":" for name in naming.names]
     number = naming.names.index(CONTACT_NUMBER) if naming.has(CONTACT_NUMBER) else None
-    return _Plan(names, parts, number, naming.other_numbers())
+    place = naming.names.index(DOCUMENT_ID) if naming.has(DOCUMENT_ID) else None
+    return _Plan(names, parts, number, naming.other_numbers(), place, naming.answered_ids)
 
 
 NOT_ON_A_LINE = f"{NOT_AN_OBJECT} on a line of its own"

@@ -9,7 +9,6 @@ import msgspec
 
 from callspool.errors import CallspoolError
 from callspool_operators.lists import IntakeError
-from callspool_operators.lists.columns import OWN_COLUMNS, own_places
 from callspool_operators.lists.formats import Rows
 from callspool_operators.lists.grid import Grid, dialect_of
 from callspool_operators.lists.objects import KeyTwiceError, refuse_key_twice
@@ -20,6 +19,7 @@ from callspool_operators.lists.outfile import (
     SheetFile,
     same_file,
 )
+from callspool_operators.lists.own_columns import REJECT_COLUMNS, own_places
 from callspool_operators.lists.row import Row
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table_rows import TableRows
@@ -29,7 +29,7 @@ KEPT_IN_MEMORY = 8 * 1024 * 1024
 
 _OBJECTS = (".jsonl", ".ndjson", ".json")
 _TEXTS = (".csv", ".tsv", ".tab", ".txt", ".xlsx")
-_FILE, _LINE, _REASON = OWN_COLUMNS
+_FILE, _LINE, _REASON = REJECT_COLUMNS
 _BOM = b"\xef\xbb\xbf"
 _encode = msgspec.msgpack.Encoder().encode
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

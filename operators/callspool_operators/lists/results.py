@@ -9,30 +9,10 @@ from callspool.request.identity import DIGEST_BYTES, NO_NUMBER, Scope, digester,
 from callspool.request.raw_document import read_number
 from callspool_ledger.reads.lookup import CONFLICT
 from callspool_ledger.reads.views import CallEnd, DocumentStatus
+from callspool_operators.lists.own_columns import ANSWERS
 from callspool_operators.lists.row import Row
 from callspool_operators.lists.row_checks import SeenRows
 from callspool_operators.terminal.wording import local, plain
-
-ANSWERS = (
-    "state",
-    "reason",
-    "document_id",
-    "run_id",
-    "task_id",
-    "attempts",
-    "accepted_at",
-    "settled_at",
-    "outcome",
-    "call_status",
-    "end_reason",
-    "started_at",
-    "ended_at",
-    "duration",
-    "rings",
-    "duplicate_of",
-    "line",
-)
-"""The columns beside those of the list."""
 
 UNKNOWN = "unknown"
 INVALID = "invalid"

@@ -136,6 +136,8 @@ class Row(msgspec.Struct, gc=False):
     """Whether the number was written as a spreadsheet writes numbers, and has been put right."""
     without_country: bool = False
     """Whether neither the number nor a region says which country it is of."""
+    has_whole_id: bool = False
+    """Whether its id is one that `results` wrote, which has its prefix already."""
     beside: Beside | None = None
     """What stood beside the number in its cell, if anything did."""
     known: Known | None = None

@@ -23,8 +23,8 @@ from callspool_operators.lists.columns import (
     ALTERNATE,
     CONTACT_NUMBER,
     DOCUMENT_ID,
-    LEFT_OUT_BEFORE,
 )
+from callspool_operators.lists.own_columns import LEFT_OUT_BEFORE
 from callspool_operators.lists.row import LONGEST_ID, Beside, EarlierRows, Likeness, Row
 
 _LEAST_PLACES = 1 << 18
@@ -223,6 +223,8 @@ class RowChecker:
 
     def _put_prefix(self, row: Row) -> None:
         known = row.known
+        if row.has_whole_id:
+            return
         if self._id_prefix and known is not None and known.document_id:
             known.document_id = self._id_prefix + known.document_id
             row.raw = with_fields(row.raw, {DOCUMENT_ID: known.document_id})

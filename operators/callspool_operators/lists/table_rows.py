@@ -10,17 +10,15 @@ from callspool_operators.lists.columns import (
     CONTACT_NUMBER,
     FIRST_NAMES,
     LAST_NAMES,
-    LEFT_OUT_BEFORE,
     SPELLINGS,
-    STILL_LEFT_OUT,
     looks_like_contact,
     map_columns,
     names_contact,
-    own_places,
     squash,
 )
 from callspool_operators.lists.delimited import blocks_of_lines, unshield
 from callspool_operators.lists.document_writer import DocumentWriter
+from callspool_operators.lists.own_columns import LEFT_OUT_BEFORE, STILL_LEFT_OUT, own_places
 from callspool_operators.lists.row import Beside, Row
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table import LOOSE_QUOTES, BrokenRowError, Table, decode_line
@@ -216,8 +214,15 @@ class TableRows:
             return
         for row, document in zip(rows, documents, strict=True):
             row.raw, row.known, row.healed = document
+        if self.columns.answered_ids:
+            self._mark_answered_ids(rows)
         if self.columns.other_numbers:
             self._mark_other_numbers(rows)
+
+    def _mark_answered_ids(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            cells, places = row.cells, self.columns.answered_ids
+            row.has_whole_id = any(cells[at : at + 1] and cells[at].strip() for at in places)
 
     def _mark_other_numbers(self, rows: Sequence[Row]) -> None:
         for row in rows:
