@@ -28,10 +28,12 @@ class SuppressionLists:
     """Puts numbers on lists, takes them off, and tells which must not be called.
 
     ``url_or_client`` as of `CallQueue`. ``by``: who asks, for the journal. ``region``: of numbers
-    without a country code (``IN``). ``wait``: seconds for which `add` waits, at most, for
-    create-calls under way that hold its numbers. It connects with the first call, and belongs to
-    one thread. Raises `SettingsError` for an argument that cannot be used; every method raises
-    `QueueUnavailable` when Redis does not answer: to ask for the same again is safe.
+    without a country code (``IN``); without it, such a number is listed as ``+`` and its digits and
+    as an Indian one, which need not be the number that is meant. ``wait``: seconds for which `add`
+    waits, at most, for create-calls under way that hold its numbers. It connects with the first
+    call, and belongs to one thread. Raises `SettingsError` for an argument that cannot be used;
+    every method raises `QueueUnavailable` when Redis does not answer: to ask for the same again is
+    safe.
     """
 
     def __init__(

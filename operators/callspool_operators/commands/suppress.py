@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,13 +13,28 @@ from callspool.settings import load_settings
 from callspool_ledger.guard import ListNameError, Suppression, list_name
 from callspool_operators.commands.steering_ledger import operator
 from callspool_operators.commands.suppression_lines import (
-    check_object,
+    account_option,
+    as_they_are_option,
     list_lines,
     list_object,
-    shorten_number,
+    list_option,
+    name_source,
+    numbers_argument,
+    read_numbers,
+    source_option,
     tell_added,
+    tell_checked,
+    tell_removed,
+    until_option,
 )
-from callspool_operators.lists.number_lists import is_export, numbers_in, read_export, write_export
+from callspool_operators.lists.number_lists import (
+    CountryFilter,
+    fault_of_number,
+    is_export,
+    numbers_in,
+    read_export,
+    write_export,
+)
 from callspool_operators.lists.source import STANDARD_INPUT, Source
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_clients
@@ -88,21 +101,17 @@ def _command(
     return decorate
 
 
-_numbers = click.argument("numbers", nargs=-1, metavar="NUMBER...")
-_list = click.option("--list", "list_", metavar="NAME", help="A named list.  [default: global]")
-_account = click.option(
-    "--account", callback=parsing.account, metavar="NAME", help="The list of this account."
+@_command(
+    "add",
+    numbers_argument,
+    list_option,
+    account_option,
+    until_option,
+    source_option,
+    region_option,
+    as_they_are_option,
+    epilog=_ADD_EXAMPLES,
 )
-_until = click.option(
-    "--until",
-    callback=parsing.later,
-    metavar="90d|TIME",
-    help="Until then: a span (90m, 2h, 90d, 2w) or 2027-12-01T18:00+05:30, up to the full hour.",
-)
-_source = click.option("--source", default="", metavar="TEXT", help="Where it comes from.")
-
-
-@_command("add", _numbers, _list, _account, _until, _source, region_option, epilog=_ADD_EXAMPLES)
 def add(
     numbers: Sequence[str],
     list_: str | None,
@@ -110,6 +119,7 @@ def add(
     until: parsing.LaterMoment | None,
     source: str,
     region: str | None,
+    as_they_are: bool,
     redis_url: str | None,
     state_dir: str | None,
     as_json: bool,
@@ -120,19 +130,23 @@ def add(
     that moment is waited for, 10 seconds at most, and named.
     """
     name = _name(list_, account)
+    countries = CountryFilter(_region(region), takes_all=as_they_are)
     with _lists(redis_url, state_dir, region) as lists:
-        added = lists.add(
-            _read_numbers(numbers), name, till_ms=_till(until, lists), source=_one_line(source)
-        )
-    return tell_added(added, name, as_json=as_json, is_named=_is_named(name))
+        coming = countries.keep(read_numbers(numbers))
+        till_ms = _till(until, lists)
+        added = lists.add(coming, name, till_ms=till_ms, source=_one_line(source))
+    return tell_added(added, name, countries, as_json=as_json)
 
 
-@_command("remove", _numbers, _list, _account, region_option)
+@_command(
+    "remove", numbers_argument, list_option, account_option, region_option, as_they_are_option
+)
 def remove(
     numbers: Sequence[str],
     list_: str | None,
     account: str | None,
     region: str | None,
+    as_they_are: bool,
     redis_url: str | None,
     state_dir: str | None,
     as_json: bool,
@@ -142,45 +156,42 @@ def remove(
     Documents that were cancelled meanwhile stay so; enqueued anew, they are called.
     """
     name = _name(list_, account)
+    countries = CountryFilter(_region(region), takes_all=as_they_are)
     with _lists(redis_url, state_dir, region) as lists:
-        removed = lists.remove(_read_numbers(numbers), name)
-    if as_json:
-        click.echo(json_line({"list": name, "removed": removed}))
-    else:
-        click.echo(f"{format_count(removed, 'number')} taken off the list {name}.")
-    return Exit.DONE
+        removed = lists.remove(countries.keep(read_numbers(numbers)), name)
+    return tell_removed(removed, name, countries, as_json=as_json)
 
 
 @_command(
     "check",
-    _numbers,
+    numbers_argument,
     click.option(
         "--campaign", callback=parsing.name, default="", metavar="NAME", help="In this campaign."
     ),
-    _account,
+    account_option,
     region_option,
+    as_they_are_option,
 )
 def check(
     numbers: Sequence[str],
     campaign: str,
     account: str | None,
     region: str | None,
+    as_they_are: bool,
     redis_url: str | None,
     state_dir: str | None,
     as_json: bool,
 ) -> int:
-    """Show which numbers would not be called now, and why. Exits with 1 if one would not."""
-    given = [*_read_numbers(numbers)]
+    """Show which numbers would not be called now, and why. Exits with 1 if one would not.
+
+    So it does where it cannot be said: a number that has no country code, or is none.
+    """
+    given = [*read_numbers(numbers)]
     with _lists(redis_url, state_dir, region) as lists:
         found = lists.check(given, account=account or "default", campaign=campaign)
-    if as_json:
-        rows = [check_object(*each) for each in zip(given, found, strict=True)]
-        click.echo(json_line({"numbers": rows, "suppressed": sum(map(bool, found))}))
-    else:
-        for number, source in zip(given, found, strict=True):
-            why = source.reason if source else "not on a list"
-            click.echo(f"{shorten_number(number)}: {plain(why)}")
-    return Exit.NOT_ALL if any(found) else Exit.DONE
+    chosen = _region(region)
+    faults = [fault_of_number(each, chosen, takes_all=as_they_are) for each in given]
+    return tell_checked(given, found, faults, as_json=as_json)
 
 
 @_command(
@@ -188,14 +199,15 @@ def check(
     click.argument(
         "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True)
     ),
-    _list,
-    _account,
-    _until,
-    _source,
+    list_option,
+    account_option,
+    until_option,
+    source_option,
     map_option,
     region_option,
     encoding_option,
     sheet_option,
+    as_they_are_option,
     epilog=_IMPORT_EXAMPLES,
 )
 def import_(
@@ -208,6 +220,7 @@ def import_(
     region: str | None,
     encoding: str | None,
     sheet: str | None,
+    as_they_are: bool,
     redis_url: str | None,
     state_dir: str | None,
     as_json: bool,
@@ -218,8 +231,10 @@ def import_(
     that holds nothing but numbers needs no names of columns. Safe to repeat.
     """
     name = _name(list_, account)
+    chosen, code = _region(region), Exit.DONE
     with _lists(redis_url, state_dir, region) as lists:
         for file in files:
+            countries = CountryFilter(chosen, takes_all=as_they_are)
             with Source(file, None, encoding, sheet) as opened:
                 if is_export(opened):
                     if list_ or account or until:
@@ -230,15 +245,15 @@ def import_(
                     key, entries = read_export(opened)
                     added, shown = lists.restore(key, entries), "as exported"
                 else:
-                    chosen = region or load_settings(os.environ).region
                     added = lists.add(
-                        numbers_in(opened, columns, chosen),
+                        countries.keep(numbers_in(opened, columns, chosen)),
                         name,
                         till_ms=_till(until, lists),
-                        source=_one_line(source or _name_of(file)),
+                        source=_one_line(source or name_source(file)),
                     )
                     shown = name
-            code = tell_added(added, shown, as_json=as_json, is_named=_is_named(shown))
+            told = tell_added(added, shown, countries, as_json=as_json)
+            code = Exit.NOT_ALL if Exit.NOT_ALL in {code, told} else Exit.DONE
     return code
 
 
@@ -289,7 +304,7 @@ def lists_(redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
 def _lists(
     redis_url: str | None, state_dir: str | None, region: str | None
 ) -> Iterator[Suppression]:
-    region = region or load_settings(os.environ).region
+    region = _region(region)
     begun = ledger_clients(redis_url, state_dir, may_begin=True)
     with begun as clients, Progress(None, quiet=True) as progress:
 
@@ -297,6 +312,10 @@ def _lists(
             progress.update(numbers, lambda: format_count(numbers, "number"))
 
         yield Suppression(clients, operator(), region=region, tell=tell)
+
+
+def _region(given: str | None) -> str | None:
+    return given or load_settings(os.environ).region
 
 
 def lists_of_campaign(
@@ -322,25 +341,6 @@ def _name(list_: str | None, account: str | None) -> str:
 def _till(until: parsing.LaterMoment | None, lists: Suppression) -> int:
     """The end in ms, rounded up to the hour: entries of one hour then have one source."""
     return 0 if until is None else math.ceil(until.at(lists.read_clock()) / 3600) * 3_600_000
-
-
-def _name_of(file: str) -> str:
-    return "standard input" if file == STANDARD_INPUT else Path(file).name
-
-
-def _is_named(name: str) -> bool:
-    return name not in {"global", "as exported"} and not name.startswith("account:")
-
-
-def _read_numbers(numbers: Sequence[str]) -> Iterator[str]:
-    """The numbers that were typed, or those of stdin, one a line."""
-    if not numbers:
-        raise click.UsageError("name a number, or - to read them from stdin, one a line")
-    for number in numbers:
-        if number == STANDARD_INPUT:
-            yield from (line.strip() for line in sys.stdin if line.strip())
-        else:
-            yield number
 
 
 def _one_line(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TextIO
 import msgspec
 
 from callspool.request.phone_reading import NumberError
+from callspool.request.phones import identify
 from callspool_ledger.guard import ExportedEntry, GuardKey, ListSource
 from callspool_operators.lists import IntakeError
 from callspool_operators.lists.cells import healed_number, read_cell
@@ -133,6 +134,45 @@ def _numbers_of_cell(text: str, region: str | None) -> Iterator[str]:
     yield cell.number
     if cell.second:
         yield cell.second
+
+
+COUNTRY_UNKNOWN = "has no country code: write + and its country code, or say --region US"
+
+
+def fault_of_number(number: str, region: str | None, *, takes_all: bool = False) -> str:
+    """Returns why a list cannot tell which number is meant; empty where it can.
+
+    ``takes_all``: a number without a country code is taken as it is.
+    """
+    try:
+        form = identify(number, region)
+    except NumberError as fault:
+        return str(fault)
+    return "" if takes_all or form[0] == "+" else COUNTRY_UNKNOWN
+
+
+class CountryFilter:
+    """Lets numbers through whose country is known, and counts the ``others``.
+
+    Without a country code a list cannot tell which number is meant: it would not protect it.
+    ``takes_all``: lets all of them through. ``first``: the first number without a country.
+    """
+
+    def __init__(self, region: str | None, *, takes_all: bool) -> None:
+        self._region = region
+        self._takes_all = takes_all
+        self.others = 0
+        self.first = ""
+
+    def keep(self, numbers: Iterable[str]) -> Iterator[str]:
+        """Yields the numbers whose country is known."""
+        for number in numbers:
+            fault = "" if self._takes_all else fault_of_number(number, self._region)
+            if fault == COUNTRY_UNKNOWN:
+                self.first = self.first or number
+                self.others += 1
+            else:
+                yield number
 
 
 MAGIC = b"callspool-suppression,1,"

@@ -53,6 +53,26 @@ def test_numbers_come_from_stdin_for_a_list_of_an_account(suppress: Call):
     assert [(each["list"], each["numbers"]) for each in shown] == [("account:acme", 1)]
 
 
+def test_a_number_whose_country_is_not_known_is_refused_and_named(suppress: Call, tmp_path: Path):
+    (tmp_path / "asked.csv").write_text("phone\n415 555 0123\n+14155550124\n415 555 0125\n")
+    refusal = "has no country code: write + and its country code, or say --region US"
+    for command in (["add", "(415) 555-0123"], ["remove", "(415) 555-0123"]):
+        refused = suppress(*command)
+        assert refused.code == 1, command
+        assert f"number …23 left out: {refusal}" in refused.err
+    asked = suppress("check", "(415) 555-0123")
+    assert (asked.code, asked.out) == (1, f"number …23: {refusal}\n")
+    row = suppress("check", "(415) 555-0123", "--json").json["numbers"][0]  # type: ignore[index]
+    assert (row["suppressed"], row["fault"]) == (None, refusal)
+    imported = suppress("import", "asked.csv")
+    assert imported.code == 1
+    assert "List global: 1 number added" in imported.out
+    assert "number …23 and 1 more left out" in imported.err
+    assert suppress("add", "(415) 555-0123", "--region", "US").code == 0
+    assert suppress("check", ASKED).code == 1
+    assert suppress("add", "415 555 0125", "--numbers-as-they-are").code == 0
+
+
 @pytest.mark.parametrize(
     ("name", "text", "found"),
     [
@@ -73,14 +93,16 @@ def test_a_file_of_numbers_needs_no_names(tmp_path: Path, name: str, text: str, 
 
 
 def test_what_is_exported_is_restored_where_redis_has_forgotten(suppress: Call, tmp_path: Path):
-    suppress("add", ASKED, "9876543210", "--source", "by mail", "--until", "90d")
+    suppress(
+        "add", ASKED, "9876543210", "--numbers-as-they-are", "--source", "by mail", "--until", "90d"
+    )
     exported = suppress("export", "-o", "backup.csv", "--json")
     assert exported.json["entries"] == 4  # one number has its digits, and what they may be read as
     backup = tmp_path / "backup.csv"
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert "415555" not in backup.read_text()
     before = suppress("lists").out
-    suppress("remove", ASKED, "9876543210")
+    suppress("remove", ASKED, "9876543210", "--numbers-as-they-are")
     assert suppress("check", "+919876543210").code == 0
     again = suppress("import", "backup.csv", "--json")
     assert (again.json["added"], again.json["known"]) == (2, 0)
