@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from callspool_operators.lists import IntakeError
-from callspool_operators.lists.columns import CONTACT_NUMBER, Naming, squash
+from callspool_operators.lists.columns import CONTACT_NUMBER, Naming, list_columns, squash
 from callspool_operators.lists.json_rows import JsonRows
 from callspool_operators.lists.objects import ObjectRows, naming_of
 from callspool_operators.lists.own_columns import LEFT_OUT_BEFORE
@@ -79,8 +79,37 @@ def _is_read_whole(line: bytes, chosen: Mapping[str, str]) -> bool:
 
 
 _NO = frozenset(
-    {"", "0", "0.0", "no", "n", "false", "f", "off", "none", "null", "-", "nein", "non", "nej"}
+    [
+        "",
+        "0",
+        "0.0",
+        "no",
+        "n",
+        "false",
+        "f",
+        "off",
+        "none",
+        "null",
+        "n/a",
+        "#n/a",
+        "-",
+        "nein",
+        "non",
+        "nej",
+        "não",
+        "nao",
+        "nee",
+        "falsch",
+        "faux",
+        "falso",
+        "falsa",
+        "fals",
+        "onwaar",
+        "vals",
+        "falsk",
+    ]
 )
+"""No and false, as spreadsheets and people write them; the first is empty."""
 _SPEAKS = re.compile(
     r"(?:is|has)?(?:phone|call|marketing|email|sms)?"
     r"(?:donot(?:call|contact|phone|dial|disturb)|n?dnc|dnd|nocalls?|opt(?:ed)?out|unsubscribed?"
@@ -110,7 +139,9 @@ class Skipping:
         """Raises `IntakeError` where a table has no such column."""
         for column in self.columns:
             if Naming(headers).place_of(column) is None:
-                raise IntakeError(f"{shown} has no column {column!r} (--skip-if)")
+                raise IntakeError(
+                    f"{shown} has no column {column!r} (--skip-if): it has {list_columns(headers)}"
+                )
 
     def check_objects(self, first: Sequence[Row], shown: str) -> None:
         """Raises `IntakeError` where none of a file's first objects has such a key."""

@@ -75,7 +75,7 @@ def test_the_number_of_a_row_that_is_left_out_is_called_for_no_other(
 def test_a_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text(TABLE)
-    with pytest.raises(IntakeError, match="no column 'Opt out'"):
+    with pytest.raises(IntakeError, match=r"no column 'Opt out'.*it has Name, Phone"):
         Intake([str(path)], IntakeOptions(skip_if=("Opt out",))).inspect()
     lines = tmp_path / "c.jsonl"
     lines.write_text(LINES)
@@ -94,6 +94,8 @@ def test_columns_that_speak_are_pointed_out_before_sending(call: Call) -> None:
 
 def test_what_a_cell_means() -> None:
     assert [*map(is_set, ["x", "1", "ja", True, 1])] == [True] * 5
+    words = ["FALSCH", "FAUX", "FALSO", "Falsa", "ONWAAR", "N/A", "Não", "Nee"]
+    assert not any(map(is_set, words))
     assert [*map(is_set, ["", " ", "No", "FALSE", "0", "-", None, False, 0])] == [False] * 9
     names = ["DNC", "Opt-Out", "Unsubscribed", "Do Not Call", "City", "Option"]
     assert speaking(names) == names[:4]
