@@ -83,6 +83,8 @@ MARGIN = 0.15
 MOST_WORDS = 2000
 """Different words that are looked at."""
 
+_MOST_RIVALS = 3
+_SHOWN_LETTERS = 8
 _BROKEN_FOR_EACH_WHOLE = 10
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _HARD_SPACE = b"\xa0"
@@ -90,15 +92,25 @@ _HARD_SPACE = b"\xa0"
 _WORD = re.compile(rb"[A-Za-z'\x80-\xff]*[\x80-\xff][A-Za-z'\x80-\xff]*")
 
 
+class Rival(NamedTuple):
+    """An encoding that a text may be in; ``letters``: what it makes of some beyond ASCII."""
+
+    encoding: Encoding
+    letters: str
+
+    def __str__(self) -> str:
+        return f"{self.encoding.name} (--encoding {self.encoding.codec} reads {self.letters})"
+
+
 class Verdict(NamedTuple):
     """``encoding`` is None where the text is UTF-8, and where it is not known.
 
-    ``rivals``: encodings in which its words would do as well.
+    ``rivals``: encodings in which its words can be read, the most likely first.
     """
 
     is_known: bool = True
     encoding: Encoding | None = None
-    rivals: tuple[Encoding, ...] = ()
+    rivals: tuple[Rival, ...] = ()
 
 
 class Evidence:
@@ -151,10 +163,10 @@ def judge_words(words: Iterable[bytes]) -> Verdict:
     best = readings[0]
     others = [each for each in readings[1:] if each.words != best.words]
     if best.worth < LEAST_FIT:
-        return Verdict(is_known=False)
+        return Verdict(is_known=False, rivals=_find_rivals(telling, readings))
     if others and best.worth - others[0].worth < MARGIN:
         near = [best, *(each for each in others if best.worth - each.worth < MARGIN)]
-        return Verdict(is_known=False, rivals=tuple(each.encoding for each in near[:3]))
+        return Verdict(is_known=False, rivals=_find_rivals(telling, near))
     return Verdict(encoding=best.encoding)
 
 
@@ -164,6 +176,20 @@ class _DecodedText(NamedTuple):
     encoding: Encoding
     words: list[str | None]
     worth: float
+
+
+def _find_rivals(words: list[bytes], readings: Iterable[_DecodedText]) -> tuple[Rival, ...]:
+    """The first readings that make different letters of the words; Windows-1252 before all."""
+    # In their order by number, which spells no name.
+    beyond = bytes(sorted({*b"".join(words)} - {*range(0x80), *_HARD_SPACE}))
+    found: dict[str, Rival] = {}
+    for encoding in sorted(
+        (each.encoding for each in readings), key=lambda each: each is not ENCODINGS[0]
+    ):
+        letters = _decode(beyond, encoding.codec)
+        if letters is not None and letters.isprintable():
+            found.setdefault(letters, Rival(encoding, letters[:_SHOWN_LETTERS]))
+    return tuple(found.values())[:_MOST_RIVALS]
 
 
 def _worth(reading: _DecodedText) -> float:

@@ -338,13 +338,12 @@ def _verdict_of(source: Source) -> Verdict:
 
 
 def _unknown(shown: str, verdict: Verdict) -> IntakeError:
+    what = f"{shown} is not UTF-8, and what else it is cannot be told: save it as UTF-8, or "
     if not verdict.rivals:
         return IntakeError(
-            f"{shown} is not UTF-8, and what else it is cannot be told: save it as UTF-8, or name"
-            " its encoding, such as --encoding mac_roman, cp850 or cp1250"
+            f"{what}name its encoding, such as --encoding cp1252, mac_roman or cp850"
         )
-    names = " or ".join(f"{each.name} (--encoding {each.codec})" for each in verdict.rivals)
     return IntakeError(
-        f"{shown} is not UTF-8, and may be {names}: --dry-run shows two of its names as they would"
-        " be sent; send it with the one that shows them right"
+        f"{what}send it as the one of these whose letters are those of its names (--dry-run shows"
+        f" two): {' or '.join(map(str, verdict.rivals))}"
     )

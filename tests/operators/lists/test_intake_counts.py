@@ -126,6 +126,10 @@ REFUSED_WHOLE = {
     "a header that is not UTF-8": (b"name,phone,\xff\nAda,+14155550100,x\n", "is not UTF-8"),
     "one letter alone": (b"name,phone,x\nAda,+14155550100,\xff\n", "is not UTF-8"),
     "a name of two readings": (b"name,phone\nJ\x9arg,+14155550100\n", "--encoding mac_roman"),
+    "names of two languages": (
+        "name,phone\nFrançois Núñez,+14155550100\n".encode("cp1252"),
+        "Windows-1252 (--encoding cp1252 reads çñú) or",
+    ),
     "Cyrillic of one name": (
         "name,phone\n\u0410\u043d\u043d\u0430,+1\n".encode("cp1251"),
         "--encoding cp1251",
