@@ -141,6 +141,11 @@ class LedgerReader:
         self._clients = clients
         self._keys = [PartitionKeys(partition + place) for place in range(len(clients))]
 
+    @property
+    def first_client(self) -> redis.Redis:
+        """The client of the first partition."""
+        return self._clients[0]
+
     def of_space(self, account: str, space_token: str) -> LedgerReader:
         """Returns the reader of the partition that keeps a space."""
         if len(self._clients) == 1:

@@ -12,12 +12,16 @@ import redis
 from callspool.errors import QueueUnavailable
 from callspool.request.call_request import CheckedEnvelope
 from callspool.request.identity import NO_NUMBER, digester
+from callspool_ledger.errors import answering
+from callspool_ledger.guard import GLOBAL, Guard
+from callspool_ledger.guard.guard import NO_KEY
 from callspool_ledger.reads.entries import FREE
 from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.lookup import read_batches, read_places
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.selectors import whole_lane
+from callspool_ledger.writes import Ledger, Limits
 from callspool_operators.lists import Row
 from callspool_operators.terminal.wording import format_count, format_counts, local
 
@@ -48,7 +52,8 @@ class KnownAlready:
     are known with other numbers. ``elsewhere``: those that wait with another pilot, context or
     schedule, in ``lanes``, ``parked`` of them behind a closed gate. ``spooled``: documents that no
     worker has accepted yet, so that the ledger cannot know them. ``waiting_in_all``: documents that
-    wait in the ledger, whether they are among these or not.
+    wait in the ledger, whether they are among these or not. ``listed``: those that the ledger does
+    not know, and whose number is on a list, by the list.
     """
 
     documents: int = 0
@@ -62,6 +67,7 @@ class KnownAlready:
     parked: int = 0
     spooled: int = 0
     waiting_in_all: int = 0
+    listed: Counter[str] = field(default_factory=Counter)
 
     @property
     def is_complete(self) -> bool:
@@ -70,8 +76,8 @@ class KnownAlready:
 
     @property
     def new(self) -> int:
-        """Documents that were looked up and are not there."""
-        return self.asked - self.states.total() - self.conflicts
+        """Documents that were looked up, are not there, and may be called."""
+        return self.asked - self.states.total() - self.conflicts - self.listed.total()
 
     @property
     def known(self) -> int:
@@ -121,7 +127,10 @@ class KnownAlready:
             lines.append(f"  {waiting:,} waiting from an earlier run, going out now")
         if self.anew:
             lines.append(f"  {self.anew:,} were dead, expired or released: accepted anew")
-        return [*lines, f"  {self.new:,} new"] if self.new or lines else lines
+        if not (self.new or lines or self.listed):
+            return []
+        kept = [f"{number:,} on {_list_words(name)}" for name, number in self.listed.items()]
+        return [*lines, f"  {', '.join([f'{self.new:,} new', *kept])}"]
 
     def _elsewhere_lines(self) -> list[str]:
         gate = f" ({self.parked:,} behind a closed gate)" if self.parked else ""
@@ -139,6 +148,7 @@ class KnownAlready:
             "complete": self.is_complete,
             "new": self.new,
             "conflict": self.conflicts,
+            "suppressed": self.listed.total(),
             "states": dict(self.states),
             "since": None if self.since is None else self.since.isoformat(),
             "waiting_elsewhere": self.elsewhere,
@@ -171,17 +181,21 @@ class KnownLookup:
         self._clock = clock
         self._digests: list[bytes] = []
         self._numbers: list[bytes] = []
+        self._documents: list[bytes] = []
+        self._guard: Guard | None = None
+        self._campaign = (envelope.account, envelope.campaign)
         self._answer_cells = KnownAlready()
         self._scope = envelope.scope
         self._gates: list[GateView] = []
         self._ask(self._look_at_gates)
 
-    def add(self, document_id: str, number: bytes = NO_NUMBER) -> None:
-        """Takes a document, and the digest of its number."""
+    def add(self, document_id: str, number: bytes = NO_NUMBER, document: bytes = b"{}") -> None:
+        """Takes a document's id, the digest of its number, and the document itself."""
         self._answer_cells.documents += 1
         if self._left > 0:
             self._digests.append(self._digest(document_id))
             self._numbers.append(number)
+            self._documents.append(document)
             if len(self._digests) == SLICE:
                 self._ask(self._look)
 
@@ -198,7 +212,7 @@ class KnownLookup:
             question()
         except (QueueUnavailable, redis.RedisError):
             self._left = 0
-            self._digests, self._numbers = [], []
+            self._digests, self._numbers, self._documents = [], [], []
         self._left -= self._clock() - started
 
     def _look_at_gates(self) -> None:
@@ -206,6 +220,7 @@ class KnownLookup:
         self._answer_cells.spooled = summary.spooled
         self._answer_cells.waiting_in_all = summary.documents["waiting"]
         self._gates = self._reader.ask(read_gates())
+        self._find_lists()
 
     def _look(self) -> None:
         found = self._answer_cells
@@ -213,9 +228,12 @@ class KnownLookup:
         held = sorted({place.batch for place in places if place})
         batches = self._reader.ask(read_batches(held))
         first = handed = 0
-        for place, number in zip(places, self._numbers, strict=True):
+        unknown: list[bytes] = []
+        rows = zip(places, self._numbers, self._documents, strict=True)
+        for place, number, document in rows:
             batch = batches.get(place.batch) if place else None
             if place is None or batch is None:
+                unknown.append(document)
                 continue
             if place.letter not in FREE and batch.has_other_number(place.place, number):
                 found.conflicts += 1
@@ -233,8 +251,23 @@ class KnownLookup:
                 )
         found.since = _earlier(found.since, first)
         found.handed_since = _earlier(found.handed_since, handed)
+        self._screen(unknown)
         found.asked += len(self._digests)
-        self._digests, self._numbers = [], []
+        self._digests, self._numbers, self._documents = [], [], []
+
+    def _find_lists(self) -> None:
+        """Has the lists asked where there is one; nothing is written."""
+        guard = Guard(Ledger(self._reader.first_client, Limits()))
+        with answering():
+            if guard.read_key() is not NO_KEY:
+                self._guard = guard
+
+    def _screen(self, documents: list[bytes]) -> None:
+        if self._guard is not None and documents:
+            with answering():
+                hits = self._guard.screen(*self._campaign, documents).hits
+            for hit in hits:
+                self._answer_cells.listed[hit.source.list] += len(hit.places)
 
 
 class Newcomers:
@@ -262,6 +295,10 @@ class Newcomers:
             else:
                 self.known += 1
         return chosen, ()
+
+
+def _list_words(name: str) -> str:
+    return f"the list {name}" if name != GLOBAL else "the global list"
 
 
 def _earlier(known: datetime | None, unix_ms: int) -> datetime | None:

@@ -159,13 +159,13 @@ def rows_so_far(intake: Intake) -> str:
 
 def examine(
     intake: Intake,
-    see: Callable[[str, bytes], None] | None = None,
+    see: Callable[[str, bytes, bytes], None] | None = None,
     count: Callable[[bytes], None] | None = None,
 ) -> Row | None:
     """Reads to the end, with a progress bar; returns the first good row.
 
-    ``see`` is called with the ``document_id`` of every good row, and the digest of its number,
-    ``count`` with its document.
+    ``see`` is called with the ``document_id`` of every good row, and the digest of its number
+    and its document, ``count`` with its document.
     """
     first: Row | None = None
     with Progress(intake.bytes_total(), quiet=True) as progress:
@@ -173,7 +173,7 @@ def examine(
             if not row.reason and row.duplicate is None:  # as row.good, for each of millions
                 first = first or row
                 if see is not None:
-                    see(row.document_id, number_digests([read_number(row.raw)])[0])
+                    see(row.document_id, number_digests([read_number(row.raw)])[0], row.raw)
                 if count is not None:
                     count(row.raw)
             if intake.counts.read % CHUNK == 0:

@@ -76,6 +76,18 @@ def test_what_the_ledger_knows_is_counted_with_its_age(
     assert found.lines() == ["  250 waiting from an earlier run, going out now", "  1,755 new"]
 
 
+def test_new_documents_on_a_list_are_not_counted_as_to_be_called(
+    ledger: LedgerUnderTest, contacts: Path, call: Call, redis_url: str
+) -> None:
+    accepted(ledger, ["crm-1"])
+    where = ("--redis", redis_url)
+    call("suppress", "add", "+14155550103", *where)
+    found = call("send", contacts, *TARGET, "--dry-run", *where)
+    assert "  8 new, 1 on the global list\n" in found.out
+    known_now = call("send", contacts, *TARGET, "--dry-run", "--json", *where).json["known"]
+    assert (known_now["new"], known_now["suppressed"]) == (8, 1)
+
+
 def test_documents_that_wait_with_another_pilot_are_told_with_the_way_out(
     ledger: LedgerUnderTest, client: redis.Redis
 ) -> None:
