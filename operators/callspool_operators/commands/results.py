@@ -160,7 +160,8 @@ def results(
 
     Cells that a spreadsheet would run as a formula, or change because they look like a number
     (+14155550100, 00417), begin with an apostrophe; callspool takes it off again when it reads
-    the file. Exits with 1 where a row that was accepted, or should have been, is not created.
+    the file. Exits with 1 where a row that was accepted, or should have been, is not created; with
+    --outcome, with 0 once its rows are written.
     """
     if as_json and output == "-":
         raise click.UsageError("--json prints a summary on stdout: name a file for the rows (-o)")
@@ -207,9 +208,11 @@ def results(
 
         answers = Answers(find, scope, files, _why_unknown(reader))
         with _open_out(output, files, dialect, raw=raw) as out:
-            _write(inputs, options, grid, answers, out, frozenset(wanted))
+            written = _write(inputs, options, grid, answers, out, frozenset(wanted))
             out.finish()
-        _tell(answers, scope, reader, output, as_json=as_json)
+        _tell(answers, scope, reader, output, written, as_json=as_json)
+    if wanted:
+        return Exit.NOT_ALL if strict and answers.counts["invalid"] else Exit.DONE
     return _code(answers, strict=strict)
 
 
@@ -230,7 +233,9 @@ def _write(
     answers: Answers,
     out: OutFile | SheetFile,
     wanted: frozenset[str],
-) -> None:
+) -> int:
+    """Writes the rows that are wanted, and returns how many they were."""
+    written = 0
     intake = Intake(
         inputs.names,
         replace(options, memory=answers.memory()),
@@ -240,7 +245,7 @@ def _write(
     out.write([_headers(grid, several=several)])
     with Progress(intake.bytes_total(), quiet=True) as progress:
         for chunk in _chunks(intake):
-            out.write(
+            rows = [
                 [
                     *grid.cells(each.row),
                     *each.cells,
@@ -248,8 +253,11 @@ def _write(
                 ]
                 for each in answers.of(chunk)
                 if not wanted or (each.outcome in wanted and not each.row.duplicate)
-            )
+            ]
+            out.write(rows)
+            written += len(rows)
             progress.update(intake.bytes_read, lambda: format_count(intake.counts.read, "row"))
+    return written
 
 
 def _chunks(intake: Intake) -> Iterator[list[Row]]:
@@ -290,7 +298,13 @@ def _code(answers: Answers, *, strict: bool) -> int:
 
 
 def _tell(
-    answers: Answers, scope: Scope, reader: LedgerReader, output: str, *, as_json: bool
+    answers: Answers,
+    scope: Scope,
+    reader: LedgerReader,
+    output: str,
+    written: int,
+    *,
+    as_json: bool,
 ) -> None:
     counts = answers.counts
     states = {name: counts[name] for name in STATES}
@@ -299,9 +313,12 @@ def _tell(
         documents = {"read": counts.total(), "accepted": sum(states.values()), **beside, **states}
         outcomes = {name: answers.outcomes[name] for name in OUTCOMES}
         found = {**scope._asdict(), "documents": documents, "outcomes": outcomes, "output": output}
+        found["written"] = written
         click.echo(json_line(found))
         return
     err = output == "-"
+    if scope.campaign:
+        click.echo(f"Answers of --campaign {plain(scope.campaign, 80)}", err=err)
     shown = {"created": counts["created"], **states, **beside}
     click.echo(paint(f"{format_count(counts.total(), 'row')}: {format_counts(shown)}"), err=err)
     for line in outcome_lines(answers.outcomes):
@@ -318,4 +335,4 @@ def _tell(
         known = f"; known are {flags_of(others)}" if others else ""
         click.echo(f"No row is known in {words_of(scope)}{known}", err=err)
     if not err:
-        click.echo(f"Written to {plain(output)}")
+        click.echo(f"{format_count(written, 'row')} written to {plain(output)}")

@@ -55,8 +55,12 @@ def test_an_outcome_picks_the_contacts_to_call_again_each_once(
     give_back: GiveBack, call: Call, tmp_path: Path
 ):
     file = tmp_path / "list.csv"
-    file.write_text(LIST)
-    _, rows = give_back(file, "--outcome", "not_reached", "--outcome", "failed")
+    file.write_text(f"{LIST}9,Zed,+14155550109\n")
+    result, rows = give_back(file, "--outcome", "not_reached", "--outcome", "failed")
+    assert (result.code, give_back(file)[0].code) == (0, 1)
+    assert "\n1 row written to " in result.out
+    assert "Answers of --campaign second\n" in give_back(file, "--campaign", "second")[0].out
+    give_back(file, "--outcome", "not_reached")
     assert [row["name"] for row in rows] == ["Bob"]
     again = call(
         "send", tmp_path / "out.csv", "--dry-run", "--json", "--campaign", "second", *SPACE
