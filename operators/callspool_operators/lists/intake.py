@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from callspool.request.checks import Rules
 from callspool_operators.lists import COUNTRY_REMEDY, READ_AS, IntakeError, UnknownCountry
+from callspool_operators.lists.columns import DOCUMENT_ID
 from callspool_operators.lists.encodings import UTF8
 from callspool_operators.lists.formats import Rows, Skipping, open_rows
 from callspool_operators.lists.objects import fields_of
@@ -59,6 +60,7 @@ class FileView:
     ``extra`` are the columns that travel along as extra fields. Of JSON, both are of the keys of
     the first object. ``format``: for people, with the encoding if it is not UTF-8, such as
     ``CSV, Windows-1252``. ``titles``: lines above the names of the columns that were passed over.
+    ``has_ids``: False for a table without a column of ids.
     """
 
     name: str
@@ -66,6 +68,7 @@ class FileView:
     renamed: Renamed = ()
     extra: Sequence[str] = ()
     titles: Sequence[str] = ()
+    has_ids: bool = True
 
 
 class Intake:
@@ -126,7 +129,8 @@ class Intake:
                     _show_format("spreadsheet" if source.is_sheet else "CSV", source),
                 )
                 Skipping(self._options.skip_if).check(columns.headers, source.shown)
-                return FileView(name, shown, columns.list_renames(), columns.extra(), rows.titles)
+                fields = columns.list_renames(), columns.extra()
+                return FileView(name, shown, *fields, rows.titles, DOCUMENT_ID in columns.names)
             shown = _show_format(rows.format, source)
             first = [*islice(rows, OBJECTS_LOOKED_AT if self._options.skip_if else 1)]
             Skipping(self._options.skip_if).check_objects(first, source.shown)

@@ -251,6 +251,8 @@ class Overview:
             if file.titles:
                 above = format_count(len(file.titles), "line")
                 lines.append(f"  {above} above the names of the columns: {_some(file.titles, 3)}")
+            if not file.has_ids:
+                lines.append("  no column of ids: made from the numbers")
             if file.extra:
                 lines.append(f"  extra fields, as they are: {_some(file.extra)}")
         return lines

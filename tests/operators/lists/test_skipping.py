@@ -138,3 +138,11 @@ def test_rejects_are_not_written_through_a_link(call: Call, tmp_path: Path) -> N
     assert refused.code == 2
     assert "is a symbolic link" in refused.err
     assert precious.read_text() == "mine"
+
+
+@pytest.mark.parametrize("header", ["Kunden-Nr", "Kunden Nr.", "Kd-Nr", "Row"])
+def test_a_table_without_a_column_of_ids_is_said(call: Call, tmp_path: Path, header: str) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"{header},Name,Phone\n7,Ada,+14155550100\n")
+    said = "no column of ids: made from the numbers" in call("send", path, *TARGET, *NOWHERE).out
+    assert said is (header == "Row")
