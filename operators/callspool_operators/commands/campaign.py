@@ -20,6 +20,7 @@ from callspool_operators.commands.steering_ledger import open_ledger, operator
 from callspool_operators.commands.suppress import lists_of_campaign
 from callspool_operators.options import parsing
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.preparing.forecast import describe_hours, warn_of_platform
 from callspool_operators.terminal.wording import format_count, json_line, local, plain
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ def set_(
         if given:
             campaigns.set(account, name, partial(_with_given, given), _detail(given))
         found = campaigns.read()
+    if "hours" in given:
+        warn_of_platform(found.campaigns[CampaignName(account, name)].record)
     lists = lists_of_campaign(CampaignName(account, name), redis_url, state_dir, change)
     _tell(found, CampaignName(account, name), lists, as_json)
 
@@ -318,11 +321,6 @@ def describe_name(name: CampaignName) -> str:
     named = f"campaign {plain(name.campaign, 80)}"
     words = named if name.campaign else "documents without a campaign"
     return f"{words} of account {name.account}"
-
-
-def describe_hours(start: int, end: int) -> str:
-    """Hours of a day as they were asked for."""
-    return "-".join(f"{each // 60:02}:{each % 60:02}" for each in (start, end))
 
 
 def describe_record(record: CampaignRecord) -> list[str]:

@@ -8,11 +8,12 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import click
 import redis
 
 from callspool.errors import QueueUnavailable
 from callspool.hours.numbers import Classifier
-from callspool.hours.record import PlatformHours, find_intervals
+from callspool.hours.record import PlatformHours, find_intervals, lie_outside
 from callspool.hours.zones import UNKNOWN
 from callspool.request.raw_document import read_number
 from callspool.settings import load_settings
@@ -108,6 +109,24 @@ def _words(moment: datetime, now: datetime) -> str:
         if there.date() == here.date() + timedelta(days=days):
             return f"{there:%H:%M} {word}"
     return f"{there:%Y-%m-%d %H:%M}"
+
+
+def describe_hours(start: int, end: int) -> str:
+    """Hours of a day as they were asked for."""
+    return "-".join(f"{each // 60:02}:{each % 60:02}" for each in (start, end))
+
+
+def warn_of_platform(record: CampaignRecord) -> None:
+    """Warns on stderr where the platform's own hours leave nothing of a campaign's."""
+    platform = load_settings(os.environ).platform
+    if not lie_outside(record, platform):
+        return
+    theirs = ", ".join(describe_hours(*each) for each in platform.hours)
+    click.echo(
+        f"warning: outside the platform's {theirs}: where both count by the contact's own zone,"
+        " nothing will be sent; CALLSPOOL_PLATFORM_HOURS says the platform's hours",
+        err=True,
+    )
 
 
 def forecast_for(reader: LedgerReader, envelope: CheckedEnvelope) -> HoursForecast | None:

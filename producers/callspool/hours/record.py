@@ -133,6 +133,22 @@ class PlatformHours(NamedTuple):
         return cls(tuple(DailyHours(*each) for each in read_hours(hours)), found)
 
 
+def lie_outside(record: CampaignRecord, platform: PlatformHours) -> bool:
+    """Returns whether no hour of a campaign is one of the platform's, by the same clock."""
+    if not record.hours or not platform.hours:
+        return False
+    return _minutes(record.daily_hours).isdisjoint(_minutes(platform.hours))
+
+
+def _minutes(hours: Sequence[DailyHours]) -> set[int]:
+    """The minutes of a day that hours hold; hours that end before they start pass midnight."""
+    found: set[int] = set()
+    for start, end in hours:
+        last = end if end > start else end + DAY_MINUTES
+        found |= {minute % DAY_MINUTES for minute in range(start, last)}
+    return found
+
+
 def find_intervals(
     record: CampaignRecord,
     class_name: str,

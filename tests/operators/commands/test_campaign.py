@@ -90,3 +90,12 @@ def test_a_wrong_value_is_one_line_and_changes_nothing(
     assert call("campaign", "list", "--json", CALLSPOOL_REDIS_URL=redis_url).json == {
         "campaigns": []
     }
+
+
+def test_hours_outside_the_platforms_are_warned_of(call: Call, redis_url: str) -> None:
+    night = call("campaign", "set", "third", "--hours", "03:00-04:00", "--redis", redis_url)
+    assert night.code == 0
+    assert "warning: outside the platform's 09:00-20:00" in night.err
+    assert "CALLSPOOL_PLATFORM_HOURS" in night.err
+    day = call("campaign", "set", "third", "--hours", "19:00-23:00", "--redis", redis_url)
+    assert "warning" not in day.err
