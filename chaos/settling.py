@@ -25,8 +25,8 @@ LOOK = 0.25
 DOUBTS_REST = 5.0
 """Seconds after which documents in doubt are final where nothing can be proven."""
 
-HELD_REST = 90.0
-"""The same where most can be: longer than the API's word that it failed is waited for."""
+HELD_REST = 170.0
+"""The same where most can be: longer than the longest pause between two looks at a space."""
 
 _AT_ONCE = 5000
 

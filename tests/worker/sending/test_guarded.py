@@ -123,7 +123,7 @@ def test_a_document_in_doubt_that_turns_out_missing_is_not_sent_again(
         [ledger.calls.doubt(taken, outcome="server_error", code="500", detail="", proof=proof)]
     )
     added = Suppression([client], "test").add([NUMBERS[2]], "global")
-    assert added.being_sent == []
+    assert [(each.document_id, each.state) for each in added.being_sent] == [("d2", "in_doubt")]
     ledger.run([ledger.calls.resend(taken.batch, taken.attempt, delay_ms=0, size=10, tries=1)])
     client.zadd("callspool:{0}:due", {f"B{taken.batch}": 0})
     ledger.run([ledger.calls.sweep(ledger.limits)])
