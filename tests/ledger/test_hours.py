@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import redis
 from callspool.errors import CallspoolError
 from callspool.hours.record import CampaignError, CampaignRecord, read_hours
 from callspool.hours.zones import Interval
-from callspool_ledger.reads.campaigns import CampaignName
+from callspool_ledger.reads.campaigns import Bar, CampaignName
 from callspool_ledger.reads.gates import read_journal
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Campaigns, Steering
@@ -331,3 +332,15 @@ def test_a_record_that_cannot_be_read_opens_nothing_and_holds_up_nobody_else(
     assert hours.take_all() == 1
     assert hours.under.state("a") == "w"
     assert hours.steer.read().campaigns == {}
+
+
+def test_a_zone_of_the_campaign_is_named_where_the_contacts_is_not_known() -> None:
+    opens = datetime(2026, 12, 1, 14, tzinfo=UTC)
+    used = "(zone unknown, so America/New_York is used)"
+    later = Bar("hours", opens, "?|", zone="America/New_York")
+    assert later.reason.startswith("calling hours: opens 2026-12-0")
+    assert later.reason.endswith(used)
+    closed = Bar("hours", None, "?|", zone="America/New_York")
+    assert closed.reason == f"calling hours: closed for the next 72 hours {used}"
+    assert "It is held" not in closed.next_step
+    assert Bar("hours", None, "?|").reason.endswith("its zone is not known, so it is held")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from callspool.hours.record import CampaignRecord
+from callspool.hours.record import HOLD, CampaignRecord
 from callspool.hours.zones import UNKNOWN, Interval, ZoneClass
 from callspool_ledger.reads.reading import merged_by, of_one_space
 from callspool_ledger.scripts import load
@@ -61,13 +61,14 @@ class Bar(msgspec.Struct, frozen=True):
     ``kind``: hours, starts or pace; sorting for documents that wait to be sorted by zones, and
     computing where workers have not found out yet when a class is open. ``opens``: when it may go
     on, None where that is not known. ``zones``: the class of zones. ``source``: what tells the
-    zone, where one contact is meant.
+    zone, where one contact is meant. ``zone``: the campaign's, of contacts whose zone is not known.
     """
 
     kind: str
     opens: datetime | None
     zones: str = ""
     source: str = ""
+    zone: str = ""
 
     @property
     def passing(self) -> bool:
@@ -86,11 +87,16 @@ class Bar(msgspec.Struct, frozen=True):
             return "calling hours: it waits to be sorted by its zone"
         if self.kind == "computing":
             return "calling hours: workers compute when it opens"
-        if not at and self.zones.startswith(UNKNOWN):
+        if not at and self._is_held:
             return "calling hours: its zone is not known, so it is held"
         told_by = f", told by its {self.source}" if self.source in {"field", "number"} else ""
         when = f"opens {at}" if at else "closed for the next 72 hours"
-        return f"calling hours: {when} ({describe_zones(self.zones)}{told_by})"
+        used = f", so {self.zone} is used" if self.zone and self.zones.startswith(UNKNOWN) else ""
+        return f"calling hours: {when} ({describe_zones(self.zones)}{told_by}{used})"
+
+    @property
+    def _is_held(self) -> bool:
+        return self.zones.startswith(UNKNOWN) and self.zone in {"", HOLD}
 
     @property
     def next_step(self) -> str:
@@ -100,7 +106,7 @@ class Bar(msgspec.Struct, frozen=True):
             return f"It may be sent from {at} on; `callspool campaign set` changes that."
         if self.kind in {"sorting", "computing"}:
             return "Workers find out when it may be called; then it obeys its calling hours."
-        if self.zones.startswith(UNKNOWN):
+        if self._is_held:
             return "It is held: `callspool campaign set --zone ZONE` says when such are called."
         return "It is sent when its calling hours come; `callspool campaign set` changes them."
 
@@ -154,7 +160,7 @@ class CampaignTables(NamedTuple):
                 return Bar("computing", None, zones)
             opens = self._opens(opening)
             if opens != self.now_ms:
-                return Bar("hours", moment_of(opens) if opens else None, zones)
+                return Bar("hours", moment_of(opens) if opens else None, zones, zone=record.zone)
         rests_till = self.paced.get(name, 0) if record.pace else 0
         return Bar("pace", moment_of(rests_till)) if rests_till > self.now_ms else None
 
@@ -244,11 +250,8 @@ def read_campaigns(keys: PartitionKeys) -> Trips[CampaignTables]:
 
 def join_documents(pieces: object) -> list[bytes]:
     """Returns the raw documents of a batch, one for each place."""
-    return (
-        SEPARATOR_OF_DOCUMENTS.join(pieces).split(SEPARATOR_OF_DOCUMENTS)
-        if isinstance(pieces, list)
-        else []
-    )
+    joined = SEPARATOR_OF_DOCUMENTS.join(pieces) if isinstance(pieces, list) else None
+    return [] if joined is None else joined.split(SEPARATOR_OF_DOCUMENTS)
 
 
 @of_one_space
@@ -308,8 +311,8 @@ def read_held(keys: PartitionKeys) -> Trips[list[HeldLanes]]:
         opens = bar.opens if bar else moment_of(tables.now_ms)
         kind = "sorting" if row.kind == "unsorted" else row.kind
         kind = bar.kind if bar and bar.kind == "computing" else kind
-        documents = row.documents if row.documents >= 0 else None
-        found.append(HeldLanes(name, Bar(kind, opens, row.zones), row.lanes, documents))
+        bar = Bar(kind, opens, row.zones, zone=bar.zone if bar else "")
+        found.append(HeldLanes(name, bar, row.lanes, None if row.documents < 0 else row.documents))
     return found
 
 
@@ -328,10 +331,8 @@ def read_unsorted(keys: PartitionKeys, most: int) -> Trips[list[UnsortedLane]]:
     lanes = [lane.decode() for lane in some] if isinstance(some, list) else []
     asked: list[Command] = []
     for lane in lanes:
-        asked += [
-            ("HMGET", keys.lane(lane), "account", "campaign"),
-            ("LINDEX", keys.queue(lane), 0),
-        ]
+        asked.append(("HMGET", keys.lane(lane), "account", "campaign"))
+        asked.append(("LINDEX", keys.queue(lane), 0))
     replies: list[Any] = (yield asked) if asked else []
     return [
         UnsortedLane(lane, CampaignName(*(part.decode() for part in name)), int(batch))
@@ -344,7 +345,6 @@ def read_unsorted(keys: PartitionKeys, most: int) -> Trips[list[UnsortedLane]]:
 def read_active(keys: PartitionKeys) -> Trips[set[CampaignName]]:
     """Reads the campaigns with documents that are not settled."""
     (scopes,) = yield [("HKEYS", keys.scopelanes)]
-    names = (
-        [scope.decode().split(SEPARATOR) for scope in scopes] if isinstance(scopes, list) else []
-    )
+    found = scopes if isinstance(scopes, list) else []
+    names = [scope.decode().split(SEPARATOR) for scope in found]
     return {CampaignName(account, campaign) for account, _, campaign in names}
