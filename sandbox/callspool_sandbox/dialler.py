@@ -1,6 +1,6 @@
 """The dialler: calls that ring, end, are redialled, evaluated and followed up (O), time compressed.
 
-Nothing rings by itself: whoever reads moves the simulated time on to now, event by event.
+Nothing rings by itself: each read moves the simulated time on to now, event by event.
 """
 
 from __future__ import annotations

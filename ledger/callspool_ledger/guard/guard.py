@@ -248,7 +248,8 @@ class TakesInFlight:
         """Has every take ask from now on; finds those before that hold what must not be called.
 
         What is in doubt counts, too: the API may still be carrying it out.
-        Whoever asked before the lists changed had taken its batch before this look, which finds it.
+        A worker that asked before the lists changed had taken its batch before this look, so
+        this look finds it.
         """
         found: list[_HeldTake] = []
         for ledger in self._ledgers:

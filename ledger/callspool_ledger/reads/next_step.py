@@ -97,11 +97,11 @@ UNCONFIRMED = "in a run that the API never confirmed"
 """Why a created document may not be called: its run may have broken off."""
 
 _FOUND = ("proven", "recalled")
-"""Codes of creations that no answer told of."""
+"""Codes of creations that no answer reported."""
 
 
 def describe_unconfirmed(batch: BatchEntry, place: int) -> str | None:
-    """Returns why a created document may not be called: no answer of the API told of its run.
+    """Returns why a created document may not be called: no answer of the API named its run.
 
     None where one did, or where what became of the call is known: that says more.
     """

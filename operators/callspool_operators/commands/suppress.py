@@ -271,7 +271,7 @@ def import_(
 def export(output: str, redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
     """Write all lists into a file that `import` restores: against a Redis that forgets.
 
-    It holds digests and the key that they were made with, no numbers. Whoever has the file can
+    It holds digests and the key that they were made with, no numbers. With the file one can
     test whether a number is on a list: keep it as secret as the numbers.
     """
     if as_json and output == STANDARD_INPUT:

@@ -148,7 +148,7 @@ class Receipt:
 class Summary:
     """Confirms how many requests and documents Redis has.
 
-    ``invalid``: requests of which nothing is stored, since ``on_invalid`` was told of them.
+    ``invalid``: requests of which nothing is stored, since ``on_invalid`` was called with them.
     """
 
     requests: int
@@ -180,7 +180,7 @@ class InvalidRequestInMany(InvalidCallRequest):
 
 
 OnInvalid: TypeAlias = "Callable[[InvalidRequestInMany], object]"
-"""Is told of each invalid request of many; the others go on."""
+"""Is called with each invalid request of many; the others go on."""
 
 
 def document_ids(prepared: PreparedRequest) -> tuple[str, ...]:

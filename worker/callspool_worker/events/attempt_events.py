@@ -79,7 +79,7 @@ class Ending:
 
 
 def parked_event(taken: Taken, gate: str, code: str, reply: Reply) -> events.Parked | None:
-    """Returns what is told of a gate that was found closed; nothing where that is known."""
+    """Returns the event of a gate that was found closed; nothing where that is known."""
     refusals = whole(reply)
     if refusals < 1:
         return None
@@ -94,7 +94,7 @@ def parked_event(taken: Taken, gate: str, code: str, reply: Reply) -> events.Par
 
 
 def opened_event(taken: Taken, reply: Reply) -> events.Opened | None:
-    """Returns what is told of a gate that a probe opened; nothing where it stays closed."""
+    """Returns the event of a gate that a probe opened; nothing where it stays closed."""
     if whole(reply) < 0:
         return None
     return events.Opened(
@@ -106,7 +106,7 @@ def opened_event(taken: Taken, reply: Reply) -> events.Opened | None:
 
 
 def suppressed_event(taken: Taken, reply: Reply) -> events.NumbersSuppressed | None:
-    """Returns what is told of documents of a batch that must not be called."""
+    """Returns the event of documents of a batch that must not be called."""
     documents = whole(reply)
     if documents < 1:
         return None
@@ -124,7 +124,7 @@ def down(account: str, code: str, enough: int, reply: Reply) -> events.Down | No
 
 
 def taken_event(taken: Taken) -> events.BatchTaken:
-    """Returns what is told of a batch that was taken."""
+    """Returns the event of a batch that was taken."""
     return events.BatchTaken(
         batch=taken.batch,
         attempt=taken.attempt,

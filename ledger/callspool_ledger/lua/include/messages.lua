@@ -1,4 +1,4 @@
--- Messages as `accept` is told of them (its header): where each begins, and what a group is.
+-- Messages as `accept` gets them (see its header): where each begins, and what a group is.
 local MESSAGE_ARGUMENTS, GROUP_ARGUMENTS, REFUSED_ARGUMENTS = 6, 15, 2
 
 local function read_group(i)
