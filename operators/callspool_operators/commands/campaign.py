@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from callspool.hours import record as campaign_records
 from callspool.hours.record import DAYS, HOLD, CampaignError, CampaignRecord
-from callspool.hours.zones import ZoneClass
 from callspool.request.identity import DEFAULT_ACCOUNT, is_account_name
 from callspool.request.text import fault_of_word
 from callspool_ledger.reads.campaigns import CampaignName, describe_zones
@@ -20,11 +18,17 @@ from callspool_operators.commands.steering_ledger import open_ledger, operator
 from callspool_operators.commands.suppress import lists_of_campaign
 from callspool_operators.options import parsing
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.preparing.campaigns import (
+    campaign_object,
+    change_record,
+    classes_of,
+    describe_change,
+)
 from callspool_operators.preparing.forecast import describe_hours, warn_of_platform
 from callspool_operators.terminal.wording import format_count, json_line, local, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from callspool_ledger.reads.campaigns import Bar, CampaignTables, CampaignView
 
@@ -128,7 +132,7 @@ def set_(
     change = given.pop("lists").split(",") if "lists" in given else None
     with _campaigns(account, redis_url, state_dir, may_begin=True) as campaigns:
         if given:
-            campaigns.set(account, name, partial(_with_given, given), _detail(given))
+            campaigns.set(account, name, partial(change_record, given), describe_change(given))
         found = campaigns.read()
     if "hours" in given:
         warn_of_platform(found.campaigns[CampaignName(account, name)].record)
@@ -156,7 +160,7 @@ def unset(
     cleared = {field: value for option in chosen for field, value in _FIELDS[option].items()}
     with _campaigns(account, redis_url, state_dir) as campaigns:
         every = len(chosen) == len(_FIELDS)
-        detail = _detail({}, "anything" if every else ", ".join(chosen).replace("_", "-"))
+        detail = describe_change({}, "anything" if every else ", ".join(chosen).replace("_", "-"))
         campaigns.set(account, name, lambda record: record.change(**cleared), detail)
         found = campaigns.read()
     lists = lists_of_campaign(CampaignName(account, name), redis_url, state_dir, change)
@@ -194,7 +198,7 @@ def list_(redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
         found = campaigns.read()
     views = [found.campaigns[name] for name in sorted(found.campaigns)]
     if as_json:
-        click.echo(json_line({"campaigns": [_object(found, view.name) for view in views]}))
+        click.echo(json_line({"campaigns": [campaign_object(found, view.name) for view in views]}))
         return
     for view in views:
         click.echo(f"{describe_name(view.name)}: {'; '.join(describe_record(view.record))}")
@@ -216,40 +220,9 @@ def _campaigns(
             raise click.UsageError(str(fault)) from None
 
 
-def _with_given(given: dict[str, Any], record: CampaignRecord) -> CampaignRecord:
-    """The record with what was given on the command line; raises `CampaignError`."""
-    zone = campaign_records.read_zone(given["zone"]) if "zone" in given else record.zone
-    readers: dict[str, Callable[[Any], Any]] = {
-        "hours": campaign_records.read_hours,
-        "days": campaign_records.read_days,
-        "zone": lambda _: zone,
-        "zone_field": campaign_records.read_zone_field,
-        "close_early": campaign_records.read_close_early,
-        "pace": campaign_records.read_pace,
-        "starts": lambda text: campaign_records.read_moment("--starts", text, zone),
-        "ends": lambda text: campaign_records.read_moment("--ends", text, zone),
-    }
-    fields = {
-        option: readers[option](value) for option, value in given.items() if option in readers
-    }
-    if "holidays" in given:
-        today = datetime.now(UTC).date()
-        fields |= campaign_records.read_holidays(given["holidays"], today)
-    return record.change(**fields)
-
-
-def _detail(given: dict[str, Any], taken_back: str = "") -> str:
-    """What was asked for, as the journal tells it."""
-    parts = [
-        f"{option.replace('_', '-')} {' '.join(value) if isinstance(value, tuple) else value}"
-        for option, value in given.items()
-    ]
-    return ", ".join([*parts, *([f"without {taken_back}"] if taken_back else [])])
-
-
 def _tell(found: CampaignTables, name: CampaignName, lists: Sequence[str], as_json: bool) -> None:
     if as_json:
-        click.echo(json_line({**_object(found, name), "lists": lists}))
+        click.echo(json_line({**campaign_object(found, name), "lists": lists}))
         return
     view = found.campaigns.get(name)
     if lists:
@@ -265,7 +238,7 @@ def _tell(found: CampaignTables, name: CampaignName, lists: Sequence[str], as_js
 
 
 def _class_lines(found: CampaignTables, view: CampaignView) -> Iterator[str]:
-    classes = sorted(_classes_of(found, view.name))
+    classes = sorted(classes_of(found, view.name))
     for zones in classes[:MOST_CLASSES_SHOWN]:
         yield f"{describe_zones(zones)}: {_state(found.find_bar(view.name, zones))}"
     more = len(classes) - MOST_CLASSES_SHOWN
@@ -273,47 +246,10 @@ def _class_lines(found: CampaignTables, view: CampaignView) -> Iterator[str]:
         yield f"and {format_count(more, 'more class', 'more classes')} of zones"
 
 
-def _classes_of(found: CampaignTables, name: CampaignName) -> Iterator[str]:
-    """The classes of a campaign, those apart that were told by another field than now."""
-    view = found.campaigns.get(name)
-    for of, zones in found.openings:
-        if view and of == name and ZoneClass.from_name(zones).field == view.record.zone_field:
-            yield zones
-
-
 def _state(bar: Bar | None) -> str:
     if bar is None:
         return "open"
     return f"opens {local(bar.opens)}" if bar.opens else bar.reason
-
-
-def _object(found: CampaignTables, name: CampaignName) -> dict[str, Any]:
-    """A campaign as scripts read it; null where nothing is set."""
-    view = found.campaigns.get(name)
-    record = view.record if view else CampaignRecord()
-    classes = []
-    for zones in sorted(_classes_of(found, name)):
-        bar = found.find_bar(name, zones)
-        classes.append(
-            {"zones": zones, "open": bar is None, "opens_at": bar.opens if bar else None}
-        )
-    return {
-        **name._asdict(),
-        "hours": [describe_hours(*each) for each in record.hours] or None,
-        "days": [DAYS[day] for day in record.days] or None,
-        "holidays": [*record.holidays] or None,
-        "zone": record.zone or None,
-        "zone_field": record.zone_field or None,
-        "close_early": record.close_early,
-        "pace_per_minute": record.pace,
-        "starts": _moment(record.starts),
-        "ends": _moment(record.ends),
-        "classes": classes,
-    }
-
-
-def _moment(ms: int | None) -> datetime | None:
-    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def describe_name(name: CampaignName) -> str:

@@ -50,7 +50,13 @@ _BEFORE = timedelta(minutes=5)
 
 
 class CampaignError(CallspoolError, ValueError):
-    """What a campaign was told cannot be: the text names the field and what it may be."""
+    """What a campaign was told cannot be: ``option`` names the field, ``reason`` what it may be."""
+
+    def __init__(self, option: str, reason: str, given: str = "") -> None:
+        shown = f" {given[:60]}" if given else ""
+        super().__init__(f"--{option}{shown}: {reason}")
+        self.option = option
+        self.reason = reason
 
 
 class CampaignRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -88,7 +94,7 @@ class CampaignRecord(msgspec.Struct, frozen=True, omit_defaults=True):
             and changed.ends is not None
             and changed.starts >= changed.ends
         ):
-            raise CampaignError("--ends: the campaign ends before it starts")
+            raise CampaignError("ends", "the campaign ends before it starts")
         timed = bool(changed.hours or changed.days or changed.holidays)
         return msgspec.structs.replace(changed, timed=timed)
 
@@ -128,7 +134,8 @@ class PlatformHours(NamedTuple):
             code, _, name = map(str.strip, pair.partition("="))
             zone = OWN if name == OWN_ZONE else find_zone(name)
             if zone is None or not _COUNTRY.fullmatch(code):
-                raise CampaignError(f"{pair}: say it as 1=America/New_York, or *={OWN_ZONE}")
+                reason = f"say it as 1=America/New_York, or *={OWN_ZONE}"
+                raise CampaignError("platform-zones", reason, pair)
             found[code] = zone
         return cls(tuple(DailyHours(*each) for each in read_hours(hours)), found)
 
@@ -181,10 +188,11 @@ def read_hours(text: str) -> tuple[tuple[int, int], ...]:
     for part in text.split(","):
         match = _HOURS.fullmatch(part.strip())
         if match is None:
-            raise CampaignError(f"--hours {text}: say them as 09:00-20:00, several with commas")
+            reason = "say them as 09:00-20:00, several with commas"
+            raise CampaignError("hours", reason, text)
         start, end = (int(match[at]) * 60 + int(match[at + 1]) for at in (1, 3))
         if start == end or start >= DAY_MINUTES or end > DAY_MINUTES:
-            raise CampaignError(f"--hours {text}: {part.strip()} is no time of a day")
+            raise CampaignError("hours", "is no time of a day", part.strip())
         found.append((start, end))
     return tuple(sorted(set(found)))
 
@@ -195,7 +203,7 @@ def read_days(text: str) -> tuple[int, ...]:
     for part in text.lower().split(","):
         first, dash, last = (word.strip() for word in part.partition("-"))
         if first not in DAYS or (dash and last not in DAYS):
-            raise CampaignError(f"--days {text}: name some of {', '.join(DAYS)}, as mon-fri,sun")
+            raise CampaignError("days", f"name some of {', '.join(DAYS)}, as mon-fri,sun", text)
         begin, end = DAYS.index(first), DAYS.index(last if dash else first)
         found |= {day % 7 for day in range(begin, (end if end >= begin else end + 7) + 1)}
     return tuple(sorted(found)) if len(found) < len(DAYS) else ()
@@ -215,9 +223,8 @@ def read_holidays(texts: Sequence[str], today: date) -> dict[str, Any]:
         try:
             closed.add(date.fromisoformat(text).isoformat())
         except ValueError:
-            raise CampaignError(
-                f"--holidays {text}: is neither a day (2026-12-24) nor a calendar (US, DE-BY)"
-            ) from None
+            reason = "is neither a day (2026-12-24) nor a calendar (US, DE-BY)"
+            raise CampaignError("holidays", reason, text) from None
     until = today.year + HOLIDAY_YEARS - 1 if calendars else 0
     return {"holidays": tuple(texts), "closed": tuple(sorted(closed)), "known_until": until}
 
@@ -226,14 +233,13 @@ def _days_of(calendar: str, years: range) -> set[str]:
     try:
         import holidays  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:
-        raise CampaignError(
-            f"--holidays {calendar}: calendars need a package: pip install 'callspool[holidays]'"
-        ) from None
+        reason = "calendars need a package: pip install 'callspool[holidays]'"
+        raise CampaignError("holidays", reason, calendar) from None
     country, _, part = calendar.partition("-")
     try:
         found = holidays.country_holidays(country, subdiv=part or None, years=list(years))
     except NotImplementedError:
-        raise CampaignError(f"--holidays {calendar}: there is no such calendar") from None
+        raise CampaignError("holidays", "there is no such calendar", calendar) from None
     return {day.isoformat() for day in found}
 
 
@@ -243,16 +249,15 @@ def read_zone(text: str) -> str:
         return HOLD
     zone = find_zone(text)
     if zone is None:
-        raise CampaignError(
-            f"--zone {text[:60]}: is no time zone: say one as Europe/Berlin, or {HOLD}"
-        )
+        reason = f"is no time zone: say one as Europe/Berlin, or {HOLD}"
+        raise CampaignError("zone", reason, text)
     return zone
 
 
 def read_zone_field(text: str) -> str:
     """Checks the name of a document's field; raises `CampaignError`."""
-    if fault_of_word(text):
-        raise CampaignError(f"--zone-field: {fault_of_word(text)}")
+    if fault := fault_of_word(text):
+        raise CampaignError("zone-field", fault)
     return text
 
 
@@ -261,18 +266,18 @@ def read_pace(text: str) -> float:
     match = _PACE.fullmatch(text.strip())
     pace = float(match[1]) * _PER_MINUTE[match[2]] if match else 0.0
     if not 0 < pace <= MOST_PACE:
-        raise CampaignError(f"--pace {text[:60]}: say it as 600/min, 10/s or 5000/h")
+        raise CampaignError("pace", "say it as 600/min, 10/s or 5000/h", text)
     return pace
 
 
 def read_close_early(seconds: int) -> int:
     """Checks seconds before the end of hours; raises `CampaignError`."""
     if not 0 <= seconds <= LONGEST_EARLY:
-        raise CampaignError(f"--close-early {seconds}: may be 0 to {LONGEST_EARLY} seconds")
+        raise CampaignError("close-early", f"may be 0 to {LONGEST_EARLY} seconds", str(seconds))
     return seconds
 
 
-def read_moment(flag: str, text: str, zone: str) -> int:
+def read_moment(option: str, text: str, zone: str) -> int:
     """Reads ``2026-12-01T09:00``, with an offset or in the zone given, as unix ms.
 
     Raises `CampaignError`.
@@ -280,9 +285,10 @@ def read_moment(flag: str, text: str, zone: str) -> int:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise CampaignError(f"{flag} {text[:60]}: say it as 2026-12-01T09:00+01:00") from None
+        raise CampaignError(option, "say it as 2026-12-01T09:00+01:00", text) from None
     if moment.tzinfo is None:
         if zone in {"", HOLD}:
-            raise CampaignError(f"{flag} {text}: has no offset: add one (+01:00) or give a --zone")
+            reason = "has no offset: add one (+01:00) or give a zone"
+            raise CampaignError(option, reason, text)
         moment = moment.replace(tzinfo=zone_named(zone))
     return int(moment.astimezone(UTC).timestamp() * 1000)

@@ -83,8 +83,8 @@ def test_what_is_read_is_what_was_meant() -> None:
     assert read_days("mon-sun") == ()
     assert [read_pace(each) for each in ("600/min", "10/s", "36000/h")] == [600, 600, 600]
     assert read_zone("HOLD") == "hold"
-    assert read_moment("--starts", "2026-12-01T09:00+01:00", "") == utc(2026, 12, 1, 8)
-    assert read_moment("--ends", "2026-12-01 09:00", "Europe/Berlin") == utc(2026, 12, 1, 8)
+    assert read_moment("starts", "2026-12-01T09:00+01:00", "") == utc(2026, 12, 1, 8)
+    assert read_moment("ends", "2026-12-01 09:00", "Europe/Berlin") == utc(2026, 12, 1, 8)
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_what_is_read_is_what_was_meant() -> None:
         (read_zone, ""),
         (lambda text: read_holidays([text], date(2026, 12, 1)), "XX"),
         (lambda text: read_holidays([text], date(2026, 12, 1)), "25.12.2026"),
-        (lambda text: read_moment("--starts", text, ""), "2026-12-01T09:00"),
-        (lambda text: read_moment("--ends", text, "hold"), "tomorrow"),
+        (lambda text: read_moment("starts", text, ""), "2026-12-01T09:00"),
+        (lambda text: read_moment("ends", text, "hold"), "tomorrow"),
     ],
 )
 def test_what_cannot_be_meant_is_one_line(read: Any, given: str) -> None:

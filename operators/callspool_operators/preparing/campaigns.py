@@ -1,0 +1,84 @@
+"""What is asked for by campaign, option by option, and a campaign as scripts read it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from callspool.hours import record as campaign_records
+from callspool.hours.record import DAYS, CampaignRecord
+from callspool.hours.zones import ZoneClass
+from callspool_operators.preparing.forecast import describe_hours
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from callspool_ledger.reads.campaigns import CampaignName, CampaignTables
+
+
+def change_record(given: Mapping[str, Any], record: CampaignRecord) -> CampaignRecord:
+    """Returns the record with what was asked for, by option; raises `CampaignError`."""
+    zone = campaign_records.read_zone(given["zone"]) if "zone" in given else record.zone
+    readers: dict[str, Callable[[Any], Any]] = {
+        "hours": campaign_records.read_hours,
+        "days": campaign_records.read_days,
+        "zone": lambda _: zone,
+        "zone_field": campaign_records.read_zone_field,
+        "close_early": campaign_records.read_close_early,
+        "pace": campaign_records.read_pace,
+        "starts": lambda text: campaign_records.read_moment("starts", text, zone),
+        "ends": lambda text: campaign_records.read_moment("ends", text, zone),
+    }
+    fields = {
+        option: readers[option](value) for option, value in given.items() if option in readers
+    }
+    if "holidays" in given:
+        today = datetime.now(UTC).date()
+        fields |= campaign_records.read_holidays(given["holidays"], today)
+    return record.change(**fields)
+
+
+def describe_change(given: Mapping[str, Any], taken_back: str = "") -> str:
+    """Returns what was asked for, as the journal tells it."""
+    parts = []
+    for option, value in given.items():
+        words = " ".join(value) if isinstance(value, tuple | list) else value
+        parts.append(f"{option.replace('_', '-')} {words}")
+    return ", ".join([*parts, *([f"without {taken_back}"] if taken_back else [])])
+
+
+def classes_of(found: CampaignTables, name: CampaignName) -> Iterator[str]:
+    """Yields the classes of a campaign, those apart that were told by another field than now."""
+    view = found.campaigns.get(name)
+    for of, zones in found.openings:
+        if view and of == name and ZoneClass.from_name(zones).field == view.record.zone_field:
+            yield zones
+
+
+def campaign_object(found: CampaignTables, name: CampaignName) -> dict[str, Any]:
+    """Returns a campaign as scripts read it; null where nothing is set."""
+    view = found.campaigns.get(name)
+    record = view.record if view else CampaignRecord()
+    classes = []
+    for zones in sorted(classes_of(found, name)):
+        bar = found.find_bar(name, zones)
+        classes.append(
+            {"zones": zones, "open": bar is None, "opens_at": bar.opens if bar else None}
+        )
+    return {
+        **name._asdict(),
+        "hours": [describe_hours(*each) for each in record.hours] or None,
+        "days": [DAYS[day] for day in record.days] or None,
+        "holidays": [*record.holidays] or None,
+        "zone": record.zone or None,
+        "zone_field": record.zone_field or None,
+        "close_early": record.close_early,
+        "pace_per_minute": record.pace,
+        "starts": _moment(record.starts),
+        "ends": _moment(record.ends),
+        "classes": classes,
+    }
+
+
+def _moment(ms: int | None) -> datetime | None:
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
