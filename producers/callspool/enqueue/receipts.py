@@ -185,7 +185,8 @@ OnInvalid: TypeAlias = "Callable[[InvalidRequestInMany], object]"
 
 def document_ids(prepared: PreparedRequest) -> tuple[str, ...]:
     """Returns the ids of prepared documents, in their order."""
-    return tuple(read_document_ids(prepared.documents))
+    known = prepared.ids
+    return tuple(read_document_ids(prepared.documents) if known is None else known)
 
 
 def small_message(prepared: PreparedRequest) -> Message | None:

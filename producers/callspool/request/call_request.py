@@ -234,12 +234,14 @@ class DocumentLines(msgspec.Struct, frozen=True, gc=False):
 class PreparedRequest(msgspec.Struct, frozen=True, gc=False):
     """A call request that can be enqueued: every document a JSON object that has its id.
 
-    ``parts``: the documents in their order, each part a list, or as `DocumentLines`.
+    ``parts``: the documents in their order, each part a list, or as `DocumentLines`. ``ids``: of
+    the documents, where they are known.
     """
 
     envelope: CheckedEnvelope
     parts: list[list[bytes] | DocumentLines]
     traceparent: str | None = None
+    ids: list[str] | None = None
 
     @property
     def documents(self) -> list[bytes]:

@@ -17,17 +17,20 @@ from callspool.request.call_request import (
     CallRequest,
     CheckedEnvelope,
     Document,
-    DocumentLines,
     PreparedRequest,
     Rules,
     traceparent_of,
 )
-from callspool.request.field_checks import check_all, check_mapping, check_typed
+from callspool.request.field_checks import (
+    CheckedDocuments,
+    check_all,
+    check_mapping,
+    check_typed,
+)
 from callspool.request.identity import (
     DEFAULT_ACCOUNT,
     is_account_name,
     is_made_id,
-    read_document_ids,
 )
 from callspool.request.message import (
     MAX_DOCUMENTS,
@@ -85,13 +88,13 @@ def prepare(
         envelope = _envelope(request, rules)
         check_timely(envelope, now)
         parts = _prepare_documents(request.documents, rules)
-        prepared = PreparedRequest(envelope, parts, traceparent_of(request.traceparent))
-        if prepared.count > 1:
-            _refuse_same_id(read_document_ids(prepared.documents))
+        trace = traceparent_of(request.traceparent)
+        ids = [each for part in parts for each in part.ids]
+        _refuse_same_id(ids)
     except InvalidCallRequest as fault:
         others = islice(_find_faults(request, rules, now), MOST_FAULTS)
         raise fault.among(others) from None
-    return prepared
+    return PreparedRequest(envelope, [part.raws for part in parts], trace, ids)
 
 
 def _find_faults(request: CallRequest, rules: Rules, now: float) -> Iterator[InvalidCallRequest]:
@@ -191,32 +194,32 @@ def check_raw_document(
         raise fault.at(place) from None
 
 
-def _prepare_documents(documents: object, rules: Rules) -> list[list[bytes] | DocumentLines]:
+def _prepare_documents(documents: object, rules: Rules) -> list[CheckedDocuments]:
     single = isinstance(documents, Document | Mapping | str | bytes)
     if single or not isinstance(documents, Iterable):
         raise InvalidCallRequest("documents", f"must be a list, not {kind_of(documents)}")
-    parts: list[list[bytes] | DocumentLines] = []
+    parts: list[CheckedDocuments] = []
     if isinstance(documents, list | tuple) and type(documents) in _LISTS:
         for start in range(0, len(documents), MAX_DOCUMENTS):
             some = documents[start : start + MAX_DOCUMENTS]
             together = check_all(some, rules) if len(some) >= FEW else None
             parts.append(together or _one_by_one(some, rules, start))
-    elif alone := _one_by_one(documents, rules):
+    else:
         # It may give the same object again and again, with other contents each time.
-        parts.append(alone)
-    if not parts:
+        parts.append(_one_by_one(documents, rules))
+    if not any(part.ids for part in parts):
         raise InvalidCallRequest("documents", "must hold at least one document")
     return parts
 
 
-def _one_by_one(documents: Iterable[object], rules: Rules, first: int = 0) -> list[bytes]:
-    prepared: list[bytes] = []
+def _one_by_one(documents: Iterable[object], rules: Rules, first: int = 0) -> CheckedDocuments:
+    checked: list[CheckedDocument] = []
     try:
         for document in documents:
-            prepared.append(_document(document, rules).raw)  # noqa: PERF401 - its length is used
+            checked.append(_document(document, rules))  # noqa: PERF401 - its length is used
     except InvalidCallRequest as fault:
-        raise fault.at(first + len(prepared)) from None
-    return prepared
+        raise fault.at(first + len(checked)) from None
+    return CheckedDocuments([each.raw for each in checked], [each.document_id for each in checked])
 
 
 def _document(document: object, rules: Rules) -> CheckedDocument:

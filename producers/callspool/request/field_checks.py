@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import chain, repeat, starmap
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -200,7 +200,14 @@ class _Unreserved(Known):
     callspool_attempt: UnsetType = UNSET
 
 
-def check_all(documents: Sequence[object], rules: Rules) -> list[bytes] | DocumentLines | None:
+class CheckedDocuments(NamedTuple):
+    """Documents as they will be sent, and their ids."""
+
+    raws: list[bytes] | DocumentLines
+    ids: list[str]
+
+
+def check_all(documents: Sequence[object], rules: Rules) -> CheckedDocuments | None:
     """Returns the documents as they will be sent; None unless all are good and hold no surprise."""
     kinds = set(map(type, documents))
     try:
@@ -213,7 +220,7 @@ def check_all(documents: Sequence[object], rules: Rules) -> list[bytes] | Docume
     return None
 
 
-def _of_fields(documents: Sequence[Any], rules: Rules) -> list[bytes] | DocumentLines | None:
+def _of_fields(documents: Sequence[Any], rules: Rules) -> CheckedDocuments | None:
     kinds = set(map(type, chain.from_iterable(map(dict.values, documents))))
     if not kinds <= SIMPLE:
         if not kinds <= _LESS_SIMPLE:
@@ -224,7 +231,13 @@ def _of_fields(documents: Sequence[Any], rules: Rules) -> list[bytes] | Document
             return None
     known: list[Known] = [*msgspec.convert(documents, list[_Unreserved])]
     lines = _lines(documents)
-    return None if may_be_unstorable(lines.text) else _check_known(known, lines, rules)
+    # Numbers were seen as values above, but for the size of whole ones: to search the text costs
+    # as much as all the rest.
+    if any("\0" in field for field in set[str]().union(*documents)):
+        return None
+    if int in kinds and may_be_unstorable(lines.text):
+        return None
+    return _check_known(known, lines, rules)
 
 
 def _without_nulls(fields: dict[str, object]) -> dict[str, object]:
@@ -247,7 +260,7 @@ def _is_plain(field: str, value: object) -> bool:
     return value is None or (field == "labels" and type(value) is list)
 
 
-def _of_documents(documents: Sequence[Any], rules: Rules) -> list[bytes] | DocumentLines | None:
+def _of_documents(documents: Sequence[Any], rules: Rules) -> CheckedDocuments | None:
     values = [*map(values_of, documents)]
     names, numbers, *texts, labels = zip(*values, strict=True)
     if not _TEXT.issuperset(map(type, chain(names, numbers))):
@@ -291,22 +304,23 @@ def _lines(documents: Sequence[object]) -> DocumentLines:
 
 def _check_known(
     known: list[Known], raws: list[bytes] | DocumentLines, rules: Rules
-) -> list[bytes] | DocumentLines | None:
+) -> CheckedDocuments | None:
     """Returns the documents as they will be sent; None if a name, number or id is not good."""
     if not all(map(str.strip, map(_name_of, known))):
         return None
-    ids = [*map(_id_of, known)]
-    given = [each for each in ids if each is not None]
+    given = [each for each in map(_id_of, known) if each is not None]
     if not are_words(given):
         return None
     numbers = [*map(_number_of, known)]
     forms = [each for each in identify_all(numbers, rules.region) if each is not None]
     if len(forms) < len(numbers):
         return None
-    if len(given) == len(ids) and (forms == numbers or _are_sent_as_written(numbers, forms, rules)):
-        return raws
+    is_complete = len(given) == len(known)
+    if is_complete and (forms == numbers or _are_sent_as_written(numbers, forms, rules)):
+        return CheckedDocuments(raws, given)
     apart = raws.split() if isinstance(raws, DocumentLines) else raws
-    return [each.raw for each in map(complete_document, known, apart, forms, repeat(rules))]
+    every = [*map(complete_document, known, apart, forms, repeat(rules))]
+    return CheckedDocuments([each.raw for each in every], [each.document_id for each in every])
 
 
 def _are_sent_as_written(numbers: Sequence[str], forms: Sequence[str], rules: Rules) -> bool:

@@ -167,8 +167,8 @@ SMALLEST, LARGEST = -(1 << 63), (1 << 63) - 1
 
 _NUL = b"\\u0000"
 _MANY_DIGITS = b"0" * 19
-_LARGE_EXPONENTS = (b"e000", b"E000", b"e+000", b"E+000")
-_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_LARGE_EXPONENT = b"e000"
+_ALIKE = bytes.maketrans(b"123456789E", b"000000000e")
 
 
 def refuse_unstorable(raw: bytes) -> None:
@@ -191,10 +191,10 @@ def refuse_unstorable(raw: bytes) -> None:
 
 def may_be_unstorable(raw: bytes) -> bool:
     """Whether JSON deserves a closer look; false for nearly all."""
-    if _NUL in raw:
+    if b"\\" in raw and _NUL in raw:
         return True
-    digits = raw.translate(_DIGITS_ALIKE)
-    return _MANY_DIGITS in digits or any(each in digits for each in _LARGE_EXPONENTS)
+    digits = raw.translate(_ALIKE, b"+")
+    return _MANY_DIGITS in digits or _LARGE_EXPONENT in digits
 
 
 def fault_of_number(value: object) -> str | None:

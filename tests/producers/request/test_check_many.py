@@ -64,8 +64,10 @@ def test_what_can_be_vouched_for_together_is_what_each_is_alone(
 ) -> None:
     together = check_all(documents, rules)
     if together is not None:
-        apart = together.split() if isinstance(together, DocumentLines) else together
-        assert apart == [checks.check_document(each, rules).raw for each in documents]
+        raws, ids = together
+        apart = raws.split() if isinstance(raws, DocumentLines) else raws
+        every = [checks.check_document(each, rules) for each in documents]
+        assert [*zip(apart, ids, strict=True)] == [(each.raw, each.document_id) for each in every]
 
 
 @given(st.lists(MAPPINGS | DOCUMENTS | st.just(b'{"name":1}'), max_size=FEW + 2), RULES)
