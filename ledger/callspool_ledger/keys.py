@@ -91,6 +91,10 @@ P:unsorted             set     lanes without a class of zones whose campaign has
 P:parked:<GATE>        set     lanes that wait behind that gate, behind the pause of that name, or
                                behind a bar of their campaign (``lua/include/campaigns.lua``)
 P:journal              hash    number → JSON: what operators did; the last 1,000
+P:events               stream  the feed: what became of documents and calls, an entry a step
+                               (``lua/include/feed.lua``); what was dropped last: ``feed_cut`` in
+                               P:meta
+P:readers              hash    reader of the feed → JSON: the entry that it read last, and when
 P:invalid              list    the last documents that were refused, with the reason (bounded)
 P:access               hash    name of a key of the HTTP intake → its record as JSON; this and the
                                next two in the first partition alone (``access.py``)
@@ -240,6 +244,8 @@ class PartitionKeys:
         self.unsorted = f"{base}:unsorted"
         self.paced = f"{base}:paced"
         self.journal = f"{base}:journal"
+        self.events = f"{base}:events"
+        self.readers = f"{base}:readers"
         self.invalid = f"{base}:invalid"
         self.access = f"{base}:access"
         self.nothing = f"{base}:doctor"

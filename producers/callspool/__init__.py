@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from callspool.enqueue.receipts import Receipt, Summary
     from callspool.errors import (
         CallspoolError,
+        CursorTooOld,
         InvalidCallRequest,
+        InvalidCursor,
         QueueFull,
         QueueUnavailable,
         SettingsError,
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from callspool.request.call_request import CallRequest, Document
     from callspool.request.schedule import Schedule
     from callspool.suppression import SuppressionLists
+    from callspool_ledger.reads.feed import EventPage, FeedEvent
     from callspool_ledger.reads.views import DocumentStatus
 
 __all__ = [
@@ -24,9 +27,13 @@ __all__ = [
     "CallQueue",
     "CallRequest",
     "CallspoolError",
+    "CursorTooOld",
     "Document",
     "DocumentStatus",
+    "EventPage",
+    "FeedEvent",
     "InvalidCallRequest",
+    "InvalidCursor",
     "QueueFull",
     "QueueUnavailable",
     "Receipt",
@@ -44,9 +51,13 @@ _HOMES = {
     "CallQueue": "callspool.queue",
     "CallRequest": "callspool.request.call_request",
     "CallspoolError": "callspool.errors",
+    "CursorTooOld": "callspool.errors",
     "Document": "callspool.request.call_request",
     "DocumentStatus": "callspool_ledger.reads.views",
+    "FeedEvent": "callspool_ledger.reads.feed",
+    "EventPage": "callspool_ledger.reads.feed",
     "InvalidCallRequest": "callspool.errors",
+    "InvalidCursor": "callspool.errors",
     "QueueFull": "callspool.errors",
     "QueueUnavailable": "callspool.errors",
     "Receipt": "callspool.enqueue.receipts",

@@ -8,13 +8,12 @@ from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from callspool.enqueue.aio_connections import AsyncPartitionConnections
-from callspool.enqueue.connections import Partitioning, has_partitions
+from callspool.enqueue.connections import Partitioning
+from callspool.enqueue.queue_reads import AsyncQueueReads, AsyncReadClients
 from callspool.enqueue.receipts import (
     DEFAULT_MAX_WAITING,
     DEFAULT_TIMEOUT,
     DEFAULT_URL,
-    STATUS_IDS,
-    Configured,
     EnqueueTally,
     OnInvalid,
     Portion,
@@ -28,11 +27,9 @@ from callspool.enqueue.receipts import (
     small_message,
 )
 from callspool.enqueue.storing import OutgoingMessage, Stored
-from callspool.errors import InvalidCallRequest, QueueUnavailable
-from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
+from callspool.errors import InvalidCallRequest
 from callspool.redis_io.servers import async_server_of, server_of
 from callspool.request.checks import prepare
-from callspool.request.identity import partition_of
 from callspool.request.message import encode
 from callspool.request.single_requests import SingleRequests
 from callspool.request.text import as_text
@@ -62,19 +59,11 @@ class _Loop:
 
     def __init__(self, partitioning: Partitioning) -> None:
         self.pid = os.getpid()
-        self._partitioning = partitioning
         self.connections = AsyncPartitionConnections(partitioning)
-        self.readers: dict[int, redis.asyncio.Redis] = {}
-        self.is_checked = False
-
-    def reader(self, partition: int) -> redis.asyncio.Redis:
-        """Returns a client that reads a partition."""
-        if partition not in self.readers:
-            self.readers[partition] = self._partitioning.server_of(partition).async_client()
-        return self.readers[partition]
+        self.reads = AsyncReadClients(partitioning)
 
 
-class AsyncCallQueue(Configured):
+class AsyncCallQueue(AsyncQueueReads):
     """As `CallQueue`, its methods awaitable; ``url_or_client`` may be a `redis.asyncio.Redis`.
 
     It makes connections of its own for each event loop that uses it, one after another or in
@@ -175,61 +164,6 @@ class AsyncCallQueue(Configured):
         await store()
         return tally.summary
 
-    async def status(
-        self,
-        document_id: str | UUID,
-        *,
-        space_token: str,
-        campaign: str | None = None,
-        account: str | None = None,
-        message_id: str | None = None,
-    ) -> DocumentStatus:
-        """As `CallQueue.status`."""
-        found = await self.status_many(
-            [document_id],
-            space_token=space_token,
-            campaign=campaign,
-            account=account,
-            message_id=message_id,
-        )
-        return found[as_text(document_id)]
-
-    async def status_many(
-        self,
-        document_ids: Iterable[str | UUID],
-        *,
-        space_token: str,
-        campaign: str | None = None,
-        account: str | None = None,
-        message_id: str | None = None,
-        accepted_only: bool = False,
-    ) -> dict[str, DocumentStatus]:
-        """As `CallQueue.status_many`."""
-        from callspool_ledger.reads.reader import AsyncLedgerReader  # noqa: PLC0415 - not needed to enqueue
-        from callspool_ledger.reads.statuses import read_all_statuses  # noqa: PLC0415 - as above
-        from callspool_ledger.reads.summary import read_partitions  # noqa: PLC0415 - as above
-
-        scope = scope_of(space_token, campaign, account)
-        wanted = list(dict.fromkeys(map(as_text, document_ids)))
-        here = self._here(asyncio.get_running_loop())
-        partition = partition_of(scope.account, scope.space_token, self._partitions)
-        reader = AsyncLedgerReader(here.reader(partition), partition)
-        found: dict[str, DocumentStatus] = {}
-        try:
-            if not here.is_checked:
-                async with asyncio.timeout(self._timeout):
-                    known = await AsyncLedgerReader(here.reader(0)).ask(read_partitions())
-                here.is_checked = has_partitions(known, self._partitions)
-            for start in range(0, len(wanted), STATUS_IDS):
-                async with asyncio.timeout(self._timeout):
-                    some = wanted[start : start + STATUS_IDS]
-                    found |= await reader.ask(
-                        read_all_statuses(scope, some, message_id, accepted_only)
-                    )
-        except TRANSPORT_ERRORS as error:
-            raise QueueUnavailable(describe(error, str(self._server))) from None
-        return found
-
     async def cancel(
         self,
         document_id: str | UUID,
@@ -277,8 +211,7 @@ class AsyncCallQueue(Configured):
         here = self._loops.pop(asyncio.get_running_loop(), None)
         if here is not None:
             await here.connections.close()
-            for reader in here.readers.values():
-                await reader.aclose()
+            await here.reads.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -306,6 +239,9 @@ class AsyncCallQueue(Configured):
         if _is_large(request):
             return await asyncio.to_thread(_prepare, request, self._rules)
         return prepare(request, self._rules)
+
+    def _read_clients(self) -> AsyncReadClients:
+        return self._here(asyncio.get_running_loop()).reads
 
     def _here(self, loop: asyncio.AbstractEventLoop) -> _Loop:
         """Returns the running event loop's own connections."""

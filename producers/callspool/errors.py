@@ -135,6 +135,24 @@ class QueueFull(CallspoolError):  # noqa: N818 - a promised name
         super().__init__(message)
 
 
+class InvalidCursor(CallspoolError, ValueError):  # noqa: N818 - says what is the matter
+    """A word that is no cursor of this feed."""
+
+
+class CursorTooOld(CallspoolError):  # noqa: N818 - says what is the matter
+    """The feed dropped events that the reader of this cursor has not read.
+
+    Attribute ``oldest``: the cursor before the oldest event that is kept.
+    """
+
+    def __init__(self, oldest: str) -> None:
+        self.oldest = oldest
+        super().__init__(
+            f"the feed does not reach back to this cursor; the oldest one is {oldest}: go on there,"
+            " and ask for the state of what you miss"
+        )
+
+
 class ApiUnreachable(CallspoolError):  # noqa: N818 - says what is the matter
     """The API cannot be reached; the text names its address."""
 

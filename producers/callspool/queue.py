@@ -6,13 +6,12 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from callspool.enqueue.connections import PartitionConnections, Partitioning, has_partitions
+from callspool.enqueue.connections import PartitionConnections, Partitioning
+from callspool.enqueue.queue_reads import QueueReads, ReadClients
 from callspool.enqueue.receipts import (
     DEFAULT_MAX_WAITING,
     DEFAULT_TIMEOUT,
     DEFAULT_URL,
-    STATUS_IDS,
-    Configured,
     EnqueueTally,
     OnInvalid,
     Portion,
@@ -26,11 +25,9 @@ from callspool.enqueue.receipts import (
     small_message,
 )
 from callspool.enqueue.storing import OutgoingMessage, Stored
-from callspool.errors import InvalidCallRequest, QueueUnavailable
-from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
+from callspool.errors import InvalidCallRequest
 from callspool.redis_io.servers import server_of
 from callspool.request.checks import prepare
-from callspool.request.identity import partition_of
 from callspool.request.message import encode
 from callspool.request.single_requests import SingleRequests
 from callspool.request.text import as_text
@@ -58,11 +55,10 @@ class _Process:
 
     def __init__(self, partitioning: Partitioning) -> None:
         self.connections = PartitionConnections(partitioning)
-        self.readers: dict[int, redis.Redis] = {}
-        self.is_checked = False
+        self.reads = ReadClients(partitioning)
 
 
-class CallQueue(Configured):
+class CallQueue(QueueReads):
     """Enqueues call requests, and reads what became of their documents.
 
     ``url_or_client``: a Redis URL (``redis://``, ``rediss://``, ``unix://``; of a cluster
@@ -179,67 +175,6 @@ class CallQueue(Configured):
         store()
         return tally.summary
 
-    def status(
-        self,
-        document_id: str | UUID,
-        *,
-        space_token: str,
-        campaign: str | None = None,
-        account: str | None = None,
-        message_id: str | None = None,
-    ) -> DocumentStatus:
-        """Returns what became of a document.
-
-        ``message_id``: of its receipt; without it only the newest messages of the queue are
-        searched for a document that no worker has accepted yet. Raises `QueueUnavailable`.
-        """
-        found = self.status_many(
-            [document_id],
-            space_token=space_token,
-            campaign=campaign,
-            account=account,
-            message_id=message_id,
-        )
-        return found[as_text(document_id)]
-
-    def status_many(
-        self,
-        document_ids: Iterable[str | UUID],
-        *,
-        space_token: str,
-        campaign: str | None = None,
-        account: str | None = None,
-        message_id: str | None = None,
-        accepted_only: bool = False,
-    ) -> dict[str, DocumentStatus]:
-        """Returns what became of documents of one scope, by their ids.
-
-        ``accepted_only``: search neither the queue nor what was refused, which costs less.
-
-        Raises `QueueUnavailable`, and `LedgerMismatch` if the ledger has another number of
-        partitions.
-        """
-        from callspool_ledger.reads.reader import LedgerReader  # noqa: PLC0415 - not needed to enqueue
-        from callspool_ledger.reads.statuses import read_all_statuses  # noqa: PLC0415 - as above
-        from callspool_ledger.reads.summary import read_partitions  # noqa: PLC0415 - as above
-
-        scope = scope_of(space_token, campaign, account)
-        wanted = list(dict.fromkeys(map(as_text, document_ids)))
-        partition = partition_of(scope.account, scope.space_token, self._partitions)
-        reader = LedgerReader(self._reader(partition), partition=partition)
-        process = self._process()
-        found: dict[str, DocumentStatus] = {}
-        try:
-            if not process.is_checked:
-                known = LedgerReader(self._reader(0)).ask(read_partitions())
-                process.is_checked = has_partitions(known, self._partitions)
-            for start in range(0, len(wanted), STATUS_IDS):
-                some = wanted[start : start + STATUS_IDS]
-                found |= reader.ask(read_all_statuses(scope, some, message_id, accepted_only))
-        except TRANSPORT_ERRORS as error:
-            raise QueueUnavailable(describe(error, str(self._server))) from None
-        return found
-
     def cancel(
         self,
         document_id: str | UUID,
@@ -298,8 +233,7 @@ class CallQueue(Configured):
         process = self._processes.pop(os.getpid(), None)
         if process is not None:
             process.connections.close()
-            for reader in process.readers.values():
-                reader.close()
+            process.reads.close()
 
     def __enter__(self) -> Self:
         return self
@@ -336,8 +270,5 @@ class CallQueue(Configured):
                     inherited.connections.abandon()
         return process
 
-    def _reader(self, partition: int) -> redis.Redis:
-        readers = self._process().readers
-        if partition not in readers:
-            readers[partition] = self._partitioning.server_of(partition).client()
-        return readers[partition]
+    def _read_clients(self) -> ReadClients:
+        return self._process().reads

@@ -53,7 +53,7 @@ def test_the_status_of_many_tells_of_each(ledger: LedgerUnderTest, redis_url: st
 def test_more_than_are_asked_for_at_a_time_are_all_told(
     ledger: LedgerUnderTest, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callspool.queue.STATUS_IDS", 10)
+    monkeypatch.setattr("callspool.enqueue.queue_reads.STATUS_IDS", 10)
     ids = [f"d{number}" for number in range(25)]
     ledger.accept(group(ids))
     with CallQueue(redis_url) as queue:

@@ -1,0 +1,234 @@
+"""The feed: events of settled documents and ended calls, read behind a cursor.
+
+Each partition has a stream (``lua/include/feed.lua`` writes it). One entry holds the events of one
+step; a cursor says for each partition how far its reader came, within an entry too.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import msgspec
+
+from callspool.errors import CursorTooOld, InvalidCursor
+from callspool_ledger.keys import PartitionKeys
+from callspool_ledger.reads.entries import unpack_task_id
+from callspool_ledger.reads.reading import join_lists, merged_by
+from callspool_ledger.reads.views import OUTCOME_LETTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from callspool.redis_io.scripts import Command
+    from callspool_ledger.reads.reading import Trips
+
+EventType = Literal[
+    "created", "dead", "cancelled", "expired", "held", "ended", "evaluated", "lost_sight"
+]
+"""What an event tells: a state that a document came into, or what became of its call.
+
+``held``: it is in doubt and no look can prove it now. ``ended``: its call is over. ``evaluated``:
+the outcome of a call that was over changed, by its evaluation or a follow-up.
+"""
+
+
+class FeedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of the feed. It comes at least once, always with the same ``id``.
+
+    ``time``: when it was written, by Redis' clock. ``outcome``: of the call, None while there is
+    none. ``reason``: why it is dead, cancelled, expired or held, in the API's words where it said
+    something. ``document_id`` is empty where the ledger does not know it any more.
+    """
+
+    id: str
+    time: datetime
+    type: EventType
+    account: str
+    campaign: str | None
+    document_id: str
+    run_id: str | None
+    task_id: str | None
+    outcome: str | None
+    reason: str | None
+
+
+class EventPage(NamedTuple):
+    """Events in the order in which they were written, and the cursor behind the last of them.
+
+    ``cursor`` is to be kept once the events were dealt with, also where there were none.
+    """
+
+    events: list[FeedEvent]
+    cursor: str
+
+
+class Position(NamedTuple):
+    """How far a reader of a partition came: an entry's id; 0, or events of it that were read.
+
+    0: the whole entry was read.
+    """
+
+    ms: int = 0
+    number: int = 0
+    events: int = 0
+
+    @property
+    def entry(self) -> str:
+        """The entry's id, as Redis writes it."""
+        return f"{self.ms}-{self.number}"
+
+
+_FORMAT = 1
+EVENTS_A_PAGE = 500
+"""Events of a page, where the reader does not say how many."""
+
+_ENTRIES_A_READ = 50
+_LAST_NUMBER = 2**64 - 1
+_encode = msgspec.msgpack.encode
+_decode = msgspec.msgpack.Decoder(tuple[int, list[tuple[int, int, int]]]).decode
+_text = msgspec.json.Decoder(str).decode
+
+
+def encode_cursor(positions: Sequence[Position]) -> str:
+    """Returns one opaque word for the positions in all partitions."""
+    packed = _encode((_FORMAT, [tuple(each) for each in positions]))
+    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str, partitions: int) -> list[Position]:
+    """Returns the positions in a cursor; "" means the oldest event that is kept.
+
+    Raises `InvalidCursor`.
+    """
+    if not cursor:
+        return [Position()] * partitions
+    try:
+        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+        version, positions = _decode(packed)
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        version, positions = 0, []
+    if version != _FORMAT or any(number < 0 for each in positions for number in each):
+        raise InvalidCursor("this is no cursor of the feed: take it from an earlier answer, whole")
+    if len(positions) != partitions:
+        raise InvalidCursor(
+            f"the cursor is of a feed with {len(positions)} partitions, this one has {partitions}:"
+            " begin without a cursor"
+        )
+    return [Position(*each) for each in positions]
+
+
+def cursor_since(moment: datetime, partitions: int) -> str:
+    """Returns the cursor behind everything that was written before a moment."""
+    before = max(0, round(moment.timestamp() * 1000) - 1)
+    return encode_cursor([Position(before, _LAST_NUMBER)] * partitions)
+
+
+class FeedPart(NamedTuple):
+    """What was read of a partition: each event with the position behind it.
+
+    ``cut``: the last entry that was dropped. ``is_lost``: it lies behind the reader's position.
+    """
+
+    events: list[tuple[FeedEvent, Position]]
+    start: Position
+    cut: Position
+
+    @property
+    def is_lost(self) -> bool:
+        if self.start == Position():
+            return False
+        return self.start[:2] < self.cut[:2] or (
+            self.start[:2] == self.cut[:2] and self.start.events > 0
+        )
+
+
+@merged_by(join_lists)
+def read_feed(
+    keys: PartitionKeys,
+    positions: Sequence[Position],
+    limit: int = EVENTS_A_PAGE,
+    reader: str | None = None,
+) -> Trips[list[FeedPart]]:
+    """Reads at most ``limit`` events of each partition behind its position, for `join_page`.
+
+    ``reader``: a name for which the ledger keeps how far it came.
+    """
+    start = at = positions[keys.partition]
+    if reader is not None:
+        yield [("HSET", keys.readers, reader, start.entry)]
+    found: list[tuple[FeedEvent, Position]] = []
+    while True:
+        first = at.entry if at.events else f"({at.entry}"
+        asked: Command = ("XRANGE", keys.events, first, "+", "COUNT", _ENTRIES_A_READ)
+        entries, cut = yield [asked, ("HGET", keys.meta, "feed_cut")]
+        rows = entries if isinstance(entries, list) else []
+        for entry_id, fields in rows:
+            entry = _position_of(entry_id)
+            events = list(_expand(keys.partition, entry, fields))
+            skipped = at.events if entry.entry == at.entry else 0
+            for place in range(skipped, len(events)):
+                is_last = place == len(events) - 1
+                found.append((events[place], entry._replace(events=0 if is_last else place + 1)))
+            at = entry
+        if len(found) >= limit or len(rows) < _ENTRIES_A_READ:
+            return [FeedPart(found[:limit], start, _position_of(cut) if cut else Position())]
+
+
+def wait_command(positions: Sequence[Position], seconds: float) -> Command:
+    """Returns the command that waits until a partition has an entry behind its position."""
+    streams = [PartitionKeys(partition).events for partition in range(len(positions))]
+    ids = [each.entry for each in positions]
+    ms = max(1, round(seconds * 1000))
+    return "XREAD", "COUNT", 1, "BLOCK", ms, "STREAMS", *streams, *ids
+
+
+def join_page(parts: Sequence[FeedPart], limit: int = EVENTS_A_PAGE) -> EventPage:
+    """Returns the oldest events of all partitions, and the cursor behind them.
+
+    Raises `CursorTooOld` if the feed dropped events that the reader has not read.
+    """
+    if any(part.is_lost for part in parts):
+        kept = [part.cut if part.is_lost else part.start for part in parts]
+        raise CursorTooOld(encode_cursor(kept))
+    positions = [part.start for part in parts]
+    merged = sorted(
+        (behind.ms, place, number)
+        for place, part in enumerate(parts)
+        for number, (_, behind) in enumerate(part.events)
+    )[:limit]
+    events = []
+    for _, place, number in merged:
+        event, positions[place] = parts[place].events[number]
+        events.append(event)
+    return EventPage(events, encode_cursor(positions))
+
+
+def _expand(partition: int, entry: Position, fields: Mapping[bytes, bytes]) -> Iterator[FeedEvent]:
+    """Yields the events of an entry; `lua/include/feed.lua` tells its fields."""
+    ids, packed = fields[b"i"].decode().split("\n"), fields.get(b"k", b"")
+    runs = fields.get(b"r", b"").decode().split("\n")
+    letters = fields.get(b"o", b"").decode()
+    campaign, reason = fields.get(b"c", b"").decode(), fields.get(b"w", b"").decode()
+    moment = datetime.fromtimestamp(entry.ms / 1000, UTC)
+    for place, document_id in enumerate(ids):
+        yield FeedEvent(
+            id=f"{partition}-{entry.entry}-{place}",
+            time=moment,
+            type=fields[b"t"].decode(),  # type: ignore[arg-type]
+            account=fields[b"a"].decode(),
+            campaign=campaign or None,
+            document_id=_text(f'"{document_id}"'),
+            run_id=runs[place if len(runs) > 1 else 0] or None,
+            task_id=unpack_task_id(packed, place),
+            outcome=OUTCOME_LETTERS[letters[place]] if letters else None,
+            reason=reason or None,
+        )
+
+
+def _position_of(entry_id: object) -> Position:
+    text = entry_id.decode() if isinstance(entry_id, bytes) else str(entry_id)
+    ms, _, number = text.partition("-")
+    return Position(int(ms), int(number))
