@@ -194,6 +194,10 @@ def test_the_intake_enqueues_and_reads_with_a_user_of_its_own(url: Url, tmp_path
         ids = {"document_ids": ["crm-1"]}
         assert intake.call("POST", "/v1/documents/status", ids).status == 200
         assert intake.call("POST", "/v1/documents/cancel", ids).status == 503
+        numbers = {"numbers": ["+14155550101"]}
+        assert intake.call("POST", "/v1/suppressions/check", numbers).status == 200
+        assert intake.call("GET", "/v1/suppressions").json == {"lists": []}
+        assert intake.call("GET", "/v1/campaigns").json == {"campaigns": []}
     finally:
         intake.redis.close()
         process.terminate()

@@ -84,8 +84,9 @@ class Suppression:
     """The lists of one installation, as one operator or service changes them.
 
     ``clients`` are those of the ledger's partitions, in their order. ``region``: of numbers without
-    a country code. ``tell`` is called with how many numbers are done, now and then. Raises
-    `QueueUnavailable` when Redis does not answer: to ask for the same again is safe.
+    a country code. ``tell`` is called with how many numbers are done, now and then. ``begins``: it
+    begins the ledger if there is none; what only reads need not. Raises `QueueUnavailable` when
+    Redis does not answer: to ask for the same again is safe.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Suppression:
         region: str | None = None,
         wait: float = WAIT_SECONDS,
         tell: Callable[[int], object] = lambda _: None,
+        begins: bool = True,
     ) -> None:
         self._by = by
         self._region = region
@@ -108,8 +110,9 @@ class Suppression:
         self._guard_client = client_at(clients[0], self._calls.keys.prefix)
         self._guard = Guard(self._ledgers[0], region)
         self._in_flight = TakesInFlight(self._ledgers, self._guard, wait)
-        with answering():
-            self._ledgers[0].open()
+        if begins:
+            with answering():
+                self._ledgers[0].open()
 
     def read_clock(self) -> float:
         """Returns the time, in unix seconds, of the Redis that holds the lists."""
@@ -282,11 +285,16 @@ class Suppression:
 
     def read_applied(self, *, account: str, campaign: str) -> list[str]:
         """Returns the named lists that a campaign is held to."""
+        return self.read_all_applied().get(f"{account}\x1f{campaign}", [])
+
+    def read_all_applied(self) -> dict[str, list[str]]:
+        """Returns the named lists of each campaign that is held to some, by `CampaignName.key`."""
         with answering():
-            (found,) = self._home.run_commands(
-                [("HGET", self._calls.keys.applied, f"{account}\x1f{campaign}")]
-            )
-        return msgspec.json.decode(found, type=list[str]) if isinstance(found, bytes) else []
+            (found,) = self._home.run_commands([("HGETALL", self._calls.keys.applied)])
+        return {
+            name.decode(): msgspec.json.decode(lists, type=list[str])
+            for name, lists in _pairs(found).items()
+        }
 
     def _key(self, wanted: GuardKey | None = None) -> GuardKey:
         """Returns the key of the digests; where there is none, it is made, or the one wanted."""

@@ -78,8 +78,11 @@ class LaterMoment(NamedTuple):
 
 def later(_ctx: click.Context, _param: click.Parameter, given: str | None) -> LaterMoment | None:
     """Reads a span from now, or a time with its offset."""
-    if given is None:
-        return None
+    return None if given is None else read_later(given)
+
+
+def read_later(given: str) -> LaterMoment:
+    """Reads the same; raises `click.BadParameter`."""
     if found := _SPAN.fullmatch(given.strip()):
         return LaterMoment(float(found[1]) * _SECONDS[found[2]])
     try:

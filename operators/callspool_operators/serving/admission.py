@@ -8,20 +8,18 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from callspool.errors import InvalidCallRequest, QueueFull, QueueUnavailable
+from callspool.errors import QueueFull, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
 from callspool_ledger.access import AccessKey, Right, admit_all
 from callspool_ledger.reads.reader import AsyncLedgerReader
-from callspool_operators.serving.bodies import Problem
+from callspool_operators.serving.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     import redis.asyncio
 
-    from callspool.request.identity import Scope
     from callspool_ledger.access import Admission
-    from callspool_operators.serving.bodies import DocumentsQuery, PostedRequest
 
 LOOK_KEPT: Final = 1.0
 """Seconds for which a key that was let in is not asked for again: a revocation takes so long."""
@@ -173,32 +171,3 @@ def check_room(admission: Admission | None, name: str) -> None:
             f"the key {name} may send more documents later; repeating the request is safe",
             retry_after=admission.wait,
         )
-
-
-def fill_in(asked: PostedRequest | DocumentsQuery, key: AccessKey) -> None:
-    """Puts what the key is bound to in the place of what a caller left out."""
-    for field in ("account", "space_token", "campaign"):
-        if not getattr(asked, field):
-            setattr(asked, field, getattr(key, field))
-
-
-def check_scope(key: AccessKey, scope: Scope) -> None:
-    """Raises `Problem` if documents of this scope are not the key's business."""
-    if key.covers(scope):
-        return
-    wrong = next(
-        word
-        for word, allowed, asked in zip(
-            ("account", "space", "campaign"),
-            (key.account, key.space_token, key.campaign),
-            scope,
-            strict=True,
-        )
-        if allowed is not None and allowed != asked
-    )
-    raise Problem("out-of-scope", f"the key {key.name} is bound to another {wrong}")
-
-
-def wrong_shape(fault: InvalidCallRequest) -> Problem:
-    """Returns the problem of a field that is not as it has to be."""
-    return Problem("wrong-shape", f"{fault.field}: {fault.reason}")

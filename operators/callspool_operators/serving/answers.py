@@ -1,28 +1,22 @@
 """Bodies as they come in, problems as they go out, and the metrics that count them."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import msgspec
-from litestar import Request, Response
-from litestar.exceptions import HTTPException, InternalServerException
+from litestar import Request
+from litestar.exceptions import InternalServerException
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from callspool.errors import CallspoolError
-from callspool.redis_io.errors import RedisError
-from callspool_operators.serving.bodies import MEDIA_TYPE, MOST_BYTES, Problem, problem_of
+from callspool_operators.serving.bodies import MOST_BYTES
+from callspool_operators.serving.problems import Problem
 
 BODY_SECONDS: Final = 60.0
 """How long a JSON body may take to come in."""
 MOST_HELD: Final = 128 * 1024 * 1024
 """Bytes of all JSON bodies that one process holds at a time."""
-
-_KINDS: Final = {400: "wrong-shape", 404: "not-found", 405: "method", 413: "too-large"}
-_log = logging.getLogger("callspool.serve")
 
 
 class BodyBudget:
@@ -84,45 +78,6 @@ async def chunks_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
 
 def _too_large() -> Problem:
     return Problem("too-large", f"at most {MOST_BYTES:,} bytes: send the documents in parts")
-
-
-def send_problem(_: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
-    """Answers with a problem document."""
-    return Response(
-        msgspec.json.encode(problem.document),
-        status_code=problem.status,
-        headers=dict(problem.headers),
-        media_type=MEDIA_TYPE,
-    )
-
-
-def send_refusal(request: Request[Any, Any, Any], refused: HTTPException) -> Response[bytes]:
-    """Answers what the framework refused: no such route or method, a wrong parameter."""
-    kind = _KINDS.get(refused.status_code)
-    if kind is None:
-        return send_fault(request, refused)
-    detail = {
-        400: "a parameter of the query is not as it has to be",
-        404: "there is no such path: /openapi.json lists all",
-        405: "this path takes another method: /openapi.json lists all",
-    }.get(refused.status_code, "the body is too large")
-    allow = (refused.headers or {}).get("allow")
-    return send_problem(request, Problem(kind, detail, allow=allow))
-
-
-def send_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[bytes]:
-    """Answers what an error of callspool means; logs any other one, by its kind alone."""
-    problem = problem_of(fault)
-    if problem.status == 500:
-        # Its text may quote a body: a name or a number.
-        _log.error("%s %s: %s", request.method, request.url.path, type(fault).__name__)
-    elif isinstance(fault, CallspoolError) and problem.status != 422:
-        _log.warning("%s: %s", type(fault).__name__, fault)
-    elif isinstance(fault, RedisError):
-        _log.warning(
-            "%s: the user of Redis may not do this, or Redis is away", type(fault).__name__
-        )
-    return send_problem(request, problem)
 
 
 METRICS_MEDIA_TYPE: Final = CONTENT_TYPE_LATEST

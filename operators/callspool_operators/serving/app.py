@@ -3,60 +3,46 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from litestar import Litestar, Request, Response, get, post
+from litestar import Litestar, get, post
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from callspool.redis_io.servers import async_server_of
-from callspool.request.call_request import Rules, is_region, is_traceparent
+from callspool.request.call_request import Rules, is_traceparent
 from callspool.request.identity import Scope
 from callspool.settings import Settings
-from callspool_ledger import keys
 from callspool_ledger.access import Right
 from callspool_operators.serving import openapi
-from callspool_operators.serving.admission import Caller, Gatekeeper
 from callspool_operators.serving.answers import (
-    METRICS_MEDIA_TYPE,
-    BodyBudget,
-    IntakeMetrics,
     chunks_of,
-    send_fault,
-    send_problem,
-    send_refusal,
 )
 from callspool_operators.serving.bodies import (
     DUPLICATE,
     ENQUEUED,
     INVALID,
-    CancelQuery,
-    CancelReply,
     DocumentReply,
     DocumentsQuery,
     DocumentVerdict,
     IntakeReply,
     PostedRequest,
-    Problem,
     StatusReply,
     UploadReply,
     decode_body,
 )
 from callspool_operators.serving.documents import (
-    DocumentReader,
-    IntakeQueue,
     JudgedRequests,
     add_known,
-    cancel_documents,
     check_query,
     count_documents,
     judge,
     state_request,
 )
+from callspool_operators.serving.problems import Problem, send_fault, send_problem, send_refusal
+from callspool_operators.serving.reach import read_region
+from callspool_operators.serving.service import PROBES, HttpRequest, IntakeService, service_of
+from callspool_operators.serving.steering import STEERING_ROUTES
 from callspool_operators.serving.uploads import (
-    ReceivingPlaces,
     describe_upload,
     enqueue_rows,
     open_place,
@@ -65,53 +51,6 @@ from callspool_operators.serving.uploads import (
 
 DOCUMENTS_ON_THE_LOOP: Final = 50
 """Requests with more documents are checked in a thread, so that they do not hold up others."""
-MOST_UPLOADS: Final = 4
-"""Lists that are read at a time, once they have come in; the others wait."""
-
-HttpRequest = Request[Any, Any, Any]
-
-
-class IntakeService:
-    """What the routes share: connections to Redis, metrics, and how much goes on at a time."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        server = async_server_of(settings.redis_url).at(keys.prefix())
-        self._client = server.async_client()
-        self.gate = Gatekeeper(self._client, str(server))
-        self.queue = IntakeQueue(settings)
-        self.documents = DocumentReader(settings)
-        self.metrics = IntakeMetrics()
-        self.uploads = asyncio.Semaphore(MOST_UPLOADS)
-        self.receiving = ReceivingPlaces()
-        self._bodies = BodyBudget()
-
-    async def let_in(self, request: HttpRequest, *rights: Right) -> Caller:
-        """Returns the caller; raises `Problem` unless its key is good for this."""
-        authorization = request.headers.get("authorization")
-        for right in rights:
-            caller = await self.gate.let_in(authorization, right)
-            request.scope["callspool_key"] = caller.key.name  # type: ignore[typeddict-unknown-key]
-        return caller
-
-    @asynccontextmanager
-    async def take_json(
-        self, request: HttpRequest, *rights: Right
-    ) -> AsyncIterator[tuple[Caller, bytes]]:
-        """Holds a body of JSON; its key has to be good before it comes in, and still afterwards."""
-        await self.let_in(request, *rights)
-        async with self._bodies.hold(request) as body:
-            yield await self.let_in(request, *rights), body
-
-    async def is_ready(self) -> bool:
-        """Whether Redis answers."""
-        return await self.gate.is_there()
-
-    async def close(self) -> None:
-        """Closes the connections."""
-        await self.queue.close()
-        await self.documents.close()
-        await self._client.aclose()
 
 
 def make_app(settings: Settings) -> Litestar:
@@ -125,7 +64,7 @@ def make_app(settings: Settings) -> Litestar:
         await app.state.service.close()
 
     return Litestar(
-        [*_DESCRIBED, get_openapi, get_health, get_readiness, get_metrics],
+        [*DESCRIBED, *PROBES],
         exception_handlers={
             Problem: send_problem,
             HTTPException: send_refusal,
@@ -142,13 +81,8 @@ def make_app(settings: Settings) -> Litestar:
 def describe_routes() -> bytes:
     """Returns the OpenAPI document, as JSON."""
     return openapi.build_document(
-        Litestar(_DESCRIBED, openapi_config=openapi.CONFIG, logging_config=None)
+        Litestar(DESCRIBED, openapi_config=openapi.CONFIG, logging_config=None)
     )
-
-
-def _service(request: HttpRequest) -> IntakeService:
-    service: IntakeService = request.app.state.service
-    return service
 
 
 @post("/v1/requests", status_code=202, responses=openapi.PROBLEMS)
@@ -159,7 +93,7 @@ async def post_requests(request: HttpRequest, known: FromQuery[bool] = False) ->
     safe: documents are known again by their ids. `known` asks what the ledger knew of them, for
     which the key needs the scope read, too.
     """
-    service = _service(request)
+    service = service_of(request)
     rights = (Right.ENQUEUE, Right.READ) if known else (Right.ENQUEUE,)
     async with service.take_json(request, *rights) as (caller, body):
         requests = decode_body(body, list[PostedRequest])
@@ -208,7 +142,7 @@ async def post_documents(
     Rows that are not good are left out, and listed with the reason. Where the body breaks off,
     nothing of it is enqueued. Repeating it is always safe.
     """
-    service = _service(request)
+    service = service_of(request)
     caller = await service.let_in(request, Right.ENQUEUE)
     settings, key = service.settings, caller.key
     if request.headers.get("content-encoding", "identity") != "identity":
@@ -244,9 +178,7 @@ async def post_documents(
 
 
 def _rules(settings: Settings, region: str | None) -> Rules:
-    if region and not is_region(region.upper()):
-        raise Problem("wrong-shape", "region: must be a region such as IN, US or GB")
-    return Rules(region or settings.region, settings.send_e164, settings.context)
+    return Rules(read_region(region) or settings.region, settings.send_e164, settings.context)
 
 
 @get("/v1/documents/{document_id:str}", responses=openapi.PROBLEMS)
@@ -276,7 +208,7 @@ async def post_status(request: HttpRequest) -> StatusReply:
 async def _read_documents(
     request: HttpRequest, asked: DocumentsQuery | None = None
 ) -> list[DocumentReply]:
-    service = _service(request)
+    service = service_of(request)
     if asked is None:
         async with service.take_json(request, Right.READ) as (caller, body):
             asked = decode_body(body, DocumentsQuery)
@@ -287,50 +219,10 @@ async def _read_documents(
     return await service.documents.read(scope, asked.document_ids)
 
 
-@post("/v1/documents/cancel", status_code=200, responses=openapi.PROBLEMS)
-async def post_cancel(request: HttpRequest) -> CancelReply:
-    """Take back documents that wait; what is being sent, or was, stays as it is."""
-    service = _service(request)
-    async with service.take_json(request, Right.OPERATE) as (caller, body):
-        asked = decode_body(body, CancelQuery)
-    scope = check_query(asked, caller.key)
-    await service.gate.charge(caller, len(asked.document_ids))
-    done = await asyncio.to_thread(
-        cancel_documents, service.settings, caller.key, scope, asked.document_ids
-    )
-    return CancelReply(done)
-
-
-@get("/openapi.json", include_in_schema=False)
-async def get_openapi(request: HttpRequest) -> Response[bytes]:
-    """Show what this server takes and answers."""
-    return Response(request.app.state.openapi, media_type="application/json")
-
-
-@get("/healthz", include_in_schema=False)
-async def get_health() -> Response[str]:
-    """Say that the process lives."""
-    return Response("ok\n", media_type="text/plain")
-
-
-@get("/readyz", include_in_schema=False)
-async def get_readiness(request: HttpRequest) -> Response[str]:
-    """Say whether Redis answers."""
-    if await _service(request).is_ready():
-        return Response("ok\n", media_type="text/plain")
-    return Response("Redis does not answer\n", status_code=503, media_type="text/plain")
-
-
-@get("/metrics", include_in_schema=False)
-async def get_metrics(request: HttpRequest) -> Response[bytes]:
-    """Show the metrics of this process."""
-    return Response(_service(request).metrics.page(), headers={"content-type": METRICS_MEDIA_TYPE})
-
-
 def _trace_of(request: HttpRequest) -> str | None:
     """The traceparent of the caller's request; anything else is ignored."""
     found = request.headers.get("traceparent", "")
     return found if is_traceparent(found) else None
 
 
-_DESCRIBED: Final = (post_requests, post_documents, get_document, post_status, post_cancel)
+DESCRIBED: Final = (post_requests, post_documents, get_document, post_status, *STEERING_ROUTES)

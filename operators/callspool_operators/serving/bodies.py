@@ -1,131 +1,12 @@
-"""What callers post and get back, problems included: checks and OpenAPI are made of these."""
+"""What callers post and get back: checks and OpenAPI are made of these."""
 
-import math
-from collections.abc import Mapping
 from datetime import datetime
-from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from callspool.errors import CallspoolError, LedgerMismatch, QueueFull, QueueUnavailable
-from callspool.redis_io.errors import RedisError
 from callspool.request.message import describe_fault
-from callspool_ledger.errors import LedgerUnavailable
-
-MEDIA_TYPE: Final = "application/problem+json"
-KINDS: Final = {
-    "not-json": (400, "The body cannot be read"),
-    "broken-off": (400, "The body broke off"),
-    "key-missing": (401, "A key is needed"),
-    "key-unknown": (401, "The key is not known"),
-    "out-of-scope": (403, "The key does not allow this"),
-    "not-found": (404, "There is no such thing here"),
-    "method": (405, "Another method is needed"),
-    "too-slow": (408, "The body came too slowly"),
-    "too-large": (413, "The body is too large"),
-    "media-type": (415, "The body is of a type that is not read"),
-    "wrong-shape": (422, "The body is not what is asked for"),
-    "too-fast": (429, "The key has used up its rate"),
-    "queue-full": (429, "The queue is full"),
-    "fault": (500, "The server made a mistake"),
-    "queue-away": (503, "Redis does not answer"),
-    "busy": (503, "The server is busy"),
-}
-"""Each kind's status and title; `type` is ``urn:callspool:problem:`` and the kind."""
-
-RETRY_SOON: Final = 5.0
-
-
-class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A problem document. ``enqueued``: documents of this request that Redis certainly has."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    enqueued: int | None = None
-    rows: int | None = None
-    """Rows of an upload that are done."""
-
-
-class Problem(Exception):  # noqa: N818 - the name of RFC 9457
-    """Ends a request with a problem document.
-
-    ``retry_after`` in seconds; ``allow``: the methods that the path takes.
-    """
-
-    def __init__(
-        self,
-        kind: str,
-        detail: str,
-        *,
-        retry_after: float | None = None,
-        enqueued: int | None = None,
-        rows: int | None = None,
-        allow: str | None = None,
-    ) -> None:
-        super().__init__(detail)
-        self.allow = allow
-        self.kind = kind
-        self.detail = detail
-        self.retry_after = retry_after
-        self.enqueued = enqueued
-        self.rows = rows
-
-    @property
-    def status(self) -> int:
-        return KINDS[self.kind][0]
-
-    @property
-    def document(self) -> ProblemDocument:
-        return ProblemDocument(
-            type=f"urn:callspool:problem:{self.kind}",
-            title=KINDS[self.kind][1],
-            status=self.status,
-            detail=self.detail,
-            enqueued=self.enqueued,
-            rows=self.rows,
-        )
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        found = {"cache-control": "no-store"}
-        if self.retry_after is not None:
-            found["retry-after"] = str(max(1, math.ceil(self.retry_after)))
-        if self.allow is not None:
-            found["allow"] = self.allow
-        if self.status == HTTPStatus.UNAUTHORIZED:
-            found["www-authenticate"] = 'Bearer realm="callspool"'
-        return found
-
-
-def problem_of(error: Exception, *, rows: int | None = None) -> Problem:
-    """Returns the problem that an error of callspool is to its caller."""
-    enqueued = getattr(error, "enqueued", None)
-    again = "repeating the request is safe"
-    if isinstance(error, Problem):
-        return error
-    if isinstance(error, QueueFull):
-        return Problem(
-            "queue-full",
-            f"the queue has no room now; {again}",
-            retry_after=RETRY_SOON,
-            enqueued=enqueued,
-            rows=rows,
-        )
-    if isinstance(error, QueueUnavailable | LedgerUnavailable | LedgerMismatch | RedisError):
-        return Problem(
-            "queue-away",
-            f"the queue cannot be reached now; {again}",
-            retry_after=RETRY_SOON,
-            enqueued=enqueued,
-            rows=rows,
-        )
-    if isinstance(error, CallspoolError):
-        return Problem("wrong-shape", str(error), rows=rows)
-    return Problem("fault", f"see the log of callspool serve; {again}")
-
+from callspool_operators.serving.problems import Problem
 
 MOST_DOCUMENTS: Final = 5_000
 """Documents of one ``POST /v1/requests``."""
@@ -133,6 +14,8 @@ MOST_BYTES: Final = 8 * 1024 * 1024
 MOST_IDS: Final = 1_000
 """Ids of one question for states."""
 MOST_CANCELLED: Final = 100
+MOST_NUMBERS: Final = 1_000
+"""Numbers of one ``POST /v1/suppressions``."""
 
 ENQUEUED: Final = "enqueued"
 DUPLICATE: Final = "duplicate_in_request"
@@ -232,6 +115,142 @@ class StatusReply(msgspec.Struct, frozen=True):
     """The documents that were asked for, in that order."""
 
     documents: list[DocumentReply]
+
+
+class NumbersQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Numbers of people, to be asked about for one account and campaign."""
+
+    numbers: Annotated[list[str], msgspec.Meta(min_length=1, max_length=MOST_NUMBERS)]
+    account: str | None = None
+    campaign: str | None = None
+    region: str | None = None
+    numbers_as_they_are: bool = False
+
+
+class NewSuppression(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Numbers that must not be called: on a named ``list``, an account's, or the global one."""
+
+    numbers: Annotated[list[str], msgspec.Meta(min_length=1, max_length=MOST_NUMBERS)]
+    list_name: str | None = msgspec.field(default=None, name="list")
+    account: str | None = None
+    until: str | None = None
+    source: str = ""
+    region: str | None = None
+    numbers_as_they_are: bool = False
+
+
+class RefusedNumber(msgspec.Struct, frozen=True):
+    """A number that is not on the list now: its place, counted from 0, and why."""
+
+    place: int
+    reason: str
+
+
+class SentDocument(msgspec.Struct, frozen=True):
+    """A document that a create-call held when its number came onto the list, and its state."""
+
+    document_id: str
+    space_token: str
+    state: str
+
+
+class SuppressionReply(msgspec.Struct, frozen=True):
+    """No create-call that holds an ``added`` or ``known`` number begins any more.
+
+    ``is_on_disk``: Redis has confirmed that it does not forget them when it restarts.
+    """
+
+    list_name: str = msgspec.field(name="list")
+    added: int
+    known: int
+    refused: list[RefusedNumber]
+    being_sent: list[SentDocument]
+    is_on_disk: bool
+
+
+class SuppressedNumber(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a number is on a list; ``suppressed`` is null where ``reason`` says what is wrong.
+
+    ``source``: what put it there, for a key that may add to this list.
+    """
+
+    suppressed: bool | None
+    list_name: str | None = msgspec.field(default=None, name="list")
+    since: datetime | None = None
+    until: datetime | None = None
+    source: str | None = None
+    reason: str | None = None
+
+
+class SuppressedReply(msgspec.Struct, frozen=True):
+    """The numbers that were asked about, in that order."""
+
+    numbers: list[SuppressedNumber]
+
+
+class ListReply(msgspec.Struct, frozen=True):
+    """A list of numbers that must not be called."""
+
+    list_name: str = msgspec.field(name="list")
+    numbers: int
+
+
+class ListsReply(msgspec.Struct, frozen=True):
+    """The lists that the key may change."""
+
+    lists: list[ListReply]
+
+
+class CampaignChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What is to hold for a campaign, in the words of `callspool campaign set`.
+
+    What is not named stays as it is.
+    """
+
+    account: str | None = None
+    campaign: str | None = None
+    hours: str | None = None
+    days: str | None = None
+    holidays: list[str] | None = None
+    zone: str | None = None
+    zone_field: str | None = None
+    close_early: int | None = None
+    pace: str | None = None
+    starts: str | None = None
+    ends: str | None = None
+    lists: list[str] | None = None
+
+
+class ZonesReply(msgspec.Struct, frozen=True):
+    """A class of time zones of a campaign's contacts: whether it is open, or when it opens."""
+
+    zones: str
+    open: bool
+    opens_at: datetime | None
+
+
+class CampaignReply(msgspec.Struct, frozen=True):
+    """What holds for a campaign; null where nothing is set."""
+
+    account: str
+    campaign: str
+    hours: list[str] | None
+    days: list[str] | None
+    holidays: list[str] | None
+    zone: str | None
+    zone_field: str | None
+    close_early: int | None
+    pace_per_minute: float | None
+    starts: datetime | None
+    ends: datetime | None
+    classes: list[ZonesReply]
+    lists: list[str]
+
+
+class CampaignsReply(msgspec.Struct, frozen=True):
+    """The campaigns for which something is set, as far as the key reaches."""
+
+    campaigns: list[CampaignReply]
 
 
 class CancelledDocument(msgspec.Struct, frozen=True):

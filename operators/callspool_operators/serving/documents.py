@@ -14,27 +14,21 @@ from callspool.enqueue.connections import Partitioning
 from callspool.enqueue.receipts import EnqueueTally, error_of, scope_of
 from callspool.enqueue.storing import OutgoingMessage, Stored
 from callspool.errors import InvalidCallRequest
-from callspool.redis_io.servers import async_server_of, server_of
+from callspool.redis_io.servers import async_server_of
 from callspool.request.call_request import CallRequest, PreparedRequest
 from callspool.request.checks import check_head, check_raw_document, check_timely
 from callspool.request.message import SHARED_BYTES, SHARED_DOCUMENTS, encode
-from callspool_ledger import keys
-from callspool_ledger.reads.entries import STATES
-from callspool_ledger.reads.reader import connect_partitions
-from callspool_ledger.selectors import Selector
-from callspool_ledger.steering import Steering
-from callspool_operators.serving.admission import check_scope, fill_in
 from callspool_operators.serving.bodies import (
     DUPLICATE,
     ENQUEUED,
     INVALID,
     MOST_DOCUMENTS,
-    CancelledDocument,
     DocumentReply,
     DocumentVerdict,
     KnownDocument,
-    Problem,
 )
+from callspool_operators.serving.problems import Problem
+from callspool_operators.serving.reach import check_scope, fill_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -225,36 +219,6 @@ class DocumentReader:
     async def close(self) -> None:
         """Closes the connections."""
         await self._queue.close()
-
-
-def cancel_documents(
-    settings: Settings, key: AccessKey, scope: Scope, ids: Sequence[str]
-) -> list[CancelledDocument]:
-    """Takes back documents that wait, in a thread; raises `QueueUnavailable`.
-
-    The journal names the key.
-    """
-    server = server_of(settings.redis_url, TIMEOUT).at(keys.prefix())
-    clients = connect_partitions(server, settings.partitions)
-    try:
-        steering = Steering(clients, f"key {key.name}")
-        selector = Selector(scope.account, scope.space_token, scope.campaign)
-        return [_cancel_one(steering, each, selector) for each in ids]
-    finally:
-        for client in clients:
-            client.close()
-
-
-def _cancel_one(steering: Steering, document_id: str, selector: Selector) -> CancelledDocument:
-    found = steering.cancel_one(document_id, selector)
-    if not found:
-        return CancelledDocument(document_id, cancelled=False, state=None)
-    one = found[0]
-    return CancelledDocument(
-        document_id,
-        cancelled=one.done,
-        state="cancelled" if one.done else STATES.get(one.letter),
-    )
 
 
 def _reply(document_id: str, status: DocumentStatus | None) -> DocumentReply:

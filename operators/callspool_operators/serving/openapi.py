@@ -10,14 +10,15 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from callspool.request.call_request import RESERVED, Known
 from callspool_operators.serving.bodies import (
-    KINDS,
-    MEDIA_TYPE,
     MOST_DOCUMENTS,
+    CampaignChange,
     CancelQuery,
     DocumentsQuery,
+    NewSuppression,
+    NumbersQuery,
     PostedRequest,
-    ProblemDocument,
 )
+from callspool_operators.serving.problems import KINDS, MEDIA_TYPE, ProblemDocument
 from callspool_operators.serving.uploads import FORMATS
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ _BODIES: Final[dict[str, Any]] = {
     "/v1/requests": list[PostedRequest],
     "/v1/documents/status": DocumentsQuery,
     "/v1/documents/cancel": CancelQuery,
+    "/v1/suppressions": NewSuppression,
+    "/v1/suppressions/check": NumbersQuery,
+    "/v1/campaigns": CampaignChange,
 }
 _LIST: Final = "/v1/documents"
 

@@ -19,7 +19,7 @@ import prometheus_client
 import uvicorn
 
 from callspool.errors import CallspoolError
-from callspool_operators.serving.app import make_app
+from callspool_operators.serving.app import DESCRIBED, make_app
 from callspool_operators.serving.connections import MOST_CONNECTIONS, BoundedConnection
 
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ BACKLOG: Final = 2_048
 DRAINED_BYTES: Final = 32 * 1024 * 1024
 DRAINED_SECONDS: Final = 5.0
 
-_ROUTES: Final = frozenset(
-    {"/v1/requests", "/v1/documents", "/v1/documents/status", "/v1/documents/cancel"}
-)
+_ROUTES: Final = frozenset(path for route in DESCRIBED for path in route.paths)
 
 
 class _LogLine(msgspec.Struct, omit_defaults=True):

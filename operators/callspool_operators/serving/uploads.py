@@ -21,15 +21,10 @@ from callspool_ledger.access import admit
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions
 from callspool_operators.preparing.reading import TIMEOUT, Spooler
-from callspool_operators.serving.admission import check_room, check_scope, wrong_shape
-from callspool_operators.serving.bodies import (
-    DUPLICATE,
-    INVALID,
-    Problem,
-    RefusedRow,
-    UploadReply,
-    problem_of,
-)
+from callspool_operators.serving.admission import check_room
+from callspool_operators.serving.bodies import DUPLICATE, INVALID, RefusedRow, UploadReply
+from callspool_operators.serving.problems import Problem, problem_of
+from callspool_operators.serving.reach import check_scope, wrong_shape
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -109,7 +104,7 @@ def describe_upload(
 
 
 class ReceivingPlaces:
-    """Lists that come in or are read at a time: a key has a few places, all together have more."""
+    """Lists, or what else takes a while, at a time: a key has a few places, all have some more."""
 
     def __init__(self, most: int = MOST_RECEIVED, most_of_a_key: int = MOST_OF_A_KEY) -> None:
         self._most = most
@@ -120,7 +115,7 @@ class ReceivingPlaces:
     def place_of(self, key: str) -> Iterator[None]:
         """Holds a place of the key with this name; raises `Problem` if there is none."""
         if self._taken[key] >= self._most_of_a_key or self._taken.total() >= self._most:
-            raise Problem("busy", "other lists are coming in: try again", retry_after=5)
+            raise Problem("busy", "others of this kind are going on: try again", retry_after=5)
         self._taken[key] += 1
         try:
             yield

@@ -14,7 +14,7 @@ import xlsxwriter
 from callspool_ledger.access import Right
 from callspool_ledger.reads.gates import read_journal
 from callspool_ledger.reads.reader import LedgerReader
-from callspool_operators.serving.bodies import Problem
+from callspool_operators.serving.problems import Problem
 from callspool_operators.serving.uploads import MOST_OF_A_KEY, ReceivingPlaces
 from tests.operators.serving.conftest import SPACE, Intake, accept, document
 
@@ -118,7 +118,7 @@ def test_lists_that_come_in_slowly_keep_out_no_other_key(intake: Intake):
         with ExitStack() as stack:
             for key in taken:
                 stack.enter_context(places.place_of(key))
-            with pytest.raises(Problem, match="other lists"):
+            with pytest.raises(Problem, match="others of this kind"):
                 stack.enter_context(places.place_of(refused))
     head = (
         f"POST {LIST} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {intake.secret}\r\n"
