@@ -1,12 +1,8 @@
 """Files of numbers that must not be called: read as they come, exported as keyed digests."""
 
 import csv
-import os
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TextIO
 
 import msgspec
 
@@ -24,7 +20,8 @@ from callspool_operators.lists.columns import (
 )
 from callspool_operators.lists.delimited import blocks_of_lines, unshield
 from callspool_operators.lists.formats import open_rows
-from callspool_operators.lists.source import STANDARD_INPUT, Source
+from callspool_operators.lists.outfile import OutFile, OutPlace
+from callspool_operators.lists.source import Source
 from callspool_operators.lists.table import Table
 from callspool_operators.lists.table_rows import read_header
 
@@ -189,24 +186,17 @@ def is_export(source: Source) -> bool:
 
 def write_export(output: str, key: GuardKey, entries: Iterable[ExportedEntry]) -> int:
     """Writes all entries to a file that its owner alone may read; returns how many."""
-    if output == STANDARD_INPUT:
-        return _write(sys.stdout, key, entries)
-    unfinished = Path(f"{output}.unfinished")
-    opened = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(opened, "w", encoding="utf-8", newline="") as file:
-        written = _write(file, key, entries)
-    unfinished.replace(output)
-    return written
-
-
-def _write(file: TextIO, key: GuardKey, entries: Iterable[ExportedEntry]) -> int:
-    writer, written = csv.writer(file, lineterminator="\n"), 0
-    file.write(f"{MAGIC.decode()}{key.id},{key.secret.hex()}\n")
-    writer.writerow(COLUMNS)
-    for digest, source, is_other in entries:
-        about = (source.list, source.since, source.till, source.source, source.by)
-        writer.writerow([digest.hex(), *about, _OTHER if is_other else ""])
-        written += 1
+    with OutFile(OutPlace(output), raw=True) as file:
+        file.write([[*MAGIC.decode().rstrip(",").split(","), key.id, key.secret.hex()], COLUMNS])
+        written = 0
+        for digest, source, is_other in entries:
+            times = [
+                "" if moment is None else str(moment) for moment in (source.since, source.till)
+            ]
+            form = _OTHER if is_other else ""
+            file.write([[digest.hex(), source.list, *times, source.source, source.by, form]])
+            written += 1
+        file.finish()
     return written
 
 

@@ -123,6 +123,19 @@ def test_an_export_of_another_installation_is_refused(suppress: Call, tmp_path: 
     assert suppress("import", "backup.csv", "--list", "x").code == 2
 
 
+def test_an_export_follows_no_link_and_says_what_it_cannot_write(suppress: Call, tmp_path: Path):
+    suppress("add", ASKED)
+    (tmp_path / "other.txt").write_text("theirs")
+    (tmp_path / "backup.csv").symlink_to(tmp_path / "other.txt")
+    refused = suppress("export", "-o", "backup.csv")
+    assert (refused.code, "is a symbolic link" in refused.err) == (2, True)
+    assert (tmp_path / "other.txt").read_text() == "theirs"
+    unwritable = suppress("export", "-o", "nowhere/backup.csv")
+    assert unwritable.err == (
+        "callspool: cannot write -o nowhere/backup.csv: No such file or directory\n"
+    )
+
+
 def test_wrong_use_is_one_line(suppress: Call, tmp_path: Path):
     (tmp_path / "names.csv").write_text("Name,City\nAda,London\n")
     for arguments, words in (
