@@ -190,9 +190,7 @@ def write_export(output: str, key: GuardKey, entries: Iterable[ExportedEntry]) -
         file.write([[*MAGIC.decode().rstrip(",").split(","), key.id, key.secret.hex()], COLUMNS])
         written = 0
         for digest, source, is_other in entries:
-            times = [
-                "" if moment is None else str(moment) for moment in (source.since, source.till)
-            ]
+            times = str(source.since), str(source.till)
             form = _OTHER if is_other else ""
             file.write([[digest.hex(), source.list, *times, source.source, source.by, form]])
             written += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import redis
 
@@ -9,6 +11,7 @@ from callspool_ledger.errors import LedgerGone
 from callspool_ledger.writes import Ledger, Limits
 from tests.support.ledgers import LANE, P
 from tests.worker.proving.conftest import SetUp
+from tests.worker.proving.faults import on_reads
 from tests.worker.proving.stage import Stage
 
 IDS = [f"crm-{n}" for n in range(10)]
@@ -121,3 +124,27 @@ def test_where_redis_was_emptied_and_the_space_may_not_be_read_nothing_is_sent(
     assert stage.taken_again() is False
     assert stage.states(IDS) == "w" * 10
     assert client.hexists(f"{P}:gates", "unread:default|SPACE")
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        ({"status": 308, "location": "https://api.example/"}, "has moved to https://api.example/"),
+        ({"status": 401}, "401: "),
+    ],
+)
+def test_an_address_or_a_token_that_is_wrong_is_the_reason_of_an_unread_space_at_once(
+    set_up: SetUp, client: redis.Redis, broken: dict[str, object], words: str
+):
+    stage = set_up(on_reads(**broken))
+    stage.accept(IDS[:5])
+    stage.send()
+    client.flushall()
+    with pytest.raises(LedgerGone):
+        stage.take()
+    stage.spool.make_group()
+    stage.accept(IDS)
+    stage.look()
+    assert stage.taken_again() is False
+    gate = client.hget(f"{P}:gates", "unread:default|SPACE")
+    assert words in json.loads(gate)["reason"]

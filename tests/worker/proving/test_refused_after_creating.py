@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 
 from callspool_worker.decisions.answers import Answered
+from callspool_worker.decisions.decide import ProbeRefused, read_probe
+from tests.support.ledgers import LANE, P, calls
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.faults import entry, fault, on_reads, server
 from tests.worker.proving.stage import QUIET, Stage
 
 IDS = [f"crm-{number}" for number in range(10)]
+ACCOUNT = "account:default"
 
 
 def send_all(stage: Stage) -> None:
-    """Sends what waits, as time goes by, until nothing does."""
+    """Sends what waits, as time goes by and the account is resumed, until nothing does."""
     for _ in range(12):
         stage.end_rest()
+        stage.ledger.run([calls.open_gate(ACCOUNT)])
         while (taken := stage.ledger.take(f"me:{time.monotonic_ns()}", ["default"])) is not None:
             stage.record(taken, stage.post(taken))
         stage.look()
@@ -40,6 +45,29 @@ def test_what_a_refusal_had_created_is_found_before_anything_is_sent_again(
     send_all(stage)
     assert stage.states(IDS) == "c" * 10
     assert set(stage.made().values()) == {1}
+
+
+def test_an_address_that_redirects_everything_parks_the_account_and_heals(set_up: SetUp):
+    moved = {"status": 308, "location": "https://api.example/", "times": 2}
+    stage = set_up(fault("before", **moved) + on_reads(**moved), quiet=0, quiet_answered=0)
+    stage.accept(IDS[:4])
+    stage.accept(IDS[4:], LANE._replace(context="other"))
+    stage.send()
+    gate = json.loads(stage.spool.client.hget(f"{P}:gates", ACCOUNT))
+    assert gate["reason"].startswith("the API has moved to https://api.example/ (HTTP 308); set")
+    assert stage.ledger.take("me:9", ["default"]) is None  # no second lane comes into doubt
+    assert stage.states(IDS) == "dddd" + "w" * 6
+    stage.look(2)
+    send_all(stage)
+    assert stage.states(IDS) == "c" * 10
+    assert set(stage.made().values()) == {1}
+
+
+def test_a_probe_that_is_redirected_puts_no_batch_in_doubt():
+    answer = Answered(302, location="https://api.example/")
+    refused = read_probe(answer)
+    assert isinstance(refused, ProbeRefused)
+    assert "set CALLSPOOL_API_URL" in refused.detail
 
 
 def test_a_lone_document_that_was_created_and_refused_is_created_and_not_dead(set_up: SetUp):

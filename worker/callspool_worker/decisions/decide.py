@@ -74,16 +74,27 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
+class Park:
+    """Nothing was created, and nothing else would be: keep everything and stop sending."""
+
+    outcome: ClassVar[Outcome] = "rejected"
+    level: Level
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class InDoubt:
     """Some, all or none may be created: prove it, within ``run_id`` where there is one.
 
-    ``answered``: the API itself spoke, so it is no longer at work on the request.
+    ``answered``: the API itself spoke, so it is no longer at work on the request. ``parks``: what
+    it said keeps others from being created, too.
     """
 
     outcome: Outcome
     run_id: str | None
     answered: bool
     detail: str
+    parks: Park | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +118,6 @@ class Isolate:
     outcome: ClassVar[Outcome] = "rejected"
     detail: str
     places: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Park:
-    """Nothing was created, and nothing else would be: keep everything and stop sending."""
-
-    outcome: ClassVar[Outcome] = "rejected"
-    level: Level
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ def _decide_answered(answer: Answered, reply: Reply, attempt: AttemptView) -> De
     if server_error or reply.traces:
         return _doubt(answer, reply, "server_error" if server_error else "partial")
     if _is_elsewhere(answer, reply.code):
-        return Park("account", _wrong_address(answer))
+        return Park("account", wrong_address(answer))
     return _decide_refused(answer, reply, attempt)
 
 
@@ -228,8 +230,13 @@ def _is_elsewhere(answer: Answered, code: int) -> bool:
     return code in _MOVED | _ELSEWHERE or (code in _REJECTED - {413} and answer.is_page)
 
 
-def _wrong_address(answer: Answered) -> str:
-    """What to do about an answer that is not the API's."""
+def has_moved(answer: Answered) -> bool:
+    """Whether the answer is a redirect that says where the API is now."""
+    return bool(answer.location) and answer.status in _MOVED
+
+
+def wrong_address(answer: Answered) -> str:
+    """Says what to do about an answer that is not the API's."""
     if answer.location:
         moved = f"the API has moved to {answer.location} (HTTP {answer.status})"
         return f"{moved}; set CALLSPOOL_API_URL, or the account's api_url, to its new address"
@@ -276,6 +283,8 @@ def read_probe(answer: Answer) -> ProbeRefused | ProbeFailed | None:
             return ProbeFailed(reason, "")
         case Answered():
             code = code_of(answer)
+            if has_moved(answer):
+                return ProbeRefused(wrong_address(answer), str(code))
             if code == 401:
                 return ProbeRefused(words_of(answer), str(code))
             return ProbeFailed(words_of(answer), str(code)) if 500 <= code < 600 else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from callspool.errors import CallspoolError
 from callspool_worker.decisions.answers import Answered, code_of
+from callspool_worker.decisions.decide import has_moved, wrong_address
 from callspool_worker.decisions.wording import words_of
 from callspool_worker.proving.records import RunSeen, TaskSeen, run_seen, task_seen
 
@@ -40,11 +41,20 @@ _REFUSED = frozenset({403, 404})
 class Unreadable(CallspoolError):  # noqa: N818 - says what is the matter
     """A list could not be read. ``refused``: the API says that this account may not, or cannot.
 
-    ``passing``: it gave no answer, or none of its own; another try may do.
+    ``lasting``: it has moved, or refuses the token, until somebody mends that. ``passing``: it gave
+    no answer, or none of its own; another try may do.
     """
 
-    def __init__(self, reason: str, *, refused: bool = False, passing: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        refused: bool = False,
+        lasting: bool = False,
+        passing: bool = False,
+    ) -> None:
         self.refused = refused
+        self.lasting = lasting
         self.passing = passing
         super().__init__(reason)
 
@@ -189,7 +199,11 @@ class SpaceReader:
             return Page(body["data"], count if known else None, answer.server_date)
         if number > 1 and code == 404:
             return None
+        if has_moved(answer):
+            raise Unreadable(wrong_address(answer), lasting=True, passing=True)
         passing = not body or code == 401 or code >= 429
         # A page of people that is broken must not be quoted, only what refuses it.
         words = "no list that can be read" if code == 200 else words_of(answer)
-        raise Unreadable(f"{code}: {words}", refused=code in _REFUSED, passing=passing)
+        raise Unreadable(
+            f"{code}: {words}", refused=code in _REFUSED, lasting=code == 401, passing=passing
+        )

@@ -201,7 +201,7 @@ class OneLook:
             space = space_shown(self._space.space_token)
             account = self._space.account
             emit(events.SpaceUnreadable(account=account, space=space, refused=fault.refused))
-        if fault.refused or failing >= HELD_AFTER:
+        if fault.refused or fault.lasting or failing >= HELD_AFTER:
             self.stuck = f"Redis restarted, and the space cannot be read back: {fault}"
         is_over = self._space.at_ms >= self._space.over_ms
         if self._space.unread_ms and hopeless and is_over and self._how.resend_unproven:

@@ -103,8 +103,8 @@ class Recorder:
             case Bury():
                 step = self._bury(over, decision)
                 steps = [over.recorded_by(step, "dead")]
-            case Park(level, detail):
-                steps = self._park(over, level, detail)
+            case Park():
+                steps = self._park(over, decision)
             case Throttle():
                 step = self._back(over, 0, 0.0, "the API asked to slow down")
                 steps = [over.recorded_by(step, "throttled")]
@@ -238,17 +238,20 @@ class Recorder:
         )
         # Without the API's words, which may name a person: those are for `callspool show`.
         step = over.recorded_by(step, "in_doubt", run_id=decision.run_id)
+        if decision.parks:
+            return [self._close(over, decision.parks), step]
         if decision.outcome in {"partial", "rejected"}:
             return [step]
         return [step, self._fail(taken, decision.detail, over.code, was_sent=True)]
 
-    def _park(self, over: Ending, level: str, detail: str) -> list[Call]:
-        gate = _gate(level, over.taken)
-        park = self._calls.park(self._limits, gate, reason=detail, code=over.code)
-        return [
-            over.parked_by(park, gate),
-            over.recorded_by(self._back(over, 0, 0.0, detail), "parked"),
-        ]
+    def _park(self, over: Ending, decision: Park) -> list[Call]:
+        back = self._back(over, 0, 0.0, decision.detail)
+        return [self._close(over, decision), over.recorded_by(back, "parked")]
+
+    def _close(self, over: Ending, park: Park) -> Call:
+        gate = _gate(park.level, over.taken)
+        step = self._calls.park(self._limits, gate, reason=park.detail, code=over.code)
+        return over.parked_by(step, gate)
 
     def _reopen(self, taken: Taken, decision: Decision) -> list[Call]:
         """A probe that got past what had closed its gate opens it, whatever it met behind it."""

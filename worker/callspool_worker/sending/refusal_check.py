@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool_worker.decisions.answers import Answered
-from callspool_worker.decisions.decide import Decision, InDoubt
+from callspool_worker.decisions.decide import Decision, InDoubt, Park
 from callspool_worker.decisions.second_look import (
     MOST_SUSPECTS,
     RUNS_READ,
@@ -61,7 +61,8 @@ class RefusalCheck:
         if found is None:
             return decision
         detail = getattr(decision, "detail", "")
-        return InDoubt("rejected", found.run_id, answered=True, detail=f"{MAY_EXIST}: {detail}")
+        parks = decision if isinstance(decision, Park) else None
+        return InDoubt("rejected", found.run_id, True, f"{MAY_EXIST}: {detail}", parks)
 
     def _look(self, taken: Taken, since: float | None) -> Ours | None:
         lane = taken.lane
