@@ -51,6 +51,14 @@ _OF_SCRIPTS = {
         LedgerGone,
         "the ledger in Redis is gone: this process begins with the new one",
     ),
+    "CUTOFF": (
+        LedgerUnavailable,
+        (
+            "Redis has lost touch with its replicas, and one may be the primary now: nothing is"
+            " sent before one is back; if they are gone for good: callspool resume --all"
+            " --without-replicas"
+        ),
+    ),
     "OTHERKEY": (OtherKey, "the suppression lists have another key: it is read again"),
 }
 """What our scripts answer, by its first word, instead of doing what they were asked for."""

@@ -70,6 +70,16 @@ def rules_of(client: redis.Redis) -> list[int] | None:
     return None if None in found else [int(each) for each in found]
 
 
+def is_cut_off(client: redis.Redis, partition: int) -> bool:
+    """Whether a partition gives out no takes, since its Redis lost touch with its replicas."""
+    found: Any = client.hmget(PartitionKeys(partition).meta, ["replica_at", "alone"])
+    seen, alone = (int(each or 0) for each in found)
+    if not seen or client.info("replication").get("connected_slaves"):
+        return False
+    seconds, micros = client.time()
+    return seconds * 1000 + micros // 1000 - seen > alone
+
+
 def examine(client: redis.Redis) -> ServerFacts:
     """Asks Redis. Raises what redis-py raises when the connection fails."""
     ahead, unsure = _clock(client)

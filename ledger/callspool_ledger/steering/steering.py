@@ -121,6 +121,16 @@ class Steering(Steps):
             self._run_any(self._calls.record_held(number, documents))
         return ResumeResult(opened, still, documents, self._end_rests_of(selector))
 
+    @in_each_partition(add_up)
+    def go_on_without_replicas(self) -> int:
+        """Lets workers take from a primary that has lost its replicas; returns 0.
+
+        People may be called twice if one of them was promoted.
+        """
+        with answering():
+            self._ledger.run_commands([("HDEL", self._ledger.keys.meta, "replica_at")])
+        return 0
+
     def _end_rests_of(self, selector: Selector) -> list[str]:
         """Ends the rests of accounts that a selector means as a whole; returns which rested."""
         if selector.space_token or selector.campaign is not None or selector.lane:

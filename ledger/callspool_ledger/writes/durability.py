@@ -165,9 +165,10 @@ class RosterMember:
         self.known = 0
         """The highest attempt that this process was given."""
         self.has_joined = False
+        self.epoch = 0
+        """The last restart that this process knows of, by its number."""
         self._calls = calls
         self._is_on_disk = is_on_disk
-        self._epoch = 0
         self._beat = 0
         self._answered = 0
         self._facts = threading.Lock()
@@ -194,7 +195,7 @@ class RosterMember:
     def accepts(self, taken: Taken) -> bool:
         """Notes what was given; not what was given before a restart that this process knows of."""
         with self._facts:
-            if taken.epoch < self._epoch:
+            if taken.epoch < self.epoch:
                 return False
             self.known = max(self.known, taken.attempt)
             return True
@@ -208,15 +209,15 @@ class RosterMember:
         while self.has_joined:
             with self._facts:
                 self._beat += 1
-                beats, known, epoch = (self._beat, self._answered), self.known, self._epoch
+                beats, known, epoch = (self._beat, self._answered), self.known, self.epoch
             call = self._calls.report(self.name, beats, known, epoch, leaves=leaves)
             (reply,) = run([call])
             now, has_entry, more = whole_numbers(as_list(reply))
             opened += more
             with self._facts:
                 self._answered = beats[0]
-                is_news = now > self._epoch
-                self._epoch = max(self._epoch, now)
+                is_news = now > self.epoch
+                self.epoch = max(self.epoch, now)
             if leaves or not has_entry:
                 self.lose_entry()
             if not is_news:

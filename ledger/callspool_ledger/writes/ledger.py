@@ -163,6 +163,10 @@ class Ledger:
                     self._disks.confirm(self.run_commands)
                 return replace(taken, ledger_id=ledger_id)
 
+    def is_current(self, taken: Taken) -> bool:
+        """Whether a take is of the ledger, and of the primary, that this process knows of now."""
+        return taken.ledger_id == self.id and taken.epoch >= self._member.epoch
+
     def report(self) -> int:
         """Reports to Redis that this process lives, and finds out what a restart forgot.
 

@@ -17,7 +17,7 @@ from callspool_ledger.guard import count_listed
 from callspool_ledger.reads.dead import read_dead
 from callspool_ledger.reads.lanes import read_one_document_lanes
 from callspool_ledger.reads.lookup import read_scopes
-from callspool_ledger.reads.reader import LedgerReader, examine, rules_of
+from callspool_ledger.reads.reader import LedgerReader, examine, is_cut_off, rules_of
 from callspool_ledger.selectors import Selector
 from callspool_ledger.writes import RULES
 from callspool_operators.doctor import (
@@ -123,6 +123,12 @@ def _of_redis(
     for each in dict.fromkeys(clients):  # the same of several nodes is told once
         found |= dict.fromkeys((*examine_server(examine(each)), _durability(each, settings)))
     yield from found
+    if any(is_cut_off(each, partition) for partition, each in enumerate(clients)):
+        said = (
+            "it has lost touch with its replicas, and one may be the primary now: nothing is sent"
+        )
+        remedy = "see which node is the primary; if none was promoted: callspool resume --all"
+        yield problem("role", said, f"{remedy} --without-replicas")
     client, reader = clients[0], LedgerReader(*clients)
     standing = LedgerStanding(
         rules_of(client),

@@ -8,6 +8,7 @@ import click
 
 from callspool.request.text import has_control_character
 from callspool_ledger.reads.summary import read_clock, read_summary
+from callspool_ledger.selectors import Selector
 from callspool_operators.commands.steering_ledger import (
     ask_to_go_on,
     steering,
@@ -33,7 +34,6 @@ from callspool_operators.terminal.wording import (
 )
 
 if TYPE_CHECKING:
-    from callspool_ledger.selectors import Selector
     from callspool_ledger.steering import PauseResult, ResumeResult, Steering
 
 
@@ -127,16 +127,31 @@ def _paused_lines(done: PauseResult, known: bool, where: str) -> list[str]:
 
 @click.command("resume", epilog=_RESUME_EXAMPLES)
 @selector_options(required=True)
+@click.option(
+    "--without-replicas",
+    is_flag=True,
+    help="With --all: Redis has lost its replicas for good, and none of them was promoted.",
+)
 @redis_option
 @state_dir_option
 @json_option
-def resume(selector: Selector, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+def resume(
+    selector: Selector,
+    without_replicas: bool,
+    redis_url: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> None:
     """Send again what was paused, and try again what workers parked.
 
     Opens every pause and every parked gate within the selection; --all opens all of them.
     """
+    if without_replicas and selector != Selector():
+        raise click.UsageError("--without-replicas is about all documents: give it with --all")
     with steering(redis_url, state_dir) as steer:
         selector = complete_token(selector, steer.reader)
+        if without_replicas:
+            steer.go_on_without_replicas()
         done = steer.resume(selector)
     if as_json:
         found = {

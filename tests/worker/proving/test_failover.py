@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import redis
 
+from callspool_ledger.writes import LedgerUnavailable
 from callspool_sandbox.process import SandboxProcess
+from tests.support.ledgers import P
 from tests.support.servers import RedisServer, free_port
+from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.stage import Stage
 
 IDS = [f"crm-{n}" for n in range(10)]
@@ -26,7 +29,8 @@ def follower_of(primary: RedisServer) -> RedisServer:
 def trio() -> Iterator[tuple[RedisServer, RedisServer]]:
     """A server and one of the two that follow it; all keep an append-only file."""
     with ExitStack() as stack:
-        first = stack.enter_context(RedisServer(append_only=True))
+        delay = "--repl-diskless-sync-delay", "0"
+        first = stack.enter_context(RedisServer(*delay, append_only=True))
         followers = [stack.enter_context(follower_of(first)) for _ in range(2)]
         for each in followers:
             with each.client() as client:
@@ -138,3 +142,49 @@ def test_a_primary_that_was_a_replica_for_a_moment_has_forgotten_nothing(
         stage.accept(["crm-12"])
         assert stage.send().count == 1
         assert client.hget("callspool:{0}:meta", "epoch") is None
+
+
+def test_of_two_primaries_the_old_one_stops_before_the_new_one_sends(
+    trio: tuple[RedisServer, RedisServer], tmp_path: Path
+):
+    """Workers on either side, and no `min-replicas-to-write`."""
+    first, second = trio
+    with ExitStack() as stack:
+        api = stack.enter_context(SandboxProcess(log=tmp_path / "api.jsonl"))
+        before = stack.enter_context(first.client())
+        old = stack.enter_context(closing(Stage(before, api)))
+        old.accept(IDS)
+        old.accept(["crm-10"])
+        assert old.send().count == 10
+        before.wait(2, 5000)
+        after = stack.enter_context(second.client())
+        after.execute_command("REPLICAOF", "NO", "ONE")
+        other = before.info("replication")["slave0"]["port"]
+        with redis.Redis(port=other) as third:
+            third.execute_command("REPLICAOF", "127.0.0.1", second.port)
+        wait_until(lambda: not before.info("replication")["connected_slaves"])
+        new = stack.enter_context(closing(Stage(after, api)))
+        before.hset(f"{P}:meta", "alone", 60_000)
+        assert old.send().count == 1, "for a moment it goes on"
+        before.hset(f"{P}:meta", "alone", 0)
+        old.accept(["crm-12"])
+        with pytest.raises(LedgerUnavailable, match="without-replicas"):
+            old.take()
+        new.accept(["crm-12"])
+        assert new.ledger.take("me:99", ["default"]) is None
+        new.read_back()
+        assert new.states([*IDS, "crm-10", "crm-12"]) == "c" * 11 + "w"
+        assert new.send().count == 1
+        assert set(new.made().values()) == {1}
+        old.ledger.run_commands([("HDEL", old.ledger.keys.meta, "replica_at")])
+        assert old.take().count == 1, "as an operator wishes"
+
+
+def test_a_take_from_before_a_failover_is_not_sent_once_that_is_known(set_up: SetUp):
+    stage = set_up()
+    stage.accept(IDS)
+    taken = stage.take()
+    assert stage.ledger.is_current(taken)
+    stage.spool.client.hset(f"{P}:meta", "replid", "another")
+    stage.ledger.report()
+    assert not stage.ledger.is_current(taken)

@@ -222,7 +222,7 @@ class Submitter:
 
     def _instead(self, taken: Taken, send_before: float) -> list[Call] | None:
         """What is recorded if the batch is not to be sent; None if it is."""
-        is_late = self._api.clock() >= send_before or taken.ledger_id != self._ledger.id
+        is_late = self._api.clock() >= send_before or not self._ledger.is_current(taken)
         if self._retry.stopping or is_late:
             return [self._recorder.give_back(taken)]
         if taken.strays:
@@ -248,9 +248,12 @@ class Submitter:
             return [self._recorder.suppress(taken, clearance.hits)], None
         return None, clearance
 
-    def _is_still_clear(self, clearance: Clearance) -> bool:
+    def _may_send(self, taken: Taken, clearance: Clearance | None) -> bool:
+        """Whether a batch may still be sent, asked before its last byte."""
+        if not self._ledger.is_current(taken):
+            return False
         try:
-            return self._guard.is_still_clear(clearance)
+            return clearance is None or self._guard.is_still_clear(clearance)
         except LedgerUnavailable:
             return False
 
@@ -266,8 +269,10 @@ class Submitter:
             if self._ledger.limits.mark_attempts:
                 word = body.mark(taken.ledger_id, taken.attempt, lane)
             content = body.compose(taken, word)
-            more = () if clearance is None else (partial(self._is_still_clear, clearance),)
-            answer = self._api.create(lane.account, lane.space_token, content, send_before, *more)
+            may_send = partial(self._may_send, taken, clearance)
+            answer = self._api.create(
+                lane.account, lane.space_token, content, send_before, may_send
+            )
             told = feedback(answer)
         finally:
             rest = self._permits.note_end(lane.account, told, began)

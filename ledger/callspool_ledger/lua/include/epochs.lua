@@ -15,11 +15,16 @@
 -- had it when it restarted, until each has said that what it was given last is there. Meanwhile P:meta
 -- `awaited` is the first epoch that this will vouch for; `was_restarted` and `was_from` are what it puts
 -- back. A gate names its `epoch`.
+-- Two primaries at a time are bounded where Redis has replicas: `replica_at` is when one of them was in
+-- touch last, and `alone` for how many ms the primary gives out takes without one. A replica that is
+-- promoted reads back only once that is over as well (`overlap`).
 -- Needs: lanes roster
 local FORGOTTEN_MS = 60000 -- how long before the last known take a forgotten one may have been
 local ATTEMPTS_SKIPPED = 1000000 -- numbers that forgotten takes may have used
 local BEGUN_MS = 3600000 -- how far back a new ledger reads what one before it may have sent
 local GONE_MS = 86400000 -- the same where there certainly was one before
+local LONGEST_ALONE_MS = 30000
+local LAG_MS = 2000 -- by which the moment may be wrong at which a replica was in touch last
 
 local RESTARTED = 'Redis restarted: what was sent just before is read back first'
 local BEGUN = 'this ledger is new: what was sent to the space before is read back first'
@@ -69,7 +74,14 @@ end
 -- `is_plain`: the same server started again on its own data, as far as it can tell.
 local function begin_epoch(last_take, attempt, is_plain)
   local epoch = call('HINCRBY', P .. ':meta', 'epoch', 1)
-  if is_plain then await_word(epoch) else give_up_hope() end
+  if is_plain then
+    await_word(epoch)
+  else
+    give_up_hope()
+    call('HDEL', P .. ':meta', 'replica_at')
+    local alone = tonumber(call('HGET', P .. ':meta', 'alone') or '0')
+    call('HSET', P .. ':meta', 'overlap', alone + math.min(alone, LAG_MS))
+  end
   local from = tonumber(last_take or NOW) - FORGOTTEN_MS
   call('HSET', P .. ':meta', 'restarted', NOW, 'from', from,
     'attempt', string.format('%d', attempt + ATTEMPTS_SKIPPED))
@@ -90,6 +102,28 @@ local function begin_unread(is_gone)
   if is_gone then begin_epoch(from, tonumber(call('HGET', P .. ':meta', 'attempt') or '0')) end
 end
 
+-- When a replica was in touch last, as the server says, to the second; one that is being filled is. It is
+-- noted once a second.
+local replica_seen = 0
+
+local function see_replicas(info)
+  for state, lag in string.gmatch(info, 'slave%d+:[^\r]*state=([%l_]+)[^\r]*lag=(%d+)') do
+    local silent = state == 'online' and math.max(0, tonumber(lag) - 1) * 1000 or 0
+    replica_seen = math.max(replica_seen, NOW - silent)
+  end
+  if replica_seen == 0 then return end
+  local f = call('HMGET', P .. ':meta', 'replica_at', 'lease')
+  if replica_seen < tonumber(f[1] or '0') + 1000 then return end
+  call('HSET', P .. ':meta', 'replica_at', string.format('%d', replica_seen), 'alone',
+    string.format('%d', math.min(LONGEST_ALONE_MS, tonumber(f[2] or '0') / 2)))
+end
+
+-- Whether this server had replicas, and has been without any for so long that one may be a primary now.
+local function is_cut_off()
+  local f = call('HMGET', P .. ':meta', 'replica_at', 'alone')
+  return f[1] and NOW - math.max(tonumber(f[1]), replica_seen) > tonumber(f[2] or '0')
+end
+
 -- The process that runs this script, and the history of data that it has. A replica that was promoted
 -- has another history than its primary, and so has a server that took over another one's data.
 -- A server that became a replica for a moment and is a primary again goes on with its own history under
@@ -97,18 +131,22 @@ end
 local function this_server()
   local info = call('INFO', 'server', 'replication')
   local function field(name) return string.match(info, name .. ':(%x+)') or '' end
-  return field('run_id'), field('master_replid'), field('master_replid2')
+  return field('run_id'), field('master_replid'), field('master_replid2'), info
 end
 
 -- The epoch of the server that runs this script. `known` is the highest attempt that the caller knows
 -- of: a ledger that has not given out that number yet has forgotten it.
 local function current_epoch(known)
-  local server, replid, before = this_server()
+  local server, replid, before, info = this_server()
   local f = call('HMGET', P .. ':meta', 'server', 'epoch', 'taken', 'replid', 'attempt')
   local attempt = tonumber(f[5] or '0')
   local is_same_history = f[4] == replid or f[4] == before or not f[4]
   if f[1] == server and is_same_history and known <= attempt then
-    if f[4] ~= replid then call('HSET', P .. ':meta', 'replid', replid) end
+    if f[4] ~= replid then
+      call('HSET', P .. ':meta', 'replid', replid)
+      call('HDEL', P .. ':meta', 'replica_at')
+    end
+    see_replicas(info)
     return tonumber(f[2] or '0')
   end
   call('HSET', P .. ':meta', 'server', server, 'replid', replid)

@@ -36,8 +36,8 @@ for _, space in ipairs(due) do
       local unread = call('HGET', P .. ':gates', 'unread:' .. space)
       local gate = unread and cjson.decode(unread) or { from = 0 }
       local from = string.format('%d', gate.from)
-      local over, f = 0, call('HMGET', P .. ':meta', 'restarted', 'lease', 'quiet')
-      for i = 1, 3 do over = over + tonumber(f[i] or '0') end
+      local over, f = 0, call('HMGET', P .. ':meta', 'restarted', 'lease', 'quiet', 'overlap')
+      for i = 1, 4 do over = over + tonumber(f[i] or '0') end
       local new = gate.new and (gate.soft and 2 or 1) or 0
       return { space, tostring(NOW), batches, failing, epoch, from, new, string.format('%d', over) }
     end

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- read_back: a space was read back after Redis restarted. It may send again once nothing that was
--- forgotten can be under way any more, that is a lease and a quiet period after the restart, and once
+-- forgotten can be under way any more, that is a lease and a quiet period after the restart (and as much
+-- later as the primary before may have gone on, where this one was promoted), and once
 -- looks have found the same for a quiet period; a bounded number of lanes at once, the sweep frees the
 -- others. An hour later, or where nothing was ever sent, one look is enough.
 -- KEYS[1] prefix
@@ -13,11 +14,11 @@
 -- include: base lanes quiet
 local LATE_MS = 3600000
 local space, began, gate = ARGV[1], tonumber(ARGV[5]), 'unread:' .. ARGV[1]
-local f = call('HMGET', P .. ':meta', 'epoch', 'restarted', 'lease', 'quiet')
+local f = call('HMGET', P .. ':meta', 'epoch', 'restarted', 'lease', 'quiet', 'overlap')
 if (f[1] or '0') ~= ARGV[2] then return -1 end
 local known = call('HGET', P .. ':gates', gate)
 local restarted, quiet = tonumber(f[2] or '0'), math.max(tonumber(f[4] or '0'), tonumber(ARGV[8]))
-local over = restarted + tonumber(f[3] or '0') + quiet
+local over = restarted + tonumber(f[3] or '0') + quiet + tonumber(f[5] or '0')
 
 -- Keeps what the look found; ms until nothing has changed for long enough.
 local function left()

@@ -13,6 +13,7 @@
 --   lane ('0' if nothing else waits there), 1 if the API has documents of its space that the
 --   ledger does not know, traceparents, 1 if the guard is to be asked before anything is sent,
 --   number of the last restart of Redis, expired}; {'stranger'} if the process is not in the roster;
+--   an error CUTOFF if Redis had replicas, and has had none in touch for a while;
 --   {} if nothing may be sent now; {'again'} if there was more to look through than one
 --   call should; {'none' or 'again', expired} if documents expired meanwhile: batch, account and
 --   number for each batch.
@@ -21,6 +22,9 @@ local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV
 local process = ARGV[9]
 local epoch = current_epoch(tonumber(ARGV[5]))
 if not is_in_roster(process) then return { 'stranger' } end
+if is_cut_off() then
+  return redis.error_reply('CUTOFF its replicas are gone, and one of them may be the primary now')
+end
 keep_longest(tonumber(ARGV[6]), tonumber(ARGV[7]))
 local expired = {}
 local STEPS = 200 -- expired batches and parked lanes passed over in one call, at most
