@@ -32,21 +32,6 @@ if TYPE_CHECKING:
     from callspool.request.message import Message
     from callspool.settings import Settings
 
-TABLE_SQL: Final = """\
-CREATE TABLE IF NOT EXISTS callspool_outbox (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  request jsonb NOT NULL,
-  created_at timestamptz NOT NULL DEFAULT now(),
-  refused text
-);
-CREATE INDEX IF NOT EXISTS callspool_outbox_waiting ON callspool_outbox (id) WHERE refused IS NULL;
-CREATE OR REPLACE FUNCTION callspool_outbox_wake() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN PERFORM pg_notify('callspool_outbox', ''); RETURN NULL; END $$;
-CREATE OR REPLACE TRIGGER callspool_outbox_wake AFTER INSERT OR UPDATE ON callspool_outbox
-  FOR EACH STATEMENT EXECUTE FUNCTION callspool_outbox_wake();
-"""
-"""What the outbox is made of; ``refused`` says why a row cannot be enqueued as it is."""
-
 ROWS: Final = 200
 """Rows of one transaction."""
 TIMEOUT: Final = 10.0
@@ -228,7 +213,7 @@ def drain(
     try:
         while (some := relay.relay_some(database)).done:
             total = RelayedRows(*(before + now for before, now in zip(total, some, strict=True)))
-    except CallspoolError:
+    except (CallspoolError, psycopg.Error):
         if total.done and tell is not None:
             tell(total)
         raise
@@ -253,7 +238,7 @@ def follow(
                         pause.reset()
                     _wait(database, is_over)
         except (psycopg.Error, CallspoolError) as fault:
-            complain(_describe(fault))
+            complain(describe_failure(fault))
 
 
 def _wait(database: psycopg.Connection[Any], is_over: Callable[[], bool]) -> None:
@@ -285,7 +270,8 @@ def _pauses_until(is_over: Callable[[], bool]) -> Iterator[_Pause]:
             time.sleep(0.05)
 
 
-def _describe(fault: Exception) -> str:
+def describe_failure(fault: Exception) -> str:
+    """Returns what failed, and that the rows stay, in one line."""
     if isinstance(fault, CallspoolError):
         return f"{fault}; the rows stay in the outbox meanwhile"
     if not isinstance(fault, (psycopg.OperationalError, psycopg.InterfaceError)):

@@ -14,11 +14,11 @@ import psycopg
 import pytest
 import redis
 
+from callspool.contrib.outbox import TABLE_SQL
 from callspool.errors import QueueFull
 from callspool.settings import Settings
 from callspool_operators import relay as relay_module
 from callspool_operators.relay import (
-    TABLE_SQL,
     OutboxRelay,
     RelayedRows,
     drain,
@@ -261,7 +261,7 @@ def test_two_killed_relays_and_a_third_lose_nothing(
 
 
 def test_what_is_wrong_with_the_database_is_one_line(
-    postgres: PostgresServer, redis_url: str, tmp_path: Path
+    postgres: PostgresServer, outbox: psycopg.Connection[Any], redis_url: str, tmp_path: Path
 ):
     dsn = tmp_path / "dsn"
     env = cli.environment(tmp_path, CALLSPOOL_REDIS_URL=redis_url)
@@ -269,6 +269,7 @@ def test_what_is_wrong_with_the_database_is_one_line(
         ("postgresql://secret-user:secret@127.0.0.1:1/x", "PostgreSQL does not answer"),
         ("what is this", "holds no connection string"),
         (postgres.dsn.replace("/postgres", "/template1"), "callspool relay --sql"),
+        (f"{postgres.dsn}?options=-cdefault_transaction_read_only%3Don", "PostgreSQL refused"),
     ):
         dsn.write_text(text)
         done = cli.call(["relay", "--dsn-file", str(dsn), "--once"], env, tmp_path)

@@ -10,10 +10,11 @@ from typing import Any
 import click
 import psycopg
 
+from callspool.contrib.outbox import TABLE_SQL
 from callspool.errors import CallspoolError
 from callspool.settings import load_settings
 from callspool_operators.options.options import redis_option
-from callspool_operators.relay import TABLE_SQL, RelayedRows, drain, follow, open_relay
+from callspool_operators.relay import RelayedRows, describe_failure, drain, follow, open_relay
 from callspool_operators.terminal.wording import format_count
 
 _EXAMPLES = """\b
@@ -55,8 +56,11 @@ def relay(dsn_file: Path | None, once: bool, sql: bool, redis_url: str | None) -
         signal.signal(number, lambda *_: stopped.set())
     with open_relay(settings) as works:
         if once:
-            with connect() as database:
-                _tell(drain(works, database, _tell))
+            try:
+                with connect() as database:
+                    _tell(drain(works, database, _tell))
+            except psycopg.Error as fault:
+                raise CallspoolError(f"{describe_failure(fault)}; run it again") from None
             return
         click.echo("callspool relay begins")
         follow(works, connect, stopped.is_set, _tell, partial(click.echo, err=True))

@@ -1,0 +1,1 @@
+"""callspool in other frameworks: each module needs a package that callspool itself does not."""
