@@ -16,7 +16,7 @@ COPY sandbox/ sandbox/
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && wheel="$(echo /wheels/callspool-*.whl)" \
     && pip --python /opt/callspool/bin/python install --only-binary :all: \
-        --constraint constraints.txt "callspool[worker,server,outbox] @ file://${wheel}"
+        --constraint constraints.txt "callspool[worker,server,outbox,webhooks] @ file://${wheel}"
 
 FROM python:${PYTHON}
 LABEL org.opencontainers.image.title="callspool" \

@@ -31,7 +31,7 @@ $(VENV)/.worker: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.worker
-	@$(PIP) install --editable '.[worker,server,outbox]' $(DEV)
+	@$(PIP) install --editable '.[worker,server,outbox,webhooks]' $(DEV)
 	@touch $@
 
 $(VENV)/.duel: $(VENV)/.worker

@@ -25,6 +25,11 @@ TAIL = """
 Where a setting has a `_FILE` form, that names a file to read the value from; a token's file is
 read again when it changes, so that a token can be rotated without a restart.
 
+## Webhooks
+
+`[webhooks.NAME]` names an endpoint to which workers deliver events: `url`, `secret_file`,
+`events`, `accounts`, `campaigns`, `allow_private` ([webhooks](webhooks.md)).
+
 ## More accounts
 
 A call request names its account; only workers know what is behind the name.

@@ -63,6 +63,9 @@ class Config:
     hours_table: float = 2 * HOUR
     """Age of a table of calling hours that workers should have computed anew."""
 
+    webhook_rests: float = 15 * MINUTE
+    """How long an endpoint may rest: a deployment of it takes minutes."""
+
     suppressed_factor: float = 5.0
     """A share of suppressed documents so many times that of the day is a list gone wrong."""
     suppressed_least: int = 20

@@ -18,7 +18,14 @@ def group(config: Config) -> Group:
     """What has to be there before anything else can be told."""
     return Group(
         "callspool-installation",
-        [_exporter(config), *_workers(config), _sweep(config), _hours(config), *_redis(config)],
+        [
+            _exporter(config),
+            *_workers(config),
+            _sweep(config),
+            _hours(config),
+            _webhook(config),
+            *_redis(config),
+        ],
     )
 
 
@@ -101,6 +108,20 @@ def _hours(config: Config) -> Alert:
         summary="Calling hours were computed {{ $value | humanizeDuration }} ago",
         description="Workers compute them every 10 minutes. 72 hours after they last did, nothing "
         "of a campaign with hours is sent any more.",
+    )
+
+
+def _webhook(config: Config) -> Alert:
+    rests = ledger("callspool_webhook_resting_seconds", "job", "endpoint")
+    return Alert(
+        alert="CallspoolWebhookResting",
+        expr=f"{rests} > {config.webhook_rests:g}",
+        severity="ticket",
+        hold=0,
+        summary="Endpoint {{ $labels.endpoint }} has taken no events for "
+        "{{ $value | humanizeDuration }}",
+        description="Events wait in the feed, 3 days at most, and are delivered in order when it "
+        "answers again. Calls go on.",
     )
 
 

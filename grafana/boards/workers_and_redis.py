@@ -37,6 +37,7 @@ def board(config: Config) -> Board:
             Row("Processes", _processes()),
             Row("Spool and sweeps", _standing_still(config)),
             Row("Redis", _redis(config)),
+            Row("Endpoints of webhooks", _endpoints()),
         ],
     )
 
@@ -245,5 +246,36 @@ def _redis(config: Config) -> list[Panel]:
             steps=((1, YELLOW),),
             colors={"reading": BLUE},
             runbook="CallspoolExporterGone",
+        ),
+    ]
+
+
+def _endpoints() -> list[Panel]:
+    posts = f"rate(callspool_webhook_deliveries_total{INSTALLATION}[{PACE}])"
+    rests = "callspool_webhook_resting_seconds"
+    return [
+        Panel(
+            title="POSTs to endpoints",
+            kind="lines",
+            description="POSTs with events a second, by endpoint and outcome. Good: delivered ones "
+            "alone.",
+            queries=[
+                Query(
+                    f"max by (endpoint, outcome) ({posts}) > 0",
+                    "{{endpoint}}: {{outcome}}",
+                )
+            ],
+            unit="short",
+            width=12,
+            runbook="CallspoolWebhookResting",
+        ),
+        Panel(
+            title="Endpoints that rest",
+            kind="lines",
+            description="For how long an endpoint has rested, or been switched off. Good: 0.",
+            queries=[Query(largest(rests, "endpoint", selector=INSTALLATION), "{{endpoint}}")],
+            unit="s",
+            width=12,
+            runbook="CallspoolWebhookResting",
         ),
     ]

@@ -102,6 +102,12 @@ P:access               hash    name of a key of the HTTP intake → its record a
 P:access:digests       hash    SHA-256 of a key's secret → its name
 P:access:used          hash    ``name|minute`` and ``name|day`` → until when, in milliseconds, what
                                the key was charged drains
+P:webhooks             hash    endpoint → how far it got with the feed, and how it does, as JSON;
+                               this and the next three in the first partition alone
+                               (``webhooks.py``)
+P:webhooks:leases      hash    endpoint → until when, and for which thread, it is delivered to
+P:webhooks:counts      hash    ``endpoint|posts:OUTCOME`` and ``endpoint|events:OUTCOME`` → how many
+P:webhooks:aside:<E>   list    events that endpoint E refused, with the reason (bounded)
 =====================  ======  ===================================================================
 
 What an account shares across partitions lies apart, below A = ``callspool:{account-NAME}``, and is
@@ -225,6 +231,8 @@ class PartitionKeys:
         self.counts = f"{base}:counts"
         self.submissions = f"{base}:submissions"
         self.accounts = f"{base}:accounts"
+        self.webhooks = f"{base}:webhooks"
+        self.webhook_counts = f"{base}:webhooks:counts"
         self.scopes = f"{base}:scopes"
         self.lanes = f"{base}:lanes"
         self.scopelanes = f"{base}:scopelanes"
@@ -255,6 +263,9 @@ class PartitionKeys:
     def ledger(self, ledger_id: str) -> str:
         """Names a ledger to the partition's scripts; no key of this name is ever written."""
         return f"{self.prefix}:ledger:{ledger_id}"
+
+    def webhooks_aside(self, endpoint: str) -> str:
+        return f"{self.webhooks}:aside:{endpoint}"
 
     def batch(self, number: int | str) -> str:
         return f"{self.prefix}:b{number}"

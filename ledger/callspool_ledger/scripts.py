@@ -14,7 +14,7 @@ from importlib.resources import files
 
 from callspool.redis_io.scripts import Script
 
-ROOMS = ("enqueue", "guard", "permits", "reads", "steering", "transport", "writes")
+ROOMS = ("enqueue", "guard", "permits", "reads", "steering", "transport", "webhooks", "writes")
 """The folders of scripts; ``include`` holds parts of scripts."""
 
 _INCLUDE = re.compile(r"^-- include: (?P<names>.+)$", re.MULTILINE)

@@ -176,6 +176,11 @@ COMMANDS = {
         "callspool_operators.commands.journal:journal",
         "List who changed what, and when.",
     ),
+    "webhooks": CommandEntry(
+        "callspool_operators.commands.webhooks:webhooks",
+        "Show and steer the delivery of events to endpoints.",
+        WORKER,
+    ),
     "keys": CommandEntry(
         "callspool_operators.commands.access_keys:keys",
         "Create, list and revoke the keys of the HTTP intake.",

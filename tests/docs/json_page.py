@@ -47,6 +47,11 @@ REFUSAL = {
     "reason": "must not be blank",
 }
 LIST = "id,name,phone\nw1,Ada,+14155550100\nn1,Bob,+14155550101\n"
+WEBHOOK = """[webhooks.crm]
+url = "http://127.0.0.1:1/"
+secret_file = "crm.secret"
+allow_private = true
+"""
 
 COMMANDS = {
     "status": ["status"],
@@ -84,6 +89,10 @@ COMMANDS = {
     "keys create": ["keys", "create", "shop", "--scope", "enqueue"],
     "keys list": ["keys", "list"],
     "keys revoke": ["keys", "revoke", "shop"],
+    "webhooks list": ["webhooks", "list"],
+    "webhooks test": ["webhooks", "test", "crm"],
+    "webhooks replay": ["webhooks", "replay", "crm", "--since", "2h"],
+    "webhooks drop": ["webhooks", "drop", "crm", "--yes"],
 }
 
 
@@ -110,6 +119,10 @@ def fill(client: redis.Redis) -> None:
     step = calls.doubt(taken, outcome="server_error", code="500", detail="no", proof=proof)
     ledger.ledger.run([step])
     client.lpush(PartitionKeys().invalid, json.dumps(REFUSAL))
+    keys = PartitionKeys()
+    client.hset(keys.webhooks, "crm", json.dumps({"cursor": "x"}))
+    client.hset(keys.webhook_counts, "crm|posts:delivered", 1)
+    client.rpush(keys.webhooks_aside("crm"), json.dumps({"event": {}, "why": "", "at_ms": 1}))
 
 
 def run(arguments: list[str], redis_url: str) -> Any:
@@ -126,6 +139,8 @@ def run(arguments: list[str], redis_url: str) -> Any:
 def sections(folder: Path) -> dict[str, list[str]]:
     """Each command with the fields that it prints, in a folder without settings."""
     (folder / "list.csv").write_text(LIST)
+    (folder / "callspool.toml").write_text(WEBHOOK)
+    (folder / "crm.secret").write_text(f"whsec_{'A' * 32}\n")
     environ = {k: v for k, v in os.environ.items() if not k.startswith("CALLSPOOL_")}
     found = {"run": list(fields_of(Report(documents={}).to_json()))}
     with (

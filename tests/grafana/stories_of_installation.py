@@ -10,6 +10,7 @@ ALL_PAUSED = of("callspool_paused", level="all")
 RESTARTS = 'callspool_worker_restarts_total{job="callspool-workers", instance="w:9192"}'
 LAG = of("callspool_sweep_lag_seconds")
 HOURS = of("callspool_timetable_age_seconds")
+RESTS = of("callspool_webhook_resting_seconds", endpoint="crm")
 REDIS = of("callspool_redis_up")
 USED, LIMIT = of("callspool_redis_memory_bytes"), of("callspool_redis_memory_limit_bytes")
 REFUSED = of("callspool_redis_writes_refused")
@@ -52,6 +53,8 @@ STORIES = [
     Story("sweeps work", "CallspoolSweepLag", False, {LAG: always(0), WORKERS: always(2)}),
     Story("no worker computes them", "CallspoolHoursStale", True, {HOURS: always(7300)}),
     Story("they are computed in time", "CallspoolHoursStale", False, {HOURS: always(700)}),
+    Story("it has rested for 20 minutes", "CallspoolWebhookResting", True, {RESTS: always(1200)}),
+    Story("a deployment of it", "CallspoolWebhookResting", False, {RESTS: "0x10 0+60x10 0x60"}),
     Story("it is stopped", "CallspoolRedisAway", True, {REDIS: "1x10 0x60"}),
     Story("it answers", "CallspoolRedisAway", False, {REDIS: always(1)}),
     Story("a restart", "CallspoolRedisAway", False, {REDIS: "1x29 0 1x60"}),

@@ -35,6 +35,7 @@ from callspool_worker.sending import body
 from callspool_worker.sending.partition_scheduler import build_senders
 from callspool_worker.sending.submit import Api, SubmitSettings
 from callspool_worker.sweeping import Sweepers
+from callspool_worker.webhooks.delivery import start_delivery
 
 if TYPE_CHECKING:
     import threading
@@ -190,8 +191,9 @@ def run_worker(
         asked = Api(pulse.asking(partial(_create, unpod)), pulse.asking(unpod.get), api.now)
         lease = settings.request_timeout + MARGIN
         guard = Guard(ledgers[0], settings.rules.region)
-        window, accounts = settings.dedupe_window, settings.accounts
-        sweepers = Sweepers(ledgers, lease, window, accounts=accounts, guard=guard)
+        sweepers = Sweepers(
+            ledgers, lease, settings.dedupe_window, accounts=settings.accounts, guard=guard
+        )
         permits, how = permits_of(settings, incarnation), submit_settings_of(settings, incarnation)
         sending = build_senders(
             ledgers, asked, permits, how, stop, pulse, sweepers.nudge, threads, guard
@@ -210,6 +212,7 @@ def run_worker(
 
         hours = start_keeper(ledgers, settings.platform, settings.close_early, stack)
         declare_actors(broker, ledgers, settings, sending, pulse, nudge, guard, hours.classifier_of)
+        start_delivery(ledgers, settings.webhooks, incarnation, stack)
         sweepers.start()
         stack.callback(sweepers.stop)
         reconciler.start()

@@ -148,8 +148,8 @@ class JournalEntry(msgspec.Struct, frozen=True):
 
     @property
     def is_about_keys(self) -> bool:
-        """Whether it concerns a key of the HTTP intake, and no documents."""
-        return self.command.startswith("keys ")
+        """Whether it concerns a key of the HTTP intake, or an endpoint, and no documents."""
+        return self.command.startswith(("keys ", "webhooks "))
 
 
 class LaneView(NamedTuple):

@@ -1,4 +1,4 @@
-"""Running scripts piece by piece, as every steering command does, and steering keys of access."""
+"""Running scripts piece by piece, as every steering command does; keys of access, endpoints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, Self, Type
 
 import msgspec
 
-from callspool.errors import QueueUnavailable
+from callspool.errors import CallspoolError, QueueUnavailable
 from callspool.request.identity import digester, partition_of
 from callspool_ledger import scripts
 from callspool_ledger.access import MOST_KEYS
@@ -18,6 +18,7 @@ from callspool_ledger.reads.lookup import read_scopes
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering.calls import SteeringCalls, SteeringOrder
+from callspool_ledger.webhooks import steer_endpoint
 from callspool_ledger.writes import Ledger, Limits
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from callspool.redis_io.scripts import Argument, Call
     from callspool.request.identity import Scope
     from callspool_ledger.access import AccessKey
+    from callspool_ledger.webhooks import EndpointRecord, EndpointState
 
 
 Part = TypeVar("Part", bound="Steps")
@@ -187,6 +189,9 @@ class Steps:
             raise TypeError(f"{step.script.name} answered {type(reply).__name__}, not a list")
         return reply
 
+    def _run_first(self, step: Call) -> object:
+        return (self.parts or [self])[0]._run_any(step)
+
     def _run_any(self, step: Call) -> object:
         with answering():
             return self._ledger.run([step])[0]
@@ -221,6 +226,10 @@ def text_of(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
+class EndpointBusy(CallspoolError):  # noqa: N818 - says what is the matter
+    """An endpoint's state changed between being read and being written."""
+
+
 class KeySteering(Steps):
     """Creates and revokes keys, in the first partition: it holds the keys of all."""
 
@@ -245,8 +254,37 @@ class KeySteering(Steps):
         if self._run_first(_call("revoke_key", name, self._by)) != 1:
             raise AccessKeyError(f"there is no key {name}: callspool keys list shows all")
 
-    def _run_first(self, step: Call) -> object:
-        return (self.parts or [self])[0]._run_any(step)
+
+class EndpointSteering(Steps):
+    """Writes how endpoints stand, in the first partition: it holds those of all."""
+
+    @property
+    def partitions(self) -> int:
+        """Returns how many partitions the ledger has."""
+        return len(self._clients)
+
+    def write(
+        self,
+        record: EndpointRecord,
+        after: EndpointState | None,
+        command: str,
+        *,
+        drops_aside: bool = False,
+    ) -> None:
+        """Writes the state that an operator wants, None to forget the endpoint.
+
+        Raises `EndpointBusy` where it changed since it was read.
+        """
+        step = steer_endpoint(
+            record.name,
+            record.stored,
+            after,
+            by=self._by,
+            command=f"webhooks {command} {record.name}",
+            drops_aside=drops_aside,
+        )
+        if self._run_first(step) != 1:
+            raise EndpointBusy(f"{record.name} has moved on meanwhile: do it once more")
 
 
 def _call(name: str, *args: Argument) -> Call:

@@ -14,7 +14,7 @@ import click
 
 from callspool.settings import load_settings
 from callspool_ledger.reads.entries import STATES
-from callspool_ledger.steering import Doubts, KeySteering, Steering
+from callspool_ledger.steering import Doubts, EndpointSteering, KeySteering, Steering
 from callspool_operators.options.connection import ledger_clients
 from callspool_operators.terminal import screen
 from callspool_operators.terminal.screen import Progress
@@ -64,6 +64,13 @@ def steering_keys(redis_url: str | None, state_dir: str | None) -> Iterator[KeyS
     """The same for what an operator does to the keys of the HTTP intake."""
     with ledger_clients(redis_url, state_dir) as clients:
         yield KeySteering(clients, operator())
+
+
+@contextmanager
+def steering_endpoints(redis_url: str | None, state_dir: str | None) -> Iterator[EndpointSteering]:
+    """The same for what an operator does to the delivery to endpoints."""
+    with ledger_clients(redis_url, state_dir) as clients:
+        yield EndpointSteering(clients, operator())
 
 
 @contextmanager

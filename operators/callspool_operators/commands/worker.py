@@ -30,6 +30,7 @@ from callspool_worker.permits import give_up
 from callspool_worker.processes.child import configuration
 from callspool_worker.processes.supervisor import Supervisor
 from callspool_worker.sweeping import lapse_all
+from callspool_worker.webhooks.delivery import check_signing
 
 _EXPORTER_EXAMPLES = """\b
 Examples:
@@ -137,6 +138,7 @@ def refuse_what_cannot_work(settings: Settings) -> None:
     if not settings.accounts:
         settings.account()
     check_start(settings.accounts)
+    check_signing(settings.webhooks)
     ask_until_answered(lambda: _greet(settings.redis_url), patience=FIRST_PATIENCE)
 
 

@@ -121,7 +121,10 @@ class Workforce:
         if local is not None:
             self._lapse("")
         self._supervisor = Supervisor(
-            config=configuration(settings, log_level=QUIET, log_format="console"),
+            # Endpoints are for what workers send: a run ends before an endpoint may be back.
+            config=configuration(
+                replace(settings, webhooks={}), log_level=QUIET, log_format="console"
+            ),
             processes=settings.processes,
             pass_fds=local.inherit_fds() if local else (),
             stop_timeout=longest_stop(settings.request_timeout),

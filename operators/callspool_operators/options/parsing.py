@@ -99,6 +99,14 @@ def read_later(given: str) -> LaterMoment:
         raise click.BadParameter(fault.reason) from None
 
 
+def earlier(ctx: click.Context, param: click.Parameter, given: str | None) -> LaterMoment | None:
+    """Reads a span before now, or a time with its offset."""
+    moment = later(ctx, param, given)
+    if moment is None or moment.span is None:
+        return moment
+    return LaterMoment(-moment.span)
+
+
 def _with_offset(moment: datetime) -> str:
     """The moment as the user's clock would have it, to be copied."""
     try:

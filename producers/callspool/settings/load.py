@@ -26,6 +26,7 @@ from callspool.settings.urls import (
     check_api_url,
     redis_url_with_password,
 )
+from callspool.settings.webhooks import read_webhooks
 
 DEFAULT_CONFIG = Path("callspool.toml")
 FOR_TESTS = f"{PREFIX}TEST_"
@@ -61,7 +62,7 @@ def load_settings(
     flags = SettingsSource("flag", _index_by_key(overrides or {}, "flag"))
     environment = _from_environment(environ)
     named = config_path or flags.values.get(CONFIG_KEY) or environment.values.get(CONFIG_KEY)
-    file, accounts = _from_file(named)
+    file, accounts, webhooks = _from_file(named)
     sources = (flags, environment, file)
     files: dict[str, Path] = {}
     values = {setting.key: _value(setting, sources, files) for setting in SETTINGS}
@@ -73,6 +74,7 @@ def load_settings(
         **values,
         config=Path(file.where) if file.where else None,
         accounts=_accounts(values, files.get("api_token"), accounts, file.folder),
+        webhooks=read_webhooks(webhooks, file.folder),
     )
 
 
@@ -88,15 +90,15 @@ def _from_environment(environ: Mapping[str, str]) -> SettingsSource:
     )
 
 
-def _from_file(named: object) -> tuple[SettingsSource, Mapping[str, object]]:
-    """Reads the settings of the TOML file, and its accounts."""
+def _from_file(named: object) -> tuple[SettingsSource, Mapping[str, object], object]:
+    """Reads the settings of the TOML file, its accounts and its webhooks."""
     path = DEFAULT_CONFIG if named is None else Path(str(named))
     try:
         with path.open("rb") as file:
             data = tomllib.load(file)
     except FileNotFoundError:
         if named is None:
-            return SettingsSource("", {}), {}
+            return SettingsSource("", {}), {}, {}
         raise SettingsError(f"{PREFIX}CONFIG: cannot read {path}: no such file") from None
     except OSError as fault:
         reason = (fault.strerror or "unknown error").lower()
@@ -105,13 +107,13 @@ def _from_file(named: object) -> tuple[SettingsSource, Mapping[str, object]]:
         raise SettingsError(f"{PREFIX}CONFIG: {path} is not TOML: {fault}") from None
     except ValueError:
         raise SettingsError(f"{PREFIX}CONFIG: {path} is not a text file in UTF-8") from None
-    accounts = data.pop("accounts", {})
+    accounts, webhooks = data.pop("accounts", {}), data.pop("webhooks", {})
     if not isinstance(accounts, Mapping):
         raise SettingsError(f"accounts (in {path}): must be tables such as [accounts.sales]")
     values = _index_by_key(data, str(path))
     if CONFIG_KEY in values:
         raise _unknown(CONFIG_KEY, str(path))
-    return SettingsSource(str(path), values, path.parent), accounts
+    return SettingsSource(str(path), values, path.parent), accounts, webhooks
 
 
 def _index_by_key(given: Mapping[str, object], where: str) -> dict[str, object]:

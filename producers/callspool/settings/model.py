@@ -14,6 +14,7 @@ from callspool.request.identity import DEFAULT_ACCOUNT
 from callspool.settings.kinds import Secret, read_token_file
 from callspool.settings.table import BY_KEY, DEFAULTS
 from callspool.settings.urls import redis_url_without_password
+from callspool.settings.webhooks import WebhookEndpoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +93,7 @@ class Settings:
     serve_upload_bytes: int = DEFAULTS["serve_upload_bytes"]
     config: Path | None = None
     accounts: Mapping[str, Account] = field(default_factory=dict)
+    webhooks: Mapping[str, WebhookEndpoint] = field(default_factory=dict)
 
     @property
     def rules(self) -> Rules:

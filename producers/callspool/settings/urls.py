@@ -214,6 +214,48 @@ def check_api_url(url: str, *, allow_http: bool = False) -> str:
     return url.rstrip("/")
 
 
+def check_webhook_url(url: str, *, allow_private: bool) -> str:
+    """Returns the URL if events may be delivered there; raises RefusedValue without the URL.
+
+    An address in it is checked here, a name's addresses whenever it is connected to.
+    """
+    parts = _split(url)
+    host = parts.hostname
+    if parts.scheme not in ("http", "https") or not host:
+        raise RefusedValue("must be an https:// URL")
+    if "@" in parts.netloc or "#" in url:
+        raise RefusedValue("must not hold a user or a fragment")
+    if allow_private:
+        return url
+    if parts.scheme == "http":
+        raise RefusedValue("must be https: plain http shows events (or allow_private = true)")
+    if _is_address(host) and not is_public_address(host):
+        raise RefusedValue("names a private address (if that is meant, allow_private = true)")
+    return url
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def is_public_address(text: str) -> bool:
+    """Whether an IP address is one of the public internet, wherever IPv6 wraps an IPv4 one."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+        if inner is None and address in _NAT64:
+            inner = ipaddress.IPv4Address(address.packed[-4:])
+        address = inner or address
+    return address.is_global and not (address.is_multicast or address.is_reserved)
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host of a URL is this machine."""
     try:

@@ -10,7 +10,9 @@ from callspool_ledger import scripts
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("path", scripts.list_scripts("permits", "reads", "steering", "writes"))
+@pytest.mark.parametrize(
+    "path", scripts.list_scripts("permits", "reads", "steering", "webhooks", "writes")
+)
 def test_the_header_of_a_script_tells_every_key_and_argument_that_it_uses(path: str):
     name = path.rpartition("/")[2]
     lines = scripts.load(path).source.splitlines()

@@ -20,7 +20,7 @@ from callspool.errors import SettingsError
 from callspool_worker.api.clock import Withheld, now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from callspool_worker.api.clock import Ticket
     from callspool_worker.api.connection import Origin
@@ -131,16 +131,24 @@ class Network:
 
     ``unacknowledged`` is for how many seconds the kernel goes on to offer bytes that nobody
     acknowledges, so that a request cannot arrive long after this process has gone (Linux).
+    ``choose`` returns those of a host's addresses that may be connected to, or raises OSError.
     """
 
-    def __init__(self, unacknowledged: float) -> None:
+    def __init__(
+        self,
+        unacknowledged: float,
+        choose: Callable[[list[Address]], list[Address]] | None = None,
+    ) -> None:
         self._unacknowledged = unacknowledged
+        self._choose = choose
 
     def connect(self, host: str, port: int, ticket: Ticket) -> Stream:
         """Returns a connection; raises httpx.ConnectTimeout or httpx.ConnectError."""
         try:
             ticket.stage = "dns"
             addresses = look_up(host, port, ticket.seconds_left(CONNECT_SECONDS))
+            if self._choose is not None:
+                addresses = self._choose(addresses)
             ticket.stage = "connect"
             sock = connect(addresses, ticket.seconds_left(CONNECT_SECONDS), self._options())
         except TimeoutError as late:

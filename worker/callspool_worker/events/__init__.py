@@ -19,6 +19,7 @@ from callspool_worker.events.proving import (
 from callspool_worker.events.running import (
     AccountNotConfigured,
     Ended,
+    EndpointChanged,
     Killed,
     LedgerAway,
     LedgerBack,
@@ -79,6 +80,7 @@ EVENTS: tuple[type[Event], ...] = (
     Weakness,
     AccountNotConfigured,
     TokenFile,
+    EndpointChanged,
     StepFailed,
     Suppressed,
 )
@@ -93,6 +95,7 @@ __all__ = [
     "CallsUnreadable",
     "Down",
     "Ended",
+    "EndpointChanged",
     "Event",
     "Expired",
     "Held",

@@ -216,6 +216,32 @@ class StepFailed(Event, frozen=True, kw_only=True):
         return f"{self.part} failed{again}"
 
 
+_ENDPOINT_WORDS = {
+    "resting": "rests and is probed",
+    "back": "takes events again",
+    "off": "is switched off: callspool webhooks test switches it on again",
+    "set_aside": "refused an event alone, which is set aside",
+    "missed": "did not get events that the feed dropped meanwhile",
+}
+
+
+class EndpointChanged(Event, frozen=True, kw_only=True):
+    """How an endpoint of the settings does. ``became``: resting, back, off, set_aside, missed."""
+
+    kind: ClassVar[str] = "endpoint"
+    endpoint: str
+    became: str
+    why: str = ""
+
+    @property
+    def urgency(self) -> Level:
+        return "info" if self.became == "back" else "warning"
+
+    def words(self) -> str:
+        cause = f": {self.why}" if self.why else ""
+        return f"webhook {self.endpoint} {_ENDPOINT_WORDS[self.became]}{cause}"
+
+
 class Suppressed(Event, frozen=True, kw_only=True):
     """How many lines like one that was logged were left out until the worker ended.
 

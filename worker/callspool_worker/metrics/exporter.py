@@ -20,16 +20,19 @@ from callspool.redis_io.servers import server_of
 from callspool_ledger.errors import describe_mismatch
 from callspool_ledger.reads.reader import LedgerReader, connect_partitions
 from callspool_ledger.reads.summary import read_partitions
+from callspool_ledger.webhooks import read_endpoints
 from callspool_worker.metrics.definitions import BY_NAME, DEFINITIONS, family_of
+from callspool_worker.metrics.endpoints import endpoint_families
 from callspool_worker.metrics.samples import samples_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from prometheus_client.core import Metric
 
     from callspool.settings import Settings
     from callspool_ledger.reads.snapshot import Snapshot
+    from callspool_ledger.webhooks import EndpointRecord
 
 
 PATIENCE = 10.0
@@ -156,18 +159,24 @@ class _HttpHandler(BaseHTTPRequestHandler):
 class LedgerCollector(Collector):
     """Reads the ledger at each scrape. ``read`` raises `QueueUnavailable` while Redis is away.
 
-    ``max_waiting``: the setting, in documents.
+    ``max_waiting``: the setting, in documents. ``read_endpoints`` raises as ``read``.
     """
 
-    def __init__(self, read: Callable[[], Snapshot], max_waiting: int) -> None:
+    def __init__(
+        self,
+        read: Callable[[], Snapshot],
+        max_waiting: int,
+        read_endpoints: Callable[[], Sequence[EndpointRecord]] = list,
+    ) -> None:
         self._read = read
         self._max_waiting = max_waiting
+        self._read_endpoints = read_endpoints
 
     def collect(self) -> Iterator[Metric]:
         """The families; of the ledger's only those that Redis could be asked for."""
         begun = time.perf_counter()
         try:
-            snapshot = self._read()
+            snapshot, endpoints = self._read(), self._read_endpoints()
         except QueueUnavailable:
             snapshot = None
         yield _gauge("callspool_up", 1)
@@ -179,6 +188,7 @@ class LedgerCollector(Collector):
         for definition in DEFINITIONS:
             if definition.name in samples:
                 yield family_of(definition, samples[definition.name])
+        yield from endpoint_families(endpoints)
 
     def describe(self) -> Iterator[Metric]:
         """The families without values, so that nothing is read when the collector is registered."""
@@ -216,7 +226,9 @@ def exporter(settings: Settings, host: str, port: int) -> Iterator[MetricsServer
 
         pages = Pages(
             metrics=LedgerCollector(
-                partial(_metrics, reader, len(clients)), settings.max_waiting * len(clients)
+                partial(_metrics, reader, len(clients)),
+                settings.max_waiting * len(clients),
+                lambda: reader.ask(read_endpoints()),
             ),
             healthz=lambda: MetricsPage(is_well=True, text="ok"),
             readyz=readyz,

@@ -1,0 +1,1 @@
+"""Delivery of the feed's events to the endpoints of the settings."""
