@@ -167,16 +167,10 @@ class Intake:
             id_prefix=options.id_prefix,
             compares_rows=options.compares_rows,
         )
-        if options.skip_if and self.can_be_read_again:
+        if options.skip_if and (self.can_be_read_again or self._are_streams):
             self._bar_left_out(checker)
         for name in self.files:
-            with Source(
-                name,
-                self._streams.get(name),
-                options.codec,
-                options.sheet,
-                is_foreign=options.is_foreign,
-            ) as source:
+            with self._open(name) as source:
                 self._source = source
                 rows = open_rows(source, options.columns)
                 try:
@@ -190,13 +184,28 @@ class Intake:
                     return
                 self._source, self._done = None, self._done + source.done
 
+    @property
+    def _are_streams(self) -> bool:
+        """Whether every file is a stream that is read in its place, from its beginning."""
+        return all(name != STANDARD_INPUT and name in self._streams for name in self.files)
+
+    def _open(self, name: str) -> Source:
+        options, stream = self._options, self._streams.get(name)
+        if stream is not None and name != STANDARD_INPUT:
+            stream.seek(0)
+        return Source(name, stream, options.codec, options.sheet, is_foreign=options.is_foreign)
+
     def _bar_left_out(self, checker: RowChecker) -> None:
         """Looks for rows that are left out before any other row with their number is sent."""
         skipping = Skipping(self._options.skip_if)
         for name in self.files:
-            with Source(name, None, self._options.codec, self._options.sheet) as source:
+            with self._open(name) as source:
                 rows = open_rows(source, self._options.columns)
-                for chunk in rows.chunks():
+                if isinstance(rows, TableRows):
+                    skipping.check(rows.columns.headers, source.shown)
+                for place, chunk in enumerate(rows.chunks()):
+                    if place == 0 and not isinstance(rows, TableRows):
+                        skipping.check_objects(chunk, source.shown)
                     skipping.apply(chunk, rows)
                     checker.bar(chunk)
 

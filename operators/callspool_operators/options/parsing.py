@@ -49,6 +49,11 @@ def as_optional_setting(
 
 def columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -> dict[str, str]:
     """``COLUMN=FIELD``, any number of them, as column → field."""
+    return read_columns(given)
+
+
+def read_columns(given: Sequence[str]) -> dict[str, str]:
+    """Reads the same; raises `click.BadParameter`."""
     chosen: dict[str, str] = {}
     for pair in given:
         column, _, field = (clean(part) for part in pair.rpartition("="))
@@ -140,8 +145,11 @@ def id_prefix(_ctx: click.Context, _param: click.Parameter, given: str) -> str:
 
 def encoding(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:
     """Returns the encoding of files, by any name that Python knows."""
-    if given is None:
-        return None
+    return None if given is None else read_encoding(given)
+
+
+def read_encoding(given: str) -> str:
+    """Reads the same; raises `click.BadParameter`."""
     try:
         "".encode(given.strip())
     except (LookupError, ValueError):

@@ -43,9 +43,12 @@ from callspool_operators.serving.reach import read_region
 from callspool_operators.serving.service import PROBES, HttpRequest, IntakeService, service_of
 from callspool_operators.serving.steering import STEERING_ROUTES
 from callspool_operators.serving.uploads import (
+    ListOptions,
     describe_upload,
     enqueue_rows,
     open_place,
+    read_columns,
+    read_encoding,
     receive_body,
 )
 
@@ -134,6 +137,10 @@ async def post_documents(
     schedule: FromQuery[str | None] = None,
     expires_at: FromQuery[str | None] = None,
     region: FromQuery[str | None] = None,
+    columns: Annotated[list[str] | None, QueryParameter(name="map")] = None,
+    skip_if: FromQuery[list[str] | None] = None,
+    encoding: FromQuery[str | None] = None,
+    sheet: FromQuery[str | None] = None,
     shared_numbers: FromQuery[bool] = False,
     numbers_as_they_are: FromQuery[bool] = False,
 ) -> UploadReply:
@@ -159,9 +166,15 @@ async def post_documents(
         ),
         caller,
         _rules(settings, region),
+        ListOptions(
+            read_columns(columns or ()),
+            skip_if or (),
+            read_encoding(encoding),
+            sheet,
+            shares_numbers=shared_numbers,
+            takes_unknown_countries=numbers_as_they_are,
+        ),
         content_type=request.headers.get("content-type", ""),
-        shares_numbers=shared_numbers,
-        takes_unknown_countries=numbers_as_they_are,
         now=time.time(),
     )
     with service.receiving.place_of(key.name), open_place() as file:

@@ -12,6 +12,8 @@ from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
+import click
+
 from callspool.errors import CallspoolError, InvalidCallRequest, QueueUnavailable
 from callspool.redis_io.errors import TRANSPORT_ERRORS
 from callspool.redis_io.servers import server_of
@@ -20,6 +22,8 @@ from callspool_ledger import keys
 from callspool_ledger.access import admit
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions
+from callspool_operators.lists.columns import FIELDS, LEFT_OUT, NAME_PARTS
+from callspool_operators.options import parsing
 from callspool_operators.preparing.reading import TIMEOUT, Spooler
 from callspool_operators.serving.admission import check_room
 from callspool_operators.serving.bodies import DUPLICATE, INVALID, RefusedRow, UploadReply
@@ -27,7 +31,7 @@ from callspool_operators.serving.problems import Problem, problem_of
 from callspool_operators.serving.reach import check_scope, wrong_shape
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from callspool.request.call_request import CallRequest, CheckedEnvelope, Rules
     from callspool.settings import Settings
@@ -49,13 +53,18 @@ CHUNK: Final = 500
 UNKNOWN_COUNTRY: Final = (
     "contact_number: has no country code: add region=IN (its country), or numbers_as_they_are=true"
 )
-_WITHOUT_OPTIONS: Final = (
-    (re.compile(r"name it with --map"), "rename one of them"),
-    (re.compile(r"--sheet reads another of its sheets:"), "put first the sheet that has them:"),
+_AS_PARAMETERS: Final = (
+    (re.compile(r"with --map "), "with map="),
+    (re.compile(r"--sheet reads"), "sheet=NAME reads"),
     (re.compile(r" \(--encoding [\w-]+\)"), ""),
-    (re.compile(r": [^:]*--(encoding|dry-run).*", re.DOTALL), ": save it as UTF-8"),
+    (
+        re.compile(r": [^:]*--(encoding|dry-run).*", re.DOTALL),
+        ": save it as UTF-8, or name its encoding, such as encoding=cp1252",
+    ),
+    (re.compile(r"--skip-if"), "skip_if"),
+    (re.compile(r"--map"), "map"),
 )
-"""Advice that helps at a command line alone, and what to say in its place."""
+"""Options that a text for the command line names, and the parameters that they are here."""
 MOST_REFUSED: Final = 1_000
 COMPARED_BYTES: Final = 32 * 1024 * 1024
 """Rows of a larger body are not compared with each other: that takes memory for each of them."""
@@ -69,24 +78,56 @@ _FIRST_MINUTE: Final = 60.0
 _SILENCE: Final = 30.0
 
 
+class ListOptions(NamedTuple):
+    """How a list is read, in the meanings of `callspool send`."""
+
+    columns: Mapping[str, str]
+    skip_if: Sequence[str]
+    codec: str | None
+    sheet: str | None
+    shares_numbers: bool
+    takes_unknown_countries: bool
+
+
+def read_columns(given: Sequence[str]) -> dict[str, str]:
+    """Reads fields of columns, each as ``COLUMN=FIELD``; raises `Problem`."""
+    try:
+        return parsing.read_columns(given)
+    except click.BadParameter:
+        fields = ", ".join((*FIELDS, *NAME_PARTS))
+        raise Problem(
+            "wrong-shape",
+            f"map: has to be COLUMN=FIELD, once for a column and a field, with one of {fields}, or"
+            f" {LEFT_OUT} to leave the column out",
+        ) from None
+
+
+def read_encoding(given: str | None) -> str | None:
+    """Reads the name of an encoding; raises `Problem`."""
+    try:
+        return None if given is None else parsing.read_encoding(given)
+    except click.BadParameter:
+        raise Problem(
+            "wrong-shape", "encoding: is none of text, such as utf-8, cp1252 or mac_roman"
+        ) from None
+
+
 class Upload(NamedTuple):
     """What a caller says of a list: what its documents are for, and how they are read."""
 
     envelope: CheckedEnvelope
     rules: Rules
     name: str
-    shares_numbers: bool
-    takes_unknown_countries: bool
+    options: ListOptions
 
 
 def describe_upload(
     asked: CallRequest,
     caller: Caller,
     rules: Rules,
+    options: ListOptions,
     *,
     content_type: str,
-    shares_numbers: bool,
-    takes_unknown_countries: bool,
     now: float,
 ) -> Upload:
     """Checks all that is known before the body is read; raises `Problem`."""
@@ -99,8 +140,7 @@ def describe_upload(
         check_timely(envelope, now)
     except InvalidCallRequest as fault:
         raise wrong_shape(fault) from None
-    name = FORMATS[media_type]
-    return Upload(envelope, rules, name, shares_numbers, takes_unknown_countries)
+    return Upload(envelope, rules, FORMATS[media_type], options)
 
 
 class ReceivingPlaces:
@@ -210,7 +250,7 @@ def enqueue_rows(
 
     Where the key's rate or the queue ends it, ``rows`` of the problem are done.
     """
-    if size > COMPARED_BYTES and not upload.shares_numbers:
+    if size > COMPARED_BYTES and not upload.options.shares_numbers:
         raise Problem(
             "too-large",
             f"rows of more than {COMPARED_BYTES:,} bytes are not compared with each other: send"
@@ -223,11 +263,14 @@ def enqueue_rows(
         )
     options = IntakeOptions(
         rules=upload.rules,
-        allow_shared_numbers=upload.shares_numbers,
-        compares_rows=not upload.shares_numbers,
+        columns=upload.options.columns,
+        skip_if=upload.options.skip_if,
+        codec=upload.options.codec,
+        sheet=upload.options.sheet,
+        allow_shared_numbers=upload.options.shares_numbers,
+        compares_rows=not upload.options.shares_numbers,
         is_foreign=True,
     )
-    file.seek(0)
     intake = Intake([upload.name], options, streams={upload.name: file})
     refused: list[RefusedRow] = []
     with ExitStack() as stack:
@@ -259,7 +302,7 @@ def _put_rows(
     unknown = 0
     try:
         for row in intake:
-            if row.good and (upload.takes_unknown_countries or not row.without_country):
+            if row.good and (upload.options.takes_unknown_countries or not row.without_country):
                 rows.add(row.raw, intake.counts.read)
                 continue
             unknown += row.good
@@ -275,11 +318,14 @@ def _describe_refusal(row: Row) -> RefusedRow:
     if row.good:
         return RefusedRow(row.line, INVALID, UNKNOWN_COUNTRY)
     verdict = DUPLICATE if row.duplicate is not None else INVALID
-    return RefusedRow(row.line, verdict, row.verdict)
+    return RefusedRow(row.line, verdict, _as_parameters(row.verdict))
 
 
 def _without_name(fault: IntakeError, name: str) -> str:
-    text = str(fault).replace(name, "the body")
-    for option, instead in _WITHOUT_OPTIONS:
+    return _as_parameters(str(fault).replace(name, "the body"))
+
+
+def _as_parameters(text: str) -> str:
+    for option, instead in _AS_PARAMETERS:
         text = option.sub(instead, text)
     return text

@@ -7,6 +7,7 @@ import socket
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import xlsxwriter
@@ -100,6 +101,34 @@ def test_a_list_that_cannot_be_taken_is_refused(
     answer = intake.call("POST", path, body, **headers)
     assert (answer.status, answer.json["status"]) == (status, status)
     assert intake.messages() == []
+
+
+def test_the_parameters_of_a_list_mean_what_the_options_of_send_mean(
+    intake: Intake, tmp_path: Path
+):
+    def post(more: str, body: bytes) -> Any:
+        answer = intake.call("POST", f"{LIST}&{more}", body, **{"content-type": "text/csv"})
+        intake.redis.delete("callspool:{0}:requests")
+        return answer.json
+
+    table = b"Nr,Wer,Handy,Stop\n1,Ada,+14155550101,x\n2,Bob,+14155550102,\n"
+    chosen = "map=Nr%3Ddocument_id&map=Wer=name&map=Handy=contact_number"
+    assert post(chosen, table)["enqueued"] == 2
+    found = post(f"{chosen}&skip_if=stop", table)
+    assert (found["enqueued"], found["refused"][0]["reason"]) == (
+        1, "left out: stop is set (skip_if)",
+    )  # fmt: skip
+    twice = table + b"3,Ada,+14155550102,yes\n"
+    assert post(f"{chosen}&skip_if=stop", twice)["enqueued"] == 0, (
+        "also before the row that says so"
+    )
+    no_text = "name,phone\n\u00d5\u00ca,+14155550103\n".encode("latin-1")
+    assert post("encoding=ISO-8859-1", no_text)["enqueued"] == 1
+    assert post("sheet=Sheet2", sheet_of(tmp_path, cover=True))["enqueued"] == 2
+    for more in ("map=Handy", "map=Handy=fax", "encoding=hex", "skip_if=Ende", "sheet=Three"):
+        body = sheet_of(tmp_path) if "sheet" in more else table
+        refused = post(f"{chosen}&{more}", body)
+        assert (refused["status"], "--" in refused["detail"]) == (422, False), refused
 
 
 def test_what_is_wrong_with_a_list_is_told_without_options_of_a_command(
