@@ -24,7 +24,12 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 def blocks_of_lines(read: Callable[[], bytes]) -> Iterator[list[bytes]]:
-    r"""The lines of what ``read`` returns until it returns nothing, a list for each block.
+    """As `whole_lines`, a list for each block."""
+    return (block.splitlines(keepends=True) for block in whole_lines(read))
+
+
+def whole_lines(read: Callable[[], bytes]) -> Iterator[bytes]:
+    r"""The lines of what ``read`` returns until it returns nothing, many in each block.
 
     Lines end with ``\n``, ``\r\n`` or ``\r`` and keep their end. One longer than `MAX_LINE`
     comes cut, but still longer than `MAX_LINE`, so that it can be told.
@@ -34,15 +39,15 @@ def blocks_of_lines(read: Callable[[], bytes]) -> Iterator[list[bytes]]:
         data = rest + block
         end = _end_of_lines(data)
         if end:
-            yield data[:end].splitlines(keepends=True)
+            yield data[:end]
             rest = data[end:]
         elif len(data) > MAX_LINE and not data.endswith(b"\r"):
-            yield [data[: MAX_LINE + 1]]
+            yield data[: MAX_LINE + 1]
             rest = _behind_this_line(read)
         else:
             rest = data
     if rest:
-        yield rest.splitlines(keepends=True)
+        yield rest
 
 
 def _end_of_lines(data: bytes) -> int:

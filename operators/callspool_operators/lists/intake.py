@@ -166,6 +166,7 @@ class Intake:
             memory=options.memory,
             id_prefix=options.id_prefix,
             compares_rows=options.compares_rows,
+            expect=self._expect_rows,
         )
         if options.skip_if and (self.can_be_read_again or self._are_streams):
             self._bar_left_out(checker)
@@ -194,6 +195,13 @@ class Intake:
         if stream is not None and name != STANDARD_INPUT:
             stream.seek(0)
         return Source(name, stream, options.codec, options.sheet, is_foreign=options.is_foreign)
+
+    def _expect_rows(self, count: int) -> int:
+        """How many good rows there may be in all, when there are so many."""
+        total, limit = self.bytes_total(), self._options.limit
+        if total and self.bytes_read:
+            count = max(count, count * total // self.bytes_read)
+        return count if limit is None else min(count, limit)
 
     def _bar_left_out(self, checker: RowChecker) -> None:
         """Looks for rows that are left out before any other row with their number is sent."""

@@ -18,7 +18,7 @@ from callspool_operators.lists.columns import (
     list_columns,
     looks_like_contact,
 )
-from callspool_operators.lists.delimited import blocks_of_lines, unshield
+from callspool_operators.lists.delimited import blocks_of_lines, unshield, whole_lines
 from callspool_operators.lists.formats import open_rows
 from callspool_operators.lists.outfile import OutFile, OutPlace
 from callspool_operators.lists.source import Source
@@ -70,7 +70,7 @@ def _of_json(raw: bytes, region: str | None) -> Iterator[str]:
 
 def _cells(source: Source, chosen: Mapping[str, str]) -> Iterator[str]:
     """The cells of the columns that hold numbers."""
-    table = Table(blocks_of_lines(source.read))
+    table = Table(whole_lines(source.read))
     header = read_header(table, chosen, source.shown)
     names = header.names
     if looks_like_contact(names):  # there are no names: this is a row

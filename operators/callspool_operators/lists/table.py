@@ -56,7 +56,7 @@ class Table:
     whole row, once that is known. ``separator``: the delimiter that a line ``sep=;`` names.
     """
 
-    def __init__(self, blocks: Iterator[list[bytes]]) -> None:
+    def __init__(self, blocks: Iterator[bytes]) -> None:
         self.line = 0
         self.taken: list[bytes] = []
         self.suspect = 0
@@ -74,9 +74,9 @@ class Table:
     def text(self) -> bytes:
         return self.taken[0] if len(self.taken) == 1 else b"".join(self.taken)
 
-    def blocks(self) -> Iterator[list[bytes]]:
-        """The lines that are left, as they are."""
-        return chain([list(self._waiting)], self._blocks)
+    def blocks(self) -> Iterator[bytes]:
+        """The lines that are left, as they are, many at once."""
+        return chain([b"".join(self._waiting)], self._blocks)
 
     def chunks(self, delimiter: str) -> Iterator[list[Record]]:
         """The records, those of many lines at once where each line is one; others one by one."""
@@ -101,7 +101,7 @@ class Table:
             block = next(self._blocks, None)
             if block is None:
                 return False
-            self._waiting.extend(block)
+            self._waiting.extend(block.splitlines(keepends=True))
         return True
 
     def _one_by_one(self, delimiter: str, last: int) -> list[Record]:

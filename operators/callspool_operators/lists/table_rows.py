@@ -16,7 +16,7 @@ from callspool_operators.lists.columns import (
     names_contact,
     squash,
 )
-from callspool_operators.lists.delimited import blocks_of_lines, unshield
+from callspool_operators.lists.delimited import unshield, whole_lines
 from callspool_operators.lists.document_writer import DocumentWriter
 from callspool_operators.lists.own_columns import LEFT_OUT_BEFORE, STILL_LEFT_OUT, own_places
 from callspool_operators.lists.row import Beside, Row
@@ -134,6 +134,7 @@ def was_left_out(reason: str) -> bool:
 
 NOT_UTF8 = "is not valid UTF-8: save the file as UTF-8"
 _NOTHING = b"{}"
+_NO_LINE_FEED = re.compile(rb"\r(?!\n|\Z)").search
 
 
 class TableRows:
@@ -144,7 +145,7 @@ class TableRows:
 
     def __init__(self, source: Source, chosen: Mapping[str, str]) -> None:
         self._file = source.name
-        self._table = Table(blocks_of_lines(source.read))
+        self._table = Table(whole_lines(source.read))
         header = read_header(self._table, chosen, source.shown)
         self.delimiter, self.titles, self.headers = header.delimiter, header.titles, header.names
         self.columns = map_columns(header.names, chosen, source.shown)
@@ -174,10 +175,12 @@ class TableRows:
 
         A row may begin on any line, so each is looked at as if one did.
         """
-        place, other = self._number, re.escape(self.delimiter)
-        cell = rf'(?:"[^"\n]*"|[^"{other}\r\n]*){other}'
-        odd = re.compile(rf"\n(?!(?:{cell}){{{place}}} *\"?[ ']*\+|[\r\n]|\Z)".encode()).search
-        return not any(map(odd, map(_with_line_feeds, self._table.blocks())))
+        other = re.escape(self.delimiter)
+        cell = rf'(?:[^"{other}\r\n]*+|"[^"\n]*+"){other}'
+        row = rf"{cell * self._number} *\"?[ ']*\+|[\r\n]|\Z"
+        # One for both would not be searched for by its first byte, and take twice as long.
+        odd, other_end = re.compile(rf"\n(?!{row})".encode()).search, _NO_LINE_FEED
+        return not any(odd(b"\n" + block) or other_end(block) for block in self._table.blocks())
 
     def number_cells(self) -> Iterator[str]:
         """The cells with the numbers that are called; what is no row is passed over."""
@@ -235,12 +238,6 @@ class TableRows:
         if len(cells) > columns and any(map(str.strip, cells[columns:])):
             return f"has {len(cells)} cells, but the file has {columns} columns"
         return ""
-
-
-def _with_line_feeds(lines: Sequence[bytes]) -> bytes:
-    """The lines, a line feed before each; an empty one besides where others end them."""
-    text = b"\n" + b"".join(lines)
-    return text if text.count(b"\r") == text.count(b"\r\n") else text + b"\n?"
 
 
 def _bare(row: Row) -> Sequence[str]:

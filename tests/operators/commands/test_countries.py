@@ -124,6 +124,8 @@ def test_numbers_with_their_country_go_however_they_stand(
     "text",
     [
         (PLUS + "2,Bo,4155550101\n").replace("\n", "\r"),
+        PLUS + "2,Bo,+14155550101\r3,Cy,4155550102\n",
+        PLUS + "2,Bo,+14155550101\r3,Cy,4155550102\r",
         PLUS + '2,"Bo, Jr",4155550101\n',
         PLUS + '2,"Bo\nJr",4155550101\n',
         "note,name,phone\n+1,+1,4155550101\n",

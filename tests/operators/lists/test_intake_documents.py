@@ -327,6 +327,21 @@ def test_what_was_seen_is_known_again_among_many() -> None:
     assert seen.add(["one more"]) == (0, 200_001)
 
 
+def test_room_for_all_rows_of_a_file_is_made_at_once() -> None:
+    asked = []
+
+    def expect(count: int) -> int:
+        asked.append(count)
+        return 600_000
+
+    seen = SeenTexts(expect)
+    for start in range(0, 300_000, 500):
+        seen.add([f"crm-{n}" for n in range(start, start + 500)])
+    assert len(asked) == 1
+    assert seen.add(["crm-7"]) == (0, 7)
+    assert seen.add(["crm-299999"]) == (0, 299_999)
+
+
 def test_rows_are_remembered_by_file_line_and_id() -> None:
     rows = EarlierRows(note=2)
     kept = [
