@@ -15,6 +15,7 @@ from callspool.redis_io.servers import server_of
 from callspool.settings.urls import names_nodes
 from callspool.transport import MOST_TOGETHER, StreamsBroker
 from callspool_ledger import keys
+from callspool_ledger.errors import is_away
 from callspool_ledger.guard import Guard
 from callspool_ledger.reads.reader import connect_partitions, locate_partition
 from callspool_ledger.writes import Ledger, LedgerUnavailable, Limits, account_ledgers
@@ -128,7 +129,8 @@ def open_ledger(settings: Settings, client: redis.Redis, partition: int = 0) -> 
         ledger.open()
         ledger.check_durability()
     except LedgerUnavailable as error:
-        raise QueueUnavailable(f"{error}; check CALLSPOOL_REDIS_URL") from error
+        remedy = "; check CALLSPOOL_REDIS_URL" if is_away(error) else ""
+        raise QueueUnavailable(f"{error}{remedy}") from error
     return ledger
 
 

@@ -107,10 +107,11 @@ async def get_health() -> Response[str]:
 
 @get("/readyz", include_in_schema=False)
 async def get_readiness(request: HttpRequest) -> Response[str]:
-    """Say whether Redis answers."""
+    """Say whether Redis answers, and takes writes."""
     if await service_of(request).is_ready():
         return Response("ok\n", media_type="text/plain")
-    return Response("Redis does not answer\n", status_code=503, media_type="text/plain")
+    said = "Redis does not answer, or refuses every write: callspool doctor says which\n"
+    return Response(said, status_code=503, media_type="text/plain")
 
 
 @get("/metrics", include_in_schema=False)
