@@ -13,7 +13,7 @@ import redis
 from callspool.errors import QueueUnavailable
 from callspool.settings import Settings
 from callspool_ledger.reads.reader import LedgerReader
-from callspool_worker.app import open_ledger
+from callspool_worker.ledgers import open_ledger
 from tests.operators.conftest import Call, call
 from tests.support.ledgers import LedgerUnderTest, group
 from tests.support.servers import RedisServer
