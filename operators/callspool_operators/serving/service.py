@@ -16,6 +16,7 @@ from callspool_ledger.access import Right
 from callspool_operators.serving.admission import Caller, Gatekeeper
 from callspool_operators.serving.answers import METRICS_MEDIA_TYPE, BodyBudget, IntakeMetrics
 from callspool_operators.serving.documents import DocumentReader, IntakeQueue
+from callspool_operators.serving.feed import FeedReader
 from callspool_operators.serving.uploads import ReceivingPlaces
 
 MOST_UPLOADS: Final = 4
@@ -38,6 +39,7 @@ class IntakeService:
         self.gate = Gatekeeper(self._client, str(server))
         self.queue = IntakeQueue(settings)
         self.documents = DocumentReader(settings)
+        self.feed = FeedReader(settings)
         self.metrics = IntakeMetrics()
         self.uploads = asyncio.Semaphore(MOST_UPLOADS)
         self.receiving = ReceivingPlaces()
@@ -84,6 +86,7 @@ class IntakeService:
         self._threads.shutdown(wait=False, cancel_futures=True)
         await self.queue.close()
         await self.documents.close()
+        await self.feed.close()
         await self._client.aclose()
 
 
