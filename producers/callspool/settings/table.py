@@ -83,7 +83,7 @@ SETTINGS = (
         "batch_size",
         Whole(1, 1000),
         100,
-        "a create-call holds at most this many documents",
+        "a create-call holds at most this many documents; at most 10 of them ring at once (below)",
         "documents",
     ),
     Setting(
