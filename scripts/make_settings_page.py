@@ -27,8 +27,8 @@ read again when it changes, so that a token can be rotated without a restart.
 
 ## How large a batch should be
 
-A create-call becomes one run at the platform, and **at most 10 calls of one run ring at once, 20 in all**. A
-contact's place in its run decides how long it waits. With calls of a minute:
+A create-call becomes one run at the platform, and **at most 10 calls of one run ring at once, 20 in
+all**. A contact's place in its run decides how long it waits. With calls of a minute:
 
 | contacts in a run | the last one rings after about | 1,000 contacts ring |
 |---:|---:|---|
@@ -37,9 +37,9 @@ contact's place in its run decides how long it waits. With calls of a minute:
 | 500 | 50 minutes | 20 at once, until one of the two runs has ended |
 | 1,000 | 100 minutes | 10 at once |
 
-So 100 is a choice, not a limit to raise blindly. Larger batches need fewer create-calls, which only matters where
-the API limits those; they ring no earlier. Smaller ones let a campaign stop sooner: what was handed over can no
-longer be cancelled. `callspool doctor` warns of more than 100.
+So 100 is a choice, not a limit to raise blindly. Larger batches need fewer create-calls, which only
+matters where the API limits those; they ring no earlier. Smaller ones let a campaign stop sooner:
+what was handed over can no longer be cancelled. `callspool doctor` warns of more than 100.
 
 ## Webhooks
 
