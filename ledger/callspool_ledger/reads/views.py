@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from callspool.request.identity import Scope
-    from callspool_ledger.reads.campaigns import Bar, HeldLanes
+    from callspool_ledger.reads.campaigns import Bar
+    from callspool_ledger.reads.held import HeldLanes
     from callspool_ledger.selectors import Selector
 
 

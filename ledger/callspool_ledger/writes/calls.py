@@ -11,7 +11,7 @@ from callspool_ledger.writes import follow_calls
 from callspool_ledger.writes.follow_calls import (
     WAKE_UPS_AT_MOST,
     FollowCalls,
-    ProofCalls,
+    GuardedCalls,
     count_from_1,
 )
 from callspool_ledger.writes.records import SEPARATOR, Delivery, Group, Look, Taken
@@ -57,7 +57,7 @@ def _probes(limits: Limits | None) -> tuple[Argument, Argument]:
     return (limits.first_probe_ms, limits.last_probe_ms) if limits else ("", "")
 
 
-class LedgerCalls(ProofCalls, FollowCalls):
+class LedgerCalls(GuardedCalls, FollowCalls):
     """The calls of one partition: one method for each script that writes.
 
     Each builds a call; `Ledger` runs them, several in one round trip where that helps. All of them
@@ -191,8 +191,12 @@ class LedgerCalls(ProofCalls, FollowCalls):
         outcome: str = "",
         code: str = "",
         detail: str = "",
+        may_count: bool = False,
     ) -> Call:
-        """Lets the documents of an attempt wait again: nothing of it was created, provably."""
+        """Lets the documents of an attempt wait again: nothing of it was created, provably.
+
+        ``may_count``: the guard may have counted its calls.
+        """
         return self._call(
             "put_back",
             taken.batch,
@@ -204,18 +208,8 @@ class LedgerCalls(ProofCalls, FollowCalls):
             code,
             detail,
             WAKE_UPS_AT_MOST,
+            int(may_count),
         )
-
-    def suppress(self, taken: Taken, hits: Sequence[tuple[str, str, Sequence[int]]]) -> Call:
-        """Cancels documents of an attempt that must not be called; the others wait again.
-
-        ``hits``: kind of the list, reason and places in the batch.
-        """
-        told: list[Argument] = []
-        for kind, reason, places in hits:
-            told += [kind, reason, count_from_1(places)]
-        held = taken.batch, taken.attempt, taken.taker
-        return self._call("suppress", *held, WAKE_UPS_AT_MOST, *told)
 
     def doubt(self, taken: Taken, *, outcome: str, code: str, detail: str, proof: bytes) -> Call:
         """Records that the outcome of an attempt that may have been sent is unknown."""

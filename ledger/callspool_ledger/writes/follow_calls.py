@@ -1,4 +1,4 @@
-"""The scripts of looks, proofs and followed calls, one typed method each, and their answers."""
+"""The scripts of looks, proofs, followed calls, and of what the guard keeps back, as methods."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from callspool_ledger.reads.views import OUTCOME_LETTERS
 from callspool_ledger.writes.records import as_bytes, as_list, as_text, whole_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from callspool.redis_io.scripts import Argument, Call
     from callspool_ledger.keys import PartitionKeys
     from callspool_ledger.reads.views import CallRecord
-    from callspool_ledger.writes.records import Look
+    from callspool_ledger.writes.records import Look, Taken
 
 
 WAKE_UPS_AT_MOST = 256
@@ -207,6 +207,32 @@ class Recorded:
 
     open: int
     changes: list[tuple[str, str]]
+
+
+class GuardedCalls(ProofCalls):
+    """The calls of a partition for batches that the guard does not let go as they are."""
+
+    def suppress(self, taken: Taken, hits: Sequence[tuple[str, str, Sequence[int]]]) -> Call:
+        """Cancels documents of an attempt that must not be called; the others wait again.
+
+        ``hits``: kind of the list, reason and places in the batch.
+        """
+        told: list[Argument] = []
+        for kind, reason, places in hits:
+            told += [kind, reason, count_from_1(places)]
+        held = taken.batch, taken.attempt, taken.taker
+        return self._call("suppress", *held, WAKE_UPS_AT_MOST, *told)
+
+    def defer(self, taken: Taken, groups: Iterable[tuple[int, str, Sequence[int]]]) -> Call:
+        """Puts documents aside whose numbers were called often enough; the others wait again.
+
+        ``groups``: when they may be called (ms), their cap, and places in the batch.
+        """
+        told: list[Argument] = []
+        for due_ms, cap, places in groups:
+            told += [due_ms, cap, count_from_1(places)]
+        held = taken.batch, taken.attempt, taken.taker
+        return self._call("defer", *held, WAKE_UPS_AT_MOST, *told)
 
 
 class FollowCalls:

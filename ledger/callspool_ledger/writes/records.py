@@ -155,6 +155,13 @@ class Taken:
     """Whether there are lists of numbers that must not be called."""
     epoch: int = 0
     """The number of the last restart of Redis when it was given out."""
+    missed: str = ""
+    """Tokens of earlier attempts that provably called none of these documents."""
+
+    @property
+    def token(self) -> str:
+        """What the guard knows the attempt by."""
+        return f"{self.taker}/{self.attempt}"
 
     @property
     def places(self) -> list[int]:
@@ -286,7 +293,7 @@ def expired_of(reply: list[object]) -> Iterator[ExpiredDocuments]:
 
 def taken_of(taker: str, reply: list[object]) -> Taken:
     """Returns the batch that a taker was given."""
-    text = [as_bytes(part).decode() for part in (*reply[:11], *reply[12:20])]
+    text = [as_bytes(part).decode() for part in (*reply[:11], *reply[12:21])]
     pieces = [as_bytes(piece) for piece in as_list(reply[11])]
     states = text[10]
     count = states.count("s")
@@ -314,4 +321,5 @@ def taken_of(taker: str, reply: list[object]) -> Taken:
         traces=tuple(text[16].split()),
         is_guarded=text[17] == "1",
         epoch=int(text[18]),
+        missed=text[19],
     )

@@ -9,7 +9,8 @@ local function cancel_waiting(batch, may)
     call('HSET', lane_key(batch.lane), 'open', '')
     call('ZREM', P .. ':due', 'L' .. batch.lane)
   elseif batch.phase == 'resting' then
-    call('ZREM', P .. ':due', 'B' .. batch.id)
+    call('ZREM', P .. ':due', 'B' .. batch.id, 'C' .. batch.id)
+    call('ZREM', P .. ':capped', batch.id)
   end
   close_if_settled(batch)
   return n

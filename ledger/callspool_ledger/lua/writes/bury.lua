@@ -46,6 +46,7 @@ end
 if looked then
   if not batch or batch.attempt ~= attempt or batch.phase ~= 'doubt' then return -1 end
   if not is_fresh(batch, looked, ARGV[8], ARGV[9]) then return -1 end
+  note_missed(batch)
   if may_be_the_apis_fault() then
     n = turn(batch, 'd', 'w')
     count(batch.account, 'resent', n)
