@@ -37,7 +37,6 @@ from callspool_worker.events.running import (
 from callspool_worker.events.sending import (
     Attempt,
     BatchTaken,
-    DocumentsCapped,
     Down,
     Expired,
     Lapsed,
@@ -51,7 +50,6 @@ EVENTS: tuple[type[Event], ...] = (
     MessageAccepted,
     Expired,
     NumbersSuppressed,
-    DocumentsCapped,
     BatchTaken,
     Attempt,
     Lapsed,
@@ -95,7 +93,6 @@ __all__ = [
     "BatchTaken",
     "CallsEnded",
     "CallsUnreadable",
-    "DocumentsCapped",
     "Down",
     "Ended",
     "EndpointChanged",
