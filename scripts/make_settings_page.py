@@ -25,6 +25,22 @@ TAIL = """
 Where a setting has a `_FILE` form, that names a file to read the value from; a token's file is
 read again when it changes, so that a token can be rotated without a restart.
 
+## How large a batch should be
+
+A create-call becomes one run at the platform, and **at most 10 calls of one run ring at once, 20 in
+all**. A contact's place in its run decides how long it waits. With calls of a minute:
+
+| contacts in a run | the last one rings after about | 1,000 contacts ring |
+|---:|---:|---|
+| 50 | 5 minutes | 20 at once, as two runs go on side by side |
+| 100 (the default) | 10 minutes | the same |
+| 500 | 50 minutes | 20 at once, until one of the two runs has ended |
+| 1,000 | 100 minutes | 10 at once |
+
+So 100 is a choice, not a limit to raise blindly. Larger batches need fewer create-calls, which only
+matters where the API limits those; they ring no earlier. Smaller ones let a campaign stop sooner:
+what was handed over can no longer be cancelled. `callspool doctor` warns of more than 100.
+
 ## Webhooks
 
 `[webhooks.NAME]` names an endpoint to which workers deliver events: `url`, `secret_file`,

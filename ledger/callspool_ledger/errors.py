@@ -85,6 +85,11 @@ def translate(error: Exception) -> Exception:
     return LedgerUnavailable(refusals[fault]) if fault in refusals else error
 
 
+def is_away(error: LedgerUnavailable) -> bool:
+    """Whether Redis does not answer; else it answers, and refuses."""
+    return isinstance(error.__cause__, Exception) and classify(error.__cause__) in _AWAY
+
+
 @contextmanager
 def answering() -> Iterator[None]:
     """Raises `QueueUnavailable` with the remedy when Redis does not answer."""

@@ -64,10 +64,12 @@ P:later:<SPACE>        zset    batches that are looked at apart from these, by w
                                failed or ended, or nothing was heard of them for long
 P:follows              zset    spaces with any of them by when they are looked at next; they are
                                locked in P:looking as for a look that proves
+P:capped               zset    batches that rest since their numbers were called often enough, by
+                               when they may be called again
 P:dead                 zset    batches with dead documents that may be replayed, by that time
 P:due                  zset    what has to be looked at, by Redis time in milliseconds: ``L<LANE>``
-                               linger, ``B<B>`` backoff, ``G<GATE>`` probe, ``P<PAUSE>`` its end,
-                               ``T<ACCOUNT>`` throttle
+                               linger, ``B<B>`` backoff, ``C<B>`` cap, ``G<GATE>`` probe,
+                               ``P<PAUSE>`` its end, ``T<ACCOUNT>`` throttle
 P:roster               hash    worker process that may take → number and time of its last sign of
                                life, whether it is on disk; ``<process>|a`` → its last attempt
 P:unheard              set     processes whose word after a restart of Redis is awaited
@@ -129,7 +131,8 @@ Who must not be called lies apart as well, for all accounts and partitions, belo
 =====================  ======  ===================================================================
 G:meta                 hash    ``id`` and ``key``, of which the digests of numbers are made;
                                ``version``: how often the lists have changed; ``source``: the last
-                               source's number
+                               source's number; ``longest``: the longest time of a cap, ms;
+                               ``scope``, ``reserved``, ``swept``: the last numbers of these
 G:n:<2 bytes>          hash    suppressed numbers: rest of the digest → numbers of its sources,
                                joined by commas; ``~`` marks another form of a number
 G:sources              hash    number → JSON: the list, since when, until when, source, by whom
@@ -137,6 +140,13 @@ G:made                 hash    the same, without the number → number: equal on
 G:lists                hash    list → how many numbers are on it
 G:applied              hash    account and campaign, joined by U+001F → JSON: the named lists that
                                the campaign is held to
+G:caps                 hash    '', an account, or account and campaign joined by U+001F → JSON:
+                               ``n``, and ``caps``, [calls, ms] each: how often a number may be
+                               called
+G:scopes               hash    ``n`` → that name, and ``=name`` → ``n``
+G:c:<2 bytes>          hash    calls that count for caps: rest of the digest → 7 bytes a call
+                               (``lua/include/called.lua``)
+G:held:<TOKEN>         string  when, and by which number, an attempt reserved its calls
 =====================  ======  ===================================================================
 """
 
@@ -192,6 +202,7 @@ class GuardKeys:
         self.sources = f"{base}:sources"
         self.lists = f"{base}:lists"
         self.applied = f"{base}:applied"
+        self.caps = f"{base}:caps"
 
     def bucket(self, start: bytes) -> bytes:
         """Returns the hash of the suppressed numbers whose digests start so."""
@@ -244,6 +255,7 @@ class PartitionKeys:
         self.follows = f"{base}:follows"
         self.vouched = f"{base}:vouched"
         self.dead = f"{base}:dead"
+        self.capped = f"{base}:capped"
         self.due = f"{base}:due"
         self.throttled = f"{base}:throttled"
         self.gates = f"{base}:gates"

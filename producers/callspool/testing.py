@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import msgspec
 
@@ -24,6 +24,7 @@ from callspool.queue import CallQueue
 from callspool.request.call_request import traceparent_of
 from callspool.request.checks import prepare
 from callspool.request.message import encode
+from callspool.request.schedule import check_until
 from callspool.request.text import as_text
 
 if TYPE_CHECKING:
@@ -67,7 +68,14 @@ class RequestRecorder:
         task_id: str | None = None,
         reason: str | None = None,
     ) -> None:
-        """Lets `status` say that a document is in that state, in every scope."""
+        """Lets `status` say that a document is in that state, in every scope.
+
+        Raises `ValueError` for what is no state.
+        """
+        from callspool_ledger.reads.views import DocumentState  # noqa: PLC0415 - brings in redis
+
+        if state not in get_args(DocumentState):
+            raise ValueError(f"no state of a document: {state}")
         settled = datetime.now(UTC) if state in _SETTLED else None
         self._pretended[document_id] = {
             "state": state,
@@ -191,8 +199,10 @@ class RecordingQueue(RequestRecorder, CallQueue):
         account: str | None = None,
         space_token: str | None = None,
         campaign: str | None = None,
-        **_why: object,
+        until: datetime | None = None,
+        **_note: object,
     ) -> int:
+        check_until(until)
         return self._pause((account, space_token, campaign))
 
     def resume(
@@ -254,8 +264,10 @@ class AsyncRecordingQueue(RequestRecorder, AsyncCallQueue):
         account: str | None = None,
         space_token: str | None = None,
         campaign: str | None = None,
-        **_why: object,
+        until: datetime | None = None,
+        **_note: object,
     ) -> int:
+        check_until(until)
         return self._pause((account, space_token, campaign))
 
     async def resume(

@@ -24,6 +24,7 @@ from callspool_worker import app
 from callspool_worker.accepting.actor import CODECS
 from callspool_worker.api import now
 from callspool_worker.backoff import LedgerRetry
+from callspool_worker.ledgers import open_ledger
 from callspool_worker.liveness import Heartbeat
 from callspool_worker.proving import SpaceProver
 from callspool_worker.sending.partition_scheduler import PartitionScheduler, SenderPool
@@ -60,7 +61,7 @@ class WorkerProcess:
         dead: Sequence[str],
     ) -> None:
         client = knife.client(settings.redis_url)
-        self._ledger = app.open_ledger(settings, client)
+        self._ledger = open_ledger(settings, client)
         # A take carries its own lease: here it is over at once.
         self._ledger.limits = replace(self._ledger.limits, lease_ms=int(LEASE * 1000))
         self._knife = knife

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from datetime import UTC, datetime
+from typing import get_args, get_type_hints
 
 import pytest
 
+import callspool
 from callspool import (
     AsyncCallQueue,
     CallQueue,
@@ -185,3 +188,24 @@ def test_it_goes_on_after_an_invalid_request_where_it_is_asked_to(queue: Recordi
     summary = queue.enqueue_many([contacts(["a"]), bad, contacts(["b"])], on_invalid=faults.append)
     assert (summary.requests, summary.documents, summary.invalid) == (2, 2, 1)
     assert [fault.request for fault in faults] == [1]
+
+
+def test_what_it_cannot_be_asked_for_is_refused_as_by_the_real_one(queue: RecordingQueue) -> None:
+    with pytest.raises(ValueError, match="no state of a document: sent"):
+        queue.pretend("crm-1", "sent")  # type: ignore[arg-type]
+    for until in (
+        datetime(2027, 1, 1, tzinfo=UTC).replace(tzinfo=None),
+        datetime(2020, 1, 1, tzinfo=UTC),
+    ):
+        for either in (queue, CallQueue("redis://127.0.0.1:1/0")):
+            with pytest.raises(InvalidCallRequest, match=r"until: (has no time zone|is past)"):
+                either.pause(campaign="spring", until=until)
+
+
+def test_the_annotations_of_public_values_can_be_read() -> None:
+    values = [getattr(callspool, name) for name in callspool.__all__]
+    read = [
+        get_type_hints(each) for each in values if isinstance(each, type) and is_dataclass(each)
+    ]
+    assert get_args(get_type_hints(callspool.DocumentStatus)["state"])
+    assert len(read) >= 4

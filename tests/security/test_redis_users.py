@@ -198,6 +198,8 @@ def test_the_intake_enqueues_and_reads_with_a_user_of_its_own(url: Url, tmp_path
         assert intake.call("POST", "/v1/suppressions/check", numbers).status == 200
         assert intake.call("GET", "/v1/suppressions").json == {"lists": []}
         assert intake.call("GET", "/v1/campaigns").json == {"campaigns": []}
+        follower = intake.create_key("follower")
+        assert intake.call("GET", "/v1/events?wait=0.1", secret=follower).json["events"] == []
     finally:
         intake.redis.close()
         process.terminate()

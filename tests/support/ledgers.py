@@ -15,7 +15,7 @@ from callspool_ledger import keys
 from callspool_ledger.steering.calls import SteeringCalls
 from callspool_ledger.writes import Accepted, Delivery, Group, LaneKey, Ledger, Limits, Refusal
 from callspool_ledger.writes.calls import LedgerCalls
-from callspool_worker.app import log_expired
+from callspool_worker.ledgers import log_expired
 
 P = keys.prefix()
 calls = LedgerCalls(keys.PartitionKeys())

@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import dramatiq
-import redis
 
-from callspool.errors import CallspoolError, QueueUnavailable
-from callspool.redis_io.servers import server_of
-from callspool.settings.urls import names_nodes
+from callspool.errors import CallspoolError
 from callspool.transport import MOST_TOGETHER, StreamsBroker
 from callspool_ledger import keys
 from callspool_ledger.guard import Guard
-from callspool_ledger.reads.reader import connect_partitions, locate_partition
-from callspool_ledger.writes import Ledger, LedgerUnavailable, Limits, account_ledgers
+from callspool_ledger.writes import Ledger, account_ledgers
 from callspool_worker import api, events
 from callspool_worker.accepting.actor import ACCEPT, CODECS, SUBMIT, Accepter
-from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE
 from callspool_worker.decisions.call_outcome import read_outcomes
 from callspool_worker.decisions.leases import MARGIN, longest_stop
 from callspool_worker.events.event import emit
 from callspool_worker.following.follower import Follower, FollowingThread
 from callspool_worker.following.frontier import FollowSettings, FollowTimes
 from callspool_worker.hours.keeper import start_keeper
+from callspool_worker.ledgers import connect_all, find_disagreements, leave, open_ledgers
 from callspool_worker.liveness import Heartbeat, Reporter
 from callspool_worker.permits import MOST_SENDERS, PermitClient, Permits
 from callspool_worker.proving import LOOKERS, ProofSettings, Reconciler, SpaceProver
-from callspool_worker.same_settings import find_disagreements
-from callspool_worker.sending import body
 from callspool_worker.sending.partition_scheduler import build_senders
 from callspool_worker.sending.submit import Api, SubmitSettings
 from callspool_worker.sweeping import Sweepers
@@ -42,16 +36,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from callspool.settings import Settings
-    from callspool_ledger.writes.records import Durability, ExpiredDocuments
     from callspool_worker.accepting.message_reader import ClassifierOf
     from callspool_worker.decisions.answers import Answer
     from callspool_worker.sending.partition_scheduler import SenderPool
 
-REDIS_TIMEOUT = 10.0
-"""Seconds until a command counts as unanswered."""
-
 IDLE_LOOK_MS, IDLE_LOOK_OF_SEVERAL_MS = 200, 1000
-"""Milliseconds that an idle consumer waits in Redis, the latter in each of several partitions."""
+"""Milliseconds that an idle consumer waits in Redis before it looks whether it shall stop; the
+latter for each of several partitions."""
 
 PACE, SHORTEST_PACE = 0.03, 0.01
 """Seconds between two reads of messages that come soon after each other, the latter where
@@ -59,91 +50,6 @@ CALLSPOOL_LINGER is 0: the more come together, the less each costs."""
 
 ACCEPTERS = 4
 """Threads that accept where others send, as they do with several partitions, at most."""
-
-
-def connect(url: str) -> redis.Redis:
-    """A client of the first partition. It repeats nothing by itself: the ledger knows what may."""
-    if names_nodes(url):
-        return locate_partition(url, REDIS_TIMEOUT).client()
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=REDIS_TIMEOUT,
-        socket_connect_timeout=REDIS_TIMEOUT / 2,
-        retry=None,
-        client_name="callspool-worker",
-    )
-
-
-def connect_all(settings: Settings) -> list[redis.Redis]:
-    """Returns a client for each partition: the same for all but in a cluster."""
-    if not names_nodes(settings.redis_url):
-        return [connect(settings.redis_url)] * settings.partitions
-    server = server_of(settings.redis_url, REDIS_TIMEOUT)
-    return connect_partitions(server, settings.partitions)
-
-
-def limits_of(settings: Settings) -> Limits:
-    """Returns the ledger's limits as the settings have them."""
-    return Limits(
-        batch_size=settings.batch_size,
-        batch_bytes=settings.batch_bytes,
-        linger_ms=int(settings.linger * 1000),
-        bytes_a_document=body.BYTES_A_DOCUMENT,
-        mark_attempts=settings.mark_attempts,
-        durable_takes=cast("Durability", settings.durable_takes),
-        lease_ms=int((settings.request_timeout + MARGIN) * 1000),
-        quiet_ms=int(settings.proof_quiet * 1000),
-        quiet_answered_ms=int(settings.proof_quiet_answered * 1000),
-        first_probe_ms=int(FIRST_PROBE * 1000),
-        last_probe_ms=int(LAST_PROBE * 1000),
-        feed=("calls" if settings.follow else "settled") if settings.events else "off",
-        events_keep_ms=int(settings.events_keep * 1000),
-        events_max_bytes=settings.events_max_bytes // settings.partitions,
-    )
-
-
-def ledger_of(settings: Settings, client: redis.Redis, partition: int = 0) -> Ledger:
-    """Returns the ledger of a partition under these settings; nothing of it is read or written."""
-    return Ledger(
-        client,
-        limits_of(settings),
-        partition,
-        settings.partitions,
-        on_expired=log_expired,
-        on_replaced=lambda: emit(events.LedgerReplaced(partition=partition)),
-    )
-
-
-def log_expired(expired: ExpiredDocuments) -> None:
-    """Logs documents that expired before they were sent."""
-    emit(events.Expired(**expired._asdict()))
-
-
-def open_ledger(settings: Settings, client: redis.Redis, partition: int = 0) -> Ledger:
-    """Returns the ledger of a partition, begun if there is none.
-
-    Raises `QueueUnavailable` if Redis does not answer and `LedgerMismatch` if the ledger follows
-    other rules.
-    """
-    ledger = ledger_of(settings, client, partition)
-    try:
-        ledger.open()
-        ledger.check_durability()
-    except LedgerUnavailable as error:
-        raise QueueUnavailable(f"{error}; check CALLSPOOL_REDIS_URL") from error
-    return ledger
-
-
-def open_ledgers(settings: Settings, clients: Sequence[redis.Redis]) -> list[Ledger]:
-    """Opens the ledgers of all partitions, as `open_ledger` opens one."""
-    return [open_ledger(settings, client, at) for at, client in enumerate(clients)]
-
-
-def leave(ledgers: Sequence[Ledger]) -> None:
-    """Reports to Redis that this process takes nothing any more; passes over a missing answer."""
-    for ledger in ledgers:
-        with suppress(LedgerUnavailable):
-            ledger.leave()
 
 
 def run_worker(

@@ -19,8 +19,8 @@ from callspool.settings import load_settings
 from callspool_ledger import keys
 from callspool_worker import api
 from callspool_worker.accepting.message_reader import Reader
-from callspool_worker.app import connect, ledger_of
 from callspool_worker.decisions.decide import AttemptView, decide
+from callspool_worker.ledgers import connect, ledger_of
 from callspool_worker.sending import body
 from callspool_worker.sending.recording import Recorder
 from tests.support.servers import RedisServer

@@ -1,21 +1,18 @@
-"""The guard: who must not be called, in keys of its own slot."""
+"""The guard: who must not be called, and how often, in keys of its own slot."""
 
-from callspool_ledger.guard.guard import BeingSent, Clearance, Guard, GuardQuestion
+from callspool_ledger.guard.guard import Clearance, Guard, GuardQuestion
+from callspool_ledger.guard.in_flight import BeingSent
 from callspool_ledger.guard.numbers import (
     GLOBAL,
+    ExportedEntry,
     GuardKey,
     Hit,
     ListNameError,
     ListSource,
+    ListView,
     list_name,
 )
-from callspool_ledger.guard.suppression import (
-    AddedNumbers,
-    ExportedEntry,
-    ListView,
-    Suppression,
-    count_listed,
-)
+from callspool_ledger.guard.suppression import AddedNumbers, Suppression, count_listed
 
 __all__ = [
     "GLOBAL",

@@ -1,34 +1,34 @@
-"""The guard: asked after a batch is taken and before its last byte, who must not be called.
+"""The guard: asked after a batch is taken and before its last byte, who may be called now.
 
-Each of its scripts has one typed method, and answers values. A number that comes onto a list may be
-held by a create-call that is under way: those are found, too.
+Each of its scripts has one typed method, and answers values. It counts calls before they are sent.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
-from callspool.request.identity import read_document_id
+from callspool.hours.caps import MOST_NAMES, group_capped
 from callspool_ledger import scripts
 from callspool_ledger.errors import LedgerUnavailable, OtherKey
-from callspool_ledger.guard.numbers import GuardKey, Hit, ListSource, read_numbers
+from callspool_ledger.guard.numbers import GuardKey, Hit, ListSource, each_once, read_numbers
 from callspool_ledger.keys import GuardKeys
-from callspool_ledger.reads.doubts import read_doubtful
-from callspool_ledger.reads.entries import STATES
-from callspool_ledger.reads.lanes import read_lane_scopes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from callspool.hours.caps import Cap, CapHit
     from callspool.redis_io.scripts import Argument, Call, Command, Reply
-    from callspool_ledger.guard.numbers import ListedNumbers
+    from callspool_ledger.guard.numbers import ListedNumbers, NumbersOfDocuments
     from callspool_ledger.writes import Ledger
 
+
+Item = TypeVar("Item")
 
 _decode_source = msgspec.json.Decoder(ListSource).decode
 
@@ -52,6 +52,25 @@ class GuardCalls:
     def screen(self, key_id: str, account: str, campaign: str, digests: bytes) -> Call:
         """Asks which numbers must not be called, and why; `read_screening` reads the reply."""
         return self._call("screen", key_id, account, campaign, digests)
+
+    def reserve(self, key_id: str, numbers: NumbersOfDocuments, asked: CallsAsked) -> Call:
+        """Asks the same, and counts the calls where none is to be kept back.
+
+        `read_screening` and `read_capped` read the reply.
+        """
+        places = numbers.places
+        each = "" if places == [*range(len(places))] else ",".join(map(str, places))
+        about = (key_id, asked.account, asked.campaign, numbers.digests, each)
+        return self._call("reserve", *about, asked.token, asked.missed, " ".join(asked.settled))
+
+    def give_back(self, key_id: str, token: str, digests: bytes, *, is_whole: bool) -> Call:
+        """Does not count calls any more that an attempt reserved and provably did not make."""
+        return self._call("give_back", key_id, token, digests, int(is_whole))
+
+    def set_caps(self, name: str, caps: Sequence[Cap]) -> Call:
+        """Writes how often a number may be called, for what ``name`` says (`keys`)."""
+        pairs = [(cap.calls, cap.seconds * 1000) for cap in caps]
+        return self._call("set_caps", name, msgspec.json.encode(pairs), MOST_NAMES)
 
     def version(self) -> Command:
         """Asks how often the lists have changed, and for which key."""
@@ -77,11 +96,19 @@ class GuardCalls:
         return self._call("remove", key_id, name, numbers.first, numbers.others)
 
 
+def _take_some(waiting: deque[Item]) -> list[Item]:
+    some: list[Item] = []
+    with suppress(IndexError):  # other threads take some, too
+        while len(some) < SETTLED_A_CALL:
+            some.append(waiting.popleft())
+    return some
+
+
 def read_screening(reply: object) -> Screening:
     """Returns what the lists say."""
     if not isinstance(reply, list):
         raise TypeError(f"screen answered {type(reply).__name__}, not a list")
-    version, found, told = reply
+    version, found, told = reply[:3]
     if not found:
         return Screening(version, {})
     sources = {
@@ -91,12 +118,20 @@ def read_screening(reply: object) -> Screening:
     return Screening(version, {int(place): sources[number] for place, number in pairs})
 
 
+SETTLED_KEPT, SETTLED_A_CALL = 1000, 50
+"""Tokens of attempts whose calls were made that are kept until the guard is asked next, and how
+many it then hears of; it forgets by itself what it never hears of."""
+
 NO_KEY = GuardKey("", b"-")
 """The key of lists that hold nothing."""
 
 
 class Clearance(NamedTuple):
-    """What the lists said of documents at one moment: by which key, and in which version."""
+    """What the lists said of documents at one moment: by which key, and in which version.
+
+    ``capped``: those whose numbers were called often enough. ``token`` names the attempt whose
+    calls are counted where nothing keeps them back.
+    """
 
     key_id: str
     version: bytes
@@ -104,6 +139,22 @@ class Clearance(NamedTuple):
     campaign: str
     digests: bytes
     hits: list[Hit]
+    capped: Sequence[CapHit] = ()
+    token: str = ""
+
+
+class CallsAsked(NamedTuple):
+    """Calls that an attempt is to make: they are counted before they are sent.
+
+    ``token`` names the attempt. ``missed``: tokens, a space behind each, of earlier ones that
+    provably called none of these documents. ``settled``: tokens whose calls were made.
+    """
+
+    account: str
+    campaign: str
+    token: str
+    missed: str = ""
+    settled: Sequence[str] = ()
 
 
 class GuardQuestion(NamedTuple):
@@ -126,6 +177,8 @@ class Guard:
         self._home = home.at(self.calls.keys.prefix)
         self._region = region
         self._key = NO_KEY
+        self._settled: deque[str] = deque(maxlen=SETTLED_KEPT)
+        self._owed: deque[Call] = deque(maxlen=SETTLED_KEPT)
         self.is_used = False
         """Whether this process has seen that there is a list."""
 
@@ -161,6 +214,64 @@ class Guard:
             found.append(Clearance(*head, numbers.digests, hits))
         return found
 
+    def reserve(
+        self, account: str, campaign: str, documents: Sequence[bytes], token: str, missed: str = ""
+    ) -> Clearance:
+        """Asks whether an attempt may call these documents, and counts the calls if it may.
+
+        Asking again for the same ``token`` counts nothing twice. ``missed``: as of `CallsAsked`.
+        """
+        self.is_used = True
+        if self._key is NO_KEY:
+            self.read_key()
+        asked = CallsAsked(account, campaign, token, missed, _take_some(self._settled))
+        try:
+            return self._reserve(asked, documents, self._key)
+        except OtherKey:
+            return self._reserve(asked, documents, self.read_key())
+
+    def _reserve(self, asked: CallsAsked, documents: Sequence[bytes], key: GuardKey) -> Clearance:
+        numbers = each_once(read_numbers(documents, key, self._region))
+        owed = _take_some(self._owed)
+        try:
+            reply = self._home.run([*owed, self.calls.reserve(key.id, numbers, asked)])[-1]
+        except LedgerUnavailable:
+            self._owed.extend(owed)
+            raise
+        said = read_screening(reply)
+        assert isinstance(reply, list)
+        hits = _hits(said.found, numbers.places) if said.found else []
+        capped = group_capped(reply[3], time.time_ns() // 1_000_000) if reply[3] else []
+        head = (key.id, said.version, asked.account, asked.campaign)
+        return Clearance(*head, numbers.digests, hits, capped, asked.token)
+
+    def note_made(self, clearance: Clearance) -> None:
+        """Notes that the calls of an attempt were made, so that it never gives them back."""
+        self._settled.append(clearance.token)
+
+    def give_back(self, clearance: Clearance) -> None:
+        """Does not count calls any more that provably were not made.
+
+        Where the guard does not answer, it hears of them with the next question.
+        """
+        about = clearance.key_id, clearance.token, clearance.digests
+        call = self.calls.give_back(*about, is_whole=True)
+        try:
+            self._home.run([call])
+        except OtherKey:
+            return
+        except LedgerUnavailable:
+            self._owed.append(call)
+
+    def give_back_missing(self, token: str, documents: Sequence[bytes]) -> None:
+        """Does the same for some documents of an attempt in doubt that are proven missing."""
+        if self._key is NO_KEY:
+            self.read_key()
+        digests = read_numbers(documents, self._key, self._region).digests
+        call = self.calls.give_back(self._key.id, token, digests, is_whole=False)
+        with suppress(LedgerUnavailable, OtherKey):
+            self._home.run([call])
+
     def is_still_clear(self, clearance: Clearance) -> bool:
         """Whether nothing of what was cleared has come onto a list since."""
         (reply,) = self._home.run_commands([self.calls.version()])
@@ -189,6 +300,21 @@ class Guard:
         return self._key
 
 
+def keep_key(home: Ledger, meta: str, wanted: GuardKey | None = None) -> GuardKey:
+    """Returns the key of the digests; where there is none, it is made, or the one wanted."""
+    new_id, secret = secrets.token_hex(4), secrets.token_hex(32)
+    if wanted is not None:
+        new_id, secret = wanted.id, wanted.secret.hex()
+    replies = home.run_commands(
+        [
+            ("HSETNX", meta, "key", secret),
+            ("HSETNX", meta, "id", new_id),
+            ("HMGET", meta, "id", "key"),
+        ]
+    )
+    return key_of(replies[2:])
+
+
 def key_of(replies: Sequence[Reply]) -> GuardKey:
     """Returns the key that Redis answered with."""
     found = replies[0]
@@ -205,102 +331,3 @@ def _hits(found: dict[int, ListSource], places: Sequence[int]) -> list[Hit]:
             told.add(places[at])
             by_source[source][places[at]] = None
     return [Hit(source, [*taken]) for source, taken in by_source.items()]
-
-
-_LOOK_SECONDS = 0.05
-_BATCHES_READ = 50
-_MAY_BE_SENT = frozenset("sdh")
-"""Letters of documents that a create-call holds, or that the API may still be carrying out."""
-
-
-class BeingSent(NamedTuple):
-    """A document that a create-call held when its number came onto a list, or that was in doubt.
-
-    ``state``: what became of it since.
-    """
-
-    account: str
-    space_token: str
-    document_id: str
-    state: str
-
-
-class _HeldTake(NamedTuple):
-    """A take that held suppressed documents, by their places; without a taker if it is over."""
-
-    ledger: Ledger
-    taker: str
-    batch: int
-    account: str
-    space_token: str
-    documents: dict[int, bytes]
-
-
-class TakesInFlight:
-    """Looks after the takes of all partitions; ``wait`` for them at most so many seconds."""
-
-    def __init__(self, ledgers: Sequence[Ledger], guard: Guard, wait: float) -> None:
-        self._ledgers = ledgers
-        self._guard = guard
-        self._wait = wait
-
-    def find_held(self) -> list[_HeldTake]:
-        """Has every take ask from now on; finds those before that hold what must not be called.
-
-        What is in doubt counts, too: the API may still be carrying it out.
-        A worker that asked before the lists changed had taken its batch before this look, so
-        this look finds it.
-        """
-        found: list[_HeldTake] = []
-        for ledger in self._ledgers:
-            flag = ("HSET", ledger.keys.meta, "guarded", 1)
-            _, held = ledger.run_commands([flag, ("HGETALL", ledger.keys.sending)])
-            assert isinstance(held, dict)
-            takes = {taker.decode(): text.decode() for taker, text in held.items()}
-            numbers = {int(text.partition(":")[0]): taker for taker, text in takes.items()}
-            for number in ledger.read(read_doubtful()):  # a take may have ended since
-                numbers.setdefault(number, "")
-            pairs = [*numbers.items()]
-            for at in range(0, len(pairs), _BATCHES_READ):
-                found += self._find_listed(ledger, dict(pairs[at : at + _BATCHES_READ]))
-        return found
-
-    def _find_listed(self, ledger: Ledger, numbers: dict[int, str]) -> Iterator[_HeldTake]:
-        """Yields those of these batches, each with its taker, that hold what must not be called."""
-        batches = ledger.batches([*numbers])
-        lanes = ledger.read(read_lane_scopes(sorted({each.lane for each, _ in batches.values()})))
-        asked = []
-        for number, (entry, documents) in batches.items():
-            account, space, campaign = lanes.get(entry.lane, (entry.account, "", ""))
-            sent = {
-                at: documents[at]
-                for at, letter in enumerate(entry.states[: len(documents)])
-                if letter in _MAY_BE_SENT
-            }
-            held_by = _HeldTake(ledger, numbers[number], number, account, space, sent)
-            asked.append((held_by, GuardQuestion(account, campaign, [*sent.values()])))
-        for clearance, (one, _) in zip(
-            self._guard.screen_all([question for _, question in asked]), asked, strict=True
-        ):
-            struck = {place for hit in clearance.hits for place in hit.places}
-            if struck:
-                sent_now = [*one.documents.items()]
-                yield one._replace(documents=dict(sent_now[at] for at in struck))
-
-    def settle(self) -> list[BeingSent]:
-        """Waits until such takes are over, or the time is; returns what became of the documents."""
-        held = self.find_held()
-        until = time.monotonic() + self._wait
-        found: list[BeingSent] = []
-        for one in held:
-            while one.taker in one.ledger.sending() and time.monotonic() < until:
-                time.sleep(_LOOK_SECONDS)
-            entry = one.ledger.batches([one.batch]).get(one.batch)
-            states = entry[0].states if entry else ""
-            for place, document in one.documents.items():
-                letter = states[place : place + 1]
-                if letter not in ("w", "K", "-"):  # given back, or kept from being sent
-                    state = STATES.get(letter, "sending")
-                    document_id = read_document_id(document)
-                    found.append(BeingSent(one.account, one.space_token, document_id, state))
-        return found

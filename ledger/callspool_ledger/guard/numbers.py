@@ -81,6 +81,25 @@ class ListSource(msgspec.Struct, frozen=True):
         return f"{text} ({self.source})" if self.source else text
 
 
+class ListView(NamedTuple):
+    """A list: how many numbers are on it, and what put them there."""
+
+    name: str
+    numbers: int
+    sources: list[ListSource]
+
+
+class ExportedEntry(NamedTuple):
+    """One entry of a list: the digest of its number, and what put it there.
+
+    ``is_other_form``: of a number whose country is not known, another form than its digits.
+    """
+
+    digest: bytes
+    source: ListSource
+    is_other_form: bool = False
+
+
 class Hit(NamedTuple):
     """Documents that must not be called, by their places (counted from 0), and why."""
 
@@ -179,6 +198,19 @@ def read_numbers(
     others = [(at, each.alternate_number) for at, each in enumerate(every)]
     _add_forms(((at, number) for at, number in others if number), key, region, found, places)
     return NumbersOfDocuments(b"".join(found), places)
+
+
+def each_once(numbers: NumbersOfDocuments) -> NumbersOfDocuments:
+    """Returns the digests sorted by their documents, each once for each of these."""
+    count = len(numbers.places)
+    if numbers.places == [*range(count)]:  # one number each, as a rule
+        return numbers
+    each = [
+        numbers.digests[at : at + DIGEST_BYTES]
+        for at in range(0, len(numbers.digests), DIGEST_BYTES)
+    ]
+    pairs = dict.fromkeys(sorted(zip(numbers.places, each, strict=True), key=lambda pair: pair[0]))
+    return NumbersOfDocuments(b"".join(digest for _, digest in pairs), [at for at, _ in pairs])
 
 
 def _add_forms(

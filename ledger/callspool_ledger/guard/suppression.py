@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -14,12 +13,15 @@ from callspool.redis_io.scripts import run
 from callspool.redis_io.servers import client_at
 from callspool_ledger import scripts
 from callspool_ledger.errors import LedgerUnavailable, answering
-from callspool_ledger.guard.guard import Guard, GuardCalls, TakesInFlight, key_of
+from callspool_ledger.guard.guard import Guard, GuardCalls, keep_key
+from callspool_ledger.guard.in_flight import TakesInFlight
 from callspool_ledger.guard.numbers import (
+    ExportedEntry,
     GuardKey,
     ListedNumbers,
     ListNameError,
     ListSource,
+    ListView,
     digest_listed,
 )
 from callspool_ledger.writes import Ledger, Limits
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     import redis
 
-    from callspool_ledger.guard.guard import BeingSent
+    from callspool_ledger.guard.in_flight import BeingSent
 
 
 NUMBERS_A_CALL = 1000
@@ -61,25 +63,6 @@ class AddedNumbers(NamedTuple):
     is_on_disk: bool
 
 
-class ListView(NamedTuple):
-    """A list: how many numbers are on it, and what put them there."""
-
-    name: str
-    numbers: int
-    sources: list[ListSource]
-
-
-class ExportedEntry(NamedTuple):
-    """One entry of a list: the digest of its number, and what put it there.
-
-    ``is_other_form``: of a number whose country is not known, another form than its digits.
-    """
-
-    digest: bytes
-    source: ListSource
-    is_other_form: bool = False
-
-
 class Suppression:
     """The lists of one installation, as one operator or service changes them.
 
@@ -104,7 +87,7 @@ class Suppression:
         self._tell = tell
         self._notes: dict[str, int] = {}
         self._calls = GuardCalls()
-        limits, many = Limits(feed=""), len(clients)
+        limits, many = Limits(), len(clients)
         self._ledgers = [Ledger(each, limits, at, many) for at, each in enumerate(clients)]
         self._home = self._ledgers[0].at(self._calls.keys.prefix)
         self._guard_client = client_at(clients[0], self._calls.keys.prefix)
@@ -298,18 +281,7 @@ class Suppression:
 
     def _key(self, wanted: GuardKey | None = None) -> GuardKey:
         """Returns the key of the digests; where there is none, it is made, or the one wanted."""
-        meta = self._calls.keys.meta
-        new_id, secret = secrets.token_hex(4), secrets.token_hex(32)
-        if wanted is not None:
-            new_id, secret = wanted.id, wanted.secret.hex()
-        replies = self._home.run_commands(
-            [
-                ("HSETNX", meta, "key", secret),
-                ("HSETNX", meta, "id", new_id),
-                ("HMGET", meta, "id", "key"),
-            ]
-        )
-        return key_of(replies[2:])
+        return keep_key(self._home, self._calls.keys.meta, wanted)
 
     def _digests(self, numbers: Iterable[str], key: GuardKey) -> Iterator[ListedNumbers]:
         coming = iter(numbers)

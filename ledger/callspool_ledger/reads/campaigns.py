@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from callspool.hours.caps import CapReached
 from callspool.hours.record import HOLD, CampaignRecord
 from callspool.hours.zones import UNKNOWN, Interval, ZoneClass
 from callspool_ledger.reads.reading import merged_by, of_one_space
@@ -15,15 +16,16 @@ from callspool_ledger.scripts import load
 from callspool_ledger.selectors import SEPARATOR
 
 MOST_ZONES_NAMED = 3
+CAPPED_LOOKED_AT = 500
+"""Batches that wait for caps whose documents are counted, at most."""
 SEPARATOR_OF_DOCUMENTS = b"\x1e"
-LANES_LOOKED_AT = 200
-"""Lanes behind one bar whose documents are counted, at most."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from callspool.redis_io.scripts import Command
     from callspool_ledger.keys import PartitionKeys
+    from callspool_ledger.reads.entries import BatchEntry
     from callspool_ledger.reads.reading import Trips
 
 
@@ -58,10 +60,11 @@ class OpeningView(NamedTuple):
 class Bar(msgspec.Struct, frozen=True):
     """What of its campaign keeps a lane from sending.
 
-    ``kind``: hours, starts or pace; sorting for documents that wait to be sorted by zones, and
+    ``kind``: hours, cap, starts or pace; sorting for documents that wait to be sorted by zones, and
     computing where workers have not found out yet when a class is open. ``opens``: when it may go
     on, None where that is not known. ``zones``: the class of zones. ``source``: what tells the
     zone, where one contact is meant. ``zone``: the campaign's, of contacts whose zone is not known.
+    ``cap``: how often its number may be called, in words.
     """
 
     kind: str
@@ -69,6 +72,7 @@ class Bar(msgspec.Struct, frozen=True):
     zones: str = ""
     source: str = ""
     zone: str = ""
+    cap: str = ""
 
     @property
     def passing(self) -> bool:
@@ -81,8 +85,9 @@ class Bar(msgspec.Struct, frozen=True):
         at = self.opens.astimezone().isoformat(sep=" ", timespec="seconds") if self.opens else ""
         if self.kind == "starts":
             return f"its campaign starts {at}"
-        if self.kind == "pace":
-            return f"the pace of its campaign: it goes on {at}"
+        if self.kind in {"cap", "pace"}:
+            cap = f"cap: at most {self.cap}; it frees {at}"
+            return cap if self.kind == "cap" else f"the pace of its campaign: it goes on {at}"
         if self.kind == "sorting":
             return "calling hours: it waits to be sorted by its zone"
         if self.kind == "computing":
@@ -123,17 +128,6 @@ class Bar(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, source=source)
 
 
-class HeldLanes(NamedTuple):
-    """Lanes of a campaign that wait behind one bar, and the documents that wait in them; None where
-    the lanes are too many to look at.
-    """
-
-    name: CampaignName
-    bar: Bar
-    lanes: int
-    documents: int | None
-
-
 class CampaignTables(NamedTuple):
     """The records of a partition's campaigns, when their classes are open, and until when they rest
     by their pace; ``now_ms`` by Redis' clock.
@@ -168,6 +162,43 @@ class CampaignTables(NamedTuple):
         """When a class may be called, now or later; None where that is not known."""
         later = (each for each in opening.intervals if each.end > self.now_ms)
         return next((max(each.start, self.now_ms) for each in later), None)
+
+
+def cap_bar(entry: BatchEntry) -> Bar | None:
+    """Returns what keeps a batch from being sent whose numbers were called often enough."""
+    written = entry.capped
+    if not written or entry.phase != "resting":
+        return None
+    reached = CapReached.from_text(written)
+    return Bar("cap", moment_of(entry.due_ms), cap=str(reached))
+
+
+class CappedLane(NamedTuple):
+    """A lane with documents whose numbers were called often enough: how many, and until when the
+    first of them waits. ``is_more``: others were not counted.
+    """
+
+    lane: str
+    account: str
+    campaign: str
+    documents: int
+    due_ms: int
+    capped: str
+    is_more: bool
+
+    @property
+    def bar(self) -> Bar:
+        """What keeps these documents from being sent."""
+        return Bar("cap", moment_of(self.due_ms), cap=str(CapReached.from_text(self.capped)))
+
+
+def read_capped(keys: PartitionKeys) -> Trips[list[CappedLane]]:
+    """Reads which lanes hold documents whose numbers were called often enough."""
+    (is_any,) = yield [("EXISTS", keys.capped)]
+    if not is_any:
+        return []
+    (rows,) = yield [load("reads/capped").call([keys.prefix], [CAPPED_LOOKED_AT])]
+    return msgspec.json.decode(rows, type=list[CappedLane]) if isinstance(rows, bytes) else []
 
 
 def describe_zones(class_name: str) -> str:
@@ -270,81 +301,3 @@ def read_bars(keys: PartitionKeys, lanes: Sequence[str]) -> Trips[dict[str, Bar]
             name = CampaignName(account.decode(), campaign.decode())
             found[lane] = tables.find_bar(name, (zones or b"").decode())
     return {lane: bar for lane, bar in found.items() if bar is not None}
-
-
-class _HeldRow(NamedTuple):
-    kind: str
-    account: str
-    campaign: str
-    zones: str
-    lanes: int
-    documents: int
-
-
-def join_held(parts: list[list[HeldLanes]]) -> list[HeldLanes]:
-    """Returns what all partitions hold, each campaign's bar once."""
-    found: dict[tuple[CampaignName, str, str], HeldLanes] = {}
-    for held in (each for part in parts for each in part):
-        key = (held.name, held.bar.kind, held.bar.zones)
-        known = found.get(key)
-        if known is not None:
-            counted = None not in {known.documents, held.documents}
-            documents = (known.documents or 0) + (held.documents or 0) if counted else None
-            held = held._replace(lanes=known.lanes + held.lanes, documents=documents)  # noqa: PLW2901
-        found[key] = held
-    return list(found.values())
-
-
-@merged_by(join_held)
-def read_held(keys: PartitionKeys) -> Trips[list[HeldLanes]]:
-    """Reads which lanes wait because of what was asked for by campaign."""
-    (is_any,) = yield [("EXISTS", keys.campaigns)]
-    if not is_any:
-        return []
-    script = load("reads/held")
-    *replies, rows = yield [*campaign_commands(keys), script.call([keys.prefix], [LANES_LOOKED_AT])]
-    tables = tables_of(replies)
-    found = []
-    for row in msgspec.json.decode(rows, type=list[_HeldRow]) if isinstance(rows, bytes) else []:
-        name = CampaignName(row.account, row.campaign)
-        bar = tables.find_bar(name, row.zones)
-        opens = bar.opens if bar else moment_of(tables.now_ms)
-        kind = "sorting" if row.kind == "unsorted" else row.kind
-        kind = bar.kind if bar and bar.kind == "computing" else kind
-        bar = Bar(kind, opens, row.zones, zone=bar.zone if bar else "")
-        found.append(HeldLanes(name, bar, row.lanes, None if row.documents < 0 else row.documents))
-    return found
-
-
-class UnsortedLane(NamedTuple):
-    """A lane whose documents have to be sorted by their zones, and the batch that is next there."""
-
-    lane: str
-    name: CampaignName
-    batch: int
-
-
-@of_one_space
-def read_unsorted(keys: PartitionKeys, most: int) -> Trips[list[UnsortedLane]]:
-    """Reads some lanes with documents that have to be sorted by their zones."""
-    (some,) = yield [("SRANDMEMBER", keys.unsorted, most)]
-    lanes = [lane.decode() for lane in some] if isinstance(some, list) else []
-    asked: list[Command] = []
-    for lane in lanes:
-        asked.append(("HMGET", keys.lane(lane), "account", "campaign"))
-        asked.append(("LINDEX", keys.queue(lane), 0))
-    replies: list[Any] = (yield asked) if asked else []
-    return [
-        UnsortedLane(lane, CampaignName(*(part.decode() for part in name)), int(batch))
-        for lane, name, batch in zip(lanes, replies[::2], replies[1::2], strict=True)
-        if None not in name and batch is not None
-    ]
-
-
-@of_one_space
-def read_active(keys: PartitionKeys) -> Trips[set[CampaignName]]:
-    """Reads the campaigns with documents that are not settled."""
-    (scopes,) = yield [("HKEYS", keys.scopelanes)]
-    found = scopes if isinstance(scopes, list) else []
-    names = [scope.decode().split(SEPARATOR) for scope in found]
-    return {CampaignName(account, campaign) for account, _, campaign in names}

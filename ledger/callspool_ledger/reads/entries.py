@@ -137,6 +137,11 @@ class BatchEntry:
         return self._text("held")
 
     @property
+    def capped(self) -> str:
+        """The cap that a resting batch waits for, as it was written; "" for none."""
+        return self._text("capped")
+
+    @property
     def tries(self) -> int:
         return self._number("tries")
 

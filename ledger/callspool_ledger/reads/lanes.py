@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from callspool.request.identity import Scope
-from callspool_ledger.reads.campaigns import CampaignName, campaign_commands, tables_of
+from callspool_ledger.reads.campaigns import (
+    CampaignName,
+    campaign_commands,
+    read_capped,
+    tables_of,
+)
 from callspool_ledger.reads.gates import UNREAD, gate_commands, gates_of
 from callspool_ledger.reads.reading import PIECE, Reading, join_lists, merged_by, read_pieces
 from callspool_ledger.reads.snapshot import read_metrics
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
     from callspool.hours.record import CampaignRecord
     from callspool.redis_io.scripts import Command
     from callspool_ledger.keys import PartitionKeys
-    from callspool_ledger.reads.campaigns import Bar, CampaignTables
+    from callspool_ledger.reads.campaigns import Bar, CampaignTables, CappedLane
     from callspool_ledger.reads.reading import Trips
     from callspool_ledger.reads.views import GateView
     from callspool_ledger.selectors import Selector
@@ -53,8 +58,11 @@ class GatesBefore:
     what its campaign's record says.
     """
 
-    def __init__(self, gates: list[GateView], tables: CampaignTables) -> None:
+    def __init__(
+        self, gates: list[GateView], tables: CampaignTables, capped: Sequence[CappedLane] = ()
+    ) -> None:
         self._tables = tables
+        self._capped = {each.lane: each for each in capped}
         self._pauses = [gate for gate in gates if gate.kind == "paused"]
         self._parked = {gate.name: gate for gate in gates if gate.kind == "parked"}
 
@@ -79,6 +87,11 @@ class GatesBefore:
         """Returns what of its campaign keeps a lane from sending, if anything."""
         return self._tables.find_bar(CampaignName(scope.account, scope.campaign), zones)
 
+    def find_cap(self, lane: str, waiting: int) -> Bar | None:
+        """Returns the cap for which all documents of a lane wait, if one does."""
+        capped = self._capped.get(lane)
+        return capped.bar if capped and capped.documents >= waiting else None
+
     def record_of(self, scope: Scope) -> CampaignRecord | None:
         """Returns what was asked for by the campaign of a scope."""
         view = self._tables.campaigns.get(CampaignName(scope.account, scope.campaign))
@@ -88,7 +101,8 @@ class GatesBefore:
 def read_before(keys: PartitionKeys) -> Trips[GatesBefore]:
     """Reads all that may keep lanes from sending."""
     paused, parked, *tables = yield [*gate_commands(keys), *campaign_commands(keys)]
-    return GatesBefore(gates_of(paused, parked), tables_of(tables))
+    capped = yield from read_capped(keys)
+    return GatesBefore(gates_of(paused, parked), tables_of(tables), capped)
 
 
 @merged_by(join_lists)
@@ -294,4 +308,5 @@ def _first(rows: Sequence[_RankedLane], most: int) -> list[_RankedLane]:
 def _view(row: _RankedLane | _LaneRow, before: GatesBefore) -> LaneView:
     scope = Scope(row.account, row.space_token, row.campaign)
     gate, bar = before.find(scope, row.lane), before.find_bar(scope, row.zones)
+    bar = bar or before.find_cap(row.lane, row.waiting)
     return LaneView(row.lane, scope, row.pilot, row.waiting, row.unsettled, gate, row.zones, bar)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from callspool.request.identity import NO_NUMBER, Scope, digester, digests_in
-from callspool_ledger.reads.campaigns import join_documents, read_bars
+from callspool_ledger.reads.campaigns import cap_bar, join_documents, read_bars
 from callspool_ledger.reads.entries import FREE, STATES, BatchEntry
 from callspool_ledger.reads.gates import KEPT, about, read_entries
 from callspool_ledger.reads.lanes import GatesBefore, read_before
@@ -115,11 +115,16 @@ def _waiting_lanes(places: Iterable[Place | None], batches: Mapping[int, BatchEn
     return sorted({batches[number].lane for number in waiting})
 
 
+def _bar_of(batch: BatchEntry, bars: Mapping[str, Bar]) -> Bar | None:
+    """What keeps a document from being sent: its number's cap before its lane's bar."""
+    return cap_bar(batch) or bars.get(batch.lane)
+
+
 def _status_of(
     document_id: str, place: Place, batch: BatchEntry, number: bytes, bars: Mapping[str, Bar]
 ) -> DocumentStatus | None:
     if not batch.has_other_number(place.place, number):
-        return _status(document_id, place, batch, bars.get(batch.lane))
+        return _status(document_id, place, batch, _bar_of(batch, bars))
     if place.letter in FREE:
         return None
     return DocumentStatus(
@@ -264,7 +269,7 @@ def _story(
     bars: Mapping[str, Bar],
     journal: Sequence[JournalEntry],
 ) -> Story:
-    bar = bars.get(batch.lane) if place.letter == "w" else None
+    bar = _bar_of(batch, bars) if place.letter == "w" else None
     status = _status(document_id, place, batch, bar)
     accepted_at = _accepted_at(batch, place.place)
     attempts = [

@@ -99,6 +99,7 @@ class _Rest(msgspec.Struct):
     lanes: dict[str, int]
     parked: dict[str, int]
     closed: dict[str, int] = {}
+    waits: dict[str, float] = {}
     oldest_table: float = 0
     pauses: list[str] = []
     workers: list[str] = []
@@ -130,6 +131,8 @@ class Snapshot:
     parked: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """Level, code and account → closed gates."""
     closed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    waits: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Account and what keeps them from being sent → documents that wait."""
     """Account and reason → lanes that wait because of what was asked for by campaign."""
     oldest_hours: float = 0.0
     """Age of the oldest table of calling hours."""
@@ -160,6 +163,7 @@ class Snapshot:
         self.lanes.update(other.lanes)
         self.parked.update(other.parked)
         self.closed.update(other.closed)
+        self.waits.update(other.waits)
         self.oldest_hours = max(self.oldest_hours, other.oldest_hours)
         self.paused |= other.paused
         for name, histogram in other.timings.items():
@@ -227,15 +231,14 @@ def _add_rest(found: Snapshot, rest: _Rest, now_ms: int) -> None:
         for account, since in getattr(rest, what).items():
             found.oldest[what, account] = age(since)
     found.throttled = {name: (till - now_ms) / 1000 for name, till in rest.throttled.items()}
-    for name, number in rest.lanes.items():
-        account, _, state = name.partition("|")
-        found.lanes[account, state] += number
+    counted = {"lanes": found.lanes, "closed": found.closed, "waits": found.waits}
+    for what, counts in counted.items():
+        for name, some in getattr(rest, what).items():
+            account, _, kind = name.partition("|")
+            counts[account, kind] += round(some)
     for name, number in rest.parked.items():
         level, code, account = name.split("|")
         found.parked[level, code, account] += number
-    for name, number in rest.closed.items():
-        account, _, reason = name.partition("|")
-        found.closed[account, reason] += number
     found.oldest_hours = rest.oldest_table / 1000
     found.paused.update(Selector.from_name(name).level for name in rest.pauses)
     found.workers.update(rest.workers)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from callspool_ledger.reads.campaigns import join_held, read_held
 from callspool_ledger.reads.entries import STATES
 from callspool_ledger.reads.gates import (
     entries_of,
@@ -15,6 +14,7 @@ from callspool_ledger.reads.gates import (
     merge_gates,
     merge_journals,
 )
+from callspool_ledger.reads.held import join_held, read_held
 from callspool_ledger.reads.lanes import read_lane_states
 from callspool_ledger.reads.reading import merged_by, of_ledger, of_one_space
 from callspool_ledger.reads.snapshot import SILENT_MS
@@ -64,7 +64,9 @@ def read_is_quiet(keys: PartitionKeys, accounts: Sequence[str]) -> Trips[bool]:
     rings: list[Command] = [("LLEN", keys.ring(name)) for name in accounts]
     replies: list[Any] = yield [("HLEN", keys.sending), ("ZRANGE", keys.due, 0, 100), *rings]
     sending, due, *ready = replies
-    return not sending and not any(ready) and all(each.startswith((b"G", b"P")) for each in due)
+    return (
+        not sending and not any(ready) and all(each.startswith((b"G", b"P", b"C")) for each in due)
+    )
 
 
 def _message_id(text: bytes) -> MessageId:

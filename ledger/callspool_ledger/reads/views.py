@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - frameworks read the annotations of statuses
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from callspool.request.identity import Scope
-    from callspool_ledger.reads.campaigns import Bar, HeldLanes
+    from callspool_ledger.reads.campaigns import Bar
+    from callspool_ledger.reads.held import HeldLanes
     from callspool_ledger.selectors import Selector
 
 

@@ -59,6 +59,14 @@ class SteeringCalls:
         told = (order.by, order.record, detail)
         return self._call("set_campaign", *name, revision, record, *told, int(timed))
 
+    def free_capped(self, cursor: str, piece: int) -> Call:
+        """Has documents that wait because of a cap asked about anew, a bounded piece a call."""
+        return self._call("free_capped", cursor, piece, WAKE_UPS_AT_MOST)
+
+    def note(self, order: SteeringOrder, detail: str) -> Call:
+        """Writes into the journal what an operator set for a campaign."""
+        return self._call("note_set", order.by, order.record, detail)
+
     def record_held(self, number: int, documents: int) -> Call:
         """Writes into the journal how many documents a pause or its end concerned."""
         return self._call("record_held", number, documents)

@@ -11,7 +11,7 @@ from callspool_ledger.writes import follow_calls
 from callspool_ledger.writes.follow_calls import (
     WAKE_UPS_AT_MOST,
     FollowCalls,
-    ProofCalls,
+    GuardedCalls,
     count_from_1,
 )
 from callspool_ledger.writes.records import SEPARATOR, Delivery, Group, Look, Taken
@@ -57,7 +57,7 @@ def _probes(limits: Limits | None) -> tuple[Argument, Argument]:
     return (limits.first_probe_ms, limits.last_probe_ms) if limits else ("", "")
 
 
-class LedgerCalls(ProofCalls, FollowCalls):
+class LedgerCalls(GuardedCalls, FollowCalls):
     """The calls of one partition: one method for each script that writes.
 
     Each builds a call; `Ledger` runs them, several in one round trip where that helps. All of them
@@ -163,12 +163,11 @@ class LedgerCalls(ProofCalls, FollowCalls):
         ids: Sequence[str],
         code: str,
         proof: bytes = b'{"answered":false}',
-        quoted_ids: bytes = b"",
     ) -> Call:
         """Records that the API created the documents of an attempt, with their task ids.
 
-        ``proof``: what a proof has to go by, should the answer belong to another request.
-        ``quoted_ids``: as of the take, for the feed. The reply is read by `replies.creation_of`.
+        ``proof``: what a proof has to go by, should the answer belong to another request. The
+        reply is read by `replies.creation_of`.
         """
         return self._call(
             "record_created",
@@ -181,7 +180,6 @@ class LedgerCalls(ProofCalls, FollowCalls):
             taken.states,
             taken.seal,
             proof,
-            quoted_ids,
         )
 
     def put_back(
@@ -193,8 +191,12 @@ class LedgerCalls(ProofCalls, FollowCalls):
         outcome: str = "",
         code: str = "",
         detail: str = "",
+        may_count: bool = False,
     ) -> Call:
-        """Lets the documents of an attempt wait again: nothing of it was created, provably."""
+        """Lets the documents of an attempt wait again: nothing of it was created, provably.
+
+        ``may_count``: the guard may have counted its calls.
+        """
         return self._call(
             "put_back",
             taken.batch,
@@ -206,18 +208,8 @@ class LedgerCalls(ProofCalls, FollowCalls):
             code,
             detail,
             WAKE_UPS_AT_MOST,
+            int(may_count),
         )
-
-    def suppress(self, taken: Taken, hits: Sequence[tuple[str, str, Sequence[int]]]) -> Call:
-        """Cancels documents of an attempt that must not be called; the others wait again.
-
-        ``hits``: kind of the list, reason and places in the batch.
-        """
-        told: list[Argument] = []
-        for kind, reason, places in hits:
-            told += [kind, reason, count_from_1(places)]
-        held = taken.batch, taken.attempt, taken.taker
-        return self._call("suppress", *held, WAKE_UPS_AT_MOST, *told)
 
     def doubt(self, taken: Taken, *, outcome: str, code: str, detail: str, proof: bytes) -> Call:
         """Records that the outcome of an attempt that may have been sent is unknown."""
@@ -346,5 +338,5 @@ class LedgerCalls(ProofCalls, FollowCalls):
         before: Literal["", "new", "gone"],
     ) -> Call:
         """Begins the ledger if there is none, and asks by which rules it is written."""
-        told = limits.lease_ms, limits.quiet_ms, before, limits.feed
-        return self._call("open_ledger", new_id, *rules, partitions, *told)
+        times = limits.lease_ms, limits.quiet_ms
+        return self._call("open_ledger", new_id, *rules, partitions, *times, before)

@@ -1,4 +1,4 @@
-"""The scripts of looks, proofs and followed calls, one typed method each, and their answers."""
+"""The scripts of looks, proofs, followed calls, and of what the guard keeps back, as methods."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from callspool_ledger.reads.views import OUTCOME_LETTERS
 from callspool_ledger.writes.records import as_bytes, as_list, as_text, whole_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from callspool.redis_io.scripts import Argument, Call
     from callspool_ledger.keys import PartitionKeys
-    from callspool_ledger.reads.entries import BatchEntry
     from callspool_ledger.reads.views import CallRecord
-    from callspool_ledger.writes.records import Limits, Look
+    from callspool_ledger.writes.records import Look, Taken
 
 
 WAKE_UPS_AT_MOST = 256
@@ -100,11 +99,9 @@ class ProofCalls:
     ) -> Call:
         """Keeps what a look found of an attempt in doubt, or why it cannot be proven.
 
-        ``began_ms``: when the look began. ``gap_ms``: looks further apart leave a gap. What the API
-        says stands behind a colon, and is no event's.
+        ``began_ms``: when the look began. ``gap_ms``: looks further apart leave a gap.
         """
-        why = held.partition(":")[0]
-        return self._call("observe", batch, attempt, found, held, began_ms, gap_ms, why)
+        return self._call("observe", batch, attempt, found, held, began_ms, gap_ms)
 
     def record_proven(
         self,
@@ -212,6 +209,32 @@ class Recorded:
     changes: list[tuple[str, str]]
 
 
+class GuardedCalls(ProofCalls):
+    """The calls of a partition for batches that the guard does not let go as they are."""
+
+    def suppress(self, taken: Taken, hits: Sequence[tuple[str, str, Sequence[int]]]) -> Call:
+        """Cancels documents of an attempt that must not be called; the others wait again.
+
+        ``hits``: kind of the list, reason and places in the batch.
+        """
+        told: list[Argument] = []
+        for kind, reason, places in hits:
+            told += [kind, reason, count_from_1(places)]
+        held = taken.batch, taken.attempt, taken.taker
+        return self._call("suppress", *held, WAKE_UPS_AT_MOST, *told)
+
+    def defer(self, taken: Taken, groups: Iterable[tuple[int, str, Sequence[int]]]) -> Call:
+        """Puts documents aside whose numbers were called often enough; the others wait again.
+
+        ``groups``: when they may be called (ms), their cap, and places in the batch.
+        """
+        told: list[Argument] = []
+        for due_ms, cap, places in groups:
+            told += [due_ms, cap, count_from_1(places)]
+        held = taken.batch, taken.attempt, taken.taker
+        return self._call("defer", *held, WAKE_UPS_AT_MOST, *told)
+
+
 class FollowCalls:
     """The calls of a partition that followers make."""
 
@@ -253,9 +276,8 @@ class FollowCalls:
         memory: str,
         again_ms: int | None,
         news: Mapping[int, tuple[str, CallRecord]],
-        entry: BatchEntry | None = None,
     ) -> Call:
-        """Records what a look showed: place → outcome and call. ``entry`` tells the tasks.
+        """Records what a look showed: place → outcome and call.
 
         ``memory``: what the follower remembers of the batch. ``again_ms``: until it is looked at
         next, apart from the oldest ones. The reply is read by `recorded_of`.
@@ -270,13 +292,7 @@ class FollowCalls:
         for place, (outcome, record) in news.items():
             args += [place + 1, LETTERS[outcome], record.status, record.end_reason]
             args += [record.rings, record.started, record.ended, record.duration]
-            run_id, task_id, _ = (entry and entry.proof(place)) or (None, None, None)
-            args += [run_id or "", pack_task_ids([task_id]) if task_id else ""]
         return self._script("record_calls", *args)
-
-    def trim_feed(self, limits: Limits) -> Call:
-        """Drops a piece of what the feed need not keep; answers 1 if there is more."""
-        return self._script("trim_feed", limits.events_keep_ms, limits.events_max_bytes)
 
     def _script(self, name: str, *args: Argument) -> Call:
         return scripts.load(f"writes/{name}").call([self._keys.prefix], args)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from callspool.hours.record import DAYS, HOLD, CampaignError, CampaignRecord
+from callspool.hours.record import CampaignError
 from callspool.request.identity import DEFAULT_ACCOUNT, is_account_name
 from callspool.request.text import fault_of_word
+from callspool_ledger.guard import ListNameError, list_name
 from callspool_ledger.reads.campaigns import CampaignName, describe_zones
 from callspool_ledger.steering import Campaigns
+from callspool_ledger.steering.caps import Caps
+from callspool_operators.commands.caps import (
+    CapChange,
+    cap_lines,
+    cap_objects,
+    cap_options,
+    cap_scope_option,
+    caps_of,
+)
 from callspool_operators.commands.steering_ledger import open_ledger, operator
 from callspool_operators.commands.suppress import lists_of_campaign
 from callspool_operators.options import parsing
@@ -23,14 +32,17 @@ from callspool_operators.preparing.campaigns import (
     change_record,
     classes_of,
     describe_change,
+    describe_name,
+    describe_record,
 )
-from callspool_operators.preparing.forecast import describe_hours, warn_of_platform
+from callspool_operators.preparing.forecast import warn_of_platform
 from callspool_operators.terminal.wording import format_count, json_line, local, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from callspool_ledger.reads.campaigns import Bar, CampaignTables, CampaignView
+    from callspool_ledger.steering.caps import CapView
 
 _EXAMPLES = """\b
 Examples:
@@ -42,6 +54,8 @@ _SET_EXAMPLES = """\b
 Examples:
   callspool campaign set spring --hours 09:00-20:00 --days mon-fri --holidays US
   callspool campaign set spring --zone hold --zone-field timezone --pace 600/min
+  callspool campaign set spring --cap 1/24h --cap 3/7d
+  callspool campaign set --cap 5/30d --cap-scope installation
   callspool campaign set '' --hours 10:00-18:00 --starts 2026-12-01T09:00+01:00
 """
 _UNSET_EXAMPLES = """\b
@@ -60,10 +74,24 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "starts": {"starts": None},
     "ends": {"ends": None},
     "lists": {},
+    "cap": {},
 }
 """What each option of `unset` takes away: fields of a record, and what they are without it."""
 
 MOST_CLASSES_SHOWN = 20
+
+
+def _read_lists(_: click.Context, __: click.Parameter, given: str | None) -> list[str] | None:
+    try:
+        return None if given is None else [list_name(each.strip()) for each in given.split(",")]
+    except ListNameError as wrong:
+        raise click.BadParameter(str(wrong)) from None
+
+
+def _read_name_if_given(
+    ctx: click.Context, param: click.Parameter, given: str | None
+) -> str | None:
+    return None if given is None else _read_name(ctx, param, given)
 
 
 def _read_name(ctx: click.Context, param: click.Parameter, given: str) -> str:
@@ -74,6 +102,7 @@ def _read_name(ctx: click.Context, param: click.Parameter, given: str) -> str:
 
 
 _name = click.argument("name", callback=_read_name)
+_name_unless_caps = click.argument("name", required=False, callback=_read_name_if_given)
 _account = click.option(
     "--account", default=DEFAULT_ACCOUNT, show_default=True, metavar="NAME", help="Its account."
 )
@@ -89,7 +118,7 @@ def campaign() -> None:
 
 
 @campaign.command("set", epilog=_SET_EXAMPLES)
-@_name
+@_name_unless_caps
 @_account
 @click.option("--hours", metavar="09:00-20:00", help="Hours of a day; several with commas.")
 @click.option("--days", metavar="mon-fri", help="Days of the week.  [default: every day]")
@@ -113,58 +142,79 @@ def campaign() -> None:
     "--starts", metavar="TIME", help="Send nothing before this time: 2026-12-01T09:00+01:00."
 )
 @click.option("--ends", metavar="TIME", help="Documents that still wait at this time expire.")
-@click.option("--lists", metavar="A,B", help="Named lists of numbers that it does not call.")
+@click.option(
+    "--lists",
+    metavar="A,B",
+    callback=_read_lists,
+    help="Named lists of numbers that it does not call.",
+)
+@cap_options
 @redis_option
 @state_dir_option
 @json_option
 def set_(
-    name: str,
+    name: str | None,
     account: str,
     redis_url: str | None,
     state_dir: str | None,
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Set hours, days, holidays, zone, pace, start or end; what is not named stays as it is."""
+    """Set hours, days, holidays, zone, pace, start, end or caps; what is not named stays as it is.
+
+    Without a name, --cap-scope installation or account sets caps for more than one campaign.
+    """
     given = {option: value for option, value in given.items() if value not in (None, ())}
     if not given:
         raise click.UsageError("say what to set: callspool campaign set --help lists it")
-    change = given.pop("lists").split(",") if "lists" in given else None
-    with _campaigns(account, redis_url, state_dir, may_begin=True) as campaigns:
+    change = given.pop("lists", None)
+    with _campaigns(account, redis_url, state_dir, may_begin=True) as (campaigns, caps):
+        cap_change = CapChange.from_options(given)
+        about = _about(name, account, cap_change, is_else=bool(given) or change is not None)
         if given:
-            campaigns.set(account, name, partial(change_record, given), describe_change(given))
-        found = campaigns.read()
+            campaigns.set(*about, partial(change_record, given), describe_change(given))
+        if cap_change:
+            caps.set(cap_change.caps, **cap_change.names_of(about))
+        found, views = campaigns.read(), caps.read()
     if "hours" in given:
-        warn_of_platform(found.campaigns[CampaignName(account, name)].record)
-    lists = lists_of_campaign(CampaignName(account, name), redis_url, state_dir, change)
-    _tell(found, CampaignName(account, name), lists, as_json)
+        warn_of_platform(found.campaigns[about].record)
+    lists = lists_of_campaign(about, redis_url, state_dir, change)
+    _tell(found, about, lists, views, as_json, is_named=name is not None)
 
 
 @campaign.command("unset", epilog=_UNSET_EXAMPLES)
-@_name
+@_name_unless_caps
 @_account
+@cap_scope_option
 @redis_option
 @state_dir_option
 @json_option
 def unset(
-    name: str,
+    name: str | None,
     account: str,
     redis_url: str | None,
     state_dir: str | None,
     as_json: bool,
+    cap_scope: str | None,
     **given: bool,
 ) -> None:
     """Take back what was set: what is named, or all of it."""
     chosen = [option for option, is_named in given.items() if is_named] or [*_FIELDS]
     change: list[str] | None = [] if "lists" in chosen else None
+    of_caps = {"cap": "cap" in chosen, "cap_scope": cap_scope}
     cleared = {field: value for option in chosen for field, value in _FIELDS[option].items()}
-    with _campaigns(account, redis_url, state_dir) as campaigns:
+    with _campaigns(account, redis_url, state_dir) as (campaigns, caps):
+        cap_change = CapChange.from_options(of_caps, takes_back=True)
+        about = _about(name, account, cap_change, is_else=chosen != ["cap"])
         every = len(chosen) == len(_FIELDS)
         detail = describe_change({}, "anything" if every else ", ".join(chosen).replace("_", "-"))
-        campaigns.set(account, name, lambda record: record.change(**cleared), detail)
-        found = campaigns.read()
-    lists = lists_of_campaign(CampaignName(account, name), redis_url, state_dir, change)
-    _tell(found, CampaignName(account, name), lists, as_json)
+        if cleared or change is not None:
+            campaigns.set(*about, lambda record: record.change(**cleared), detail)
+        if cap_change and caps_of(caps.read(), about):
+            caps.set((), **cap_change.names_of(about))
+        found, views = campaigns.read(), caps.read()
+    lists = lists_of_campaign(about, redis_url, state_dir, change)
+    _tell(found, about, lists, views, as_json, is_named=name is not None)
 
 
 for _option in _FIELDS:
@@ -182,10 +232,10 @@ def show(
     name: str, account: str, redis_url: str | None, state_dir: str | None, as_json: bool
 ) -> None:
     """Show what is set for a campaign, and which classes of zones are open."""
-    with _campaigns(account, redis_url, state_dir) as campaigns:
-        found = campaigns.read()
+    with _campaigns(account, redis_url, state_dir) as (campaigns, caps):
+        found, views = campaigns.read(), caps.read()
     lists = lists_of_campaign(CampaignName(account, name), redis_url, state_dir)
-    _tell(found, CampaignName(account, name), lists, as_json)
+    _tell(found, CampaignName(account, name), lists, views, as_json)
 
 
 @campaign.command("list")
@@ -194,35 +244,61 @@ def show(
 @json_option
 def list_(redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
     """List the campaigns for which something is set."""
-    with _campaigns(DEFAULT_ACCOUNT, redis_url, state_dir) as campaigns:
-        found = campaigns.read()
+    with _campaigns(DEFAULT_ACCOUNT, redis_url, state_dir) as (campaigns, caps):
+        found, cap_views = campaigns.read(), caps.read()
     views = [found.campaigns[name] for name in sorted(found.campaigns)]
     if as_json:
-        click.echo(json_line({"campaigns": [campaign_object(found, view.name) for view in views]}))
+        objects = [campaign_object(found, view.name) for view in views]
+        click.echo(json_line({"campaigns": objects, "caps": cap_objects(cap_views)}))
         return
     for view in views:
         click.echo(f"{describe_name(view.name)}: {'; '.join(describe_record(view.record))}")
-    if not views:
+    for line in cap_lines(cap_views):
+        click.echo(line)
+    if not views and not cap_views:
         click.echo("Nothing is set for any campaign: calls may begin at any time.")
 
 
 @contextmanager
 def _campaigns(
     account: str, redis_url: str | None, state_dir: str | None, *, may_begin: bool = False
-) -> Iterator[Campaigns]:
+) -> Iterator[tuple[Campaigns, Caps]]:
     """Raises `click.UsageError` for what was asked for and cannot be."""
     if not is_account_name(account):
         raise click.UsageError(f"--account {plain(account, 60)}: is no name of an account")
     with open_ledger(redis_url, state_dir, may_begin=may_begin) as (clients, tell):
         try:
-            yield Campaigns(clients, operator(), tell)
+            yield Campaigns(clients, operator(), tell), Caps(clients, operator())
         except CampaignError as fault:
             raise click.UsageError(str(fault)) from None
 
 
-def _tell(found: CampaignTables, name: CampaignName, lists: Sequence[str], as_json: bool) -> None:
+def _about(
+    name: str | None, account: str, caps: CapChange | None, *, is_else: bool
+) -> CampaignName:
+    """The campaign that was named; caps of the installation or an account need none."""
+    if name is None and (is_else or caps is None or caps.scope == "campaign"):
+        raise click.UsageError("name the campaign; '' means the documents without one")
+    return CampaignName(account, name or "")
+
+
+def _tell(
+    found: CampaignTables,
+    name: CampaignName,
+    lists: Sequence[str],
+    views: Sequence[CapView],
+    as_json: bool,
+    *,
+    is_named: bool = True,
+) -> None:
+    caps = caps_of(views, name)
     if as_json:
-        click.echo(json_line({**campaign_object(found, name), "lists": lists}))
+        told = {**campaign_object(found, name), "lists": lists, "caps": cap_objects(caps)}
+        click.echo(json_line(told))
+        return
+    for line in cap_lines(caps):
+        click.echo(line)
+    if not is_named:
         return
     view = found.campaigns.get(name)
     if lists:
@@ -250,34 +326,3 @@ def _state(bar: Bar | None) -> str:
     if bar is None:
         return "open"
     return f"opens {local(bar.opens)}" if bar.opens else bar.reason
-
-
-def describe_name(name: CampaignName) -> str:
-    """Returns a campaign in words."""
-    named = f"campaign {plain(name.campaign, 80)}"
-    words = named if name.campaign else "documents without a campaign"
-    return f"{words} of account {name.account}"
-
-
-def describe_record(record: CampaignRecord) -> list[str]:
-    """Returns what is set, a part each."""
-    lines = []
-    if record.timed:
-        hours = ", ".join(describe_hours(*each) for each in record.hours) or "00:00-24:00"
-        days = ",".join(DAYS[day] for day in record.days) or "every day"
-        lines.append(f"hours {hours}, {days}, by each contact's own zone")
-    if record.holidays:
-        lines.append(f"no calls on {', '.join(record.holidays)}")
-    if record.timed or record.zone:
-        held = record.zone in {"", HOLD}
-        lines.append(f"zone unknown: {'held' if held else record.zone}")
-    if record.zone_field:
-        lines.append(f"the field {plain(record.zone_field, 60)} of a document names its zone")
-    if record.close_early is not None:
-        lines.append(f"closes {record.close_early} s before the end")
-    if record.pace is not None:
-        lines.append(f"at most {record.pace:g} documents a minute")
-    for word, ms in (("starts", record.starts), ("ends", record.ends)):
-        if ms is not None:
-            lines.append(f"{word} {local(datetime.fromtimestamp(ms / 1000, UTC))}")
-    return lines

@@ -35,7 +35,8 @@ from callspool_operators.doctor import (
 from callspool_operators.options.connection import ledger_clients
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
 from callspool_operators.terminal.wording import format_count, json_line, state_dir_flag
-from callspool_worker import api, app
+from callspool_worker import api
+from callspool_worker.ledgers import ledger_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -146,7 +147,7 @@ def _of_redis(
 def _durability(client: redis.Redis, settings: Settings) -> DoctorFinding:
     wanted = settings.durable_takes
     try:
-        app.ledger_of(settings, client).check_durability()
+        ledger_of(settings, client).check_durability()
     except SettingsError as fault:
         return problem("durability", str(fault), "or set CALLSPOOL_DURABLE_TAKES to off")
     if wanted == "off":

@@ -27,6 +27,7 @@ from callspool_operators.terminal.wording import json_line
 from callspool_worker import app
 from callspool_worker.api import UnpodApi, check_start
 from callspool_worker.decisions.leases import MARGIN
+from callspool_worker.ledgers import open_ledgers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +60,7 @@ def follow(until_done: bool, redis_url: str | None, state_dir: str | None, as_js
         clients = stack.enter_context(ledger_clients(redis_url, state_dir))
         reader = LedgerReader(*clients)
         settings = replace(settings, partitions=len(clients))
-        ledgers = app.open_ledgers(settings, clients)
+        ledgers = open_ledgers(settings, clients)
         api = UnpodApi(
             settings.accounts, request_timeout=settings.request_timeout, max_connections=1
         )

@@ -327,7 +327,7 @@ def lists_of_campaign(
     """The named lists that a campaign is held to, after it was given others by ``change``."""
     with _lists(redis_url, state_dir, None) as lists:
         if change is not None:
-            lists.apply([_name(each, None) for each in change], **name._asdict())
+            lists.apply(change, **name._asdict())
         return lists.read_applied(**name._asdict())
 
 

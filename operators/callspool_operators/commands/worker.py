@@ -169,16 +169,16 @@ def put_in_doubt(settings: Settings, incarnation: str) -> None:
 
 def _put_in_doubt(settings: Settings, incarnation: str, left: set[int]) -> None:
     """Does it in the partitions that are ``left``; raises where one does not answer."""
-    from callspool_worker import app  # noqa: PLC0415 - much to load for what seldom happens
+    from callspool_worker import ledgers  # noqa: PLC0415 - much to load for what seldom happens
 
     failure: Exception | None = None
     with ExitStack() as stack:
-        clients = app.connect_all(settings)
+        clients = ledgers.connect_all(settings)
         for client in clients:
             stack.callback(client.close)
         for partition in sorted(left):
             try:
-                ledger = app.open_ledger(settings, clients[partition], partition)
+                ledger = ledgers.open_ledger(settings, clients[partition], partition)
                 lapse_all(ledger, "the worker was killed while it held this batch", incarnation)
             except (LedgerUnavailable, QueueUnavailable) as error:
                 failure = error

@@ -55,6 +55,8 @@ def worst(findings: Iterable[DoctorFinding]) -> int:
 
 
 PREFIX = "CALLSPOOL_"
+RINGING_WELL = 100
+"""Documents of a batch that the platform rings within ten calls, one after the other."""
 
 
 def examine_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[DoctorFinding]:
@@ -75,6 +77,14 @@ def examine_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator
             said = f"account {name}: its token goes over the network unencrypted"
             yield warning("settings", said, "use https:// in its API URL")
     yield _countries(settings)
+    if settings.batch_size > RINGING_WELL:
+        yield warning(
+            "settings",
+            f"CALLSPOOL_BATCH_SIZE is {settings.batch_size}: at most 10 calls of one run ring at"
+            f" once, so the last contact of a run waits for {settings.batch_size // 10} calls, one"
+            " after the other",
+            f"leave it at {RINGING_WELL}, unless the API limits create-calls (docs/settings.md)",
+        )
     if settings.on_doubt == "resend":
         yield warning(
             "settings",

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from callspool.errors import QueueFull, QueueUnavailable
 from callspool.request.identity import digester, number_digests
 from callspool.request.raw_document import read_number
-from callspool_ledger.reads.campaigns import read_held
 from callspool_ledger.reads.doubts import read_is_proving
 from callspool_ledger.reads.gates import read_gates
+from callspool_ledger.reads.held import read_held
 from callspool_ledger.reads.summary import (
     read_clock,
     read_has_accepted,

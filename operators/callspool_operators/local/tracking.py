@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from callspool.errors import QueueUnavailable
 from callspool.redis_io.errors import comes_from_passing
 from callspool.request.identity import DIGEST_BYTES, NUMBER_BYTES
-from callspool_ledger.reads.campaigns import read_bars, read_held
+from callspool_ledger.reads.campaigns import cap_bar, read_bars
+from callspool_ledger.reads.held import read_held
 from callspool_ledger.reads.lookup import read_batches, read_places
 from callspool_ledger.reads.next_step import CANCELLED
 from callspool_ledger.reads.summary import read_summary
@@ -172,7 +173,7 @@ class Tracker:
         return sum(
             waiting[number]
             for number, batch in batches.items()
-            if batch.lane in bars and not bars[batch.lane].passing
+            if cap_bar(batch) or (batch.lane in bars and not bars[batch.lane].passing)
         )
 
     def standing(self, lane: str, *, anew: bool) -> RunStanding:
@@ -196,7 +197,10 @@ class Tracker:
                     standing.conflict += not is_on_its_way
                 else:
                     self._count(standing, place, batch)
-                    if place.letter == "w":
+                    if place.letter == "w" and (bar := cap_bar(batch)):
+                        standing.reasons["waiting", bar.reason] += 1
+                        standing.elsewhere += whole_lane(batch.lane) != lane
+                    elif place.letter == "w":
                         waiting[batch.lane] += 1
                         standing.elsewhere += whole_lane(batch.lane) != lane
         for waits_in, bar in self._reader.ask(read_bars(sorted(waiting))).items():
@@ -222,7 +226,7 @@ class Tracker:
         standing.earlier += batch.accepted_ms(place.place) < self._began_ms
         if place.letter == "k":
             standing.reasons[place.state, CANCELLED] += 1
-        elif place.letter in "dhxw" and batch.reason:
+        elif place.letter in "dhxw" and batch.reason and not cap_bar(batch):
             standing.reasons[place.state, batch.held or batch.reason] += 1
 
 

@@ -19,9 +19,10 @@ from callspool_operators.local.state import make_private
 from callspool_operators.local.tracking import ask_until_answered
 from callspool_sandbox import protocol
 from callspool_sandbox.process import SandboxProcess
-from callspool_worker import app, events
+from callspool_worker import events
 from callspool_worker.decisions.leases import longest_stop
 from callspool_worker.events.event import emit
+from callspool_worker.ledgers import connect_all, open_ledgers
 from callspool_worker.permits import give_up
 from callspool_worker.processes.child import configuration
 from callspool_worker.processes.supervisor import Supervisor
@@ -112,11 +113,11 @@ class Workforce:
     """
 
     def __init__(self, settings: Settings, local: LocalLedger | None) -> None:
-        self.clients = app.connect_all(settings)
+        self.clients = connect_all(settings)
         self._local = local
         self._accounts = list(settings.accounts)
         self._ledgers = ask_until_answered(
-            lambda: app.open_ledgers(settings, self.clients), self.keep_server
+            lambda: open_ledgers(settings, self.clients), self.keep_server
         )
         if local is not None:
             self._lapse("")

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from callspool.hours import record as campaign_records
-from callspool.hours.record import DAYS, CampaignRecord
+from callspool.hours.record import DAYS, HOLD, CampaignRecord
 from callspool.hours.zones import ZoneClass
 from callspool_operators.preparing.forecast import describe_hours
+from callspool_operators.terminal.wording import local, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -82,3 +83,34 @@ def campaign_object(found: CampaignTables, name: CampaignName) -> dict[str, Any]
 
 def _moment(ms: int | None) -> datetime | None:
     return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def describe_name(name: CampaignName) -> str:
+    """Returns a campaign in words."""
+    named = f"campaign {plain(name.campaign, 80)}"
+    words = named if name.campaign else "documents without a campaign"
+    return f"{words} of account {name.account}"
+
+
+def describe_record(record: CampaignRecord) -> list[str]:
+    """Returns what is set, a part each."""
+    lines = []
+    if record.timed:
+        hours = ", ".join(describe_hours(*each) for each in record.hours) or "00:00-24:00"
+        days = ",".join(DAYS[day] for day in record.days) or "every day"
+        lines.append(f"hours {hours}, {days}, by each contact's own zone")
+    if record.holidays:
+        lines.append(f"no calls on {', '.join(record.holidays)}")
+    if record.timed or record.zone:
+        held = record.zone in {"", HOLD}
+        lines.append(f"zone unknown: {'held' if held else record.zone}")
+    if record.zone_field:
+        lines.append(f"the field {plain(record.zone_field, 60)} of a document names its zone")
+    if record.close_early is not None:
+        lines.append(f"closes {record.close_early} s before the end")
+    if record.pace is not None:
+        lines.append(f"at most {record.pace:g} documents a minute")
+    for word, ms in (("starts", record.starts), ("ends", record.ends)):
+        if ms is not None:
+            lines.append(f"{word} {local(datetime.fromtimestamp(ms / 1000, UTC))}")
+    return lines

@@ -1,8 +1,10 @@
 """The routes of `callspool serve`, as a Litestar application."""
 
 import asyncio
+import functools
 import time
 from collections import Counter, defaultdict
+from datetime import datetime
 from typing import Annotated, Final
 
 from litestar import Litestar, get, post
@@ -13,6 +15,7 @@ from callspool.request.call_request import Rules, is_traceparent
 from callspool.request.identity import Scope
 from callspool.settings import Settings
 from callspool_ledger.access import Right
+from callspool_ledger.reads.feed import cursor_since
 from callspool_operators.serving import openapi
 from callspool_operators.serving.answers import (
     chunks_of,
@@ -24,6 +27,7 @@ from callspool_operators.serving.bodies import (
     DocumentReply,
     DocumentsQuery,
     DocumentVerdict,
+    EventsReply,
     IntakeReply,
     PostedRequest,
     StatusReply,
@@ -38,6 +42,7 @@ from callspool_operators.serving.documents import (
     judge,
     state_request,
 )
+from callspool_operators.serving.feed import check_page, concerns_key
 from callspool_operators.serving.problems import Problem, send_fault, send_problem, send_refusal
 from callspool_operators.serving.reach import read_region
 from callspool_operators.serving.service import PROBES, HttpRequest, IntakeService, service_of
@@ -232,10 +237,44 @@ async def _read_documents(
     return await service.documents.read(scope, asked.document_ids)
 
 
+@get("/v1/events", responses=openapi.PROBLEMS)
+async def get_events(
+    request: HttpRequest,
+    cursor: FromQuery[str] = "",
+    since: FromQuery[datetime | None] = None,
+    wait: FromQuery[float] = 0.0,
+    limit: FromQuery[int] = 500,
+) -> EventsReply:
+    """Tell what became of documents and calls behind a cursor; wait for it if there is nothing.
+
+    Keep the `cursor` of the answer once its events are dealt with, also where there are none, and
+    ask with it again. An event may come twice, with the same `id`.
+    """
+    service = service_of(request)
+    caller = await service.let_in(request, Right.READ)
+    key = caller.key
+    check_page(key, cursor, since, wait, limit)
+    if since is not None:
+        cursor = cursor_since(since, service.settings.partitions)
+    limit = min([limit, *(most for most in (key.per_minute, key.per_day) if most)])
+    concerns = functools.partial(concerns_key, key)
+    page = await service.feed.read(cursor, concerns, wait=wait, limit=limit)
+    caller = await service.let_in(request, Right.READ)  # it may have been revoked meanwhile
+    await service.gate.charge(caller, len(page.events))
+    return EventsReply(page.events, page.cursor)
+
+
 def _trace_of(request: HttpRequest) -> str | None:
     """The traceparent of the caller's request; anything else is ignored."""
     found = request.headers.get("traceparent", "")
     return found if is_traceparent(found) else None
 
 
-DESCRIBED: Final = (post_requests, post_documents, get_document, post_status, *STEERING_ROUTES)
+DESCRIBED: Final = (
+    post_requests,
+    post_documents,
+    get_document,
+    post_status,
+    get_events,
+    *STEERING_ROUTES,
+)

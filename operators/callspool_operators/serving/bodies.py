@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 
 from callspool.request.message import describe_fault
+from callspool_ledger.reads.feed import FeedEvent
 from callspool_operators.serving.problems import Problem
 
 MOST_DOCUMENTS: Final = 5_000
@@ -251,6 +252,13 @@ class CampaignsReply(msgspec.Struct, frozen=True):
     """The campaigns for which something is set, as far as the key reaches."""
 
     campaigns: list[CampaignReply]
+
+
+class EventsReply(msgspec.Struct, frozen=True):
+    """Events of the feed, the oldest first, and the cursor behind them."""
+
+    events: list[FeedEvent]
+    cursor: str
 
 
 class CancelledDocument(msgspec.Struct, frozen=True):

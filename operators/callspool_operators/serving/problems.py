@@ -10,7 +10,13 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from callspool.errors import CallspoolError, LedgerMismatch, QueueFull, QueueUnavailable
+from callspool.errors import (
+    CallspoolError,
+    CursorTooOld,
+    LedgerMismatch,
+    QueueFull,
+    QueueUnavailable,
+)
 from callspool.redis_io.errors import RedisError
 from callspool_ledger.errors import LedgerUnavailable
 
@@ -24,6 +30,7 @@ KINDS: Final = {
     "not-found": (404, "There is no such thing here"),
     "method": (405, "Another method is needed"),
     "too-slow": (408, "The body came too slowly"),
+    "cursor-too-old": (410, "The feed does not reach back so far"),
     "too-large": (413, "The body is too large"),
     "media-type": (415, "The body is of a type that is not read"),
     "wrong-shape": (422, "The body is not what is asked for"),
@@ -48,6 +55,8 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     enqueued: int | None = None
     rows: int | None = None
     """Rows of an upload that are done."""
+    oldest: str | None = None
+    """The cursor before the oldest event that is kept."""
 
 
 class Problem(Exception):  # noqa: N818 - the name of RFC 9457
@@ -65,6 +74,7 @@ class Problem(Exception):  # noqa: N818 - the name of RFC 9457
         enqueued: int | None = None,
         rows: int | None = None,
         allow: str | None = None,
+        oldest: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.allow = allow
@@ -73,6 +83,7 @@ class Problem(Exception):  # noqa: N818 - the name of RFC 9457
         self.retry_after = retry_after
         self.enqueued = enqueued
         self.rows = rows
+        self.oldest = oldest
 
     @property
     def status(self) -> int:
@@ -87,6 +98,7 @@ class Problem(Exception):  # noqa: N818 - the name of RFC 9457
             detail=self.detail,
             enqueued=self.enqueued,
             rows=self.rows,
+            oldest=self.oldest,
         )
 
     @property
@@ -122,6 +134,13 @@ def problem_of(error: Exception, *, rows: int | None = None) -> Problem:
             retry_after=RETRY_SOON,
             enqueued=enqueued,
             rows=rows,
+        )
+    if isinstance(error, CursorTooOld):
+        return Problem(
+            "cursor-too-old",
+            "events behind this cursor are gone: go on from `oldest`, and ask for the state of what"
+            " you miss",
+            oldest=error.oldest,
         )
     if isinstance(error, CallspoolError):
         return Problem("wrong-shape", str(error), rows=rows)

@@ -62,9 +62,9 @@ def wrong_shape(fault: InvalidCallRequest) -> Problem:
     return Problem("wrong-shape", f"{fault.field}: {fault.reason}")
 
 
-def may_see(key: AccessKey, name: CampaignName) -> bool:
+def may_see(key: AccessKey, account: str, campaign: str) -> bool:
     """Whether a campaign is within what a key is bound to."""
-    return key.account in (None, name.account) and key.campaign in (None, name.campaign)
+    return key.account in (None, account) and key.campaign in (None, campaign)
 
 
 def read_campaign_name(key: AccessKey, account: str | None, campaign: str | None) -> CampaignName:

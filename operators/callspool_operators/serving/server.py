@@ -25,6 +25,7 @@ from callspool_operators.serving.connections import MOST_CONNECTIONS, BoundedCon
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
+    from types import FrameType
 
     from litestar import Litestar
 
@@ -156,7 +157,15 @@ def quieten_log(record: logging.LogRecord) -> bool:
 
 
 class _QuietServer(uvicorn.Server):
-    """A server that ends with code 0 when it is told to end."""
+    """A server that ends with code 0 when it is told to end; ``told`` is called before."""
+
+    def __init__(self, config: uvicorn.Config, told: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._told = told
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._told()
+        super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -199,8 +208,9 @@ def serve(
     for handler in logging.getLogger().handlers:
         handler.addFilter(quieten_log)
     BoundedConnection.most = raise_limits()
+    app = make_app(settings)
     config = uvicorn.Config(
-        CountedApp(make_app(settings)),
+        CountedApp(app),
         http=BoundedConnection,
         ws="none",
         loop="auto",
@@ -222,7 +232,12 @@ def serve(
             f"cannot read --cert or --key ({fault.strerror or type(fault).__name__}): they have to"
             " be PEM files"
         ) from None
-    server = _QuietServer(config)
+
+    def end_waits() -> None:
+        if server.started:
+            app.state.service.feed.end_waits()
+
+    server = _QuietServer(config, end_waits)
 
     async def run() -> None:
         if cert is not None:

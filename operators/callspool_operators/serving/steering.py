@@ -289,7 +289,7 @@ def read_set(settings: Settings, key: AccessKey, name: CampaignName | None) -> l
     with _ledger(settings) as clients:
         tables = LedgerReader(*clients).ask(read_campaigns())
         applied = Suppression(clients, _name_of(key), begins=False).read_all_applied()
-    names = [name] if name else sorted(each for each in tables.campaigns if may_see(key, each))
+    names = [name] if name else sorted(each for each in tables.campaigns if may_see(key, *each))
     return [
         _reply({**campaign_object(tables, each), "lists": applied.get(each.key, [])})
         for each in names

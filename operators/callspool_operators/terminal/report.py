@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from callspool_ledger.reads.campaigns import CampaignName, HeldLanes
+from callspool_ledger.reads.campaigns import CampaignName
+from callspool_ledger.reads.held import HeldLanes
 from callspool_ledger.reads.summary import OUTCOMES
 from callspool_ledger.reads.views import OUTCOMES as CALL_OUTCOMES
 from callspool_ledger.reads.views import GateView
@@ -105,6 +106,7 @@ _HELD_BY = {
     "computing": "its calling hours",
     "sorting": "its calling hours",
     "pace": "its pace",
+    "cap": "caps",
     "starts": "its start",
 }
 
@@ -116,7 +118,8 @@ def _held_line(name: CampaignName, held_by: str, group: Sequence[HeldLanes]) -> 
     number = lanes if None in counts else f"{format_count(documents, 'document')} in {lanes}"
     opens = min((each.bar.opens for each in group if each.bar.opens), default=None)
     called = f"campaign {plain(name.campaign, 80)}" if name.campaign else "no campaign"
-    when = f"; the next opens {local(opens)}" if opens else ""
+    word = "frees" if group[0].bar.kind == "cap" else "opens"
+    when = f"; the next {word} {local(opens)}" if opens else ""
     return f"held by {held_by}: {called}, account {name.account}: {number}{when}"
 
 

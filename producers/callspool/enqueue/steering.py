@@ -9,7 +9,7 @@ import socket
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from callspool.request.schedule import check_expiry
+from callspool.request.schedule import check_until
 from callspool_ledger.reads.reader import connect_partitions
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
@@ -47,7 +47,7 @@ class QueueSteering:
         until: datetime | None,
     ) -> int:
         """Stops sending what the arguments mean; returns how many documents wait behind it."""
-        until_ms = round((check_expiry(until) or 0) * 1000)
+        until_ms = round((check_until(until) or 0) * 1000)
         with self._steering() as steer:
             return steer.pause(Selector(account, space_token, campaign), note, until_ms).documents
 

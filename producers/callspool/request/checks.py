@@ -9,11 +9,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from callspool.errors import InvalidCallRequest
 from callspool.request.call_request import (
+    KNOWN_FIELDS,
+    REQUIRED_FIELDS,
     CallRequest,
     CheckedEnvelope,
     Document,
@@ -60,6 +65,8 @@ __all__ = [
 _LISTS = (list, tuple)
 MOST_FAULTS = 100
 """Faults of one request that are told together."""
+
+_GOOD: Final[dict[Any, object]] = {"name": "Ada", "contact_number": "+14155550100"}
 
 FEW = 4
 """Documents from which on it costs less to check them together than one by one."""
@@ -113,15 +120,43 @@ def _find_faults(request: CallRequest, rules: Rules, now: float) -> Iterator[Inv
     for place, document in enumerate(request.documents if _is_list(request.documents) else ()):
         try:
             ids.append(_document(document, rules).document_id)
-        except InvalidCallRequest as fault:
+        except InvalidCallRequest as first:
             ids.append("")
-            yield fault.at(place)
+            yield first.at(place)
+            others = dict.fromkeys(_faults_of_fields(document, rules))
+            others.pop((first.field, first.reason), None)
+            named = first.document_id
+            yield from (
+                InvalidCallRequest(*other, document=place, document_id=named) for other in others
+            )
     steps.append(lambda: _refuse_same_id(ids))
     for step in steps:
         try:
             step()
         except InvalidCallRequest as fault:
             yield fault
+
+
+def _faults_of_fields(document: object, rules: Rules) -> Iterator[tuple[str, str]]:
+    """Yields field and reason of what is wrong, each field beside others that are good."""
+    fields: dict[Any, object] = {}
+    if isinstance(document, Document):
+        stated = {name: getattr(document, name) for name in KNOWN_FIELDS}
+        fields |= document.extra if isinstance(document.extra, Mapping) else {}
+        fields |= {name: value for name, value in stated.items() if value is not None}
+    elif isinstance(document, bytes):
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            fields |= msgspec.json.decode(document, type=dict[str, object])
+    elif isinstance(document, Mapping):
+        fields |= document
+    for field in dict.fromkeys([*REQUIRED_FIELDS, *fields]) if fields else ():
+        alone = {name: value for name, value in _GOOD.items() if name != field}
+        if field in fields:
+            alone[field] = fields[field]
+        try:
+            check_mapping(alone, rules)
+        except InvalidCallRequest as fault:
+            yield fault.field, fault.reason
 
 
 def _is_list(documents: object) -> bool:

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Self
 
 from callspool.errors import InvalidCallRequest
@@ -140,6 +140,17 @@ def check_expiry(value: object) -> float | None:
             "has no time zone: use an aware datetime, or an offset such as +05:30"
         )
     return _check_seconds(moment.timestamp())
+
+
+def check_until(value: object) -> float | None:
+    """Returns in unix seconds when a pause is to end; raises `InvalidCallRequest`."""
+    try:
+        until = check_expiry(value)
+    except InvalidCallRequest as fault:
+        raise InvalidCallRequest("until", fault.reason) from None
+    if until is not None and until <= datetime.now(UTC).timestamp():
+        raise InvalidCallRequest("until", "is past already: nothing would be paused")
+    return until
 
 
 def _parse_moment(text: str) -> datetime:

@@ -76,6 +76,11 @@ def test_what_is_set_is_shown_listed_journalled_and_taken_back(call: Call, redis
         ["--hours", "09:00-20:00", "--zone", "Berlin"],
         ["--pace", "600/min", "--starts", "soon"],
         ["--starts", "2026-12-02T00:00Z", "--ends", "2026-12-01T00:00Z"],
+        ["--hours", "09:00-20:00", "--cap", "3/7w"],
+        ["--cap", "3/7d", "--hours", "9-20"],
+        ["--cap", "3/7d", "--cap-scope", "everybody"],
+        ["--cap", "3/7d", "--lists", "NO LIST"],
+        ["--cap-scope", "account"],
         ["--hours", "09:00-20:00", "--holidays", "XX"],
         [],
     ],
@@ -88,7 +93,8 @@ def test_a_wrong_value_is_one_line_and_changes_nothing(
     assert result.code == 2
     assert result.err.count("\n") == 1
     assert call("campaign", "list", "--json", CALLSPOOL_REDIS_URL=redis_url).json == {
-        "campaigns": []
+        "campaigns": [],
+        "caps": [],
     }
 
 
@@ -99,3 +105,24 @@ def test_hours_outside_the_platforms_are_warned_of(call: Call, redis_url: str) -
     assert "CALLSPOOL_PLATFORM_HOURS" in night.err
     day = call("campaign", "set", "third", "--hours", "19:00-23:00", "--redis", redis_url)
     assert "warning" not in day.err
+
+
+def test_caps_are_shown_with_those_of_account_and_installation(call: Call, redis_url: str) -> None:
+    def say(*words: str) -> Result:
+        return call("campaign", *words, CALLSPOOL_REDIS_URL=redis_url)
+
+    assert say("set", "--cap", "5/30d", "--cap-scope", "installation").code == 0
+    assert say("set", "spring", "--cap", "1/24h", "--cap", "3/7d").code == 0
+    shown = say("show", "spring").out
+    assert "the whole installation: at most 5 calls in 30 days to a number" in shown
+    assert "at most 1 call in 1 day and at most 3 calls in 7 days to a number" in shown
+    caps = say("show", "spring", "--json").json["caps"]
+    assert [(each["scope"], each["caps"]) for each in caps] == [
+        ("installation", ["5/30d"]),
+        ("campaign", ["1/24h", "3/7d"]),
+    ]
+    assert say("unset", "--cap", "--cap-scope", "installation").code == 0
+    assert say("unset", "spring").code == 0
+    assert say("list", "--json").json == {"campaigns": [], "caps": []}
+    assert "without cap" in call("journal", CALLSPOOL_REDIS_URL=redis_url).out
+    assert say("set", "--cap", "5/30d").err.startswith("callspool: name the campaign")

@@ -11,7 +11,9 @@ import pytest
 import redis
 
 from callspool.errors import QueueUnavailable
+from callspool.settings import Settings
 from callspool_ledger.reads.reader import LedgerReader
+from callspool_worker.ledgers import open_ledger
 from tests.operators.conftest import Call, call
 from tests.support.ledgers import LedgerUnderTest, group
 from tests.support.servers import RedisServer
@@ -45,3 +47,5 @@ def test_status_answers_while_redis_refuses_every_write(call: Call) -> None:
         assert reader.metrics().refuses_writes
         with pytest.raises(QueueUnavailable, match="make room"):
             reader.check_writes()
+        with pytest.raises(QueueUnavailable, match=r"make room .* log of Redis$"):
+            open_ledger(Settings(), client)

@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
+from callspool.settings import Settings
 from callspool_ledger.reads.reader import ServerFacts
-from callspool_operators.doctor import DoctorFinding, examine_api, examine_server, worst
+from callspool_operators.doctor import (
+    DoctorFinding,
+    examine_api,
+    examine_server,
+    examine_settings,
+    worst,
+)
 from callspool_worker.decisions.answers import Answer, Answered, NoAnswer, NotSent
 
 GOOD: dict[str, Any] = {
@@ -53,6 +60,14 @@ def test_what_is_wrong_with_redis_is_told_with_its_remedy(
     (finding,) = found
     assert finding.health == health
     assert words in finding.remedy
+
+
+@pytest.mark.parametrize(("batch_size", "warned"), [(100, False), (101, True), (1000, True)])
+def test_a_batch_of_which_the_last_contact_rings_late_is_warned_of(batch_size: int, warned: bool):
+    found = examine_settings(Settings(batch_size=batch_size), {})
+    about = [each for each in found if "BATCH_SIZE" in each.said]
+    assert [each.health for each in about] == ["warning"] * warned
+    assert all(f"waits for {batch_size // 10} calls" in each.said for each in about)
 
 
 def test_a_primary_that_would_go_on_alone_is_warned_of():

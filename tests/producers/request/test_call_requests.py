@@ -126,6 +126,23 @@ def test_all_faults_of_a_request_are_told_at_once() -> None:
     assert len(refusal(*[{"name": "Bob"}] * 300).faults) == 100
 
 
+@pytest.mark.parametrize(
+    ("document", "wrong"),
+    [
+        (
+            {"name": " ", "contact_number": "none", "document_id": 5, "x": object()},
+            {"name", "contact_number", "document_id", "x"},
+        ),
+        (Document(" ", "none", extra={"email": 7}), {"extra", "name", "contact_number", "email"}),
+        (b'{"name":"","labels":"gold"}', {"name", "contact_number", "labels"}),
+        (b"[1]", {"json"}),
+    ],
+)
+def test_all_faults_of_one_document_are_told_at_once(document: Any, wrong: set[str]) -> None:
+    found = [each.field for each in refusal_of([document]).faults]
+    assert sorted(found) == sorted(wrong)
+
+
 def test_an_id_stands_once_in_a_request() -> None:
     fault = refusal(dict(ADA), {**ADA, "name": "Bob"})
     assert (fault.document, fault.field) == (1, "document_id")

@@ -18,7 +18,8 @@ from callspool.hours.record import PlatformHours
 from callspool.hours.zones import OWN, zone_named
 from callspool.request.checks import Rules
 from callspool.request.message import decode
-from callspool_ledger.reads.campaigns import CampaignName, read_campaigns, read_held
+from callspool_ledger.reads.campaigns import CampaignName, read_campaigns
+from callspool_ledger.reads.held import read_held
 from callspool_ledger.steering import Campaigns
 from callspool_ledger.writes import Ledger, LedgerUnavailable
 from callspool_worker.accepting.message_reader import Reader

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from callspool_ledger.reads.snapshot import Snapshot
-from callspool_worker.metrics.definitions import MOST_ACCOUNTS, Accounts, code_label
-from callspool_worker.metrics.samples import samples_of
+from callspool_worker.metrics.definitions import code_label
+from callspool_worker.metrics.samples import MOST_ACCOUNTS, Accounts, samples_of
 
 MANY = [f"account-{each}" for each in range(200)]
 

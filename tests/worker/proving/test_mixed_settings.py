@@ -9,7 +9,7 @@ import redis
 from callspool.settings import load_settings
 from callspool_ledger.writes import Ledger, Limits
 from callspool_worker.decisions.leases import LeaseWatch
-from callspool_worker.same_settings import find_disagreements
+from callspool_worker.ledgers import find_disagreements
 from callspool_worker.sweeping import Sweeper
 from tests.support.ledgers import LedgerUnderTest, group
 from tests.worker.proving.conftest import SetUp

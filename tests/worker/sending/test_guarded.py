@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import redis
 
+from callspool.hours.caps import Cap
 from callspool_ledger.guard import Guard, Suppression
+from callspool_ledger.steering.caps import Caps
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker.backoff import LedgerRetry
 from callspool_worker.decisions.answers import Answer, Answered, NotSent
@@ -24,8 +26,11 @@ NUMBERS = [f"+1415555{line:04}" for line in range(100, 200)]
 class PlayedApi:
     """Creates what is sent; ``amid`` is called when all but the last byte is there."""
 
-    def __init__(self, amid: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self, amid: Callable[[], object] = lambda: None, answer: Answer | None = None
+    ) -> None:
         self.amid = amid
+        self.answer = answer
         self.bodies: list[bytes] = []
         self.withheld = 0
 
@@ -36,6 +41,8 @@ class PlayedApi:
         if may_send is not None and not may_send():
             self.withheld += 1
             return NotSent("its last byte was withheld", "withheld")
+        if self.answer is not None:
+            return self.answer
         self.bodies.append(body)
         count = body.count(b"contact_number")
         ids = [f"T{len(self.bodies):04x}{at:028x}" for at in range(count)]
@@ -45,8 +52,21 @@ class PlayedApi:
 class AwayGuard(Guard):
     """A guard whose Redis does not answer."""
 
-    def screen_all(self, *_: Any) -> Any:
+    def reserve(self, *_: Any) -> Any:
         raise LedgerUnavailable("it is away")
+
+
+class LosingGuard(Guard):
+    """A guard whose first reply is lost."""
+
+    is_lost = False
+
+    def reserve(self, *asked: Any) -> Any:
+        found = super().reserve(*asked)
+        if not self.is_lost:
+            self.is_lost = True
+            raise LedgerUnavailable("its reply was lost")
+        return found
 
 
 @pytest.fixture
@@ -60,7 +80,9 @@ def spool(client: redis.Redis) -> LedgerUnderTest:
     return spool
 
 
-def send(spool: LedgerUnderTest, api: PlayedApi, guard: Guard | None = None) -> None:
+def send(
+    spool: LedgerUnderTest, api: PlayedApi, guard: Guard | None = None, *, once: bool = False
+) -> None:
     permits = Unlimited(["default"])
     asked = Api(api.create, lambda *_: NotSent("no reads here"), lambda: 0.0)
     how = SubmitSettings(request_timeout=5, max_attempts=3, incarnation="me")
@@ -68,6 +90,9 @@ def send(spool: LedgerUnderTest, api: PlayedApi, guard: Guard | None = None) -> 
     submitter = Submitter(
         spool.ledger, asked, Recorder(spool.ledger), retry, permits, how=how, guard=guard
     )
+    if once:
+        submitter.work(permits.reserve(), lambda: False)
+        return
     submitter.run()
     submitter.run()  # a script that Redis did not know comes last in its round trip
 
@@ -130,4 +155,64 @@ def test_a_document_in_doubt_that_turns_out_missing_is_not_sent_again(
     api = PlayedApi()
     send(spool, api)
     assert states(spool) == "ccKcc"
+    spool.check()
+
+
+REFUSED = Answered(429, json={"message": "slow down"})
+FAILED = Answered(502)
+
+
+def counted(spool: LedgerUnderTest) -> int:
+    """How many of the five documents' numbers were called as often as the cap of one call says."""
+    documents = [f'{{"contact_number":"{number}"}}'.encode() for number in NUMBERS[:5]]
+    found = Guard(spool.ledger).reserve("default", "", documents, "another").capped
+    return sum(len(hit.places) for hit in found)
+
+
+@pytest.mark.parametrize(
+    ("answer", "calls"),
+    [(None, 5), (REFUSED, 0), (FAILED, 5), (NotSent("refused", "connect"), 0)],
+)
+def test_calls_count_unless_it_is_proven_that_they_were_not_made(
+    spool: LedgerUnderTest, client: redis.Redis, answer: Answer | None, calls: int
+):
+    Caps([client], "test").set([Cap(1, 86400)])
+    send(spool, PlayedApi(answer=answer), once=True)
+    assert counted(spool) == calls
+
+
+def test_a_number_is_not_called_more_often_than_its_cap_says(
+    spool: LedgerUnderTest, client: redis.Redis
+):
+    Caps([client], "test").set([Cap(1, 86400)])
+    called = [f'{{"contact_number":"{NUMBERS[3]}"}}'.encode()]
+    Guard(spool.ledger).reserve("default", "", called, "another")
+    api = PlayedApi()
+    send(spool, api)
+    assert states(spool) == "cccwc"
+    assert [NUMBERS[3].encode() in body for body in api.bodies] == [False]
+    spool.check()
+
+
+def test_a_last_byte_that_was_withheld_is_no_call(spool: LedgerUnderTest, client: redis.Redis):
+    lists = Suppression([client], "test", wait=0.0)
+    Caps([client], "test").set([Cap(1, 86400)])
+    coming = [NUMBERS[3]]
+    api = PlayedApi(lambda: lists.add([coming.pop()], "global") if coming else None)
+    send(spool, api)
+    assert api.withheld == 1
+    assert states(spool) == "cccKc"
+
+
+def test_a_reply_of_the_guard_that_was_lost_holds_up_no_document(
+    spool: LedgerUnderTest, client: redis.Redis
+):
+    Caps([client], "test").set([Cap(1, 86400)])
+    api, guard = PlayedApi(), LosingGuard(spool.ledger)
+    send(spool, api, guard)
+    assert states(spool) == "wwwww"
+    client.zadd("callspool:{0}:due", {"B1": 0})
+    spool.ledger.run([spool.ledger.calls.sweep(spool.ledger.limits)])
+    send(spool, api, guard)
+    assert states(spool) == "ccccc"
     spool.check()

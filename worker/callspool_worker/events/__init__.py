@@ -37,6 +37,7 @@ from callspool_worker.events.running import (
 from callspool_worker.events.sending import (
     Attempt,
     BatchTaken,
+    DocumentsCapped,
     Down,
     Expired,
     Lapsed,
@@ -50,6 +51,7 @@ EVENTS: tuple[type[Event], ...] = (
     MessageAccepted,
     Expired,
     NumbersSuppressed,
+    DocumentsCapped,
     BatchTaken,
     Attempt,
     Lapsed,
@@ -93,6 +95,7 @@ __all__ = [
     "BatchTaken",
     "CallsEnded",
     "CallsUnreadable",
+    "DocumentsCapped",
     "Down",
     "Ended",
     "EndpointChanged",

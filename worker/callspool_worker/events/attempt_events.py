@@ -115,6 +115,16 @@ def suppressed_event(taken: Taken, reply: Reply) -> events.NumbersSuppressed | N
     )
 
 
+def deferred_event(taken: Taken, reply: Reply) -> events.DocumentsCapped | None:
+    """Returns the event of documents of a batch whose numbers were called often enough."""
+    documents = whole(reply)
+    if documents < 1:
+        return None
+    return events.DocumentsCapped(
+        batch=taken.batch, account=taken.lane.account, documents=documents
+    )
+
+
 def down(account: str, code: str, enough: int, reply: Reply) -> events.Down | None:
     """What is told of a failure in a row that makes an API count as down: the last one needed."""
     failures = whole(reply)

@@ -131,6 +131,19 @@ class NumbersSuppressed(Event, frozen=True, kw_only=True):
         return f"batch {self.batch}: {format_documents(self.documents)} must not be called"
 
 
+class DocumentsCapped(Event, frozen=True, kw_only=True):
+    """Documents whose numbers were called as often as a cap allows: they wait until it frees."""
+
+    kind: ClassVar[str] = "cap_reached"
+    level: ClassVar[Level] = "debug"
+    batch: int
+    account: str
+    documents: int
+
+    def words(self) -> str:
+        return f"batch {self.batch}: {format_documents(self.documents)} wait for a cap"
+
+
 class BatchTaken(Event, frozen=True, kw_only=True):
     """A batch was taken, to be sent. ``traces``: of the requests in it, the first ones of many."""
 

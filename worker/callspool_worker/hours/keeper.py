@@ -15,7 +15,8 @@ import msgspec
 from callspool.hours.numbers import Classifier
 from callspool.hours.record import find_intervals
 from callspool.request.raw_document import read_number
-from callspool_ledger.reads.campaigns import read_active, read_campaigns, read_unsorted
+from callspool_ledger.reads.campaigns import read_campaigns
+from callspool_ledger.reads.held import read_active, read_unsorted
 from callspool_ledger.selectors import SEPARATOR, lane_of_class
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from callspool.hours.record import PlatformHours
-    from callspool_ledger.reads.campaigns import CampaignName, CampaignTables, UnsortedLane
+    from callspool_ledger.reads.campaigns import CampaignName, CampaignTables
+    from callspool_ledger.reads.held import UnsortedLane
     from callspool_ledger.writes import Ledger
 
 PAUSE = 1.0

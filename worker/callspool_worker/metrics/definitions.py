@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from callspool.request.identity import is_account_name
-
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
     from prometheus_client.core import Metric
 
 
@@ -60,34 +55,9 @@ def family_of(definition: Definition, samples: Values) -> Metric:
 OTHER = "other"
 NONE = "none"
 
-MOST_ACCOUNTS = 50
-"""Accounts with series of their own; messages may name any number of them."""
-
-_FIRST = ("default", "sandbox")
-_LIKE_A_NUMBER = re.compile(r"\d{7}")
 _OF_PROXIES = range(520, 531)
 _CODES = frozenset({*map(str, HTTPStatus), *map(str, _OF_PROXIES)})
 _WORDS = frozenset({"missing", "too_large", "unread"})
-
-
-class Accounts:
-    """Which accounts have series of their own: those that came first, so that none loses its own.
-
-    ``known_since`` tells when the first document of each was accepted.
-    """
-
-    def __init__(self, names: Collection[str], known_since: Mapping[str, int]) -> None:
-        shown = [name for name in names if _may_be_shown(name)]
-        shown.sort(key=lambda name: (name not in _FIRST, known_since.get(name, 0), name))
-        self._show_document = frozenset(shown[:MOST_ACCOUNTS])
-
-    def label(self, name: str) -> str:
-        """Returns the account's own name, or ``other``."""
-        return name if name in self._show_document else OTHER
-
-
-def _may_be_shown(name: str) -> bool:
-    return is_account_name(name) and not _LIKE_A_NUMBER.search(name)
 
 
 def code_label(code: str) -> str:
@@ -117,6 +87,12 @@ DEFINITIONS = (
         "counter",
         ("list", "account"),
         "Documents cancelled because their number is on a list: global, account or named.",
+    ),
+    Definition(
+        "callspool_capped_total",
+        "counter",
+        ("account",),
+        "How often a document went aside because its number was called as often as a cap allows.",
     ),
     Definition(
         "callspool_documents",
@@ -220,6 +196,12 @@ DEFINITIONS = (
         "gauge",
         ("reason", "account"),
         "Lanes that wait because of their campaign: hours, pace, starts, or sorting by zones.",
+    ),
+    Definition(
+        "callspool_waiting_documents",
+        "gauge",
+        ("reason", "account"),
+        "Documents that wait, by what keeps them: hours, cap, pace, starts, pause, gate, or queue.",
     ),
     Definition(
         "callspool_timetable_age_seconds",

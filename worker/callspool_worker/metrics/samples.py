@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from callspool.request.identity import is_account_name
 from callspool_ledger.reads.entries import STATES
 from callspool_ledger.reads.snapshot import (
     BATCH_DOCUMENTS,
@@ -22,14 +24,42 @@ from callspool_worker.metrics.definitions import (
     LIST_KINDS,
     OTHER,
     PAUSE_LEVELS,
-    Accounts,
     Bars,
     code_label,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from callspool_ledger.reads.snapshot import RedisFacts, Snapshot
     from callspool_worker.metrics.definitions import Values
+
+
+MOST_ACCOUNTS = 50
+"""Accounts with series of their own; messages may name any number of them."""
+
+_FIRST = ("default", "sandbox")
+_LIKE_A_NUMBER = re.compile(r"\d{7}")
+
+
+class Accounts:
+    """Which accounts have series of their own: those that came first, so that none loses its own.
+
+    ``known_since`` tells when the first document of each was accepted.
+    """
+
+    def __init__(self, names: Collection[str], known_since: Mapping[str, int]) -> None:
+        shown = [name for name in names if _may_be_shown(name)]
+        shown.sort(key=lambda name: (name not in _FIRST, known_since.get(name, 0), name))
+        self._show_document = frozenset(shown[:MOST_ACCOUNTS])
+
+    def label(self, name: str) -> str:
+        """Returns the account's own name, or ``other``."""
+        return name if name in self._show_document else OTHER
+
+
+def _may_be_shown(name: str) -> bool:
+    return is_account_name(name) and not _LIKE_A_NUMBER.search(name)
 
 
 _STATES = tuple(dict.fromkeys(STATES.values()))
@@ -51,6 +81,7 @@ def samples_of(snapshot: Snapshot, max_waiting: int) -> dict[str, Values]:
         "callspool_dead_documents_total": _dead(snapshot, accounts),
         "callspool_lanes": _lanes(snapshot, accounts, counts),
         "callspool_lanes_closed": _count_closed(snapshot, accounts, counts),
+        "callspool_waiting_documents": _count_waiting(snapshot, accounts, counts),
         "callspool_timetable_age_seconds": {(): snapshot.oldest_hours},
         "callspool_parked": _count_parked(snapshot, accounts),
         "callspool_paused": {(level,): snapshot.paused[level] for level in PAUSE_LEVELS},
@@ -92,6 +123,7 @@ def _documents(counts: dict[str, Counter[str]]) -> dict[str, Values]:
     single: dict[str, Values] = {
         "callspool_unproven_resends_total": {},
         "callspool_created_twice_total": {},
+        "callspool_capped_total": {},
         "callspool_proven_documents_total": {},
         "callspool_runs_total": {},
     }
@@ -105,6 +137,7 @@ def _documents(counts: dict[str, Counter[str]]) -> dict[str, Values]:
         unaccounted[account,] = of["accepted"] - sum(of[state] for state in _STATES)
         single["callspool_unproven_resends_total"][account,] = of["unproven"]
         single["callspool_created_twice_total"][account,] = of["created_twice"]
+        single["callspool_capped_total"][account,] = of["capped"]
         single["callspool_proven_documents_total"][account,] = of["proven"] + of["recalled"]
         single["callspool_runs_total"][account,] = of["runs"]
     return {
@@ -174,6 +207,24 @@ def _count_closed(snapshot: Snapshot, accounts: Accounts, shown: dict[str, Count
     for (account, bar), number in snapshot.closed.items():
         reason = "sorting" if bar == "unsorted" else bar
         found[reason, accounts.label(account)] += number
+    return dict(found)
+
+
+WAITING_REASONS = ("hours", "cap", "pace", "starts", "pause", "gate", "queue")
+
+
+def _count_waiting(
+    snapshot: Snapshot, accounts: Accounts, shown: dict[str, Counter[str]]
+) -> Values:
+    """What waits, by what keeps it; what nothing keeps stands in the queue."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for account, of in shown.items():
+        found.update({(reason, account): 0 for reason in WAITING_REASONS})
+        found["queue", account] = of["waiting"]
+    for (account, reason), number in snapshot.waits.items():
+        shown_as = accounts.label(account)
+        found[reason, shown_as] += number
+        found["queue", shown_as] = max(0, found["queue", shown_as] - number)
     return dict(found)
 
 

@@ -32,6 +32,7 @@ from callspool_worker.events.event import emit_after
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from callspool.hours.caps import CapHit
     from callspool.redis_io.scripts import Call
     from callspool_ledger.guard import Hit
     from callspool_ledger.writes import Ledger, Taken
@@ -91,8 +92,7 @@ class Recorder:
         match decision:
             case Created(run_id, task_ids):
                 proof = _encode(_proof(taken, answer))
-                ids = taken.quoted_ids if self._limits.feed != "off" else b""
-                step = self._calls.record_created(taken, run_id, task_ids, code, proof, ids)
+                step = self._calls.record_created(taken, run_id, task_ids, code, proof)
                 steps = [over.recorded_by(step, "created", run_id=run_id)]
             case InDoubt():
                 steps = self._doubt(over, answer, decision)
@@ -126,9 +126,13 @@ class Recorder:
         return self._calls.put_back(taken, tries=0, delay_ms=0)
 
     def wait_for_guard(self, taken: Taken) -> Call:
-        """Returns the step that returns a batch because the suppression lists cannot be read."""
+        """Returns the step that returns a batch because the guard cannot be asked."""
         return self._calls.put_back(
-            taken, tries=0, delay_ms=GUARD_AWAY_MS, detail="the suppression lists cannot be read"
+            taken,
+            tries=0,
+            delay_ms=GUARD_AWAY_MS,
+            detail="the suppression lists and caps cannot be read",
+            may_count=True,
         )
 
     def suppress(self, taken: Taken, hits: Sequence[Hit]) -> Call:
@@ -137,6 +141,12 @@ class Recorder:
         told = [(hit.kind, hit.source.reason, [places[at] for at in hit.places]) for hit in hits]
         step = self._calls.suppress(taken, told)
         return emit_after(step, partial(ending.suppressed_event, taken))
+
+    def defer(self, taken: Taken, hits: Sequence[CapHit]) -> Call:
+        """Returns the step that puts documents over a cap aside until they may be called."""
+        places = taken.places
+        told = [(hit.due_ms, hit.reached.text, [places[at] for at in hit.places]) for hit in hits]
+        return emit_after(self._calls.defer(taken, told), partial(ending.deferred_event, taken))
 
     def _rest(self, over: Ending, seconds: float, decision: str, detail: str) -> list[Call]:
         """The whole account waits; the batch is the first to go when it goes on."""

@@ -14,7 +14,7 @@ from callspool_ledger.writes import SEPARATOR, LedgerUnavailable
 from callspool_ledger.writes.records import SUSPECT
 from callspool_worker import events
 from callspool_worker.backoff import GivenUp
-from callspool_worker.decisions.decide import AttemptView, decide
+from callspool_worker.decisions.decide import AttemptView, Created, InDoubt, decide
 from callspool_worker.events.attempt_events import recalled_event, taken_event
 from callspool_worker.events.event import emit, emit_after
 from callspool_worker.permits.account import Feedback, feedback
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from callspool_ledger.writes import Ledger, Taken
     from callspool_worker.backoff import LedgerRetry
     from callspool_worker.decisions.answers import Answer
+    from callspool_worker.decisions.decide import Decision
     from callspool_worker.sending.recording import Recorder
 
 
@@ -217,6 +218,8 @@ class Submitter:
         seconds = self._api.clock() - began
         view = AttemptView(taken.count, taken.tries, self._how.max_attempts, taken.refused_alone)
         decision = self._refusals.decide_again(taken, answer, decide(answer, view), seconds)
+        if clearance is not None:
+            self._count_calls(clearance, decision)
         steps = self._recorder.steps(taken, view, answer, decision, seconds, rest)
         return [*self._recorder.rest(taken, rest), *steps]
 
@@ -238,15 +241,26 @@ class Submitter:
         return None
 
     def _screen(self, taken: Taken) -> tuple[list[Call] | None, Clearance | None]:
-        """Asks who must not be called: what is recorded instead of sending, or the clearance."""
+        """Asks who may be called: what is recorded instead of sending, or the clearance."""
         lane, documents = taken.lane, taken.documents.split(SEPARATOR)
         try:
-            clearance = self._guard.screen(lane.account, lane.campaign, documents)
+            clearance = self._guard.reserve(
+                lane.account, lane.campaign, documents, taken.token, taken.missed
+            )
         except LedgerUnavailable:
             return [self._recorder.wait_for_guard(taken)], None
         if clearance.hits:
             return [self._recorder.suppress(taken, clearance.hits)], None
+        if clearance.capped:
+            return [self._recorder.defer(taken, clearance.capped)], None
         return None, clearance
+
+    def _count_calls(self, clearance: Clearance, decision: Decision) -> None:
+        """Gives back calls that were provably not made; a doubt counts as a call."""
+        if isinstance(decision, Created):
+            self._guard.note_made(clearance)
+        elif not isinstance(decision, InDoubt):
+            self._guard.give_back(clearance)
 
     def _may_send(self, taken: Taken, clearance: Clearance | None) -> bool:
         """Whether a batch may still be sent, asked before its last byte."""

@@ -5,45 +5,7 @@
 -- ARGV[4] digests of numbers, 9 bytes each
 -- Reply: {version of the lists, {place of a digest, number of its source, ...}, {number of a
 --   source, the source as JSON, ...}}; places are counted from 0.
--- include: suppressed
+-- include: suppressed screening
 if is_other_key(ARGV[1]) then return OTHER_KEY end
-local account_list, applied = 'account:' .. ARGV[2], nil
-
--- Is the campaign held to a named list?
-local function applies(list)
-  if list == 'global' or list == account_list then return true end
-  if string.find(list, ':', 1, true) then return false end
-  if not applied then
-    applied = {}
-    local named = call('HGET', P .. ':applied', ARGV[2] .. '\31' .. ARGV[3])
-    for _, name in ipairs(named and cjson.decode(named) or {}) do applied[name] = true end
-  end
-  return applied[list]
-end
-
-local found, sources, told = {}, {}, {}
-local digests = ARGV[4]
-
--- The first source of an entry that holds here.
-local function find_source(place, entry)
-  for number in string.gmatch(entry, '%d+') do
-    local source = source_of(number)
-    if not is_over(source) and applies(source.list) then
-      found[#found + 1], found[#found + 2] = place, number
-      if not told[number] then
-        told[number] = true
-        sources[#sources + 1] = number
-        sources[#sources + 1] = call('HGET', P .. ':sources', number)
-      end
-      return
-    end
-  end
-end
-
--- The commonest step: it makes no string that it does not need.
-local buckets = P .. ':n:'
-for at = 1, #digests, ENTRY_BYTES do
-  local entry = call('HGET', buckets .. sub(digests, at, at + 1), sub(digests, at + 2, at + ENTRY_BYTES - 1))
-  if entry then find_source((at - 1) / ENTRY_BYTES, entry) end
-end
+local found, sources = screen(ARGV[2], ARGV[3], ARGV[4])
 return { call('HGET', P .. ':meta', 'version') or '0', found, sources }

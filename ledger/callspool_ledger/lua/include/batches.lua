@@ -15,6 +15,9 @@
 --   probe               `attempt:gate` of the last attempt that tried a closed gate
 --   seal                digest of all digests: an answer names it, and never meets another batch
 --   tries due           tries used up, and when a resting batch may be taken again
+--   capped              resting because its numbers were called often enough: `calls|ms|whose`
+--   missed              attempts that provably called none of its documents and may still count for
+--                       caps, `taker/attempt ` each
 --   m<A>                places that attempt A sent, where not all
 --   t<A> r<A> p<A>      a proof of attempt A: task ids, run id, and its places, where not all that
 --                       the attempt sent; further proofs are t<A>.2 and so on
@@ -108,15 +111,12 @@ local function record(batch, documents, outcome, code, detail)
   record_of(batch, batch.attempt, batch.taken, documents, outcome, code, detail)
 end
 
-local keep_ids_of_closed -- feed.lua has it, which scripts without a feed do not include
-
 -- A batch without unsettled documents gives its memory back and keeps only what `show` tells.
 local function close_if_settled(batch)
   if string.find(batch.s, UNSETTLED) then return false end
-  if keep_ids_of_closed then keep_ids_of_closed(batch) end
   call('UNLINK', payload_key(batch.id))
   call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'due',
-    'taker', 'lease', 'quiet', 'probe', 'proved', 'marked', 'traces', 'ready')
+    'taker', 'lease', 'quiet', 'probe', 'proved', 'marked', 'traces', 'ready', 'missed')
   call('HSET', batch_key(batch.id), 'phase', 'done', 'settled', NOW)
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   forget_empty_lane(batch.lane)
@@ -135,6 +135,22 @@ local function enqueue(batch, at_head)
   call(at_head and 'LPUSH' or 'RPUSH', queue_key(batch.lane), batch.id)
   call('HSET', batch_key(batch.id), 'phase', 'queued', 'ready', NOW)
   join_ring(batch.lane, batch.account)
+end
+
+-- Its last attempt called none of the documents that wait again now: it is not to count for caps.
+local MISSED_BYTES = 2000
+local function note_missed(batch)
+  local known = call('HGET', batch_key(batch.id), 'missed') or ''
+  if #known > MISSED_BYTES then return known end
+  call('HSET', batch_key(batch.id), 'missed', known .. batch.taker .. '/' .. batch.attempt .. ' ')
+  return known
+end
+
+-- A batch that rested may be taken again.
+local function end_rest(batch)
+  call('ZREM', P .. ':capped', batch.id)
+  call('HDEL', batch_key(batch.id), 'capped')
+  enqueue(batch, true)
 end
 
 -- The raw documents of a batch, one table entry a place.

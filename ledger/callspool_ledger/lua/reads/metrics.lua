@@ -194,11 +194,49 @@ end
 -- oldest of their tables is, in ms, 0 where there is none.
 local closed, oldest_table = {}, 0
 
+-- Documents that wait, by account and reason; of many lanes or batches they are reckoned by some.
+local waits, LOOKED_AT = {}, 200
+
+local function add_waiting(account, reason, documents)
+  local key = account .. '|' .. reason
+  waits[key] = (waits[key] or 0) + documents
+end
+
+local function count_waiting(reason, gate)
+  local key = P .. ':parked:' .. gate
+  local lanes = call('SRANDMEMBER', key, LOOKED_AT)
+  local share = #lanes < LOOKED_AT and 1 or call('SCARD', key) / #lanes
+  for _, lane in ipairs(lanes) do
+    local f = call('HMGET', P .. ':l' .. lane, 'account', 'waiting')
+    if f[1] then add_waiting(f[1], reason, tonumber(f[2]) * share) end
+  end
+end
+
 local function count_closed(reason, name)
   local lanes = call('SCARD', P .. ':parked:' .. reason .. ':' .. name)
   if lanes == 0 then return end
   local key = string.match(name, '^[^\31]*') .. '|' .. reason
   closed[key] = (closed[key] or 0) + lanes
+  count_waiting(reason == 'unsorted' and 'hours' or reason, reason .. ':' .. name)
+end
+
+local function count_capped()
+  local batches = call('ZRANGE', P .. ':capped', 0, LOOKED_AT - 1)
+  local share = #batches < LOOKED_AT and 1 or call('ZCARD', P .. ':capped') / #batches
+  for _, id in ipairs(batches) do
+    local f = call('HMGET', P .. ':b' .. id, 'account', 's')
+    if f[1] then add_waiting(f[1], 'cap', select(2, string.gsub(f[2], 'w', 'w')) * share) end
+  end
+end
+
+local function waiting_documents()
+  for _, pause in ipairs(pauses) do count_waiting('pause', pause) end
+  for i, gate in ipairs(call('HKEYS', P .. ':gates')) do
+    if i > LOOKED_AT then break end
+    count_waiting('gate', gate)
+  end
+  count_capped()
+  return next(waits) and waits or nil
 end
 
 local function look_at_campaigns(found)
@@ -246,7 +284,7 @@ return {
     waiting = waiting_since(), ready = ready_since(), in_doubt = in_doubt_since(),
     sending = sending_since(), open = open_since(), throttled = throttled_till(),
     lanes = look_at_campaigns(lanes(counts)), parked = parked,
-    closed = next(closed) and closed or nil, oldest_table = oldest_table,
+    closed = next(closed) and closed or nil, waits = waiting_documents(), oldest_table = oldest_table,
     pauses = #pauses > 0 and pauses or nil, workers = #alive > 0 and alive or nil,
     spooled = call('XLEN', P .. ':requests'), oldest_spooled = oldest_spooled(),
     unreadable = call('XLEN', P .. ':requests:dead'), due = tonumber(due[2] or 0),

@@ -5,7 +5,7 @@
 -- Reply: {next cursor, 0 at the end; JSON array of [lane, ms when the batch was opened]}
 local P = KEYS[1]
 local call = redis.call
-local found = call('ZSCAN', P .. ':due', ARGV[1], 'MATCH', 'B*', 'COUNT', ARGV[2])
+local found = call('ZSCAN', P .. ':due', ARGV[1], 'MATCH', '[BC]*', 'COUNT', ARGV[2])
 local rows = {}
 for i = 1, #found[2], 2 do
   local f = call('HMGET', P .. ':b' .. string.sub(found[2][i], 2), 'lane', 'o', 'phase')

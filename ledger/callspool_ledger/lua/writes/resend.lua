@@ -38,8 +38,10 @@ record(batch, n, looked and 'missing' or 'unproven', '', '')
 if kept == '' then end_doubt(batch) end
 batch.s = string.gsub(batch.s, 'D', 'd')
 call('HSET', batch_key(batch.id), 's', batch.s)
+local missed = looked and note_missed(batch)
 if n > size or kept ~= '' or (ARGV[11] ~= '' and n > 1) then
   wake(split_waiting(batch, 'w', size, math.huge, ARGV[5], ARGV[11]), tonumber(ARGV[6]))
+  if missed and kept ~= '' then call('HSET', batch_key(batch.id), 'missed', missed) end
   return n
 end
 call('ZADD', P .. ':waiting:' .. batch.account, batch.o, batch.id)

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
--- sweep: wakes what is due: lanes past their linger, batches after their backoff, gates to probe,
--- pauses to end, accounts that were told to wait; and wakes submitters if batches lie there and nobody takes them.
+-- sweep: wakes what is due: lanes past their linger, batches after their backoff or when their cap
+-- frees, gates to probe, pauses to end, accounts that were told to wait; and wakes submitters if
+-- batches lie there and nobody takes them.
 -- KEYS[1] prefix
 -- ARGV[1] entries at most   ARGV[2] wake-ups at most   ARGV[3] linger, ms
 -- ARGV[4] ms after which batches that still lie ready are announced again
@@ -28,10 +29,10 @@ local function close_open_batch(lane)
   ready = ready + 1
 end
 
-local function end_backoff(id)
+local function end_rest_of(id)
   local batch = load_batch(id)
   if batch and batch.phase == 'resting' then
-    enqueue(batch, true)
+    end_rest(batch)
     ready = ready + 1
   end
 end
@@ -116,7 +117,7 @@ end
 
 keep_time()
 local visit = {
-  L = close_open_batch, B = end_backoff, G = probe, P = end_pause, T = end_throttle,
+  L = close_open_batch, B = end_rest_of, C = end_rest_of, G = probe, P = end_pause, T = end_throttle,
 }
 local due = call('ZRANGEBYSCORE', P .. ':due', '-inf', NOW, 'LIMIT', 0, limit)
 for _, member in ipairs(due) do

@@ -12,12 +12,13 @@
 --   states, payload pieces, gate it probes or '', ms of the take, seal, lone refusals of the
 --   lane ('0' if nothing else waits there), 1 if the API has documents of its space that the
 --   ledger does not know, traceparents, 1 if the guard is to be asked before anything is sent,
---   number of the last restart of Redis, expired}; {'stranger'} if the process is not in the roster;
+--   number of the last restart of Redis, earlier attempts of these documents that provably called none
+--   of them, expired}; {'stranger'} if the process is not in the roster;
 --   an error CUTOFF if Redis had replicas, and has had none in touch for a while;
 --   {} if nothing may be sent now; {'again'} if there was more to look through than one
 --   call should; {'none' or 'again', expired} if documents expired meanwhile: batch, account and
 --   number for each batch.
--- include: base generations lanes batches feed parts roster epochs campaigns
+-- include: base generations lanes batches parts roster epochs campaigns
 local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local process = ARGV[9]
 local epoch = current_epoch(tonumber(ARGV[5]))
@@ -34,14 +35,15 @@ local function reply_for(batch, gate)
     'refused', 'waiting')
   -- The last one of a lane has nobody that parking would keep from the same fault.
   local refused = tonumber(lane[7] or '0') > 0 and lane[6] or '0'
+  local of_batch = call('HMGET', batch_key(batch.id), 'traces', 'missed')
   return {
     tostring(batch.id), tostring(batch.attempt), tostring(batch.tries), batch.account, batch.lane,
     lane[1], lane[2], lane[3], lane[4], lane[5], batch.s,
     call('LRANGE', payload_key(batch.id), 0, -1), gate, tostring(batch.taken), batch.seal,
     refused,
     call('EXISTS', P .. ':strays:' .. batch.account .. '|' .. lane[1]),
-    call('HGET', batch_key(batch.id), 'traces') or '', call('HGET', P .. ':meta', 'guarded') or '',
-    tostring(epoch), expired,
+    of_batch[1] or '', call('HGET', P .. ':meta', 'guarded') or '', tostring(epoch), of_batch[2] or '',
+    expired,
   }
 end
 
@@ -123,7 +125,7 @@ local function expire(batch)
   if is_over then call('HSET', batch_key(batch.id), 'ended', is_over) end
   local places = {}
   for place = 1, batch.n do places[place] = place end
-  local letters, number, before = {}, 0, batch.s
+  local letters, number = {}, 0
   for place, limit in ipairs(expand_run(f[1], places)) do
     local letter = string.sub(batch.s, place, place)
     if letter == 'w' and (is_over or (limit > 0 and limit <= NOW)) then
@@ -134,7 +136,6 @@ local function expire(batch)
   batch.s = table.concat(letters)
   call('HSET', batch_key(batch.id), 's', batch.s)
   move(batch, 'w', 'e', number)
-  tell(batch, 'expired', turned(batch, before, 'e'), { w = is_over and 'its campaign ended' })
   for _, each in ipairs({ tostring(batch.id), batch.account, number }) do
     expired[#expired + 1] = each
   end
