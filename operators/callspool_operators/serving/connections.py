@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import asyncio
+import os
+import socket
+from typing import TYPE_CHECKING, Final, Protocol
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
-    import asyncio
+    import ssl
+    from collections.abc import Callable
 
 MOST_CONNECTIONS: Final = 4_096
 MOST_HEADER_BYTES: Final = 32 * 1024
@@ -15,12 +19,44 @@ HEADER_SECONDS: Final = 10.0
 """How long a connection may take to send a whole header; between two requests, too."""
 STALLED_SECONDS: Final = 30.0
 """How long a caller may leave unread what was written to it."""
+HANDSHAKE_SECONDS: Final = 5.0
+"""How long a connection may take to begin and to end TLS."""
 
 _TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-length: 0\r\nconnection: close\r\n\r\n"
 )
 _TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class _CrowdMember(Protocol):
+    def give_way(self) -> None: ...
+
+
+class ConnectionCrowd:
+    """All connections of this process, and those that give way to new ones, the oldest first."""
+
+    def __init__(self) -> None:
+        self.most = MOST_CONNECTIONS
+        self._open: set[_CrowdMember] = set()
+        self.silent: dict[_CrowdMember, None] = {}
+
+    def let_in(self, connection: _CrowdMember) -> None:
+        """Counts a connection; where there are too many, the oldest silent one is closed."""
+        self._open.add(connection)
+        self.silent[connection] = None
+        if len(self._open) > self.most:
+            oldest = next(iter(self.silent))
+            oldest.give_way()
+            self.silent.pop(oldest, None)
+
+    def forget(self, connection: _CrowdMember) -> None:
+        """Counts a connection no more."""
+        self._open.discard(connection)
+        self.silent.pop(connection, None)
+
+
+CROWD: Final = ConnectionCrowd()
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -30,8 +66,7 @@ class BoundedConnection(HttpToolsProtocol):
     whose refused body is still coming counts as such. One request is served at a time.
     """
 
-    most = MOST_CONNECTIONS
-    silent: dict[BoundedConnection, None] = {}  # noqa: RUF012 - shared by all, in their order
+    transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -40,14 +75,12 @@ class BoundedConnection(HttpToolsProtocol):
         self._is_ahead = False
         self._is_answered = True
         self._expect_header()
-        if len(self.connections) > self.most:
-            oldest = next(iter(self.silent))
-            oldest.transport.abort()
-            self.silent.pop(oldest, None)
+        CROWD.let_in(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._have_header()
         self._set_stall(is_stalled=False)
+        CROWD.forget(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -86,7 +119,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._is_in_header = self._is_answered = False
         self._overhead = 0
         self._have_header()
-        self.scope["callspool_give_way"] = self._give_way  # type: ignore[typeddict-unknown-key]
+        self.scope["callspool_give_way"] = self._offer_to_give_way  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -116,8 +149,12 @@ class BoundedConnection(HttpToolsProtocol):
         super().resume_writing()
         self._set_stall(is_stalled=self.transport.is_closing())
 
-    def _give_way(self) -> None:
-        self.silent[self] = None
+    def give_way(self) -> None:
+        """Ends it, since others need its place."""
+        self.transport.abort()
+
+    def _offer_to_give_way(self) -> None:
+        CROWD.silent[self] = None
 
     def _set_stall(self, *, is_stalled: bool) -> None:
         """Gives a caller some time to read what was written; then the connection is gone."""
@@ -129,11 +166,11 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _expect_header(self) -> None:
         self._overhead = 0
-        self.silent[self] = None
+        CROWD.silent[self] = None
         self._timer = self.loop.call_later(HEADER_SECONDS, self._end, b"")
 
     def _have_header(self) -> None:
-        self.silent.pop(self, None)
+        CROWD.silent.pop(self, None)
         self._timer.cancel()
 
     def _end(self, answer: bytes) -> None:
@@ -142,3 +179,53 @@ class BoundedConnection(HttpToolsProtocol):
         self.transport.write(answer or (_TOO_SLOW if self._overhead else b""))
         self.transport.close()
         self._set_stall(is_stalled=True)
+
+
+class TlsGreeting(asyncio.Protocol):
+    """A connection that has not begun TLS yet: it counts, and gives way to others.
+
+    ``begin`` makes the protocol that goes on with it then. Until its caller says something, it is
+    a socket without a transport.
+    """
+
+    def __init__(self, begin: Callable[[], asyncio.Protocol], context: ssl.SSLContext) -> None:
+        self._begin = begin
+        self._context = context
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        taken = transport.get_extra_info("socket")
+        self._socket = socket.socket(fileno=os.dup(taken.fileno()))
+        self._socket.setblocking(False)
+        transport.abort()  # the socket stays, and nothing was read of it
+        CROWD.let_in(self)
+        self._handshake = asyncio.get_running_loop().create_task(self._shake_hands())
+
+    def give_way(self) -> None:
+        """Ends it."""
+        self._handshake.cancel()
+
+    async def _shake_hands(self) -> None:
+        try:
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                await _wait_for_data(self._socket)
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._begin,
+                self._socket,
+                ssl=self._context,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=HANDSHAKE_SECONDS,
+            )
+        except (OSError, asyncio.CancelledError):  # nobody is there whom one could tell
+            self._socket.close()
+        finally:
+            CROWD.forget(self)
+
+
+async def _wait_for_data(silent: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    said: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(silent, lambda: None if said.done() else said.set_result(None))
+    try:
+        await said
+    finally:
+        loop.remove_reader(silent)

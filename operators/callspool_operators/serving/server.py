@@ -20,7 +20,12 @@ import uvicorn
 
 from callspool.errors import CallspoolError
 from callspool_operators.serving.app import DESCRIBED, make_app
-from callspool_operators.serving.connections import MOST_CONNECTIONS, BoundedConnection
+from callspool_operators.serving.connections import (
+    CROWD,
+    MOST_CONNECTIONS,
+    BoundedConnection,
+    TlsGreeting,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -50,8 +55,6 @@ def raise_limits() -> int:
 
 DRAIN_SECONDS: Final = 30
 """How long a process that was told to end goes on with what it has begun to answer."""
-HANDSHAKE_SECONDS: Final = 5.0
-"""How long a connection may take to begin and to end TLS; it is not counted until it has begun."""
 BACKLOG: Final = 2_048
 DRAINED_BYTES: Final = 32 * 1024 * 1024
 DRAINED_SECONDS: Final = 5.0
@@ -194,6 +197,19 @@ def listen(host: str, port: int) -> socket.socket:
     return found
 
 
+def _count_before_tls(loop: asyncio.AbstractEventLoop) -> None:
+    """Has servers of this loop count connections from their beginning, not from TLS on."""
+    create_server = loop.create_server
+
+    def create(begin: Callable[[], asyncio.Protocol], **given: Any) -> Any:
+        context = given.pop("ssl", None)
+        if context is None:
+            return create_server(begin, **given)
+        return create_server(functools.partial(TlsGreeting, begin, context), **given)
+
+    loop.create_server = create  # type: ignore[method-assign,assignment]
+
+
 def serve(
     settings: Settings,
     listening: socket.socket,
@@ -207,7 +223,7 @@ def serve(
     logging.basicConfig(level=logging.WARNING, format="callspool serve: %(message)s")
     for handler in logging.getLogger().handlers:
         handler.addFilter(quieten_log)
-    BoundedConnection.most = raise_limits()
+    CROWD.most = raise_limits()
     app = make_app(settings)
     config = uvicorn.Config(
         CountedApp(app),
@@ -240,13 +256,7 @@ def serve(
     server = _QuietServer(config, end_waits)
 
     async def run() -> None:
-        if cert is not None:
-            loop = asyncio.get_running_loop()
-            loop.create_server = functools.partial(  # type: ignore[method-assign]
-                loop.create_server,
-                ssl_handshake_timeout=HANDSHAKE_SECONDS,
-                ssl_shutdown_timeout=HANDSHAKE_SECONDS,
-            )
+        _count_before_tls(asyncio.get_running_loop())
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.01)

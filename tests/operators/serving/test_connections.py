@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import shutil
+import ssl
+import subprocess
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from uvicorn import Config
 from uvicorn.server import ServerState
 
 from callspool_operators.serving import connections
-from callspool_operators.serving.connections import BoundedConnection
+from callspool_operators.serving.connections import CROWD, BoundedConnection, TlsGreeting
 
 HEAD = b"POST /v1/requests HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
 GET = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -161,8 +166,66 @@ async def test_a_connection_whose_refused_body_still_comes_gives_way_again():
     held = _Held()
     held.connection.data_received(HEAD)
     await held.settle()
-    assert held.connection not in BoundedConnection.silent
+    assert held.connection not in CROWD.silent
     held.scopes[0]["callspool_give_way"]()
-    assert held.connection in BoundedConnection.silent
+    assert held.connection in CROWD.silent
     held.end()
-    assert held.connection not in BoundedConnection.silent
+    assert held.connection not in CROWD.silent
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> ssl.SSLContext:
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl")
+    key, cert = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-keyout", key, "-out", cert, "-subj", "/CN=localhost"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
+
+
+class _Echo(asyncio.Protocol):
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_connections_that_have_not_begun_tls_count_and_give_way(
+    certificate: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, new_loop: Any
+):
+    monkeypatch.setattr(CROWD, "most", 20)
+    monkeypatch.setattr(connections, "HANDSHAKE_SECONDS", 5.0)
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        begin = functools.partial(TlsGreeting, _Echo, certificate)
+        async with await loop.create_server(begin, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(50)]
+            half = silent[-1]
+            half[1].write(b"\x16\x03\x01\x02\x00\x01")
+            for reader, _ in silent[:30]:
+                assert await reader.read() == b""
+            assert len(CROWD.silent) == 20
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+            writer.write(b"hello")
+            assert await reader.read(5) == b"hello"
+            monkeypatch.setattr(connections, "HANDSHAKE_SECONDS", 0.05)
+            late = await asyncio.open_connection("127.0.0.1", port)
+            assert await late[0].read() == b""
+            for each in (writer, late[1], *(one for _, one in silent)):
+                each.close()
+        while CROWD.silent:
+            await asyncio.sleep(0.01)
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(asyncio.wait_for(scenario(), 30))

@@ -174,20 +174,20 @@ def test_the_committed_openapi_document_is_the_one_that_is_served(intake: Intake
     assert document["openapi"].startswith("3.1")
 
 
-@pytest.mark.parametrize("client", ["curl", "node"])
+@pytest.mark.parametrize("client", ["curl", "node", "php"])
 def test_the_clients_of_the_page_enqueue(intake: Intake, client: str, tmp_path: Path):
     if shutil.which(client) is None:
         pytest.skip(f"there is no {client}")
     page = (Path(__file__).parents[3] / "docs" / "http.md").read_text(encoding="utf-8")
     page = page.replace("127.0.0.1:8080", f"127.0.0.1:{intake.port}")
-    pattern = r"```js\n(.*?)```" if client == "node" else r"```\n(curl .*?)```"
-    code = re.search(pattern, page, re.DOTALL)
+    fences = {"curl": r"```\n(curl .*?)```", "node": r"```js\n(.*?)```", "php": r"```php\n(.*?)```"}
+    code = re.search(fences[client], page, re.DOTALL)
     assert code is not None
     (tmp_path / "client").write_text(code[1], encoding="utf-8")
-    command = ["node", "--input-type=module"] if client == "node" else ["bash"]
+    commands = {"curl": ["bash"], "node": ["node", "--input-type=module"], "php": ["php"]}
     with (tmp_path / "client").open() as script:
         done = subprocess.run(
-            command, env={**os.environ, "CALLSPOOL_KEY": intake.secret}, check=False,
+            commands[client], env={**os.environ, "CALLSPOOL_KEY": intake.secret}, check=False,
             stdin=script, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
