@@ -240,7 +240,9 @@ class Play:
     def _id(self, one: str) -> str:
         return f"{self._space}-{one}"
 
-    def _create(self, account: str, space: str, body: bytes, send_before: float) -> Answer:
+    def _create(
+        self, account: str, space: str, body: bytes, send_before: float, _may_send: object
+    ) -> Answer:
         if self._unreachable:
             self._unreachable -= 1
             return NotSent("connection refused", "connect")

@@ -153,9 +153,10 @@ class Snapshot:
         unsettled = UNSETTLED & set(states)
         assert len(states) == int(batch["n"])
         assert len(unsettled) <= 1, f"a batch in several phases: {batch}"
-        assert phase in PHASES[next(iter(unsettled))] if unsettled else phase == "done"
-        assert (str(number) in self.all("p")) == bool(unsettled)
-        assert ("d" in batch) == bool(unsettled)
+        assert phase in (PHASES[next(iter(unsettled))] if unsettled else {"done", "fresh"})
+        assert (str(number) in self.all("p")) == (phase != "done")
+        assert ("d" in batch) == (phase != "done")
+        assert (f"F{number}" in self.one("due")) == (phase == "fresh")
         assert len(batch["f"]) == 4 * int(batch["n"])
         lane = batch["lane"]
         if phase == "open":
@@ -172,7 +173,14 @@ class Snapshot:
             "".join(batch["s"] for _, batch in self.all_batches() if batch["lane"] == lane)
         )
         assert int(fields["waiting"]) == letters["w"]
-        assert int(fields["unsettled"]) == sum(letters[one] for one in UNSETTLED) > 0
+        assert int(fields["unsettled"]) == sum(letters[one] for one in UNSETTLED)
+        fresh = [
+            number
+            for number, batch in self.all_batches()
+            if batch["lane"] == lane and batch["phase"] == "fresh"
+        ]
+        assert int(fields.get("fresh", 0)) == len(fresh)
+        assert int(fields["unsettled"]) > 0 or fresh
         if fields["open"]:
             assert self.all("b")[fields["open"]]["phase"] == "open"
         queued = [

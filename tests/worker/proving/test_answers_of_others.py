@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
+from callspool_ledger.writes import Taken
 from callspool_ledger.writes.records import creation_of
-from callspool_worker.decisions.answers import NoAnswer
-from tests.support.ledgers import LANE, calls
+from callspool_worker.decisions.answers import Answer, NoAnswer
+from tests.support.ledgers import LANE, P, calls, group
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.stage import QUIET, Stage
 
@@ -124,3 +125,72 @@ def test_a_run_that_is_found_to_be_anothers_shows_that_answers_are_mixed_up(set_
     assert stage.states(["crm-3"]) == "d"
     stage.look()
     assert stage.states(["crm-3"]) == "c"
+
+
+SPRING = LANE._replace(campaign="spring")
+
+
+def answer_with_anothers_answer(stage: Stage) -> tuple[Taken, Answer]:
+    """The first request is not carried out, and gets the answer to the second one."""
+    stage.accept(FIRST)
+    stage.accept(SECOND, SPRING)
+    never, taken = stage.take(), stage.take()
+    answer = stage.post(taken)
+    stage.record(never, answer)
+    assert stage.states(FIRST) == "cc"
+    return taken, answer
+
+
+def settle(stage: Stage) -> None:
+    """Proves and sends again what is to be."""
+    stage.look()
+    time.sleep(QUIET)
+    stage.look()
+    stage.end_rest()
+    while (again := stage.ledger.take(f"me:{time.monotonic_ns()}", ["default"])) is not None:
+        stage.record(again, stage.post(again))
+    stage.look()
+    assert stage.states(FIRST) + stage.states(SECOND, SPRING) == "cccc"
+    assert set(stage.made().values()) == {1}
+    assert len(stage.made()) == 4
+
+
+def test_what_was_recorded_by_anothers_answer_is_in_doubt_again_once_the_right_one_comes(
+    set_up: SetUp,
+):
+    stage = set_up()
+    taken, answer = answer_with_anothers_answer(stage)
+    stage.record(taken, answer)
+    assert stage.states(FIRST) + stage.states(SECOND, SPRING) == "dddd"
+    stage.look()
+    assert stage.states(FIRST) + stage.states(SECOND, SPRING) == "ddcc"
+    settle(stage)
+
+
+def test_what_was_recorded_by_anothers_answer_is_in_doubt_again_once_the_run_is_found(
+    set_up: SetUp,
+):
+    stage = set_up()
+    taken, _ = answer_with_anothers_answer(stage)
+    stage.record(taken, NoAnswer("no answer in time", "timeout"))
+    stage.look()
+    assert stage.states(FIRST) + stage.states(SECOND, SPRING) == "ddcc"
+    settle(stage)
+
+
+def test_a_batch_is_kept_for_that_as_long_as_its_lease_and_then_closed(set_up: SetUp):
+    stage = set_up()
+    taken, answer = answer_with_anothers_answer(stage)
+    client = stage.spool.client
+    assert client.exists(f"{P}:p1")
+    stage.end_rest()
+    assert not client.exists(f"{P}:p1", f"{P}:l{group(FIRST).lane_id}")
+    stage.record(taken, answer)
+    assert stage.states(FIRST) + stage.states(SECOND, SPRING) == "ccdd"
+
+
+def test_a_batch_that_alone_is_under_way_is_closed_at_once(set_up: SetUp):
+    stage = set_up()
+    stage.accept(FIRST)
+    taken = stage.send()
+    assert not stage.spool.client.exists(f"{P}:p{taken.batch}")

@@ -66,6 +66,7 @@ _STATES = tuple(dict.fromkeys(STATES.values()))
 
 # Documents leave these states, so their events are counted with those that left.
 _LEFT = {
+    "created": ("created_left",),
     "dead": ("replayed", "dead_left"),
     "cancelled": ("cancelled_left",),
     "expired": ("expired_left",),

@@ -6,7 +6,7 @@
 --                       kept: it tells one id with two numbers; shorter where older workers wrote
 --   a x soonest         runs `place:ms,` of acceptance (after o) and expiry; the soonest expiry
 --   keys                runs `place:name,` of the keys of the HTTP intake that documents came with
---   phase               open, queued, resting, sending, doubt, buried, done
+--   phase               open, queued, resting, sending, doubt, buried, fresh, done
 --   ready               queued: since when it could be sent
 --   attempt taken taker the last attempt, when it began, and who holds it
 --   lease quiet         of the last attempt: ms after which it cannot be under way any more, and ms
@@ -114,6 +114,10 @@ end
 -- A batch without unsettled documents gives its memory back and keeps only what `show` tells.
 local function close_if_settled(batch)
   if string.find(batch.s, UNSETTLED) then return false end
+  if batch.phase == 'fresh' then
+    call('HINCRBY', lane_key(batch.lane), 'fresh', -1)
+    call('ZREM', P .. ':due', 'F' .. batch.id)
+  end
   call('UNLINK', payload_key(batch.id))
   call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'due',
     'taker', 'lease', 'quiet', 'probe', 'proved', 'marked', 'traces', 'ready', 'missed')

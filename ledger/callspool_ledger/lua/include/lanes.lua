@@ -94,8 +94,8 @@ end
 -- A lane that holds nothing any more leaves no trace.
 local function forget_empty_lane(lane)
   local f = call('HMGET', lane_key(lane), 'unsettled', 'open', 'ring', 'gated', 'account', 'space',
-    'campaign', 'zones')
-  if not f[1] or tonumber(f[1]) > 0 or f[2] ~= '' then return end
+    'campaign', 'zones', 'fresh')
+  if not f[1] or tonumber(f[1]) > 0 or f[2] ~= '' or tonumber(f[9] or '0') > 0 then return end
   call('UNLINK', lane_key(lane), queue_key(lane))
   call('SREM', P .. ':lanes', lane)
   count_lanes(f[5], f[6], f[7], -1)

@@ -4,7 +4,9 @@
 -- Where that happens, the first to name it may have been the wrong one. So for a while no answer of the
 -- account proves anything by itself: P:mixed tells when one was another request's last, by account.
 -- An id is at least two bytes long: packed task ids begin with one that says how they are packed.
--- Needs: batches
+-- So a batch whose documents an answer told to be created while others were under way is kept whole for
+-- a lease (`fresh`): until then it can be distrusted.
+-- Needs: lanes batches calls doubts
 local NAMED_MS = 900000
 local MIXED_MS = 600000
 
@@ -30,6 +32,65 @@ end
 
 local function is_mixed(account)
   return NOW - tonumber(call('HGET', P .. ':mixed', account) or '0') < MIXED_MS
+end
+
+-- Keeps a batch that could be closed, if another request may have been answered with its answer.
+-- `proof` is what a proof has to go by, should it be distrusted.
+local function keep_fresh(batch, proof)
+  if batch.proved or string.find(batch.s, UNSETTLED) then return false end
+  if call('HLEN', P .. ':sending') == 0 and call('EXISTS', P .. ':doubts:' .. space_of(batch)) == 0 then
+    return false
+  end
+  local lease = call('HGET', batch_key(batch.id), 'lease') or '0'
+  call('HSET', batch_key(batch.id), 'phase', 'fresh', 'settled', NOW, 'proof', proof)
+  call('HINCRBY', lane_key(batch.lane), 'fresh', 1)
+  call('ZADD', P .. ':due', NOW + tonumber(lease), 'F' .. batch.id)
+  return true
+end
+
+-- Puts in doubt again what an answer told that names `id`: it was another request's, or may have been.
+-- Tells how many documents; none once the batch was closed, or what a look has seen at the API.
+local function distrust(id, code)
+  local number, attempt = string.match(named_for(id) or '', '^(%d+):(%d+)$')
+  local batch = number and load_batch(number)
+  if not batch or batch.phase ~= 'fresh' or batch.attempt ~= tonumber(attempt) then return 0 end
+  local key = batch_key(batch.id)
+  local f = call('HMGET', key, 'r' .. attempt, 'm' .. attempt, 'y', 't' .. attempt)
+  local sent, y = f[2] or string.rep('1', batch.n), f[3] or ''
+  local letters, outcomes, n = {}, {}, 0
+  for place = 1, batch.n do
+    local letter, outcome = string.sub(batch.s, place, place), string.sub(y, place, place)
+    if letter == 'c' and outcome == 'o' and string.sub(sent, place, place) == '1' then
+      letter, outcome, n = 'd', '-', n + 1
+    end
+    letters[place], outcomes[place] = letter, outcome
+  end
+  if n == 0 then return 0 end
+  batch.s, y = table.concat(letters), table.concat(outcomes)
+  move(batch, 'c', 'd', n)
+  count(batch.account, 'created_left', n)
+  count(batch.account, 'open', -n)
+  call('HINCRBY', lane_key(batch.lane), 'unsettled', n)
+  call('HINCRBY', lane_key(batch.lane), 'fresh', -1)
+  call('HINCRBY', P .. ':g' .. batch.g, 'unsettled', n)
+  call('ZREM', P .. ':due', 'F' .. batch.id)
+  local space, why = space_of(batch), 'its answer was, or may have been, that of another request'
+  if not string.find(y, 'o') then
+    for _, calls in ipairs({ ':calls:', ':later:', ':opened:' }) do call('ZREM', P .. calls .. space, batch.id) end
+  end
+  call('ZREM', P .. ':runs:' .. space, f[1])
+  for _, name in ipairs({ f[1], string.sub(f[4], 1, 17) }) do
+    for back = 0, 1 do
+      if call('HGET', named_key(back), name) == number .. ':' .. attempt then
+        call('HDEL', named_key(back), name)
+      end
+    end
+  end
+  call('HDEL', key, 'settled', 'r' .. attempt, 't' .. attempt, 'p' .. attempt)
+  call('HSET', key, 's', batch.s, 'y', y, 'tries', batch.tries + 1, 'why', why)
+  record(batch, n, 'no_answer', code, why)
+  begin_doubt(batch)
+  return n
 end
 
 -- Whether a run or a task was named for another attempt first. Their numbers alone are compared: no

@@ -9,8 +9,9 @@
 -- ARGV[7] states that the take handed out   ARGV[8] seal of the batch
 -- ARGV[9] what a proof has to go by (JSON), if the answer belongs to another request
 -- Reply: {documents created now, documents that another attempt had created already}; {-1, 0} if
---   it is known, or the batch is another one; {-2, documents in doubt because of it} if the answer
---   belongs to another request.
+--   it is known, or the batch is another one; {-2, documents in doubt because of it, documents of the
+--   request that was answered so before, which are in doubt again} if the answer belongs to another
+--   request.
 -- include: base lanes batches calls outcomes doubts words named proofs
 local attempt, taker, run, tasks, code = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local MISTAKEN = 'the answer names a run or a task that belongs to another request'
@@ -24,25 +25,25 @@ if call('HGET', P .. ':sending', taker) == batch.id .. ':' .. attempt then
   call('HDEL', P .. ':sending', taker)
 end
 
-local function doubt_answer(why)
+local function doubt_answer(why, others)
   -- Whose the run is, its tasks have to tell.
   call('ZREM', P .. ':runs:' .. space_of(batch), run)
-  if not is_current(batch, attempt, taker) then return { -2, 0 } end
+  if not is_current(batch, attempt, taker) then return { -2, 0, others } end
   local n = leave_sending(batch, 'd')
   call('HSET', batch_key(batch.id), 's', batch.s, 'tries', batch.tries + 1, 'why', why,
     'proof', ARGV[9])
   record(batch, n, 'no_answer', code, why)
   tally(batch, batch.taken, n, 'no_answer', code)
   if not close_if_settled(batch) then begin_doubt(batch) end
-  return { -2, n }
+  return { -2, n, others }
 end
 
 local first_task = pick(tasks, { 1 })
 if is_anothers(attempt, run) or is_anothers(attempt, first_task) then
   note_mixed(batch.account)
-  return doubt_answer(MISTAKEN)
+  return doubt_answer(MISTAKEN, distrust(is_anothers(attempt, run) and run or first_task, code))
 end
-if is_mixed(batch.account) then return doubt_answer(MIXED) end
+if is_mixed(batch.account) then return doubt_answer(MIXED, 0) end
 know_run(batch, attempt, run)
 name_for(batch, attempt, first_task)
 call('HDEL', lane_key(batch.lane), 'refused')
@@ -56,7 +57,7 @@ if is_current(batch, attempt, taker) then
   sent = now_created
   call('HSET', batch_key(batch.id), 's', batch.s, 'r' .. attempt, run, 't' .. attempt, tasks)
   record(batch, now_created, 'created', code, '')
-  close_if_settled(batch)
+  if not keep_fresh(batch, ARGV[9]) then close_if_settled(batch) end
 else
   local places = string.gsub(string.gsub(ARGV[7], '[^s]', '0'), 's', '1')
   sent = ones(places)

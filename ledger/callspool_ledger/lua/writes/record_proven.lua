@@ -15,7 +15,10 @@ if ARGV[7] == '1' and call('HGET', batch_key(batch.id), 'r' .. attempt) ~= run
   and call('ZSCORE', P .. ':runs:' .. space_of(batch), run) then
   return { -1, 0 }
 end
-if ARGV[7] ~= '1' and is_anothers(attempt, run) then note_mixed(batch.account) end
+if ARGV[7] ~= '1' and is_anothers(attempt, run) then
+  note_mixed(batch.account)
+  distrust(run, 'proven')
+end
 know_run(batch, attempt, run)
 local is_known = is_proven(batch, attempt, '')
 local created, twice, new = prove(batch, attempt, ARGV[6], run, ARGV[5], 'proven')

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- sweep: wakes what is due: lanes past their linger, batches after their backoff or when their cap
--- frees, gates to probe, pauses to end, accounts that were told to wait; and wakes submitters if
--- batches lie there and nobody takes them.
+-- frees, gates to probe, pauses to end, created batches to close, accounts that were told to wait; and
+-- wakes submitters if batches lie there and nobody takes them.
 -- KEYS[1] prefix
 -- ARGV[1] entries at most   ARGV[2] wake-ups at most   ARGV[3] linger, ms
 -- ARGV[4] ms after which batches that still lie ready are announced again
@@ -35,6 +35,13 @@ local function end_rest_of(id)
     end_rest(batch)
     ready = ready + 1
   end
+end
+
+-- Nobody has distrusted its answer.
+local function end_fresh(id)
+  local batch = load_batch(id)
+  if not batch then call('UNLINK', payload_key(id)) end -- forgotten meanwhile
+  if batch and batch.phase == 'fresh' then close_if_settled(batch) end
 end
 
 -- The gate was opened, or the pause was ended, and more lanes stood behind it than one call frees.
@@ -118,6 +125,7 @@ end
 keep_time()
 local visit = {
   L = close_open_batch, B = end_rest_of, C = end_rest_of, G = probe, P = end_pause, T = end_throttle,
+  F = end_fresh,
 }
 local due = call('ZRANGEBYSCORE', P .. ':due', '-inf', NOW, 'LIMIT', 0, limit)
 for _, member in ipairs(due) do
