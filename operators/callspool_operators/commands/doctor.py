@@ -26,14 +26,18 @@ from callspool_operators.doctor import (
     examine_agents,
     examine_api,
     examine_ledger,
+    examine_queue,
     examine_server,
     examine_settings,
+    examine_tasks,
+    examine_users,
     ok,
     problem,
     worst,
 )
 from callspool_operators.options.connection import ledger_clients
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.preparing.ringing import read_first_task
 from callspool_operators.terminal.wording import format_count, json_line, state_dir_flag
 from callspool_worker import api
 from callspool_worker.ledgers import ledger_of
@@ -141,6 +145,9 @@ def _of_redis(
         reader.limits(),
         count_listed(client),
     )
+    for each in dict.fromkeys(clients):
+        yield from examine_users(each)
+    yield from examine_queue(clients)
     yield from examine_ledger(standing, (*RULES, settings.partitions), settings.accounts)
 
 
@@ -175,3 +182,5 @@ def _of_apis(settings: Settings, scopes: list[Scope]) -> Iterator[DoctorFinding]
             agents = unpod.get(name, ("agents",), {"page": 1, "page_size": 1000})
             pilot = settings.pilot if name == "default" else ""
             yield from examine_agents(name, agents, pilot or "")
+            if spaces:
+                yield from examine_tasks(name, read_first_task(unpod, name, spaces[-1], answer))

@@ -40,6 +40,7 @@ from callspool_operators.preparing.asking import ask_before_sending, check_count
 from callspool_operators.preparing.overview import held_back_in_short
 from callspool_operators.preparing.reading import Spooler, new_intake, open_intake
 from callspool_operators.preparing.remembering import remember_lists
+from callspool_operators.preparing.ringing import find_silence
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.screen import Progress, paint
 from callspool_operators.terminal.wording import json_line
@@ -161,6 +162,9 @@ class _RunCommand:
         with ExitStack() as stack:
             stack.enter_context(_sigterm_is_an_interrupt())
             local = self._ledger(stack)
+            if not self._sandbox:
+                for line in find_silence(self._settings, self._target.envelope):
+                    self._say(line)
             if not self._sandbox and not self._ask_to_go_on():
                 self._say("Nothing was sent.")
                 return Exit.INTERRUPTED

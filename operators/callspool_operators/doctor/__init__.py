@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callspool_operators.doctor.producers import examine_queue, examine_users
 from callspool_operators.doctor.server import (
     DoctorFinding,
     examine_server,
@@ -15,6 +16,7 @@ from callspool_operators.doctor.standing import (
     examine_agents,
     examine_api,
     examine_ledger,
+    examine_tasks,
 )
 
 __all__ = [
@@ -23,8 +25,11 @@ __all__ = [
     "examine_agents",
     "examine_api",
     "examine_ledger",
+    "examine_queue",
     "examine_server",
     "examine_settings",
+    "examine_tasks",
+    "examine_users",
     "ok",
     "problem",
     "worst",

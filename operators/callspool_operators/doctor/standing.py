@@ -11,6 +11,7 @@ from callspool_operators.terminal.report import describe_selector, why
 from callspool_operators.terminal.wording import format_count, how_to_start_workers
 from callspool_worker.decisions.answers import Answered, NoAnswer, NotSent, code_of
 from callspool_worker.decisions.wording import words_of
+from callspool_worker.following.batch_look import read_other_kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -70,6 +71,19 @@ def examine_agents(name: str, answer: Answer, pilot: str) -> Iterator[DoctorFind
         elif not isinstance(count, int) or len(rows) >= count:
             said = f"{pilot} is not among the {len(rows)} published agents: nothing would ring"
             yield warning(check, said, "publish it, or name another one (--pilot)")
+
+
+def examine_tasks(name: str, answer: Answer) -> Iterator[DoctorFinding]:
+    """Whether the tasks of a space are calls, as the first one that is read says.
+
+    A space that is made for something else answers a create-call with 200, and nothing rings (R).
+    """
+    body = answer.json if isinstance(answer, Answered) and code_of(answer) == 200 else None
+    rows = body.get("data") if isinstance(body, dict) else None
+    kind = next(filter(None, map(read_other_kind, rows)), "") if isinstance(rows, list) else ""
+    if kind:
+        said = f"the tasks of the space are no calls (execution_type {kind}): nothing rings"
+        yield problem(f"space {name}", said, "name a space that is made for calls (--space-token)")
 
 
 def _judge_answer(check: str, answer: Answered, space: bool) -> DoctorFinding:

@@ -46,6 +46,20 @@ def test_a_call_that_ended_has_its_outcome_and_no_word_of_what_was_said(played: 
     assert not any(b"Ada" in one or b"0123" in one for one in fields.values())
 
 
+def test_a_space_whose_tasks_are_no_calls_is_told_once(
+    played: PlayedCalls, caplog: pytest.LogCaptureFixture
+):
+    for number in range(2):
+        taken = played.create(f"c{number}")
+        for task in played.tasks[f"R{taken.attempt}"]:
+            task["execution_type"] = "email"
+    played.look()
+    played.look(1)
+    assert [line for line in caplog.messages if "are no calls (execution_type email)" in line] == [
+        caplog.messages[0]
+    ]
+
+
 def test_nothing_is_read_again_before_the_gap_which_doubles_without_news(played: PlayedCalls):
     played.create("c0")
     assert [len(played.look(hours)) for hours in (0.01, 0.05, 0.2, 0.1)] == [0, 1, 0, 1]

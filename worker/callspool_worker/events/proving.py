@@ -208,3 +208,19 @@ class CallsUnreadable(Event, frozen=True, kw_only=True):
     def words(self) -> str:
         why = "the API refuses it" if self.refused else "the API gives no list that can be read"
         return f"calls of space {self.space} of account {self.account} are not followed: {why}"
+
+
+class NoCalls(Event, frozen=True, kw_only=True):
+    """The tasks of a space are no calls: it is made for something else, and nothing rings."""
+
+    kind: ClassVar[str] = "no_calls"
+    level: ClassVar[Level] = "error"
+    account: str
+    space: str
+    execution_type: str
+
+    def words(self) -> str:
+        return (
+            f"tasks of space {self.space} of account {self.account} are no calls"
+            f" (execution_type {self.execution_type}), and nothing rings: name another space"
+        )

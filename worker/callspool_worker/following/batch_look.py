@@ -59,6 +59,12 @@ def call_seen(entry: object) -> tuple[TaskSeen, TaskCall] | None:
     return task, call
 
 
+def read_other_kind(task: object) -> str:
+    """Returns what a task is if it is no call, as its `execution_type` says; else nothing (R)."""
+    kind = _read_word(task.get("execution_type")) if isinstance(task, dict) else ""
+    return "" if kind == "call" else kind
+
+
 def _read_word(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         return ""
@@ -103,13 +109,15 @@ MOST_STRANGERS = 1000
 class TasksRead:
     """What was read of a batch's runs: place → its tasks, and what belongs to none.
 
-    ``strangers``: tasks that no request of ours is known to have made, with their run.
+    ``strangers``: tasks that no request of ours is known to have made, with their run. ``kind``:
+    what the tasks are if they are no calls.
     ``pages``: place of a call that was open → its run, and the page that its task stands on.
     """
 
     calls: dict[int, list[TaskCall]] = field(default_factory=dict)
     strangers: list[tuple[str, TaskSeen, TaskCall]] = field(default_factory=list)
     pages: dict[int, tuple[str, int]] = field(default_factory=dict)
+    kind: str = ""
 
     def add_own(
         self, run_id: str, tasks: Mapping[str, int], fresh: Sequence[tuple[TaskSeen, TaskCall]]
@@ -167,6 +175,7 @@ def _read_run(
     for number, entries in _pages(reader, run_id, first, believe_count=is_whole):
         shown = {call.task_id: (task, call) for task, call in filter(None, map(call_seen, entries))}
         fresh = [shown[one] for one in shown if one not in known]
+        found.kind = found.kind or next(filter(None, map(read_other_kind, entries)), "")
         known |= shown.keys()
         found.pages |= {tasks[one]: (run_id, number) for one in wanted & shown.keys()}
         follow_ups += [call for _, call in fresh if call.follows is not None]

@@ -203,6 +203,8 @@ class SpacePass:
         lost_ms = unit.since_ms + self._how.times.lost_after * 1000
         is_lost = not memory.after and lost_ms <= self._now_ms()
         read = self._read_tasks(unit, entry, memory, is_lost=is_lost)
+        if read.kind:
+            self._tell_no_calls(read.kind)
         if read.strangers:
             self._strangers.settle(unit.batch, entry, read)
         finding = judge_batch(
@@ -264,6 +266,11 @@ class SpacePass:
                     batch=unit.batch, account=account, outcomes=outcomes, open=recorded.open
                 )
             )
+
+    def _tell_no_calls(self, kind: str) -> None:
+        if self._faults.is_news(f"{self._space.key}|{kind}"):
+            space, account = space_shown(self._space.space_token), self._space.account
+            emit(events.NoCalls(account=account, space=space, execution_type=kind))
 
     def _tell_unreadable(self, fault: Unreadable) -> None:
         if self._faults.is_news(self._space.key):
