@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 import redis
 
@@ -15,7 +17,7 @@ from callspool_sandbox.process import SandboxProcess
 from tests.support.ledgers import P
 from tests.support.servers import RedisServer, free_port
 from tests.worker.proving.conftest import SetUp
-from tests.worker.proving.stage import Stage
+from tests.worker.proving.stage import LEASE_MS, QUIET, Stage
 
 IDS = [f"crm-{n}" for n in range(10)]
 DURABLE = ["off", "local", "replica"]
@@ -188,3 +190,41 @@ def test_a_take_from_before_a_failover_is_not_sent_once_that_is_known(set_up: Se
     stage.spool.client.hset(f"{P}:meta", "replid", "another")
     stage.ledger.report()
     assert not stage.ledger.is_current(taken)
+
+
+def test_a_change_of_roles_puts_off_no_space_that_certainly_stayed_closed(set_up: SetUp):
+    """It was closed by the change before, and could not have been opened yet."""
+    stage = set_up()
+    client = stage.spool.client
+    change = partial(client.hset, f"{P}:meta", "replid")
+    gate = partial(client.hget, f"{P}:gates", "unread:default|SPACE")
+    stage.accept(IDS)
+    stage.post(stage.take())
+    change("a")
+    stage.ledger.report()
+    first = msgspec.json.decode(gate() or b"{}")
+    change("b")
+    stage.ledger.report()
+    again = msgspec.json.decode(gate() or b"{}")
+    assert (again["closed"], again["clock"]) == (first["closed"], first["clock"])
+
+    def change_amid_a_look() -> None:
+        change("c")
+        stage.ledger.report()
+
+    stage.after_reading.append(change_amid_a_look)
+    stage.look()
+    kept = msgspec.json.decode(gate() or b"{}")
+    assert kept["closed"] == first["closed"]
+    assert kept["last"], "nor is a look thrown away that was under way"
+    time.sleep((LEASE_MS / 1000 + QUIET) * 1.1)
+    change("d")
+    stage.ledger.report()
+    late = msgspec.json.decode(gate() or b"{}")
+    assert late["closed"] > first["closed"], "by now it may have been opened, and that forgotten"
+    assert "last" not in late
+    stage.ledger._member.known = 9_000_000
+    stage.ledger.report()
+    forgot = msgspec.json.decode(gate() or b"{}")
+    assert forgot["clock"] > late["clock"]
+    stage.read_back()

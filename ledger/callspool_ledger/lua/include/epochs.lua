@@ -15,6 +15,10 @@
 -- had it when it restarted, until each has said that what it was given last is there. Meanwhile P:meta
 -- `awaited` is the first epoch that this will vouch for; `was_restarted` and `was_from` are what it puts
 -- back. A gate names its `epoch`.
+-- A gate was `closed` at the change of number `clock`, and opens at the earliest a lease and a quiet period
+-- later. A further change before that moment puts nothing off if the gate is `firm`, that is nobody could
+-- vouch for it: it was not open since, in whatever was forgotten. `checked` is the last change of which
+-- that was asked.
 -- Two primaries at a time are bounded where Redis has replicas: `replica_at` is when one of them was in
 -- touch last, and `alone` for how many ms the primary gives out takes without one. A replica that is
 -- promoted reads back only once that is over as well (`overlap`).
@@ -29,23 +33,46 @@ local LAG_MS = 2000 -- by which the moment may be wrong at which a replica was i
 local RESTARTED = 'Redis restarted: what was sent just before is read back first'
 local BEGUN = 'this ledger is new: what was sent to the space before is read back first'
 
+-- Has the waiting of a closed space begin anew after a change, if it has to. `change`: what is known of
+-- that: whether it forgot something for certain (`forgot`), and whether anybody may vouch that it did not
+-- (`has_hope`).
+local function keep_waiting(gate, state, change)
+  local f = call('HMGET', P .. ':meta', 'epoch', 'restarted', 'lease', 'quiet', 'overlap')
+  local epoch, restarted = tonumber(f[1] or '0'), tonumber(f[2] or '0')
+  if (state.checked or 0) == epoch then return state end
+  local over = (state.closed or 0) + tonumber(f[3] or '0') + tonumber(f[4] or '0')
+  local is_kept = not change.forgot and state.firm and state.checked == epoch - 1
+    and restarted + tonumber(f[5] or '0') < over
+  if not is_kept then
+    state.closed, state.clock, state.last, state.firm = restarted, epoch, nil, not change.has_hope
+  end
+  state.checked = epoch
+  call('HSET', P .. ':gates', gate, cjson.encode(state))
+  return state
+end
+
 -- Nothing of the space is sent until it was read back from that moment (ms) on.
-local function close_until_read(space, from, is_new, is_soft, epoch)
+local function close_until_read(space, from, is_new, is_soft, epoch, change)
   local gate = 'unread:' .. space
-  if call('HEXISTS', P .. ':gates', gate) == 1 then return end
+  local known = call('HGET', P .. ':gates', gate)
+  change = change or { forgot = true, has_hope = true }
+  if known then return keep_waiting(gate, cjson.decode(known), change) end
+  local f = call('HMGET', P .. ':meta', 'epoch', 'restarted')
+  local now = tonumber(f[1] or '0')
   set_gate(gate, {
     since = NOW, refusals = 0, probe = 'none', code = '', from = from, new = is_new, soft = is_soft,
-    epoch = epoch,
+    epoch = epoch, closed = tonumber(f[2] or '0'), clock = now, checked = now, firm = not change.has_hope,
     reason = is_soft and BEGUN or RESTARTED,
   })
   call('ZADD', P .. ':proofs', 'LT', NOW, space)
 end
 
 -- Closes a space of whose last reading back `read` tells the time (ms), if it was read at all.
-local function close_again(space, from, read)
+local function close_again(space, from, read, change)
   local first = not read and tonumber(call('HGET', P .. ':meta', 'unread_from') or nil)
   local epoch = not first and tonumber(call('HGET', P .. ':meta', 'epoch') or '0') or nil
-  close_until_read(space, first and math.min(first, from) or from, first and true or nil, nil, epoch)
+  from = first and math.min(first, from) or from
+  close_until_read(space, from, first and true or nil, nil, epoch, change)
 end
 
 -- Nothing can show any more that nothing was forgotten.
@@ -71,8 +98,9 @@ local function await_word(epoch)
   call('HSET', P .. ':meta', 'was_restarted', f[1] or '', 'was_from', f[2] or '')
 end
 
--- `is_plain`: the same server started again on its own data, as far as it can tell.
-local function begin_epoch(last_take, attempt, is_plain)
+-- `is_plain`: the same server started again on its own data, as far as it can tell. `forgot`: it is known
+-- that something was forgotten.
+local function begin_epoch(last_take, attempt, is_plain, forgot)
   local epoch = call('HINCRBY', P .. ':meta', 'epoch', 1)
   if is_plain then
     await_word(epoch)
@@ -89,7 +117,7 @@ local function begin_epoch(last_take, attempt, is_plain)
   for _, lane in ipairs(call('SMEMBERS', P .. ':lanes')) do
     local f = call('HMGET', lane_key(lane), 'account', 'space')
     local space = f[1] .. '|' .. f[2]
-    close_again(space, from, call('HGET', P .. ':read', space))
+    close_again(space, from, call('HGET', P .. ':read', space), { forgot = forgot, has_hope = is_plain })
   end
   return epoch
 end
@@ -99,7 +127,7 @@ local function begin_unread(is_gone)
   local from = NOW - (is_gone and GONE_MS or BEGUN_MS)
   local known = tonumber(call('HGET', P .. ':meta', 'unread_from') or from)
   call('HSET', P .. ':meta', 'unread_from', string.format('%d', math.min(from, known)))
-  if is_gone then begin_epoch(from, tonumber(call('HGET', P .. ':meta', 'attempt') or '0')) end
+  if is_gone then begin_epoch(from, tonumber(call('HGET', P .. ':meta', 'attempt') or '0'), nil, true) end
 end
 
 -- When a replica was in touch last, as the server says, to the second; one that is being filled is. It is
@@ -153,7 +181,7 @@ local function current_epoch(known)
   -- A replica that was promoted has a second history, and one that lags may lack what others were given.
   local is_plain = f[1] and f[1] ~= server and known <= attempt and not string.match(before, '[^0]')
     and string.match(call('INFO', 'persistence'), 'aof_enabled:1')
-  return begin_epoch(f[3], math.max(attempt, known), is_plain)
+  return begin_epoch(f[3], math.max(attempt, known), is_plain, known > attempt)
 end
 
 -- Keeps the longest lease and quiet period of all takes.

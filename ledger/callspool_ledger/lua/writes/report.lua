@@ -62,7 +62,8 @@ local function hear()
 end
 
 if entry and entry.beat < answered then -- an older copy of the data
-  epoch = begin_epoch(call('HGET', meta, 'taken'), tonumber(call('HGET', meta, 'attempt') or '0'))
+  epoch = begin_epoch(call('HGET', meta, 'taken'), tonumber(call('HGET', meta, 'attempt') or '0'), nil,
+    true)
   entry.beat = beat
 end
 local opened = hear()
