@@ -40,7 +40,7 @@ _FIXED = {
     "set": ["accounts", "scopes", "lanes", "unheard"],
     "zset": ["proofs", "dead", "due", "follows", "alive"],
     "list": ["invalid"],
-    "stream": ["requests", "wakeups"],
+    "stream": ["requests", "wakeups", "events"],
 }
 _FAMILIES = {
     "hash": [r"b(\d+)", r"l([0-9a-f]{20})", r"g(\d+)", r"i(\d+:..)", r"named:(\d+)"],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -12,7 +14,13 @@ import redis
 from callspool import AsyncCallQueue, CallQueue, CursorTooOld, FeedEvent, InvalidCursor
 from callspool_ledger.keys import PartitionKeys
 from callspool_ledger.reads.entries import pack_task_ids
-from callspool_ledger.reads.feed import Position, encode_cursor
+from callspool_ledger.reads.feed import Position, encode_cursor, join_page, read_feed
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.views import CallRecord
+from callspool_ledger.selectors import Selector
+from callspool_ledger.steering.calls import SteeringOrder
+from callspool_ledger.writes import Taken
+from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group, steering_calls
 
 TASKS = ["T" + f"{number:032x}" for number in range(3)]
 
@@ -119,3 +127,205 @@ def test_a_named_reader_leaves_how_far_it_came(client: redis.Redis, redis_url: s
         cursor = queue.events(reader="crm").cursor
         queue.events(cursor, reader="crm")
     assert client.hgetall(PartitionKeys().readers) == {b"crm": b"1700000000123-7"}
+
+
+def told(client: redis.Redis) -> list[FeedEvent]:
+    """All events in the feed."""
+    return join_page(LedgerReader(client).ask(read_feed([Position()])), 1000).events
+
+
+def briefly(client: redis.Redis) -> list[tuple[str, str]]:
+    return [(event.type, event.document_id) for event in told(client)]
+
+
+def take(spool: LedgerUnderTest) -> Taken:
+    taken = spool.ledger.take("me:1", ["default"])
+    assert taken is not None
+    return taken
+
+
+def create(spool: LedgerUnderTest, taken: Taken, run: str = "R1") -> object:
+    ids = [f"T{taken.attempt:016x}{place:016x}" for place in range(taken.count)]
+    step = calls.record_created(taken, run, ids, "200", quoted_ids=taken.quoted_ids)
+    return spool.ledger.run([step])[0]
+
+
+def look(
+    spool: LedgerUnderTest, batch: int, news: dict[int, str], *, is_last: bool = False
+) -> None:
+    """Records outcomes of calls, as a follower does."""
+    spool.client.zadd(f"{P}:follows", {"default|SPACE": 0})
+    spool.ledger.run([calls.follow("me:follow", 1000, ["default"])])
+    entry, _ = spool.ledger.batches([batch])[batch]
+    shown = {place: (outcome, CallRecord("completed")) for place, outcome in news.items()}
+    step = calls.record_calls(
+        "me:follow",
+        "default|SPACE",
+        batch,
+        memory="{}",
+        again_ms=None if is_last else 60_000,
+        news=shown,
+        entry=entry,
+    )
+    spool.ledger.run([step, calls.end_following("me:follow", "default|SPACE", 1000)])
+
+
+def test_a_batch_is_told_in_one_entry_with_its_run_and_tasks(client: redis.Redis) -> None:
+    spool = LedgerUnderTest(client, batch_size=100, linger_ms=0)
+    spool.accept(group(["a", "b"], LANE._replace(campaign="spring")))
+    create(spool, take(spool))
+    assert client.xlen(f"{P}:events") == 1
+    first, second = told(client)
+    assert (first.type, first.document_id, first.outcome) == ("created", "a", "open")
+    assert (first.account, first.campaign, first.run_id) == ("default", "spring", "R1")
+    assert second.task_id == f"T{1:016x}{1:016x}"
+
+
+def test_a_script_that_is_repeated_tells_nothing_twice(client: redis.Redis) -> None:
+    spool = LedgerUnderTest(client, batch_size=100, linger_ms=0)
+    spool.accept(group(["a", "b"]))
+    taken = take(spool)
+    assert [create(spool, taken), create(spool, taken)] == [[2, 0], [-1, 0]]
+    look(spool, taken.batch, {0: "reached"})
+    look(spool, taken.batch, {0: "reached"})
+    assert briefly(client) == [("created", "a"), ("created", "b"), ("ended", "a")]
+
+
+def test_what_becomes_of_a_call_is_told_once_it_ends_and_when_it_changes(
+    client: redis.Redis,
+) -> None:
+    spool = LedgerUnderTest(client, batch_size=100, linger_ms=0)
+    spool.accept(group(["a", "b", "c"]))
+    taken = take(spool)
+    create(spool, taken)
+    look(spool, taken.batch, {0: "ended", 1: "lost_sight"})
+    look(spool, taken.batch, {0: "reached", 1: "reached"})
+    look(spool, taken.batch, {2: "failed"}, is_last=True)
+    found = [(event.type, event.document_id, event.outcome) for event in told(client)[3:]]
+    assert sorted(found[:2]) == [("ended", "a", "ended"), ("lost_sight", "b", "lost_sight")]
+    assert sorted(found[2:4]) == [("ended", "b", "reached"), ("evaluated", "a", "reached")]
+    assert found[4] == ("ended", "c", "failed")
+    last = told(client)[-1]
+    assert (last.run_id, last.task_id) == ("R1", f"T{1:016x}{2:016x}")
+    assert not client.hexists(f"{P}:b{taken.batch}", "ids")
+
+
+def test_what_is_cancelled_expired_dead_and_held_is_told_with_its_reason(
+    client: redis.Redis,
+) -> None:
+    spool = LedgerUnderTest(client, batch_size=1, linger_ms=0)
+    spool.accept(group(["late"], expires_ms=1))
+    assert spool.ledger.take("me:1", ["default"]) is None
+    spool.accept(group(["huge"], reason="too large"))
+    spool.accept(group(["bad"]))
+    step = calls.bury(take(spool), outcome="rejected", code="422", detail="Ada is no number")
+    spool.ledger.run([step])
+    spool.accept(group(["doubtful"]))
+    doubtful = take(spool)
+    spool.ledger.run([calls.doubt(doubtful, outcome="no_answer", code="", detail="", proof=b"{}")])
+    for held in ("its space cannot be read back: Ada", "its space cannot be read back: Bob"):
+        at = doubtful.batch, doubtful.attempt
+        spool.ledger.run([calls.observe(*at, found="", held=held)])
+    spool.accept(group(["back"]))
+    order = SteeringOrder("ann@desk", Selector(), None)
+    spool.ledger.run([steering_calls.cancel(order, "default", "0", "0", 0, 1000)])
+    assert [(event.type, event.document_id, event.reason) for event in told(client)] == [
+        ("expired", "late", None),
+        ("dead", "huge", "too_large"),
+        ("dead", "bad", "rejected 422"),
+        ("held", "doubtful", "its space cannot be read back"),
+        ("cancelled", "back", None),
+    ]
+
+
+def test_a_late_answer_tells_of_what_was_cancelled_meanwhile(client: redis.Redis) -> None:
+    spool = LedgerUnderTest(client, batch_size=100, linger_ms=0)
+    spool.accept(group(["a", "b"]))
+    taken = take(spool)
+    step = calls.doubt(taken, outcome="no_answer", code="", detail="", proof=b"{}")
+    resend = calls.resend(taken.batch, taken.attempt, delay_ms=0, size=9, tries=1)
+    order = SteeringOrder("ann@desk", Selector(), None)
+    cancel = steering_calls.cancel(order, "default", "0", "0", 0, 1000)
+    for each in (step, resend, cancel):
+        spool.ledger.run([each])
+    proof = calls.record_proven(
+        taken.batch, taken.attempt, taken.seal, run_id="R1", ids=["T1"], places="01", claim=False
+    )
+    assert spool.ledger.run([proof]) == [[1, 0]]
+    assert briefly(client) == [
+        *(("cancelled", "a"), ("cancelled", "b")),
+        *(("created", "b"), ("lost_sight", "b")),
+    ]
+    assert told(client)[2].task_id == "T1"
+
+
+def test_what_a_late_answer_proved_while_it_is_sent_again_is_told_once(
+    client: redis.Redis,
+) -> None:
+    spool = LedgerUnderTest(client, batch_size=100, linger_ms=0)
+    spool.accept(group(["a", "b"]))
+    old = take(spool)
+    spool.ledger.run([calls.put_back(old, tries=0, delay_ms=0)])
+    new = take(spool)
+    proof = calls.record_proven(
+        old.batch, old.attempt, old.seal, run_id="R1", ids=["T1"], places="10", claim=False
+    )
+    spool.ledger.run([proof])
+    # The second one is on a list: what is proven leaves the attempt as created.
+    spool.ledger.run([calls.suppress(new, [("dnc", "it is on the list dnc", [0, 1])])])
+    assert briefly(client) == [("created", "a"), ("cancelled", "b")]
+    assert told(client)[1].reason == "it is on the list dnc"
+    spool.check()
+
+
+def test_a_feed_that_is_off_tells_nothing(client: redis.Redis) -> None:
+    spool = LedgerUnderTest(client, linger_ms=0, feed="off")
+    spool.accept(group(["a"]))
+    taken = take(spool)
+    create(spool, taken)
+    assert not client.exists(f"{P}:events")
+    assert not client.hexists(f"{P}:b{taken.batch}", "ids")
+
+
+def test_ids_are_read_as_they_stand_in_the_documents(client: redis.Redis) -> None:
+    spool = LedgerUnderTest(client, batch_size=100, linger_ms=0)
+    raw = [
+        b'{"document_id":"plain"}',
+        b'{"document_id" : "spaced"}',
+        b'{"custom":{"document_id":"inner"},"document_id":"outer"}',
+        b'{"document_id":"\\u00e9\\"\\n"}',
+    ]
+    for number, document in enumerate(raw):
+        spool.accept(replace(group([str(number)]), documents=[document]))
+        taken = take(spool)
+        assert taken.quoted_ids == (b"plain" if not number else b"")
+        create(spool, taken, f"R{number}")
+    assert [each for _, each in briefly(client)] == ["plain", "spaced", "outer", 'é"\n']
+
+
+def test_what_is_over_its_time_is_dropped_and_the_last_one_noted(client: redis.Redis) -> None:
+    spool = LedgerUnderTest(client, events_keep_ms=3_600_000)
+    now = round(time.time() * 1000)
+    for minutes in (300, 200, 100, 30, 10):
+        add_entry(client, f"{now - minutes * 60_000}-0")
+    trim = calls.trim_feed(spool.ledger.limits)
+    pieces = 1
+    while spool.ledger.run([trim]) == [1]:
+        pieces += 1
+    assert pieces > 1
+    assert client.xlen(f"{P}:events") == 2
+    assert client.hget(f"{P}:meta", "feed_cut").decode() == f"{now - 100 * 60_000}-0"
+    assert spool.ledger.run([trim]) == [0]
+
+
+def test_a_feed_that_is_too_large_drops_its_oldest_events(client: redis.Redis) -> None:
+    spool = LedgerUnderTest(client, events_max_bytes=50_000)
+    now = round(time.time() * 1000)
+    for number in range(100):
+        add_entry(client, f"{now - 1_000_000 + number * 1000}-0", ids="\n".join(["x" * 10] * 90))
+    trim = calls.trim_feed(spool.ledger.limits)
+    while spool.ledger.run([trim]) == [1]:
+        pass
+    spool.ledger.run([trim] * 20)
+    assert 20 < client.xlen(f"{P}:events") < 60
+    assert client.memory_usage(f"{P}:events") <= 50_000

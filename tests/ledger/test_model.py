@@ -27,6 +27,7 @@ from callspool_ledger.selectors import Selector
 from callspool_ledger.steering.calls import SteeringOrder
 from callspool_ledger.writes import Delivery, Group, LaneKey, Limits, Look, Taken
 from callspool_ledger.writes.follow_calls import pass_of, recorded_of
+from tests.ledger.feed_check import FeedCheck
 from tests.ledger.model import UNSETTLED, Attempt, Document, Model
 from tests.ledger.snapshot import Snapshot
 from tests.ledger.steps import (
@@ -60,6 +61,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.made = 0
         self.paused: set[Selector] = set()
         self.reader = LedgerReader(client)
+        self.feed = FeedCheck(self.reader)
 
     @rule(step=steps)
     def step(self, step: Step) -> None:
@@ -176,7 +178,10 @@ class LedgerMachine(RuleBasedStateMachine):
         if not self.client.exists(f"{P}:b{attempt.taken.batch}"):
             assert not any(document.letter in UNSETTLED for document in attempt.documents)
             attempt.proven = set(range(len(attempt.documents)))
-        call = calls.record_created(attempt.taken, attempt.run_id, attempt.task_ids, "200")
+        ids = attempt.taken.quoted_ids if attempt.number % 2 else b""
+        call = calls.record_created(
+            attempt.taken, attempt.run_id, attempt.task_ids, "200", quoted_ids=ids
+        )
         now_created, twice = self.run(call)
         assert (max(0, now_created), twice) == tuple(self.model.prove(attempt))
 
@@ -384,6 +389,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert identities == known
         for account in ACCOUNTS:
             self.check_counts(account)
+        self.feed.check(self.model.documents)
 
     def check_document(self, document: Document, snapshot: Snapshot) -> None:
         number, place = document.place

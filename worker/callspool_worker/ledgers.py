@@ -76,6 +76,9 @@ def limits_of(settings: Settings) -> Limits:
         quiet_answered_ms=int(settings.proof_quiet_answered * 1000),
         first_probe_ms=int(FIRST_PROBE * 1000),
         last_probe_ms=int(LAST_PROBE * 1000),
+        feed=("calls" if settings.follow else "settled") if settings.events else "off",
+        events_keep_ms=int(settings.events_keep * 1000),
+        events_max_bytes=settings.events_max_bytes // settings.partitions,
     )
 
 

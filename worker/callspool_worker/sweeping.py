@@ -29,6 +29,9 @@ IDLE_PAUSE = 1.0
 PATROL = 1.0
 """Seconds between two looks at the leases and at what may be forgotten."""
 
+TRIM = 10.0
+"""Seconds between two looks at the size of the feed."""
+
 PIECES_A_PATROL = 10
 """Pieces that are forgotten at once: some milliseconds of Redis each."""
 
@@ -66,7 +69,7 @@ class Sweeper(threading.Thread):
         self._guard = guard
         self._nudged = threading.Event()
         self._stopped = threading.Event()
-        self._next_patrol = 0.0
+        self._next_patrol = self._next_trim = 0.0
         self._accounts = 0
         self._finished_at = self._well_at = time.monotonic()
 
@@ -134,6 +137,17 @@ class Sweeper(threading.Thread):
         if self._guard is not None:
             self._guard.keep_asked(self._ledger)
         self._forget()
+        self._trim_feed(now)
+
+    def _trim_feed(self, now: float) -> None:
+        """Drops what the feed need not keep any more, now and then."""
+        if now < self._next_trim:
+            return
+        self._next_trim = now + TRIM
+        for _ in range(PIECES_A_PATROL):
+            (more,) = self._ledger.run([self._ledger.calls.trim_feed(self._ledger.limits)])
+            if not more or self._stopped.is_set():
+                return
 
     def _forget(self) -> None:
         """Forgets faster than documents can come, so that memory does not grow with them."""

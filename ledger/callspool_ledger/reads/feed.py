@@ -212,18 +212,20 @@ def _expand(partition: int, entry: Position, fields: Mapping[bytes, bytes]) -> I
     runs = fields.get(b"r", b"").decode().split("\n")
     letters = fields.get(b"o", b"").decode()
     campaign, reason = fields.get(b"c", b"").decode(), fields.get(b"w", b"").decode()
+    what = fields[b"t"].decode()
+    usual = "open" if what == "created" else None
     moment = datetime.fromtimestamp(entry.ms / 1000, UTC)
     for place, document_id in enumerate(ids):
         yield FeedEvent(
             id=f"{partition}-{entry.entry}-{place}",
             time=moment,
-            type=fields[b"t"].decode(),  # type: ignore[arg-type]
+            type=what,  # type: ignore[arg-type]
             account=fields[b"a"].decode(),
             campaign=campaign or None,
             document_id=_text(f'"{document_id}"'),
             run_id=runs[place if len(runs) > 1 else 0] or None,
             task_id=unpack_task_id(packed, place),
-            outcome=OUTCOME_LETTERS[letters[place]] if letters else None,
+            outcome=OUTCOME_LETTERS[letters[place]] if letters else usual,
             reason=reason or None,
         )
 

@@ -163,11 +163,12 @@ class LedgerCalls(GuardedCalls, FollowCalls):
         ids: Sequence[str],
         code: str,
         proof: bytes = b'{"answered":false}',
+        quoted_ids: bytes = b"",
     ) -> Call:
         """Records that the API created the documents of an attempt, with their task ids.
 
-        ``proof``: what a proof has to go by, should the answer belong to another request. The
-        reply is read by `replies.creation_of`.
+        ``proof``: what a proof has to go by, should the answer belong to another request.
+        ``quoted_ids``: as of the take, for the feed. The reply is read by `replies.creation_of`.
         """
         return self._call(
             "record_created",
@@ -180,6 +181,7 @@ class LedgerCalls(GuardedCalls, FollowCalls):
             taken.states,
             taken.seal,
             proof,
+            quoted_ids,
         )
 
     def put_back(
@@ -338,5 +340,5 @@ class LedgerCalls(GuardedCalls, FollowCalls):
         before: Literal["", "new", "gone"],
     ) -> Call:
         """Begins the ledger if there is none, and asks by which rules it is written."""
-        times = limits.lease_ms, limits.quiet_ms
-        return self._call("open_ledger", new_id, *rules, partitions, *times, before)
+        told = limits.lease_ms, limits.quiet_ms, before, limits.feed
+        return self._call("open_ledger", new_id, *rules, partitions, *told)

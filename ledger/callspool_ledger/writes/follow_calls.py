@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from callspool.redis_io.scripts import Argument, Call
     from callspool_ledger.keys import PartitionKeys
+    from callspool_ledger.reads.entries import BatchEntry
     from callspool_ledger.reads.views import CallRecord
-    from callspool_ledger.writes.records import Look, Taken
+    from callspool_ledger.writes.records import Limits, Look, Taken
 
 
 WAKE_UPS_AT_MOST = 256
@@ -99,9 +100,11 @@ class ProofCalls:
     ) -> Call:
         """Keeps what a look found of an attempt in doubt, or why it cannot be proven.
 
-        ``began_ms``: when the look began. ``gap_ms``: looks further apart leave a gap.
+        ``began_ms``: when the look began. ``gap_ms``: looks further apart leave a gap. What the API
+        says stands behind a colon, and is no event's.
         """
-        return self._call("observe", batch, attempt, found, held, began_ms, gap_ms)
+        why = held.partition(":")[0]
+        return self._call("observe", batch, attempt, found, held, began_ms, gap_ms, why)
 
     def record_proven(
         self,
@@ -276,8 +279,9 @@ class FollowCalls:
         memory: str,
         again_ms: int | None,
         news: Mapping[int, tuple[str, CallRecord]],
+        entry: BatchEntry | None = None,
     ) -> Call:
-        """Records what a look showed: place → outcome and call.
+        """Records what a look showed: place → outcome and call. ``entry`` tells the tasks.
 
         ``memory``: what the follower remembers of the batch. ``again_ms``: until it is looked at
         next, apart from the oldest ones. The reply is read by `recorded_of`.
@@ -292,7 +296,13 @@ class FollowCalls:
         for place, (outcome, record) in news.items():
             args += [place + 1, LETTERS[outcome], record.status, record.end_reason]
             args += [record.rings, record.started, record.ended, record.duration]
+            run_id, task_id, _ = (entry and entry.proof(place)) or (None, None, None)
+            args += [run_id or "", pack_task_ids([task_id]) if task_id else ""]
         return self._script("record_calls", *args)
+
+    def trim_feed(self, limits: Limits) -> Call:
+        """Drops a piece of what the feed need not keep; answers 1 if there is more."""
+        return self._script("trim_feed", limits.events_keep_ms, limits.events_max_bytes)
 
     def _script(self, name: str, *args: Argument) -> Call:
         return scripts.load(f"writes/{name}").call([self._keys.prefix], args)

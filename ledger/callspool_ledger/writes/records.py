@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -14,6 +15,9 @@ SEPARATOR = b"\x1e"
 
 
 Durability = Literal["off", "local", "replica"]
+
+FeedKind = Literal["", "off", "settled", "calls"]
+"""What the feed tells: as before, nothing, what is settled, or what becomes of calls as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,14 @@ class Limits:
     first_probe_ms: int = 30_000
     """How long a parked gate stays closed before one batch tries it; doubled each time."""
     last_probe_ms: int = 600_000
+    feed: FeedKind = "calls"
+    """What the feed of events tells."""
+    events_keep_ms: int = 259_200_000
+    events_max_bytes: int = 256 * 1024 * 1024
+    """What the feed keeps in one partition."""
+
+
+_ID_IN_JSON = re.compile(rb'"document_id":"([^"\\]*)"').findall
 
 
 class LaneKey(NamedTuple):
@@ -162,6 +174,17 @@ class Taken:
     def token(self) -> str:
         """What the guard knows the attempt by."""
         return f"{self.taker}/{self.attempt}"
+
+    @property
+    def quoted_ids(self) -> bytes:
+        """The documents' ids, a line each, as they stand in their JSON; "" if that is not plain.
+
+        A pattern finds them in a third of the time that a parser takes.
+        """
+        found = _ID_IN_JSON(self.documents)
+        if not len(found) == self.count == self.documents.count(b'"document_id"'):
+            return b""
+        return b"\n".join(found)
 
     @property
     def places(self) -> list[int]:

@@ -174,9 +174,7 @@ SETTINGS = (
         " all its replicas too (`replica`); spaces are read back after a restart of Redis in"
         " any case",
     ),
-    Setting(
-        "follow", Flag(), True, "workers follow created calls to their end (docs/following.md)"
-    ),
+    Setting("follow", Flag(), True, "workers follow created calls to their end"),
     Setting(
         "follow_gap",
         Number(0.01, 86_400),
@@ -206,6 +204,17 @@ SETTINGS = (
         DEFAULT_OUTCOMES,
         "maps the status of a call that ended to an outcome; a status that is not named"
         " becomes `ended`, or `failed` if its task failed",
+    ),
+    Setting("events", Flag(), True, "workers write the feed of events (docs/events.md)"),
+    Setting(
+        "events_keep", Number(10, 31_536_000), 259_200.0, "an event is kept this long", "seconds"
+    ),
+    Setting(
+        "events_max_bytes",
+        Whole(1_000_000, 1_000_000_000_000),
+        268_435_456,
+        "the feed takes about this much of Redis at most; then the oldest events go early",
+        "bytes",
     ),
     Setting(
         "region",

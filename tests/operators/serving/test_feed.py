@@ -40,7 +40,7 @@ def test_events_come_behind_the_cursor_in_their_order(reader: Intake):
     assert [each["document_id"] for each in first["events"]] == ["crm-1"]
     assert first["events"][0] | {"id": "", "time": ""} == {
         "id": "", "time": "", "type": "created", "account": "default", "campaign": None,
-        "document_id": "crm-1", "run_id": "R1", "task_id": None, "outcome": None, "reason": None,
+        "document_id": "crm-1", "run_id": "R1", "task_id": None, "outcome": "open", "reason": None,
     }  # fmt: skip
     second = reader.call("GET", f"{EVENTS}?cursor={first['cursor']}").json
     assert [each["document_id"] for each in second["events"]] == ["crm-2"]

@@ -216,7 +216,7 @@ class SpacePass:
             self._how.times,
             is_lost=is_lost,
         )
-        return self._record(unit, finding)
+        return self._record(unit, entry, finding)
 
     def _read_tasks(
         self, unit: Unit, entry: BatchEntry, memory: UnitMemory, *, is_lost: bool
@@ -232,7 +232,7 @@ class SpacePass:
         self._faults.forget_batch(unit.batch)
         return read
 
-    def _record(self, unit: Unit, finding: LookFinding) -> bool:
+    def _record(self, unit: Unit, entry: BatchEntry, finding: LookFinding) -> bool:
         now_ms, times = self._now_ms(), self._how.times
         again: float | None = None
         if finding.left:
@@ -249,6 +249,7 @@ class SpacePass:
             memory=msgspec.json.encode(memory).decode(),
             again_ms=None if again is None else math.ceil(again * 1000),
             news=finding.news,
+            entry=entry,
         )
         recorded = recorded_of(self._ledger.run([step])[0])
         if recorded is None:

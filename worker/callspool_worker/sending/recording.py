@@ -92,7 +92,8 @@ class Recorder:
         match decision:
             case Created(run_id, task_ids):
                 proof = _encode(_proof(taken, answer))
-                step = self._calls.record_created(taken, run_id, task_ids, code, proof)
+                ids = taken.quoted_ids if self._limits.feed != "off" else b""
+                step = self._calls.record_created(taken, run_id, task_ids, code, proof, ids)
                 steps = [over.recorded_by(step, "created", run_id=run_id)]
             case InDoubt():
                 steps = self._doubt(over, answer, decision)

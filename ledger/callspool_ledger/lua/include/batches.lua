@@ -111,6 +111,8 @@ local function record(batch, documents, outcome, code, detail)
   record_of(batch, batch.attempt, batch.taken, documents, outcome, code, detail)
 end
 
+local keep_ids_of_closed -- feed.lua has it, which scripts without a feed do not include
+
 -- A batch without unsettled documents gives its memory back and keeps only what `show` tells.
 local function close_if_settled(batch)
   if string.find(batch.s, UNSETTLED) then return false end
@@ -118,6 +120,7 @@ local function close_if_settled(batch)
     call('HINCRBY', lane_key(batch.lane), 'fresh', -1)
     call('ZREM', P .. ':due', 'F' .. batch.id)
   end
+  if keep_ids_of_closed then keep_ids_of_closed(batch) end
   call('UNLINK', payload_key(batch.id))
   call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'due',
     'taker', 'lease', 'quiet', 'probe', 'proved', 'marked', 'traces', 'ready', 'missed')

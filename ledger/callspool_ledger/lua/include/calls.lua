@@ -6,14 +6,15 @@
 --   yt    what the follower remembers of the batch (JSON), as long as it is looked at again
 -- P:counts has `open`, `reached`, `not_reached`, `failed` and `ended`; lost_sight is what is left of
 -- `created`, so that the sum holds in ledgers that began before there were outcomes.
--- Needs: lanes batches
+-- Needs: lanes batches feed
 local OUTCOME = { o = 'open', r = 'reached', n = 'not_reached', f = 'failed', e = 'ended' }
 local NEXT_PASS_MS = 60000 -- unless a follower said otherwise
 
 -- Documents that were created now, and were not in the states `before`, have open calls, which are
 -- followed; without a run, or where the space is not known any more, they are lost sight of.
--- To be called while the batch's lane is still known, that is before `close_if_settled`.
-local function begin_calls(batch, before, is_lost)
+-- To be called while the batch's lane is still known, that is before `close_if_settled`. `ids`: those of
+-- all places, if they are known. Tells whether they are lost sight of.
+local function begin_calls(batch, before, is_lost, ids)
   local space = call('HGET', lane_key(batch.lane), 'space')
   local letter = (is_lost or not space) and 'l' or 'o'
   local known, n, letters = call('HGET', batch_key(batch.id), 'y'), batch.n, nil
@@ -28,9 +29,10 @@ local function begin_calls(batch, before, is_lost)
     end
     letters = table.concat(letters)
   end
-  if n == 0 then return end
+  if n == 0 then return false end
   call('HSET', batch_key(batch.id), 'y', letters)
-  if letter == 'l' then return end
+  if letter == 'l' then return true end
+  if is_fed('calls') then keep_ids(batch, ids) end
   count(batch.account, 'open', n)
   local key = batch.account .. '|' .. space
   call('ZADD', P .. ':opened:' .. key, 'NX', NOW, batch.id)

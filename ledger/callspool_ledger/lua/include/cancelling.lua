@@ -3,7 +3,9 @@ local WAITS = { open = true, queued = true, resting = true }
 
 local function cancel_waiting(batch, may)
   if not WAITS[batch.phase] then return 0 end
+  local before = batch.s
   local n = turn_some(batch, 'w', 'k', may)
+  tell(batch, 'cancelled', turned(batch, before, 'k'))
   if n == 0 or string.find(batch.s, 'w') then return n end
   if batch.phase == 'open' then
     call('HSET', lane_key(batch.lane), 'open', '')

@@ -1,15 +1,18 @@
 -- An operator knows that documents in doubt were created, at the places that `may` tells; tells how
--- many. `run` and `task` are '' where nobody knows them. Needs: lanes batches calls outcomes doubts words named proofs selected
+-- many. `run` and `task` are '' where nobody knows them. Needs: lanes batches feed calls outcomes doubts words named proofs selected
 local function confirm(batch, may, run, task, by)
   local before = batch.s
   local n = turn_some(batch, 'd', 'c', may)
   if n == 0 then return 0 end
   delivered(batch, before)
-  begin_calls(batch, before, run == '')
+  local is_lost = begin_calls(batch, before, run == '')
   local places = {}
   for place = 1, batch.n do
     places[place] = string.sub(before, place, place) ~= string.sub(batch.s, place, place) and '1' or '0'
   end
+  local new = turned(batch, before, 'c')
+  tell(batch, 'created', new, { r = run, k = task ~= '' and '\0' .. task, w = 'confirmed' })
+  if is_lost then tell(batch, 'lost_sight', new, { o = string.rep('l', n) }) end
   count(batch.account, 'confirmed', n)
   say(batch, table.concat(places), run, task, by)
   record(batch, n, 'confirmed', '', 'by ' .. by)

@@ -6,9 +6,10 @@
 -- An id is at least two bytes long: packed task ids begin with one that says how they are packed.
 -- So a batch whose documents an answer told to be created while others were under way is kept whole for
 -- a lease (`fresh`): until then it can be distrusted.
--- Needs: lanes batches calls doubts
+-- Needs: lanes batches feed calls doubts
 local NAMED_MS = 900000
 local MIXED_MS = 600000
+local DISTRUSTED = 'its answer was, or may have been, that of another request'
 
 local function named_key(back)
   return string.format('%s:named:%d', P, math.floor(NOW / NAMED_MS) - back)
@@ -66,7 +67,9 @@ local function distrust(id, code)
     letters[place], outcomes[place] = letter, outcome
   end
   if n == 0 then return 0 end
+  local before = batch.s
   batch.s, y = table.concat(letters), table.concat(outcomes)
+  tell(batch, 'held', turned(batch, before, 'd'), { w = DISTRUSTED })
   move(batch, 'c', 'd', n)
   count(batch.account, 'created_left', n)
   count(batch.account, 'open', -n)
@@ -74,7 +77,7 @@ local function distrust(id, code)
   call('HINCRBY', lane_key(batch.lane), 'fresh', -1)
   call('HINCRBY', P .. ':g' .. batch.g, 'unsettled', n)
   call('ZREM', P .. ':due', 'F' .. batch.id)
-  local space, why = space_of(batch), 'its answer was, or may have been, that of another request'
+  local space, why = space_of(batch), DISTRUSTED
   if not string.find(y, 'o') then
     for _, calls in ipairs({ ':calls:', ':later:', ':opened:' }) do call('ZREM', P .. calls .. space, batch.id) end
   end

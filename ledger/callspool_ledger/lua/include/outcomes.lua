@@ -2,7 +2,7 @@
 -- each account: `account|name|K` → how many fell into bucket K (not cumulated, the last one is open)
 -- and `account|name|sum`; names are `batch` (documents), `delivery` and `submission|<outcome>`
 -- (milliseconds). A test compares the bounds with reads/snapshot.py.
--- Needs: lanes batches calls
+-- Needs: lanes batches feed calls
 local FAILED = { server_error = true, no_answer = true, not_sent = true }
 
 local function bucket_of(value, bounds)

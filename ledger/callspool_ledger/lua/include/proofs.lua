@@ -1,7 +1,7 @@
 -- Proof of creation. It is never thrown away: it settles documents whatever their state, in the
 -- parts too that their batch was split into meanwhile; what is being sent again is settled when that
 -- attempt ends. An attempt may be proven bit by bit: t<A>, then t<A>.2, and so on.
--- Needs: lanes batches calls outcomes doubts words named
+-- Needs: lanes batches feed calls outcomes doubts words named
 local RUNS_KNOWN, RUNS_KNOWN_IN_DOUBT = 20000, 200000
 
 local function ones(mask)
@@ -29,19 +29,21 @@ local function proven_by(batch, attempt)
   return table.concat(known), nth
 end
 
--- Settles the places in `found`; returns the documents created now and those created already.
+-- Settles the places in `found`; returns the documents created now, those created already, a mask of
+-- those that were not known to be created, and whether these are lost sight of.
 local function settle_found(batch, found, said)
-  local letters, proved, moved, created, twice, before = {}, {}, {}, 0, 0, batch.s
+  local letters, proved, moved, created, twice, before, new = {}, {}, {}, 0, 0, batch.s, {}
   for place = 1, batch.n do
     local letter = string.sub(batch.s, place, place)
     local is_proved = string.sub(batch.proved or '', place, place) == '1'
+    new[place] = '0'
     if string.sub(found, place, place) == '1' then
       if letter == 'c' or is_proved then
         twice = twice + (said[place] and 0 or 1)
       elseif letter == 's' then
-        is_proved = true
+        is_proved, new[place] = true, '1'
       elseif letter ~= '-' then
-        moved[letter], letter = (moved[letter] or 0) + 1, 'c'
+        moved[letter], letter, new[place] = (moved[letter] or 0) + 1, 'c', '1'
       end
     end
     letters[place], proved[place] = letter, is_proved and '1' or '0'
@@ -51,14 +53,15 @@ local function settle_found(batch, found, said)
     move(batch, letter, 'c', n)
     created = created + n
   end
+  local is_lost = false
   if created > 0 then
     delivered(batch, before)
-    begin_calls(batch, before)
+    is_lost = begin_calls(batch, before)
   end
   if batch.phase == 'sending' then
     call('HSET', batch_key(batch.id), 'proved', table.concat(proved))
   end
-  return created, twice
+  return created, twice, table.concat(new), is_lost
 end
 
 -- The packed task ids of some documents among those that were packed together.
@@ -87,6 +90,25 @@ local function without(found, tasks, known)
   end
   if #wanted == at then return found, tasks end
   return table.concat(mask), pick(tasks, wanted)
+end
+
+-- Tells of the documents in the mask `new`, which are known to be created now. `tasks`, and the ids in
+-- `given`, are packed for the places in `found`; the latter help where nothing else tells them.
+local function tell_created(batch, found, new, run, tasks, given, is_lost)
+  if not is_fed() or ones(new) == 0 then return end
+  local ids, others, lines, wanted, at = ids_of(batch), lines_of(string.sub(given, 2)), {}, {}, 0
+  for place = 1, batch.n do
+    at = at + string.sub(found, place, place)
+    if string.sub(new, place, place) == '1' then
+      wanted[#wanted + 1] = at
+      lines[#wanted] = ids[place] or others[at] or ''
+    end
+  end
+  local joined, packed = table.concat(lines, '\n'), pick(tasks, wanted)
+  tell_ids(batch, 'created', joined, { r = run, k = packed })
+  if is_lost then
+    tell_ids(batch, 'lost_sight', joined, { r = run, k = packed, o = string.rep('l', #lines) })
+  end
 end
 
 -- When an attempt that is over began, as far as the batch knows.
@@ -133,16 +155,18 @@ local function follow(batch, found, tasks, each)
 end
 
 -- Keeps the proof that `run` created the documents at the places in `found`, with their packed task
--- ids. Returns the documents created now, those that another attempt had created already, and how
+-- ids, and ids of the documents if these are known. Returns the documents created now, those that another attempt had created already, and how
 -- many this proof is about that were not proven before.
-local function prove(batch, attempt, found, run, tasks, code)
+local function prove(batch, attempt, found, run, tasks, code, given)
   if not batch then return 0, 0, 0 end -- settled, and forgotten since
   if #found ~= batch.n then error('a proof for ' .. #found .. ' of ' .. batch.n .. ' documents') end
   local known, nth = proven_by(batch, attempt)
+  local _, ids = without(found, '\0' .. (given or ''), known)
   found, tasks = without(found, tasks, known)
   if ones(found) == 0 then return 0, 0, 0 end
   local was_in_doubt = string.find(batch.s, 'd')
-  local created, twice = settle_found(batch, found, said_of(batch, attempt, run))
+  local created, twice, new, is_lost = settle_found(batch, found, said_of(batch, attempt, run))
+  tell_created(batch, found, new, run, tasks, ids, is_lost)
   if ones(found) < batch.n then call('HSET', batch_key(batch.id), 'p' .. attempt .. nth, found) end
   call('HSET', batch_key(batch.id), 's', batch.s, 'r' .. attempt .. nth, run, 't' .. attempt .. nth, tasks)
   if was_in_doubt and not string.find(batch.s, 'd') then end_doubt(batch) end

@@ -7,7 +7,7 @@
 -- ARGV[6] who asks   ARGV[7] the selector as JSON
 -- Reply: {next cursor, 0 at the end; documents cancelled; time of the first call; number of the
 --   journal's entry, or 0}
--- include: base generations lanes batches parts selected cancelling journal
+-- include: base generations lanes batches feed parts selected cancelling journal
 local from = ARGV[4] == '0' and NOW or tonumber(ARGV[4])
 local selector, number = cjson.decode(ARGV[7]), tonumber(ARGV[5])
 

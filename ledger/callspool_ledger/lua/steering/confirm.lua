@@ -7,7 +7,7 @@
 -- ARGV[6] number of the journal's entry, or 0   ARGV[7] who asks   ARGV[8] the selector as JSON
 -- ARGV[9] run id, or ''
 -- Reply: {next cursor, 0 at the end; documents; number of the journal's entry, or 0}
--- include: base generations lanes batches calls outcomes doubts words named proofs selected doubtful confirming journal
+-- include: base generations lanes batches feed calls outcomes doubts words named proofs selected doubtful confirming journal
 local number, confirmed = tonumber(ARGV[6]), 0
 local cursor = each_doubtful(ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), cjson.decode(ARGV[8]),
   ARGV[5] == '1', function(batch)

@@ -7,7 +7,7 @@
 -- ARGV[6] task id, or ''
 -- Reply: {the letter that it had, '' if it is not known; 1 if it is created now, or 0; number of the
 --   journal's entry, or 0}
--- include: base generations lanes batches calls outcomes doubts words named proofs selected confirming journal
+-- include: base generations lanes batches feed calls outcomes doubts words named proofs selected confirming journal
 local batch, place = find(ARGV[1])
 local letter, number = letter_at(batch, place), tonumber(ARGV[2])
 if letter ~= 'd' then return { letter, 0, number } end

@@ -8,7 +8,7 @@
 -- ARGV[6] the selector as JSON
 -- Reply: {next cursor, 0 at the end; documents; time of the first call; number of the journal's
 --   entry, or 0}
--- include: base generations lanes batches selected dropping journal
+-- include: base generations lanes batches feed selected dropping journal
 local from = ARGV[3] == '0' and NOW or tonumber(ARGV[3])
 local selector, number = cjson.decode(ARGV[6]), tonumber(ARGV[4])
 local found = call('ZSCAN', P .. ':dead', ARGV[1], 'COUNT', ARGV[2])

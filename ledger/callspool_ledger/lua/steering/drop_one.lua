@@ -5,7 +5,7 @@
 -- ARGV[4] what was asked for, as JSON, for the journal
 -- Reply: {the letter that it had, '' if it is not known; 1 if it was dropped, or 0; number of the
 --   journal's entry, or 0}
--- include: base generations lanes batches selected dropping journal
+-- include: base generations lanes batches feed selected dropping journal
 local batch, place = find(ARGV[1])
 local letter, number = letter_at(batch, place), tonumber(ARGV[2])
 if letter ~= 'x' then return { letter, 0, number } end

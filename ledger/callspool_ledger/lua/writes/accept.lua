@@ -15,7 +15,7 @@
 -- Reply: for each message {accepted, duplicate, conflict, refused, {accepted, duplicate and conflict
 --   of each group}, {batches that documents went to}}, or {} if it was accepted before. A conflict is
 --   a known identity with another number.
--- include: base generations lanes batches roster epochs claims numbers suppressing messages campaigns
+-- include: base generations lanes batches feed roster epochs claims numbers suppressing messages campaigns
 local group_name, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local linger, wake_limit, overhead = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local refused_kept = tonumber(ARGV[7])
@@ -192,7 +192,7 @@ end
 
 -- Documents that cannot be sent at all are accepted and dead at once, a batch each.
 local function bury_each(group, n)
-  local accepted, conflicts = 0, 0
+  local accepted, conflicts, buried = 0, 0, {}
   for i, document in ipairs(split(group.payload)) do
     local batch = begin_batch(group)
     batch.letter, batch.phase = 'x', 'buried'
@@ -204,10 +204,12 @@ local function bury_each(group, n)
       call('ZADD', P .. ':dead', NOW, batch.id)
       count(batch.account, 'died|too_large', 1)
       accepted = accepted + 1
+      buried[accepted] = document
     elseif is_conflict(known, group, i, {}) then
       conflicts = conflicts + 1
     end
   end
+  tell_group(group, 'dead', buried, 'too_large')
   return accepted, n - accepted - conflicts, conflicts
 end
 
@@ -229,7 +231,8 @@ end
 -- These are stored at the end: what the group holds twice is known, and does not come again.
 local function cancel_group(group, n)
   local batch, kept, digests, numbers, conflicts = begin_batch(group), {}, {}, {}, 0
-  local accepted, filled = 0, {}
+  local accepted, filled, cancelled = 0, {}, {}
+  local documents = split(group.payload)
   local function fill()
     batch.n, batch.d = #kept, table.concat(digests)
     batch.f = numbers_of(table.concat(numbers), #kept)
@@ -243,6 +246,7 @@ local function cancel_group(group, n)
     local is_new, known = claim(group.digests, i, batch.id * PLACES + #kept)
     if is_new then
       kept[#kept + 1] = i
+      cancelled[#cancelled + 1] = documents[i]
       digests[#kept], numbers[#kept] = digest_of(group, i), number_of(group, i)
     elseif is_conflict(known, group, i, kept) then
       conflicts = conflicts + 1
@@ -250,6 +254,7 @@ local function cancel_group(group, n)
   end
   fill()
   for _, each in ipairs(filled) do store_cancelled(each) end
+  tell_group(group, 'cancelled', cancelled, group.reason)
   return accepted, n - accepted - conflicts, conflicts
 end
 

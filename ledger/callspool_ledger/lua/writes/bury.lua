@@ -12,12 +12,13 @@
 -- ARGV[13] wake-ups at most
 -- Reply: documents buried, or made to wait; -1 if the batch is not this attempt's any more, or if the
 --   look is too old or something has changed since.
--- include: base lanes batches calls outcomes doubts
+-- include: base lanes batches feed calls outcomes doubts
 local PATIENCE = 21600000 -- ms after which documents are buried although nothing else was created
 local batch = load_batch(ARGV[1])
 local attempt = tonumber(ARGV[2])
 local looked = tonumber(ARGV[7])
 local n
+local before = batch and batch.s
 
 local function may_be_the_apis_fault()
   if ARGV[10] == '' then return false end
@@ -75,6 +76,8 @@ else
   -- Several in a row, and none created between: then it is not the documents' fault.
   if ARGV[4] == 'rejected' and n == 1 then call('HINCRBY', lane_key(batch.lane), 'refused', 1) end
 end
+local why = looked and 'missing' or ARGV[4] .. ' ' .. ARGV[5]
+tell(batch, 'dead', turned(batch, before, 'x'), { w = why })
 count(batch.account, 'died|' .. (looked and 'missing' or ARGV[5]), n)
 call('HSET', batch_key(batch.id), 's', batch.s, 'phase', 'buried', 'why', ARGV[6])
 if not close_if_settled(batch) then call('ZADD', P .. ':dead', NOW, batch.id) end

@@ -6,7 +6,7 @@
 -- ARGV[5...] for each group: ms when it may be called, its cap (`calls|ms|whose`), places
 --   (`,place,place,`, counted from 1)
 -- Reply: documents that went aside; -1 if the batch is not this attempt's any more.
--- include: base generations lanes batches outcomes parts campaigns capped
+-- include: base generations lanes batches feed calls outcomes parts campaigns capped
 local batch = load_batch(ARGV[1])
 if not is_current(batch, ARGV[2], ARGV[3]) then return -1 end
 leave_sending(batch, 'w')

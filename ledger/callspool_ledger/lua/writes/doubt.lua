@@ -4,7 +4,7 @@
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] outcome   ARGV[5] code
 -- ARGV[6] detail   ARGV[7] what a proof has to go by (JSON)
 -- Reply: documents in doubt; -1 if the batch is not this attempt's any more.
--- include: base lanes batches calls outcomes doubts
+-- include: base lanes batches feed calls outcomes doubts
 local batch = load_batch(ARGV[1])
 if not is_current(batch, ARGV[2], ARGV[3]) then return -1 end
 local n = leave_sending(batch, 'd')

@@ -5,7 +5,7 @@
 -- KEYS[1] prefix
 -- ARGV[1] dedupe window, ms   ARGV[2] buckets, batches, or documents that move on, a call
 -- Reply: 'rested', 'began', 'moved', 'dropping' or 'dropped'
--- include: base generations lanes batches
+-- include: base generations lanes batches feed
 local window, piece = tonumber(ARGV[1]), tonumber(ARGV[2])
 local BUCKETS, MOST_GENERATIONS = 65536, 3
 local living = generations()
@@ -94,6 +94,12 @@ local function drop_batch(id)
   if f[1] ~= oldest then return end
   local _, n = string.gsub(f[3] or '', 'o', 'o')
   count(f[2], 'open', -n)
+  local ids = n > 0 and call('HGET', batch_key(id), 'ids')
+  if ids and is_fed('calls') then
+    local batch, lines, known = load_batch(id), {}, lines_of(ids)
+    for place in string.gmatch(f[3], '()o') do lines[#lines + 1] = known[place] or '' end
+    tell_ids(batch, 'lost_sight', table.concat(lines, '\n'), { o = string.rep('l', n) })
+  end
   call('UNLINK', batch_key(id), payload_key(id))
 end
 

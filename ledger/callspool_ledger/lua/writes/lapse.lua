@@ -4,7 +4,7 @@
 -- ARGV[1] taker   ARGV[2] batch:attempt that it was seen to hold   ARGV[3] detail
 -- Reply: {documents in doubt, those that a late proof had created meanwhile, account, lane}; {} if
 --   the taker does not hold that any more.
--- include: base lanes batches calls outcomes doubts
+-- include: base lanes batches feed calls outcomes doubts
 if call('HGET', P .. ':sending', ARGV[1]) ~= ARGV[2] then return {} end
 call('HDEL', P .. ':sending', ARGV[1])
 local id, attempt = string.match(ARGV[2], '^(%d+):(%d+)$')

@@ -5,6 +5,7 @@
 -- ARGV[5] lease of the caller's takes, ms   ARGV[6] their quiet period, ms
 -- ARGV[7] `new`: a new ledger reads spaces back, in case there was one before; `gone`: there was one,
 --   whichever it is that lies here now; `` for neither
+-- ARGV[8] what the feed tells (include/feed.lua), '' to leave that as it is
 -- Reply: {id, format, rules of identity, partitions}
 -- include: base generations lanes roster epochs
 local meta, counts = P .. ':meta', P .. ':counts'
@@ -16,6 +17,7 @@ end
 call('HSETNX', counts, 'partitions', call('HGET', meta, 'partitions'))
 local server, replid = this_server()
 if call('HSETNX', meta, 'server', server) == 1 then call('HSET', meta, 'replid', replid) end
+if ARGV[8] ~= '' then call('HSET', meta, 'feed', ARGV[8]) end
 keep_longest(tonumber(ARGV[5]), tonumber(ARGV[6]))
 call('HSETNX', meta, 'taken', NOW) -- no take that may ever be forgotten was before
 if ARGV[7] == 'gone' or (is_begun and ARGV[7] == 'new') then begin_unread(ARGV[7] == 'gone') end

@@ -6,7 +6,7 @@
 -- ARGV[7] code   ARGV[8] detail   ARGV[9] wake-ups at most
 -- ARGV[10] 1 if its calls may be counted still that were not made
 -- Reply: documents put back; -1 if the batch is not this attempt's any more.
--- include: base lanes batches calls outcomes
+-- include: base lanes batches feed calls outcomes
 local batch = load_batch(ARGV[1])
 if not is_current(batch, ARGV[2], ARGV[3]) then return -1 end
 local delay = tonumber(ARGV[5])

@@ -5,7 +5,7 @@
 -- ARGV[4] packed task ids (reads/entries.py)   ARGV[5] places found, a mask
 -- ARGV[6] 1 if nothing more will appear in the run: it need not be read again
 -- Reply: {documents created now, documents that another attempt had created already}
--- include: base lanes batches calls outcomes doubts words named proofs
+-- include: base lanes batches feed calls outcomes doubts words named proofs
 local batch, attempt, found = load_batch(ARGV[1]), ARGV[2], ARGV[5]
 if not batch then return { 0, 0 } end
 if batch.phase == 'open' then -- it had been closed before it was sent

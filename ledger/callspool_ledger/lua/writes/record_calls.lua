@@ -6,11 +6,11 @@
 -- ARGV[5] ms until it is looked at next, apart from the oldest batches, or '': among these while it
 -- has open calls, and never again once it has none
 -- ARGV[6...] for each place with news: place, letter, status, reason, rings, started and ended (s),
---   seconds
+--   seconds, run, its task id packed; the latter two '' where no task is known
 -- Reply: {documents with open calls; for each that changed its letter before and now, joined}; {-1}
 --   if another one looks at the space meanwhile, or the batch has gone.
--- include: base lanes batches calls outcomes
-local FIELDS, WIDTH, MOST_WORDS = 8, 15, 250
+-- include: base lanes batches feed calls outcomes
+local FIELDS, WIDTH, MOST_WORDS = 10, 15, 250
 local looker = string.match(call('HGET', P .. ':looking', ARGV[2]) or '', '^%d+ (.*)$')
 local key = batch_key(ARGV[3])
 local f = call('HMGET', key, 'account', 's', 'y', 'yd', 'yw')
@@ -43,7 +43,17 @@ local function took(ended)
   })
 end
 
-local changed, changes = { 0 }, {}
+local changed, changes, told = { 0 }, {}, {}
+
+-- What became of a call that is over is told once it is, and again if it changes.
+local function note_event(i, before, letter)
+  local what = letter == 'l' and 'lost_sight' or string.find('rnfe', before, 1, true) and 'evaluated' or 'ended'
+  local each = told[what] or { places = {}, letters = {}, runs = {}, tasks = {} }
+  told[what] = each
+  local n = #each.places + 1
+  each.places[n], each.letters[n] = tonumber(ARGV[i]), letter
+  each.runs[n], each.tasks[n] = ARGV[i + 8] or '', ARGV[i + 9] or ''
+end
 for i = 6, #ARGV, FIELDS do
   local place, letter = tonumber(ARGV[i]), ARGV[i + 1]
   local before = string.sub(y, place, place)
@@ -52,6 +62,7 @@ for i = 6, #ARGV, FIELDS do
       y = put(y, place, 1, letter)
       changed[#changed + 1] = before .. letter
       changes[before .. letter] = (changes[before .. letter] or 0) + 1
+      note_event(i, before, letter)
       if before == 'o' and tonumber(ARGV[i + 6]) > 0 then took(tonumber(ARGV[i + 6])) end
     end
     if letter ~= 'l' then
@@ -68,6 +79,11 @@ for change, n in pairs(changes) do
   if to then count(account, to, n) end
   -- What has another outcome after all stays counted among those that had this one.
   if from ~= 'open' then count(account, (from or 'lost_sight') .. '_left', n) end
+end
+for what, each in pairs(told) do
+  tell(load_batch(ARGV[3]), what, each.places, {
+    o = table.concat(each.letters), r = join_runs(each.runs), k = join_tasks(each.tasks),
+  })
 end
 call('HSET', key, 'y', y)
 if details then call('HSET', key, 'yd', details) end
@@ -86,6 +102,9 @@ else
 end
 if open == 0 then
   call('ZREM', opened, ARGV[3])
-  if ARGV[5] == '' then call('ZREM', calls, ARGV[3]) end
+  if ARGV[5] == '' then
+    call('ZREM', calls, ARGV[3])
+    if not string.find(states, '[^c-]') then call('HDEL', key, 'ids', 'campaign') end
+  end
 end
 return changed

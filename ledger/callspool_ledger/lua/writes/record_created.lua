@@ -8,12 +8,14 @@
 -- ARGV[5] packed task ids (reads/entries.py)   ARGV[6] code
 -- ARGV[7] states that the take handed out   ARGV[8] seal of the batch
 -- ARGV[9] what a proof has to go by (JSON), if the answer belongs to another request
+-- ARGV[10] ids of the documents that were sent, as in their JSON, a line each; '' if not known
 -- Reply: {documents created now, documents that another attempt had created already}; {-1, 0} if
 --   it is known, or the batch is another one; {-2, documents in doubt because of it, documents of the
 --   request that was answered so before, which are in doubt again} if the answer belongs to another
 --   request.
--- include: base lanes batches calls outcomes doubts words named proofs
+-- include: base lanes batches feed calls outcomes doubts words named proofs
 local attempt, taker, run, tasks, code = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local ids = ARGV[10] or ''
 local MISTAKEN = 'the answer names a run or a task that belongs to another request'
 local MIXED = 'answers of this account were mixed up lately: what this one says is read back'
 
@@ -53,7 +55,15 @@ if is_current(batch, attempt, taker) then
   twice, before = ones(batch.proved or ''), batch.s
   now_created = turn(batch, 's', 'c')
   delivered(batch, before)
-  begin_calls(batch, before)
+  local is_whole = not batch.proved and ids ~= '' and not string.find(before, '[^s]')
+  begin_calls(batch, before, false, is_whole and ids)
+  if is_whole and is_fed() then
+    tell_ids(batch, 'created', ids, { r = run, k = tasks })
+  else
+    local found = string.gsub(string.gsub(before, '[^s]', '0'), 's', '1')
+    local new = without(found, '\0', batch.proved or '')
+    tell_created(batch, found, new, run, tasks, '\0' .. ids)
+  end
   sent = now_created
   call('HSET', batch_key(batch.id), 's', batch.s, 'r' .. attempt, run, 't' .. attempt, tasks)
   record(batch, now_created, 'created', code, '')
@@ -62,7 +72,7 @@ else
   local places = string.gsub(string.gsub(ARGV[7], '[^s]', '0'), 's', '1')
   sent = ones(places)
   local new
-  now_created, twice, new = prove(batch, attempt, places, run, tasks, code)
+  now_created, twice, new = prove(batch, attempt, places, run, tasks, code, ids)
   if new == 0 then return { -1, 0 } end -- told before
 end
 tally(batch, began(batch, attempt), sent, 'created', code)

@@ -6,7 +6,7 @@
 -- ARGV[7] 1 if the run is to be claimed: nothing in it says whose it is
 -- Reply: {documents created now, documents that another attempt had created already}; {-1, 0} if
 --   the run belongs to another attempt.
--- include: base lanes batches calls outcomes doubts words named proofs
+-- include: base lanes batches feed calls outcomes doubts words named proofs
 local batch, attempt, run = load_batch(ARGV[1]), ARGV[2], ARGV[4]
 if not batch then return { 0, 0 } end
 local seal = batch.seal or seal_of(call('HGET', batch_key(batch.id), 'd') or '')

@@ -7,7 +7,7 @@
 -- ARGV[6] code   ARGV[7] detail   ARGV[8] wake-ups at most
 -- ARGV[9] places that the API names (`,place,place,`, counted from 1), or ''
 -- Reply: documents that wait in the parts; -1 if the batch is not this attempt's any more.
--- include: base generations lanes batches calls outcomes parts
+-- include: base generations lanes batches feed calls outcomes parts
 local batch = load_batch(ARGV[1])
 if not is_current(batch, ARGV[2], ARGV[3]) then return -1 end
 local n = leave_sending(batch, 'w')

@@ -5,7 +5,7 @@
 -- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] wake-ups at most
 -- ARGV[5...] for each list: its kind, the reason, places (`,place,place,`, counted from 1)
 -- Reply: documents cancelled; -1 if the batch is not this attempt's any more.
--- include: base generations lanes batches outcomes selected suppressing
+-- include: base generations lanes batches feed calls outcomes selected suppressing
 local batch = load_batch(ARGV[1])
 if not is_current(batch, ARGV[2], ARGV[3]) then return -1 end
 leave_sending(batch, 'w')
@@ -13,7 +13,7 @@ call('HDEL', P .. ':sending', ARGV[3])
 call('HSET', batch_key(batch.id), 's', batch.s)
 local cancelled = 0
 for i = 5, #ARGV, 3 do
-  local letters = {}
+  local letters, before = {}, batch.s
   local n = turn_some(batch, 'w', 'K', function(place)
     local is_meant = string.find(ARGV[i + 2], ',' .. place .. ',', 1, true) ~= nil
     if is_meant then letters[place] = '1' end
@@ -21,6 +21,7 @@ for i = 5, #ARGV, 3 do
   end)
   if n > 0 then
     for place = 1, batch.n do letters[place] = letters[place] or '0' end
+    tell(batch, 'cancelled', turned(batch, before, 'K'), { w = ARGV[i + 1] })
     note_suppressed(batch, table.concat(letters), ARGV[i], ARGV[i + 1], n)
     cancelled = cancelled + n
   end

@@ -8,7 +8,7 @@
 -- ARGV[5] ms between probes of a gate: the first, doubled each time   ARGV[6] and the last
 -- ARGV[7...] accounts that the caller sends for
 -- Reply: {ms until the next is due, or -1; how many were due}
--- include: base lanes batches journal
+-- include: base lanes batches feed journal
 local limit, wake_limit, linger = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local ready = 0
 local ACCOUNTS = 20 -- looked after where the caller names none: a producer may name any number

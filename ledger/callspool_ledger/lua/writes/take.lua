@@ -18,7 +18,7 @@
 --   {} if nothing may be sent now; {'again'} if there was more to look through than one
 --   call should; {'none' or 'again', expired} if documents expired meanwhile: batch, account and
 --   number for each batch.
--- include: base generations lanes batches parts roster epochs campaigns
+-- include: base generations lanes batches feed parts roster epochs campaigns
 local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local process = ARGV[9]
 local epoch = current_epoch(tonumber(ARGV[5]))
@@ -125,7 +125,7 @@ local function expire(batch)
   if is_over then call('HSET', batch_key(batch.id), 'ended', is_over) end
   local places = {}
   for place = 1, batch.n do places[place] = place end
-  local letters, number = {}, 0
+  local letters, number, before = {}, 0, batch.s
   for place, limit in ipairs(expand_run(f[1], places)) do
     local letter = string.sub(batch.s, place, place)
     if letter == 'w' and (is_over or (limit > 0 and limit <= NOW)) then
@@ -136,6 +136,7 @@ local function expire(batch)
   batch.s = table.concat(letters)
   call('HSET', batch_key(batch.id), 's', batch.s)
   move(batch, 'w', 'e', number)
+  tell(batch, 'expired', turned(batch, before, 'e'), { w = is_over and 'its campaign ended' })
   for _, each in ipairs({ tostring(batch.id), batch.account, number }) do
     expired[#expired + 1] = each
   end
