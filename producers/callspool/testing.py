@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import msgspec
@@ -215,11 +216,23 @@ class RecordingQueue(RequestRecorder, CallQueue):
         return self._resume((account, space_token, campaign))
 
 
+def _as_coroutine(method: Callable[..., Any]) -> Any:
+    @wraps(method)
+    async def answer(*args: Any, **kwargs: Any) -> Any:
+        return method(*args, **kwargs)
+
+    return answer
+
+
 class AsyncRecordingQueue(RequestRecorder, AsyncCallQueue):
     """As `RecordingQueue`, for services that use an `AsyncCallQueue`."""
 
-    async def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
-        return self._record(request, trace)
+    if not TYPE_CHECKING:  # type checkers read the signatures of AsyncCallQueue
+        enqueue = _as_coroutine(RecordingQueue.enqueue)
+        status_many = _as_coroutine(RecordingQueue.status_many)
+        cancel = _as_coroutine(RecordingQueue.cancel)
+        pause = _as_coroutine(RecordingQueue.pause)
+        resume = _as_coroutine(RecordingQueue.resume)
 
     async def enqueue_many(
         self,
@@ -236,48 +249,6 @@ class AsyncRecordingQueue(RequestRecorder, AsyncCallQueue):
                 for request in requests:
                     self._record_one_of_many(request, tally)
         return tally.summary
-
-    async def status_many(
-        self,
-        document_ids: Iterable[str | UUID],
-        *,
-        space_token: str,
-        campaign: str | None = None,
-        account: str | None = None,
-        **_searched: object,
-    ) -> dict[str, DocumentStatus]:
-        return self._statuses(scope_of(space_token, campaign, account), document_ids)
-
-    async def cancel(
-        self,
-        document_id: str | UUID,
-        *,
-        space_token: str,
-        campaign: str | None = None,
-        account: str | None = None,
-    ) -> DocumentStatus:
-        return self._cancel(scope_of(space_token, campaign, account), document_id)
-
-    async def pause(
-        self,
-        *,
-        account: str | None = None,
-        space_token: str | None = None,
-        campaign: str | None = None,
-        until: datetime | None = None,
-        **_note: object,
-    ) -> int:
-        check_until(until)
-        return self._pause((account, space_token, campaign))
-
-    async def resume(
-        self,
-        *,
-        account: str | None = None,
-        space_token: str | None = None,
-        campaign: str | None = None,
-    ) -> int:
-        return self._resume((account, space_token, campaign))
 
 
 @contextmanager

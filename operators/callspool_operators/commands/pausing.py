@@ -174,6 +174,8 @@ def _resumed_lines(selector: Selector, done: ResumeResult, where: str) -> list[s
         lines = [f"Opened; {waiting} there:"]
     elif done.still:
         lines = [_sentence(f"{meant} was not paused by itself")]
+    elif selector == Selector():
+        lines = ["Nothing was paused or parked."]
     else:
         lines = [_sentence(f"{meant} was not paused, and nothing of it was parked")]
     lines += [

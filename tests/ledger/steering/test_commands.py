@@ -101,7 +101,7 @@ def test_pause_and_resume_say_what_they_did_each_time(ask: Call):
     nothing = ask("resume", "--all")
     assert (nothing.code, nothing.out) == (
         0,
-        "Everything was not paused, and nothing of it was parked.\n",
+        "Nothing was paused or parked.\n",
     )
 
 
