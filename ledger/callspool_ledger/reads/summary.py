@@ -110,6 +110,7 @@ def merge_summaries(parts: Sequence[LedgerSummary]) -> LedgerSummary:
         journal=merge_journals([part.journal for part in parts])[:JOURNAL_SHOWN],
         outcomes=_sums(part.outcomes for part in parts),
         workers={name for part in parts for name in part.workers},
+        waiting_accounts={name for part in parts for name in part.waiting_accounts},
     )
 
 
@@ -154,6 +155,9 @@ def read_summary(keys: PartitionKeys) -> Trips[LedgerSummary]:
         journal=entries_of(newest, journal),
         outcomes=_outcomes(found),
         workers={name.decode() for name in _list(workers)},
+        waiting_accounts={
+            name.decode() for name, found in zip(names, oldest, strict=True) if found
+        },
     )
 
 

@@ -238,6 +238,8 @@ class LedgerSummary(msgspec.Struct, frozen=True):
     """The names of the worker processes that live."""
     writes_refused: bool = False
     """Redis refuses every write, the heartbeats of workers included."""
+    waiting_accounts: set[str] = msgspec.field(default_factory=set)
+    """The accounts for which documents wait."""
 
 
 class RefusalView(msgspec.Struct, frozen=True):

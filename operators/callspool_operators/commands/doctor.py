@@ -139,7 +139,6 @@ def _of_redis(
         rules_of(client),
         reader.summary(),
         reader.ask(read_one_document_lanes()),
-        {scope.account for scope in reader.ask(read_scopes())},
         reader.ask(read_dead(Selector(), 1))[1],
         where,
         reader.limits(),

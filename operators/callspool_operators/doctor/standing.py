@@ -131,15 +131,13 @@ class LedgerStanding(NamedTuple):
     """What was read of the ledger.
 
     ``rules``: its format, identity rules and partitions, None if there is no ledger yet.
-    ``known``: accounts that documents were ever
-    accepted for. ``dead``: documents that wait for somebody to decide, those that were given up
-    or accepted anew left out. ``where``: the flags that lead other commands to it.
+    ``dead``: documents that wait for somebody to decide, those that were given up or accepted
+    anew left out. ``where``: the flags that lead other commands to it.
     """
 
     rules: list[int] | None
     summary: LedgerSummary
     one_document_lanes: OneDocumentLanes
-    known: Collection[str]
     dead: int
     where: str = ""
     limits: Sequence[AccountLimit] = ()
@@ -157,7 +155,7 @@ def examine_ledger(
         numbers = format_count(sum(found.lists.values()), "number")
         said = f"{numbers} on {format_count(len(found.lists), 'list')} must not be called"
         yield ok("suppression", f"{said}; a restored Redis forgets those since (suppress export)")
-    yield from _accounts(sorted(set(found.known) - set(accounts)))
+    yield from _accounts(sorted(found.summary.waiting_accounts - {*accounts}))
     yield from _rests(found)
     yield from _stuck(found)
     if found.one_document_lanes.is_usual:
@@ -172,9 +170,9 @@ def _accounts(strange: Sequence[str]) -> Iterator[DoctorFinding]:
     """Accounts that are not set up here: any producer may name as many as it likes."""
     for name in strange[:ACCOUNTS_SHOWN]:
         remedy = "set it up where workers run, or callspool cancel --account " + name
-        yield warning("accounts", f"documents were accepted for {name}, not set up here", remedy)
+        yield warning("accounts", f"documents wait for {name}, not set up here", remedy)
     if len(strange) > ACCOUNTS_SHOWN:
-        said = f"documents were accepted for {len(strange) - ACCOUNTS_SHOWN:,} more such accounts"
+        said = f"documents wait for {len(strange) - ACCOUNTS_SHOWN:,} more such accounts"
         yield warning("accounts", said, "see which producer names them: callspool lanes")
 
 

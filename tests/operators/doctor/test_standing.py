@@ -14,9 +14,9 @@ from callspool_operators.doctor import worst
 from callspool_operators.doctor.standing import LedgerStanding, examine_ledger
 
 
-def lines(known: set[str], limits: list[AccountLimit]) -> list[str]:
-    summary = LedgerSummary({}, {}, 0, {})
-    found = LedgerStanding([1, 1, 1], summary, OneDocumentLanes(0, 0, 0), known, 0, "", limits)
+def lines(waiting: set[str], limits: list[AccountLimit]) -> list[str]:
+    summary = LedgerSummary({}, {}, 0, {}, waiting_accounts=waiting)
+    found = LedgerStanding([1, 1, 1], summary, OneDocumentLanes(0, 0, 0), 0, "", limits)
     return [f"{each.said} {each.remedy}" for each in examine_ledger(found, (1, 1, 1), {"default"})]
 
 
@@ -46,7 +46,7 @@ def test_what_the_api_keeps_from_being_sent_is_a_problem_and_a_pause_is_not(
 ):
     gate = GateView("", selector, kind, "no", "401", datetime(2026, 11, 22, tzinfo=UTC))
     summary = LedgerSummary({}, {}, 0, {}, [gate], workers={"me"})
-    found = LedgerStanding([1, 1, 1], summary, OneDocumentLanes(0, 0, 0), {"default"}, 0)
+    found = LedgerStanding([1, 1, 1], summary, OneDocumentLanes(0, 0, 0), 0)
     findings = list(examine_ledger(found, (1, 1, 1), {"default"}))
     assert worst(findings) == code
     assert {each.check for each in findings if each.health != "ok"} == {kind}

@@ -23,6 +23,18 @@ def test_the_oldest_wait_is_told_whatever_protocol_the_client_speaks(protocol: i
     assert 0 <= oldest < 60
 
 
+def test_an_account_whose_documents_are_settled_is_not_among_those_that_wait(redis_url: str):
+    with redis.Redis.from_url(redis_url) as client:
+        spool = LedgerUnderTest(client, linger_ms=0)
+        spool.accept(group(["one"]))
+        reader = LedgerReader(client)
+        assert reader.ask(read_summary()).waiting_accounts == {"default"}
+        taken = spool.ledger.take("me:1", ["default"])
+        assert taken is not None
+        spool.ledger.run([calls.record_created(taken, "R1", ["T1"], "200")])
+        assert reader.ask(read_summary()).waiting_accounts == set()
+
+
 def test_the_story_of_an_expired_document_tells_no_attempt_that_did_not_hold_it(
     redis_url: str,
 ):
