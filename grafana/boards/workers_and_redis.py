@@ -38,6 +38,7 @@ def board(config: Config) -> Board:
             Row("Spool and sweeps", _standing_still(config)),
             Row("Redis", _redis(config)),
             Row("Endpoints of webhooks", _endpoints()),
+            Row("Documents over HTTP", _intake()),
         ],
     )
 
@@ -277,5 +278,49 @@ def _endpoints() -> list[Panel]:
             unit="s",
             width=12,
             runbook="CallspoolWebhookResting",
+        ),
+    ]
+
+
+def _intake() -> list[Panel]:
+    answers = "callspool_intake_request_seconds"
+    return [
+        Panel(
+            title="Documents over HTTP",
+            kind="lines",
+            description="Documents a second that callers of callspool serve sent, by key and "
+            "verdict. Good: enqueued ones; many invalid ones of a key are its caller's mistake.",
+            queries=[
+                Query(
+                    f"sum by (key, verdict) (rate(callspool_intake_documents_total[{PACE}])) > 0",
+                    "{{key}}: {{verdict}}",
+                )
+            ],
+            unit="cps",
+            runbook="CallspoolQueueNearlyFull",
+        ),
+        Panel(
+            title="Answers over HTTP",
+            kind="lines",
+            description="Answers a second, by status. Good: 2xx. 429: a key's rate, or a full "
+            "queue; 503: Redis does not answer, or the server is busy; 500: a fault, see its log.",
+            queries=[Query(f"sum by (status) (rate({answers}_count[{PACE}])) > 0", "{{status}}")],
+            unit="cps",
+            runbook="CallspoolRedisAway",
+        ),
+        Panel(
+            title="How long callers wait",
+            kind="lines",
+            description="Within which time 95 % of the answers came, by route. Good: below 0.1 s; "
+            "lists take as long as they come in, and /v1/events as long as its callers wait.",
+            queries=[
+                Query(
+                    "histogram_quantile(0.95, sum by (le, route) "
+                    f"(rate({answers}_bucket[{PACE}])))",
+                    "{{route}}",
+                )
+            ],
+            unit="s",
+            runbook="CallspoolRedisAway",
         ),
     ]

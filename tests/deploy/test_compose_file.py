@@ -149,6 +149,9 @@ def test_prometheus_scrapes_the_ports_that_are_served(config) -> None:
         environment = config["services"][name]["environment"]
         assert environment["CALLSPOOL_METRICS_PORT"] == str(found["port"])
         assert environment["CALLSPOOL_METRICS_HOST"] == "0.0.0.0"
+    (served,) = jobs["callspool-serve"]["dns_sd_configs"]
+    (name,) = served["names"]
+    assert config["services"][name]["command"][-2:] == ["--port", str(served["port"])]
 
 
 def test_rules_ask_for_jobs_that_are_scraped() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -11,12 +12,15 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 from callspool import CallQueue, CallRequest, Document
 from callspool.errors import QueueFull, QueueUnavailable
+from callspool_ledger.access import AccessKey, Right, digest_of, make_secret
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
+from callspool_ledger.steering import KeySteering
 from callspool_ledger.writes import Ledger, Limits
 from callspool_sandbox.process import SandboxProcess
 from chaos.processes import children_of, is_alive
@@ -74,13 +78,14 @@ class Installation:
             token=cli.REAL["CALLSPOOL_API_TOKEN"],
             latency=0.05,
         )
-        self._ports = {"exporter": free_port(), "worker": free_port()}
+        self._ports = {name: free_port() for name in ("exporter", "worker", "serve")}
         self.prometheus = PrometheusServer(
             directory / "prometheus",
             rules,
             {
                 "callspool-exporter": f"127.0.0.1:{self._ports['exporter']}",
                 "callspool-workers": f"127.0.0.1:{self._ports['worker']}",
+                "callspool-serve": f"127.0.0.1:{self._ports['serve']}",
             },
         )
         self._stack = ExitStack()
@@ -100,6 +105,8 @@ class Installation:
             stack.callback(self.kill, "exporter")
             self.start("worker")
             stack.callback(self.kill, "worker")
+            self.start("serve")
+            stack.callback(self.kill, "serve")
             stack.enter_context(self.prometheus)
             self._stack = stack.pop_all()
         self._wait_until_seen()
@@ -128,10 +135,11 @@ class Installation:
         return cli.environment(self.directory, **cli.REAL, **known, **SETTINGS)
 
     def start(self, name: str) -> None:
-        """Starts the exporter or the worker."""
+        """Starts the exporter, the worker or the HTTP intake."""
         arguments = {
             "exporter": ["exporter", "--port"],
             "worker": ["worker", "--processes", "1", "--threads", "4", "--metrics-port"],
+            "serve": ["serve", "--port"],
         }
         command = [*cli.COMMAND, *arguments[name], str(self._ports[name])]
         with (self.directory / f"{name}.log").open("ab") as log:
@@ -193,6 +201,22 @@ class Installation:
         )
         with CallQueue(self.redis.url) as queue:
             queue.enqueue(request)
+
+    def post_bad_documents(self) -> None:
+        """Posts documents that are not good, as a caller with a key does: nobody is called."""
+        with self.redis.client() as client:
+            secret = make_secret()
+            keys = KeySteering([client], "ann@desk")
+            rights = frozenset([Right.ENQUEUE])
+            keys.create(AccessKey(name="shop", digest=digest_of(secret), rights=rights))
+        head = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+        body = json.dumps([{"space_token": "8KZ", "pilot": "x", "context": "x", "documents": [{}]}])
+        for _ in range(20):
+            connection = HTTPConnection("127.0.0.1", self._ports["serve"], timeout=10)
+            with contextlib.closing(connection):
+                connection.request("POST", "/v1/requests", body, head)
+                assert connection.getresponse().status == 202
+            time.sleep(0.1)
 
     @contextmanager
     def fed(self) -> Iterator[None]:

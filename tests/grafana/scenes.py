@@ -70,6 +70,7 @@ def what_is_meant(stage: Installation, watch: Watch) -> None:
     stage.type("pause --campaign later")
     stage.send(60)
     stage.send(5, campaign="later")
+    stage.post_bad_documents()
     watch.is_quiet(4)
 
 
