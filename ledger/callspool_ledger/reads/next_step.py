@@ -76,14 +76,15 @@ def _in_doubt(document_id: str, batch: BatchEntry) -> str:
 def _waiting(batch: BatchEntry, gate: GateView | None) -> str:
     if gate is not None and gate.kind == "paused":
         by = f" by {gate.by}" if gate.by else ""
+        by += f" ({gate.note})" if gate.note else ""
         return f"It is paused{by}; `callspool resume {gate.selector.flags}` lets it be sent."
     if gate is not None and gate.passing:
         return f"It waits: {gate.reason}."
     if gate is not None:
         return (
-            f"Its {gate.selector.level} is parked (callspool status says why); it is tried again"
-            f" now and then, and at once after `callspool resume {gate.selector.flags}` or by a"
-            " new `callspool run`."
+            f"Its {gate.selector.level} is parked: {gate.reason.rstrip('.')}. It is tried again now"
+            f" and then, and at once after `callspool resume {gate.selector.flags}` or by a new"
+            " `callspool run`."
         )
     if batch.phase == "resting":
         due = datetime.fromtimestamp(batch.due_ms / 1000, UTC).astimezone()

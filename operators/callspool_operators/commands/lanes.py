@@ -76,7 +76,8 @@ def lanes(
         return
     if shown:
         rows = [_row(lane, waits.get(lane.lane)) for lane in shown]
-        lines = _table([_HEADINGS, *rows])
+        cells = [[*row[:3], *(plain(name, 24) for name in row[3:5]), *row[5:]] for row in rows]
+        lines = _table([_HEADINGS, *cells])
         width = shutil.get_terminal_size().columns
         if is_terminal(sys.stdout) and max(map(len, lines)) > width:
             lines = wrap_lines(_blocks(rows), width)
@@ -110,8 +111,8 @@ def _row(lane: LaneView, waited: float | None) -> tuple[str, ...]:
         lane.lane,
         lane.scope.account,
         shorten_token(lane.scope.space_token),
-        plain(lane.scope.campaign, 24) or "-",
-        plain(lane.pilot, 24),
+        plain(lane.scope.campaign) or "-",
+        plain(lane.pilot),
         f"{lane.waiting:,}",
         "-" if waited is None else span(waited),
         lane.state,

@@ -73,16 +73,21 @@ def test_lanes_tell_how_many_wait_where_and_why(ask: Call):
 
 
 def test_nothing_that_helps_is_cut_off_on_a_narrow_terminal(ask: Call, redis_url: str):
+    campaign = "spring-of-the-year-2027-second-wave"
+    with redis.Redis.from_url(redis_url) as client:
+        LedgerUnderTest(client).accept(group(["late"], LANE._replace(campaign=campaign)))
     note = "the list is being corrected by those who wrote it, and comes back before noon"
-    ask("pause", "--campaign", "spring", "--note", note)
+    ask("pause", "--campaign", campaign, "--note", note)
     for command in (["lanes"], ["status", "--watch", "--count", "1"]):
         seen = on_a_terminal([*command, "--redis", redis_url], b"", columns=60)
         lines = [re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", each) for each in seen.screen.splitlines()]
         text = " ".join(" ".join(lines).split())
         assert note in text
-        assert "callspool resume --campaign spring" in text or command == ["lanes"]
+        assert campaign in text
+        assert f"callspool resume --campaign {campaign}" in text or command == ["lanes"]
         drawn = lines[: lines.index("")] if "" in lines else lines
         assert max(map(len, drawn)) <= 60
+    assert f"paused by ann ({note})" in ask("show", "late").out
 
 
 def test_pause_and_resume_say_what_they_did_each_time(ask: Call):
