@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def group(config: Config) -> Group:
     """What the two promises rest on: nobody twice, nobody lost."""
-    alerts = [*_stuck(config), _calls(config), _suppressed(config), *_broken_promises(config)]
+    alerts = [*_stuck(config), _calls(config), _suppressed(config)]
+    alerts += [_outside_hours(config), *_broken_promises(config)]
     return Group("callspool-documents", alerts)
 
 
@@ -60,6 +61,18 @@ def _suppressed(config: Config) -> Alert:
         "humanizePercentage }} are on a list",
         description="A list of those who must not be called has grown, or a list of contacts holds "
         "many of them: `callspool suppress lists` and `callspool journal` show which.",
+    )
+
+
+def _outside_hours(config: Config) -> Alert:
+    outside = increase('callspool_calls_outside_hours_total{by="us"}', config.counted)
+    return Alert(
+        alert="CallspoolCallsOutsideHours",
+        expr=f"{outside} > 0",
+        severity="page",
+        hold=0,
+        summary="Calls of {{ $labels.account }} began outside the hours of their contacts",
+        description="They were handed over outside of hours. `callspool report hours` lists them.",
     )
 
 

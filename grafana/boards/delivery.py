@@ -246,4 +246,28 @@ def _calls() -> list[Panel]:
             },
             runbook="CallspoolCallsOpenForADay",
         ),
+        Panel(
+            title="What keeps documents waiting",
+            kind="stack",
+            width=12,
+            description="Documents that wait, by what keeps them from being sent. Good: hours, "
+            "caps and pace as asked for; queue shrinks; gate is to be mended.",
+            queries=[Query(summed("callspool_waiting_documents", "reason"), "{{reason}}")],
+            unit="short",
+            colors={"hours": BLUE, "cap": PURPLE, "pace": YELLOW, "gate": ORANGE, "queue": GREEN},
+            runbook="CallspoolHoursStale",
+        ),
+        Panel(
+            title="Calls outside of hours, and over a cap",
+            kind="lines",
+            width=12,
+            description="Calls that began outside the hours of their contact, by us or by the "
+            "platform; and documents that went aside for a cap. Good: none by us.",
+            queries=[
+                Query(per_second("callspool_calls_outside_hours_total", "by"), "by {{by}}"),
+                Query(per_second("callspool_capped_total", "account"), "aside: {{account}}"),
+            ],
+            unit="cps",
+            runbook="CallspoolCallsOutsideHours",
+        ),
     ]

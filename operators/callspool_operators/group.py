@@ -125,6 +125,10 @@ COMMANDS = {
         "callspool_operators.commands.results:results",
         "Give a list back, each row with what became of it.",
     ),
+    "report": CommandEntry(
+        "callspool_operators.commands.report:report",
+        "Look afterwards which calls began outside of hours.",
+    ),
     "follow": CommandEntry(
         "callspool_operators.commands.follow:follow",
         "Look what became of created calls, as workers do.",

@@ -57,6 +57,7 @@ COMMANDS = {
     "status": ["status"],
     "show": ["show", "w1"],
     "lanes": ["lanes"],
+    "report hours": ["report", "hours"],
     "pause": ["pause", "--campaign", "spring", "--note", "why", "--until", "2h"],
     "resume": ["resume", "--campaign", "spring"],
     "doctor": ["doctor"],

@@ -8,6 +8,8 @@ DOUBTS, DOUBTFUL = (
 )
 OLDEST = of("callspool_oldest_in_doubt_seconds", "default")
 HELD_BACK = of("callspool_document_events_total", "default", event="suppressed")
+OUTSIDE = of("callspool_calls_outside_hours_total", "default", by="us")
+BY_PLATFORM = of("callspool_calls_outside_hours_total", "default", by="platform")
 CAME = of("callspool_document_events_total", "default", event="accepted")
 RESENT = of("callspool_unproven_resends_total", "default")
 TWICE = of("callspool_created_twice_total", "default")
@@ -47,6 +49,9 @@ STORIES = [
           {HELD_BACK: "0+1x1400 1400+10x60", CAME: "0+100x1400 140000+1000x60"}, "1450m"),
     Story("hardly any", "CallspoolSuppressionJumped", False,
           {HELD_BACK: "0x1400 0+0.2x60", CAME: counter(100, minutes=1460)}, "1450m"),
+    Story("one was", "CallspoolCallsOutsideHours", True, {OUTSIDE: "0x10 1x60"}),
+    Story("the platform began them", "CallspoolCallsOutsideHours", False,
+          {OUTSIDE: always(0), BY_PLATFORM: "0x10 9x60"}),
     Story("one was", "CallspoolUnprovenResends", True, {RESENT: "0x10 1x60"}),
     Story("that was before", "CallspoolUnprovenResends", False, {RESENT: always(4)}),
     Story("nobody looked at it for an hour", "CallspoolUnprovenResends", False,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import redis
 
 from callspool.request.identity import Scope
+from callspool_ledger.reads.begun_calls import read_begun
 from callspool_ledger.reads.entries import BatchEntry
 from callspool_ledger.reads.lookup import read_statuses
 from callspool_ledger.reads.reader import LedgerReader
@@ -214,3 +216,27 @@ def test_a_settled_document_with_its_outcome_takes_120_bytes_at_most(client: red
     assert entry.call(99) == REACHED
     held = client.memory_usage(key, samples=0)
     assert held / 100 + IDENTITY_BYTES <= 120, held
+
+
+def test_calls_that_began_outside_of_hours_are_counted_once_and_found(
+    spool: LedgerUnderTest, client: redis.Redis
+):
+    lane = LANE._replace(campaign="spring")
+    spool.accept(replace(group(["d0", "d1"], lane), zones="Europe/Berlin|"))
+    taken = spool.ledger.take("me:1", ["default"])
+    assert taken is not None
+    spool.ledger.run([calls.record_created(taken, "R1", ["T1", "T2"], "200")])
+    began = CallRecord(status="completed", started=1_764_000_000, ended=1_764_000_060)
+    client.hset(f"{P}:looking", "default|SPACE", "9999999999999 me")
+    news = {0: ("reached", began), 1: ("reached", began)}
+    step = calls.record_calls(
+        "me", "default|SPACE", taken.batch, memory="", again_ms=None, news=news, outside={1: "us"}
+    )
+    for _ in range(2):
+        spool.ledger.run([step])
+        assert client.hget(f"{P}:counts", "default|outside|us") == b"1"
+    first, second = LedgerReader(client).ask(read_begun(0))
+    assert (first.name, first.zones) == (("default", "spring"), "Europe/Berlin|")
+    assert (second.task_id, second.began_ms) == ("T2", 1_764_000_000_000)
+    assert second.handed_over_ms == taken.at_ms
+    assert LedgerReader(client).ask(read_begun(1_764_000_000_001)) == []

@@ -280,9 +280,11 @@ class FollowCalls:
         again_ms: int | None,
         news: Mapping[int, tuple[str, CallRecord]],
         entry: BatchEntry | None = None,
+        outside: Mapping[int, str] | None = None,
     ) -> Call:
         """Records what a look showed: place → outcome and call. ``entry`` tells the tasks.
 
+        ``outside``: what let calls begin outside of their hours, by place.
         ``memory``: what the follower remembers of the batch. ``again_ms``: until it is looked at
         next, apart from the oldest ones. The reply is read by `recorded_of`.
         """
@@ -298,6 +300,7 @@ class FollowCalls:
             args += [record.rings, record.started, record.ended, record.duration]
             run_id, task_id, _ = (entry and entry.proof(place)) or (None, None, None)
             args += [run_id or "", pack_task_ids([task_id]) if task_id else ""]
+            args.append((outside or {}).get(place, ""))
         return self._script("record_calls", *args)
 
     def trim_feed(self, limits: Limits) -> Call:

@@ -27,6 +27,7 @@ from callspool_worker.following.frontier import (
     plan_pass,
     recall_unit,
 )
+from callspool_worker.following.hours_check import HoursCheck
 from callspool_worker.following.strangers import StrangerCheck
 from callspool_worker.proving.api_lists import SpaceReader, Unreadable
 
@@ -160,6 +161,7 @@ class SpacePass:
         units = [*space.oldest, *space.due, *space.younger]
         self._memories = {unit.batch: recall_unit(unit, how.times) for unit in units}
         self._begun = time.monotonic()
+        self._hours = HoursCheck(ledger)
 
     def make(self) -> float:
         """Looks at the batches that are due; seconds until the next pass.
@@ -250,6 +252,7 @@ class SpacePass:
             again_ms=None if again is None else math.ceil(again * 1000),
             news=finding.news,
             entry=entry,
+            outside=self._hours.find_outside(entry, finding),
         )
         recorded = recorded_of(self._ledger.run([step])[0])
         if recorded is None:

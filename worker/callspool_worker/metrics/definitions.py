@@ -89,6 +89,13 @@ DEFINITIONS = (
         "Documents cancelled because their number is on a list: global, account or named.",
     ),
     Definition(
+        "callspool_calls_outside_hours_total",
+        "counter",
+        ("by", "account"),
+        "Calls that began outside of their contact's hours: handed over then by us, or begun by"
+        " the platform.",
+    ),
+    Definition(
         "callspool_capped_total",
         "counter",
         ("account",),

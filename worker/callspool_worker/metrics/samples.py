@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from callspool.hours.audit import BEGUN_BY
 from callspool.request.identity import is_account_name
 from callspool_ledger.reads.entries import STATES
 from callspool_ledger.reads.snapshot import (
@@ -121,6 +122,7 @@ def _documents(counts: dict[str, Counter[str]]) -> dict[str, Values]:
     states: Values = {}
     unaccounted: Values = {}
     suppressed: Values = {}
+    outside: Values = {}
     single: dict[str, Values] = {
         "callspool_unproven_resends_total": {},
         "callspool_created_twice_total": {},
@@ -135,6 +137,8 @@ def _documents(counts: dict[str, Counter[str]]) -> dict[str, Values]:
             states[state, account] = of[state]
         for kind in LIST_KINDS:
             suppressed[kind, account] = of[f"suppressed|{kind}"]
+        for by in BEGUN_BY:
+            outside[by, account] = of[f"outside|{by}"]
         unaccounted[account,] = of["accepted"] - sum(of[state] for state in _STATES)
         single["callspool_unproven_resends_total"][account,] = of["unproven"]
         single["callspool_created_twice_total"][account,] = of["created_twice"]
@@ -144,6 +148,7 @@ def _documents(counts: dict[str, Counter[str]]) -> dict[str, Values]:
     return {
         "callspool_document_events_total": events,
         "callspool_suppressed_total": suppressed,
+        "callspool_calls_outside_hours_total": outside,
         "callspool_documents": states,
         "callspool_unaccounted_documents": unaccounted,
         **single,

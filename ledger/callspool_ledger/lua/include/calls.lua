@@ -3,6 +3,7 @@
 --         where nothing is created, or an earlier release created it: then it is lost sight of
 --   yd    15 bytes a place of a call that ended: words (2), rings (1), started, ended (s), seconds
 --   yw    the words of the batch's calls, a line each: statuses and reasons by their number
+--   yz    campaign and class of zones, by U+001F between, where the campaign had hours
 --   yt    what the follower remembers of the batch (JSON), as long as it is looked at again
 -- P:counts has `open`, `reached`, `not_reached`, `failed` and `ended`; lost_sight is what is left of
 -- `created`, so that the sum holds in ledgers that began before there were outcomes.
@@ -15,7 +16,8 @@ local NEXT_PASS_MS = 60000 -- unless a follower said otherwise
 -- To be called while the batch's lane is still known, that is before `close_if_settled`. `ids`: those of
 -- all places, if they are known. Tells whether they are lost sight of.
 local function begin_calls(batch, before, is_lost, ids)
-  local space = call('HGET', lane_key(batch.lane), 'space')
+  local of_lane = call('HMGET', lane_key(batch.lane), 'space', 'zones', 'campaign')
+  local space = of_lane[1]
   local letter = (is_lost or not space) and 'l' or 'o'
   local known, n, letters = call('HGET', batch_key(batch.id), 'y'), batch.n, nil
   if not known and not string.find(before, 'c', 1, true) and not string.find(batch.s, '[^c]') then
@@ -31,6 +33,9 @@ local function begin_calls(batch, before, is_lost, ids)
   end
   if n == 0 then return false end
   call('HSET', batch_key(batch.id), 'y', letters)
+  if (of_lane[2] or '') ~= '' then
+    call('HSET', batch_key(batch.id), 'yz', of_lane[3] .. '\31' .. of_lane[2])
+  end
   if letter == 'l' then return true end
   if is_fed('calls') then keep_ids(batch, ids) end
   count(batch.account, 'open', n)

@@ -6,11 +6,12 @@
 -- ARGV[5] ms until it is looked at next, apart from the oldest batches, or '': among these while it
 -- has open calls, and never again once it has none
 -- ARGV[6...] for each place with news: place, letter, status, reason, rings, started and ended (s),
---   seconds, run, its task id packed; the latter two '' where no task is known
+--   seconds, run, its task id packed (both '' where no task is known), and what let it begin outside of
+--   its hours (us, platform, or '')
 -- Reply: {documents with open calls; for each that changed its letter before and now, joined}; {-1}
 --   if another one looks at the space meanwhile, or the batch has gone.
 -- include: base lanes batches feed calls outcomes
-local FIELDS, WIDTH, MOST_WORDS = 10, 15, 250
+local FIELDS, WIDTH, MOST_WORDS = 11, 15, 250
 local looker = string.match(call('HGET', P .. ':looking', ARGV[2]) or '', '^%d+ (.*)$')
 local key = batch_key(ARGV[3])
 local f = call('HMGET', key, 'account', 's', 'y', 'yd', 'yw')
@@ -64,6 +65,7 @@ for i = 6, #ARGV, FIELDS do
       changes[before .. letter] = (changes[before .. letter] or 0) + 1
       note_event(i, before, letter)
       if before == 'o' and tonumber(ARGV[i + 6]) > 0 then took(tonumber(ARGV[i + 6])) end
+      if before == 'o' and ARGV[i + 10] ~= '' then count(account, 'outside|' .. ARGV[i + 10], 1) end
     end
     if letter ~= 'l' then
       details = details or string.rep('\0', #states * WIDTH)
