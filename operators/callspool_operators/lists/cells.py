@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from phonenumbers import PhoneNumber, is_valid_number, parse
+from phonenumbers import PhoneNumber, is_valid_number, parse, region_code_for_country_code
 
 from callspool.request.phone_reading import (
     FEWEST_DIGITS,
@@ -70,12 +70,14 @@ def healed_numbers(texts: list[str]) -> list[str]:
 def healed_id(text: str) -> str:
     """Returns the id without marks that nobody sees, and as a spreadsheet meant it.
 
-    ``12.0``, ``'12``, ``="12"`` and ``12`` in digits of any script are ``12``. Raises `ValueError`
-    for an id of which a spreadsheet has left what many rows share.
+    ``12.0``, ``'12``, ``="12"`` and ``12`` in digits of any script are ``12``; ``n/a`` is none.
+    Raises `ValueError` for an id of which a spreadsheet has left what many rows share.
     """
     bare = clean(text)
     if marked := _AS_TEXT(bare):
         bare = clean(marked[1] or marked[2])
+    if bare in NOT_GIVEN:
+        return ""
     if not bare.isascii() and (digits := to_ascii(bare)).isdecimal():
         bare = digits
     refuse_shortened_id(bare)
@@ -86,7 +88,8 @@ def healed_id(text: str) -> str:
 def healed_ids(texts: list[str]) -> list[str]:
     """As `healed_id` of each."""
     whole = "\n".join(texts)
-    if whole.isascii() and "E+" not in whole and not _MAY_BE_ODD_ID(whole):
+    is_plain = whole.isascii() and "E+" not in whole and NOT_GIVEN.isdisjoint(texts)
+    if is_plain and not _MAY_BE_ODD_ID(whole):
         return texts
     return [*map(healed_id, texts)]
 
@@ -120,16 +123,44 @@ _AROUND = " ()[],;:.-/"
 _NO_WORD = re.compile(r"(\w)\1*|[OoIlSBZQD]+|(?i:e?xtn?|extension|durchwahl|dw)")
 """Blanks (XXXX), letters that look like digits, and what should be followed by an extension."""
 _KEYS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
+_OLD = (
+    r"old|former(?:ly)?|previous(?:ly)?|alte[rs]?|ehemalig\w*|ancien\w*|antigu?[oa]|vecchi[oa]|oude?"
+    r"|gammal\w*|stary|старый"
+)
 _NO_CALL = re.compile(
-    r"\b(?:do\s*n[o'\u2019]?t\s+(?:call|ring|contact|phone|dial)|no\s+calls?|dnc|dnd"
-    r"|opt(?:ed)?[ -]?out|unsubscribed|wrong|disconnected|(?:out\s+of|not\s+in)\s+service"
-    r"|invalid|dead|deceased|blocked|fax|telefax|nicht\s+anrufen|falsch\w*|ne\s+pas\s+appeler"
-    r"|faux|no\s+llamar|ring\s+(?:inte|ej)|fel\s*nummer)\b",
+    r"\b(?:do\s*n[o'\u2019]?t\s+(?:call|ring|contact|phone|dial|use|disturb)|no\s+(?:calls?|longer)"
+    r"|dnc|dnd|c?tps|opt(?:ed)?[ -]?out|unsub\w*|wrong|disconnected"
+    r"|(?:out\s+of|not\s+in)\s+(?:service|use)|not\s+(?:working|valid|interested)"
+    r"|in(?:valid|active|correct)|dead|deceased|died|passed\s+away|blocked|removed?|stop|expired"
+    r"|left\s+(?:the\s+)?(?:company|firm)|(?:tele)?fax"
+    r"|nicht\s+(?:mehr\s+)?(?:anrufen|aktuell|gültig)|keine?\s+(?:anrufe?|werbung)|falsch\w*"
+    r"|verstorben|gekündigt|gesperrt|ungültig|veraltet"
+    r"|(?:pas|plus)\s+appeler|faux|fausse|décédée?|résiliée?|invalide|périmée?"
+    r"|no\s+(?:llamar|sirve)|equivocado|fallecid[oa]|não\s+(?:ligar|chamar)|errado|falecid[oa]"
+    r"|non\s+chiamare|sbagliat[oa]|decedut[oa]|niet\s+(?:meer\s+)?bellen|verkeerd|overleden"
+    r"|(?:ring|kontakta)\s+(?:inte|ikke|ej)|ikke\s+ring|fel\s*nummer|avliden|slutat|död"
+    r"|älä\s+soita|väärä|kuollut|nie\s+dzwonić|błędny|zmarł[ay]?|nevolat|zemřela?"
+    r"|не\s+(?:звонить|звоните|беспокоить)|неверный|умер(?:ла)?|aramay\u0131n|yanl\u0131\u015f|vefat)\b"
+    r"|勿打|勿扰|空号|错号|電話不可|使われていない|कॉल न करें|لا تتصل"
+    rf"|\A(?:{_OLD})(?: \w+)?\Z",
     re.IGNORECASE,
 )
 """Notes because of which a number is not called."""
 _SHORT = frozenset("hwmpct")
 """Notes of one letter: home, work, mobile, private, cell, telephone."""
+
+
+_STAND_INS = ("n/a", "#n/a", "n.a.", "na", "nan", "none", "null", "nil")
+NOT_GIVEN = frozenset(
+    form for text in _STAND_INS for form in (text, text.upper(), text.title())
+) | {"NaN", "-", "--", "\u2013", "\u2014", ".", "?"}
+"""What people and programs write into a cell that has nothing to say."""
+
+
+def refuse_stand_in(form: str) -> None:
+    """Raises `NumberError` for a number that stands for none: all of its digits are the same."""
+    if len(set(national_digits(form.partition(";")[0]) or "0")) == 1:
+        raise NumberError("stands for no number: all of its digits are the same")
 
 
 class NumberCell(NamedTuple):
@@ -236,9 +267,21 @@ def _first_of_two(text: str, region: str | None) -> NumberCell | None:
     first, others = found
     if others.second:
         raise NumberError("holds three numbers or more: write one number alone")
-    same = identify(first.number, region) == identify(others.number, region)
+    form, second = identify(first.number, region), identify(others.number, region)
+    number = others.number
+    if second[0] != "+" == form[0] and (abroad := _of_the_same_country(number, form)):
+        number = second = abroad
     note = " ".join(filter(None, (first.note, others.note)))
-    return NumberCell(first.number, note, "" if same else others.number)
+    return NumberCell(first.number, note, "" if form == second else number)
+
+
+def _of_the_same_country(number: str, form: str) -> str | None:
+    """The form of a number that lacks the country code of the one before it."""
+    region = region_code_for_country_code(_parse_form(form).country_code or 0)
+    try:
+        return identify(number, region)
+    except NumberError:
+        return None
 
 
 _Read = Callable[[str, str | None], NumberCell]

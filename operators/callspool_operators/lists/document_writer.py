@@ -9,6 +9,7 @@ import msgspec
 
 from callspool.request.call_request import Known
 from callspool_operators.lists.cells import (
+    NOT_GIVEN,
     healed_ids,
     healed_number,
     healed_numbers,
@@ -22,6 +23,8 @@ from callspool_operators.lists.columns import (
     NAME,
     Columns,
 )
+
+_EMPTY = NOT_GIVEN | {""}
 
 Written = tuple[bytes, Known, bool]
 """A document as JSON, what of it has to be checked, and whether its number was healed."""
@@ -53,7 +56,7 @@ class DocumentWriter:
         columns: list[Any] = [
             [*map(str.strip, column)] for column in zip(*self._even(rows), strict=True)
         ]
-        if self._others and "" in columns[self._number]:
+        if self._others and not _EMPTY.isdisjoint(columns[self._number]):
             self._fill_numbers(columns)
         given = columns[self._number]
         numbers = columns[self._number] = healed_numbers(given)
@@ -74,8 +77,8 @@ class DocumentWriter:
         """Where the number is empty, it becomes the first of the other columns of numbers."""
         numbers = columns[self._number]
         for row, number in enumerate(numbers):
-            for place in () if number else self._others:
-                if columns[place][row]:
+            for place in self._others if number in _EMPTY else ():
+                if columns[place][row] not in _EMPTY:
                     numbers[row] = columns[place][row]
                     if place == self._alternate:
                         columns[place][row] = ""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from callspool.errors import shown_name
+from callspool_operators.lists.cells import NOT_GIVEN
 from callspool_operators.lists.columns import (
     ALTERNATE,
     CONTACT_NUMBER,
@@ -26,6 +27,7 @@ from callspool_operators.lists.table_rows import NOT_UTF8, was_left_out
 
 BOM = b"\xef\xbb\xbf"
 NOT_AN_OBJECT = "is not a JSON object"
+_NOT_GIVEN = frozenset(text.encode() for text in NOT_GIVEN)
 _REMEMBERED = 1000
 _LEFT_OUT = LEFT_OUT_BEFORE.encode()
 _ALTERNATE = f'"{ALTERNATE}":'.encode()
@@ -137,7 +139,8 @@ def _fill_id(plan: _Plan, values: list[bytes]) -> bool:
 
 
 def _is_empty(value: bytes) -> bool:
-    return value == b"null" or not value.strip(b'" \t')
+    text = value.strip(b'" \t')
+    return value == b"null" or not text or (value[:1] == b'"' and text in _NOT_GIVEN)
 
 
 def refuse_key_twice(text: bytes) -> None:

@@ -4,6 +4,8 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from callspool.errors import InvalidCallRequest
 from callspool.request.call_request import Known
 from callspool.request.checks import Rules
@@ -18,7 +20,13 @@ from callspool.request.raw_document import (
     with_fields,
 )
 from callspool.request.text import are_words
-from callspool_operators.lists.cells import healed_id, healed_number, read_cell
+from callspool_operators.lists.cells import (
+    NOT_GIVEN,
+    healed_id,
+    healed_number,
+    read_cell,
+    refuse_stand_in,
+)
 from callspool_operators.lists.columns import (
     ALTERNATE,
     CONTACT_NUMBER,
@@ -31,6 +39,8 @@ _LEAST_PLACES = 1 << 18
 _TEXTS_FOR_EACH_PLACE = 0.5
 _SALT = "#"
 _FOUR_BYTES = 0xFFFFFFFF
+_ALIKE = frozenset(7 * digit for digit in "0123456789")
+"""How numbers may end whose digits are all the same."""
 
 
 class SeenTexts:
@@ -197,7 +207,7 @@ class RowChecker:
         are_good = are_words([each.document_id for each in known if each.document_id])
         numbers = []
         for row, each, form in zip(rows, known, forms, strict=True):
-            if form is None or not are_good or not each.name:
+            if form is None or form[-7:] in _ALIKE or not are_good or not each.name:
                 numbers.append(self._number_of(row))
                 continue
             if each.document_id and form == each.contact_number:
@@ -218,6 +228,10 @@ class RowChecker:
                 row.known, row.raw = _read_object(row)
                 self._put_prefix(row)
             document, number = self._identify(row, row.known)
+            if number[-7:] in _ALIKE:
+                refuse_stand_in(number)
+        except NumberError as wrong:
+            row.reason = f"{CONTACT_NUMBER}: {wrong}"
         except InvalidCallRequest as fault:
             row.reason = f"{fault.field}: {fault.reason}"
         except ValueError as lost:
@@ -301,11 +315,33 @@ def _blank_field(known: Known) -> str:
 
 def _read_object(row: Row) -> tuple[Known, bytes]:
     """A row of JSON, its number and its id put right as those of a table are."""
-    known, raw = parse_document(row.raw)
+    try:
+        known, raw = parse_document(row.raw)
+    except InvalidCallRequest as fault:
+        if fault.field not in _TEXTS:
+            raise
+        known, raw = parse_document(_quote_numbers(row.raw))
     number, document_id = known.contact_number, known.document_id
     known.contact_number = healed_number(number)
     row.healed = known.contact_number != number
     changed = {CONTACT_NUMBER: known.contact_number} if row.healed else {}
-    if document_id and (healed := healed_id(document_id)) and healed != document_id:
+    if document_id in NOT_GIVEN:
+        known.document_id = None
+        fields = _fields(raw)
+        del fields[DOCUMENT_ID]
+        raw = msgspec.json.encode(fields)
+    elif document_id and (healed := healed_id(document_id)) and healed != document_id:
         changed[DOCUMENT_ID] = known.document_id = healed
     return known, with_fields(raw, changed) if changed else raw
+
+
+_TEXTS = (CONTACT_NUMBER, DOCUMENT_ID)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def _quote_numbers(raw: bytes) -> bytes:
+    """The object with number and id as texts, where they are numbers of JSON."""
+    fields = _fields(raw)
+    given = {name: bytes(fields[name]).strip() for name in _TEXTS if name in fields}
+    numbers = {name: text.decode() for name, text in given.items() if text[:1].isdigit()}
+    return with_fields(raw, numbers) if numbers else raw

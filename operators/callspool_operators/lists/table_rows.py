@@ -6,6 +6,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from callspool_operators.lists import IntakeError
+from callspool_operators.lists.cells import NOT_GIVEN
 from callspool_operators.lists.columns import (
     CONTACT_NUMBER,
     FIRST_NAMES,
@@ -188,7 +189,8 @@ class TableRows:
         for records in self._table.chunks(self.delimiter):
             for _, _, cells in records:
                 if isinstance(cells, list):
-                    yield next((cells[at] for at in places if len(cells) > at and cells[at]), "")
+                    given = (cells[at] for at in places if len(cells) > at)
+                    yield next((cell for cell in given if cell and cell not in NOT_GIVEN), "")
 
     def _write_documents(self, rows: Sequence[Row]) -> None:
         """Fills in the documents of the rows that are whole, and why the others are not."""
@@ -229,8 +231,9 @@ class TableRows:
 
     def _mark_other_numbers(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            own = row.cells[self._number : self._number + 1]
-            if not (own and own[0].strip()) and row.known and row.known.contact_number:
+            own = "".join(row.cells[self._number : self._number + 1]).strip()
+            is_given = own and own not in NOT_GIVEN
+            if not is_given and row.known and row.known.contact_number not in ("", own):
                 row.beside = Beside.OTHER
 
     def _fault_of_shape(self, cells: Sequence[str]) -> str:

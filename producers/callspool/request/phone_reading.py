@@ -21,7 +21,8 @@ LONGEST_NATIONAL = 14
 _WORDS = (
     "telephone|telefon|téléphone|telefono|teléfono|telefone|tel|tlf|tfn|phone|ph|mobile|mobil|mob|"
     "mobiel|móvil|movil|cellphone|cellulare|celular|cell|cel|handy|fon|gsm|natel|portable|whatsapp|"
-    "call|callto|number|nummer|nr|no|home|work|office|main|business|private|privat|direct"
+    "call|callto|number|nummer|nr|no|home|work|office|main|business|private|privat|direct|rufnummer|"
+    "тел|телефон|моб|мобильный|сот|電話|電話番号|携帯|电话|手机|전화|هاتف|جوال|टेल|फोन"
 )
 _LEADING = re.compile(rf"(?:(?:{_WORDS})(?![^\W\d_])[ .]*:?[ ]*|[tmphc][.:][ ]*)+", re.IGNORECASE)
 _BODY = re.compile(r"[ ()\[\].\-]*\+?[ ()\[\].\-]*[0-9][0-9 ()\[\].\-/]*+")
@@ -35,6 +36,8 @@ _DELIMITER = re.compile(rf" *(?:[,;:|&+/\\\n]+|{_AND})[ .:/+]*", re.IGNORECASE)
 _LETTERS = re.compile(r"[^\W\d_]+")
 _AT_THE_END = " .,;:-/([)]"
 _LETTERS_SHOWN = 20
+_TO = "\u301c\u3030"
+"""Waves: ``79\u301c80`` are two numbers, no long one."""
 
 _ALIKE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _ALIKE |= {ord(sign): "/" for sign in "\u2044\u2215"}
@@ -103,7 +106,7 @@ def to_ascii(text: str) -> str:
 def _ascii_of(sign: str) -> str:
     if sign.isdecimal():
         return str(unicodedata.decimal(sign))
-    return "-" if unicodedata.category(sign) == "Pd" else sign
+    return "-" if unicodedata.category(sign) == "Pd" and sign not in _TO else sign
 
 
 def refuse_second_number(number: str) -> None:

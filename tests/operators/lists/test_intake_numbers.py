@@ -89,11 +89,61 @@ def test_words_that_may_be_part_of_the_number_refuse_the_row(
     assert reason.startswith("contact_number: is not a phone number: it holds letters (")
 
 
-@pytest.mark.parametrize("note", ["DNC", "(do not call)", "WRONG NUMBER", "- disconnected", "Fax"])
+@pytest.mark.parametrize(
+    "note",
+    [
+        *("DNC", "(do not call)", "WRONG NUMBER", "- disconnected", "Fax", "TPS", "unsub", "stop"),
+        *("old", "(old number)", "no longer works here", "alte Nummer", "verstorben", "décédé"),
+        *("não ligar", "non chiamare", "niet bellen", "slutat", "не звонить", "勿打"),
+    ],
+)
 def test_a_note_that_forbids_the_call_refuses_the_row(tmp_path: Path, note: str) -> None:
     reason = cell_of(tmp_path, f"+1 415 555 0100 {note}", None)
     assert isinstance(reason, str)
     assert reason.startswith("contact_number: is not to be called, says the note behind it (")
+
+
+@pytest.mark.parametrize("note", ["Old Street office", "alt", "left message", "mama"])
+def test_a_note_that_resembles_one_of_them_forbids_nothing(tmp_path: Path, note: str) -> None:
+    assert isinstance(cell_of(tmp_path, f"+1 415 555 0100 {note}", None), dict)
+
+
+@pytest.mark.parametrize("region", [None, "US"])
+@pytest.mark.parametrize("cell", ["2222222222", "+1 999-999-9999", "5555555555", "+1 1111111111"])
+def test_a_number_of_one_digit_alone_is_called_by_nobody(
+    tmp_path: Path, cell: str, region: str | None
+) -> None:
+    reason = "contact_number: stands for no number: all of its digits are the same"
+    assert cell_of(tmp_path, cell, region) == reason
+    [row] = rows_of(tmp_path, f'{{"name":"Ada","contact_number":"{cell}"}}\n', "c.jsonl")
+    assert row.reason == reason
+
+
+def test_a_number_that_only_ends_in_one_digit_is_called(tmp_path: Path) -> None:
+    assert isinstance(cell_of(tmp_path, "+1 415 555 5555", None), dict)
+
+
+@pytest.mark.parametrize("stand_in", ["n/a", "N/A", "#N/A", "-", "NULL", "none", "nan", "?"])
+def test_what_stands_for_nothing_is_no_id_and_no_number(tmp_path: Path, stand_in: str) -> None:
+    text = f"id,name,phone,mobile\n{stand_in},Ada,{stand_in},+14155550100\n"
+    intake = intake_of(tmp_path, f"{text}{stand_in},Bo,+14155550101,{stand_in}\n")
+    ada, bo = map(fields_of, intake)
+    assert ada["contact_number"] == "+14155550100"
+    assert ada["document_id"] != bo["document_id"]
+    assert intake.counts.other_columns == 1
+    objects = f'''{{"id":"{stand_in}","name":"Ada","phone":"{stand_in}","mobile":"+14155550100"}}
+{{"id":"{stand_in}","name":"Bo","phone":"+14155550101"}}'''
+    other = [fields_of(row)["document_id"] for row in rows_of(tmp_path, objects, "c.jsonl")]
+    assert other == [ada["document_id"], bo["document_id"]]
+
+
+def test_numbers_of_json_are_read_as_texts(tmp_path: Path) -> None:
+    good = '{"id":7,"name":"Ada","phone":14155550100}\n{"id":8.0,"name":"Bo","phone":14155550101.0}'
+    found = [*map(fields_of, rows_of(tmp_path, good, "c.jsonl"))]
+    assert [each["document_id"] for each in found] == ["7", "8"]
+    assert [each["contact_number"] for each in found] == ["14155550100", "14155550101"]
+    [row] = rows_of(tmp_path, '{"name":"Ada","contact_number":1.41555501E10}', "c.jsonl")
+    assert "shortened" in row.reason
 
 
 @pytest.mark.parametrize(
@@ -141,6 +191,8 @@ def test_a_column_that_was_chosen_for_something_else_is_called_by_nobody(tmp_pat
         ("Home: +14155550100, Work: +14155550101", None, "+14155550100", "+14155550101"),
         ("+14155550100 home; +14155550101 work", None, "+14155550100", "+14155550101"),
         ("555-0100/555-0101", None, "555-0100", "555-0101"),
+        ("+1 415-555-0100 or (415) 555-0101", None, "+1 415-555-0100", "+14155550101"),
+        ("+44 7700 900123 / 07700 900124", None, "+44 7700 900123", "+447700900124"),
     ],
 )
 def test_of_two_whole_numbers_the_second_becomes_the_alternate_and_that_is_told(

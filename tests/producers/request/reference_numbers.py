@@ -3,8 +3,9 @@
 from phonenumbers import (
     NumberParseException,
     PhoneNumberFormat,
+    ValidationResult,
     format_number,
-    is_possible_number,
+    is_possible_number_with_reason,
     parse,
 )
 
@@ -16,7 +17,7 @@ def identified_by_the_library(number: str, region: str | None) -> str | None:
         parsed = parse(number, region)
     except NumberParseException:
         return None
-    if not is_possible_number(parsed):
+    if is_possible_number_with_reason(parsed) != ValidationResult.IS_POSSIBLE:
         return None
     e164 = format_number(parsed, PhoneNumberFormat.E164)
     return f"{e164};ext={parsed.extension}" if parsed.extension else e164

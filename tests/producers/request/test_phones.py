@@ -175,6 +175,30 @@ def test_what_is_no_number_is_refused_with_a_reason(written: str, reason: str) -
         identify(written)
 
 
+@pytest.mark.parametrize("written", ["555-0123", "+1 555 0123"])
+def test_a_number_without_its_area_code_is_none(written: str) -> None:
+    with pytest.raises(NumberError, match="has no area code"):
+        identify(written, "US")
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [
+        ("49 171 3920005", "+491713920005"),
+        ("4930 23125014", "+493023125014"),
+        ("4921 870", "+494921870"),
+        ("04921 1123456", "+4949211123456"),
+    ],
+)
+def test_a_plus_that_a_spreadsheet_took_is_there_again(written: str, form: str) -> None:
+    assert identify(written, "DE") == form
+
+
+def test_where_plus_or_zero_may_be_lost_the_number_is_refused() -> None:
+    with pytest.raises(NumberError, match="may have lost its"):
+        identify("49211123456", "DE")
+
+
 def test_two_extensions_of_one_switchboard_are_two_people() -> None:
     first, second = identify("+14155550100 ext. 5"), identify("+14155550100 ext. 6")
     assert first == "+14155550100;ext=5"
