@@ -1,4 +1,4 @@
-"""How soon outcomes are known, and how many reads that takes: a day of calls, by three policies.
+"""How soon outcomes are known, and how many reads that takes: a day of calls, by four policies.
 
 python -m benchmarks.following --runs 10000 --lines 1500
 
@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import argparse
 import heapq
+import math
 import random
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from callspool_ledger.writes.follow_calls import Unit
+from callspool_worker.following.call_log import LOG_PAGE
 from callspool_worker.following.frontier import (
     FollowTimes,
     Frontier,
     UnitMemory,
     plan_apart,
+    plan_final,
     plan_look,
     plan_pass,
 )
@@ -82,7 +85,7 @@ class Looks:
     left: dict[int, set[int]] = field(default_factory=dict)
 
     def look(self, run: int) -> tuple[bool, bool, float]:
-        """Reads a run: whether something is new, whether all that is open failed, since when."""
+        """Reads a run: whether something is new, whether all that is open failed, final when."""
         self.now += 1 / self.rate if self.rate else 0
         self.reads[int(self.now // 3600)] += 1
         left = self.left.setdefault(run, set(range(CALLS_A_RUN)))
@@ -99,7 +102,8 @@ class Looks:
                 left.discard(call)
             news = news or is_reached or failed[call] == self.now
         waits = bool(left) and left <= failed.keys()
-        return news, waits, min((failed[call] for call in left if call in failed), default=0.0)
+        since = [failed[call] for call in left if call in failed]
+        return news, waits, plan_final(since, TIMES) if since else 0.0
 
 
 def follow_each(day: Day, *, doubling: bool) -> Looks:
@@ -162,11 +166,18 @@ class FrontierDay:
         return max(1.0, min(pause, soonest))
 
     def _look(self, run: int) -> bool:
-        news, waits, since = self.looks.look(run)
-        final_ms = int((since + TIMES.failure) * 1000) if waits else None
+        news, waits, final = self.looks.look(run)
+        final_ms = math.ceil(final * 1000) if waits else None
         memory = self._memories[run]
         memory.waits = waits
-        memory = plan_look(memory, self._now_ms(), TIMES, has_news=news, final_ms=final_ms)
+        memory = plan_look(
+            memory,
+            self._now_ms(),
+            TIMES,
+            has_news=news,
+            final_ms=final_ms,
+            heeds_log=self._heeds_log,
+        )
         self._memories[run] = memory
         if run in self._front:
             self._front.remove(run)
@@ -178,12 +189,70 @@ class FrontierDay:
                 heapq.heappush(self._apart, (self.looks.now + apart, run))
         return news
 
+    @property
+    def _heeds_log(self) -> bool:
+        return False
+
     def _unit(self, run: int) -> Unit:
         told = "x" if self._memories[run].gap else ""
         return Unit(run, int(self._day.created[run] * 1000), told)
 
     def _now_ms(self) -> int:
         return int(self.looks.now * 1000)
+
+
+class LogDay(FrontierDay):
+    """As workers do it where the account may read its call log, which shows every ring."""
+
+    def __init__(self, day: Day) -> None:
+        super().__init__(day)
+        self._rings = deque(
+            sorted(
+                (end, run, call)
+                for run, ends in enumerate(day.ends)
+                for call, (end, _) in enumerate(ends)
+            )
+        )
+        self._next_log = 0.0
+        self._unseen: dict[int, tuple[float, set[int]]] = {}
+        """Run → the first end that no look has seen, and the calls that ended since."""
+
+    def _pass(self) -> float:
+        if self._next_log <= self.looks.now:
+            self._read_log()
+        pause = super()._pass()
+        return max(1.0, min(pause, self._next_log - self.looks.now))
+
+    def _read_log(self) -> None:
+        looks, hinted, rows = self.looks, set[int](), 0
+        while self._rings and self._rings[0][0] <= looks.now:
+            end, run, call = self._rings.popleft()
+            self._unseen.setdefault(run, (end, set()))[1].add(call)
+            hinted.add(run)
+            rows += 1
+        for _ in range(1 + rows // LOG_PAGE):
+            looks.now += 1 / looks.rate
+            looks.reads[int(looks.now // 3600)] += 1
+        self._next_log = looks.now + TIMES.log
+        due = {}
+        for run in hinted:
+            first, ended = self._unseen[run]
+            left = looks.left.get(run, set(range(CALLS_A_RUN)))
+            is_over = left <= ended | looks.known.get(run, {}).keys()
+            due[run] = looks.now if is_over else max(looks.now, first + TIMES.patience)
+            if run in self._front:
+                self._front.remove(run)
+                self._apart.append((due[run], run))
+        self._apart = [(min(at, due.get(run, at)), run) for at, run in self._apart]
+        heapq.heapify(self._apart)
+
+    def _look(self, run: int) -> bool:
+        self._unseen.pop(run, None)
+        return super()._look(run)
+
+    @property
+    def _heeds_log(self) -> bool:
+        return True
 
 
 def main() -> None:
@@ -198,6 +267,7 @@ def main() -> None:
         "each run every minute": follow_each(day, doubling=False),
         "each run, doubling": follow_each(day, doubling=True),
         "frontier (callspool)": FrontierDay(day).play(),
+        "frontier, with the call log": LogDay(day).play(),
     }
     calls = asked.runs * CALLS_A_RUN
     print(f"{calls:,} calls in {asked.runs:,} runs, {HOURS:g} h, {asked.lines:,} lines")

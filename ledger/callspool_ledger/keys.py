@@ -121,6 +121,8 @@ A:limit                hash    how many requests may be in flight, and what that
                                when it rests, when the next request may begin, requests left
 A:holders              hash    worker process → permits it holds, requests it has in flight, how
                                many it could have, and until when (ms) it holds them
+A:log                  hash    the call log: who reads it next and when, when it was read last, and
+                               the end of the newest ring in it (ms)
 A:follow               hash    when the next read that follows calls may begin, and until when none
                                is to, since the API refused one (ms)
 =====================  ======  ===================================================================
@@ -302,6 +304,9 @@ class PartitionKeys:
 
     def calls(self, space: str) -> str:
         return f"{self.prefix}:calls:{space}"
+
+    def open_calls(self, space: str) -> str:
+        return f"{self.prefix}:opened:{space}"
 
     def runs(self, space: str) -> str:
         return f"{self.prefix}:runs:{space}"

@@ -19,7 +19,7 @@ from callspool_worker.accepting.actor import ACCEPT, CODECS, SUBMIT, Accepter
 from callspool_worker.decisions.call_outcome import read_outcomes
 from callspool_worker.decisions.leases import MARGIN, longest_stop
 from callspool_worker.events.event import emit
-from callspool_worker.following.follower import Follower, FollowingThread
+from callspool_worker.following.follower import FollowingThread, build_followers
 from callspool_worker.following.frontier import FollowSettings, FollowTimes
 from callspool_worker.hours.keeper import start_keeper
 from callspool_worker.ledgers import connect_all, find_disagreements, leave, open_ledgers
@@ -216,7 +216,7 @@ def follow_calls(
         outcomes=read_outcomes(settings.call_outcomes),
     )
     return FollowingThread(
-        lambda sleep: [Follower(ledger, homes, get, how, sleep) for ledger in ledgers],
+        lambda sleep: build_followers(ledgers, homes, get, how, sleep),
         incarnation,
         settings.follow_gap,
     )

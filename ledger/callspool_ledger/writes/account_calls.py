@@ -6,14 +6,14 @@ Its keys have a hash tag of their own, so on a cluster they lie apart from the d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from callspool_ledger import keys, scripts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from callspool.redis_io.scripts import Argument, Call
     from callspool_ledger.writes.ledger import Ledger
@@ -84,6 +84,47 @@ class Grant:
     state: str
     past: Past | None
     at_ms: int
+
+
+class LogTurn(NamedTuple):
+    """Whether a follower may read an account's call log now; the end of the newest ring that was
+    read so far (ms, by the API's clock, 0 before the first); and whether it was read lately.
+    """
+
+    may_read: bool
+    seen_ms: int
+    is_fresh: bool
+
+
+def read_log(
+    account: str, follower: str, turn_ms: int, newest_ms: int = 0, pause_ms: int = 0
+) -> Call:
+    """Asks whether a follower may read an account's call log; with ``turn_ms`` 0 it has read it.
+
+    ``newest_ms``: end of the newest ring, 0 where it could not read. The next read is due
+    ``pause_ms`` later. The reply is read by `read_log_turn`.
+    """
+    args: list[Argument] = [follower, turn_ms, newest_ms, pause_ms]
+    return scripts.load("permits/read_log").call([keys.account_prefix(account)], args)
+
+
+def read_log_turn(reply: object) -> LogTurn:
+    """Returns the turn in the reply to `read_log`."""
+    assert isinstance(reply, list)
+    return LogTurn(reply[0] == 1, int(reply[1]), reply[2] == 1)
+
+
+def hint_calls(
+    prefix: str, space: str, batch: int, patience_ms: int, since_ms: int, places: Sequence[int]
+) -> Call:
+    """Notes rings that a call log shows to be over, by the places of their documents in a batch.
+
+    ``prefix``: of the partition. ``patience_ms``: from the first of them, ``since_ms`` ago, to the
+    next look at the batch.
+    """
+    counted = [place + 1 for place in places]
+    args: list[Argument] = [space, batch, patience_ms, since_ms, *counted]
+    return scripts.load("writes/hint_calls").call([prefix], args)
 
 
 _encode = msgspec.json.Encoder().encode

@@ -38,6 +38,9 @@ class PlayedCalls:
         """What every read is answered instead."""
         self.reads: list[tuple[str, int]] = []
         self.page_size = 100
+        self.log: list[object] | None = None
+        """The rows of the call log, the oldest first; None: this account may not read it."""
+        self.log_reads, self.log_size = 0, 500
         how = FollowSettings(
             ("default",),
             FollowTimes(900.0, lost_after),
@@ -65,6 +68,8 @@ class PlayedCalls:
         return {"task_id": task_id, "status": "pending", "input": given, "output": {}}
 
     def get(self, account: str, path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
+        if path == ("call-logs",):
+            return self.log_page(query)
         assert (account, path[:2], path[2], path[4]) == (
             "default",
             ("spaces", "SPACE"),
@@ -78,6 +83,15 @@ class PlayedCalls:
         size = self.page_size
         entries = self.tasks.get(run, [])[(page - 1) * size : page * size]
         return Answered(200, json={"status_code": 200, "data": entries, "count": len(entries)})
+
+    def log_page(self, query: Mapping[str, str | int]) -> Answer:
+        """Returns a page of the call log, newest first; None of it may be read without one."""
+        if self.log is None:
+            return Answered(403, json={"status_code": 403})
+        page, size = int(query["page"]), min(int(query["page_size"]), self.log_size)
+        self.log_reads += 1
+        rows = self.log[::-1][(page - 1) * size : page * size]
+        return Answered(200, json={"status_code": 200, "data": rows, "count": len(self.log)})
 
     def end(self, taken: Taken, place: int, call_status: str = "completed", **more: Any) -> None:
         """Ends the call of a document."""

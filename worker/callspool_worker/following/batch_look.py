@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import msgspec
 
 from callspool_ledger.reads.views import CallRecord
 from callspool_worker.decisions.call_outcome import LATEST, TaskCall, judge_calls, normalise_word
-from callspool_worker.following.frontier import Failure
+from callspool_worker.following.frontier import Failure, plan_final
 from callspool_worker.proving.api_lists import PAGE_SIZE
 from callspool_worker.proving.records import moment, task_seen
 
@@ -49,9 +50,9 @@ def call_seen(entry: object) -> tuple[TaskSeen, TaskCall] | None:
         status=_read_word(entry.get("status")),
         call_status=_read_word(shown.get("call_status")),
         end_reason=_read_word(shown.get("call_end_reason")),
-        started=_read_time(shown.get("start_time")),
-        ended=_read_time(shown.get("end_time")),
-        duration=_read_seconds(shown.get("duration")),
+        started=read_time(shown.get("start_time")),
+        ended=read_time(shown.get("end_time")),
+        duration=read_seconds(shown.get("duration")),
         call_id=_read_id(shown.get("call_id")),
         is_evaluated=bool(shown.get("post_call_data")),
         follows=(follows if isinstance(follows, str) else OTHER) if task.follows else None,
@@ -76,14 +77,16 @@ def _read_id(value: object) -> str:
     return str(value)[:100] if isinstance(value, str | int) and value else ""
 
 
-def _read_time(value: object) -> float | None:
+def read_time(value: object) -> float | None:
+    """Returns a time that the API tells, in seconds since 1970; None for anything else."""
     number = _read_number(value)
     if number is None:
         return moment(value)[0]
     return number / 1000 if number >= _MILLISECONDS else number
 
 
-def _read_seconds(value: object) -> float:
+def read_seconds(value: object) -> float:
+    """Returns a span that the API tells in seconds, 0 for anything else."""
     return _read_number(value) or 0.0
 
 
@@ -134,7 +137,7 @@ class TasksRead:
 class LookFinding:
     """What a look shows of a batch: place → what is new, and what to remember.
 
-    ``left``: places that stay open. ``final_ms``: the first failure counts then, where all that is
+    ``left``: places that stay open. ``final_ms``: what failed counts then, where all that is
     left failed. ``lacks_evaluation``: a completed call was not evaluated yet.
     """
 
@@ -250,7 +253,7 @@ def judge_batch(
             elif before == "open":
                 news[place] = "lost_sight", CallRecord()
             continue
-        record = _keep_rings(verdict, entry.call(place))
+        record = _keep_rings(verdict, entry.call(place), _rings_logged(entry, place))
         if before != verdict.outcome or record != entry.call(place):
             news[place] = verdict.outcome, record
             has_news = has_news or before != verdict.outcome
@@ -258,13 +261,14 @@ def judge_batch(
     for run, page in sorted({found.pages[place] for place in left & found.pages.keys()}):
         pages.setdefault(run, []).append(page)
     is_all_failed = bool(left) and len(failed) == len(left)
-    first = min((one.since_ms for one in failed.values()), default=0)
     return LookFinding(
         news,
         msgspec.structs.replace(memory, failed=failed, pages=pages, waits=is_all_failed),
         frozenset(left),
         has_news,
-        first + round(times.failure * 1000) if is_all_failed else None,
+        round(plan_final([one.since_ms / 1000 for one in failed.values()], times) * 1000)
+        if is_all_failed
+        else None,
         lacks_evaluation,
     )
 
@@ -292,6 +296,44 @@ def _is_scheduled(calls: Sequence[TaskCall]) -> bool:
     return any(call.status == "scheduled" for call in calls)
 
 
-def _keep_rings(verdict: CallVerdict, before: CallRecord | None) -> CallRecord:
-    rings = before.rings if before else 0
+def _rings_logged(entry: BatchEntry, place: int) -> int:
+    """Returns how often the call log shows that a document's number rang, while it is followed."""
+    return int.from_bytes(entry.fields.get("yr", b"")[place : place + 1])
+
+
+def _keep_rings(verdict: CallVerdict, before: CallRecord | None, logged: int) -> CallRecord:
+    rings = max(logged, before.rings if before else 0)
     return replace(verdict.record, rings=max(rings, verdict.record.rings))
+
+
+FAULTS_IN_A_ROW = 3
+"""Times that a batch cannot be read until it holds up others no more."""
+
+MOST_REMEMBERED = 10_000
+"""Batches and spaces of which faults are remembered."""
+
+
+class BatchFaults:
+    """Batches that could not be read lately, and spaces of which that was said."""
+
+    def __init__(self) -> None:
+        self._in_a_row: Counter[int] = Counter()
+        self._said = set[str]()
+
+    def is_last(self, batch: int) -> bool:
+        """Counts one more; whether the batch must not hold up others any longer."""
+        if len(self._in_a_row) > MOST_REMEMBERED:
+            self._in_a_row.clear()
+        self._in_a_row[batch] += 1
+        return self._in_a_row[batch] >= FAULTS_IN_A_ROW
+
+    def forget_batch(self, batch: int) -> None:
+        """It could be read."""
+        self._in_a_row.pop(batch, None)
+
+    def is_news(self, space: str) -> bool:
+        """Whether it was not said of a space before."""
+        is_news = space not in self._said
+        if len(self._said) < MOST_REMEMBERED:
+            self._said.add(space)
+        return is_news

@@ -16,7 +16,13 @@ from callspool_ledger.writes import LedgerUnavailable
 from callspool_ledger.writes.follow_calls import pass_of, recorded_of
 from callspool_worker import events
 from callspool_worker.events.event import emit, space_shown
-from callspool_worker.following.batch_look import TasksRead, judge_batch, read_tasks
+from callspool_worker.following.batch_look import (
+    BatchFaults,
+    TasksRead,
+    judge_batch,
+    read_tasks,
+)
+from callspool_worker.following.call_log import CallLogs
 from callspool_worker.following.frontier import (
     Frontier,
     PassEnded,
@@ -44,13 +50,6 @@ if TYPE_CHECKING:
 MOST_DUE = 50
 """Batches that are looked at apart from the oldest in one pass."""
 
-FAULTS_IN_A_ROW = 3
-"""Times that a batch cannot be read until it holds up others no more."""
-
-MOST_REMEMBERED = 10_000
-"""Batches and spaces of which faults are remembered."""
-
-
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 """Seconds until the next look for a space that is due, times the number of partitions."""
 
@@ -61,7 +60,7 @@ FAILED_PAUSE = 5.0
 class Follower:
     """Looks at calls of a partition. ``get`` reads a path of the API: (account, path, query) →
     answer; ``homes``: where each account's keys are; ``sleep`` waits for a turn to read, and says
-    whether this process is to end.
+    whether this process is to end. ``logs``: the call logs, where these are read.
     """
 
     def __init__(
@@ -71,7 +70,9 @@ class Follower:
         get: Callable[[str, tuple[str, ...], Mapping[str, str | int]], Answer],
         how: FollowSettings,
         sleep: Callable[[float], object] = time.sleep,
+        logs: CallLogs | None = None,
     ) -> None:
+        self._logs = logs or CallLogs([ledger], homes, how.times)
         self._ledger = ledger
         self._homes = homes
         self._get = get
@@ -100,7 +101,10 @@ class Follower:
         )
         delay = self._how.times.younger
         try:
-            delay = SpacePass(self._ledger, turns, self._how, follower, space, self._faults).make()
+            here = SpacePass(
+                self._ledger, turns, self._how, follower, space, self._faults, self._logs
+            )
+            delay = here.make()
         finally:
             end = self._ledger.calls.end_following(
                 follower,
@@ -113,30 +117,16 @@ class Follower:
         return True
 
 
-class BatchFaults:
-    """Batches that could not be read lately, and spaces of which that was said."""
-
-    def __init__(self) -> None:
-        self._in_a_row: Counter[int] = Counter()
-        self._said = set[str]()
-
-    def is_last(self, batch: int) -> bool:
-        """Counts one more; whether the batch must not hold up others any longer."""
-        if len(self._in_a_row) > MOST_REMEMBERED:
-            self._in_a_row.clear()
-        self._in_a_row[batch] += 1
-        return self._in_a_row[batch] >= FAULTS_IN_A_ROW
-
-    def forget_batch(self, batch: int) -> None:
-        """It could be read."""
-        self._in_a_row.pop(batch, None)
-
-    def is_news(self, space: str) -> bool:
-        """Whether it was not said of a space before."""
-        is_news = space not in self._said
-        if len(self._said) < MOST_REMEMBERED:
-            self._said.add(space)
-        return is_news
+def build_followers(
+    ledgers: Sequence[Ledger],
+    homes: Mapping[str, Ledger],
+    get: Callable[[str, tuple[str, ...], Mapping[str, str | int]], Answer],
+    how: FollowSettings,
+    sleep: Callable[[float], object],
+) -> list[Follower]:
+    """Returns the followers of all partitions, which share the call logs; as of `Follower`."""
+    logs = CallLogs(ledgers, homes, how.times)
+    return [Follower(ledger, homes, get, how, sleep, logs) for ledger in ledgers]
 
 
 class SpacePass:
@@ -150,7 +140,10 @@ class SpacePass:
         follower: str,
         space: FollowPass,
         faults: BatchFaults,
+        logs: CallLogs,
     ) -> None:
+        self._logs = logs
+        self._heeds_log = False
         self._ledger = ledger
         self._how = how
         self._follower = follower
@@ -170,6 +163,7 @@ class SpacePass:
         """
         frontier, times = Frontier(self._space.oldest, self._memories), self._how.times
         try:
+            self._heeds_log = self._logs.read(self._space.account, self._follower, self._reader)
             for ended in self._space.due[:MOST_DUE]:
                 self._look_at(ended)
             while (unit := frontier.next_unit(self._now_ms())) is not None:
@@ -181,7 +175,8 @@ class SpacePass:
         except Unreadable as fault:
             self._tell_unreadable(fault)
             return times.longest if fault.refused else times.younger
-        return plan_pass(frontier, self._memories, self._now_ms(), times)
+        pause = plan_pass(frontier, self._memories, self._now_ms(), times)
+        return min(pause, times.log) if self._heeds_log else pause
 
     def _look_at_younger(self, frontier: Frontier) -> None:
         """One batch by chance behind the frontier: calls may go out in another order."""
@@ -239,7 +234,12 @@ class SpacePass:
         again: float | None = None
         if finding.left:
             memory = plan_look(
-                finding.memory, now_ms, times, has_news=finding.has_news, final_ms=finding.final_ms
+                finding.memory,
+                now_ms,
+                times,
+                has_news=finding.has_news,
+                final_ms=finding.final_ms,
+                heeds_log=self._heeds_log,
             )
             again = plan_apart(memory, now_ms)
         else:

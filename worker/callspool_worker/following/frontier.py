@@ -55,6 +55,16 @@ class FollowTimes:
         return self.gap / 15
 
     @property
+    def log(self) -> float:
+        """Between two reads of an account's call log."""
+        return max(self.younger, 1.0)
+
+    @property
+    def patience(self) -> float:
+        """From a ring's end in the call log to the look at its batch: more may end by then."""
+        return self.gap / 3
+
+    @property
     def failure(self) -> float:
         """How long what failed stays unchanged until it counts: until then it may ring again."""
         return 8 * self.gap
@@ -157,6 +167,14 @@ class Frontier:
         return self._units[self._at :]
 
 
+def plan_final(failures: Sequence[float], times: FollowTimes) -> float:
+    """Returns when a look is worth while that counts failures as final; of these seconds.
+
+    It waits up to a gap longer than for the first one, so that one look is enough for more.
+    """
+    return min(max(failures), min(failures) + times.gap) + times.failure
+
+
 def plan_look(
     memory: UnitMemory,
     now_ms: int,
@@ -164,14 +182,16 @@ def plan_look(
     *,
     has_news: bool,
     final_ms: int | None = None,
+    heeds_log: bool = False,
 ) -> UnitMemory:
     """Returns what is remembered after a look: the gap doubles while nothing new ended.
 
-    ``final_ms``: all that is open failed, and the first of it counts then; None otherwise.
+    ``final_ms``: all that is open failed, and counts then (`plan_final`); None otherwise.
+    ``heeds_log``: the call log says where something rings again meanwhile.
     """
     gap = times.gap if has_news else min(max(2 * memory.gap, times.gap), times.longest)
     next_ms = now_ms + round(gap * 1000)
-    if final_ms is not None and not has_news:
+    if final_ms is not None and (heeds_log or not has_news):
         next_ms = max(next_ms, final_ms)
     silent = 0 if has_news else memory.silent + 1
     return msgspec.structs.replace(memory, next_ms=next_ms, gap=gap, silent=silent)

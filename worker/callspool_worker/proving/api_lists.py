@@ -167,6 +167,10 @@ class SpaceReader:
         """Returns one page of a run's tasks; None where there is no such page."""
         return self._page((*self._space, run_id, "tasks"), number)
 
+    def log_page(self, number: int, size: int) -> Page | None:
+        """Returns one page of the account's call log; None where there is no such page."""
+        return self._page(("call-logs",), number, size)
+
     def _pages(self, path: tuple[str, ...], found: _List[Entry]) -> Iterator[list[Entry]]:
         read = 0
         for number in range(1, MOST_PAGES + 1):
@@ -185,9 +189,9 @@ class SpaceReader:
                 return
         raise Unreadable(f"it has more than {MOST_PAGES} pages")
 
-    def _page(self, path: tuple[str, ...], number: int) -> Page | None:
+    def _page(self, path: tuple[str, ...], number: int, size: int = PAGE_SIZE) -> Page | None:
         """A page; None where the API says that there is none of that number."""
-        answer = self._get(path, {"page": number, "page_size": PAGE_SIZE})
+        answer = self._get(path, {"page": number, "page_size": size})
         if not isinstance(answer, Answered):
             raise Unreadable(f"no answer: {answer.reason}", passing=True)
         self.server_date = answer.server_date or self.server_date

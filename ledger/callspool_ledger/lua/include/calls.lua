@@ -5,6 +5,8 @@
 --   yw    the words of the batch's calls, a line each: statuses and reasons by their number
 --   yz    campaign and class of zones, by U+001F between, where the campaign had hours
 --   yt    what the follower remembers of the batch (JSON), as long as it is looked at again
+--   yr    how often the call log shows that each number rang, a byte a place, while it is followed
+--   yl yf places whose rings are over since the last look (1), and since when the first of them is
 -- P:counts has `open`, `reached`, `not_reached`, `failed` and `ended`; lost_sight is what is left of
 -- `created`, so that the sum holds in ledgers that began before there were outcomes.
 -- Needs: lanes batches feed

@@ -89,6 +89,9 @@ for what, each in pairs(told) do
 end
 call('HSET', key, 'y', y)
 if details then call('HSET', key, 'yd', details) end
+-- What the call log told was what led to this look; how often it rang is kept while it is followed.
+call('HDEL', key, 'yl', 'yf')
+if not string.find(y, 'o', 1, true) and ARGV[5] == '' then call('HDEL', key, 'yr') end
 if #words > 0 then call('HSET', key, 'yw', table.concat(words, '\n')) end
 local _, open = string.gsub(y, 'o', 'o')
 changed[1] = open
