@@ -13,6 +13,7 @@ import click
 from callspool.errors import QueueUnavailable
 from callspool.settings import Settings, load_settings
 from callspool.settings.kinds import ListenAddress, Whole
+from callspool_ledger.webhooks import lease_endpoint
 from callspool_ledger.writes import LedgerUnavailable, account_ledgers
 from callspool_operators.local.tracking import ask_until_answered
 from callspool_operators.options.connection import client_that_answers
@@ -186,5 +187,6 @@ def _put_in_doubt(settings: Settings, incarnation: str, left: set[int]) -> None:
                 left.discard(partition)
                 if partition == 0:
                     give_up(account_ledgers(ledger, list(settings.accounts)), incarnation)
+                    ledger.run([lease_endpoint(one, incarnation, 0) for one in settings.webhooks])
     if failure is not None:
         raise failure
