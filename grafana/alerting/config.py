@@ -65,6 +65,8 @@ class Config:
 
     webhook_rests: float = 15 * MINUTE
     """How long an endpoint may rest: a deployment of it takes minutes."""
+    feed_share: float = 0.75
+    """The part of what the feed keeps that a reader may be behind: 18 hours of 3 days are left."""
 
     suppressed_factor: float = 5.0
     """A share of suppressed documents so many times that of the day is a list gone wrong."""

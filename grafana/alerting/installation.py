@@ -24,6 +24,7 @@ def group(config: Config) -> Group:
             _sweep(config),
             _hours(config),
             _webhook(config),
+            _feed(config),
             *_redis(config),
         ],
     )
@@ -122,6 +123,20 @@ def _webhook(config: Config) -> Alert:
         "{{ $value | humanizeDuration }}",
         description="Events wait in the feed, 3 days at most, and are delivered in order when it "
         "answers again. Calls go on.",
+    )
+
+
+def _feed(config: Config) -> Alert:
+    behind = ledger("callspool_events_lag", "job", "reader")
+    kept = "min by (job) (callspool_events_kept_seconds)"
+    return Alert(
+        alert="CallspoolFeedNearItsEnd",
+        expr=f"{behind}\n  / on (job) group_left ()\n{kept}\n  > {config.feed_share:g}",
+        severity="ticket",
+        hold=config.hold_brief,
+        summary="Reader {{ $labels.reader }} of the feed is about to miss events: it is at "
+        "{{ $value | humanizePercentage }} of what is kept",
+        description="Events that it has not read are dropped soon. Calls go on.",
     )
 
 

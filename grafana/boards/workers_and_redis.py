@@ -37,7 +37,7 @@ def board(config: Config) -> Board:
             Row("Processes", _processes()),
             Row("Spool and sweeps", _standing_still(config)),
             Row("Redis", _redis(config)),
-            Row("Endpoints of webhooks", _endpoints()),
+            Row("The feed and endpoints of webhooks", _endpoints()),
             Row("Documents over HTTP", _intake()),
         ],
     )
@@ -278,6 +278,21 @@ def _endpoints() -> list[Panel]:
             unit="s",
             width=12,
             runbook="CallspoolWebhookResting",
+        ),
+        Panel(
+            title="Readers of the feed: how far behind",
+            kind="lines",
+            description="Age of the oldest event that a named reader has not read, and how long "
+            "the feed keeps one. Good: far below it.",
+            queries=[
+                Query(
+                    largest("callspool_events_lag", "reader", selector=INSTALLATION), "{{reader}}"
+                ),
+                Query(f"min(callspool_events_kept_seconds{INSTALLATION})", "kept"),
+            ],
+            unit="s",
+            width=24,
+            runbook="CallspoolFeedNearItsEnd",
         ),
     ]
 

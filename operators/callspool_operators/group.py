@@ -180,6 +180,10 @@ COMMANDS = {
         "callspool_operators.commands.journal:journal",
         "List who changed what, and when.",
     ),
+    "events": CommandEntry(
+        "callspool_operators.commands.events:events",
+        "List what became of documents and calls, as it happens.",
+    ),
     "webhooks": CommandEntry(
         "callspool_operators.commands.webhooks:webhooks",
         "Show and steer the delivery of events to endpoints.",

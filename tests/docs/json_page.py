@@ -90,6 +90,7 @@ COMMANDS = {
     "keys create": ["keys", "create", "shop", "--scope", "enqueue"],
     "keys list": ["keys", "list"],
     "keys revoke": ["keys", "revoke", "shop"],
+    "events": ["events", "--limit", "1"],
     "webhooks list": ["webhooks", "list"],
     "webhooks test": ["webhooks", "test", "crm"],
     "webhooks replay": ["webhooks", "replay", "crm", "--since", "2h"],
@@ -134,7 +135,8 @@ def run(arguments: list[str], redis_url: str) -> Any:
     out.seek(0)
     text = out.read()
     assert text, f"{arguments}: {err.getvalue()}"
-    return json.loads(text)
+    lines = [json.loads(line) for line in text.splitlines()]
+    return lines[0] if len(lines) == 1 else {name: one[name] for one in lines for name in one}
 
 
 def sections(folder: Path) -> dict[str, list[str]]:

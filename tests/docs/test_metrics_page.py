@@ -12,7 +12,12 @@ ROW = re.compile(r"^\| `(callspool_\w+)` \| (\w+) \|([^|]*)\| ([^|]+) \|", re.MU
 
 
 def test_the_page_has_every_metric_in_the_order_in_which_it_is_served():
-    served = [*definitions.DEFINITIONS, *endpoints.DEFINITIONS, *workers.DEFINITIONS]
+    served = [
+        *definitions.DEFINITIONS,
+        *endpoints.DEFINITIONS,
+        *endpoints.OF_THE_FEED,
+        *workers.DEFINITIONS,
+    ]
     on_the_page = [
         (name, kind, tuple(re.findall(r"`(\w+)`", labels)))
         for name, kind, labels, _ in ROW.findall(PAGE.read_text(encoding="utf-8"))

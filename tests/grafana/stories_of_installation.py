@@ -10,6 +10,7 @@ ALL_PAUSED = of("callspool_paused", level="all")
 RESTARTS = 'callspool_worker_restarts_total{job="callspool-workers", instance="w:9192"}'
 LAG = of("callspool_sweep_lag_seconds")
 HOURS = of("callspool_timetable_age_seconds")
+BEHIND, KEPT = of("callspool_events_lag", reader="crm"), of("callspool_events_kept_seconds")
 RESTS = of("callspool_webhook_resting_seconds", endpoint="crm")
 REDIS = of("callspool_redis_up")
 USED, LIMIT = of("callspool_redis_memory_bytes"), of("callspool_redis_memory_limit_bytes")
@@ -57,6 +58,10 @@ STORIES = [
     Story("a deployment of it", "CallspoolWebhookResting", False, {RESTS: "0x10 0+60x10 0x60"}),
     Story("it is stopped", "CallspoolRedisAway", True, {REDIS: "1x10 0x60"}),
     Story("it answers", "CallspoolRedisAway", False, {REDIS: always(1)}),
+    Story("a reader is behind by most of what is kept", "CallspoolFeedNearItsEnd", True,
+          {BEHIND: always(80), KEPT: always(100)}),
+    Story("a reader is behind by half of it", "CallspoolFeedNearItsEnd", False,
+          {BEHIND: always(50), KEPT: always(100)}),
     Story("a restart", "CallspoolRedisAway", False, {REDIS: "1x29 0 1x60"}),
     Story("above the page's share", MEMORY, True, {USED: always(85), LIMIT: always(100)},
           labels=PAGE),

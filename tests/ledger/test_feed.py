@@ -14,7 +14,7 @@ import redis
 from callspool import AsyncCallQueue, CallQueue, CursorTooOld, FeedEvent, InvalidCursor
 from callspool_ledger.keys import PartitionKeys
 from callspool_ledger.reads.entries import pack_task_ids
-from callspool_ledger.reads.feed import Position, encode_cursor, join_page, read_feed
+from callspool_ledger.reads.feed import Position, encode_cursor, join_page, read_feed, read_lags
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.views import CallRecord
 from callspool_ledger.selectors import Selector
@@ -121,12 +121,22 @@ def test_arguments_out_of_range_are_refused(redis_url: str) -> None:
                 queue.events(**fault)  # type: ignore[arg-type]
 
 
-def test_a_named_reader_leaves_how_far_it_came(client: redis.Redis, redis_url: str) -> None:
+def read_lags_of(client: redis.Redis) -> dict[str, float]:
+    return LedgerReader(client).ask(read_lags()).behind
+
+
+def test_a_named_reader_is_told_of_as_far_as_it_came(client: redis.Redis, redis_url: str) -> None:
     add_entry(client, "1700000000123-7")
     with CallQueue(redis_url) as queue:
         cursor = queue.events(reader="crm").cursor
         queue.events(cursor, reader="crm")
-    assert client.hgetall(PartitionKeys().readers) == {b"crm": b"1700000000123-7"}
+        assert read_lags_of(client) == {"crm": 0.0}
+        now = round(time.time() * 1000)
+        add_entry(client, f"{now - 60_000}-0", partition=0)
+        assert 59 < read_lags_of(client)["crm"] < 120
+        # One that was given up is not told of for ever.
+        client.hset(PartitionKeys().readers, "old", "1-0 1600000000")
+        assert list(read_lags_of(client)) == ["crm"]
 
 
 def told(client: redis.Redis) -> list[FeedEvent]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -80,6 +81,9 @@ class Position(NamedTuple):
         """The entry's id, as Redis writes it."""
         return f"{self.ms}-{self.number}"
 
+
+FORGOTTEN_AFTER = 7 * 86_400
+"""Seconds after which a reader that does not come any more is not told of."""
 
 _FORMAT = 1
 EVENTS_A_PAGE = 500
@@ -158,7 +162,7 @@ def read_feed(
     """
     start = at = positions[keys.partition]
     if reader is not None:
-        yield [("HSET", keys.readers, reader, start.entry)]
+        yield [("HSET", keys.readers, reader, f"{start.entry} {round(time.time())}")]
     found: list[tuple[FeedEvent, Position]] = []
     while True:
         first = at.entry if at.events else f"({at.entry}"
@@ -183,6 +187,54 @@ def wait_command(positions: Sequence[Position], seconds: float) -> Command:
     ids = [each.entry for each in positions]
     ms = max(1, round(seconds * 1000))
     return "XREAD", "COUNT", 1, "BLOCK", ms, "STREAMS", *streams, *ids
+
+
+class FeedLag(NamedTuple):
+    """How far behind each named reader is, and the age of what the feed drops now, in seconds.
+
+    The latter is None where it has dropped nothing yet.
+    """
+
+    behind: dict[str, float]
+    dropped: float | None
+
+
+def _join_lags(parts: list[FeedLag]) -> FeedLag:
+    names = {name for part in parts for name in part.behind}
+    behind = {name: max(part.behind.get(name, 0.0) for part in parts) for name in sorted(names)}
+    return FeedLag(behind, min((one.dropped for one in parts if one.dropped), default=None))
+
+
+@merged_by(_join_lags)
+def read_lags(keys: PartitionKeys) -> Trips[FeedLag]:
+    """Reads how old the oldest event is that each named reader has not read.
+
+    Readers that were not seen for `FORGOTTEN_AFTER` are left out.
+    """
+    known, cut, last, clock = yield [
+        ("HGETALL", keys.readers),
+        ("HGET", keys.meta, "feed_cut"),
+        ("XREVRANGE", keys.events, "+", "-", "COUNT", 1),
+        ("TIME",),
+    ]
+    assert isinstance(clock, list | tuple)
+    now = int(clock[0]) + int(clock[1]) / 1e6
+    positions: dict[str, str] = {}
+    for name, value in known.items() if isinstance(known, dict) else ():
+        entry, _, seen = value.decode().partition(" ")
+        if now - int(seen or 0) < FORGOTTEN_AFTER:
+            positions[name.decode()] = entry
+    newest = _position_of(last[0][0]) if isinstance(last, list) and last else Position()
+    late = [name for name, entry in positions.items() if _position_of(entry) < newest]
+    asked: list[Command] = [
+        ("XRANGE", keys.events, f"({positions[name]}", "+", "COUNT", 1) for name in late
+    ]
+    first = (yield asked) if asked else []
+    behind = dict.fromkeys(positions, 0.0)
+    for name, entries in zip(late, first, strict=True):
+        if isinstance(entries, list) and entries:
+            behind[name] = max(0.0, now - _position_of(entries[0][0]).ms / 1000)
+    return FeedLag(behind, max(0.0, now - _position_of(cut).ms / 1000) if cut else None)
 
 
 def join_page(parts: Sequence[FeedPart], limit: int = EVENTS_A_PAGE) -> EventPage:

@@ -156,6 +156,11 @@ class LedgerReader:
         """The client of the first partition."""
         return self._clients[0]
 
+    @property
+    def partitions(self) -> int:
+        """How many partitions it reads."""
+        return len(self._clients)
+
     def of_space(self, account: str, space_token: str) -> LedgerReader:
         """Returns the reader of the partition that keeps a space."""
         if len(self._clients) == 1:

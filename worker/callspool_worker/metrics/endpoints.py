@@ -1,4 +1,4 @@
-"""The metrics of the delivery to endpoints, read from the ledger at each scrape."""
+"""The metrics of the feed's readers and of its delivery, read from the ledger at each scrape."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+    from callspool_ledger.reads.feed import FeedLag
     from callspool_ledger.webhooks import EndpointRecord
     from callspool_worker.metrics.definitions import Values
 
@@ -35,8 +36,32 @@ DEFINITIONS = (
         "Since when the endpoint rests or is switched off, 0 while it takes events.",
     ),
 )
+OF_THE_FEED = (
+    Definition(
+        "callspool_events_lag",
+        "gauge",
+        ("reader",),
+        "Seconds: age of the oldest event that the reader has not read, 0 if it read all.",
+    ),
+    Definition(
+        "callspool_events_kept_seconds",
+        "gauge",
+        (),
+        "Seconds that the feed keeps an event now; less than the setting where it is too large.",
+    ),
+)
 _POSTS = ("delivered", "failed", "refused", "gone")
 _EVENTS = ("delivered", "set_aside", "missed")
+
+
+def feed_families(lag: FeedLag, keep: float) -> Iterator[Metric]:
+    """Yields the families of the feed; ``keep``: the setting, in seconds."""
+    behind: Values = {(reader,): seconds for reader, seconds in lag.behind.items()}
+    # What is dropped before its time is dropped because the feed is too large.
+    kept = keep if lag.dropped is None else min(keep, lag.dropped)
+    keeps: Values = {(): kept}
+    for definition, values in zip(OF_THE_FEED, (behind, keeps), strict=True):
+        yield family_of(definition, values)
 
 
 def endpoint_families(endpoints: Sequence[EndpointRecord]) -> Iterator[Metric]:

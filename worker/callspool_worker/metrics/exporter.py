@@ -18,11 +18,12 @@ from prometheus_client.registry import Collector
 from callspool.errors import QueueUnavailable, SettingsError
 from callspool.redis_io.servers import server_of
 from callspool_ledger.errors import describe_mismatch
+from callspool_ledger.reads.feed import FeedLag, read_lags
 from callspool_ledger.reads.reader import LedgerReader, connect_partitions
 from callspool_ledger.reads.summary import read_partitions
 from callspool_ledger.webhooks import read_endpoints
 from callspool_worker.metrics.definitions import BY_NAME, DEFINITIONS, family_of
-from callspool_worker.metrics.endpoints import endpoint_families
+from callspool_worker.metrics.endpoints import endpoint_families, feed_families
 from callspool_worker.metrics.samples import samples_of
 
 if TYPE_CHECKING:
@@ -159,7 +160,8 @@ class _HttpHandler(BaseHTTPRequestHandler):
 class LedgerCollector(Collector):
     """Reads the ledger at each scrape. ``read`` raises `QueueUnavailable` while Redis is away.
 
-    ``max_waiting``: the setting, in documents. ``read_endpoints`` raises as ``read``.
+    ``max_waiting``: the setting, in documents; ``keep`` that of events, in seconds.
+    ``read_endpoints`` and ``read_feed`` raise as ``read``.
     """
 
     def __init__(
@@ -167,16 +169,21 @@ class LedgerCollector(Collector):
         read: Callable[[], Snapshot],
         max_waiting: int,
         read_endpoints: Callable[[], Sequence[EndpointRecord]] = list,
+        read_feed: Callable[[], FeedLag] = lambda: FeedLag({}, None),
+        keep: float = 0.0,
     ) -> None:
         self._read = read
         self._max_waiting = max_waiting
         self._read_endpoints = read_endpoints
+        self._read_feed = read_feed
+        self._keep = keep
 
     def collect(self) -> Iterator[Metric]:
         """The families; of the ledger's only those that Redis could be asked for."""
         begun = time.perf_counter()
         try:
             snapshot, endpoints = self._read(), self._read_endpoints()
+            lag = self._read_feed()
         except QueueUnavailable:
             snapshot = None
         yield _gauge("callspool_up", 1)
@@ -189,6 +196,7 @@ class LedgerCollector(Collector):
             if definition.name in samples:
                 yield family_of(definition, samples[definition.name])
         yield from endpoint_families(endpoints)
+        yield from feed_families(lag, self._keep)
 
     def describe(self) -> Iterator[Metric]:
         """The families without values, so that nothing is read when the collector is registered."""
@@ -229,6 +237,8 @@ def exporter(settings: Settings, host: str, port: int) -> Iterator[MetricsServer
                 partial(_metrics, reader, len(clients)),
                 settings.max_waiting * len(clients),
                 lambda: reader.ask(read_endpoints()),
+                lambda: reader.ask(read_lags()),
+                settings.events_keep,
             ),
             healthz=lambda: MetricsPage(is_well=True, text="ok"),
             readyz=readyz,
