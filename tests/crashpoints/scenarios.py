@@ -27,7 +27,8 @@ class Scenario:
     ``unreachable``: create-calls that cannot be sent. ``is_last_noted``: the last message may
     overtake the others. ``remember`` and ``forget``: Redis loses
     everything between the beginning of the one step and the end of the other, and restarts.
-    ``one_in``: of so many of its points one is tried in the gate.
+    ``one_in``: of so many of its points one is tried in the gate. ``cap``: how often the number
+    that all documents share may be called in a day; each call counts once in the end.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Scenario:
     remember: str = ""
     forget: str = ""
     one_in: int = 1
+    cap: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -109,6 +111,13 @@ SCENARIOS = [
         _fault("status", status=500, where="amid", created=2) + ONCE,
         settings={"mark_attempts": False},
         one_in=2,
+    ),
+    Scenario("capped, 429", _fault("status", status=429, retry_after=1) + ONCE, cap=4, one_in=6),
+    Scenario(
+        "capped, no answer, none created",
+        _fault("drop", where="before") + ONCE,
+        cap=4,
+        one_in=10,
     ),
     _forgetting("accept", "POST create"),
     _forgetting("take", "POST create"),

@@ -14,10 +14,13 @@ import redis
 
 from callspool import CallQueue, CallRequest, Document
 from callspool.errors import QueueUnavailable
+from callspool.hours.caps import Cap
+from callspool.redis_io.scripts import run
 from callspool.settings import Settings
 from callspool.settings.kinds import Secret
 from callspool.settings.model import Account
 from callspool_ledger import keys
+from callspool_ledger.guard.guard import GuardCalls
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Doubts
 from callspool_ledger.writes import LedgerUnavailable
@@ -109,6 +112,14 @@ class World:
         return self._client
 
 
+def set_cap(client: redis.Redis, calls: int) -> None:
+    """Lets each number be called so often in a day, before there is a ledger."""
+    guard = GuardCalls()
+    client.hset(guard.keys.meta, mapping={"id": "k", "key": "00" * 32})
+    client.hset(f"{P}:meta", "guarded", 1)
+    run(client, [guard.set_caps("", [Cap(calls, 86400)])])
+
+
 class NotReachedError(PlayError):
     """The worker came to its end without that step: it depends on time."""
 
@@ -120,6 +131,8 @@ class Play:
         self._scenario, self._client = world.scenario, world.client
         self._client.flushall()
         self._enqueued = 0
+        if world.scenario.cap:
+            set_cap(self._client, world.scenario.cap)
         self._seen_dying = seen_dying
         self._sandbox, self._space = world.next_sandbox()
         account = Account(
@@ -183,7 +196,16 @@ class Play:
             # Of what was enqueued twice nobody knows how much arrived the first time.
             duplicates=self._scenario.duplicates if self._enqueued == 1 else None,
         )
+        if self._scenario.cap:
+            self._check_calls(sum(len(request.ids) for request in requests))
         verdict.check(self._api.get("default", ("spaces", self._space, "tasks"), READ_ALL))
+
+    def _check_calls(self, created: int) -> None:
+        """Each document that was created counts as one call of the number that all share."""
+        keys_of_calls = self._client.keys(f"{GuardCalls().keys.prefix}:c:*")
+        counted = sum(len(calls) // 7 for key in keys_of_calls for calls in self._client.hvals(key))
+        if counted != created:
+            raise PlayError(f"{counted} calls are counted instead of {created}")
 
     def _live(self, knife: Knife, incarnation: str, dead: Sequence[str]) -> None:
         worker = WorkerProcess(

@@ -88,7 +88,7 @@ class Snapshot:
     """All keys of a ledger, by family and name; bytes are read as Latin-1."""
 
     def __init__(self, client: redis.Redis) -> None:
-        found = client.keys("*")
+        found = [key for key in client.keys("*") if not key.startswith(b"callspool:{guard}")]
         assert len({key_slot(key) for key in found}) <= 1
         described = [_kind_and_name(_text(key).removeprefix(f"{P}:")) for key in found]
         pipeline = client.pipeline(transaction=False)

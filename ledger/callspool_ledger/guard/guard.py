@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import defaultdict, deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from callspool_ledger.guard.numbers import ListedNumbers, NumbersOfDocuments
     from callspool_ledger.writes import Ledger
 
-
-Item = TypeVar("Item")
 
 _decode_source = msgspec.json.Decoder(ListSource).decode
 
@@ -96,8 +94,8 @@ class GuardCalls:
         return self._call("remove", key_id, name, numbers.first, numbers.others)
 
 
-def _take_some(waiting: deque[Item]) -> list[Item]:
-    some: list[Item] = []
+def _take_some(waiting: deque[str]) -> list[str]:
+    some: list[str] = []
     with suppress(IndexError):  # other threads take some, too
         while len(some) < SETTLED_A_CALL:
             some.append(waiting.popleft())
@@ -178,7 +176,6 @@ class Guard:
         self._region = region
         self._key = NO_KEY
         self._settled: deque[str] = deque(maxlen=SETTLED_KEPT)
-        self._owed: deque[Call] = deque(maxlen=SETTLED_KEPT)
         self.is_used = False
         """Whether this process has seen that there is a list."""
 
@@ -232,12 +229,7 @@ class Guard:
 
     def _reserve(self, asked: CallsAsked, documents: Sequence[bytes], key: GuardKey) -> Clearance:
         numbers = each_once(read_numbers(documents, key, self._region))
-        owed = _take_some(self._owed)
-        try:
-            reply = self._home.run([*owed, self.calls.reserve(key.id, numbers, asked)])[-1]
-        except LedgerUnavailable:
-            self._owed.extend(owed)
-            raise
+        (reply,) = self._home.run([self.calls.reserve(key.id, numbers, asked)])
         said = read_screening(reply)
         assert isinstance(reply, list)
         hits = _hits(said.found, numbers.places) if said.found else []
@@ -250,18 +242,10 @@ class Guard:
         self._settled.append(clearance.token)
 
     def give_back(self, clearance: Clearance) -> None:
-        """Does not count calls any more that provably were not made.
-
-        Where the guard does not answer, it hears of them with the next question.
-        """
+        """Does not count calls any more that provably were not made."""
         about = clearance.key_id, clearance.token, clearance.digests
-        call = self.calls.give_back(*about, is_whole=True)
-        try:
-            self._home.run([call])
-        except OtherKey:
-            return
-        except LedgerUnavailable:
-            self._owed.append(call)
+        with suppress(OtherKey):
+            self._home.run([self.calls.give_back(*about, is_whole=True)])
 
     def give_back_missing(self, token: str, documents: Sequence[bytes]) -> None:
         """Does the same for some documents of an attempt in doubt that are proven missing."""

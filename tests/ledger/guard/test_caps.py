@@ -267,7 +267,8 @@ def resend(spool: LedgerUnderTest, taken: Taken, client: redis.Redis, look: Look
     ledger, held = spool.ledger, (taken.batch, taken.attempt)
     seen = ledger.calls.observe(*held, found="nothing", held="")
     again = ledger.calls.resend(*held, delay_ms=0, size=10, tries=1, look=look)
-    assert ledger.run([seen, again])[1] == taken.count
+    ledger.run([seen])  # by itself: a script that Redis does not know comes last in its round trip
+    assert ledger.run([again]) == [taken.count]
     client.zadd(f"{P}:due", {f"B{taken.batch}": 0})
     ledger.run([ledger.calls.sweep(ledger.limits)])
 

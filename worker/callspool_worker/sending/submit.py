@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from callspool.request.identity import Scope, scope_tag
 from callspool_ledger.guard import Guard
 from callspool_ledger.writes import SEPARATOR, LedgerUnavailable
-from callspool_ledger.writes.records import SUSPECT
+from callspool_ledger.writes.records import SUSPECT, creation_of
 from callspool_worker import events
 from callspool_worker.backoff import GivenUp
 from callspool_worker.decisions.decide import AttemptView, Created, InDoubt, decide
@@ -25,12 +25,11 @@ from callspool_worker.sending.refusal_check import RefusalCheck
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from callspool.redis_io.scripts import Call
+    from callspool.redis_io.scripts import Call, Reply
     from callspool_ledger.guard import Clearance
     from callspool_ledger.writes import Ledger, Taken
     from callspool_worker.backoff import LedgerRetry
     from callspool_worker.decisions.answers import Answer
-    from callspool_worker.decisions.decide import Decision
     from callspool_worker.sending.recording import Recorder
 
 
@@ -218,9 +217,12 @@ class Submitter:
         seconds = self._api.clock() - began
         view = AttemptView(taken.count, taken.tries, self._how.max_attempts, taken.refused_alone)
         decision = self._refusals.decide_again(taken, answer, decide(answer, view), seconds)
-        if clearance is not None:
-            self._count_calls(clearance, decision)
+        if clearance is not None and not isinstance(decision, Created | InDoubt):
+            # Before its documents wait again: whoever takes them must not find them counted.
+            self._retry.until_answered(partial(self._guard.give_back, clearance))
         steps = self._recorder.steps(taken, view, answer, decision, seconds, rest)
+        if clearance is not None and isinstance(decision, Created):
+            steps[0] = self._note_made(steps[0], clearance)
         return [*self._recorder.rest(taken, rest), *steps]
 
     def _instead(self, taken: Taken, send_before: float) -> list[Call] | None:
@@ -255,12 +257,17 @@ class Submitter:
             return [self._recorder.defer(taken, clearance.capped)], None
         return None, clearance
 
-    def _count_calls(self, clearance: Clearance, decision: Decision) -> None:
-        """Gives back calls that were provably not made; a doubt counts as a call."""
-        if isinstance(decision, Created):
-            self._guard.note_made(clearance)
-        elif not isinstance(decision, InDoubt):
-            self._guard.give_back(clearance)
+    def _note_made(self, step: Call, clearance: Clearance) -> Call:
+        """The step that records a creation; the guard hears of it once it is recorded."""
+
+        def on_reply(reply: Reply) -> None:
+            if step.on_reply is not None:
+                step.on_reply(reply)
+            found = creation_of(reply)
+            if not found.is_known and not found.is_mistaken:
+                self._guard.note_made(clearance)
+
+        return step._replace(on_reply=on_reply)
 
     def _may_send(self, taken: Taken, clearance: Clearance | None) -> bool:
         """Whether a batch may still be sent, asked before its last byte."""
