@@ -305,6 +305,9 @@ class PartitionKeys:
     def calls(self, space: str) -> str:
         return f"{self.prefix}:calls:{space}"
 
+    def later_calls(self, space: str) -> str:
+        return f"{self.prefix}:later:{space}"
+
     def open_calls(self, space: str) -> str:
         return f"{self.prefix}:opened:{space}"
 

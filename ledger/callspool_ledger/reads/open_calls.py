@@ -1,10 +1,12 @@
-"""Which batches of an account have open calls, and to which numbers."""
+"""Which batches have open calls, to which numbers, and how late these are looked at."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callspool_ledger.reads.reading import of_one_space
+import msgspec
+
+from callspool_ledger.reads.reading import merged_by, of_one_space
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,3 +41,61 @@ def read_open_calls(
         space: {number: numbers[number] for number in each}
         for space, each in zip(spaces, batches, strict=True)
     }
+
+
+_SPACES = 100
+"""Spaces of a partition that are asked how late their calls are looked at."""
+
+_USUAL_PAUSE_MS = 60_000
+"""Between two passes over a space, where no follower has said otherwise yet."""
+
+_PAUSES_A_FIRST_LOOK = 3
+"""A first look comes a fifth of the gap after a creation, a pause is a fifteenth of it."""
+
+
+class _Planned(msgspec.Struct):
+    next_ms: int = 0
+
+
+_decode = msgspec.json.Decoder(_Planned).decode
+
+
+@merged_by(max)
+def read_follow_lag(keys: PartitionKeys) -> Trips[float]:
+    """Reads for how many seconds the look at calls is overdue that is longest overdue.
+
+    Of each space the oldest batch with calls that may yet go out counts, and the first of those
+    that have a time of their own.
+    """
+    clock, found, usual = yield [
+        ("TIME",),
+        ("ZRANGE", keys.follows, "0", str(_SPACES - 1)),
+        ("HGET", keys.meta, "follow"),
+    ]
+    spaces = [each.decode() for each in found] if isinstance(found, list) else []
+    if not spaces:
+        return 0.0
+    assert isinstance(clock, list | tuple)
+    now_ms = int(clock[0]) * 1000 + int(clock[1]) // 1000
+    pause_ms = int(usual) if isinstance(usual, bytes) else _USUAL_PAUSE_MS
+    firsts = yield [
+        ("ZRANGE", key, "0", "0", "WITHSCORES")
+        for space in spaces
+        for key in (keys.later_calls(space), keys.calls(space))
+    ]
+    due = [score for reply in firsts[::2] for _, score in _read_first(reply)]
+    oldest = [pair for reply in firsts[1::2] for pair in _read_first(reply)]
+    if oldest:
+        planned = yield [("HGET", keys.batch(number), "yt") for number, _ in oldest]
+        for (_, since_ms), memory in zip(oldest, planned, strict=True):
+            first = since_ms + _PAUSES_A_FIRST_LOOK * pause_ms
+            due.append(_decode(memory).next_ms if isinstance(memory, bytes) else first)
+    return max(0.0, now_ms - min(due, default=now_ms)) / 1000
+
+
+def _read_first(reply: object) -> list[tuple[int, float]]:
+    """Returns the first member of a sorted set with its score, if there is one."""
+    found = reply[0] if isinstance(reply, list) and reply and isinstance(reply[0], list) else reply
+    if not isinstance(found, list) or len(found) < 2:
+        return []
+    return [(int(found[0]), float(found[1]))]

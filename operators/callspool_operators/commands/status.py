@@ -8,6 +8,7 @@ import click
 
 from callspool_ledger.errors import FREE_THE_DISK, WRITES_REFUSED
 from callspool_ledger.reads.lanes import ADVICE, OneDocumentLanes, read_one_document_lanes
+from callspool_ledger.reads.open_calls import read_follow_lag
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.snapshot import AccountLimit
 from callspool_ledger.reads.summary import read_reasons
@@ -101,6 +102,10 @@ def status(
     return None
 
 
+FOLLOW_LATE = 1800.0
+"""Seconds by which looks at calls may be late before `status` says so."""
+
+
 class _StatusView:
     """How the installation stands at one moment."""
 
@@ -111,11 +116,13 @@ class _StatusView:
         one_document_lanes: OneDocumentLanes,
         limits: Sequence[AccountLimit] = (),
         where: str = "",
+        follow_lag: float = 0.0,
     ) -> None:
         self.summary = summary
+        self._follow_lag = follow_lag
         self._where = where
         self._reasons = reasons
-        self._advice = advice_of(one_document_lanes)
+        self._advice = [*advice_of(one_document_lanes), *follow_advice(follow_lag)]
         self._limits = limits
         self.accepted = summary.documents.get("accepted", 0)
         self.created = summary.documents.get("created", 0)
@@ -128,6 +135,7 @@ class _StatusView:
             reader.ask(read_one_document_lanes()),
             reader.limits(),
             state_dir_flag(state_dir),
+            reader.ask(read_follow_lag()),
         )
 
     def lines(self) -> list[str]:
@@ -136,7 +144,7 @@ class _StatusView:
 
     def to_json(self) -> Json:
         found = as_object(self.summary, self._reasons, self._limits, self._where)
-        return {**found, "advice": self._advice}
+        return {**found, "follow_lag_seconds": self._follow_lag, "advice": self._advice}
 
     def line(self) -> str:
         """Returns the same on one line, for a log."""
@@ -162,6 +170,14 @@ def advice_of(one_document_lanes: OneDocumentLanes) -> list[str]:
         return []
     some = f"{one_document_lanes.alone} of {one_document_lanes.seen} lanes"
     return [f"{some} hold one document each: {ADVICE}"]
+
+
+def follow_advice(lag: float) -> list[str]:
+    """Returns how far behind following is, where it is; ``lag`` in seconds."""
+    if lag < FOLLOW_LATE:
+        return []
+    late = f"following is {span(lag)} behind: calls are looked at that much too late"
+    return [f"{late}; more contacts in a run help, or a higher CALLSPOOL_FOLLOW_MAX_RATE"]
 
 
 def as_object(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from callspool.request.identity import Scope
 from callspool_ledger.reads.lookup import read_statuses
+from callspool_ledger.reads.open_calls import read_follow_lag
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Doubts
@@ -284,3 +285,21 @@ def test_a_run_that_cannot_be_read_says_nothing_and_is_looked_at_again(
     played.end(taken, 0)
     played.look(1.1)
     assert played.outcomes == {"reached": 1}
+
+
+def test_how_late_calls_are_looked_at_is_known_without_looking(played: PlayedCalls):
+    def lag() -> float:
+        return LedgerReader(played.client).ask(read_follow_lag())
+
+    assert lag() == 0
+    taken = played.create("c0", "c1")
+    assert lag() == 0  # the first look comes three minutes after the creation
+    played.later(2.05)
+    assert lag() == pytest.approx(2 * 3600, abs=30)
+    played.look(0)
+    assert lag() == 0
+    played.end(taken, 0, "no-answer")
+    played.end(taken, 1, "no-answer")
+    played.look(1)
+    played.later(5)
+    assert lag() == pytest.approx(4.75 * 3600, abs=120)
