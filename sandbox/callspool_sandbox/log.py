@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _encoder = msgspec.json.Encoder()
@@ -24,10 +25,14 @@ _decoder = msgspec.json.Decoder(dict[str, Any])
 class EventLog:
     """Appends events to a file, to stdout ("-") or to nothing (None).
 
-    Raises OSError where the file cannot be opened, or is a symbolic link.
+    Raises OSError where the file cannot be opened, or is a symbolic link. ``failure``: why it
+    cannot be written any more; what is created then would be in no log. ``on_failure`` is called.
     """
 
     def __init__(self, target: str | None) -> None:
+        self._target = target
+        self.failure = ""
+        self.on_failure: Callable[[], None] = lambda: None
         self._file: BinaryIO | None = None
         if target == "-":
             self._file = sys.stdout.buffer
@@ -41,16 +46,23 @@ class EventLog:
         return self._file is not None
 
     def write(self, event: str, fields: dict[str, object]) -> None:
-        """One line: `time`, `event`, then the fields."""
+        """One line: `time`, `event`, then the fields. Raises ConnectionAbortedError: no answer
+        goes out without its line."""
         if self._file is None:
             return
         line = _encoder.encode({"time": true_time(), "event": event, **fields})
-        self._file.write(line + b"\n")
-        self._file.flush()
+        try:
+            self._file.write(line + b"\n")
+            self._file.flush()
+        except OSError as error:
+            self.failure = f"log {self._target}: cannot be written: {error.strerror}"
+            self.on_failure()
+            raise ConnectionAbortedError from error
 
     def close(self) -> None:
         if self._file is not None and self._ours:
-            self._file.close()
+            with suppress(OSError):  # that it cannot be written was said before
+                self._file.close()
 
 
 def _open_itself(path: str, flags: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,11 @@ class Options:
     until_stdin_closes: bool = False
     call_speed: float | None = None
     """Simulated seconds a second in which calls ring; None: as the fault file has it."""
+
+
+async def _passing_over_a_lost_log(work: Coroutine[None, None, None]) -> None:
+    with suppress(ConnectionAbortedError):
+        await work
 
 
 class Sandbox:
@@ -123,7 +129,7 @@ class Sandbox:
 
     def go_on_later(self, work: Coroutine[None, None, None]) -> None:
         """Work that outlives its request."""
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(_passing_over_a_lost_log(work))
         self._later.add(task)
         task.add_done_callback(self._later.discard)
 

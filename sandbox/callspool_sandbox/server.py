@@ -56,7 +56,8 @@ class SandboxConnection:
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
             return
         except (h11.RemoteProtocolError, asyncio.LimitOverrunError):
-            self._sandbox.log.write("bad_request", {})
+            with contextlib.suppress(ConnectionAbortedError):
+                self._sandbox.log.write("bad_request", {})
             self._last = True
             self._writer.write(self._whole(proxy_answer(400)))
         finally:
@@ -242,12 +243,15 @@ async def _serve(options: Options, log: EventLog, ready: Callable[[str], None]) 
     try:
         server = await _listen(options, on_connection)
         ended = _end_signals(options)
+        log.on_failure = ended.set
         ready(_url(options.host, server.sockets[0].getsockname()[1]))
         await ended.wait()
         server.close()
         for task in open_connections:
             task.cancel()
         await asyncio.gather(*open_connections, return_exceptions=True)
+        if log.failure:
+            raise SettingsError(log.failure)
     finally:
         sandbox.close()
 

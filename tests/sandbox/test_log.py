@@ -13,6 +13,8 @@ import pytest
 from callspool_sandbox.log import EventLog
 from tests.sandbox.client import Client, body, create_path, document, eventually
 from tests.sandbox.conftest import StartSandbox
+from tests.support import cli
+from tests.support.servers import free_port
 
 EVERYTHING_AT_ONCE = """
 [[faults]]
@@ -163,3 +165,18 @@ def test_the_log_is_not_written_through_a_link(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"log\.jsonl"):
         EventLog(str(tmp_path / "log.jsonl"))
     assert (tmp_path / "precious").read_text() == "kept"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_log_that_cannot_be_written_ends_the_sandbox_with_one_line(tmp_path: Path) -> None:
+    port = free_port()
+    process = cli.start(
+        ["sandbox", "--port", str(port), "--log", "/dev/full"], cli.environment(tmp_path), tmp_path
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    with pytest.raises(httpx.TransportError):  # no answer goes out without its line
+        httpx.get(f"http://127.0.0.1:{port}/api/v2/platform/agents/")
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert told == "callspool: log /dev/full: cannot be written: No space left on device\n"

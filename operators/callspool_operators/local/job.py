@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from callspool.errors import QueueFull, QueueUnavailable
 from callspool.request.identity import digester, number_digests
 from callspool.request.raw_document import read_number
+from callspool_ledger.errors import FREE_THE_DISK, WRITES_REFUSED
 from callspool_ledger.reads.doubts import read_is_proving
 from callspool_ledger.reads.gates import read_gates
 from callspool_ledger.reads.held import read_held
@@ -129,6 +130,7 @@ class Job:
         self._next_scan = 0.0
         self._room = 0
         self._in_doubt = 0
+        self._is_refused = False
         self._last_message: MessageId | None = None
         self._were_accepted = False
         self._answered_at = time.monotonic()
@@ -281,6 +283,7 @@ class Job:
         self._keep_up()
         try:
             self.tracker.look(anew=self.all_accepted)
+            self._is_refused = self.reader.refuses_writes()
         except QueueUnavailable:
             if time.monotonic() - self._answered_at > REDIS_PATIENCE:
                 raise
@@ -297,6 +300,8 @@ class Job:
         return at_rest / found * read / size if size else None
 
     def _words(self) -> str:
+        if self._is_refused:
+            return f"waiting: {WRITES_REFUSED}: {FREE_THE_DISK}"
         settled = self.tracker.settled
         words = f"{self.intake.counts.read:,} rows read, {settled['c']:,} created"
         for letters, word in (("xX", "dead"), ("kK", "cancelled"), ("e", "expired")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,9 @@ from callspool.transport.messages import (
     check_message,
     entry_ids_of,
 )
-from callspool.transport.stream import translate_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from callspool.transport.channel import Channel
     from callspool.transport.stream import QueueStream, StreamEntry
@@ -116,10 +116,10 @@ class StreamsConsumer(Consumer):
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Gives messages back that were not begun; any other consumer takes them at once.
 
-        Raises dramatiq's BrokerConnectionError; others then take them after ``claim_after``.
+        While Redis is away, others take them after ``claim_after``.
         """
-        with translate_errors():
-            ids = [each for message in messages for each in entry_ids_of(message)]
+        ids = [each for message in messages for each in entry_ids_of(message)]
+        with self._passing_over_an_outage():
             self._give_back(ids, begun=False)
 
     def close(self) -> None:
@@ -128,17 +128,23 @@ class StreamsConsumer(Consumer):
         buffered = [entry.id for entry in self._buffer]
         self._buffer.clear()
         try:
-            self._give_back(buffered, begun=False)
-            self._give_back(self._holdings.list_delayed(), begun=True)
-            self._keeper.acknowledge()
+            with self._passing_over_an_outage():
+                self._give_back(buffered, begun=False)
+                self._give_back(self._holdings.list_delayed(), begun=True)
+                self._keeper.acknowledge()
+        finally:
+            disconnect(self._client)
+
+    @contextmanager
+    def _passing_over_an_outage(self) -> Iterator[None]:
+        try:
+            yield
         except redis.RedisError as error:
             logger.warning(
                 "queue %s closed while Redis was away (%s); other workers take what it had",
                 self._channel.queue_name,
                 type(error).__name__,
             )
-        finally:
-            disconnect(self._client)
 
     # Reading
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import time
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -13,6 +14,7 @@ import redis
 from callspool.errors import QueueUnavailable
 from callspool.settings import Settings
 from callspool_ledger.reads.reader import LedgerReader
+from callspool_operators.local.job import Job
 from callspool_worker.ledgers import open_ledger
 from tests.operators.conftest import Call, call
 from tests.support.ledgers import LedgerUnderTest, group
@@ -24,6 +26,16 @@ __all__ = ["call"]
 def test_status_answers_while_redis_refuses_every_write(call: Call) -> None:
     with RedisServer() as server, server.client() as client:
         LedgerUnderTest(client, linger_ms=0).accept(group(["crm-1"]))
+        said: list[str] = []
+        job = Job(
+            SimpleNamespace(bytes_total=lambda: None, bytes_read=0),  # type: ignore[arg-type]
+            SimpleNamespace(envelope=None),  # type: ignore[arg-type]
+            LedgerReader(client),
+            SimpleNamespace(update=lambda _, words: said.append(words())),  # type: ignore[arg-type]
+            lambda: None,
+            max_waiting=10,
+            alone=True,
+        )
         client.config_set("save", "1 1")
         shutil.rmtree(server.directory)
         deadline = time.monotonic() + 20
@@ -40,6 +52,8 @@ def test_status_answers_while_redis_refuses_every_write(call: Call) -> None:
         assert found["documents"]["waiting"] == 1
         assert (found["writes_refused"], found["start_workers"]) == (True, None)
         assert "Redis refuses every write" in call("status", "--redis", server.url).out
+        job._look()  # as a run does that waits
+        assert "make room on that disk" in said[-1]
         checked = call("doctor", "--redis", server.url)
         assert checked.code == 2
         assert "workers: unknown" in checked.out

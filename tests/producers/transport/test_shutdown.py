@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from unittest.mock import Mock
 
+import pytest
 import redis
 
 from callspool.transport import Patience
@@ -59,6 +61,23 @@ def test_what_was_given_back_counts_no_delivery(
         items: Any = client.xpending_range(keys.stream("work"), keys.GROUP, "-", "+", 10)
         assert [item["times_delivered"] for item in items] == [0]
         broker.close()
+
+
+def test_giving_back_while_redis_refuses_is_one_plain_line(
+    make_broker: MakeBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    do = actor(make_broker(patience=LONG), lambda: None)
+    do.broker.enqueue(do.message())
+    consumer = do.broker.consume("work", timeout=500)
+    message = next(consumer) or next(consumer)
+    assert message is not None
+    with monkeypatch.context() as refusing:
+        refused = Mock(side_effect=redis.ResponseError("MISCONF cannot save"))
+        refusing.setattr(consumer, "_give_back", refused)
+        consumer.requeue([message])
+    assert [each.exc_info for each in caplog.records] == [None]
+    assert "other workers take what it had" in caplog.text
+    consumer.close()
 
 
 def test_a_new_consumer_of_the_same_broker_takes_what_the_old_one_had(
