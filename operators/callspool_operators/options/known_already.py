@@ -53,7 +53,7 @@ class KnownAlready:
     schedule, in ``lanes``, ``parked`` of them behind a closed gate. ``spooled``: documents that no
     worker has accepted yet, so that the ledger cannot know them. ``waiting_in_all``: documents that
     wait in the ledger, whether they are among these or not. ``listed``: those that the ledger does
-    not know, and whose number is on a list, by the list.
+    not know, and whose number is on a list, by the list; ``waiting_listed``: of those that wait.
     """
 
     documents: int = 0
@@ -68,6 +68,7 @@ class KnownAlready:
     spooled: int = 0
     waiting_in_all: int = 0
     listed: Counter[str] = field(default_factory=Counter)
+    waiting_listed: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -124,7 +125,8 @@ class KnownAlready:
                 " --again calls them"
             )
         if waiting:
-            lines.append(f"  {waiting:,} waiting from an earlier run, going out now")
+            but = f", but {self.waiting_listed:,} on a list" if self.waiting_listed else ""
+            lines.append(f"  {waiting:,} waiting from an earlier run, going out now{but}")
         if self.anew:
             lines.append(f"  {self.anew:,} were dead, expired or released: accepted anew")
         if not (self.new or lines or self.listed):
@@ -149,6 +151,7 @@ class KnownAlready:
             "new": self.new,
             "conflict": self.conflicts,
             "suppressed": self.listed.total(),
+            "suppressed_waiting": self.waiting_listed,
             "states": dict(self.states),
             "since": None if self.since is None else self.since.isoformat(),
             "waiting_elsewhere": self.elsewhere,
@@ -161,7 +164,8 @@ class KnownAlready:
 class KnownLookup:
     """Looks up documents as they are read, many at a time, for so long as there is patience.
 
-    ``again``: what an operator cancelled is called all the same.
+    ``again``: what an operator cancelled is called all the same. ``on_listed`` is given each
+    document that would be called, were its number not on a list.
     """
 
     def __init__(
@@ -172,7 +176,9 @@ class KnownLookup:
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
         again: bool = False,
+        on_listed: Callable[[bytes], object] | None = None,
     ) -> None:
+        self._on_listed: Callable[[bytes], object] = on_listed or (lambda _: None)
         self._released = "kK" if again else "K"
         self._reader = reader.of_space(envelope.account, envelope.space_token)
         self._lane = envelope.lane_id
@@ -229,6 +235,7 @@ class KnownLookup:
         batches = self._reader.ask(read_batches(held))
         first = handed = 0
         unknown: list[bytes] = []
+        waiting: list[bytes] = []
         rows = zip(places, self._numbers, self._documents, strict=True)
         for place, number, document in rows:
             batch = batches.get(place.batch) if place else None
@@ -243,6 +250,8 @@ class KnownLookup:
             first = min(first or accepted, accepted)
             if place.letter != "w" and place.letter not in FREE:
                 handed = min(handed or accepted, accepted)
+            if place.letter == "w":
+                waiting.append(document)
             if place.letter == "w" and whole_lane(batch.lane) != self._lane:
                 found.elsewhere += 1
                 found.lanes.add(batch.lane)
@@ -251,7 +260,8 @@ class KnownLookup:
                 )
         found.since = _earlier(found.since, first)
         found.handed_since = _earlier(found.handed_since, handed)
-        self._screen(unknown)
+        found.listed.update(self._screen(unknown))
+        found.waiting_listed += self._screen(waiting).total()
         found.asked += len(self._digests)
         self._digests, self._numbers, self._documents = [], [], []
 
@@ -262,12 +272,17 @@ class KnownLookup:
             if guard.read_key() is not NO_KEY:
                 self._guard = guard
 
-    def _screen(self, documents: list[bytes]) -> None:
+    def _screen(self, documents: list[bytes]) -> Counter[str]:
+        """How many of these documents are on which list."""
+        found: Counter[str] = Counter()
         if self._guard is not None and documents:
             with answering():
                 hits = self._guard.screen(*self._campaign, documents).hits
             for hit in hits:
-                self._answer_cells.listed[hit.source.list] += len(hit.places)
+                found[hit.source.list] += len(hit.places)
+                for place in hit.places:
+                    self._on_listed(documents[place])
+        return found
 
 
 class Newcomers:

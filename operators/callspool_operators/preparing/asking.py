@@ -197,8 +197,9 @@ def look(
         return Overview(files, intake)
     looking = forecast = None
     if reader is not None and not target.missing:
-        looking = KnownLookup(reader, target.envelope, again=again)
         forecast = forecast_for(reader, target.envelope)
+        heard = forecast.suppress if forecast else None
+        looking = KnownLookup(reader, target.envelope, again=again, on_listed=heard)
     see, count = looking.add if looking else None, forecast.add if forecast else None
     first = examine(intake, see, count)
     known = looking.collect() if looking else None

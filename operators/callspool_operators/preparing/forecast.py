@@ -41,10 +41,19 @@ class HoursForecast:
         self._now = now
         self._classifier = Classifier(platform.zones, record.zone_field)
         self._classes: Counter[str] = Counter()
+        self._suppressed = 0
 
     def add(self, document: bytes) -> None:
         """Counts a document that is good."""
-        self._classes[self._classifier.classify(read_number(document), document)] += 1
+        self._classes[self._classify(document)] += 1
+
+    def suppress(self, document: bytes) -> None:
+        """Counts a document that was added as one whose number is on a list."""
+        self._classes[self._classify(document)] -= 1
+        self._suppressed += 1
+
+    def _classify(self, document: bytes) -> str:
+        return self._classifier.classify(read_number(document), document)
 
     def lines(self) -> list[str]:
         """Returns the forecast for people."""
@@ -58,7 +67,10 @@ class HoursForecast:
         if found["unknown"]:
             held = "held" if not self._opens(f"{UNKNOWN}|") else "by the campaign's zone"
             parts.append(f"{found['unknown']:,} zone unknown ({held})")
-        lines = [f"Calling hours: of {self._classes.total():,}: {', '.join(parts) or 'none'}"]
+        if self._suppressed:
+            parts.append(f"{self._suppressed:,} suppressed")
+        total = self._classes.total() + self._suppressed
+        lines = [f"Calling hours: of {total:,}: {', '.join(parts) or 'none'}"]
         for word, ms in (("starts", self._record.starts), ("ends", self._record.ends)):
             if ms is not None:
                 lines.append(f"  the campaign {word} {local(moment_of(ms))}")
@@ -67,6 +79,7 @@ class HoursForecast:
     def to_json(self) -> dict[str, int]:
         """Returns the forecast for scripts: documents that may be called now, later and so on."""
         found = dict.fromkeys(("now", "later", "closed", "unknown"), 0)
+        found["suppressed"] = self._suppressed
         for name, number in self._classes.items():
             opens = self._opens(name)
             if name.startswith(UNKNOWN):
@@ -79,7 +92,8 @@ class HoursForecast:
 
     def _later(self) -> list[datetime]:
         """When classes open that are closed now."""
-        known = [self._opens(name) for name in self._classes if not name.startswith(UNKNOWN)]
+        names = [name for name, number in self._classes.items() if number]
+        known = [self._opens(name) for name in names if not name.startswith(UNKNOWN)]
         return [opens for opens in known if opens is not None and opens > self._now]
 
     def _first_opening(self) -> datetime | None:

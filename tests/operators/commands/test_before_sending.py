@@ -10,6 +10,7 @@ import redis
 from callspool.request.call_request import CheckedEnvelope
 from callspool.request.identity import number_digests
 from callspool_ledger import keys
+from callspool_ledger.guard import Suppression
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_clock
 from callspool_operators.options.known_already import SLICE, KnownAlready, KnownLookup
@@ -60,6 +61,21 @@ def test_ids_that_are_known_with_other_numbers_are_no_duplicates(
     assert "  1 waiting from an earlier run, going out now\n" in found.out
     assert "  8 new\n" in found.out
     assert "1 not called: the ledger knows the id with another number (conflict)" in found.out
+
+
+def test_suppressed_contacts_are_counted_among_new_and_waiting_ones_and_in_the_forecast(
+    ledger: LedgerUnderTest, client: redis.Redis, contacts: Path, call: Call, redis_url: str
+) -> None:
+    accepted(ledger, ["crm-1", "crm-2"])
+    Suppression([client], "ann").add(["+14155550101", "+14155550105", "+14155550106"], "global")
+    name = [ENVELOPE.campaign, "--account", ENVELOPE.account, "--redis", redis_url]
+    assert call("campaign", "set", *name, "--hours", "00:00-24:00").code == 0
+    found = call("send", contacts, *TARGET, "--dry-run", "--redis", redis_url)
+    assert "  2 waiting from an earlier run, going out now, but 1 on a list\n" in found.out
+    assert "  6 new, 2 on the global list\n" in found.out
+    (line,) = [line for line in found.out.splitlines() if "Calling hours" in line]
+    assert line.startswith("Calling hours: of 10: ")
+    assert line.endswith(", 3 suppressed")
 
 
 def test_what_the_ledger_knows_is_counted_with_its_age(

@@ -29,10 +29,16 @@ def test_a_dry_run_counts_who_may_be_called_now_later_and_who_is_held(
 
     found = forecast(record, *numbers, "4155550102")
 
-    assert found.to_json() == {"now": 2, "later": 3, "closed": 0, "unknown": 1}
+    numbers_now = {"now": 2, "later": 3, "closed": 0, "unknown": 1, "suppressed": 0}
+    assert found.to_json() == numbers_now
     (line,) = found.lines()
     assert line.startswith("Calling hours: of 6: 2 now, 3 from ")
     assert line.endswith(" in 2 zones, 1 zone unknown (held)")
+    found.suppress(b'{"contact_number":"+85221234567"}')
+    assert found.to_json() == numbers_now | {"later": 2, "suppressed": 1}
+    (line,) = found.lines()
+    assert line.startswith("Calling hours: of 6: 2 now, 2 from ")
+    assert line.endswith(" in 1 zone, 1 zone unknown (held), 1 suppressed")
 
 
 def test_a_zone_of_the_campaign_is_named_for_unknown_ones() -> None:
