@@ -119,9 +119,9 @@ def intake(served: Intake) -> Intake:
     return served
 
 
-def start_serve(url: str, folder: Path) -> tuple[subprocess.Popen[str], int]:
+def start_serve(url: str, folder: Path, **settings: str) -> tuple[subprocess.Popen[str], int]:
     """Starts a server, whose log is a file in the folder; returns its process and its port."""
-    env = cli.environment(folder, CALLSPOOL_REDIS_URL=url)
+    env = cli.environment(folder, CALLSPOOL_REDIS_URL=url, **settings)
     with (folder / "serve.log").open("w") as log:
         process = subprocess.Popen(
             [*cli.COMMAND, "serve", "--port", "0"],
