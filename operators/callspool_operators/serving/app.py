@@ -4,12 +4,11 @@ import asyncio
 import functools
 import time
 from collections import Counter, defaultdict
-from datetime import datetime
 from typing import Annotated, Final
 
 from litestar import Litestar, get, post
 from litestar.exceptions import HTTPException
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromQuery, PathParameter, QueryParameter
 
 from callspool.request.call_request import Rules, is_traceparent
 from callspool.request.identity import Scope
@@ -202,7 +201,7 @@ def _rules(settings: Settings, region: str | None) -> Rules:
 @get("/v1/documents/{document_id:str}", responses=openapi.PROBLEMS)
 async def get_document(
     request: HttpRequest,
-    document_id: FromPath[str],
+    document_id: Annotated[str, PathParameter(min_length=1)],
     space: FromQuery[str | None] = None,
     campaign: FromQuery[str | None] = None,
     account: FromQuery[str | None] = None,
@@ -241,7 +240,7 @@ async def _read_documents(
 async def get_events(
     request: HttpRequest,
     cursor: FromQuery[str] = "",
-    since: FromQuery[datetime | None] = None,
+    since: Annotated[str | None, QueryParameter(schema_extra={"format": "date-time"})] = None,
     wait: FromQuery[float] = 0.0,
     limit: FromQuery[int] = 500,
 ) -> EventsReply:
@@ -253,9 +252,9 @@ async def get_events(
     service = service_of(request)
     caller = await service.let_in(request, Right.READ)
     key = caller.key
-    check_page(key, cursor, since, wait, limit)
-    if since is not None:
-        cursor = cursor_since(since, service.settings.partitions)
+    begins = check_page(key, cursor, since, wait, limit)
+    if begins is not None:
+        cursor = cursor_since(begins, service.settings.partitions)
     limit = min([limit, *(most for most in (key.per_minute, key.per_day) if most)])
     concerns = functools.partial(concerns_key, key)
     page = await service.feed.read(cursor, concerns, wait=wait, limit=limit)

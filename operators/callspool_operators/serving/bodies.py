@@ -23,6 +23,7 @@ DUPLICATE: Final = "duplicate_in_request"
 INVALID: Final = "invalid"
 VERDICTS: Final = (ENQUEUED, DUPLICATE, INVALID)
 
+DocumentId = Annotated[str, msgspec.Meta(min_length=1)]
 Body = TypeVar("Body")
 
 
@@ -86,7 +87,7 @@ class UploadReply(msgspec.Struct, frozen=True):
 class DocumentsQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Documents of one scope, by their ids. What a key is bound to may be left out."""
 
-    document_ids: Annotated[list[str], msgspec.Meta(min_length=1, max_length=MOST_IDS)]
+    document_ids: Annotated[list[DocumentId], msgspec.Meta(min_length=1, max_length=MOST_IDS)]
     space_token: str | None = None
     campaign: str | None = None
     account: str | None = None
@@ -95,7 +96,7 @@ class DocumentsQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class CancelQuery(DocumentsQuery, forbid_unknown_fields=True, kw_only=True):
     """Documents that are to be cancelled, as in `DocumentsQuery`; there may be fewer of them."""
 
-    document_ids: Annotated[list[str], msgspec.Meta(min_length=1, max_length=MOST_CANCELLED)]
+    document_ids: Annotated[list[DocumentId], msgspec.Meta(min_length=1, max_length=MOST_CANCELLED)]
 
 
 class DocumentReply(msgspec.Struct, frozen=True, kw_only=True):

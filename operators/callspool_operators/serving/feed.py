@@ -83,9 +83,9 @@ class FeedReader:
 
 
 def check_page(
-    key: AccessKey, cursor: str, since: datetime | None, wait: float, limit: int
-) -> None:
-    """Raises `Problem` unless a key may have such a page."""
+    key: AccessKey, cursor: str, since: str | None, wait: float, limit: int
+) -> datetime | None:
+    """Returns since when events are asked for; raises `Problem` if a key has no such page."""
     if key.space_token is not None:
         raise Problem(
             "out-of-scope", f"the key {key.name} is bound to a space, and events do not name theirs"
@@ -94,8 +94,15 @@ def check_page(
         raise Problem("wrong-shape", f"wait: must be 0 to {LONGEST_WAIT:.0f} seconds")
     if not 1 <= limit <= MOST_EVENTS:
         raise Problem("wrong-shape", f"limit: must be 1 to {MOST_EVENTS:,} events")
-    if since is not None and (cursor or since.tzinfo is None):
+    if since is None:
+        return None
+    try:
+        begins = datetime.fromisoformat(since)
+    except ValueError:
+        begins = None
+    if cursor or begins is None or begins.tzinfo is None:
         raise Problem("wrong-shape", "since: must be a time with its offset, without a cursor")
+    return begins
 
 
 def concerns_key(key: AccessKey, event: FeedEvent) -> bool:

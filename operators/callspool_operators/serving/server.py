@@ -62,7 +62,18 @@ YOUNG_OBJECTS: Final = 20_000
 DRAINED_BYTES: Final = 32 * 1024 * 1024
 DRAINED_SECONDS: Final = 5.0
 
-_ROUTES: Final = frozenset(path for route in DESCRIBED for path in route.paths)
+_ALLOWED: Final = {
+    path: b", ".join(
+        sorted(
+            {
+                b"OPTIONS",
+                *(m.encode() for r in DESCRIBED if path in r.paths for m in r.http_methods),
+            }
+        )
+    )
+    for path in {path for route in DESCRIBED for path in route.paths}
+}
+"""The methods of each path: of a path with two handlers, Litestar names those of one."""
 
 
 class _LogLine(msgspec.Struct, omit_defaults=True):
@@ -98,6 +109,8 @@ class CountedApp:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if scope["method"] == "OPTIONS" and scope["path"] in _ALLOWED:
+                    message = {**message, "headers": [(b"allow", _ALLOWED[scope["path"]])]}
                 if status >= 400 and not is_read and not _waits_for_consent(scope):
                     scope["callspool_give_way"]()
                     await _drain(receive_on)
@@ -130,7 +143,7 @@ def _waits_for_consent(scope: Any) -> bool:
 
 def find_route(path: str) -> str | None:
     """Returns the route of a path, which is what metrics and logs may hold; None for a probe."""
-    if path in _ROUTES:
+    if path in _ALLOWED:
         return path
     if path.startswith("/v1/documents/"):
         return "/v1/documents/{id}"

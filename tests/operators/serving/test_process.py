@@ -130,6 +130,7 @@ def test_other_paths_and_methods_are_problems_too(intake: Intake):
         assert intake.call("GET", path).json["status"] == 404
     refused = intake.call("DELETE", "/v1/requests")
     assert (refused.json["status"], refused.headers["allow"]) == (405, "POST, OPTIONS")
+    assert intake.call("OPTIONS", "/v1/campaigns").headers["allow"] == "GET, OPTIONS, POST"
 
 
 def test_mistakes_of_callers_and_texts_of_errors_stay_out_of_the_log():
