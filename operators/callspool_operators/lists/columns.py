@@ -17,65 +17,32 @@ LABELS = "labels"
 
 SPELLINGS: dict[str, tuple[str, ...]] = {
     CONTACT_NUMBER: (
-        "contactnumber",
-        "contactno",
-        "phonenumber",
-        "phone",
-        "phoneno",
-        "mobilenumber",
-        "mobile",
-        "mobileno",
-        "mobilephone",
-        "cellphone",
-        "cellnumber",
-        "cell",
-        "telephonenumber",
-        "telephone",
-        "tel",
-        "msisdn",
-        "primaryphone",
-        "phone1",
-        "mobile1",
-        "whatsappnumber",
-        "whatsapp",
-        "phone1value",
-        "handy",
-        "handynummer",
-        "telefon",
-        "telefonnummer",
-        "mobil",
+        *("contactnumber", "contactno", "phonenumber", "phone", "phoneno", "mobilenumber"),
+        *("mobile", "mobileno", "mobilephone", "cellphone", "cellnumber", "cell"),
+        *("telephonenumber", "telephone", "tel", "msisdn", "primaryphone", "phone1", "mobile1"),
+        *("whatsappnumber", "whatsapp", "phone1value", "handy", "handynummer", "telefon"),
+        *("telefonnummer", "mobil", "mobilnummer", "mobiltelefon", "rufnummer", "telefoonnummer"),
+        *("telefoon", "mobiel", "téléphone", "numérodetéléphone", "portable", "teléfono"),
+        *("telefono", "númerodeteléfono", "celular", "móvil", "telefone", "cellulare"),
+        *("telefonnr", "mobiltelefonnummer", "puhelin", "puhelinnumero", "numertelefonu"),
+        *("телефон", "номертелефона", "手机", "电话", "電話番号", "phonenumber1", "phonemobile"),
+        *("customerphone",),
     ),
-    NAME: ("name", "fullname", "contactname", "customername", "clientname", "leadname"),
+    NAME: (
+        *("name", "fullname", "contactname", "customername", "clientname", "leadname", "nombre"),
+        *("nombrecompleto", "nome", "nomecompleto", "nomecognome", "nomcomplet", "naam", "namn"),
+        *("navn", "nimi", "imięinazwisko", "имя", "фио", "姓名", "氏名"),
+    ),
     "email": ("email", "emailaddress", "emailid", "mail", "mailaddress"),
     ALTERNATE: (
-        "alternatenumber",
-        "alternateno",
-        "alternatephone",
-        "alternatemobile",
-        "altnumber",
-        "altphone",
-        "secondaryphone",
-        "otherphone",
-        "phone2value",
-        "businessphone",
-        "phone2",
-        "mobile2",
-        "workphone",
-        "homephone",
-        "mobile",
-        "mobileno",
-        "mobilenumber",
-        "telephone",
+        *("alternatenumber", "alternateno", "alternatephone", "alternatemobile", "altnumber"),
+        *("altphone", "secondaryphone", "otherphone", "phone2value", "businessphone", "phone2"),
+        *("mobile2", "workphone", "homephone", "mobile", "mobileno", "mobilenumber", "telephone"),
     ),
     "occupation": ("occupation", "profession", "jobtitle", "job", "designation"),
     "company_name": (
-        "companyname",
-        "company",
-        "organisation",
-        "organization",
-        "organisationname",
-        "organizationname",
-        "employer",
+        *("companyname", "company", "organisation", "organization", "organisationname"),
+        *("organizationname", "employer"),
     ),
     "address": ("address", "streetaddress", "postaladdress", "mailingaddress"),
     "about": ("about", "bio"),
@@ -84,20 +51,9 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "title": ("title",),
     "description": ("description",),
     DOCUMENT_ID: (
-        "documentid",
-        "id",
-        "contactid",
-        "customerid",
-        "clientid",
-        "leadid",
-        "recordid",
-        "crmid",
-        "customerno",
-        "customernumber",
-        "kundennummer",
-        "kundennr",
-        "kdnr",
-        "externalid",
+        *("documentid", "id", "contactid", "customerid", "clientid", "leadid", "recordid"),
+        *("crmid", "customerno", "customernumber", "kundennummer", "kundennr", "kdnr"),
+        *("externalid",),
     ),
 }
 
@@ -107,8 +63,8 @@ FIELDS = tuple(SPELLINGS)
 NAME_PARTS = ("first_name", "last_name")
 """What a column can be chosen as that holds a part of the name; it is an extra field besides."""
 
-FIRST_NAMES = ("firstname", "givenname", "forename", "first", "vorname")
-LAST_NAMES = ("lastname", "surname", "familyname", "last", "nachname")
+FIRST_NAMES = ("firstname", "givenname", "forename", "first", "vorname", "prénom", "förnamn")
+LAST_NAMES = ("lastname", "surname", "familyname", "last", "nachname", "nom", "efternamn")
 
 
 def squash(header: str) -> str:
@@ -337,6 +293,6 @@ def list_columns(headers: Sequence[str]) -> str:
     """Returns the names of columns for a message, on one line, not endless, never a contact."""
     if looks_like_contact(headers):
         return f"{len(headers)} columns whose names look like a contact"
-    shown = [" ".join(header.split())[:40] for header in headers[:_SHOWN_COLUMNS]]
+    shown = [_NUMBER.sub("…", " ".join(header.split())[:40]) for header in headers[:_SHOWN_COLUMNS]]
     more = len(headers) - _SHOWN_COLUMNS
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

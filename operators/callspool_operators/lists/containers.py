@@ -190,22 +190,26 @@ def looks_like_sheet(head: bytes) -> bool:
 
 
 class SheetText(NamedTuple):
-    """The rows of a sheet as blocks of CSV; ``others``: sheets that were not asked for either."""
+    """The rows of a sheet as blocks of CSV; ``others``: sheets that were passed over."""
 
     blocks: Iterator[bytes]
+    name: str
     others: tuple[str, ...]
 
 
 def sheet_as_csv(
     data: bytes, shown: str, wanted: str | None, unpacked: int | None = None
 ) -> SheetText:
-    """The rows of one sheet, the first unless ``wanted`` names one; ``unpacked``: bytes at most.
+    """The rows of one sheet, the first in sight unless ``wanted`` names one.
+
+    ``unpacked``: bytes at most.
 
     Raises `IntakeError` for what is no spreadsheet, needs a password, or is a bomb.
     """
     _refuse_a_bomb(data, shown, MAX_UNPACKED if unpacked is None else unpacked)
-    rows, names = _rows(data, shown, wanted)
-    return SheetText(_blocks(rows), tuple(names[1:]) if wanted is None else ())
+    rows, name, names = _rows(data, shown, wanted)
+    others = tuple(other for other in names if other != name) if wanted is None else ()
+    return SheetText(_blocks(rows), name, others)
 
 
 def sheet_apart(data: bytes, shown: str, wanted: str | None) -> SheetText:
@@ -232,7 +236,8 @@ def sheet_apart(data: bytes, shown: str, wanted: str | None) -> SheetText:
             ended = -1
     if ended == 0:
         out.seek(0)
-        return SheetText(_blocks_of(out), tuple(msgspec.json.decode(done.stderr, type=list[str])))
+        name, *others = msgspec.json.decode(done.stderr, type=list[str])
+        return SheetText(_blocks_of(out), name, tuple(others))
     out.close()
     if ended == _REFUSED:
         raise IntakeError(done.stderr.decode())
@@ -243,7 +248,7 @@ def sheet_apart(data: bytes, shown: str, wanted: str | None) -> SheetText:
 
 
 def convert() -> None:
-    """Writes a spreadsheet on standard input as CSV; the names of its other sheets to stderr."""
+    """Writes a spreadsheet on standard input as CSV; the names of its sheets to stderr."""
     import resource  # noqa: PLC0415 - not on every system, and for servers alone
 
     for what, most in (
@@ -261,7 +266,7 @@ def convert() -> None:
         sys.exit(_REFUSED)
     for block in text.blocks:
         sys.stdout.buffer.write(block)
-    sys.stderr.write(msgspec.json.encode(text.others).decode())
+    sys.stderr.write(msgspec.json.encode([text.name, *text.others]).decode())
 
 
 def _blocks_of(file: IO[bytes]) -> Iterator[bytes]:
@@ -283,11 +288,14 @@ def _refuse_a_bomb(data: bytes, shown: str, most: int) -> None:
         )
 
 
-def _rows(data: bytes, shown: str, wanted: str | None) -> tuple[list[list[Cell]], list[str]]:
+def _rows(data: bytes, shown: str, wanted: str | None) -> tuple[list[list[Cell]], str, list[str]]:
+    """The rows of a sheet, its name, and the names of all sheets."""
     try:
         from python_calamine import (  # noqa: PLC0415 - not needed for anything else
             CalamineError,
             CalamineWorkbook,
+            SheetTypeEnum,
+            SheetVisibleEnum,
         )
     except ModuleNotFoundError:
         raise IntakeError(
@@ -299,8 +307,13 @@ def _rows(data: bytes, shown: str, wanted: str | None) -> tuple[list[list[Cell]]
         names = book.sheet_names
         if wanted is not None and wanted not in names:
             raise IntakeError(f"{shown} has no sheet {wanted!r}: it has {', '.join(names)}")
-        sheet = book.get_sheet_by_name(names[0] if wanted is None else wanted)
-        return sheet.to_python(skip_empty_area=False), names
+        in_sight = (
+            sheet.name
+            for sheet in book.sheets_metadata
+            if sheet.visible == SheetVisibleEnum.Visible and sheet.typ == SheetTypeEnum.WorkSheet
+        )
+        name = next(in_sight, names[0]) if wanted is None else wanted
+        return book.get_sheet_by_name(name).to_python(skip_empty_area=False), name, names
     except (CalamineError, IndexError) as fault:
         raise IntakeError(f"{shown} cannot be read as a spreadsheet ({fault})") from None
 

@@ -80,41 +80,37 @@ def _is_read_whole(line: bytes, chosen: Mapping[str, str]) -> bool:
 
 _NO = frozenset(
     [
-        "",
-        "0",
-        "0.0",
-        "no",
-        "n",
-        "false",
-        "f",
-        "off",
-        "none",
-        "null",
-        "n/a",
-        "#n/a",
-        "-",
-        "nein",
-        "non",
-        "nej",
-        "não",
-        "nao",
-        "nee",
-        "falsch",
-        "faux",
-        "falso",
-        "falsa",
-        "fals",
-        "onwaar",
-        "vals",
-        "falsk",
+        *("", "0", "00", "0.0", "no", "n", "false", "f", "off", "none", "null", "nil", "nan"),
+        *("n/a", "#n/a", "n.a.", "na", "-", "--", "\u2013", "\u2014", "?"),
+        *("\u2717", "\u2718", "\u274c", "\u2610"),  # crosses and an empty box
+        *("nein", "non", "nej", "nei", "ei", "não", "nao", "nee", "nie", "ne", "nem", "nu"),
+        *(
+            "hay\u0131r",
+            "\u03cc\u03c7\u03b9",
+            "нет",
+            "否",
+            "不",
+            "いいえ",
+            "아니요",
+            "لا",
+            "לא",
+            "नहीं",
+        ),
+        *("falsch", "faux", "falso", "falsa", "fals", "onwaar", "vals", "falsk", "epätosi"),
+        *("fałsz", "nepravda", "hamis", "ложь", "yanl\u0131\u015f"),
     ]
 )
 """No and false, as spreadsheets and people write them; the first is empty."""
 _SPEAKS = re.compile(
     r"(?:is|has)?(?:phone|call|marketing|email|sms)?"
-    r"(?:donot(?:call|contact|phone|dial|disturb)|n?dnc|dnd|nocalls?|opt(?:ed)?out|unsubscribed?"
-    r"|suppress(?:ed|ion)?|black?listed|blocklisted|blocked|nichtanrufen|neplusappeler|nollamar)"
-    r"(?:flag|status|registered|list|date|of(?:calls?|phone|email|marketing))?"
+    r"(?:donot(?:call|contact|phone|dial|disturb|solicit)|n?dnc|dnd|nocalls?|opt(?:ed)?out"
+    r"|unsubscribed?|suppress(?:ed|ion)?|black?list(?:ed)?|blocklist(?:ed)?|blocked|c?tps|deceased"
+    r"|nicht(?:mehr)?(?:anrufen|kontaktieren)|(?:anruf|werbe|kontakt)?sperre|sperrvermerk"
+    r"|keine(?:werbung|anrufe)|robinson(?:liste)?|neplusappeler|nepasappeler|opposition|désinscrit"
+    r"|bloctel|nollamar|listarobinson|nãoligar|naoligar|nãocontatar|nonchiamare|nietbellen"
+    r"|belmeniet|ring(?:inte|ikke|ej)|nix|eisoittoja|niedzwonić|nevolat|незвонить|aramay\u0131n"
+    r"|勿打|勿扰|电话勿扰|架電禁止|電話不可)"
+    r"(?:c|flag|status|registered|list|date|of(?:calls?|phone|email|marketing))?"
 )
 _decode = msgspec.json.Decoder(dict[str, object]).decode
 

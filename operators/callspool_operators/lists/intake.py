@@ -289,4 +289,6 @@ def _unknown_country(row: Row) -> UnknownCountry:
 
 def _show_format(kind: str, source: Source) -> str:
     parts = [kind, *([source.encoding] if source.encoding != UTF8 else [])]
+    if source.other_sheets:
+        parts.append(f"sheet {source.sheet!r} of {len(source.other_sheets) + 1}")
     return ", ".join([*parts, "gzip"] if source.packed else parts)

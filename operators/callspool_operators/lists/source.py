@@ -77,7 +77,7 @@ class Source:
         self._codec = codec
         self._sheet, self._is_foreign = sheet, is_foreign
         self.is_sheet = False
-        self.other_sheets: tuple[str, ...] = ()
+        self.sheet, self.other_sheets = "", tuple[str, ...]()
         self._block = BLOCK
         self._next: Read = self._read
         self._head = b""
@@ -236,7 +236,7 @@ class Source:
                     " its list as CSV (UTF-8)"
                 )
         as_csv = sheet_apart if self._is_foreign else sheet_as_csv
-        blocks, self.other_sheets = as_csv(b"".join(parts), self.shown, self._sheet)
+        blocks, self.sheet, self.other_sheets = as_csv(b"".join(parts), self.shown, self._sheet)
         self.is_sheet = True
         self._next = lambda: next(blocks, b"")
         self._fill(_HEAD)

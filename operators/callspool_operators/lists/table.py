@@ -30,7 +30,7 @@ CHUNK = 512
 """Lines that are read as one chunk, where each of them is a row."""
 
 _ESCAPED = ESCAPED.encode()
-_SEPARATOR = re.compile(r'"?sep=([^\w]?)"?', re.IGNORECASE)
+_SEPARATOR = re.compile(r'"?sep=([^\w" ]?)"?', re.IGNORECASE)
 """A first line by which spreadsheets tell each other the delimiter."""
 
 TOO_LONG = f"longer than {MAX_LINE} bytes"

@@ -51,13 +51,15 @@ def read_header(table: Table, chosen: Mapping[str, str], file: str) -> Header:
     """Returns the first line that names columns of a contact, else the first line at all.
 
     Of delimiters that wins under which most columns have a name that means something; where they
-    are equal in that, the one that the file names itself (``sep=;``), then the one with more
-    columns, then comma, semicolon, tab, bar. Raises `IntakeError`.
+    are equal in that, the one that the file names itself (``sep=;``, maybe another sign), then the
+    one with more columns, then comma, semicolon, tab, bar. Raises `IntakeError`.
     """
     wanted = _KNOWN | {squash(column) for column in chosen}
     try:
         table.skip_to_header()
         first = _read(table)
+        if not first.found and not first.reason:
+            raise IntakeError(f"{file} is empty: it needs a line of column names and rows")
         if not first.found:
             raise _unreadable(first.reason, file)
         best = _best(first.found, wanted, table.separator)
@@ -86,10 +88,15 @@ def _below_titles(table: Table, chosen: Mapping[str, str], wanted: set[str]) -> 
             break
         best = _best(line.found, wanted, table.separator)
         if names_contact(best.names, chosen):
-            return best._replace(titles=[decode_line(title).strip() for title in titles])
+            shown = [_title(decode_line(title), best.delimiter) for title in titles]
+            return best._replace(titles=[*filter(None, shown)])
         titles.append(table.pass_over())
     table.give_back(titles)
     return None
+
+
+def _title(line: str, delimiter: str) -> str:
+    return f"{delimiter} ".join(filter(None, map(str.strip, line.split(delimiter))))
 
 
 def _take(table: Table, delimiter: str) -> None:
@@ -106,7 +113,8 @@ def _name_columns(headers: Sequence[str], wanted: set[str]) -> int:
 
 def _read(table: Table) -> _Line:
     """The first record under each delimiter; its lines are there to be read again."""
-    read = {delimiter: _cells(table, delimiter) for delimiter in DELIMITERS}
+    own = (table.separator,) if table.separator else ()
+    read = {one: _cells(table, one) for one in dict.fromkeys((*DELIMITERS, *own))}
     found = {one: cells for one, cells in read.items() if isinstance(cells, list)}
     reasons = [cells for cells in read.values() if isinstance(cells, str)]
     return _Line(found, reasons[0] if reasons else "")

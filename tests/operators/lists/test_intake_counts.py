@@ -64,6 +64,8 @@ MARK = b"\xef\xbb\xbf"
 REFUSED_WHOLE = {
     "empty": (b"", "is empty"),
     "white space": (b" \r\n\t\n", "is empty"),
+    "lines of delimiters": (b"\n\n ,\n;;\n", "is empty"),
+    "a statement with a number": (b"INSERT INTO c VALUES ('+14155550100')\n", "VALUES ('…')"),
     "a byte order mark alone": (b"\xef\xbb\xbf", "is empty"),
     "no phone column": (b"name,city\nAda,Paris\n", "--map COLUMN=contact_number"),
     "no name column": (b"phone,city\n+14155550100,Paris\n", "--map COLUMN=name"),

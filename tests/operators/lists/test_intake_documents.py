@@ -69,6 +69,11 @@ def test_a_line_that_names_the_delimiter_is_no_header(tmp_path: Path, line: str)
     }
 
 
+def test_a_line_may_name_a_delimiter_of_its_own(tmp_path: Path) -> None:
+    found = document_of(tmp_path, b"sep=^\nname^phone\nA;da^+14155550100\n")
+    assert (found["name"], found["contact_number"]) == ("A;da", "+14155550100")
+
+
 def test_the_exact_name_of_a_field_wins_over_a_spelling_of_it(tmp_path: Path) -> None:
     found = document_of(tmp_path, b"Phone,contact_number,name\n+14155550101,+14155550100,Ada\n")
     assert found["contact_number"] == "+14155550100"

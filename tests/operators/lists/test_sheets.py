@@ -116,7 +116,20 @@ def test_the_first_sheet_is_read_with_all_digits_and_letters(tmp_path: Path) -> 
     assert [row[:2] for row in contacts(path)] == [("12", "Jörg Müller"), ("13", 'Bo "B", Jr')]
     assert contacts(path)[0][2].lstrip("+") == "14155550100"
     [view] = Intake([str(path)], IntakeOptions()).inspect()
-    assert view.format == "spreadsheet"
+    assert view.format == "spreadsheet, sheet 'People' of 2"
+
+
+def test_a_hidden_sheet_is_read_only_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "people.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        for name, number in (("Old", "+14155550199"), ("New", "+14155550100")):
+            sheet = book.add_worksheet(name)
+            for row, cells in enumerate([("id", "name", "phone"), ("7", name, number)]):
+                sheet.write_row(row, 0, cells)
+        book.get_worksheet_by_name("New").activate()
+        book.get_worksheet_by_name("Old").hide()
+    assert contacts(path) == [("7", "New", "+14155550100")]
+    assert contacts(path, "Old") == [("7", "Old", "+14155550199")]
 
 
 def test_another_sheet_is_read_by_its_name(tmp_path: Path) -> None:

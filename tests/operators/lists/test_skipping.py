@@ -95,11 +95,22 @@ def test_columns_that_speak_are_pointed_out_before_sending(call: Call) -> None:
 def test_what_a_cell_means() -> None:
     assert [*map(is_set, ["x", "1", "ja", True, 1])] == [True] * 5
     words = ["FALSCH", "FAUX", "FALSO", "Falsa", "ONWAAR", "N/A", "Não", "Nee"]
+    words += ["нет", "否", "いいえ", "\u2717", "nil", "--", "Epätosi"]
     assert not any(map(is_set, words))
     assert [*map(is_set, ["", " ", "No", "FALSE", "0", "-", None, False, 0])] == [False] * 9
     names = ["DNC", "Opt-Out", "Unsubscribed", "Do Not Call", "City", "Option"]
     assert speaking(names) == names[:4]
     names = ["HasOptedOutOfCalls", "DND Status", "Phone Opt Out", "is_dnc", "NDNC registered"]
+    assert speaking(names) == names
+    names = ["Nicht anrufen", "Werbesperre", "Ne pas appeler", "No llamar", "Não ligar", "TPS"]
+    names += [
+        "Non chiamare",
+        "Niet bellen",
+        "Ring inte",
+        "\u041d\u0435 звонить",
+        "勿扰",
+        "DoNotCall__c",
+    ]
     assert speaking(names) == names
 
 
@@ -109,6 +120,7 @@ def test_what_a_cell_means() -> None:
         "Vorname,Nachname,Handy,Customer No.",
         "First,Last,Phone 1 - Value,Kundennummer",
         "First Name,Last Name,Telefon,Customer Number",
+        "Prénom,Nom,Numéro de téléphone,ID",
     ],
 )
 def test_columns_are_known_by_the_names_that_programs_give_them(
@@ -120,6 +132,16 @@ def test_columns_are_known_by_the_names_that_programs_give_them(
     assert row.good
     assert row.document_id == "7"
     assert b'"name":"Ada Byron"' in row.raw
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Nombre,Teléfono", "Nome,Celular", "Имя,Телефон", "姓名,手机", "Namn,Mobilnummer"],
+)
+def test_columns_are_known_in_other_languages(header: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text(f"{header}\nAda,+14155550100\n", encoding="utf-8")
+    assert [row.good for row in Intake([str(path)], IntakeOptions())] == [True]
 
 
 def test_no_character_that_cannot_be_seen_passes_json_output() -> None:
