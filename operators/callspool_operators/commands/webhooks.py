@@ -47,6 +47,7 @@ Examples:
   callspool webhooks test crm
   callspool webhooks replay crm --since 2h
   callspool webhooks drop crm --waiting
+  callspool webhooks secret > crm.secret
 """
 
 

@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import redis
 
 from callspool_ledger.keys import PartitionKeys
 from callspool_worker.api.endpoint import PostAnswer
+from tests.support.cutting import Cuts, Killed
 from tests.worker.webhooks.played_endpoint import TAKEN, PlayedEndpoint
 
 IDS = [f"c{number}" for number in range(7)]
 BAD = "c4"
 
 
-class KilledDeliverer(BaseException):
-    """The process ends here."""
-
-
-class Knife:
-    """Counts steps, and kills before or after one of them."""
-
-    def __init__(self) -> None:
-        self.steps = 0
-        self.at: tuple[int, bool] | None = None
-
-    def cut(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        def do(*args: Any, **kwargs: Any) -> Any:
-            number = self.steps
-            self.steps += 1
-            if self.at == (number, False):
-                raise KilledDeliverer
-            found = step(*args, **kwargs)
-            if self.at == (number, True):
-                raise KilledDeliverer
-            return found
-
-        return do
-
-
 def play(client: redis.Redis, folder: Path, at: tuple[int, bool] | None) -> int:
     """Delivers events, of which one is refused; another one goes on after a kill."""
     client.flushdb()
-    played, knife = PlayedEndpoint(client, folder), Knife()
+    played, cuts = PlayedEndpoint(client, folder), Cuts()
     taken: list[str] = []
 
     def answer(ids: list[str]) -> PostAnswer:
@@ -56,18 +30,18 @@ def play(client: redis.Redis, folder: Path, at: tuple[int, bool] | None) -> int:
     played.answer = answer
     played.happen(*IDS[:3])
     played.happen(*IDS[3:])
-    knife.at = at
-    played.ledger.run_commands = knife.cut(played.ledger.run_commands)  # type: ignore[method-assign]
-    played.post = knife.cut(played.post)  # type: ignore[method-assign]
+    cuts.at = at
+    played.ledger.run_commands = cuts.cut(played.ledger.run_commands)  # type: ignore[method-assign]
+    played.post = cuts.cut(played.post)  # type: ignore[method-assign]
     played.delivery = played.deliver_as("one")
     try:
         played.run()
-    except KilledDeliverer:
-        knife.at = None
+    except Killed:
+        cuts.at = None
         client.hset(f"{PartitionKeys().webhooks}:leases", "crm", "1 one")
         played.delivery = played.deliver_as("two")
         played.run()
-    steps, knife.at = knife.steps, None
+    steps, cuts.at = cuts.steps, None
     assert list(dict.fromkeys(played.taken)) == [one for one in IDS if one != BAD], at
     assert len(set(taken)) == len(IDS) - 1, at  # a repeat has the same id
     record = played.record()
