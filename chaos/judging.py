@@ -23,6 +23,7 @@ class Found(NamedTuple):
     run_id: str | None = None
     seconds: float | None = None
     reason: str | None = None
+    outcome: str | None = None
 
 
 @dataclass(slots=True)

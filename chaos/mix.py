@@ -95,11 +95,12 @@ STANDING: Mapping[str, float] = {
     "lag": 1,
     "outage": 1,
     "settings": 1,
+    "calls": 1,
     "marks": 0,
 }
 """What lasts: the API's clocks differ, its counts lie, its lists come in another order, its reads
 lag behind, it drops marks (1 or 0); outages a minute in which requests queue; workers that disagree
-on settings (1 or 0)."""
+on settings (1 or 0); calls that ring, and are followed (1 or 0)."""
 
 FAMILIES = ("workers", "redis", "api", "answers", "reads", "standing")
 

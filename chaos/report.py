@@ -47,6 +47,8 @@ class Report:
     states: dict[str, int] = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=dict)
     submissions: dict[str, int] = field(default_factory=dict)
+    outcomes: dict[str, int] = field(default_factory=dict)
+    events: dict[str, int] = field(default_factory=dict)
     enqueued: dict[str, int] = field(default_factory=dict)
     settled: bool = False
     settled_after: float = 0.0
@@ -91,6 +93,8 @@ class Report:
             ("not settled", self.not_settled),
             ("in doubt", self._doubts()),
             ("ledger", _sums(self.counted)),
+            ("calls", ", ".join(f"{n:,} {name}" for name, n in self.outcomes.items() if n)),
+            ("feed", ", ".join(f"{n:,} {name}" for name, n in sorted(self.events.items()))),
             ("time to settle", _times(self)),
             ("settled after healing", f"{self.settled_after:.1f} s" if self.settled else "never"),
         ]

@@ -17,10 +17,18 @@ from callspool_ledger.steering import Steering
 from callspool_sandbox.log import read_log
 from chaos.acting import Acting
 from chaos.contacts import portions
+from chaos.feed import judge_feed
 from chaos.judging import check_sums, creations, judge
 from chaos.producers import Producers
 from chaos.report import Report, api_faults, cases, settle_times
-from chaos.settling import DOUBTS_REST, HELD_REST, read_found, wait_until_settled
+from chaos.settling import (
+    DOUBTS_REST,
+    HELD_REST,
+    read_events,
+    read_found,
+    wait_until_calls_ended,
+    wait_until_settled,
+)
 from chaos.stage import Stage
 
 if TYPE_CHECKING:
@@ -94,6 +102,7 @@ class Performance:
             self._heal()
             healed = time.monotonic()
             settled = self._settle(patience)
+            ended = not plan.mix.get("calls") or self._follow(patience)
         finally:
             self._producers.stop()
         settled_after = time.monotonic() - healed
@@ -102,7 +111,14 @@ class Performance:
         report = Report(plan.seed, round(time.monotonic() - begun, 1), self._asked())
         report.settled, report.settled_after = settled, round(settled_after, 1)
         self._judge(report, patience)
+        if not ended:
+            report.problems.append("calls stayed open, or their outcomes do not add up")
         return report
+
+    def _follow(self, patience: float) -> bool:
+        self._say("following calls to their end")
+        with self._stage.redis.client() as client:
+            return wait_until_calls_ended(client, patience)
 
     def _since(self, moment: float) -> float:
         return round(moment - self._begun, 3)
@@ -160,6 +176,8 @@ class Performance:
             found = read_found(client, asked)
             summary = LedgerReader(client).ask(read_summary())
             missed = asked.keys() - self._producers.acknowledged.keys()
+            crashed = any(kind in CRASHES for _, _, kind in self._acting.timeline)
+            feed = judge_feed(found, read_events(client), may_repeat=crashed)
             verdict = judge(found, creations(read_log(log)), bad, missed)
             sums = check_sums(verdict, summary.documents, summary.spooled, summary.unreadable)
             # Without marks a creation cannot be told from another campaign's: such a doubt is held.
@@ -167,6 +185,8 @@ class Performance:
             violations = verdict.violations(doubts_allowed=allowed)
             told = {key: self._since(at) for key, at in self._producers.acknowledged.items()}
             report.violations = cases(violations, read_log(log), client, told)
+        # An emptied Redis has no feed of what was before.
+        emptied = any(kind == "redis_empty" for _, _, kind in self._acting.timeline)
         report.lost, report.called_twice = len(verdict.lost), len(verdict.twice)
         report.wrongly_recorded, report.wrongly_dead = len(verdict.wrong), len(verdict.buried)
         report.not_settled, report.in_doubt = len(verdict.open), len(verdict.in_doubt)
@@ -175,7 +195,8 @@ class Performance:
         report.submissions = summary.submissions
         report.settle_median, report.settle_worst = settle_times(found.values())
         self._add_faults(report, log)
-        report.problems += sums
+        report.events, report.outcomes = dict(feed.events), dict(summary.outcomes)
+        report.problems += [*sums, *([] if emptied else feed.problems)]
         if missed:
             report.problems.append(f"{len(missed)} documents could not be enqueued")
         if not report.settled:

@@ -7,17 +7,19 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from callspool.errors import QueueUnavailable
+from callspool_ledger.reads.feed import decode_cursor, join_page, read_feed
 from callspool_ledger.reads.lookup import read_statuses, read_stories
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
 from chaos.judging import Found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import redis
 
     from callspool.request.identity import Scope
+    from callspool_ledger.reads.feed import FeedEvent
     from callspool_ledger.reads.views import DocumentStatus, LedgerSummary, Story
     from chaos.contacts import Key
 
@@ -96,7 +98,34 @@ def _found(status: DocumentStatus | None) -> Found | None:
         return None
     settled, accepted = status.settled_at, status.accepted_at
     seconds = (settled - accepted).total_seconds() if settled and accepted else None
-    return Found(status.state, status.run_id, seconds, status.reason)
+    return Found(status.state, status.run_id, seconds, status.reason, status.outcome)
+
+
+def read_events(client: redis.Redis) -> Iterator[FeedEvent]:
+    """The whole feed, as a reader gets it that goes on page by page."""
+    reader, cursor = LedgerReader(client), ""
+    while True:
+        page = join_page(reader.ask(read_feed(decode_cursor(cursor, 1), 1000)), 1000)
+        if not page.events:
+            return
+        yield from page.events
+        cursor = page.cursor
+
+
+def wait_until_calls_ended(client: redis.Redis, patience: float) -> bool:
+    """True once no call is open; false when their number stays the same."""
+    reader, before, changed = LedgerReader(client), -1, time.monotonic()
+    while time.monotonic() - changed < patience:
+        summary = reader.ask(read_summary())
+        outcomes = summary.outcomes
+        if min(outcomes.values()) < 0 or sum(outcomes.values()) != summary.documents["created"]:
+            return False
+        if not outcomes["open"]:
+            return True
+        if outcomes["open"] != before:
+            before, changed = outcomes["open"], time.monotonic()
+        time.sleep(LOOK)
+    return False
 
 
 def look_up_stories(client: redis.Redis, key: Key) -> Sequence[Story]:

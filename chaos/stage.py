@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 PREFIX = "callspool-chaos-"
 """What every directory of a run begins with; the harness' process number follows."""
 
+CALL_SPEED = 300.0
+"""Calls last seconds, and those that failed ring again within them."""
+
 SET_UP = 3.0
 """Seconds that the API's faults go on beyond the others: what setting up the stage may take."""
 
@@ -54,7 +57,11 @@ class Stage:
         self.redis = enter(RedisServer("--appendfsync", plan.fsync, append_only=True))
         self.api = enter(
             SandboxProcess(
-                log=self.directory / "api.jsonl", faults=faults, seed=plan.seed, latency=0.02
+                log=self.directory / "api.jsonl",
+                faults=faults,
+                seed=plan.seed,
+                latency=0.02,
+                call_speed=CALL_SPEED if plan.mix.get("calls") else None,
             )
         )
         proxies = enter((self.directory / "proxies.log").open("ab"))
@@ -168,6 +175,9 @@ class Stage:
             "CALLSPOOL_DURABLE_TAKES": "off" if plan.reading_back else "local",
             "CALLSPOOL_BATCH_SIZE": str(plan.batch_size),
             "CALLSPOOL_LINGER": "0.5",
+            "CALLSPOOL_FOLLOW": str(bool(plan.mix.get("calls"))).lower(),
+            "CALLSPOOL_FOLLOW_GAP": "2",
+            "CALLSPOOL_FOLLOW_MAX_RATE": "50",
             "CALLSPOOL_PROCESSES": str(plan.processes),
             "CALLSPOOL_THREADS": str(plan.threads),
         }

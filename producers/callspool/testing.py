@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from callspool.request.call_request import CallRequest, Rules
     from callspool.request.identity import Scope
+    from callspool_ledger.reads.feed import EventPage, FeedEvent
     from callspool_ledger.reads.views import DocumentState, DocumentStatus
 
 
@@ -42,7 +43,8 @@ class RequestRecorder:
     ``requests``: the call requests, as they were passed. ``documents``: their documents as the API
     would get them, in order. ``error``: while set, it is raised instead of recording, as
     ``queue.error = QueueFull("full")``. ``pauses``: what is paused now, as (account, space token,
-    campaign). A recorded document is ``waiting`` until `pretend` says otherwise.
+    campaign). A recorded document is ``waiting`` until `pretend` says otherwise; what it says is
+    also an event.
     """
 
     _rules: Rules
@@ -59,6 +61,7 @@ class RequestRecorder:
         self.pauses: set[Pause] = set()
         self._accepted: dict[tuple[Scope, str], datetime] = {}
         self._pretended: dict[str, dict[str, Any]] = {}
+        self._told: list[FeedEvent] = []
 
     def pretend(
         self,
@@ -68,16 +71,23 @@ class RequestRecorder:
         run_id: str | None = None,
         task_id: str | None = None,
         reason: str | None = None,
+        outcome: str | None = None,
     ) -> None:
-        """Lets `status` say that a document is in that state, in every scope.
+        """Lets `status` say that a document is in that state, in every scope, and `events` too.
 
-        Raises `ValueError` for what is no state.
+        ``outcome``: of its call, once it is created. Raises `ValueError` for what is no state, or
+        no outcome.
         """
-        from callspool_ledger.reads.views import DocumentState  # noqa: PLC0415 - brings in redis
+        from callspool_ledger.reads.views import OUTCOMES, DocumentState  # noqa: PLC0415 - brings in redis
 
         if state not in get_args(DocumentState):
             raise ValueError(f"no state of a document: {state}")
+        if state == "created":
+            outcome = outcome or "open"
+        if outcome is not None and (state != "created" or outcome not in OUTCOMES):
+            raise ValueError(f"no outcome of a document that is {state}: {outcome}")
         settled = datetime.now(UTC) if state in _SETTLED else None
+        before = self._pretended.get(document_id, {})
         self._pretended[document_id] = {
             "state": state,
             "run_id": run_id,
@@ -85,7 +95,47 @@ class RequestRecorder:
             "reason": reason,
             "attempts": int(state not in _UNSENT),
             "settled_at": settled,
+            "outcome": outcome,
         }
+        for scope, name in self._accepted:
+            if name == document_id:
+                self._tell(scope, document_id, before.get("state"))
+
+    def _tell(self, scope: Scope, document_id: str, before: str | None) -> None:
+        from callspool_ledger.reads.feed import FeedEvent  # noqa: PLC0415 - brings in redis
+
+        now = self._pretended[document_id]
+        kinds = [now["state"]] if now["state"] in _TOLD and now["state"] != before else []
+        if now["outcome"] not in {None, "open"}:
+            kinds.append("lost_sight" if now["outcome"] == "lost_sight" else "ended")
+        for kind in kinds:
+            is_of_call = kind in {"ended", "lost_sight"}
+            open_call = "open" if kind == "created" else None
+            self._told.append(
+                FeedEvent(
+                    id=f"0-0-{len(self._told)}-0",
+                    time=datetime.now(UTC),
+                    type=kind,
+                    account=scope.account,
+                    campaign=scope.campaign or None,
+                    document_id=document_id,
+                    run_id=now["run_id"],
+                    task_id=now["task_id"],
+                    outcome=now["outcome"] if is_of_call else open_call,
+                    reason=now["reason"],
+                )
+            )
+
+    def _events(self, cursor: str, since: datetime | None, limit: int) -> EventPage:
+        from callspool_ledger.reads import feed  # noqa: PLC0415 - brings in redis
+
+        if self.error is not None:
+            raise self.error
+        (start,) = feed.decode_cursor(cursor, 1)
+        later = [event for event in self._told[start.number :] if not since or event.time >= since]
+        found = later[:limit]
+        read = self._told.index(found[-1]) + 1 if found else len(self._told)
+        return feed.EventPage(found, feed.encode_cursor([feed.Position(0, read)]))
 
     def _record(self, request: CallRequest, trace: str | None = None) -> Receipt:
         prepared = prepare(request, self._rules)
@@ -147,6 +197,7 @@ class RequestRecorder:
 
 Pause: TypeAlias = tuple[str | None, str | None, str | None]
 _SETTLED = frozenset({"created", "cancelled", "expired"})
+_TOLD = _SETTLED | {"dead"}
 _UNSENT = frozenset({"queued", "refused", "unknown", "waiting", "cancelled", "expired", "conflict"})
 
 
@@ -183,6 +234,17 @@ class RecordingQueue(RequestRecorder, CallQueue):
         **_searched: object,
     ) -> dict[str, DocumentStatus]:
         return self._statuses(scope_of(space_token, campaign, account), document_ids)
+
+    def events(
+        self,
+        cursor: str = "",
+        *,
+        since: datetime | None = None,
+        limit: int = 500,
+        **_how: object,
+    ) -> EventPage:
+        """Returns what `pretend` and `cancel` told; it never waits."""
+        return self._events(cursor, since, limit)
 
     def cancel(
         self,
@@ -230,6 +292,7 @@ class AsyncRecordingQueue(RequestRecorder, AsyncCallQueue):
     if not TYPE_CHECKING:  # type checkers read the signatures of AsyncCallQueue
         enqueue = _as_coroutine(RecordingQueue.enqueue)
         status_many = _as_coroutine(RecordingQueue.status_many)
+        events = _as_coroutine(RecordingQueue.events)
         cancel = _as_coroutine(RecordingQueue.cancel)
         pause = _as_coroutine(RecordingQueue.pause)
         resume = _as_coroutine(RecordingQueue.resume)

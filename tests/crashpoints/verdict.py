@@ -9,6 +9,7 @@ import redis
 
 from callspool.request.identity import Scope
 from callspool_ledger import keys
+from callspool_ledger.reads.feed import Position, join_page, read_feed
 from callspool_ledger.reads.lookup import read_statuses
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_worker.decisions.answers import Answer, Answered
@@ -44,6 +45,7 @@ class Verdict:
         """Compares the ledger with the API, and with itself; raises `PlayError`."""
         self._check_documents(_tasks_in(all_tasks))
         self._check_counts()
+        self._check_feed()
         for queue in (keys.REQUESTS, keys.WAKEUPS):
             _require(not self._client.exists(keys.dead_stream(queue)), f"dead letters of {queue}")
         Snapshot(self._client).check()
@@ -63,6 +65,12 @@ class Verdict:
             if own and status is not None:
                 known = status.run_id, status.task_id
                 _require(known == own[0], f"{name} is {own[0]} at the API, but {known} here")
+
+    def _check_feed(self) -> None:
+        """Each settlement was told once, whoever died before the reply came."""
+        page = join_page(LedgerReader(self._client).ask(read_feed([Position()], 1000)), 1000)
+        told = Counter((one.document_id, one.type) for one in page.events if one.type in STATES)
+        _require(told == Counter(self._documents.items()), f"the feed tells {dict(told)}")
 
     def _check_counts(self) -> None:
         counts = counts_of(self._client)

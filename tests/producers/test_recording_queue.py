@@ -182,6 +182,22 @@ def test_it_pretends_what_became_of_a_document(queue: RecordingQueue) -> None:
     assert queue.pauses == set()
 
 
+def test_what_it_pretends_is_told_behind_a_cursor(queue: RecordingQueue) -> None:
+    queue.enqueue(contacts(["lead-1"], campaign="spring"))
+    queue.pretend("lead-1", "created", run_id="R1", task_id="T1")
+    page = queue.events(wait=30)
+    assert [(each.type, each.document_id, each.outcome) for each in page.events] == [
+        ("created", "lead-1", "open")
+    ]
+    assert page.events[0].campaign == "spring"
+    queue.pretend("lead-1", "created", run_id="R1", task_id="T1", outcome="reached")
+    later = queue.events(page.cursor)
+    assert [(each.type, each.outcome) for each in later.events] == [("ended", "reached")]
+    assert queue.events(later.cursor).events == []
+    assert queue.events(limit=1) == page
+    assert queue.status("lead-1", space_token="8KZ", campaign="spring").outcome == "reached"
+
+
 def test_it_goes_on_after_an_invalid_request_where_it_is_asked_to(queue: RecordingQueue) -> None:
     faults: list[InvalidRequestInMany] = []
     bad = CallRequest("8KZ", "p", [{"name": "Ada"}], context="Hi")
