@@ -31,3 +31,11 @@ def test_make_installs_the_tools_that_the_group_of_developers_names() -> None:
     listed = re.search(r"^DEV := (.*)$", makefile, re.MULTILINE)
     assert listed is not None
     assert set(listed[1].split()) == named
+
+
+def test_no_text_sends_readers_to_an_index_that_has_no_release() -> None:
+    roots = ("README.md", "docs", "producers", "ledger", "worker", "operators", "sandbox")
+    files = [each for root in roots for each in (ROOT / root, *(ROOT / root).rglob("*"))]
+    texts = {each: each.read_text() for each in files if each.suffix in {".md", ".py"}}
+    wrong = [each.name for each, text in texts.items() if re.search(r"install '?callspool\b", text)]
+    assert wrong == []

@@ -63,9 +63,9 @@ def show_help(ctx: click.Context, words: tuple[str, ...]) -> None:
 
 
 CORE = "callspool"
-WORKER = "callspool[worker]"
-SERVER = "callspool[server]"
-OUTBOX = "callspool[outbox]"
+WORKER = "./callspool[worker]"
+SERVER = "./callspool[server]"
+OUTBOX = "./callspool[outbox]"
 OF_THE_WORKER = ("h11", "httptools", "httpx", "prometheus_client", "tenacity")
 
 
@@ -248,7 +248,7 @@ class LazyGroup(click.Group):
         """Lists the commands without importing them, by what they need."""
         width = max(map(len, COMMANDS))
         for needs, heading in (
-            (CORE, "Commands of the core (pip install callspool)"),
+            (CORE, "Commands of the core (pip install ./callspool, the checkout)"),
             (WORKER, f"Commands that need more (pip install '{WORKER}')"),
             (SERVER, f"Commands that take HTTP (pip install '{SERVER}')"),
             (OUTBOX, f"Commands that read PostgreSQL (pip install '{OUTBOX}')"),

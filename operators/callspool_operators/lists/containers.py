@@ -299,7 +299,7 @@ def _rows(data: bytes, shown: str, wanted: str | None) -> tuple[list[list[Cell]]
         )
     except ModuleNotFoundError:
         raise IntakeError(
-            f"{shown} is a spreadsheet, and reading it needs pip install 'callspool[worker]':"
+            f"{shown} is a spreadsheet, and reading it needs pip install './callspool[worker]':"
             " or save it as CSV (UTF-8)"
         ) from None
     try:

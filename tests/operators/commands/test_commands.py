@@ -35,7 +35,7 @@ def with_the_core_alone(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_works_with_the_core_alone_and_says_what_a_command_needs() -> None:
     done = with_the_core_alone("--help")
     assert done.returncode == 0
-    core, _, worker = done.stdout.partition("callspool[worker]")
+    core, _, worker = done.stdout.partition("./callspool[worker]")
     for name, entry in COMMANDS.items():
         assert f"  {name} " in (core if entry.needs == group.CORE else worker)
 
@@ -56,7 +56,7 @@ def test_a_command_whose_packages_are_missing_says_how_to_get_them(
     result = call("worker")
     assert result.code == 2
     assert result.err == (
-        "callspool worker needs the worker's packages: pip install 'callspool[worker]'\n"
+        "callspool worker needs the worker's packages: pip install './callspool[worker]'\n"
     )
 
 

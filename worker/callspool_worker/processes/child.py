@@ -120,7 +120,7 @@ def _function(target: str) -> Callable[..., None]:
         found: Callable[..., None] = getattr(importlib.import_module(module), name)
     except ImportError as error:
         raise CallspoolError(
-            f"a part of the worker is missing ({error}): install callspool[worker]"
+            f"a part of the worker is missing ({error}): pip install './callspool[worker]'"
         ) from error
     return found
 

@@ -262,7 +262,7 @@ def check_signing(endpoints: Mapping[str, object]) -> None:
     except ModuleNotFoundError:
         raise SettingsError(
             f"[webhooks.{min(endpoints)}]: the package standardwebhooks is missing:"
-            " pip install 'callspool[webhooks]'"
+            " pip install './callspool[webhooks]'"
         ) from None
 
 
