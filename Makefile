@@ -40,6 +40,9 @@ $(VENV)/.duel: $(VENV)/.worker
 
 demo: $(VENV)/.worker
 	@$(BIN)/callspool suppress add "+61 491 570 006" --source "asked not to be called" --state-dir build/demo
+	@$(BIN)/callspool campaign set early --account sandbox --hours 09:00-09:01 --close-early 0 --state-dir build/demo
+	@printf 'ID,Name,Phone\nearly-1,Ada Early,+1 415 555 0123\n' | $(BIN)/callspool run - --sandbox --campaign early \
+		--state-dir build/demo || [ $$? -eq 1 ]
 	@$(BIN)/callspool run examples/contacts.csv --sandbox --follow --state-dir build/demo
 
 # About ten minutes; not part of the gate.

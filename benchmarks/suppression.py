@@ -42,33 +42,41 @@ def main() -> None:
     parser.add_argument("--listed", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    found: dict[str, list[Round]] = {"without lists": [], "with lists": []}
+    found: dict[str, list[Round]] = {"none set": [], "lists": [], "lists, hours and caps": []}
     for _ in range(options.rounds):
         for name, rounds in found.items():
-            listed = options.listed if name == "with lists" else 0
-            rounds.append(measure(options.documents, listed))
+            listed = options.listed if "lists" in name else 0
+            rounds.append(measure(options.documents, listed, is_gentle="caps" in name))
     for name, rounds in found.items():
         medians = [statistics.median(each) for each in zip(*rounds, strict=True)]
         speed, worker, redis = medians
         print(f"{name}: {speed:,.0f} documents a second; CPU {worker:.2f} s, Redis {redis:.2f} s")
 
 
-def measure(documents: int, listed: int) -> Round:
-    """One list of contacts, sent while so many other numbers are on the global list."""
+def measure(documents: int, listed: int, *, is_gentle: bool = False) -> Round:
+    """One list of contacts, sent while so many other numbers are on the global list.
+
+    ``is_gentle``: with hours that never end, and a cap that no number reaches.
+    """
     folder = Path(tempfile.mkdtemp(prefix="callspool-suppression-"))
     with RedisServer(append_only=True) as server, SandboxProcess() as sandbox:
         env = cli.environment(folder, CALLSPOOL_API_URL=sandbox.url, **cli.REAL)
-        env["CALLSPOOL_REDIS_URL"] = server.url
+        env |= {"CALLSPOOL_REDIS_URL": server.url, "CALLSPOOL_PLATFORM_HOURS": "none"}
         with server.client() as client:
             pid = client.info("server")["process_id"]
             if listed:
                 numbers = (f"+4477009{number:05}" for number in range(listed))
                 Suppression([client], "benchmark").add(numbers, "global")
+            if is_gentle:
+                hours = ["--hours", "00:00-24:00", "--close-early", "0", "--cap", "3/7d"]
+                cli.call(["campaign", "set", "", *hours], env, folder)
             file = cli.write_contacts(folder / "contacts.csv", documents)
             worker = subprocess.Popen(
                 [*cli.COMMAND, "worker", "--processes", "1"], env=env, stderr=subprocess.DEVNULL
             )
             try:
+                while not children_of(worker.pid):
+                    time.sleep(0.1)
                 time.sleep(SETTLED)
                 (child,) = children_of(worker.pid)
                 spent = Spent(child, pid)
