@@ -85,7 +85,9 @@ def test_a_fault_that_all_documents_share_parks_the_lane_after_few_questions(
         ["run", str(tmp_path / "contacts.csv"), "--pilot", "right", "--dry-run"], env, tmp_path
     )
     left = documents["waiting"]
-    assert f"  {left} waiting from an earlier run, going out now\n" in rehearsal.stdout
+    assert (
+        f"  {left} waiting from an earlier run, sent when they may be called\n" in rehearsal.stdout
+    )
     behind = f"{left} wait with another pilot, context or schedule ({left} behind a closed gate)"
     assert behind in rehearsal.stdout
     assert "cancel" in rehearsal.stdout

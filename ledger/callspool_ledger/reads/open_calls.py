@@ -43,6 +43,18 @@ def read_open_calls(
     }
 
 
+def _unite(parts: list[set[str]]) -> set[str]:
+    return {name for part in parts for name in part}
+
+
+@merged_by(_unite)
+def read_open_accounts(keys: PartitionKeys) -> Trips[set[str]]:
+    """Reads the accounts that have open calls."""
+    (found,) = yield [("ZRANGE", keys.follows, "0", "-1")]
+    spaces = found if isinstance(found, list) else []
+    return {space.decode().partition("|")[0] for space in spaces}
+
+
 _SPACES = 100
 """Spaces of a partition that are asked how late their calls are looked at."""
 

@@ -34,6 +34,7 @@ from callspool_operators.preparing.campaigns import (
     describe_change,
     describe_name,
     describe_record,
+    read_fields,
 )
 from callspool_operators.preparing.forecast import warn_of_platform
 from callspool_operators.terminal.wording import format_count, json_line, local, plain
@@ -168,6 +169,10 @@ def set_(
     if not given:
         raise click.UsageError("say what to set: callspool campaign set --help lists it")
     change = given.pop("lists", None)
+    try:
+        read_fields(given)  # better known before Redis is asked
+    except CampaignError as fault:
+        raise click.UsageError(str(fault)) from None
     with _campaigns(account, redis_url, state_dir, may_begin=True) as (campaigns, caps):
         cap_change = CapChange.from_options(given)
         about = _about(name, account, cap_change, is_else=bool(given) or change is not None)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from callspool.errors import CallspoolError
 from callspool.settings import load_settings
+from callspool_ledger.reads.open_calls import read_open_accounts
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.writes import account_ledgers
@@ -20,10 +22,11 @@ from callspool_operators.local.job import words_of_calls
 from callspool_operators.local.tracking import ask_until_answered
 from callspool_operators.options.connection import ledger_clients
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.options.selecting import SANDBOX
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.report import outcome_lines
 from callspool_operators.terminal.screen import Progress, paint
-from callspool_operators.terminal.wording import json_line
+from callspool_operators.terminal.wording import json_line, plain
 from callspool_worker import app
 from callspool_worker.api import UnpodApi, check_start
 from callspool_worker.decisions.leases import MARGIN
@@ -31,6 +34,8 @@ from callspool_worker.ledgers import open_ledgers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from callspool.settings import Settings
 
 LOOK_SECONDS = 0.5
 """Seconds between two looks at how far the calls are."""
@@ -59,6 +64,7 @@ def follow(until_done: bool, redis_url: str | None, state_dir: str | None, as_js
     with ExitStack() as stack:
         clients = stack.enter_context(ledger_clients(redis_url, state_dir))
         reader = LedgerReader(*clients)
+        _refuse_foreign_calls(reader, settings)
         settings = replace(settings, partitions=len(clients))
         ledgers = open_ledgers(settings, clients)
         api = UnpodApi(
@@ -70,7 +76,7 @@ def follow(until_done: bool, redis_url: str | None, state_dir: str | None, as_js
         following = app.follow_calls(settings, ledgers, homes, api.get, name)
         following.start()
         stack.callback(following.stop, timeout=settings.request_timeout + MARGIN)
-        outcomes, is_interrupted = _watch(reader, until_done=until_done)
+        outcomes, is_interrupted = _watch(reader, {*settings.accounts}, until_done=until_done)
     if as_json:
         click.echo(json_line({"outcomes": outcomes}))
     else:
@@ -79,8 +85,33 @@ def follow(until_done: bool, redis_url: str | None, state_dir: str | None, as_js
     return Exit.INTERRUPTED if is_interrupted else Exit.DONE
 
 
-def _watch(reader: LedgerReader, *, until_done: bool) -> tuple[Mapping[str, int], bool]:
-    """Shows how far the calls are; returns the outcomes, and whether Ctrl-C ended it."""
+def _refuse_foreign_calls(reader: LedgerReader, settings: Settings) -> None:
+    """Raises `CallspoolError` where no open call is one of an account that is configured.
+
+    The calls of a rehearsal went to a sandbox that ended with it.
+    """
+    accounts = reader.ask(read_open_accounts())
+    if not accounts or accounts & {*settings.accounts}:
+        return
+    if accounts == {SANDBOX}:
+        raise CallspoolError(
+            "the calls here went to the sandbox of a rehearsal, which ended with it: there is"
+            " nothing left to follow; callspool run --sandbox --follow waits for them"
+        )
+    names = ", ".join(sorted(map(plain, accounts)))
+    raise CallspoolError(
+        f"the calls here are of accounts that are not configured ({names}), so they cannot be"
+        " followed: use the configuration with which they were sent"
+    )
+
+
+def _watch(
+    reader: LedgerReader, accounts: set[str], *, until_done: bool
+) -> tuple[Mapping[str, int], bool]:
+    """Shows how far the calls are; returns the outcomes, and whether Ctrl-C ended it.
+
+    ``accounts``: those whose calls are followed; the end of others is not waited for.
+    """
     outcomes: Mapping[str, int] = {}
     with Progress(1.0) as progress:
         try:
@@ -89,7 +120,9 @@ def _watch(reader: LedgerReader, *, until_done: bool) -> tuple[Mapping[str, int]
                 created = sum(outcomes.values())
                 share = (created - outcomes["open"]) / max(created, 1)
                 progress.update(share, partial(words_of_calls, outcomes))
-                if until_done and not outcomes["open"]:
+                if until_done and not (
+                    outcomes["open"] and accounts & reader.ask(read_open_accounts())
+                ):
                     return outcomes, False
                 time.sleep(LOOK_SECONDS)
         except KeyboardInterrupt:

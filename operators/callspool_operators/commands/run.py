@@ -228,7 +228,10 @@ class _RunCommand:
             new=self._options.new,
         )
         if left := job.before.documents["waiting"] + job.before.spooled:
-            self._say(f"{left:,} documents of earlier runs wait in this ledger: they are sent, too")
+            self._say(
+                f"{left:,} documents of earlier runs wait in this ledger: they are sent, too,"
+                " when they may be called"
+            )
         started = time.monotonic()
         workforce.start()
         again = self._options.again

@@ -101,6 +101,12 @@ def show(
         click.echo("\n".join(map(paint, lines_of(story, state_dir))))
     if not stories:
         hint = "" if state_dir or redis_url else hint_at_runs()
+        if number is not None:
+            click.echo(
+                "callspool: --number finds contacts that were sent without an id; those that have"
+                " one are found by it: callspool results LIST shows the ids of a list",
+                err=True,
+            )
         click.echo(
             f"callspool: no document {plain(document_id, 100)} is known here: it is still in the"
             " queue (callspool status), was refused (callspool invalid), was never enqueued, or was"

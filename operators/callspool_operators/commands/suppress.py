@@ -21,6 +21,7 @@ from callspool_operators.commands.suppression_lines import (
     name_source,
     numbers_argument,
     read_numbers,
+    refuse_if_none,
     source_option,
     tell_added,
     tell_checked,
@@ -131,6 +132,7 @@ def add(
     """
     name = _name(list_, account)
     countries = CountryFilter(_region(region), takes_all=as_they_are)
+    refuse_if_none(numbers, _region(region))
     with _lists(redis_url, state_dir, region) as lists:
         coming = countries.keep(read_numbers(numbers))
         till_ms = _till(until, lists)

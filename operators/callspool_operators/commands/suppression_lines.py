@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from callspool_operators.lists.number_lists import COUNTRY_UNKNOWN
+from callspool_operators.lists.number_lists import COUNTRY_UNKNOWN, fault_of_number
 from callspool_operators.lists.source import STANDARD_INPUT
 from callspool_operators.options import parsing
 from callspool_operators.terminal.exits import Exit
@@ -198,6 +198,15 @@ def read_numbers(numbers: Sequence[str]) -> Iterator[str]:
             yield from (line.strip() for line in sys.stdin if line.strip())
         else:
             yield number
+
+
+def refuse_if_none(numbers: Sequence[str], region: str | None) -> None:
+    """Raises `click.UsageError` where nothing of what was typed is a number."""
+    if STANDARD_INPUT in numbers:
+        return
+    faults = [fault_of_number(number, region, takes_all=True) for number in numbers]
+    if faults and all(faults):
+        raise click.UsageError(f"{plain(numbers[0], 40)} {faults[0]}")
 
 
 def name_source(file: str) -> str:

@@ -126,7 +126,9 @@ class KnownAlready:
             )
         if waiting:
             but = f", but {self.waiting_listed:,} on a list" if self.waiting_listed else ""
-            lines.append(f"  {waiting:,} waiting from an earlier run, going out now{but}")
+            lines.append(
+                f"  {waiting:,} waiting from an earlier run, sent when they may be called{but}"
+            )
         if self.anew:
             lines.append(f"  {self.anew:,} were dead, expired or released: accepted anew")
         if not (self.new or lines or self.listed):

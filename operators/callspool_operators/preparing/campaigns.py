@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
 def change_record(given: Mapping[str, Any], record: CampaignRecord) -> CampaignRecord:
     """Returns the record with what was asked for, by option; raises `CampaignError`."""
-    zone = campaign_records.read_zone(given["zone"]) if "zone" in given else record.zone
+    return record.change(**read_fields(given, record.zone))
+
+
+def read_fields(given: Mapping[str, Any], zone: str = "") -> dict[str, Any]:
+    """Reads what was asked for, by option, into fields of a record; raises `CampaignError`.
+
+    ``zone``: the campaign's, where none is asked for.
+    """
+    zone = campaign_records.read_zone(given["zone"]) if "zone" in given else zone
     readers: dict[str, Callable[[Any], Any]] = {
         "hours": campaign_records.read_hours,
         "days": campaign_records.read_days,
@@ -36,7 +44,7 @@ def change_record(given: Mapping[str, Any], record: CampaignRecord) -> CampaignR
     if "holidays" in given:
         today = datetime.now(UTC).date()
         fields |= campaign_records.read_holidays(given["holidays"], today)
-    return record.change(**fields)
+    return fields
 
 
 def describe_change(given: Mapping[str, Any], taken_back: str = "") -> str:

@@ -20,6 +20,7 @@ from callspool.hours.zones import (
     find_opening,
     find_zone,
     intersect,
+    suggest_zone,
     zone_named,
 )
 from callspool.request.text import fault_of_word
@@ -249,7 +250,8 @@ def read_zone(text: str) -> str:
         return HOLD
     zone = find_zone(text)
     if zone is None:
-        reason = f"is no time zone: say one as Europe/Berlin, or {HOLD}"
+        meant = suggest_zone(text) or "one as Europe/Berlin"
+        reason = f"is no time zone: say {meant}, or {HOLD}"
         raise CampaignError("zone", reason, text)
     return zone
 

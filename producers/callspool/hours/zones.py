@@ -184,6 +184,12 @@ def find_zone(text: str) -> str | None:
     return text if text in zone_names() else _by_lower_case().get(text.lower().replace(" ", "_"))
 
 
+def suggest_zone(text: str) -> str | None:
+    """Returns the zone that a city's name stands for: Europe/Berlin for Berlin."""
+    city = "/" + text.strip().lower().replace(" ", "_")
+    return next((name for name in sorted(zone_names()) if name.lower().endswith(city)), None)
+
+
 @cache
 def _by_lower_case() -> dict[str, str]:
     return {name.lower(): name for name in zone_names()}

@@ -58,7 +58,7 @@ def test_ids_that_are_known_with_other_numbers_are_no_duplicates(
     lane = replace(group(ids, LANE._replace(pilot=ENVELOPE.pilot)), lane_id=ENVELOPE.lane_id)
     ledger.accept(replace(lane, numbers=number_digests(["+14155550190", "+14155550102"])))
     found = call("send", contacts, *TARGET, "--dry-run", "--redis", redis_url)
-    assert "  1 waiting from an earlier run, going out now\n" in found.out
+    assert "  1 waiting from an earlier run, sent when they may be called\n" in found.out
     assert "  8 new\n" in found.out
     assert "1 not called: the ledger knows the id with another number (conflict)" in found.out
 
@@ -71,7 +71,10 @@ def test_suppressed_contacts_are_counted_among_new_and_waiting_ones_and_in_the_f
     name = [ENVELOPE.campaign, "--account", ENVELOPE.account, "--redis", redis_url]
     assert call("campaign", "set", *name, "--hours", "00:00-24:00").code == 0
     found = call("send", contacts, *TARGET, "--dry-run", "--redis", redis_url)
-    assert "  2 waiting from an earlier run, going out now, but 1 on a list\n" in found.out
+    assert (
+        "  2 waiting from an earlier run, sent when they may be called, but 1 on a list\n"
+        in found.out
+    )
     assert "  6 new, 2 on the global list\n" in found.out
     (line,) = [line for line in found.out.splitlines() if "Calling hours" in line]
     assert line.startswith("Calling hours: of 10: ")
@@ -89,7 +92,10 @@ def test_what_the_ledger_knows_is_counted_with_its_age(
     assert found.since is not None
     assert before <= found.since.timestamp() * 1000 <= LedgerReader(client).ask(read_clock())
     assert (found.elsewhere, found.parked) == (0, 0)
-    assert found.lines() == ["  250 waiting from an earlier run, going out now", "  1,755 new"]
+    assert found.lines() == [
+        "  250 waiting from an earlier run, sent when they may be called",
+        "  1,755 new",
+    ]
 
 
 def test_new_documents_on_a_list_are_not_counted_as_to_be_called(
@@ -163,7 +169,7 @@ def test_a_rehearsal_tells_scripts_all_that_it_tells_people(
     assert found["first_document"]["contact_number"] == "+•••••••0100"
     assert found["known"]["states"] == {"waiting": 2}
     shown = call(*arguments).out
-    assert "  2 waiting from an earlier run, going out now\n  8 new\n" in shown
+    assert "  2 waiting from an earlier run, sent when they may be called\n  8 new\n" in shown
     assert "--allow-shared-numbers sends these, too" in shown
 
 
@@ -224,7 +230,7 @@ def test_the_question_comes_although_stdout_is_a_pipe(
     assert refused.piped == ""
     for words in ("12 rows: 10 documents", "space SPACE, pilot pilot-a, account default"):
         assert words in refused.screen
-    assert "2 waiting from an earlier run, going out now" in refused.screen
+    assert "2 waiting from an earlier run, sent when they may be called" in refused.screen
     assert "Call 8 new contacts by the account default now? [y/N]" in refused.screen
     assert client.xlen(STREAM) == 0
     sent = on_a_terminal(arguments, b"y\n", pipes=("stdout",))

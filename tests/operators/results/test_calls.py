@@ -83,6 +83,27 @@ def test_the_story_and_the_status_tell_of_the_call(call: Call, redis_url: str):
     assert sum(counted["outcomes"].values()) == counted["documents"]["created"]
 
 
+@pytest.mark.parametrize(
+    ("account", "words"),
+    [("sandbox", "the sandbox of a rehearsal"), ("other", "not configured (other)")],
+)
+def test_calls_that_nobody_can_follow_are_not_waited_for(
+    call: Call,
+    followed: LedgerUnderTest,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    account: str,
+    words: str,
+):
+    monkeypatch.setenv("CALLSPOOL_API_TOKEN", "token-of-nobody")
+    monkeypatch.setenv("CALLSPOOL_ORG_HANDLE", "unpod.tv")
+    followed.client.delete(f"{P}:follows")
+    followed.client.zadd(f"{P}:follows", {f"{account}|SPACE": 9e15})
+    found = call("follow", "--until-done", "--redis", redis_url)
+    assert (found.code, found.out) == (2, "")
+    assert words in found.err
+
+
 def test_there_is_nothing_to_follow_where_nothing_was_created(
     call: Call, client: redis.Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ):
