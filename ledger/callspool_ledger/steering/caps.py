@@ -44,13 +44,7 @@ class Caps(Steps):
 
     def read(self) -> list[CapView]:
         """Returns all caps: those of the installation first."""
-        guard = GuardCalls()
-        with answering():
-            (found,) = self._first_ledger.at(guard.keys.prefix).run_commands(
-                [("HGETALL", guard.keys.caps)]
-            )
-        pairs = found.items() if isinstance(found, dict) else ()
-        return sorted((_cap_view(name, written) for name, written in pairs), key=_place_of)
+        return read_set_caps(self._first_ledger)
 
     def set(
         self, caps: Sequence[Cap], *, account: str | None = None, campaign: str | None = None
@@ -97,6 +91,15 @@ class Caps(Steps):
             cursor = text_of(self._run_any(self._calls.free_capped(cursor, BATCHES)))
             if cursor == "0":
                 return 0
+
+
+def read_set_caps(ledger: Ledger) -> list[CapView]:
+    """Returns all caps, those of the installation first; ``ledger``: of any partition."""
+    guard = GuardCalls()
+    with answering():
+        (found,) = ledger.at(guard.keys.prefix).run_commands([("HGETALL", guard.keys.caps)])
+    pairs = found.items() if isinstance(found, dict) else ()
+    return sorted((_cap_view(name, written) for name, written in pairs), key=_place_of)
 
 
 def _cap_view(name: bytes, written: bytes) -> CapView:

@@ -18,10 +18,8 @@ from callspool_ledger.steering.caps import Caps
 from callspool_operators.commands.caps import (
     CapChange,
     cap_lines,
-    cap_objects,
     cap_options,
     cap_scope_option,
-    caps_of,
 )
 from callspool_operators.commands.steering_ledger import open_ledger, operator
 from callspool_operators.commands.suppress import lists_of_campaign
@@ -29,6 +27,8 @@ from callspool_operators.options import parsing
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
 from callspool_operators.preparing.campaigns import (
     campaign_object,
+    cap_objects,
+    caps_of,
     change_record,
     classes_of,
     describe_change,

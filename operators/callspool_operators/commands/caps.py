@@ -64,30 +64,11 @@ class CapChange(NamedTuple):
         return name._asdict()
 
 
-def caps_of(views: Sequence[CapView], name: CampaignName) -> list[CapView]:
-    """Returns the caps that hold for a campaign."""
-    wanted = ((None, None), (name.account, None), tuple(name))
-    return [view for view in views if (view.account, view.campaign) in wanted]
-
-
 def cap_lines(views: Sequence[CapView]) -> Iterator[str]:
     """Yields the caps in words, a line for each that they are for."""
     for view in views:
         caps = " and ".join(f"at most {cap}" for cap in view.caps)
         yield f"cap of {_owner(view)}: {caps} to a number"
-
-
-def cap_objects(views: Sequence[CapView]) -> list[dict[str, Any]]:
-    """Returns the caps as scripts read them."""
-    return [
-        {
-            "scope": view.scope,
-            "account": view.account,
-            "campaign": view.campaign,
-            "caps": [cap.short for cap in view.caps],
-        }
-        for view in views
-    ]
 
 
 def _owner(view: CapView) -> str:

@@ -12,9 +12,10 @@ from callspool_operators.preparing.forecast import describe_hours
 from callspool_operators.terminal.wording import local, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from callspool_ledger.reads.campaigns import CampaignName, CampaignTables
+    from callspool_ledger.steering.caps import CapView
 
 
 def change_record(given: Mapping[str, Any], record: CampaignRecord) -> CampaignRecord:
@@ -122,3 +123,22 @@ def describe_record(record: CampaignRecord) -> list[str]:
         if ms is not None:
             lines.append(f"{word} {local(datetime.fromtimestamp(ms / 1000, UTC))}")
     return lines
+
+
+def caps_of(views: Sequence[CapView], name: CampaignName) -> list[CapView]:
+    """Returns the caps that hold for a campaign."""
+    wanted = ((None, None), (name.account, None), tuple(name))
+    return [view for view in views if (view.account, view.campaign) in wanted]
+
+
+def cap_objects(views: Sequence[CapView]) -> list[dict[str, Any]]:
+    """Returns the caps as scripts read them."""
+    return [
+        {
+            "scope": view.scope,
+            "account": view.account,
+            "campaign": view.campaign,
+            "caps": [cap.short for cap in view.caps],
+        }
+        for view in views
+    ]

@@ -33,6 +33,7 @@ from callspool_operators.serving.bodies import (
     UploadReply,
     decode_body,
 )
+from callspool_operators.serving.campaigns import CAMPAIGN_ROUTES
 from callspool_operators.serving.documents import (
     JudgedRequests,
     add_known,
@@ -276,4 +277,5 @@ DESCRIBED: Final = (
     post_status,
     get_events,
     *STEERING_ROUTES,
+    *CAMPAIGN_ROUTES,
 )

@@ -221,6 +221,7 @@ class CampaignChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     starts: str | None = None
     ends: str | None = None
     lists: list[str] | None = None
+    caps: list[str] | None = None
 
 
 class ZonesReply(msgspec.Struct, frozen=True):
@@ -229,6 +230,15 @@ class ZonesReply(msgspec.Struct, frozen=True):
     zones: str
     open: bool
     opens_at: datetime | None
+
+
+class CapsReply(msgspec.Struct, frozen=True):
+    """Most calls of a number in a time, and for which calls that holds."""
+
+    scope: str
+    account: str | None
+    campaign: str | None
+    caps: list[str]
 
 
 class CampaignReply(msgspec.Struct, frozen=True):
@@ -247,6 +257,7 @@ class CampaignReply(msgspec.Struct, frozen=True):
     ends: datetime | None
     classes: list[ZonesReply]
     lists: list[str]
+    caps: list[CapsReply]
 
 
 class CampaignsReply(msgspec.Struct, frozen=True):

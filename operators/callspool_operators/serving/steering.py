@@ -1,4 +1,4 @@
-"""What a key may steer: documents that wait, numbers that must not be called, campaigns.
+"""What a key may steer: documents that wait, and numbers that must not be called.
 
 Each is done as its command does it, with the same checks; the journal names the key.
 """
@@ -7,38 +7,26 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 
 import click
-import msgspec
 import redis
 from litestar import get, post
-from litestar.params import FromQuery
 
-from callspool.hours.record import CampaignError
 from callspool.redis_io.servers import server_of
 from callspool.request.identity import Scope
 from callspool.settings import Settings
 from callspool_ledger import keys
 from callspool_ledger.access import AccessKey, Right
 from callspool_ledger.guard import ListSource, Suppression
-from callspool_ledger.reads.campaigns import CampaignName, read_campaigns
+from callspool_ledger.reads.campaigns import CampaignName
 from callspool_ledger.reads.entries import STATES
-from callspool_ledger.reads.reader import LedgerReader, connect_partitions
+from callspool_ledger.reads.reader import connect_partitions
 from callspool_ledger.selectors import Selector
-from callspool_ledger.steering import Campaigns, Steering
+from callspool_ledger.steering import Steering
 from callspool_operators.lists.number_lists import fault_of_number
 from callspool_operators.options import parsing
-from callspool_operators.preparing.campaigns import (
-    campaign_object,
-    change_record,
-    describe_change,
-)
 from callspool_operators.serving import openapi
 from callspool_operators.serving.bodies import (
-    CampaignChange,
-    CampaignReply,
-    CampaignsReply,
     CancelledDocument,
     CancelQuery,
     CancelReply,
@@ -58,9 +46,7 @@ from callspool_operators.serving.problems import Problem
 from callspool_operators.serving.reach import (
     check_campaign,
     may_change,
-    may_see,
     read_campaign_name,
-    read_list_name,
     read_own_list,
     read_region,
 )
@@ -68,13 +54,11 @@ from callspool_operators.serving.service import HttpRequest, service_of
 from callspool_operators.terminal.wording import plain
 
 _LONGEST_SOURCE = 100
-_OPTIONS = (
-    "hours", "days", "holidays", "zone", "zone_field", "close_early", "pace", "starts", "ends",
-)  # fmt: skip
 
 
 @contextmanager
-def _ledger(settings: Settings) -> Iterator[list[redis.Redis]]:
+def open_ledger(settings: Settings) -> Iterator[list[redis.Redis]]:
+    """Connects to every partition for a while."""
     server = server_of(settings.redis_url, TIMEOUT).at(keys.prefix())
     clients = connect_partitions(server, settings.partitions)
     try:
@@ -84,8 +68,8 @@ def _ledger(settings: Settings) -> Iterator[list[redis.Redis]]:
             client.close()
 
 
-def _name_of(key: AccessKey) -> str:
-    """What the journal calls a key."""
+def name_in_journal(key: AccessKey) -> str:
+    """Returns what the journal calls a key."""
     return f"key {key.name}"
 
 
@@ -107,8 +91,8 @@ def cancel_documents(
     settings: Settings, key: AccessKey, scope: Scope, ids: Sequence[str]
 ) -> list[CancelledDocument]:
     """Takes back documents that wait; raises `QueueUnavailable`."""
-    with _ledger(settings) as clients:
-        steering = Steering(clients, _name_of(key))
+    with open_ledger(settings) as clients:
+        steering = Steering(clients, name_in_journal(key))
         selector = Selector(scope.account, scope.space_token, scope.campaign)
         return [_cancel_one(steering, each, selector) for each in ids]
 
@@ -156,8 +140,8 @@ def suppress_numbers(
         else:
             good.append(number)
     source = plain(" ".join(asked.source.split()), _LONGEST_SOURCE)
-    with _ledger(settings) as clients:
-        lists = Suppression(clients, _name_of(key), region=region)
+    with open_ledger(settings) as clients:
+        lists = Suppression(clients, name_in_journal(key), region=region)
         till_ms = _read_until(asked.until, lists)
         added = lists.add(good, name, till_ms=till_ms, source=source)
     sent = [
@@ -187,8 +171,8 @@ def check_numbers(
 ) -> SuppressedReply:
     """Says which numbers are on a list that holds for a campaign; raises `QueueUnavailable`."""
     region = asked.region
-    with _ledger(settings) as clients:
-        lists = Suppression(clients, _name_of(key), region=region, begins=False)
+    with open_ledger(settings) as clients:
+        lists = Suppression(clients, name_in_journal(key), region=region, begins=False)
         found = lists.check(asked.numbers, account=name.account, campaign=name.campaign)
     as_they_are = asked.numbers_as_they_are
     return SuppressedReply(
@@ -223,81 +207,11 @@ async def get_suppressions(request: HttpRequest) -> ListsReply:
 
 def read_lists(settings: Settings, key: AccessKey) -> ListsReply:
     """Reads the lists that a key reaches; raises `QueueUnavailable`."""
-    with _ledger(settings) as clients:
-        found = Suppression(clients, _name_of(key), begins=False).lists()
+    with open_ledger(settings) as clients:
+        found = Suppression(clients, name_in_journal(key), begins=False).lists()
     return ListsReply(
         [ListReply(each.name, each.numbers) for each in found if may_change(key, each.name)]
     )
-
-
-@post("/v1/campaigns", status_code=200, responses=openapi.PROBLEMS)
-async def post_campaigns(request: HttpRequest) -> CampaignReply:
-    """Set when and how fast a campaign's contacts are called; in force at once."""
-    service = service_of(request)
-    async with service.take_json(request, Right.OPERATE) as (caller, body):
-        asked = decode_body(body, CampaignChange)
-    name = read_campaign_name(caller.key, asked.account, asked.campaign)
-    check_campaign(caller.key, name)
-    await service.gate.charge(caller, 1)
-    return await service.steer(caller, change_campaign, service.settings, caller.key, asked, name)
-
-
-def change_campaign(
-    settings: Settings, key: AccessKey, asked: CampaignChange, name: CampaignName
-) -> CampaignReply:
-    """Sets what holds for a campaign; raises `Problem`, `QueueUnavailable`."""
-    given = {option: getattr(asked, option) for option in _OPTIONS}
-    given = {option: value for option, value in given.items() if value not in (None, [])}
-    if not given and asked.lists is None:
-        raise Problem("wrong-shape", f"say what to set: {', '.join(_OPTIONS)} or lists")
-    lists = None if asked.lists is None else [read_list_name(each) for each in asked.lists]
-    by = _name_of(key)
-    with _ledger(settings) as clients:
-        campaigns, suppression = Campaigns(clients, by), Suppression(clients, by)
-        try:
-            if given:
-                campaigns.set(*name, partial(change_record, given), describe_change(given))
-        except CampaignError as fault:
-            option = fault.option.replace("-", "_")
-            raise Problem("wrong-shape", f"{option}: {fault.reason}") from None
-        if lists is not None:
-            suppression.apply(lists, **name._asdict())
-        applied = suppression.read_applied(**name._asdict())
-        return _reply({**campaign_object(campaigns.read(), name), "lists": applied})
-
-
-@get("/v1/campaigns", responses=openapi.PROBLEMS)
-async def get_campaigns(
-    request: HttpRequest,
-    campaign: FromQuery[str | None] = None,
-    account: FromQuery[str | None] = None,
-) -> CampaignsReply:
-    """List the campaigns for which something is set; or show one, also where nothing is."""
-    service = service_of(request)
-    caller = await service.let_in(request, Right.READ)
-    name = None
-    if campaign is not None or account is not None:
-        name = read_campaign_name(caller.key, account, campaign)
-        check_campaign(caller.key, name, bound_to_space=True)
-    await service.gate.charge(caller, 1)
-    found = await service.steer(caller, read_set, service.settings, caller.key, name)
-    return CampaignsReply(found)
-
-
-def read_set(settings: Settings, key: AccessKey, name: CampaignName | None) -> list[CampaignReply]:
-    """Reads one campaign, or all for which something is set, as far as a key reaches."""
-    with _ledger(settings) as clients:
-        tables = LedgerReader(*clients).ask(read_campaigns())
-        applied = Suppression(clients, _name_of(key), begins=False).read_all_applied()
-    names = [name] if name else sorted(each for each in tables.campaigns if may_see(key, *each))
-    return [
-        _reply({**campaign_object(tables, each), "lists": applied.get(each.key, [])})
-        for each in names
-    ]
-
-
-def _reply(found: dict[str, object]) -> CampaignReply:
-    return msgspec.convert(found, CampaignReply)
 
 
 def _read_until(until: str | None, lists: Suppression) -> int:
@@ -327,6 +241,4 @@ STEERING_ROUTES = (
     post_suppressions,
     post_suppressions_check,
     get_suppressions,
-    post_campaigns,
-    get_campaigns,
 )

@@ -73,6 +73,7 @@ def test_a_campaign_is_set_as_the_command_sets_it(boss: Intake, call: Call, redi
     asked = {
         "campaign": "spring", "hours": "09:00-20:00", "days": "mon-fri", "holidays": ["2026-12-24"],
         "pace": "600/min", "zone": "hold", "close_early": 60, "lists": ["asked-by-mail"],
+        "caps": ["3/7d", "1/24h"],
         "ends": "2099-12-24T18:00+01:00",
     }  # fmt: skip
     answer = boss.call("POST", "/v1/campaigns", asked)
@@ -101,6 +102,7 @@ def test_a_campaign_is_set_as_the_command_sets_it(boss: Intake, call: Call, redi
         ("starts", "Ada"),
         ("ends", "2026-12-01"),
         ("lists", ["Ada"]),
+        ("caps", ["Ada"]),
         ("campaign", "\x1fAda"),
         ("account", "Ada"),
     ],
