@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from callspool_ledger.selectors import Selector
 
 
-class CallEnd(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class CallEnd:
     """How a call ended, in the API's words; what it did not say is None.
 
     ``duration`` in seconds; ``rings``: how often it was seen to ring, at least.
