@@ -8,7 +8,7 @@ import pytest
 
 from callspool_ledger.writes import Look
 from callspool_worker.proving.matching import SHORT
-from tests.support.ledgers import calls
+from tests.support.ledgers import P, calls
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.faults import fault, server
 from tests.worker.proving.stage import QUIET, Stage
@@ -91,6 +91,9 @@ def test_where_no_answer_came_a_run_that_lists_too_few_tasks_is_held_till_they_a
     assert stage.states(IDS) == "c" * created + "d" * (10 - created)
     assert stage.held(taken) == SHORT
     assert not stage.taken_again()
+    stage.spool.client.hset(f"{P}:gaps", "default|SPACE", int(time.time() * 1000) + 1)
+    stage.look()
+    assert stage.held(taken) == SHORT, "also while the quiet period begins anew"
 
 
 @pytest.mark.parametrize("marked", [True, False])

@@ -125,6 +125,20 @@ def test_a_list_is_read_to_its_end_whatever_its_count_says(play: Play, seed: int
     assert_once(stage, api, ids(seed))
 
 
+def test_what_a_list_shows_with_our_mark_counts_although_its_end_cannot_be_read(play: Play):
+    stage, api = play({"count": lambda length: length + 100}, quiet=0.1)
+    api.fates = ["500 after", "500 before"]
+    stage.accept(["crm-1"])
+    stage.accept(["crm-2"], LANE._replace(campaign="spring"))
+    stage.send()
+    stage.send()
+    stage.look()
+    time.sleep(0.2)
+    stage.look()
+    assert stage.states(["crm-1"]) == "c"
+    assert stage.states(["crm-2"], LANE._replace(campaign="spring")) == "d", "what is missing waits"
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_end_of_a_look_is_decided_by_what_was_seen_not_by_the_order(play: Play, seed: int):
     chance = random.Random(seed)

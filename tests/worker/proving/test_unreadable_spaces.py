@@ -126,9 +126,9 @@ def test_a_run_that_never_answers_ends_the_look_at_first_and_spoils_no_other_dou
     set_up: SetUp, monkeypatch: pytest.MonkeyPatch
 ):
     stage = set_up(fault("after", times=2))
-    stage.accept(["bad-1", "bad-2"])
-    stage.send()
     stage.accept(IDS)
+    stage.send()
+    stage.accept(["bad-1", "bad-2"])
     stage.send()
     get = stage.api.get
 

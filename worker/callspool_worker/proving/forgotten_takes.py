@@ -134,6 +134,8 @@ class ForgottenTakes:
         return [run for run in found.values() if not self._clock.is_past(run, since_ms)]
 
     def _may_be_ours(self, first_page: Sequence[TaskSeen]) -> bool:
+        if self._space.is_first_ledger and self._ledger.limits.mark_attempts:
+            return any(map(self._is_ours, first_page))  # no other ledger is known of
         return any(task.mark is None or self._is_ours(task) for task in first_page)
 
     def _is_ours(self, task: TaskSeen) -> bool:

@@ -83,6 +83,8 @@ class OneLook:
             runs = survey.read()
             marked_till = self._marked_till(questions, runs, survey)
         except Unreadable as fault:
+            if self._settler.record_marked(questions, survey.collected):
+                questions = self._questions()
             return self._without_reading(questions, fault), "not"
         elsewhere = sent_elsewhere(self._ledger, self._space, questions, runs)
         pauses = [pause] if self._space.unread_ms else []

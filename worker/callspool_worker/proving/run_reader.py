@@ -119,6 +119,9 @@ class RunReader:
         self._tasks_kept = 0
         self._put_off: list[RunSeen] = []
         self._seen: dict[str, RunSeen] = {}
+        self._broken: Unreadable | None = None
+        self.collected: list[RunRead] = []
+        """What was read so far, also where a look could not be finished."""
         self.clock = clock
         self.faults = 0
 
@@ -133,6 +136,8 @@ class RunReader:
         likely, unlikely = self._sort([run for run in seen.values() if run.run_id not in named])
         read = [self._run_with_tasks(run) for run in seen.values() if run.run_id in named]
         read += [self._run_with_tasks(run) for run in likely]
+        if self._broken is not None:
+            raise self._broken
         if all(_is_found(question, read) for question in self._questions):
             return read
         others = [self._run_with_tasks(run) for run in self._recorded_for_others(seen, named)]
@@ -188,20 +193,27 @@ class RunReader:
         if self._tasks_kept > MOST_TASKS:
             raise Unreadable(f"the runs in question have more than {MOST_TASKS:,} tasks")
         self._memory.learn(run.run_id, tasks)
-        return RunRead(run, tuple(tasks), growing=growing)
+        self.collected.append(RunRead(run, tuple(tasks), growing=growing))
+        return self.collected[-1]
 
     def _runs(self) -> dict[str, RunSeen]:
         """The runs back to the oldest attempt, and not much further.
 
-        What was seen says when that is: not the order that a list is said to have.
+        What was seen says when that is: not the order that a list is said to have. Of a list that
+        cannot be read to its end, what was seen: proof of a creation counts all the same.
         """
         begin = min(each.begin_ms for each in self._questions if not each.run_id)
         found: dict[str, RunSeen] = {}
-        for page in self._reader.runs():
-            found.update((run.run_id, run) for run in page)
-            self.clock.see(page, self._now(), self._reader.server_date)
-            if self.clock.is_newest_first and self.clock.is_past(page[-1], begin):
-                break
+        try:
+            for page in self._reader.runs():
+                found.update((run.run_id, run) for run in page)
+                self.clock.see(page, self._now(), self._reader.server_date)
+                if self.clock.is_newest_first and self.clock.is_past(page[-1], begin):
+                    break
+        except Unreadable as fault:
+            if not found:
+                raise
+            self._broken = fault
         return found
 
     def _sort(self, runs: Sequence[RunSeen]) -> tuple[list[RunSeen], list[RunSeen]]:

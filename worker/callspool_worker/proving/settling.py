@@ -23,14 +23,16 @@ from callspool_worker.proving.findings import (
     conclude,
     decide_unproven,
 )
-from callspool_worker.proving.matching import GROWING, OVERLAP, UNREAD
+from callspool_worker.proving.matching import GROWING, OVERLAP, UNREAD, Circumstances, match
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from callspool.redis_io.scripts import Call, Reply
     from callspool_ledger.writes import Ledger
     from callspool_worker.proving.findings import Conclusion
     from callspool_worker.proving.questions import LookTime, ProofSettings
-    from callspool_worker.proving.records import Finding, Found, Question
+    from callspool_worker.proving.records import Finding, Found, Question, RunRead
     from callspool_worker.proving.run_reader import RunMemory
 
 UNREAD_RUN = "a run that may be its own cannot be read (callspool doubts list tells why)"
@@ -50,7 +52,9 @@ class Settler:
     def settle(self, question: Question, finding: Finding) -> float:
         """Records what a finding proves; seconds until another look at it is worth while."""
         left, blocked = self._record_all(question, finding)
-        changed = self._observe(question, finding.observation, blocked)
+        # What it waited for before it still waits for, although the quiet period begins anew.
+        held = finding.waits if finding.waits == question.held else ""
+        changed = self._observe(question, finding.observation, blocked or held)
         if not left or changed is None:
             return LONGEST_PAUSE
         if blocked:
@@ -72,6 +76,19 @@ class Settler:
             finding.waits == GROWING and isinstance(conclusion, LookAgain)
         )
         return min(pause, SOON) if is_soon else pause
+
+    def record_marked(self, questions: Sequence[Question], runs: Sequence[RunRead]) -> bool:
+        """Settles what bears a mark among runs that are not all; whether anything does."""
+        about = Circumstances(None, lambda _: False)
+        found = [
+            (question, each)
+            for question in questions
+            for each in match(question, runs, about).found
+            if not each.claimed
+        ]
+        for question, each in found:
+            self._record_found(question, each)
+        return bool(found)
 
     def hold(self, question: Question, reason: str) -> None:
         """Keeps why documents cannot be proven now; they stay in doubt."""
