@@ -2,6 +2,8 @@
 
 import pytest
 import redis
+from hypothesis import given
+from hypothesis import strategies as st
 
 from callspool.request.identity import NO_NUMBER, number_digests
 from callspool_ledger.reads.lookup import CONFLICT, read_by_digest
@@ -22,6 +24,16 @@ def test_a_digest_knows_a_number_by_its_digits_alone() -> None:
     assert len({*number_digests(spellings)}) == 1
     assert len({*number_digests([ADA, BO, CY, "", "5550100"])}) == 5
     assert {len(one) for one in number_digests(spellings)} == {4}
+
+
+NUMBERS = st.from_regex(r"(\+|00)?[0-9\u0664 +\n]{0,12}", fullmatch=True)
+
+
+@given(st.lists(st.sampled_from([ADA, BO, CY, "+0014155550100"]) | NUMBERS, max_size=5))
+def test_digests_of_many_numbers_are_those_of_each(numbers: list[str]) -> None:
+    assert number_digests(numbers) == [
+        digest for number in numbers for digest in number_digests([number, "x"])[:1]
+    ]
 
 
 def test_documents_whose_id_has_another_number_are_conflicts(ledger: LedgerUnderTest) -> None:

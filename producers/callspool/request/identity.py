@@ -78,7 +78,22 @@ def digests_in(scopes: Iterable[tuple[str, str, str]], document_id: str) -> list
 
 def number_digests(numbers: Iterable[str]) -> list[bytes]:
     """Digests of contact numbers, by their digits alone: CRC-32 without the ``00`` of ``+``."""
-    return [_number_digest(number) for number in numbers]
+    numbers = [*numbers]
+    return _usual_digests(numbers) or [_number_digest(number) for number in numbers]
+
+
+def _usual_digests(numbers: list[str]) -> list[bytes] | None:
+    """The digests of numbers that are all ``+`` and digits; None where one is anything else."""
+    whole = "".join(numbers)
+    before, *digits = whole.split("+")
+    if before or len(digits) != len(numbers) or "+00" in whole or not whole.isascii():
+        return None
+    if [number[:1] for number in numbers].count("+") < len(numbers):
+        return None
+    if not "".join(digits).isdecimal():
+        return None
+    found = [*map(zlib.crc32, whole[1:].encode().split(b"+"))]
+    return None if 0 in found else [each.to_bytes(NUMBER_BYTES) for each in found]
 
 
 def _number_digest(number: str) -> bytes:
