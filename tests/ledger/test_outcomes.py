@@ -317,3 +317,14 @@ def test_a_late_proof_finds_documents_that_left_their_batch_at_different_times(
     found = [reader.ask(read_stories(f"c{number}"))[0].task_id for number in range(6)]
     assert found == tasks_of(taken)
     spool.check()
+
+
+def test_a_batch_without_lists_hours_and_caps_costs_few_commands(spool: LedgerUnderTest):
+    for n in range(2):
+        spool.accept(group([f"c{n}-{number}" for number in range(10)]))
+    spool.ledger.run([created(take(spool))])  # the first loads scripts
+    spool.client.config_resetstat()
+    spool.ledger.run([created(take(spool, "me:2"))])
+    stats = spool.client.info("commandstats")
+    asked = {name: each["calls"] for name, each in stats.items() if "config" not in name}
+    assert sum(asked.values()) <= 80, asked

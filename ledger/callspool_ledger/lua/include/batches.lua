@@ -47,13 +47,31 @@ end
 
 local function load_batch(id)
   local f = call('HMGET', batch_key(id), 'lane', 'account', 'g', 'n', 's', 'phase', 'attempt',
-    'tries', 'o', 'taken', 'taker', 'proved', 'seal', 'a')
+    'tries', 'o', 'taken', 'taker', 'proved', 'seal', 'a', 'y')
   if not f[1] then return nil end
   return {
     id = id, lane = f[1], account = f[2], g = f[3], n = tonumber(f[4]), s = f[5], phase = f[6],
     attempt = tonumber(f[7] or '0'), tries = tonumber(f[8] or '0'), o = f[9],
-    taken = f[10] or '0', taker = f[11] or '', proved = f[12], seal = f[13], a = f[14],
+    taken = f[10] or '0', taker = f[11] or '', proved = f[12], seal = f[13], a = f[14], y = f[15],
   }
+end
+
+-- Space, zones and campaign of the batch's lane; false where the lane is not known any more.
+local function lane_of(batch)
+  batch.of_lane = batch.of_lane or call('HMGET', lane_key(batch.lane), 'space', 'zones', 'campaign')
+  return batch.of_lane
+end
+
+-- Writes fields of a batch: at once, or with `save` where there is a table `unsaved`.
+local function put(batch, ...)
+  local unsaved = batch.unsaved
+  if not unsaved then return call('HSET', batch_key(batch.id), ...) end
+  for _, each in ipairs({ ... }) do unsaved[#unsaved + 1] = each end
+end
+
+local function save(batch)
+  call('HSET', batch_key(batch.id), unpack(batch.unsaved))
+  batch.unsaved = nil
 end
 
 -- The parts that the `-` places of a batch moved into, one entry a place.
@@ -104,7 +122,7 @@ local function record_of(batch, attempt, taken, documents, outcome, code, detail
     tonumber(attempt), tonumber(taken), NOW, documents, outcome, code, detail,
   })
   local history = call('HGET', batch_key(batch.id), 'h')
-  call('HSET', batch_key(batch.id), 'h', history and (history .. '\n' .. line) or line)
+  put(batch, 'h', history and (history .. '\n' .. line) or line)
 end
 
 local function record(batch, documents, outcome, code, detail)
@@ -124,7 +142,7 @@ local function close_if_settled(batch)
   call('UNLINK', payload_key(batch.id))
   call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'due',
     'taker', 'lease', 'quiet', 'probe', 'proved', 'marked', 'traces', 'ready', 'missed')
-  call('HSET', batch_key(batch.id), 'phase', 'done', 'settled', NOW)
+  put(batch, 'phase', 'done', 'settled', NOW)
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   forget_empty_lane(batch.lane)
   return true

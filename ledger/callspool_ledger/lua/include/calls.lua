@@ -18,10 +18,11 @@ local NEXT_PASS_MS = 60000 -- unless a follower said otherwise
 -- To be called while the batch's lane is still known, that is before `close_if_settled`. `ids`: those of
 -- all places, if they are known. Tells whether they are lost sight of.
 local function begin_calls(batch, before, is_lost, ids)
-  local of_lane = call('HMGET', lane_key(batch.lane), 'space', 'zones', 'campaign')
+  local of_lane = lane_of(batch)
   local space = of_lane[1]
   local letter = (is_lost or not space) and 'l' or 'o'
-  local known, n, letters = call('HGET', batch_key(batch.id), 'y'), batch.n, nil
+  local known, n, letters = batch.y, batch.n, nil
+  local is_first = not known
   if not known and not string.find(before, 'c', 1, true) and not string.find(batch.s, '[^c]') then
     letters = string.rep(letter, n)
   else
@@ -34,17 +35,16 @@ local function begin_calls(batch, before, is_lost, ids)
     letters = table.concat(letters)
   end
   if n == 0 then return false end
-  call('HSET', batch_key(batch.id), 'y', letters)
-  if (of_lane[2] or '') ~= '' then
-    call('HSET', batch_key(batch.id), 'yz', of_lane[3] .. '\31' .. of_lane[2])
-  end
+  batch.y = letters
+  put(batch, 'y', letters)
+  if (of_lane[2] or '') ~= '' then put(batch, 'yz', of_lane[3] .. '\31' .. of_lane[2]) end
   if letter == 'l' then return true end
   if is_fed('calls') then keep_ids(batch, ids) end
   count(batch.account, 'open', n)
   local key = batch.account .. '|' .. space
   call('ZADD', P .. ':opened:' .. key, 'NX', NOW, batch.id)
   call('ZADD', P .. ':calls:' .. key, 'NX', NOW, batch.id)
-  call('ZREM', P .. ':later:' .. key, batch.id)
+  if not is_first then call('ZREM', P .. ':later:' .. key, batch.id) end
   local pause = call('HGET', P .. ':meta', 'follow') or NEXT_PASS_MS
   call('ZADD', P .. ':follows', 'LT', NOW + pause, key)
 end

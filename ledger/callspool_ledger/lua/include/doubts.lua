@@ -5,7 +5,7 @@ local RUNS_KNOWN_MS = 3600000
 
 local function space_of(batch)
   -- Of a batch that was settled long ago the lane may be gone: nothing of it is in doubt.
-  return batch.account .. '|' .. (call('HGET', lane_key(batch.lane), 'space') or '')
+  return batch.account .. '|' .. (lane_of(batch)[1] or '')
 end
 
 local function begin_doubt(batch)

@@ -184,11 +184,13 @@ local function current_epoch(known)
   return begin_epoch(f[3], math.max(attempt, known), is_plain, known > attempt)
 end
 
--- Keeps the longest lease and quiet period of all takes.
+-- Keeps the longest lease and quiet period of all takes; tells whether the guard is to be asked, and
+-- the last attempt.
 local function keep_longest(lease, quiet)
-  local f = call('HMGET', P .. ':meta', 'lease', 'quiet')
+  local f = call('HMGET', P .. ':meta', 'lease', 'quiet', 'guarded', 'attempt')
   if lease > tonumber(f[1] or '0') then call('HSET', P .. ':meta', 'lease', lease) end
   if quiet > tonumber(f[2] or '0') then call('HSET', P .. ':meta', 'quiet', quiet) end
+  return f[3] or '', tonumber(f[4] or '0')
 end
 
 -- A space that is heard of after a restart may be one that the restart made the ledger forget.

@@ -15,16 +15,32 @@ local function named_key(back)
   return string.format('%s:named:%d', P, math.floor(NOW / NAMED_MS) - back)
 end
 
--- The attempt that a run or a task was named for first, as `batch:attempt`, if that was lately.
-local function named_for(id)
-  return call('HGET', named_key(0), id) or call('HGET', named_key(1), id)
+local named, is_timed = {}, false -- what this call knows of ids, and of the key it writes
+
+-- Reads together what is asked of several ids.
+local function read_named(ids)
+  local lately, before = call('HMGET', named_key(0), unpack(ids)), call('HMGET', named_key(1), unpack(ids))
+  for i, id in ipairs(ids) do named[id] = lately[i] or before[i] end
 end
 
-local function name_for(batch, attempt, id)
-  local key = named_key(0)
-  if #id < 2 or named_for(id) then return end
-  call('HSET', key, id, batch.id .. ':' .. attempt)
-  if call('PTTL', key) < 0 then call('PEXPIRE', key, 2 * NAMED_MS) end
+-- The attempt that a run or a task was named for first, as `batch:attempt`, if that was lately.
+local function named_for(id)
+  if named[id] == nil then read_named({ id }) end
+  return named[id]
+end
+
+local function name_for(batch, attempt, ids)
+  local key, owner, new = named_key(0), batch.id .. ':' .. attempt, {}
+  for _, id in ipairs(ids) do
+    if #id > 1 and not named_for(id) then
+      named[id] = owner
+      new[#new + 1], new[#new + 2] = id, owner
+    end
+  end
+  if #new == 0 then return end
+  call('HSET', key, unpack(new))
+  if not is_timed and call('PTTL', key) < 0 then call('PEXPIRE', key, 2 * NAMED_MS) end
+  is_timed = true
 end
 
 local function note_mixed(account)

@@ -12,10 +12,19 @@ local function bucket_of(value, bounds)
   return #bounds + 1
 end
 
-local function observe(name, value, bounds)
-  local key = P .. ':timings'
-  call('HINCRBY', key, name .. bucket_of(value, bounds), 1)
-  call('HINCRBY', key, name .. 'sum', value)
+-- Adds to histograms, given as name, value and bounds: read together, and written together.
+local function observe(...)
+  local key, names, more, all = P .. ':timings', {}, {}, { ... }
+  for i = 1, #all, 3 do
+    names[#names + 1], more[#more + 1] = all[i] .. bucket_of(all[i + 1], all[i + 2]), 1
+    names[#names + 1], more[#more + 1] = all[i] .. 'sum', all[i + 1]
+  end
+  local written = {}
+  for i, known in ipairs(call('HMGET', key, unpack(names))) do
+    written[#written + 1] = names[i]
+    written[#written + 1] = string.format('%.0f', tonumber(known or '0') + more[i])
+  end
+  call('HSET', key, unpack(written))
 end
 
 -- Counts an answer to a create-call for so many documents, taken at that time; one that shows the
@@ -26,10 +35,10 @@ local function tally(batch, taken, documents, outcome, code)
   call('HINCRBY', P .. ':submissions', account .. '|' .. outcome .. '|' .. code, 1)
   if not FAILED[outcome] then call('HDEL', P .. ':failing', account, account .. '|by') end
   if outcome == 'created' then call('HSET', P .. ':worked', account, NOW) end
-  observe(account .. '|submission|' .. outcome .. '|', math.max(0, NOW - taken),
-    { 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000 })
-  if outcome == 'not_sent' then return end
-  observe(account .. '|batch|', documents, { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000 })
+  local name, took = account .. '|submission|' .. outcome .. '|', math.max(0, NOW - taken)
+  local bounds = { 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000 }
+  if outcome == 'not_sent' then return observe(name, took, bounds) end
+  observe(name, took, bounds, account .. '|batch|', documents, { 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000 })
 end
 
 -- Counts how long documents took from acceptance to creation: those that are created now, and were

@@ -124,7 +124,7 @@ end
 local function know_run(batch, attempt, run)
   if run == '' then return end
   local space = space_of(batch)
-  name_for(batch, attempt, run)
+  name_for(batch, attempt, { run })
   local key, in_doubt = P .. ':runs:' .. space, call('EXISTS', P .. ':doubts:' .. space) == 1
   call('ZADD', key, began(batch, attempt), run)
   call('ZREMRANGEBYRANK', key, 0, -(in_doubt and RUNS_KNOWN_IN_DOUBT or RUNS_KNOWN) - 1)

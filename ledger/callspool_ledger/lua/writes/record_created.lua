@@ -41,33 +41,35 @@ local function doubt_answer(why, others)
 end
 
 local first_task = pick(tasks, { 1 })
+read_named({ run, first_task })
 if is_anothers(attempt, run) or is_anothers(attempt, first_task) then
   note_mixed(batch.account)
   return doubt_answer(MISTAKEN, distrust(is_anothers(attempt, run) and run or first_task, code))
 end
 if is_mixed(batch.account) then return doubt_answer(MIXED, 0) end
+name_for(batch, attempt, { run, first_task })
 know_run(batch, attempt, run)
-name_for(batch, attempt, first_task)
 call('HDEL', lane_key(batch.lane), 'refused')
 local is_known = is_proven(batch, attempt, '')
 local now_created, twice, sent, before
 if is_current(batch, attempt, taker) then
-  twice, before = ones(batch.proved or ''), batch.s
+  twice, before, batch.unsaved = ones(batch.proved or ''), batch.s, {}
   now_created = turn(batch, 's', 'c')
   delivered(batch, before)
   local is_whole = not batch.proved and ids ~= '' and not string.find(before, '[^s]')
   begin_calls(batch, before, false, is_whole and ids)
   if is_whole and is_fed() then
     tell_ids(batch, 'created', ids, { r = run, k = tasks })
-  else
+  elseif is_fed() then
     local found = string.gsub(string.gsub(before, '[^s]', '0'), 's', '1')
     local new = without(found, '\0', batch.proved or '')
     tell_created(batch, found, new, run, tasks, '\0' .. ids)
   end
   sent = now_created
-  call('HSET', batch_key(batch.id), 's', batch.s, 'r' .. attempt, run, 't' .. attempt, tasks)
+  put(batch, 's', batch.s, 'r' .. attempt, run, 't' .. attempt, tasks)
   record(batch, now_created, 'created', code, '')
   if not keep_fresh(batch, ARGV[9]) then close_if_settled(batch) end
+  save(batch)
 else
   local places = string.gsub(string.gsub(ARGV[7], '[^s]', '0'), 's', '1')
   sent = ones(places)

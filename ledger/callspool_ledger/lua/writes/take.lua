@@ -26,7 +26,7 @@ if not is_in_roster(process) then return { 'stranger' } end
 if is_cut_off() then
   return redis.error_reply('CUTOFF its replicas are gone, and one of them may be the primary now')
 end
-keep_longest(tonumber(ARGV[6]), tonumber(ARGV[7]))
+local guarded, last_attempt = keep_longest(tonumber(ARGV[6]), tonumber(ARGV[7]))
 local expired = {}
 local STEPS = 200 -- expired batches and parked lanes passed over in one call, at most
 
@@ -42,8 +42,7 @@ local function reply_for(batch, gate)
     call('LRANGE', payload_key(batch.id), 0, -1), gate, tostring(batch.taken), batch.seal,
     refused,
     call('EXISTS', P .. ':strays:' .. batch.account .. '|' .. lane[1]),
-    of_batch[1] or '', call('HGET', P .. ':meta', 'guarded') or '', tostring(epoch), of_batch[2] or '',
-    expired,
+    of_batch[1] or '', guarded, tostring(epoch), of_batch[2] or '', expired,
   }
 end
 
@@ -118,8 +117,7 @@ end
 
 -- Waiting documents whose time is over, or whose campaign has ended, are expired here, so that none
 -- of them is ever sent.
-local function expire(batch)
-  local f = call('HMGET', batch_key(batch.id), 'x', 'soonest')
+local function expire(batch, f)
   local is_over = ended[batch.lane]
   if not is_over and (not f[2] or tonumber(f[2]) == 0 or tonumber(f[2]) > NOW) then return end
   if is_over then call('HSET', batch_key(batch.id), 'ended', is_over) end
@@ -142,27 +140,28 @@ local function expire(batch)
   end
 end
 
-local function too_large(batch, waiting)
+local function too_large(waiting, bytes)
   if waiting > batch_size then return true end
-  if waiting == 1 then return false end
-  return tonumber(call('HGET', batch_key(batch.id), 'z')) > batch_bytes
+  return waiting > 1 and bytes > batch_bytes
 end
 
 -- Takes the batch, or tells why not: 'settled' (nothing left to send) or 'split' (too large).
 local function try_batch(batch)
-  expire(batch)
+  local f = call('HMGET', batch_key(batch.id), 'x', 'soonest', 'z', 'd', 'traces')
+  batch.traces = f[5] or ''
+  expire(batch, f)
   local _, waiting = string.gsub(batch.s, 'w', 'w')
   if waiting == 0 then
     close_if_settled(batch)
     return 'settled'
   end
-  if too_large(batch, waiting) then
+  if too_large(waiting, tonumber(f[3])) then
     split_waiting(batch, 'w', batch_size, batch_bytes, batch.tries)
     return 'split'
   end
   turn(batch, 'w', 's')
-  batch.attempt, batch.taken = call('HINCRBY', P .. ':meta', 'attempt', 1), NOW
-  batch.seal = batch.seal or seal_of(call('HGET', batch_key(batch.id), 'd'))
+  batch.attempt, batch.taken = last_attempt + 1, NOW
+  batch.seal = batch.seal or seal_of(f[4])
   call('HSET', batch_key(batch.id), 's', batch.s, 'phase', 'sending', 'attempt', batch.attempt,
     'taken', NOW, 'taker', taker, 'seal', batch.seal, 'marked', ARGV[4], 'lease', ARGV[6],
     'quiet', ARGV[7] .. ' ' .. ARGV[8])
@@ -172,7 +171,7 @@ local function try_batch(batch)
   end
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   call('HSET', P .. ':sending', taker, batch.id .. ':' .. batch.attempt)
-  call('HSET', P .. ':meta', 'taken', NOW)
+  call('HSET', P .. ':meta', 'attempt', string.format('%d', batch.attempt), 'taken', NOW)
   note_given(process, batch.attempt)
   return 'taken'
 end
