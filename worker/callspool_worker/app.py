@@ -48,8 +48,11 @@ PACE, SHORTEST_PACE = 0.03, 0.01
 """Seconds between two reads of messages that come soon after each other, the latter where
 CALLSPOOL_LINGER is 0: the more come together, the less each costs."""
 
-ACCEPTERS = 4
-"""Threads that accept where others send, as they do with several partitions, at most."""
+ACCEPTERS = 2
+"""Threads that accept, at most: more of them wait for one another."""
+
+ACCEPTERS_OF_SEVERAL = 4
+"""The same with several partitions, of which one may be away."""
 
 
 def run_worker(
@@ -66,7 +69,7 @@ def run_worker(
     ``incarnation`` names this process among all that ever were; ``report`` is told its vital signs.
     Raises `CallspoolError`.
     """
-    pulse = Heartbeat(threads)
+    pulse = Heartbeat(_accepters(threads, settings.partitions))
     with ExitStack() as stack:
         clients = connect_all(settings)
         for client in clients:
@@ -128,7 +131,7 @@ def run_worker(
             stack.callback(following.stop, timeout=settings.request_timeout + MARGIN)
         worker = dramatiq.Worker(
             broker,
-            worker_threads=threads if len(ledgers) == 1 else min(threads, ACCEPTERS),
+            worker_threads=_accepters(threads, settings.partitions),
             worker_timeout=IDLE_LOOK_MS if len(ledgers) == 1 else IDLE_LOOK_OF_SEVERAL_MS,
         )
         worker.start()
@@ -145,6 +148,10 @@ def run_worker(
 
 def _pace(linger: float) -> float:
     return max(SHORTEST_PACE, min(PACE, linger * PACE))
+
+
+def _accepters(threads: int, partitions: int) -> int:
+    return min(threads, ACCEPTERS if partitions == 1 else ACCEPTERS_OF_SEVERAL)
 
 
 def _prefetch(threads: int, partitions: int) -> dict[str, int]:

@@ -287,8 +287,8 @@ SETTINGS = (
         "threads",
         Whole(1, 256),
         8,
-        "each worker process accepts with this many threads, and sends with as many to a fast"
-        " API; for a slow one it begins more, up to 128",
+        "each worker process sends with this many threads to a fast API; for a slow one it begins"
+        " more, up to 128. It accepts with at most 2 besides, or 4 where there are partitions",
         "threads",
     ),
     Setting(
