@@ -75,7 +75,7 @@ local function write_event(what, account, campaign, ids, more)
 end
 
 local function tell_ids(batch, what, ids, more)
-  local campaign = call('HGET', lane_key(batch.lane), 'campaign')
+  local campaign = lane_of(batch)[3]
     or call('HGET', batch_key(batch.id), 'campaign')
   write_event(what, batch.account, campaign, ids, more)
 end
@@ -114,7 +114,7 @@ local function keep_ids(batch, given)
   local ids = given or table.concat(ids_of(batch), '\n')
   if ids == '' then return end
   call('HSET', batch_key(batch.id), 'ids', ids)
-  local campaign = call('HGET', lane_key(batch.lane), 'campaign')
+  local campaign = lane_of(batch)[3]
   if campaign and campaign ~= '' then call('HSET', batch_key(batch.id), 'campaign', campaign) end
 end
 

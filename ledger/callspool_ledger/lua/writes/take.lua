@@ -35,7 +35,7 @@ local function reply_for(batch, gate)
     'refused', 'waiting')
   -- The last one of a lane has nobody that parking would keep from the same fault.
   local refused = tonumber(lane[7] or '0') > 0 and lane[6] or '0'
-  local of_batch = call('HMGET', batch_key(batch.id), 'traces', 'missed')
+  local of_batch = batch.reported or call('HMGET', batch_key(batch.id), 'traces', 'missed')
   return {
     tostring(batch.id), tostring(batch.attempt), tostring(batch.tries), batch.account, batch.lane,
     lane[1], lane[2], lane[3], lane[4], lane[5], batch.s,
@@ -147,8 +147,8 @@ end
 
 -- Takes the batch, or tells why not: 'settled' (nothing left to send) or 'split' (too large).
 local function try_batch(batch)
-  local f = call('HMGET', batch_key(batch.id), 'x', 'soonest', 'z', 'd', 'traces')
-  batch.traces = f[5] or ''
+  local f = call('HMGET', batch_key(batch.id), 'x', 'soonest', 'z', 'd', 'traces', 'missed')
+  batch.reported = { f[5], f[6] }
   expire(batch, f)
   local _, waiting = string.gsub(batch.s, 'w', 'w')
   if waiting == 0 then
