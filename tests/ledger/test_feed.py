@@ -339,3 +339,18 @@ def test_a_feed_that_is_too_large_drops_its_oldest_events(client: redis.Redis) -
     spool.ledger.run([trim] * 20)
     assert 20 < client.xlen(f"{P}:events") < 60
     assert client.memory_usage(f"{P}:events") <= 50_000
+
+
+@pytest.mark.parametrize(("size", "most"), [(100, 60), (1, 150)])
+def test_an_event_takes_at_most_150_bytes(client: redis.Redis, size: int, most: int) -> None:
+    spool = LedgerUnderTest(client, batch_size=size, linger_ms=0)
+    batches = 400 // size
+    for number in range(batches):
+        ids = [f"customer-{number:06}-{place:03}" for place in range(size)]
+        spool.accept(group(ids, LANE._replace(campaign="spring 2026")))
+        taken = take(spool)
+        create(spool, taken, f"R{number:032x}")
+        look(spool, taken.batch, dict.fromkeys(range(size), "reached"))
+    assert client.xlen(f"{P}:events") == 2 * batches
+    used = client.memory_usage(f"{P}:events", samples=0)
+    assert used / 800 <= most, used / 800

@@ -50,7 +50,7 @@ class Limits:
     """What the feed keeps in one partition."""
 
 
-_ID_IN_JSON = re.compile(rb'"document_id":"([^"\\]*)"').findall
+_ID_IN_JSON = re.compile(rb'"document_id"(?::"([^"\\]*)")?').findall
 
 
 class LaneKey(NamedTuple):
@@ -182,7 +182,7 @@ class Taken:
         A pattern finds them in a third of the time that a parser takes.
         """
         found = _ID_IN_JSON(self.documents)
-        if not len(found) == self.count == self.documents.count(b'"document_id"'):
+        if len(found) != self.count or b"" in found:
             return b""
         return b"\n".join(found)
 
