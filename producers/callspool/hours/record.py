@@ -293,4 +293,7 @@ def read_moment(option: str, text: str, zone: str) -> int:
             reason = "has no offset: add one (+01:00) or give a zone"
             raise CampaignError(option, reason, text)
         moment = moment.replace(tzinfo=zone_named(zone))
-    return int(moment.astimezone(UTC).timestamp() * 1000)
+    try:
+        return int(moment.astimezone(UTC).timestamp() * 1000)
+    except OverflowError:
+        raise CampaignError(option, "is no year that a clock will show", text) from None

@@ -108,6 +108,8 @@ def test_what_is_read_is_what_was_meant() -> None:
         (lambda text: read_holidays([text], date(2026, 12, 1)), "25.12.2026"),
         (lambda text: read_moment("starts", text, ""), "2026-12-01T09:00"),
         (lambda text: read_moment("ends", text, "hold"), "tomorrow"),
+        (lambda text: read_moment("starts", text, ""), "0001-01-01T00:00+14:00"),
+        (lambda text: read_moment("ends", text, ""), "9999-12-31T23:59-14:00"),
     ],
 )
 def test_what_cannot_be_meant_is_one_line(read: Any, given: str) -> None:
