@@ -39,6 +39,7 @@ PAGE = ROOT / "docs" / "operating.md"
 PATIENCE = 60.0
 FENCE, PROMPT = "```", "$ "
 
+_PROGRESS = re.compile(r"\d+%: ")
 _DIRECTIVE = re.compile(r"<!-- (do|start|stop|settle)(?:: (.*?))? -->")
 
 
@@ -80,7 +81,8 @@ class Stage:
         lines = self._normal.text(self._output(command)).splitlines()
         if any(line.startswith((FENCE, PROMPT)) for line in lines):
             raise ValueError(f"{command} prints a line that would count as one of the page's own")
-        return lines
+        # How far a command is depends on how long it takes, which no reader wants to see change.
+        return [line for line in lines if not _PROGRESS.match(line)]
 
     def _output(self, command: str) -> str:
         done = subprocess.run(  # noqa: S603 - the page's own commands
