@@ -38,7 +38,7 @@ _FIXED = {
         "mixed",
     ],
     "set": ["accounts", "scopes", "lanes", "unheard"],
-    "zset": ["proofs", "dead", "due", "follows", "alive"],
+    "zset": ["proofs", "dead", "due", "follows", "alive", "capped"],
     "list": ["invalid"],
     "stream": ["requests", "wakeups", "events"],
 }
@@ -163,7 +163,9 @@ class Snapshot:
             assert self.all("l")[lane]["open"] == str(number)
             assert f"L{lane}" in self.one("due")
         if phase == "resting":
-            assert f"B{number}" in self.one("due")
+            is_capped = "capped" in batch
+            assert f"{'C' if is_capped else 'B'}{number}" in self.one("due")
+            assert (str(number) in self.one("capped")) == is_capped
         queue = self.all("q").get(lane, [])
         assert queue.count(str(number)) == (phase == "queued") or phase == "done"
 

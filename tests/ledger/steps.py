@@ -77,6 +77,8 @@ _OUTCOMES = {
     "put_back 0": 3,
     "put_back 60000": 2,
     "split": 5,
+    "defer 1": 2,
+    "defer 2": 3,
     "bury": 2,
     "bury_missing": 2,
     "proven 0": 3,

@@ -211,6 +211,16 @@ class LedgerMachine(RuleBasedStateMachine):
         call = calls.split(attempt.taken, tries=0, outcome="rejected", code="400", detail="no")
         assert self.run(call) == self.model.end(attempt, "w")
 
+    def defer(self, attempt: Attempt, one_in: int) -> None:
+        """Some numbers of an attempt, or all of them, were called often enough."""
+        places = attempt.taken.places[::one_in]
+        groups = [(MUCH_LATER, "1|86400000|account", some) for some in (places[:2], places[2:])]
+        ended = self.model.end(attempt, "w")
+        waiting = [document for document in attempt.documents[::one_in] if document.letter == "w"]
+        assert self.run(calls.defer(attempt.taken, groups)) == (
+            ended if ended < 0 else len(waiting)
+        )
+
     def doubt(self, attempt: Attempt) -> None:
         call = calls.doubt(attempt.taken, outcome="no_answer", code="", detail="no", proof=b"{}")
         assert self.run(call) == self.model.end(attempt, "d")

@@ -141,7 +141,7 @@ local function close_if_settled(batch)
   if keep_ids_of_closed then keep_ids_of_closed(batch) end
   call('UNLINK', payload_key(batch.id))
   call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'due',
-    'taker', 'lease', 'quiet', 'probe', 'proved', 'marked', 'traces', 'ready', 'missed')
+    'taker', 'lease', 'quiet', 'probe', 'proved', 'marked', 'traces', 'ready', 'missed', 'capped')
   put(batch, 'phase', 'done', 'settled', NOW)
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   forget_empty_lane(batch.lane)
