@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PARTS: dict[str, Callable[[Options, Tell], Outcome]] = {
     "batches": batches.run,
+    "outcomes": batches.run_outcomes,
     "single": single.run,
     "threads": single.run_concurrent,
     "latency": latency.run,

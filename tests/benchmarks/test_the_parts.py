@@ -53,7 +53,12 @@ def test_each_part_says_what_it_found(part: str, options: Options):
     assert {len(row) for row in outcome.rows} == {len(outcome.rows[0])}
     if part in TOOK_PART:
         assert outcome.rows[1][0] == TOOK_PART[part]
-    if part not in {"single", "threads", "steps"}:  # without targets, or with ratios to others
+    if part not in {
+        "single",
+        "threads",
+        "steps",
+        "outcomes",
+    }:  # without targets, or with ratios to others
         assert outcome.findings
     text = markdown(outcome)
     assert all(finding.what in text for finding in outcome.findings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.speed.api import Api
@@ -56,6 +57,46 @@ def run(options: Options, tell: Tell) -> Outcome:
             "api": {"documents_per_second": capacity, "busy": busy},
         },
     )
+
+
+def run_outcomes(options: Options, tell: Tell) -> Outcome:
+    """The same without following, and without the feed: what they cost those who send.
+
+    No call ends while it runs; what reading costs is told by ``python -m benchmarks.following``.
+    """
+    documents = options.pick(1_000, 20_000, 150_000, 600_000)
+    field = [
+        (_without(options, key, name, **settings), documents)
+        for key, name, settings in (
+            ("callspool", "callspool", {}),
+            ("no-feed", "without the feed", {"CALLSPOOL_EVENTS": "false"}),
+            ("no-following", "without following", {"CALLSPOOL_FOLLOW": "false"}),
+        )
+    ]
+    comparison = Comparison(field, REQUEST)
+    comparison.run(options, tell)
+    findings = [
+        at_least(f"documents/s, times those {what}", ratio, least, "{:.2f}")
+        for what, least in (("without the feed", 0.98), ("without following", 0.95))
+        if (ratio := comparison.ratio("callspool", _key_of(what), rate)) is not None
+    ]
+    return Outcome(
+        part="outcomes",
+        title="What following and the feed of events cost",
+        rows=comparison.rows(),
+        findings=findings,
+        notes=comparison.notes(),
+        figures={"trials": comparison.figures()},
+    )
+
+
+def _key_of(what: str) -> str:
+    return f"no-{what.rpartition(' ')[2]}"
+
+
+def _without(options: Options, key: str, name: str, **settings: str) -> Contender:
+    note = ", ".join(f"{name}={value}" for name, value in settings.items()) or "the defaults"
+    return replace(callspool(**{**options.settings, **settings}), key=key, name=name, note=note)
 
 
 def capacity_of_the_api(posts: int) -> tuple[float, float]:
