@@ -37,13 +37,14 @@ from callspool_operators.options.connection import (
 from callspool_operators.options.options import SendOptions, redis_option_that, sending_options
 from callspool_operators.options.target import SendTarget, target_of
 from callspool_operators.preparing.asking import ask_before_sending, check_countries
+from callspool_operators.preparing.forecast import find_other_account
 from callspool_operators.preparing.overview import held_back_in_short
 from callspool_operators.preparing.reading import Spooler, new_intake, open_intake
 from callspool_operators.preparing.remembering import remember_lists
 from callspool_operators.preparing.ringing import find_silence
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.screen import Progress, paint
-from callspool_operators.terminal.wording import json_line
+from callspool_operators.terminal.wording import json_line, plain
 from callspool_worker.api import check_start
 from callspool_worker.decisions.leases import longest_stop
 
@@ -162,7 +163,9 @@ class _RunCommand:
         with ExitStack() as stack:
             stack.enter_context(_sigterm_is_an_interrupt())
             local = self._ledger(stack)
-            if not self._sandbox:
+            if self._sandbox:
+                self._say_whose_hours_hold()
+            else:
                 for line in find_silence(self._settings, self._target.envelope):
                     self._say(line)
             if not self._sandbox and not self._ask_to_go_on():
@@ -184,6 +187,17 @@ class _RunCommand:
             reader = ask_until_answered(lambda: stack.enter_context(reading()))
             api_url = self._settings.account(self._target.envelope.account).api_url
             return ask_before_sending(self._options, self._target, reader, api_url, drains=True)
+
+    def _say_whose_hours_hold(self) -> None:
+        envelope = self._target.envelope
+        with reader_for(self._settings, envelope) as reader:
+            other = find_other_account(reader, envelope)
+        if other is not None:
+            name = plain(envelope.campaign or "''", 60)
+            self._say(
+                f"campaign {name} is set for the account {plain(other)}, and does not hold in the"
+                f" sandbox: callspool campaign set {name} --account {SANDBOX} … sets it there"
+            )
 
     def _ledger(self, stack: ExitStack) -> LocalLedger | None:
         """The embedded server, unless another Redis was named."""

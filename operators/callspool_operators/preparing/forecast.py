@@ -143,6 +143,15 @@ def warn_of_platform(record: CampaignRecord) -> None:
     )
 
 
+def find_other_account(reader: LedgerReader, envelope: CheckedEnvelope) -> str | None:
+    """Returns the account for which the campaign is set, where that is not the envelope's."""
+    with suppress(QueueUnavailable, redis.RedisError):
+        tables = reader.of_space(envelope.account, envelope.space_token).ask(read_campaigns())
+        found = [name.account for name in tables.campaigns if name.campaign == envelope.campaign]
+        return None if envelope.account in found else min(found, default=None)
+    return None
+
+
 def forecast_for(reader: LedgerReader, envelope: CheckedEnvelope) -> HoursForecast | None:
     """Returns a forecast for documents of an envelope; None where nothing is set for its campaign,
     or the ledger does not answer.

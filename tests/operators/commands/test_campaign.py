@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 
 from callspool.hours.record import CampaignRecord, PlatformHours, read_hours
-from callspool_operators.preparing.forecast import HoursForecast
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_operators.preparing.forecast import HoursForecast, find_other_account
 from tests.operators.conftest import Call, Result
+from tests.producers.request.requests import prepared
 
 NO_PLATFORM = PlatformHours((), {})
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -132,3 +135,16 @@ def test_caps_are_shown_with_those_of_account_and_installation(call: Call, redis
     assert say("list", "--json").json == {"campaigns": [], "caps": []}
     assert "without cap" in call("journal", CALLSPOOL_REDIS_URL=redis_url).out
     assert say("set", "--cap", "5/30d").err.startswith("callspool: name the campaign")
+
+
+def test_a_rehearsal_says_for_which_account_its_campaign_is_set(
+    call: Call, client: redis.Redis, redis_url: str
+) -> None:
+    flags = ("--hours", "09:00-20:00", "--redis", redis_url)
+    assert call("campaign", "set", "spring", *flags).code == 0
+    reader = LedgerReader(client)
+    envelope = prepared(account="sandbox", campaign="spring").envelope
+    assert find_other_account(reader, envelope) == "default"
+    assert find_other_account(reader, prepared(account="sandbox").envelope) is None
+    assert call("campaign", "set", "spring", "--account", "sandbox", *flags).code == 0
+    assert find_other_account(reader, envelope) is None
