@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -92,6 +93,9 @@ def build_document(app: Litestar) -> bytes:
         },
         "minItems": 1,
     }
+    for each in components.values():
+        if "description" in each:  # Python 3.13 takes the indentation off by itself
+            each["description"] = cleandoc(each["description"])
     document["components"]["schemas"] |= components
     return msgspec.json.format(msgspec.json.encode(document, order="sorted"), indent=1) + b"\n"
 
