@@ -31,7 +31,7 @@ SLACK = 180.0
 _GREGORIAN = 12_219_292_800.0
 _STEPS_A_SECOND = 1e7
 _CANNOT = frozenset({403, 404})
-_BEFORE_ANYTHING = frozenset({401, 403, 404, 429})
+_BEFORE_ANYTHING = frozenset({401, 429})
 
 
 @dataclass(frozen=True, slots=True)
