@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import redis
 
 from callspool import CallQueue, CallRequest, Document
@@ -319,4 +320,8 @@ class Play:
         # What Redis forgot can be under way no more.
         if restarted := client.hget(f"{P}:meta", "restarted"):
             client.hset(f"{P}:meta", "restarted", int(restarted) - 60_000)
+        for gate, state in client.hgetall(f"{P}:gates").items():
+            closed = msgspec.json.decode(state)
+            closed["closed"] = closed.get("closed", 0) - 60_000
+            client.hset(f"{P}:gates", gate, msgspec.json.encode(closed))
         client.hdel(f"{P}:meta", "announced")
