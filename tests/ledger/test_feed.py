@@ -107,6 +107,33 @@ def test_a_cursor_behind_which_events_were_dropped_is_told_the_oldest(
         assert len(queue.events(since=since).events) == 3
 
 
+def test_a_server_that_took_over_with_a_slow_clock_hides_no_event(
+    client: redis.Redis, redis_url: str
+) -> None:
+    add_entry(client, "1700000000000-0", ids="old")
+    copy = client.dump(PartitionKeys().events)
+    add_entry(client, "1700000005000-0", ids="lost")
+    with CallQueue(redis_url) as queue:
+        cursor = queue.events().cursor
+        client.restore(PartitionKeys().events, 0, copy, replace=True)
+        assert [event.document_id for event in queue.events(cursor).events] == ["old"]
+        add_entry(client, "1700000003000-0", ids="new")
+        add_entry(client, "1700000009000-0", ids="newer")
+        found, at = [], cursor
+        while (page := queue.events(at, limit=1)).events:
+            found += [event.document_id for event in page.events]
+            at = page.cursor
+        assert found == ["old", "new", "newer"]
+        client.delete(PartitionKeys().events)
+        assert queue.events(at).events == []
+        add_entry(client, "1700000004000-0", ids="first")
+        assert [event.document_id for event in queue.events(at).events] == ["first"]
+        # What was dropped in order is no loss.
+        client.xtrim(PartitionKeys().events, maxlen=0, approximate=False)
+        client.hset(PartitionKeys().meta, "feed_cut", "1700000009000-0")
+        assert queue.events(at).cursor == at
+
+
 @pytest.mark.parametrize("cursor", ["x", "é", encode_cursor([Position()] * 2), "gq0B", "....", "="])
 def test_what_is_no_cursor_is_refused(redis_url: str, cursor: str) -> None:
     with CallQueue(redis_url) as queue, pytest.raises(InvalidCursor):

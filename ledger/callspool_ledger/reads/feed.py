@@ -86,6 +86,12 @@ FORGOTTEN_AFTER = 7 * 86_400
 """Seconds after which a reader that does not come any more is not told of."""
 
 _FORMAT = 1
+REPEATED_AFTER_LOSS = 600
+"""Seconds of the feed that are read again where the entry that was read last is missing.
+
+A server that takes over may lack the last entries, and its clock may lie so far behind.
+"""
+
 EVENTS_A_PAGE = 500
 """Events of a page, where the reader does not say how many."""
 
@@ -158,11 +164,21 @@ def read_feed(
 ) -> Trips[list[FeedPart]]:
     """Reads at most ``limit`` events of each partition behind its position, for `join_page`.
 
-    ``reader``: a name for which the ledger keeps how far it came.
+    ``reader``: a name for which the ledger keeps how far it came. Where Redis lost the entry at the
+    position, it begins `REPEATED_AFTER_LOSS` seconds before it.
     """
     start = at = positions[keys.partition]
     if reader is not None:
         yield [("HSET", keys.readers, reader, f"{start.entry} {round(time.time())}")]
+    if at.ms and at.number != _LAST_NUMBER:
+        last, cut = yield [
+            ("XRANGE", keys.events, at.entry, at.entry),
+            ("HGET", keys.meta, "feed_cut"),
+        ]
+        dropped = _position_of(cut) if cut else Position()
+        if not last and at[:2] > dropped[:2]:  # Redis lost it: new entries may lie before it
+            again = Position(max(0, at.ms - REPEATED_AFTER_LOSS * 1000), _LAST_NUMBER)
+            start = at = max(again, dropped)
     found: list[tuple[FeedEvent, Position]] = []
     while True:
         first = at.entry if at.events else f"({at.entry}"
