@@ -72,6 +72,19 @@ def test_a_page_ends_within_an_entry_and_the_next_one_goes_on_there(
     assert [one.split("-")[1] for one in found] == sorted(one.split("-")[1] for one in found)
 
 
+def test_a_page_costs_what_it_holds_also_where_entries_are_large() -> None:
+    fields = {b"t": b"dead", b"a": b"default", b"i": b"\n".join([b"a"] * 1000)}
+    rows = [(f"17000000000{number:02}-0".encode(), fields) for number in range(50)]
+    reading = read_feed([Position()], 200).trips(PartitionKeys())
+    (asked, _) = next(reading)
+    with pytest.raises(StopIteration) as done:
+        reading.send([rows[: int(asked[-1])], None])  # type: ignore[index]
+    assert int(asked[-1]) <= 5  # type: ignore[index]
+    (part,) = done.value.value
+    assert len(part.events) == 200
+    assert part.events[-1][1] == Position(1700000000000, 0, 200)
+
+
 def test_waiting_ends_with_the_first_event(client: redis.Redis, redis_url: str) -> None:
     async def wait() -> list[str]:
         async with AsyncCallQueue(redis_url) as queue:

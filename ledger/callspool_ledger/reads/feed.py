@@ -96,6 +96,7 @@ EVENTS_A_PAGE = 500
 """Events of a page, where the reader does not say how many."""
 
 _ENTRIES_A_READ = 50
+_ENTRIES_AT_FIRST = 5  # of a thousand events each, perhaps
 _LAST_NUMBER = 2**64 - 1
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder(tuple[int, list[tuple[int, int, int]]]).decode
@@ -180,21 +181,22 @@ def read_feed(
             again = Position(max(0, at.ms - REPEATED_AFTER_LOSS * 1000), _LAST_NUMBER)
             start = at = max(again, dropped)
     found: list[tuple[FeedEvent, Position]] = []
+    count = _ENTRIES_AT_FIRST
     while True:
         first = at.entry if at.events else f"({at.entry}"
-        asked: Command = ("XRANGE", keys.events, first, "+", "COUNT", _ENTRIES_A_READ)
+        asked: Command = ("XRANGE", keys.events, first, "+", "COUNT", count)
         entries, cut = yield [asked, ("HGET", keys.meta, "feed_cut")]
         rows = entries if isinstance(entries, list) else []
         for entry_id, fields in rows:
             entry = _position_of(entry_id)
-            events = list(_expand(keys.partition, entry, fields))
             skipped = at.events if entry.entry == at.entry else 0
-            for place in range(skipped, len(events)):
-                is_last = place == len(events) - 1
-                found.append((events[place], entry._replace(events=0 if is_last else place + 1)))
+            found += _expand(keys.partition, entry, fields, skipped, limit - len(found))
             at = entry
-        if len(found) >= limit or len(rows) < _ENTRIES_A_READ:
-            return [FeedPart(found[:limit], start, _position_of(cut) if cut else Position())]
+            if len(found) >= limit:
+                break
+        if len(found) >= limit or len(rows) < count:
+            return [FeedPart(found, start, _position_of(cut) if cut else Position())]
+        count = _ENTRIES_A_READ
 
 
 def wait_command(positions: Sequence[Position], seconds: float) -> Command:
@@ -274,8 +276,13 @@ def join_page(parts: Sequence[FeedPart], limit: int = EVENTS_A_PAGE) -> EventPag
     return EventPage(events, encode_cursor(positions))
 
 
-def _expand(partition: int, entry: Position, fields: Mapping[bytes, bytes]) -> Iterator[FeedEvent]:
-    """Yields the events of an entry; `lua/include/feed.lua` tells its fields."""
+def _expand(
+    partition: int, entry: Position, fields: Mapping[bytes, bytes], first: int, most: int
+) -> Iterator[tuple[FeedEvent, Position]]:
+    """Yields events of an entry, each with the position behind it.
+
+    `lua/include/feed.lua` tells its fields.
+    """
     ids, packed = fields[b"i"].decode().split("\n"), fields.get(b"k", b"")
     runs = fields.get(b"r", b"").decode().split("\n")
     letters = fields.get(b"o", b"").decode()
@@ -283,19 +290,20 @@ def _expand(partition: int, entry: Position, fields: Mapping[bytes, bytes]) -> I
     what = fields[b"t"].decode()
     usual = "open" if what == "created" else None
     moment = datetime.fromtimestamp(entry.ms / 1000, UTC)
-    for place, document_id in enumerate(ids):
-        yield FeedEvent(
+    for place in range(first, min(len(ids), first + most)):
+        event = FeedEvent(
             id=f"{partition}-{entry.entry}-{place}",
             time=moment,
             type=what,  # type: ignore[arg-type]
             account=fields[b"a"].decode(),
             campaign=campaign or None,
-            document_id=_text(f'"{document_id}"'),
+            document_id=_text(f'"{ids[place]}"'),
             run_id=runs[place if len(runs) > 1 else 0] or None,
             task_id=unpack_task_id(packed, place),
             outcome=OUTCOME_LETTERS[letters[place]] if letters else usual,
             reason=reason or None,
         )
+        yield event, entry._replace(events=0 if place == len(ids) - 1 else place + 1)
 
 
 def _position_of(entry_id: object) -> Position:
