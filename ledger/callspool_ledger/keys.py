@@ -18,7 +18,8 @@ P:meta                 hash    ledger id, format, rules; last batch, attempt and
                                the living generations; when ready batches were announced again;
                                ``guarded`` once there is a suppression list: takes then say so;
                                ``settings`` of the worker that started last; when a replica was
-                               in touch last (``lua/include/epochs.lua``)
+                               in touch last (``lua/include/epochs.lua``); ``fresh``: documents
+                               of batches that are kept whole after their answer
 P:counts               hash    ``spooled`` and ``waiting``; ``partitions`` of the whole ledger;
                                for each account ``account|name``: documents by state, created ones
                                by outcome (``lua/include/calls.lua``), events, ``lanes``,

@@ -142,6 +142,9 @@ class Snapshot:
         for lane in self.all("l"):
             self._check_lane(lane)
         assert set(self.one("lanes")) == set(self.all("l"))
+        assert int(self.one("meta").get("fresh", 0)) == sum(
+            int(batch["n"]) for _, batch in self.all_batches() if batch["phase"] == "fresh"
+        )
         self._check_indexes()
         self._check_counters()
         self._check_what_is_measured()

@@ -194,3 +194,14 @@ def test_a_batch_that_alone_is_under_way_is_closed_at_once(set_up: SetUp):
     stage.accept(FIRST)
     taken = stage.send()
     assert not stage.spool.client.exists(f"{P}:p{taken.batch}")
+
+
+def test_no_more_batches_are_kept_whole_after_their_answer_than_redis_has_room_for(
+    set_up: SetUp,
+):
+    stage = set_up()
+    client = stage.spool.client
+    client.hset(f"{P}:meta", "fresh", 99_999)
+    answer_with_anothers_answer(stage)
+    assert client.hget(f"{P}:meta", "fresh") == b"99999"
+    assert not client.exists(f"{P}:p1"), "what was sent is given back at once"

@@ -131,13 +131,17 @@ end
 
 local keep_ids_of_closed -- feed.lua has it, which scripts without a feed do not include
 
+-- A batch that was kept whole after its answer (`named.lua`) is so no more.
+local function no_longer_fresh(batch)
+  call('HINCRBY', lane_key(batch.lane), 'fresh', -1)
+  call('HINCRBY', P .. ':meta', 'fresh', -batch.n)
+  call('ZREM', P .. ':due', 'F' .. batch.id)
+end
+
 -- A batch without unsettled documents gives its memory back and keeps only what `show` tells.
 local function close_if_settled(batch)
   if string.find(batch.s, UNSETTLED) then return false end
-  if batch.phase == 'fresh' then
-    call('HINCRBY', lane_key(batch.lane), 'fresh', -1)
-    call('ZREM', P .. ':due', 'F' .. batch.id)
-  end
+  if batch.phase == 'fresh' then no_longer_fresh(batch) end
   if keep_ids_of_closed then keep_ids_of_closed(batch) end
   call('UNLINK', payload_key(batch.id))
   call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'due',

@@ -5,10 +5,12 @@
 -- account proves anything by itself: P:mixed tells when one was another request's last, by account.
 -- An id is at least two bytes long: packed task ids begin with one that says how they are packed.
 -- So a batch whose documents an answer told to be created while others were under way is kept whole for
--- a lease (`fresh`): until then it can be distrusted.
+-- a lease (`fresh`): until then it can be distrusted. P:meta `fresh` counts their documents; where they are
+-- too many, the newest are closed at once, so that Redis holds no more than some 50 MB for them.
 -- Needs: lanes batches feed calls doubts
 local NAMED_MS = 900000
 local MIXED_MS = 600000
+local MOST_FRESH = 100000 -- documents
 local DISTRUSTED = 'its answer was, or may have been, that of another request'
 
 local function named_key(back)
@@ -58,6 +60,10 @@ local function keep_fresh(batch, proof)
   if call('HLEN', P .. ':sending') == 0 and call('EXISTS', P .. ':doubts:' .. space_of(batch)) == 0 then
     return false
   end
+  if call('HINCRBY', P .. ':meta', 'fresh', batch.n) > MOST_FRESH then
+    call('HINCRBY', P .. ':meta', 'fresh', -batch.n)
+    return false
+  end
   local lease = call('HGET', batch_key(batch.id), 'lease') or '0'
   call('HSET', batch_key(batch.id), 'phase', 'fresh', 'settled', NOW, 'proof', proof)
   call('HINCRBY', lane_key(batch.lane), 'fresh', 1)
@@ -90,9 +96,8 @@ local function distrust(id, code)
   count(batch.account, 'created_left', n)
   count(batch.account, 'open', -n)
   call('HINCRBY', lane_key(batch.lane), 'unsettled', n)
-  call('HINCRBY', lane_key(batch.lane), 'fresh', -1)
+  no_longer_fresh(batch)
   call('HINCRBY', P .. ':g' .. batch.g, 'unsettled', n)
-  call('ZREM', P .. ':due', 'F' .. batch.id)
   local space, why = space_of(batch), DISTRUSTED
   if not string.find(y, 'o') then
     for _, calls in ipairs({ ':calls:', ':later:', ':opened:' }) do call('ZREM', P .. calls .. space, batch.id) end
