@@ -344,13 +344,14 @@ def test_ids_are_read_as_they_stand_in_the_documents(client: redis.Redis) -> Non
         b'{"document_id" : "spaced"}',
         b'{"custom":{"document_id":"inner"},"document_id":"outer"}',
         b'{"document_id":"\\u00e9\\"\\n"}',
+        b'{"documen\\u0074_id":"real","custom":{"document_id":"inner"}}',
     ]
     for number, document in enumerate(raw):
         spool.accept(replace(group([str(number)]), documents=[document]))
         taken = take(spool)
         assert taken.quoted_ids == (b"plain" if not number else b"")
         create(spool, taken, f"R{number}")
-    assert [each for _, each in briefly(client)] == ["plain", "spaced", "outer", 'é"\n']
+    assert [each for _, each in briefly(client)] == ["plain", "spaced", "outer", 'é"\n', "real"]
 
 
 def test_what_is_over_its_time_is_dropped_and_the_last_one_noted(client: redis.Redis) -> None:

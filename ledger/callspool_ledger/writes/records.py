@@ -51,6 +51,7 @@ class Limits:
 
 
 _ID_IN_JSON = re.compile(rb'"document_id"(?::"([^"\\]*)")?').findall
+_ESCAPED_LETTER = re.compile(rb"\\u00[567]").search  # of a field's name, perhaps
 
 
 class LaneKey(NamedTuple):
@@ -182,7 +183,7 @@ class Taken:
         A pattern finds them in a third of the time that a parser takes.
         """
         found = _ID_IN_JSON(self.documents)
-        if len(found) != self.count or b"" in found:
+        if len(found) != self.count or b"" in found or _ESCAPED_LETTER(self.documents):
             return b""
         return b"\n".join(found)
 

@@ -17,10 +17,11 @@ local function is_fed(kind)
   return feed_kind == 'calls' or (feed_kind == 'settled' and kind ~= 'calls')
 end
 
--- The id in a raw document, as it stands there.
+-- The id in a raw document, as it stands there. Letters of the field's name may be escapes.
 local function id_in(document)
   local _, last, id = string.find(document, '"document_id":"([^"\\]*)"')
-  local first = last and string.find(document, '"document_id"', 1, true)
+  local is_plain = last and not string.find(document, '\\u00[567]')
+  local first = is_plain and string.find(document, '"document_id"', 1, true)
   if first and not string.find(document, '"document_id"', first + 1, true) then return id end
   return string.sub(cjson.encode(tostring(cjson.decode(document).document_id or '')), 2, -2)
 end
