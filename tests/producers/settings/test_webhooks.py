@@ -93,6 +93,7 @@ def test_a_file_without_one_or_two_secrets_is_refused_and_not_shown(
         ("::1", False),
         ("fe80::1%eth0", False),
         ("fd00::1", False),
+        ("fec0::1", False),
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::a00:1", False),
         ("2002:a00:1::", False),
