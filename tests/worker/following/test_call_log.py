@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from callspool_worker.following.call_log import LoggedRing, read_ring
 from tests.support.ledgers import P, calls, group
 from tests.worker.following.played_calls import SPACE, PlayedCalls
 
-BEGIN = datetime(2026, 12, 1, 10, tzinfo=UTC).timestamp()
+BEGIN = float(int(time.time()) - 3600)
 
 
 @pytest.fixture
@@ -168,6 +169,19 @@ def test_a_row_is_read_whatever_form_its_number_and_its_end_have() -> None:
     assert read_ring({"contact_number": 14155550100, "end_time": ended}) == (digest, ended)
     found = read_ring({"to_number": "14155550100", "start_time": BEGIN - 42, "duration": 42})
     assert found == LoggedRing(digest, ended)
+
+
+def test_an_end_in_the_far_future_does_not_hide_the_rings_that_follow(
+    played: PlayedCalls,
+) -> None:
+    taken = create(played, "a")
+    look(played)
+    ring(played, 50, end_time="9999-12-31T23:59:59")
+    look(played)
+    played.end(taken, 0)
+    ring(played, 0, 60)
+    look(played)
+    assert look(played) == [("R1", 1)]
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"status_code":206,"data":{}}', b'{"data":[1,{}]}'])

@@ -30,6 +30,11 @@ OVERLAP_MS = 120_000
 TURN_MS = 120_000
 """Milliseconds after which another follower reads where one was killed amid it."""
 
+AHEAD_MS = 366 * 86_400_000
+"""How far ahead of now an end may lie: one later is nonsense, and would hide all that follow. A
+sandbox may ring months ahead of the clock.
+"""
+
 MOST_BATCHES = 10_000
 """Batches with open calls of a space among which rings are looked for, the oldest."""
 
@@ -72,7 +77,7 @@ class CallLogs:
         self._late: dict[str, set[LoggedRing]] = {}
         """Account → rings of the last minutes that were read."""
 
-    def read(self, account: str, follower: str, reader: SpaceReader) -> bool:
+    def read(self, account: str, follower: str, reader: SpaceReader, now_ms: int) -> bool:
         """Reads what is new, if it is time to, and notes whose rings these are.
 
         Tells whether the log is read these days. Raises `LedgerUnavailable`, and what the reads of
@@ -83,7 +88,7 @@ class CallLogs:
         if not turn.may_read:
             return turn.is_fresh
         try:
-            rings = list(self._new_rings(account, turn, reader))
+            rings = list(self._new_rings(account, turn, reader, now_ms + AHEAD_MS))
         except Unreadable as fault:
             pause = REFUSED_PAUSE if fault.refused else FAILED_PAUSE
             return self._end(account, follower, 0, pause)
@@ -100,14 +105,17 @@ class CallLogs:
         step = read_log(account, follower, 0, newest_ms, round(pause * 1000))
         return read_log_turn(self._homes[account].run([step])[0]).is_fresh
 
-    def _new_rings(self, account: str, turn: LogTurn, reader: SpaceReader) -> Iterator[LoggedRing]:
+    def _new_rings(
+        self, account: str, turn: LogTurn, reader: SpaceReader, latest_ms: int
+    ) -> Iterator[LoggedRing]:
         """Yields the rings that were not read before; of a first read those of one page."""
         late = self._late.get(account)
         since_ms = turn.seen_ms - OVERLAP_MS if late is not None else turn.seen_ms
         known = set(late or ())
         for number in range(1, MOST_LOG_PAGES + 1):
             page = reader.log_page(number, LOG_PAGE)
-            rings = [*filter(None, map(read_ring, page.entries if page else []))]
+            read = map(read_ring, page.entries if page else [])
+            rings = [ring for ring in read if ring and ring.ended_ms <= latest_ms]
             fresh = {ring for ring in rings if ring.ended_ms > since_ms} - known
             known |= fresh
             yield from fresh

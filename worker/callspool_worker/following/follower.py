@@ -163,7 +163,9 @@ class SpacePass:
         """
         frontier, times = Frontier(self._space.oldest, self._memories), self._how.times
         try:
-            self._heeds_log = self._logs.read(self._space.account, self._follower, self._reader)
+            self._heeds_log = self._logs.read(
+                self._space.account, self._follower, self._reader, self._space.at_ms
+            )
             for ended in self._space.due[:MOST_DUE]:
                 self._look_at(ended)
             while (unit := frontier.next_unit(self._now_ms())) is not None:
