@@ -263,6 +263,18 @@ def test_what_waits_for_a_cap_expires_in_time(spool: LedgerUnderTest, client: re
     assert client.zscore(f"{P}:capped", "1") == soon
 
 
+def test_what_expired_beside_them_has_nobody_asked_about_again_and_again(
+    spool: LedgerUnderTest, client: redis.Redis
+):
+    soon, later = group(["d0"], expires_ms=int(time.time() * 1000) + 100), group(["d1"])
+    soon.documents[:], later.documents[:] = documents(1), documents(1, 1)
+    spool.accept(soon, later)
+    time.sleep(0.15)
+    due = int(time.time() * 1000) + DAY * 1000
+    defer_all(spool, due)
+    assert client.zrange(f"{P}:capped", 0, -1, withscores=True) == [(b"1", due)]
+
+
 def resend(spool: LedgerUnderTest, taken: Taken, client: redis.Redis, look: Look | None) -> None:
     ledger, held = spool.ledger, (taken.batch, taken.attempt)
     seen = ledger.calls.observe(*held, found="nothing", held="")

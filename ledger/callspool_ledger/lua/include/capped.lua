@@ -1,10 +1,7 @@
 -- Batches whose numbers were called often enough: they rest until they may be called again. P:capped
 -- holds them by when that is; a batch's `capped` is the cap, `calls|ms|whose`.
 -- Needs: lanes batches
-local function set_batch_aside(batch, till, cap, ends)
-  local soonest = tonumber(call('HGET', batch_key(batch.id), 'soonest') or '0')
-  if soonest > 0 and soonest < till then till = soonest end -- then it expires
-  if ends and ends < till then till = ends end
+local function set_batch_aside(batch, till, cap)
   till = math.max(till, NOW + 1000)
   call('HSET', batch_key(batch.id), 'phase', 'resting', 'due', string.format('%d', till), 'capped', cap)
   call('ZADD', P .. ':waiting:' .. batch.account, call('HGET', batch_key(batch.id), 'o'), batch.id)

@@ -14,6 +14,18 @@ call('HDEL', P .. ':sending', ARGV[3])
 call('HSET', batch_key(batch.id), 's', batch.s)
 local f = call('HMGET', lane_key(batch.lane), 'campaign')
 local record = campaign_of(batch.account, f[1])
+
+-- Until when a batch may wait: then its campaign ends, or the first of its documents expires that waits.
+local function end_of_waiting(id)
+  local f, places = call('HMGET', batch_key(id), 's', 'x'), {}
+  for place in string.gmatch(f[1], '()w') do places[#places + 1] = place end
+  local ends = record and record.ends or math.huge
+  for _, limit in ipairs(expand_run(f[2], places)) do
+    if limit > 0 then ends = math.min(ends, limit) end
+  end
+  return ends
+end
+
 local documents, moved, n, left = documents_of(batch.id), {}, 0, select(2, string.gsub(batch.s, 'w', 'w'))
 for i = 5, #ARGV, 3 do
   local places = {}
@@ -28,7 +40,7 @@ for i = 5, #ARGV, 3 do
       aside = move_part(batch, places, documents, batch.tries)
       for _, place in ipairs(places) do moved[place] = aside.id end
     end
-    set_batch_aside(aside, tonumber(ARGV[i]), ARGV[i + 1], record and record.ends)
+    set_batch_aside(aside, math.min(tonumber(ARGV[i]), end_of_waiting(aside.id)), ARGV[i + 1])
   end
 end
 count(batch.account, 'capped', n)
