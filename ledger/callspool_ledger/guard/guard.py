@@ -61,9 +61,9 @@ class GuardCalls:
         about = (key_id, asked.account, asked.campaign, numbers.digests, each)
         return self._call("reserve", *about, asked.token, asked.missed, " ".join(asked.settled))
 
-    def give_back(self, key_id: str, token: str, digests: bytes, *, is_whole: bool) -> Call:
+    def give_back(self, key_id: str, token: str, digests: bytes) -> Call:
         """Does not count calls any more that an attempt reserved and provably did not make."""
-        return self._call("give_back", key_id, token, digests, int(is_whole))
+        return self._call("give_back", key_id, token, digests)
 
     def set_caps(self, name: str, caps: Sequence[Cap]) -> Call:
         """Writes how often a number may be called, for what ``name`` says (`keys`)."""
@@ -245,16 +245,7 @@ class Guard:
         """Does not count calls any more that provably were not made."""
         about = clearance.key_id, clearance.token, clearance.digests
         with suppress(OtherKey):
-            self._home.run([self.calls.give_back(*about, is_whole=True)])
-
-    def give_back_missing(self, token: str, documents: Sequence[bytes]) -> None:
-        """Does the same for some documents of an attempt in doubt that are proven missing."""
-        if self._key is NO_KEY:
-            self.read_key()
-        digests = read_numbers(documents, self._key, self._region).digests
-        call = self.calls.give_back(self._key.id, token, digests, is_whole=False)
-        with suppress(LedgerUnavailable, OtherKey):
-            self._home.run([call])
+            self._home.run([self.calls.give_back(*about)])
 
     def is_still_clear(self, clearance: Clearance) -> bool:
         """Whether nothing of what was cleared has come onto a list since."""

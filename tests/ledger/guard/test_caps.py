@@ -160,6 +160,25 @@ def test_what_an_earlier_attempt_missed_is_given_back_with_the_next_question(
     assert not attempts.ask(2, missed="t1 ").capped
 
 
+def test_a_call_of_another_document_with_the_same_number_is_never_given_back(
+    caps: Caps, attempts: Attempts
+):
+    caps.set([Cap(3, DAY)])
+    guard, one = attempts.guard, documents(1)
+    guard.reserve("default", "", [*one, *one], "t")  # one of them is created, the other is not
+    for again in ("u", "v"):
+        guard.give_back(guard.reserve("default", "", one, again, "t "))
+    assert not guard.reserve("default", "", one, "w").capped
+    assert guard.reserve("default", "", one, "x").capped
+
+
+def test_calls_of_a_number_that_missed_altogether_are_given_back(caps: Caps, attempts: Attempts):
+    caps.set([Cap(2, DAY)])
+    guard, both = attempts.guard, [*documents(1), *documents(1)]
+    guard.reserve("default", "", both, "t")
+    assert not guard.reserve("default", "", both, "u", "t ").capped
+
+
 def test_caps_of_installation_account_and_campaign_hold_together(caps: Caps, attempts: Attempts):
     caps.set([Cap(3, DAY)])
     caps.set([Cap(2, DAY)], account="default")

@@ -43,20 +43,31 @@ local function without_old(calls, longest)
   return ''
 end
 
--- Gives back what an attempt reserved for these numbers: it did not call them. Tells how many.
+-- Gives back what an attempt reserved for these numbers: it did not call them. Tells how many. Of a number
+-- that it reserved for other documents as well nothing is given back: whose call is whose is not known, nor
+-- whether this was asked before.
 local function take_back(token, digests)
   local unit, number = string.match(call('GET', P .. ':held:' .. token) or '', '^(%d+) (%d+)$')
   if not unit then return 0 end
   local head, tail, given_back = sub(pack_call(unit, 0, number), 1, 3), sub(pack_call(0, 0, number), 6), 0
+  local asked = {}
   for at = 1, #digests, ENTRY_BYTES do
-    local key, field = calls_key(digests, at)
-    local calls = call('HGET', key, field) or ''
+    local digest = sub(digests, at, at + ENTRY_BYTES - 1)
+    asked[digest] = (asked[digest] or 0) + 1
+  end
+  for digest, times in pairs(asked) do
+    local key, field = calls_key(digest, 1)
+    local calls, others, own = call('HGET', key, field) or '', {}, 0
     for of = 1, #calls, CALL_BYTES do
       if sub(calls, of, of + 2) == head and sub(calls, of + 5, of + 6) == tail then
-        keep_calls(key, field, sub(calls, 1, of - 1) .. sub(calls, of + CALL_BYTES))
-        given_back = given_back + 1
-        break
+        own = own + 1
+      else
+        others[#others + 1] = sub(calls, of, of + CALL_BYTES - 1)
       end
+    end
+    if own > 0 and own <= times then
+      keep_calls(key, field, table.concat(others))
+      given_back = given_back + own
     end
   end
   return given_back
