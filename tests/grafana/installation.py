@@ -1,7 +1,11 @@
-"""A whole installation on loopback, that a Prometheus watches: Redis, API, worker, exporter."""
+"""A whole installation on loopback, that a Prometheus watches: Redis, API, worker, exporter.
+
+A webhook endpoint takes its events, and a service reads its feed.
+"""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -13,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from callspool import CallQueue, CallRequest, Document
@@ -66,6 +71,31 @@ OF_ONE = {"exporter": {"CALLSPOOL_MAX_WAITING": "100"}}
 """A limit that only the exporter compares with; producers here have the usual one."""
 
 
+class EventsTaken(BaseHTTPRequestHandler):
+    """Takes each POST of events."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Logs nothing."""
+
+
+@contextmanager
+def webhook_endpoint() -> Iterator[str]:
+    """Serves an endpoint in a thread; its URL."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), EventsTaken) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 class Installation:
     """Starts, kills and starts again what it consists of; a context manager."""
 
@@ -97,7 +127,7 @@ class Installation:
         with ExitStack() as stack:
             stack.enter_context(self.redis)
             stack.enter_context(self.api)
-            self.env = self._environment()
+            self.env = self._environment(stack.enter_context(webhook_endpoint()))
             with self.redis.client() as client:
                 # A ledger in use: a new one reads each space back before it sends there.
                 Ledger(client, Limits()).open("")
@@ -122,14 +152,19 @@ class Installation:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, endpoint: str) -> dict[str, str]:
         token = cli.REAL["CALLSPOOL_API_TOKEN"]
         account = f'org_handle = "acme.example"\napi_url = "{self.api.url}"\n'
         (self.directory / "callspool.toml").write_text(
             f'[accounts.stale]\napi_token = "tok-0123456789ab"\n{account}'
             f'[accounts.steady]\napi_token = "{token}"\n{account}'
             f'[accounts.busy]\napi_token = "{token}"\n{account}'
+            f'[webhooks.crm]\nurl = "{endpoint}"\nsecret_file = "crm.secret"\n'
+            "allow_private = true\n"
         )
+        secret = self.directory / "crm.secret"
+        secret.write_text(f"whsec_{base64.b64encode(bytes(32)).decode()}\n")
+        secret.chmod(0o600)
         (self.directory / "callspool.toml").chmod(0o600)
         known = {"CALLSPOOL_REDIS_URL": self.redis.url, "CALLSPOOL_API_URL": self.api.url}
         return cli.environment(self.directory, **cli.REAL, **known, **SETTINGS)
@@ -220,13 +255,19 @@ class Installation:
 
     @contextmanager
     def fed(self) -> Iterator[None]:
-        """All the while a service enqueues, for account `steady`, and goes on if that fails."""
+        """All the while a service enqueues for account `steady`, and reads what became of it.
+
+        It goes on if that fails.
+        """
         is_over = threading.Event()
 
         def feed() -> None:
+            cursor = ""
             while not is_over.wait(0.4):
                 with contextlib.suppress(QueueUnavailable, QueueFull):
                     self.send(10, account="steady", space="8KZSTEADY")
+                    with CallQueue(self.redis.url) as queue:
+                        cursor = queue.events(cursor, reader="service").cursor
 
         feeder = threading.Thread(target=feed)
         feeder.start()
