@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 
 import redis
 
-from callspool_ledger.keys import PartitionKeys
+from callspool_ledger.reads.feed import Position, join_page, read_feed
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_worker.following.follower import Follower
 from tests.support.cutting import Cuts, Killed
 from tests.support.ledgers import P, calls, group
 from tests.worker.following.played_calls import SPACE, PlayedCalls
 
-IDS = ["a", "b", "c"]
+IDS = ["reached", "failed", "evaluated late"]
+FIRST_LOOKS = (0.0, 0.1, 0.4)
+LATER_LOOKS = (2.2, 2.2, 25.0)
 
 
 def play(client: redis.Redis, at: tuple[int, bool] | None) -> int:
@@ -29,36 +32,39 @@ def play(client: redis.Redis, at: tuple[int, bool] | None) -> int:
     played.ledger.run([calls.record_created(taken, "R1", made, "200")])
     end = datetime(2026, 12, 1, 10, tzinfo=UTC).isoformat()
     played.log = [{"to_number": number, "end_time": end} for number in numbers]
-    for place in range(3):
-        played.end(taken, place, "no-answer" if place == 2 else "completed")
+    played.end(taken, 0)
+    played.end(taken, 1, "no-answer")
+    played.end(taken, 2, call_status="", post_call_data=None)
     cuts.at = at
     played.ledger.run_commands = cuts.cut(played.ledger.run_commands)  # type: ignore[method-assign]
     get = cuts.cut(played.get)
     how = played.follower._how
     played.follower = Follower(played.ledger, {"default": played.ledger}, get, how)
     name = "me:follow"
-    for hours in (0.0, 0.1, 0.4, 2.2, 2.2):
+    for number, hours in enumerate(FIRST_LOOKS + LATER_LOOKS):
+        if number == len(FIRST_LOOKS):
+            played.end(taken, 2)
         played.later(hours)
         client.zadd(f"{P}:follows", {SPACE: 0}, xx=True)
         try:
             played.follower.look(name)
         except Killed:
             cuts.at, name = None, "other:follow"
-            client.delete(f"{P}:looking")  # the lease of the dead one is over
+            # The leases of the dead one are over.
+            client.delete(f"{P}:looking", "callspool:{account-default}:follow")
             client.hdel("callspool:{account-default}:log", "next")
             client.zadd(f"{P}:follows", {SPACE: 0}, xx=True)
             played.follower.look(name)
-    steps, cuts.at = cuts.steps, None
+        assert sum(played.outcomes.values()) == len(IDS), at
     assert played.outcomes == {"reached": 2, "not_reached": 1}, at
-    entries = client.xrange(PartitionKeys().events)
-    told = Counter(
-        one
-        for _, fields in entries
-        if fields[b"t"] == b"ended"
-        for one in fields[b"i"].decode().split("\n")
-    )
-    assert told == Counter(IDS), at
-    return steps
+    events = join_page(LedgerReader(client).ask(read_feed([Position()])), 100).events
+    told = Counter((event.document_id, event.type) for event in events)
+    evaluated = told.pop(("evaluated late", "evaluated"), 0)
+    assert evaluated <= 1, at
+    assert told == Counter((one, kind) for one in IDS for kind in ("created", "ended")), at
+    last = {event.document_id: event.outcome for event in events}
+    assert last == {"reached": "reached", "failed": "not_reached", "evaluated late": "reached"}, at
+    return cuts.steps
 
 
 def test_a_follower_that_dies_anywhere_leaves_no_call_open_and_tells_each_end_once(
