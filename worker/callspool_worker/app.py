@@ -120,7 +120,9 @@ def run_worker(
 
         hours = start_keeper(ledgers, settings.platform, settings.close_early, stack)
         declare_actors(broker, ledgers, settings, sending, pulse, nudge, guard, hours.classifier_of)
-        start_delivery(ledgers, settings.webhooks, incarnation, stack)
+        start_delivery(
+            ledgers, settings.webhooks, incarnation, stop, stack, settings.request_timeout + MARGIN
+        )
         sweepers.start()
         stack.callback(sweepers.stop)
         reconciler.start()

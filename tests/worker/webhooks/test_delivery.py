@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from callspool_ledger.reads.feed import cursor_since
 from callspool_ledger.steering import EndpointSteering
 from callspool_ledger.webhooks import EndpointState
 from callspool_worker.api.endpoint import PostAnswer
+from callspool_worker.webhooks.delivery import start_delivery
 from callspool_worker.webhooks.plan import MOST_BYTES
 from tests.worker.webhooks.played_endpoint import HOUR, SECRET, TAKEN, PlayedEndpoint
 
@@ -77,6 +80,16 @@ def test_what_was_posted_and_not_recorded_is_repeated_with_the_same_ids(
     assert played.taken == ["a", "b", "c"] * 2
     played.delivery.step()
     assert len(played.posts) == 2  # the position is behind them, for all
+
+
+def test_threads_end_as_soon_as_their_worker_is_told_to_stop(played: PlayedEndpoint) -> None:
+    asked = threading.Event()
+    with ExitStack() as stack:
+        start_delivery([played.ledger], {"crm": played.endpoint}, "two", asked, stack, 5.0)
+        (thread,) = (one for one in threading.enumerate() if one.name == "webhook-crm")
+        asked.set()
+        thread.join(30)
+        assert not thread.is_alive()
 
 
 def test_one_thread_at_a_time_delivers_for_an_endpoint(played: PlayedEndpoint) -> None:

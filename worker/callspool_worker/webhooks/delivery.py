@@ -285,23 +285,31 @@ def start_delivery(
     ledgers: Sequence[Ledger],
     endpoints: Mapping[str, WebhookEndpoint],
     name: str,
+    stop: threading.Event,
     stack: ExitStack,
+    seconds: float,
 ) -> None:
-    """Starts a thread for each endpoint, which end with the stack. Raises `SettingsError`."""
+    """Starts a thread for each endpoint. They end once ``stop`` is set, while the worker finishes
+    what it sent; the stack waits at most ``seconds`` for them. Raises `SettingsError`.
+    """
     if endpoints:
         check_signing(endpoints)
-        threads = DeliveryThreads(ledgers, endpoints, name)
+        threads = DeliveryThreads(ledgers, endpoints, name, stop)
         threads.start()
-        stack.callback(threads.stop, timeout=POST_SECONDS + FAILED_PAUSE)
+        stack.callback(threads.stop, timeout=min(seconds, POST_SECONDS + FAILED_PAUSE))
 
 
 class DeliveryThreads:
-    """A thread for each endpoint, until they are stopped. ``name``: of this process, for ever."""
+    """A thread for each endpoint, until ``stop`` is set. ``name``: of this process, for ever."""
 
     def __init__(
-        self, ledgers: Sequence[Ledger], endpoints: Mapping[str, WebhookEndpoint], name: str
+        self,
+        ledgers: Sequence[Ledger],
+        endpoints: Mapping[str, WebhookEndpoint],
+        name: str,
+        stop: threading.Event,
     ) -> None:
-        self._stopped = threading.Event()
+        self._stopped = stop
         self._threads = []
         for one in endpoints.values():
             feed, client = LedgerFeed(ledgers, f"webhook-{one.name}"), EndpointClient(one)
