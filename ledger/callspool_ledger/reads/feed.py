@@ -199,6 +199,13 @@ def read_feed(
         count = _ENTRIES_A_READ
 
 
+@merged_by(any)
+def read_feed_is_off(keys: PartitionKeys) -> Trips[bool]:
+    """Reads whether the worker that started last writes no events."""
+    (kind,) = yield [("HGET", keys.meta, "feed")]
+    return kind == b"off"
+
+
 def wait_command(positions: Sequence[Position], seconds: float) -> Command:
     """Returns the command that waits until a partition has an entry behind its position."""
     streams = [PartitionKeys(partition).events for partition in range(len(positions))]

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from callspool_ledger.reads.feed import cursor_since, decode_cursor, join_page, read_feed
+from callspool_ledger.reads.feed import (
+    cursor_since,
+    decode_cursor,
+    join_page,
+    read_feed,
+    read_feed_is_off,
+)
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
@@ -30,6 +36,11 @@ PAUSE = 0.5
 
 PAGE = 1000
 """Events that are read at a time."""
+
+FEED_IS_OFF = (
+    "callspool: the feed is off, workers add no events to it: set CALLSPOOL_EVENTS=true for them, "
+    "and start them again"
+)
 
 _EXAMPLES = """\b
 Examples:
@@ -67,6 +78,8 @@ def events(
         raise click.UsageError("--since and --cursor both say where to begin: give one of them")
     left = sys.maxsize if limit is None else limit
     with ledger_reader(redis_url, state_dir) as reader:
+        if reader.ask(read_feed_is_off()):
+            click.echo(FEED_IS_OFF, err=True)
         if since is not None:
             moment = datetime.fromtimestamp(max(0.0, since.at(time.time())), UTC)
             cursor = cursor_since(moment, reader.partitions)

@@ -55,3 +55,13 @@ def test_a_cursor_behind_which_events_were_dropped_is_told_in_one_line(
     assert result.err.startswith("callspool: the feed does not reach back to this cursor")
     assert events("--cursor", "nonsense").code == 2
     assert events("--cursor", "x", "--since", "2h").code == 2
+
+
+def test_a_feed_that_is_off_is_said_beside_the_events_that_are_kept(
+    events: Call, client: redis.Redis
+) -> None:
+    assert "off" not in events().err
+    LedgerUnderTest(client, feed="off")
+    result = events()
+    assert len(result.out.splitlines()) == 2
+    assert result.err.startswith("callspool: the feed is off, workers add no events to it")
