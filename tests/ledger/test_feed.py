@@ -75,7 +75,7 @@ def test_a_page_ends_within_an_entry_and_the_next_one_goes_on_there(
 def test_a_page_costs_what_it_holds_also_where_entries_are_large() -> None:
     fields = {b"t": b"dead", b"a": b"default", b"i": b"\n".join([b"a"] * 1000)}
     rows = [(f"17000000000{number:02}-0".encode(), fields) for number in range(50)]
-    reading = read_feed([Position()], 200).trips(PartitionKeys())
+    reading = read_feed([Position(0, 1)], 200).trips(PartitionKeys())
     (asked, _) = next(reading)
     with pytest.raises(StopIteration) as done:
         reading.send([rows[: int(asked[-1])], None])  # type: ignore[index]
@@ -145,6 +145,20 @@ def test_a_server_that_took_over_with_a_slow_clock_hides_no_event(
         client.xtrim(PartitionKeys().events, maxlen=0, approximate=False)
         client.hset(PartitionKeys().meta, "feed_cut", "1700000009000-0")
         assert queue.events(at).cursor == at
+
+
+def test_what_came_and_was_dropped_after_a_first_look_is_told(
+    client: redis.Redis, redis_url: str
+) -> None:
+    with CallQueue(redis_url, partitions=2) as queue:
+        add_entry(client, "1700000000000-0", partition=1)
+        cursor = queue.events().cursor
+        assert queue.events(cursor).events == []
+        client.hset(PartitionKeys().meta, "feed_cut", "1700000000000-0")  # came and went
+        with pytest.raises(CursorTooOld) as told:
+            queue.events(cursor)
+        assert queue.events(told.value.oldest).events == []
+        assert len(queue.events().events) == 3
 
 
 @pytest.mark.parametrize("cursor", ["x", "é", encode_cursor([Position()] * 2), "gq0B", "....", "="])

@@ -98,6 +98,7 @@ EVENTS_A_PAGE = 500
 _ENTRIES_A_READ = 50
 _ENTRIES_AT_FIRST = 5  # of a thousand events each, perhaps
 _LAST_NUMBER = 2**64 - 1
+_BEGIN = Position(0, 1)  # of a reader that found nothing dropped
 _encode = msgspec.msgpack.encode
 _decode = msgspec.msgpack.Decoder(tuple[int, list[tuple[int, int, int]]]).decode
 _text = msgspec.json.Decoder(str).decode
@@ -149,8 +150,6 @@ class FeedPart(NamedTuple):
 
     @property
     def is_lost(self) -> bool:
-        if self.start == Position():
-            return False
         return self.start[:2] < self.cut[:2] or (
             self.start[:2] == self.cut[:2] and self.start.events > 0
         )
@@ -171,7 +170,10 @@ def read_feed(
     start = at = positions[keys.partition]
     if reader is not None:
         yield [("HSET", keys.readers, reader, f"{start.entry} {round(time.time())}")]
-    if at.ms and at.number != _LAST_NUMBER:
+    if start == Position():  # what is dropped from now on is told
+        (cut,) = yield [("HGET", keys.meta, "feed_cut")]
+        start = at = _position_of(cut) if cut else _BEGIN
+    elif at.ms and at.number != _LAST_NUMBER:
         last, cut = yield [
             ("XRANGE", keys.events, at.entry, at.entry),
             ("HGET", keys.meta, "feed_cut"),
