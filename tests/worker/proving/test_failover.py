@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -180,6 +181,24 @@ def test_of_two_primaries_the_old_one_stops_before_the_new_one_sends(
         assert set(new.made().values()) == {1}
         old.ledger.run_commands([("HDEL", old.ledger.keys.meta, "replica_at")])
         assert old.take().count == 1, "as an operator wishes"
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_what_only_copies_the_data_is_no_replica_that_sending_waits_for(
+    set_up: SetUp, listens: bool
+):
+    """A backup by `redis-cli --rdb`, and a replica that is taken away before it was filled."""
+    stage = set_up()
+    client = stage.spool.client
+    where = client.get_connection_kwargs()
+    with socket.create_connection((where["host"], where["port"]), timeout=5) as copying:
+        if listens:
+            copying.sendall(b"REPLCONF listening-port 7777\r\n")
+            assert copying.recv(100) == b"+OK\r\n"
+        copying.sendall(b"SYNC\r\n")
+        wait_until(lambda: "slave0" in client.info("replication"))
+        assert stage.ledger.take("me:1", ["default"]) is None
+    assert client.hget(f"{P}:meta", "replica_at") is None
 
 
 def test_a_take_from_before_a_failover_is_not_sent_once_that_is_known(set_up: SetUp):

@@ -130,18 +130,21 @@ local function begin_unread(is_gone)
   if is_gone then begin_epoch(from, tonumber(call('HGET', P .. ':meta', 'attempt') or '0'), nil, true) end
 end
 
--- When a replica was in touch last, as the server says, to the second; one that is being filled is. It is
--- noted once a second.
+-- When a replica was in touch last, as the server says, to the second; one that was, and is being filled
+-- anew, is. It is noted once a second. What only copies the data cannot be promoted: it listens nowhere,
+-- such as `redis-cli --rdb`, or was never in step.
 local replica_seen = 0
 
 local function see_replicas(info)
-  for state, lag in string.gmatch(info, 'slave%d+:[^\r]*state=([%l_]+)[^\r]*lag=(%d+)') do
-    local silent = state == 'online' and math.max(0, tonumber(lag) - 1) * 1000 or 0
-    replica_seen = math.max(replica_seen, NOW - silent)
-  end
-  if replica_seen == 0 then return end
+  if not string.find(info, 'slave%d+:') then return end
   local f = call('HMGET', P .. ':meta', 'replica_at', 'lease')
-  if replica_seen < tonumber(f[1] or '0') + 1000 then return end
+  for port, state, lag in string.gmatch(info, 'slave%d+:[^\r]*port=(%d+),state=([%l_]+)[^\r]*lag=(%d+)') do
+    if port ~= '0' and (f[1] or state == 'online') then
+      local silent = state == 'online' and math.max(0, tonumber(lag) - 1) * 1000 or 0
+      replica_seen = math.max(replica_seen, NOW - silent)
+    end
+  end
+  if replica_seen == 0 or replica_seen < tonumber(f[1] or '0') + 1000 then return end
   call('HSET', P .. ':meta', 'replica_at', string.format('%d', replica_seen), 'alone',
     string.format('%d', math.min(LONGEST_ALONE_MS, tonumber(f[2] or '0') / 2)))
 end
