@@ -82,6 +82,15 @@ def test_what_was_posted_and_not_recorded_is_repeated_with_the_same_ids(
     assert len(played.posts) == 2  # the position is behind them, for all
 
 
+def test_what_happens_right_after_redis_was_emptied_is_delivered(played: PlayedEndpoint) -> None:
+    played.happen("a")
+    played.run()
+    played.client.delete(PartitionKeys().webhooks, PartitionKeys().events)
+    played.happen("b")
+    played.run()
+    assert played.taken == ["a", "b"]
+
+
 def test_threads_end_as_soon_as_their_worker_is_told_to_stop(played: PlayedEndpoint) -> None:
     asked = threading.Event()
     with ExitStack() as stack:

@@ -136,6 +136,7 @@ class EndpointDelivery:
         self._holder = holder
         self._wait = wait
         self._clock = clock
+        self._cursor = ""  # where it was, in case that Redis is emptied
 
     def step(self) -> float:
         """Delivers what fits into one POST; seconds until the next step is worth while.
@@ -148,8 +149,10 @@ class EndpointDelivery:
             return STANDBY
         state, now_ms = lease.state, self._clock(lease.now_ms)
         if not state.cursor:
-            self._record(lease, EndpointState(cursor=self._feed.cursor_at(lease.now_ms)), {})
+            begin = self._cursor or self._feed.cursor_at(lease.now_ms)
+            self._record(lease, EndpointState(cursor=begin), {})
             return 0.0
+        self._cursor = state.cursor
         if is_off(state, self._endpoint.url):
             return STANDBY
         if state.off:
