@@ -86,7 +86,9 @@ def test_what_happens_right_after_redis_was_emptied_is_delivered(played: PlayedE
     played.happen("a")
     played.run()
     played.client.delete(PartitionKeys().webhooks, PartitionKeys().events)
-    played.happen("b")
+    fields = {"t": "ended", "a": "default", "i": "b", "o": "r"}
+    earlier = played.client.time()[0] * 1000 - 1000  # than the first look after it
+    played.client.xadd(PartitionKeys().events, fields, id=f"{earlier}-0")
     played.run()
     assert played.taken == ["a", "b"]
 
