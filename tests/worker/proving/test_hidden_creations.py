@@ -101,7 +101,7 @@ def test_nothing_is_sent_again_while_the_api_goes_on_creating(set_up: SetUp, mar
     stage = set_up(fault("late", delay=0.3), marked=marked)
     stage.accept(IDS)
     stage.send()
-    waited_till = time.monotonic() + 3 + QUIET
+    waited_till = time.monotonic() + 30 + QUIET
     while stage.states(IDS) != "c" * 10 and time.monotonic() < waited_till:
         time.sleep(0.1)
         stage.look()
