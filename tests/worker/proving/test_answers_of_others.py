@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from callspool_ledger.writes import Taken
 from callspool_ledger.writes.records import creation_of
 from callspool_worker.decisions.answers import Answer, NoAnswer
@@ -125,6 +127,39 @@ def test_a_run_that_is_found_to_be_anothers_shows_that_answers_are_mixed_up(set_
     assert stage.states(["crm-3"]) == "d"
     stage.look()
     assert stage.states(["crm-3"]) == "c"
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_run_that_only_a_wrong_answer_named_does_not_keep_an_attempt_in_doubt(
+    set_up: SetUp, arrived: bool
+):
+    """The answer counts three ids, so it is no answer to two; its run is the other attempt's.
+
+    Nor does it say that the API answered: the usual quiet is kept.
+    """
+    stage = set_up(quiet_answered=0.0)
+    stage.accept(FIRST)
+    stage.accept(["crm-5", "crm-6", "crm-7"], LANE._replace(campaign="spring"))
+    one, other = stage.take(), stage.take()
+    if one.lane.campaign:
+        one, other = other, one
+    answer = stage.post(other)
+    stage.record(other, answer)
+    if arrived:
+        stage.post(one)
+    stage.record(one, answer)
+    assert stage.states(FIRST) == "dd"
+    stage.look(3)
+    assert stage.states(FIRST) == ("cc" if arrived else "dd"), "nothing is missing before the quiet"
+    if not arrived:
+        time.sleep(QUIET)
+        stage.look()
+        assert stage.states(FIRST) == "ww"
+        stage.end_rest()
+        stage.send()
+        stage.look()
+    assert stage.states(FIRST) == "cc"
+    assert set(stage.made().values()) == {1}
 
 
 SPRING = LANE._replace(campaign="spring")

@@ -89,6 +89,9 @@ class OneLook:
         elsewhere = sent_elsewhere(self._ledger, self._space, questions, runs)
         pauses = [pause] if self._space.unread_ms else []
         for question in questions:
+            if self._is_misled(question, runs):
+                pauses.append(SHORTEST_PAUSE)  # the next look searches the whole space for it
+                continue
             about = Circumstances(
                 marked_till,
                 partial(clock.is_in_time, question=question, quiet=self._how.quiet_of(question)),
@@ -148,10 +151,26 @@ class OneLook:
     def _questions(self) -> list[Question]:
         found = self._ledger.batches(self._space.batches)
         asked = (
-            question_of(self._ledger.id, number, entry, documents)
+            question_of(self._ledger.id, number, entry, documents, self._memory.is_misled)
             for number, (entry, documents) in found.items()
         )
         return [question for question in asked if question is not None]
+
+    def _is_misled(self, question: Question, runs: Sequence[RunRead]) -> bool:
+        """Whether the run that the answer named is another attempt's: it was a wrong answer.
+
+        Only marks of ours tell that, in each task that is there. The memory keeps it.
+        """
+        if question.mark is None or question.run_id is None:
+            return False
+        tasks = [t for run in runs if run.seen.run_id == question.run_id for t in run.tasks]
+        is_misled = bool(tasks) and question.run_id not in question.own_runs
+        for task in tasks:
+            is_misled &= task.scope_tag is not None and self._is_marked([task])
+            is_misled &= task.mark not in question.marks
+        if is_misled:
+            self._memory.mislead(question)
+        return is_misled
 
     def _marked_till(
         self, questions: Sequence[Question], runs: Sequence[RunRead], survey: RunReader

@@ -11,7 +11,7 @@ from callspool_worker.proving.records import Question
 from callspool_worker.sending import body
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from callspool_ledger.reads.entries import BatchEntry
     from callspool_ledger.writes import Ledger, SpaceLook
@@ -91,12 +91,22 @@ EARLIER_MS = 600_000
 
 
 def question_of(
-    ledger_id: str, number: int, entry: BatchEntry, documents: Sequence[bytes]
+    ledger_id: str,
+    number: int,
+    entry: BatchEntry,
+    documents: Sequence[bytes],
+    is_misled: Callable[[int, str | None], bool] = lambda _attempt, _run_id: False,
 ) -> Question | None:
-    """Returns what is to be proven of a batch's last attempt; None if nothing of it is in doubt."""
+    """Returns what is to be proven of a batch's last attempt; None if nothing of it is in doubt.
+
+    ``is_misled``: whether the run that its answer named is another attempt's. Such an answer says
+    nothing about this request, which may still be under way, nor about clocks.
+    """
     if entry.phase != "doubt" or len(documents) != len(entry.states):
         return None
     asked = entry.question
+    if is_misled(entry.attempt, asked.get("run_id")):
+        asked = {"suspect": asked.get("suspect", "")}
     before = [
         line
         for line in entry.history

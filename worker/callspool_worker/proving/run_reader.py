@@ -51,6 +51,7 @@ class RunMemory:
         self._of: OrderedDict[str, tuple[str | None, tuple[str, ...]]] = OrderedDict()
         self._said: OrderedDict[tuple[int, int, str], None] = OrderedDict()
         self._clocks: OrderedDict[str, ClockMemory] = OrderedDict()
+        self._misled: OrderedDict[tuple[int, str | None], None] = OrderedDict()
 
     def clocks_of(self, space: str) -> ClockMemory:
         """Returns what earlier looks at a space showed of its servers' clocks."""
@@ -69,6 +70,16 @@ class RunMemory:
         if len(self._said) > RUNS_REMEMBERED:
             self._said.popitem(last=False)
         return True
+
+    def mislead(self, question: Question) -> None:
+        """Keeps that the answer to an attempt named a run which is another attempt's."""
+        self._misled[question.attempt, question.run_id] = None
+        if len(self._misled) > RUNS_REMEMBERED:
+            self._misled.popitem(last=False)
+
+    def is_misled(self, attempt: int, run_id: str | None) -> bool:
+        """Whether the run that an attempt's answer named is known to be another attempt's."""
+        return (attempt, run_id) in self._misled
 
     def learn(self, run_id: str, tasks: Sequence[TaskSeen]) -> None:
         """Keeps whose a run is, as far as its tasks tell."""
