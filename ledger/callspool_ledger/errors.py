@@ -46,6 +46,10 @@ class OtherKey(LedgerUnavailable):
     """The suppression lists have another key than the digests that were asked for."""
 
 
+class ListsGone(LedgerUnavailable):
+    """The ledger says that there are suppression lists or caps, and Redis has none any more."""
+
+
 _OF_SCRIPTS = {
     "OTHERLEDGER": (
         LedgerGone,

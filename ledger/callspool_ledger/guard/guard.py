@@ -15,7 +15,7 @@ import msgspec
 
 from callspool.hours.caps import MOST_NAMES, group_capped
 from callspool_ledger import scripts
-from callspool_ledger.errors import LedgerUnavailable, OtherKey
+from callspool_ledger.errors import LedgerUnavailable, ListsGone, OtherKey
 from callspool_ledger.guard.numbers import GuardKey, Hit, ListSource, each_once, read_numbers
 from callspool_ledger.keys import GuardKeys
 
@@ -217,6 +217,8 @@ class Guard:
         """Asks whether an attempt may call these documents, and counts the calls if it may.
 
         Asking again for the same ``token`` counts nothing twice. ``missed``: as of `CallsAsked`.
+        Raises `ListsGone` where there is no list and no cap: only what a ledger that knew of some
+        gave out is asked about.
         """
         self.is_used = True
         if self._key is NO_KEY:
@@ -228,6 +230,11 @@ class Guard:
             return self._reserve(asked, documents, self.read_key())
 
     def _reserve(self, asked: CallsAsked, documents: Sequence[bytes], key: GuardKey) -> Clearance:
+        if key is NO_KEY:
+            raise ListsGone(
+                "the suppression lists and caps are gone from Redis, and nothing is sent without"
+                " them: callspool suppress import FILE (an export), or add a number to begin anew"
+            )
         numbers = each_once(read_numbers(documents, key, self._region))
         (reply,) = self._home.run([self.calls.reserve(key.id, numbers, asked)])
         said = read_screening(reply)

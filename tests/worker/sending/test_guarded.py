@@ -137,6 +137,24 @@ def test_while_the_lists_cannot_be_read_nothing_is_sent(
     spool.check()
 
 
+def test_where_the_lists_are_gone_and_the_ledger_is_not_nothing_is_sent(
+    spool: LedgerUnderTest, client: redis.Redis
+):
+    lists = Suppression([client], "test")
+    lists.add([NUMBERS[50]], "global")
+    guard, api = Guard(spool.ledger), PlayedApi()
+    guard.read_key()
+    client.delete(*client.scan_iter("callspool:{guard}:*"))
+    send(spool, api, guard)
+    assert api.bodies == []
+    assert states(spool) == "wwwww"
+    lists.add([NUMBERS[50]], "global")
+    client.zadd("callspool:{0}:due", {"B1": 0})
+    spool.ledger.run([spool.ledger.calls.sweep(spool.ledger.limits)])
+    send(spool, api, guard)
+    assert states(spool) == "ccccc"
+
+
 def test_a_document_in_doubt_that_turns_out_missing_is_not_sent_again(
     spool: LedgerUnderTest, client: redis.Redis
 ):

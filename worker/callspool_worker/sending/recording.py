@@ -126,13 +126,13 @@ class Recorder:
         """Returns the step that returns a batch of which nothing was sent."""
         return self._calls.put_back(taken, tries=0, delay_ms=0)
 
-    def wait_for_guard(self, taken: Taken) -> Call:
+    def wait_for_guard(self, taken: Taken, why: str) -> Call:
         """Returns the step that returns a batch because the guard cannot be asked."""
         return self._calls.put_back(
             taken,
             tries=0,
             delay_ms=GUARD_AWAY_MS,
-            detail="the suppression lists and caps cannot be read",
+            detail=why,
             may_count=True,
         )
 

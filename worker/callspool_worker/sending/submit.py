@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from callspool.request.identity import Scope, scope_tag
+from callspool_ledger.errors import ListsGone
 from callspool_ledger.guard import Guard
 from callspool_ledger.writes import SEPARATOR, LedgerUnavailable
 from callspool_ledger.writes.records import SUSPECT, creation_of
@@ -249,8 +250,11 @@ class Submitter:
             clearance = self._guard.reserve(
                 lane.account, lane.campaign, documents, taken.token, taken.missed
             )
+        except ListsGone as gone:
+            return [self._recorder.wait_for_guard(taken, str(gone))], None
         except LedgerUnavailable:
-            return [self._recorder.wait_for_guard(taken)], None
+            why = "the suppression lists and caps cannot be read"
+            return [self._recorder.wait_for_guard(taken, why)], None
         if clearance.hits:
             return [self._recorder.suppress(taken, clearance.hits)], None
         if clearance.capped:
