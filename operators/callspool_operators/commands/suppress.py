@@ -25,6 +25,7 @@ from callspool_operators.commands.suppression_lines import (
     source_option,
     tell_added,
     tell_checked,
+    tell_ledger,
     tell_removed,
     until_option,
 )
@@ -133,10 +134,10 @@ def add(
     name = _name(list_, account)
     countries = CountryFilter(_region(region), takes_all=as_they_are)
     refuse_if_none(numbers, _region(region))
-    with _lists(redis_url, state_dir, region) as lists:
+    with _lists(redis_url, state_dir, region, adds=True) as lists:
         coming = countries.keep(read_numbers(numbers))
         till_ms = _till(until, lists)
-        added = lists.add(coming, name, till_ms=till_ms, source=_one_line(source))
+        added = lists.add(coming, name, till_ms=till_ms, source=plain(source, 100))
     return tell_added(added, name, countries, as_json=as_json)
 
 
@@ -234,7 +235,7 @@ def import_(
     """
     name = _name(list_, account)
     chosen, code = _region(region), Exit.DONE
-    with _lists(redis_url, state_dir, region) as lists:
+    with _lists(redis_url, state_dir, region, adds=True) as lists:
         for file in files:
             countries = CountryFilter(chosen, takes_all=as_they_are)
             with Source(file, None, encoding, sheet) as opened:
@@ -251,7 +252,7 @@ def import_(
                         countries.keep(numbers_in(opened, columns, chosen)),
                         name,
                         till_ms=_till(until, lists),
-                        source=_one_line(source or name_source(file)),
+                        source=plain(source or name_source(file), 100),
                     )
                     shown = name
             told = tell_added(added, shown, countries, as_json=as_json)
@@ -304,8 +305,9 @@ def lists_(redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
 
 @contextmanager
 def _lists(
-    redis_url: str | None, state_dir: str | None, region: str | None
+    redis_url: str | None, state_dir: str | None, region: str | None, *, adds: bool | None = False
 ) -> Iterator[Suppression]:
+    """The lists; says whose they are once the command is done, unless ``adds`` is None."""
     region = _region(region)
     begun = ledger_clients(redis_url, state_dir, may_begin=True)
     with begun as clients, Progress(None, quiet=True) as progress:
@@ -314,6 +316,8 @@ def _lists(
             progress.update(numbers, lambda: format_count(numbers, "number"))
 
         yield Suppression(clients, operator(), region=region, tell=tell)
+    if adds is not None:
+        tell_ledger(redis_url, state_dir, adds=adds)
 
 
 def _region(given: str | None) -> str | None:
@@ -327,7 +331,7 @@ def lists_of_campaign(
     change: Sequence[str] | None = None,
 ) -> list[str]:
     """The named lists that a campaign is held to, after it was given others by ``change``."""
-    with _lists(redis_url, state_dir, None) as lists:
+    with _lists(redis_url, state_dir, None, adds=None) as lists:
         if change is not None:
             lists.apply(change, **name._asdict())
         return lists.read_applied(**name._asdict())
@@ -343,7 +347,3 @@ def _name(list_: str | None, account: str | None) -> str:
 def _till(until: parsing.LaterMoment | None, lists: Suppression) -> int:
     """The end in ms, rounded up to the hour: entries of one hour then have one source."""
     return 0 if until is None else math.ceil(until.at(lists.read_clock()) / 3600) * 3_600_000
-
-
-def _one_line(text: str) -> str:
-    return plain(" ".join(text.split()), 100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from callspool.settings import load_settings, redis_url_without_password
 from callspool_operators.lists.number_lists import COUNTRY_UNKNOWN, fault_of_number
 from callspool_operators.lists.source import STANDARD_INPUT
 from callspool_operators.options import parsing
@@ -38,6 +40,21 @@ def tell_without_country(countries: CountryFilter) -> None:
         click.echo(
             f"{shorten_number(countries.first)}{more} left out: {COUNTRY_UNKNOWN};"
             " --numbers-as-they-are takes it all the same",
+            err=True,
+        )
+
+
+def tell_ledger(redis_url: str | None, state_dir: str | None, *, adds: bool) -> None:
+    """Prints, on stderr, in which ledger the lists are; after ``adds``, which runs miss them."""
+    if state_dir is not None:
+        click.echo(f"Ledger: the state directory {plain(state_dir)}", err=True)
+        return
+    settings = load_settings(os.environ, overrides={"redis_url": redis_url})
+    click.echo(f"Ledger: {redis_url_without_password(settings.redis_url)}", err=True)
+    if adds:
+        click.echo(
+            "`callspool run` without --redis keeps lists of its own, and calls these numbers:"
+            " add them there, too, with --state-dir DIR (`run` names DIR)",
             err=True,
         )
 

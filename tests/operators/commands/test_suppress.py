@@ -43,6 +43,27 @@ def test_a_number_is_put_on_a_list_checked_and_taken_off(
     assert "415555" not in journal
 
 
+def test_every_command_names_its_ledger_and_adding_says_which_runs_miss_it(
+    call: Call, redis_url: str, tmp_path: Path
+):
+    own = "`callspool run` without --redis keeps lists of its own"
+    secret = redis_url.replace("redis://", "redis://default:@")
+    (tmp_path / "asked.txt").write_text(f"{ASKED}\n")
+    for arguments, adds in (
+        (["add", ASKED], True),
+        (["import", "asked.txt"], True),
+        (["check", ASKED], False),
+        (["remove", ASKED], False),
+    ):
+        found = call("suppress", *arguments, CALLSPOOL_REDIS_URL=secret)
+        assert f"Ledger: {secret.replace(':@', ':***@')}\n" in found.err, arguments
+        assert (own in found.err) == adds, arguments
+    place = tmp_path / "rehearsal"
+    local = call("suppress", "add", ASKED, "--state-dir", place)
+    assert local.code == 0
+    assert local.err == f"Ledger: the state directory {place}\n"
+
+
 def test_numbers_come_from_stdin_for_a_list_of_an_account(suppress: Call):
     added = suppress("add", "-", "--account", "acme", "--json", stdin=f"{ASKED}\n\n".encode())
     assert added.json["added"] == 1
