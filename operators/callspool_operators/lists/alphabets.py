@@ -66,17 +66,24 @@ _CENTRAL = (
 _CYRILLIC = ("Russian", "Ukrainian", "Serbian")
 
 
+_MIXED = ("German", "French", "Spanish", "Catalan", "Portuguese", "Italian", "Swedish", "Danish")
+
+
 class Encoding(NamedTuple):
-    """``handicap``: how much better its reading must be than that of a more frequent encoding."""
+    """``handicap``: how much better its reading must be than that of a more frequent encoding.
+
+    ``mixed``: languages whose names are often found together in one list.
+    """
 
     codec: str
     name: str
     languages: tuple[str, ...]
     handicap: float = 0.06
+    mixed: tuple[str, ...] = ()
 
 
 ENCODINGS = (
-    Encoding("cp1252", "Windows-1252", _WESTERN, 0),
+    Encoding("cp1252", "Windows-1252", _WESTERN, 0, _MIXED),
     Encoding("cp1250", "Windows-1250", _CENTRAL, 0.02),
     Encoding("mac_roman", "Mac Roman", _WESTERN, 0.02),
     Encoding("cp850", "DOS (cp850)", _WESTERN, 0.03),

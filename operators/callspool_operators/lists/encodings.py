@@ -80,6 +80,8 @@ LEAST_FIT = 0.7
 """How well the words must fit the best language of an encoding, at least."""
 MARGIN = 0.15
 """How much better they must fit than in any other encoding that makes other words of them."""
+MIXED_HANDICAP = 0.15
+"""How much less words are worth that fit several languages, and no single one of them."""
 MOST_WORDS = 2000
 """Different words that are looked at."""
 
@@ -198,9 +200,14 @@ def _worth(reading: _DecodedText) -> float:
 
 def _read(words: list[bytes], encoding: Encoding) -> _DecodedText:
     decoded = [_decode(word, encoding.codec) for word in words]
-    fits = max((_fits(decoded, language) for language in encoding.languages), key=sum)
-    read = [word if each > NO_WORD else None for word, each in zip(decoded, fits, strict=True)]
-    return _DecodedText(encoding, read, sum(fits) / len(fits) - encoding.handicap)
+    fits = {language: _fits(decoded, language) for language in encoding.languages}
+    readings = [(sum(each) / len(each), each) for each in fits.values()]
+    if encoding.mixed:
+        mixed = [*map(max, zip(*(fits[one] for one in encoding.mixed), strict=True))]
+        readings.append((sum(mixed) / len(mixed) - MIXED_HANDICAP, mixed))
+    worth, best = max(readings)
+    read = [word if each > NO_WORD else None for word, each in zip(decoded, best, strict=True)]
+    return _DecodedText(encoding, read, worth - encoding.handicap)
 
 
 def _fits(words: list[str | None], language: str) -> list[float]:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from callspool_operators.lists import Intake, IntakeError, IntakeOptions
-from callspool_operators.lists.encodings import Evidence
+from callspool_operators.lists.encodings import Evidence, judge_words
 from tests.operators.conftest import Call
 from tests.operators.lists.names import NAMES, WRITTEN_IN
 
@@ -167,3 +167,31 @@ def test_an_encoding_that_does_not_exist_is_refused(call: Call) -> None:
     assert "'klingon' is no encoding of text" in refused.err
     binary = call("send", "c.csv", *TARGET, "--encoding", "base64", "--dry-run")
     assert "is no encoding of text" in binary.err
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "José Zoë Jürgen Müller Groß",
+        "Jörg François Núria Søren",
+        "André Müller Weiß Núñez Gonçalves Göran Øystein Chloé Peña",
+    ],
+)
+def test_names_of_several_western_languages_are_windows_1252(names: str):
+    found = judge_words(names.encode("cp1252").split())
+    assert found.encoding is not None
+    assert found.encoding.codec == "cp1252"
+
+
+@pytest.mark.parametrize(
+    ("names", "codec"),
+    [
+        ("Çelik Şahin Erdoğan Müller José Jürgen François Renée", "cp1254"),
+        ("Dvořák Müller Jürgen Jiří Kateřina Groß Zdeněk", "cp1250"),
+        ("André Müller Weiß Núñez Gonçalves Göran Chloé Peña", "mac_roman"),
+        ("André Müller Weiß Núñez Gonçalves Göran Chloé Peña", "cp850"),
+    ],
+)
+def test_mixed_names_in_another_encoding_are_never_taken_for_windows_1252(names: str, codec: str):
+    found = judge_words(names.encode(codec).split())
+    assert found.encoding is None or found.encoding.codec == codec
