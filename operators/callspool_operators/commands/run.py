@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import time
 from contextlib import ExitStack
@@ -37,14 +38,14 @@ from callspool_operators.options.connection import (
 from callspool_operators.options.options import SendOptions, redis_option_that, sending_options
 from callspool_operators.options.target import SendTarget, target_of
 from callspool_operators.preparing.asking import ask_before_sending, check_countries
-from callspool_operators.preparing.forecast import find_other_account
+from callspool_operators.preparing.forecast import describe_what_does_not_hold
 from callspool_operators.preparing.overview import held_back_in_short
 from callspool_operators.preparing.reading import Spooler, new_intake, open_intake
 from callspool_operators.preparing.remembering import remember_lists
 from callspool_operators.preparing.ringing import find_silence
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.screen import Progress, paint
-from callspool_operators.terminal.wording import json_line, plain
+from callspool_operators.terminal.wording import format_count, json_line
 from callspool_worker.api import check_start
 from callspool_worker.decisions.leases import longest_stop
 
@@ -112,6 +113,10 @@ def run(
     if options.dry_run:
         kept_in = None if options.redis_url else str(place)
         with ledger_for_a_look(options.redis_url, kept_in) as reader:
+            if sandbox and reader is not None:
+                where = _where(options, settings, place)
+                for line in describe_what_does_not_hold(reader, target.envelope, where):
+                    click.echo(line, err=True)
             return rehearse(options, target, reader)
     if not sandbox:
         settings.account(target.envelope.account)
@@ -139,6 +144,13 @@ def _do(job: Job, spooler: Spooler) -> tuple[End, CallspoolError | None]:
     return end, job.fault if end is End.AT_REST else None
 
 
+def _where(options: SendOptions, settings: Settings, state_dir: Path) -> str:
+    """The flags that lead to the ledger of the run."""
+    if options.redis_url is not None:
+        return f"--redis {redis_url_without_password(settings.redis_url)}"
+    return f"--state-dir {shlex.quote(str(state_dir))}"
+
+
 class _RunCommand:
     """One call of the command, past its questions."""
 
@@ -164,7 +176,7 @@ class _RunCommand:
             stack.enter_context(_sigterm_is_an_interrupt())
             local = self._ledger(stack)
             if self._sandbox:
-                self._say_whose_hours_hold()
+                self._say_what_does_not_hold()
             else:
                 for line in find_silence(self._settings, self._target.envelope):
                     self._say(line)
@@ -188,16 +200,12 @@ class _RunCommand:
             api_url = self._settings.account(self._target.envelope.account).api_url
             return ask_before_sending(self._options, self._target, reader, api_url, drains=True)
 
-    def _say_whose_hours_hold(self) -> None:
+    def _say_what_does_not_hold(self) -> None:
         envelope = self._target.envelope
         with reader_for(self._settings, envelope) as reader:
-            other = find_other_account(reader, envelope)
-        if other is not None:
-            name = plain(envelope.campaign or "''", 60)
-            self._say(
-                f"campaign {name} is set for the account {plain(other)}, and does not hold in the"
-                f" sandbox: callspool campaign set {name} --account {SANDBOX} … sets it there"
-            )
+            where = _where(self._options, self._settings, self._state_dir)
+            for line in describe_what_does_not_hold(reader, envelope, where):
+                self._say(line)
 
     def _ledger(self, stack: ExitStack) -> LocalLedger | None:
         """The embedded server, unless another Redis was named."""
@@ -242,10 +250,10 @@ class _RunCommand:
             new=self._options.new,
         )
         if left := job.before.documents["waiting"] + job.before.spooled:
-            self._say(
-                f"{left:,} documents of earlier runs wait in this ledger: they are sent, too,"
-                " when they may be called"
+            waits = format_count(
+                left, "document of earlier runs waits", "documents of earlier runs wait"
             )
+            self._say(f"{waits} in this ledger: they are sent, too, when they may be called")
         started = time.monotonic()
         workforce.start()
         again = self._options.again
@@ -260,7 +268,7 @@ class _RunCommand:
             workforce.stop()
         if not isinstance(failure, QueueUnavailable):
             notes = held_back_in_short(intake, self._options)
-            where = self._where(local)
+            where = _where(self._options, self._settings, self._state_dir)
             report = ask_until_answered(
                 lambda: report_of(job, spooler.enqueued, seconds, where, AGAIN, notes),
                 workforce.keep_server,
@@ -285,11 +293,6 @@ class _RunCommand:
     def _say_what_was_not_read(self, intake: Intake) -> None:
         if intake.bytes_read < (intake.bytes_total() or 0):
             self._say("the files were not read to their end; the next run reads them again")
-
-    def _where(self, local: LocalLedger | None) -> str:
-        if local is None:
-            return f"--redis {redis_url_without_password(self._settings.redis_url)}"
-        return f"--state-dir {self._state_dir}"
 
     def _say(self, words: str) -> None:
         click.echo(words, err=True)

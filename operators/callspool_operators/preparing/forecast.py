@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,9 @@ from callspool.hours.zones import UNKNOWN
 from callspool.request.raw_document import read_number
 from callspool.settings import load_settings
 from callspool_ledger.reads.campaigns import CampaignName, moment_of, read_campaigns
-from callspool_operators.terminal.wording import format_count, local
+from callspool_ledger.steering.caps import read_set_caps
+from callspool_ledger.writes import Ledger, Limits
+from callspool_operators.terminal.wording import format_count, local, plain
 
 if TYPE_CHECKING:
     from callspool.hours.record import CampaignRecord
@@ -143,13 +146,41 @@ def warn_of_platform(record: CampaignRecord) -> None:
     )
 
 
-def find_other_account(reader: LedgerReader, envelope: CheckedEnvelope) -> str | None:
-    """Returns the account for which the campaign is set, where that is not the envelope's."""
+def describe_what_does_not_hold(
+    reader: LedgerReader, envelope: CheckedEnvelope, where: str
+) -> list[str]:
+    """Returns a line for what is set for other accounts, and not for the envelope's: its campaign,
+    its caps, and those of whole accounts. Each names the command that sets it there.
+
+    ``where``: the flags that lead to the ledger.
+    """
+    own, lines = envelope.account, []
+    campaign = plain(envelope.campaign, 60)
+    named = f"campaign {shlex.quote(campaign)}"
     with suppress(QueueUnavailable, redis.RedisError):
-        tables = reader.of_space(envelope.account, envelope.space_token).ask(read_campaigns())
+        tables = reader.of_space(own, envelope.space_token).ask(read_campaigns())
         found = [name.account for name in tables.campaigns if name.campaign == envelope.campaign]
-        return None if envelope.account in found else min(found, default=None)
-    return None
+        if found and own not in found:
+            command = f"campaign set {shlex.quote(campaign)} --account {own} … {where}"
+            lines.append(_describe_other(f"{named} is set", "does", min(found), own, command))
+        views = read_set_caps(Ledger(reader.first_client, Limits()))
+        for scope, whose in ((envelope.campaign, f" of {named}"), (None, "")):
+            capped = {view.account: view.caps for view in views if view.campaign == scope}
+            others = [each for each in capped if each is not None]
+            if others and own not in others:
+                other = min(others)
+                about = "--cap-scope account" if scope is None else shlex.quote(campaign)
+                caps = " ".join(f"--cap {cap.short}" for cap in capped[other])
+                command = f"campaign set {about} {caps} --account {own} {where}"
+                lines.append(_describe_other(f"caps{whose} are set", "do", other, own, command))
+    return lines
+
+
+def _describe_other(what: str, does: str, other: str, own: str, command: str) -> str:
+    return (
+        f"{what} for the account {plain(other)}, and {does} not hold for the account {own} of this"
+        f" rehearsal: callspool {command} sets it there"
+    )
 
 
 def forecast_for(reader: LedgerReader, envelope: CheckedEnvelope) -> HoursForecast | None:

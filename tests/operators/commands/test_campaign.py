@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import redis
 
 from callspool.hours.record import CampaignRecord, PlatformHours, read_hours
 from callspool_ledger.reads.reader import LedgerReader
-from callspool_operators.preparing.forecast import HoursForecast, find_other_account
+from callspool_operators.preparing.forecast import HoursForecast, describe_what_does_not_hold
 from tests.operators.conftest import Call, Result
 from tests.producers.request.requests import prepared
 
@@ -137,14 +138,29 @@ def test_caps_are_shown_with_those_of_account_and_installation(call: Call, redis
     assert say("set", "--cap", "5/30d").err.startswith("callspool: name the campaign")
 
 
-def test_a_rehearsal_says_for_which_account_its_campaign_is_set(
-    call: Call, client: redis.Redis, redis_url: str
+def test_a_rehearsal_says_what_is_set_for_another_account(
+    call: Call, client: redis.Redis, redis_url: str, example: Path
 ) -> None:
-    flags = ("--hours", "09:00-20:00", "--redis", redis_url)
-    assert call("campaign", "set", "spring", *flags).code == 0
-    reader = LedgerReader(client)
+    where = ("--redis", redis_url)
+    for flags in (["--hours", "09:00-20:00"], ["--cap", "3/7d"]):
+        assert call("campaign", "set", "spring", *flags, *where).code == 0
+    call("campaign", "set", "--cap", "5/30d", "--cap-scope", "account", *where)
+    call("campaign", "set", "--cap", "9/30d", "--cap-scope", "installation", *where)
+    rehearsal = ("run", example, "--sandbox", "--dry-run", "--campaign", "spring", *where)
+
+    found = call(*rehearsal).err
+
+    end = " not hold for the account sandbox of this rehearsal: callspool campaign set "
+    assert [line.rpartition(end)[2] for line in found.splitlines() if end in line] == [
+        f"spring --account sandbox … {' '.join(where)} sets it there",
+        f"spring --cap 3/7d --account sandbox {' '.join(where)} sets it there",
+        f"--cap-scope account --cap 5/30d --account sandbox {' '.join(where)} sets it there",
+    ]
+    commands = [line.partition("callspool ")[2].split()[:-3] for line in found.splitlines()]
+    commands[0][commands[0].index("…")] = "--pace=60/min"
+    for command in commands:
+        assert call(*command).code == 0, command
     envelope = prepared(account="sandbox", campaign="spring").envelope
-    assert find_other_account(reader, envelope) == "default"
-    assert find_other_account(reader, prepared(account="sandbox").envelope) is None
-    assert call("campaign", "set", "spring", "--account", "sandbox", *flags).code == 0
-    assert find_other_account(reader, envelope) is None
+    assert describe_what_does_not_hold(LedgerReader(client), envelope, "") == []
+    other = prepared(account="elsewhere", campaign="autumn").envelope
+    assert len(describe_what_does_not_hold(LedgerReader(client), other, "")) == 1
