@@ -108,6 +108,7 @@ def test_a_list_that_counts_from_one_again_is_told_from_duplicates(tmp_path: Pat
     assert counts == {"read": 3, "accepted": 1, "duplicate": 1, "conflict": 1}
     result = cli.call(["run", str(contacts), *kept], env, tmp_path)
     assert "1 row not called: the ledger knows the id with another number" in result.stdout
+    assert "if it is the same number without its country: --region\n" in result.stdout
     answers = tmp_path / "answers.csv"
     cli.call(["results", str(contacts), "-o", str(answers), *kept], env, tmp_path)
     rows = answers.read_text().splitlines()[1:]

@@ -19,7 +19,7 @@ from callspool_operators.lists import Intake, IntakeOptions, Row
 from callspool_operators.lists.grid import Grid, Inputs
 from callspool_operators.lists.outfile import Dialect, OutFile, OutPlace, SheetFile
 from callspool_operators.lists.own_columns import ANSWERED_FILE, ANSWERS, answer_header
-from callspool_operators.lists.results import Answers
+from callspool_operators.lists.results import SUPPRESSED, Answers
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
@@ -154,14 +154,19 @@ def results(
     to be sent again in another --campaign.
 
     States are those of `callspool status`, invalid for rows that cannot be sent, conflict for those
-    whose id belongs to another number, and unknown for those that the ledger does not know. Name
+    whose id belongs to another number, suppressed for those whose number is on a list of
+    `callspool suppress`, and unknown for those that the ledger does not know. Name
     account, space and campaign as for `callspool send`; where no space is named, the only one that
     fits is taken.
 
     Cells that a spreadsheet would run as a formula, or change because they look like a number
     (+14155550100, 00417), begin with an apostrophe; callspool takes it off again when it reads
-    the file. Exits with 1 where a row that was accepted, or should have been, is not created; with
-    --outcome, with 0 once its rows are written.
+    the file.
+
+    Exits with 0 where each row was created, is suppressed, invalid or a duplicate. Exits with 1
+    where all rows were written, but a row waits, is being sent, in doubt, dead, cancelled, expired,
+    a conflict or unknown: the list is not done. With --outcome, exits with 0 once its rows are
+    written.
     """
     if as_json and output == "-":
         raise click.UsageError("--json prints a summary on stdout: name a file for the rows (-o)")
@@ -308,7 +313,9 @@ def _tell(
 ) -> None:
     counts = answers.counts
     states = {name: counts[name] for name in STATES}
-    beside = {name: counts[name] for name in ("duplicate", "invalid", "conflict", "unknown")}
+    beside = {
+        name: counts[name] for name in ("duplicate", "invalid", "conflict", SUPPRESSED, "unknown")
+    }
     if as_json:
         documents = {"read": counts.total(), "accepted": sum(states.values()), **beside, **states}
         outcomes = {name: answers.outcomes[name] for name in OUTCOMES}

@@ -16,6 +16,8 @@ from callspool_operators.terminal.wording import local, plain
 
 UNKNOWN = "unknown"
 INVALID = "invalid"
+SUPPRESSED = "suppressed"
+"""A row that was cancelled since its number is on a list; its reason begins with the word, too."""
 
 _TOLD = len(ANSWERS) - 5
 """Cells that a document's status fills."""
@@ -90,6 +92,8 @@ class Answers:
             cells = [INVALID, row.reason, *nothing, str(row.line)]
             return AnsweredRow(row, INVALID, cells)
         state = status.state if status else UNKNOWN
+        if status and state == "cancelled" and (status.reason or "").startswith(SUPPRESSED):
+            state = SUPPRESSED
         self.counts["duplicate" if row.duplicate else state] += 1
         is_told = status is not None and state != CONFLICT
         found = self._answer_cells(status) if status and is_told else [""] * _TOLD

@@ -23,7 +23,7 @@ from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.selectors import whole_lane
 from callspool_ledger.writes import Ledger, Limits
 from callspool_operators.lists import Row
-from callspool_operators.terminal.wording import format_count, format_counts, local
+from callspool_operators.terminal.wording import CONFLICT_REMEDY, format_count, format_counts, local
 
 if TYPE_CHECKING:
     from callspool_ledger.reads.views import GateView
@@ -95,7 +95,7 @@ class KnownAlready:
         if self.conflicts:
             lines.append(
                 f"  {self.conflicts:,} not called: the ledger knows the id with another number"
-                " (conflict); another --campaign, or --id-prefix, calls them"
+                f" (conflict); {CONFLICT_REMEDY}"
             )
         if self.elsewhere:
             lines += self._elsewhere_lines()

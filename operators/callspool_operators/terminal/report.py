@@ -12,6 +12,7 @@ from callspool_ledger.reads.views import GateView
 from callspool_ledger.selectors import Selector
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.wording import (
+    CONFLICT_REMEDY,
     format_count,
     format_counts,
     local,
@@ -235,7 +236,7 @@ class Report:
             return []
         rows = format_count(self.count("conflict"), "row")
         said = f"  {rows} not called: the ledger knows the id with another number (conflict);"
-        return [f"{said} another --campaign, or --id-prefix, calls them"]
+        return [f"{said} {CONFLICT_REMEDY}"]
 
     def _earlier_lines(self) -> list[str]:
         """What earlier runs did with these contacts."""

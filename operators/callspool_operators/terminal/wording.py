@@ -86,3 +86,10 @@ def how_to_start_workers(where: str) -> str:
 def state_dir_flag(state_dir: str | None) -> str:
     """What a command needs behind it to look into the ledger of a run, where that is meant."""
     return f" --state-dir {shlex.quote(state_dir)}" if state_dir else ""
+
+
+CONFLICT_REMEDY = (
+    "another --campaign, or --id-prefix, calls them; if it is the same number without its country:"
+    " --region"
+)
+"""What to do about rows whose ids the ledger knows with other numbers."""

@@ -61,6 +61,7 @@ def test_ids_that_are_known_with_other_numbers_are_no_duplicates(
     assert "  1 waiting from an earlier run, sent when they may be called\n" in found.out
     assert "  8 new\n" in found.out
     assert "1 not called: the ledger knows the id with another number (conflict)" in found.out
+    assert "if it is the same number without its country: --region\n" in found.out
 
 
 def test_suppressed_contacts_are_counted_among_new_and_waiting_ones_and_in_the_forecast(

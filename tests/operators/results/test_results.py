@@ -5,6 +5,7 @@ import gzip
 import io
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,23 @@ def test_a_row_whose_id_belongs_to_another_number_shows_nobody_elses_call(
     assert (first["state"], first["attempts"], first["accepted_at"]) == ("conflict", "", "")
     assert "another number" in first["reason"]
     assert second["state"] == "waiting"
+
+
+def test_a_row_whose_number_is_on_a_list_is_suppressed_and_an_operators_cancel_is_not(
+    spool: LedgerUnderTest, call: Call, redis_url: str, give_back: GiveBack, tmp_path: Path
+) -> None:
+    listed = group(["off"], reason="suppressed: on the global list since 2026-12-01T14:00:00Z")
+    spool.accept(replace(listed, suppressed="global"))
+    path = tmp_path / "list.csv"
+    path.write_text("ID,Name,Phone\nmade,Ada,+14155550100\noff,Bo,+14155550101\n")
+    result, rows = give_back(path)
+    assert [row["state"] for row in rows] == ["created", "suppressed"]
+    assert result.out.startswith("2 rows: 1 created, 1 suppressed\n")
+    assert result.code == 0
+    assert call("cancel", "--document-id", "new", "--yes", "--redis", redis_url).code == 0
+    path.write_text("ID,Name,Phone\nnew,Dee,+14155550103\n")
+    result, rows = give_back(path)
+    assert ([row["state"] for row in rows], result.code) == (["cancelled"], 1)
 
 
 def test_an_id_that_was_made_of_a_number_is_told(
