@@ -117,6 +117,8 @@ def _paused_lines(done: PauseResult, known: bool, where: str) -> list[str]:
     else:
         first = f"{meant} is paused: {wait}; what is being sent now is finished"
     lines = [_sentence(first)]
+    if gate.note and not done.already:
+        lines.append(f"Note: {plain(gate.note, LONGEST_NOTE)}")
     if gate.until:
         lines.append(f"Workers end the pause at {local(gate.until)}.")
     if not known and selector.as_object():

@@ -1,21 +1,27 @@
 """`callspool relay`: from an outbox in PostgreSQL into the queue."""
 
+from __future__ import annotations
+
 import os
 import signal
 import threading
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import psycopg
 
 from callspool.contrib.outbox import TABLE_SQL
 from callspool.errors import CallspoolError
 from callspool.settings import load_settings
 from callspool_operators.options.options import redis_option
-from callspool_operators.relay import RelayedRows, describe_failure, drain, follow, open_relay
 from callspool_operators.terminal.wording import format_count
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from callspool.settings import Settings
+    from callspool_operators.relay import RelayedRows
 
 _EXAMPLES = """\b
 Examples:
@@ -50,6 +56,27 @@ def relay(dsn_file: Path | None, once: bool, sql: bool, redis_url: str | None) -
     if not dsn_file.is_file():  # not sooner: its examples are typed where there is none
         raise click.UsageError(f"--dsn-file: there is no file {dsn_file}")
     settings = load_settings(os.environ, overrides={"redis_url": redis_url})
+    try:
+        _relay(dsn_file, settings, once=once)
+    except ModuleNotFoundError as fault:
+        if (fault.name or "").startswith("callspool"):
+            raise
+        raise click.UsageError(
+            "callspool relay needs the outbox's packages: pip install './callspool[outbox]'"
+        ) from None
+
+
+def _relay(dsn_file: Path, settings: Settings, *, once: bool) -> None:
+    """Relays rows until it is stopped, or, with ``once``, until the outbox is empty."""
+    import psycopg  # noqa: PLC0415 - an extra's, and --sql does without
+
+    from callspool_operators.relay import (  # noqa: PLC0415
+        describe_failure,
+        drain,
+        follow,
+        open_relay,
+    )
+
     connect = partial(_connect, dsn_file)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -68,6 +95,8 @@ def relay(dsn_file: Path | None, once: bool, sql: bool, redis_url: str | None) -
 
 def _connect(dsn_file: Path) -> psycopg.Connection[Any]:
     """Connects with what the file holds now; an error never repeats it."""
+    import psycopg  # noqa: PLC0415 - an extra's
+
     try:
         dsn = dsn_file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeError) as fault:

@@ -53,7 +53,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     DOCUMENT_ID: (
         *("documentid", "id", "contactid", "customerid", "clientid", "leadid", "recordid"),
         *("crmid", "customerno", "customernumber", "kundennummer", "kundennr", "kdnr"),
-        *("externalid",),
+        *("kundenr", "externalid"),
     ),
 }
 

@@ -91,9 +91,10 @@ def test_nothing_that_helps_is_cut_off_on_a_narrow_terminal(ask: Call, redis_url
 
 
 def test_pause_and_resume_say_what_they_did_each_time(ask: Call):
-    first = ask("pause", "--campaign", "spring")
+    first = ask("pause", "--campaign", "spring", "--note", "wrong list")
     assert (first.code, first.err) == (0, "")
     assert "Campaign spring is paused: 12 documents wait" in first.out
+    assert "\nNote: wrong list\n" in first.out
     assert "callspool resume --campaign spring" in first.out
     assert "was paused already, by ann" in ask("pause", "--campaign", "spring").out
     ask("pause", "--all")

@@ -60,6 +60,19 @@ def test_a_command_whose_packages_are_missing_says_how_to_get_them(
     )
 
 
+def test_the_table_of_an_outbox_is_printed_without_what_reads_it(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("callspool_operators.commands.relay", "callspool_operators.relay"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    assert "CREATE TABLE" in call("relay", "--sql").out
+    (tmp_path / "dsn").write_text("postgresql://user@host/shop")
+    lacking = call("relay", "--dsn-file", "dsn")
+    assert lacking.code == 2
+    assert "needs the outbox's packages: pip install './callspool[outbox]'" in lacking.err
+
+
 def test_a_fault_of_our_own_is_not_taken_for_a_missing_package(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
