@@ -59,7 +59,7 @@ def relay(dsn_file: Path | None, once: bool, sql: bool, redis_url: str | None) -
     try:
         _relay(dsn_file, settings, once=once)
     except ModuleNotFoundError as fault:
-        if (fault.name or "").startswith("callspool"):
+        if (fault.name or "").partition(".")[0] != "psycopg":
             raise
         raise click.UsageError(
             "callspool relay needs the outbox's packages: pip install './callspool[outbox]'"
