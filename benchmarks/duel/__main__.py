@@ -18,11 +18,13 @@ from benchmarks.duel.ours import Callspool
 from benchmarks.duel.rivals.celery_rival import CeleryRival
 from benchmarks.duel.rivals.dramatiq_rival import DramatiqRival
 from benchmarks.duel.roll import MOST, call_the_roll
+from benchmarks.duel.rules import play_rules, rules_table
 from benchmarks.duel.table import table
 
 if TYPE_CHECKING:
     from benchmarks.duel.contestant import Contestant
     from benchmarks.duel.outcome import Outcome
+    from benchmarks.duel.rules import Obedience
 
 CONTESTANTS: dict[str, Contestant] = {
     "dramatiq": DramatiqRival(
@@ -47,13 +49,22 @@ CONTESTANTS: dict[str, Contestant] = {
 
 
 def main() -> int:
-    """Exit code 1 where callspool lost somebody, or called somebody twice; 2 for wrong use."""
+    """Returns 1 where callspool lost or doubled a call or broke a rule, and 2 for wrong use."""
     options = _parser().parse_args()
     chosen = list(dict.fromkeys(options.only or CONTESTANTS))
     wrong = _wrong_use(options, chosen)
     if wrong:
         print(f"Error: {wrong}", file=sys.stderr)
         return 2
+    outcomes = _play_faults(options, chosen) if options.part != "rules" else []
+    obedience = _play_rules(options, chosen) if options.part != "faults" else []
+    _write(options, outcomes, obedience)
+    ours = [outcome.verdict for outcome in outcomes if outcome.name == "callspool"]
+    failed = any(verdict.lost or verdict.called_twice for verdict in ours)
+    return int(failed or any(one.wrong for one in obedience if one.name == "callspool"))
+
+
+def _play_faults(options: argparse.Namespace, chosen: list[str]) -> list[Outcome]:
     roll = call_the_roll(options.contacts, options.seed)
     rules = Rules(options.seed, options.kills, options.redis_away, options.limit)
     outcomes = []
@@ -64,9 +75,17 @@ def main() -> int:
             print(f"{key} …", file=sys.stderr)
             outcomes.append(play(CONTESTANTS[key], roll, rules, home, _tell))
     print(table(outcomes))
-    _write(options, outcomes)
-    ours = [outcome.verdict for outcome in outcomes if outcome.name == "callspool"]
-    return int(any(verdict.lost or verdict.called_twice for verdict in ours))
+    return outcomes
+
+
+def _play_rules(options: argparse.Namespace, chosen: list[str]) -> list[Obedience]:
+    print("rules, all at once …", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="callspool-duel-") as temporary:
+        root = options.keep.resolve() / "rules" if options.keep else Path(temporary)
+        contestants = [(CONTESTANTS[key], root / key) for key in chosen]
+        outcomes = play_rules(contestants, options.seed)
+    print(f"\n{rules_table(outcomes)}")
+    return outcomes
 
 
 def _wrong_use(options: argparse.Namespace, chosen: list[str]) -> str | None:
@@ -77,7 +96,7 @@ def _wrong_use(options: argparse.Namespace, chosen: list[str]) -> str | None:
         return "celery-batches is not installed: say make duel"
     if options.json and not options.json.parent.is_dir():
         return f"there is no directory {options.json.parent}: make it, or name another"
-    if options.keep and any((options.keep / key).exists() for key in chosen):
+    if options.keep and any((options.keep / key).exists() for key in [*chosen, "rules"]):
         return f"{options.keep} holds an earlier duel: name another directory"
     return None
 
@@ -86,7 +105,9 @@ def _tell(text: str) -> None:
     print(f"  {text}", file=sys.stderr)
 
 
-def _write(options: argparse.Namespace, outcomes: list[Outcome]) -> None:
+def _write(
+    options: argparse.Namespace, outcomes: list[Outcome], obedience: list[Obedience]
+) -> None:
     if options.json:
         report = {
             "contacts": options.contacts,
@@ -94,6 +115,7 @@ def _write(options: argparse.Namespace, outcomes: list[Outcome]) -> None:
             "kills": options.kills,
             "redis_away_seconds": options.redis_away,
             "outcomes": [asdict(outcome) for outcome in outcomes],
+            "rules": [asdict(one) for one in obedience],
         }
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
 
@@ -111,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--limit", type=float, default=480.0, help="seconds for each (480)")
     parser.add_argument("--only", action="append", choices=CONTESTANTS, help="repeatable")
+    parser.add_argument("--part", choices=("faults", "rules"), help="one of both parts only")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument("--keep", type=Path, help="keep logs in this directory")
     return parser

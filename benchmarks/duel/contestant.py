@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     import redis
 
-    from benchmarks.duel.roll import Roll
+    from benchmarks.duel.roll import Document, Roll
+    from benchmarks.duel.rules import RuledLists
     from benchmarks.duel.verdict import Records
 
 WORKERS = 2
@@ -40,6 +41,12 @@ class Contestant(Protocol):
 
     def enqueue(self, place: Place, roll: Roll) -> None:
         """Enqueues everybody, and then once more those who are to be enqueued twice."""
+
+    def enqueue_ruled(self, place: Place, lists: RuledLists, end: float) -> None:
+        """Enqueues the lists whose rules come later; the hours of ``evening`` end at ``end``."""
+
+    def suppress(self, place: Place, documents: list[Document]) -> None:
+        """Returns once the suppression of their numbers is acknowledged."""
 
     def standing(self, client: redis.Redis) -> tuple[int, int]:
         """What is still to be done, and what is in doubt, by its own books."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import msgspec
 from benchmarks.duel import stage
 from benchmarks.duel.contestant import WORKERS, Place
 from benchmarks.duel.roll import CHUNK, CONTEXT, PILOT, SPACE, Document, Roll
+from benchmarks.duel.rules import CAP
 from benchmarks.duel.verdict import Records
 from callspool.request.identity import Scope
 from callspool_ledger.reads.lookup import read_statuses
@@ -24,8 +26,11 @@ if TYPE_CHECKING:
 
     import redis
 
+    from benchmarks.duel.rules import RuledLists
+
 COMMAND = [sys.executable, "-m", "callspool"]
 SENDING = 60.0
+HALF_DAY = 12 * 60 * 60
 SCOPE = Scope("default", SPACE, "")
 
 
@@ -48,6 +53,7 @@ class Callspool:
             CALLSPOOL_PILOT=PILOT,
             CALLSPOOL_CONTEXT=CONTEXT,
             CALLSPOOL_BATCH_SIZE=str(CHUNK),
+            CALLSPOOL_PLATFORM_HOURS="none",
             CALLSPOOL_REQUEST_TIMEOUT=str(stage.REQUEST_TIMEOUT),
             CALLSPOOL_PROOF_QUIET=str(stage.PROOF_QUIET),
             CALLSPOOL_PROOF_QUIET_ANSWERED=str(stage.PROOF_QUIET_ANSWERED),
@@ -58,16 +64,34 @@ class Callspool:
 
     def enqueue(self, place: Place, roll: Roll) -> None:
         for name, documents in (("all", roll.documents), ("again", roll.repeated)):
-            file = _written(place.home / f"{name}.jsonl", documents)
-            subprocess.run(
-                [*COMMAND, "send", str(file), "--yes", "--json"],
-                env=self.environment(place),
-                cwd=place.home,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                timeout=SENDING,
-                check=True,
-            )
+            self._send(place, name, documents)
+
+    def enqueue_ruled(self, place: Place, lists: RuledLists, end: float) -> None:
+        hours = "-".join(time.strftime("%H:%M", time.gmtime(at)) for at in (end - HALF_DAY, end))
+        rules = ["--hours", hours, "--zone-field", "timezone", "--close-early", "0"]
+        self._run(place, "campaign", "set", "evening", *rules)
+        self._run(place, "campaign", "set", "--cap", f"{CAP}/24h", "--cap-scope", "installation")
+        self._send(place, "day", [*lists.suppressed, *lists.others])
+        self._send(place, "evening", lists.evening, "--campaign", "evening")
+        self._send(place, "second", lists.second, "--campaign", "second")
+
+    def suppress(self, place: Place, documents: list[Document]) -> None:
+        self._run(place, "suppress", "add", *(one["contact_number"] for one in documents))
+
+    def _send(self, place: Place, name: str, documents: list[Document], *options: str) -> None:
+        file = _written(place.home / f"{name}.jsonl", documents)
+        self._run(place, "send", str(file), "--yes", *options)
+
+    def _run(self, place: Place, *arguments: str) -> None:
+        subprocess.run(
+            [*COMMAND, *arguments, "--json"],
+            env=self.environment(place),
+            cwd=place.home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            timeout=SENDING,
+            check=True,
+        )
 
     def standing(self, client: redis.Redis) -> tuple[int, int]:
         summary = LedgerReader(client).ask(read_summary())

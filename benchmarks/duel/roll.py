@@ -33,7 +33,7 @@ class Roll:
 
 def call_the_roll(contacts: int, seed: int) -> Roll:
     """A list of ``contacts`` people; a twentieth of it, in one piece, is enqueued twice."""
-    documents = [_person(number) for number in range(contacts)]
+    documents = [make_person(number) for number in range(contacts)]
     chance = random.Random(seed)
     refused = documents[chance.randrange(contacts)]
     refused["sandbox"] = "reject"
@@ -46,7 +46,7 @@ def chunks(documents: list[Document], size: int) -> list[list[Document]]:
     return [documents[start : start + size] for start in range(0, len(documents), size)]
 
 
-def _person(number: int) -> Document:
+def make_person(number: int) -> Document:
     area, line = 200 + number // 100, number % 100
     return {
         "document_id": f"duel-{number}",

@@ -28,12 +28,17 @@ HEADINGS = (
 
 def table(outcomes: Sequence[Outcome]) -> str:
     """One row a contestant, then what the columns mean and what each contestant is."""
-    rows = [HEADINGS, *(_row(outcome) for outcome in outcomes)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    lines = lines_of([HEADINGS, *(_row(outcome) for outcome in outcomes)])
+    return "\n".join([*lines, "", *footnotes(outcomes)])
+
+
+def lines_of(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """The rows, of which the first holds the headings, in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [_line(row, widths) for row in rows]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines.insert(1, _line(rule, widths))
-    return "\n".join([*lines, "", *footnotes(outcomes)])
+    return lines
 
 
 def footnotes(outcomes: Sequence[Outcome]) -> list[str]:

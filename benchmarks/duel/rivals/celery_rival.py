@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from benchmarks.duel.contestant import WORKERS, Place
+from benchmarks.duel.rivals.checks import CheckedProducer
 from benchmarks.duel.rivals.environment import rival_environment
 from benchmarks.duel.verdict import Records
 
@@ -23,7 +24,7 @@ QUEUE, UNACKED = "celery", "unacked"
 CONTACT = re.compile(r"duel-\d+")
 
 
-class CeleryRival:
+class CeleryRival(CheckedProducer):
     """A task for each contact; the worker gathers a hundred, and retries each by itself."""
 
     def __init__(self, name: str, note: str, *, concurrency: int) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from dramatiq.brokers.redis import RedisBroker
 
 from benchmarks.duel.contestant import WORKERS, Place
+from benchmarks.duel.rivals.checks import CheckedProducer
 from benchmarks.duel.rivals.environment import rival_environment
 from benchmarks.duel.roll import Roll, chunks
 from benchmarks.duel.verdict import Records
@@ -21,7 +22,7 @@ OPEN = ("dramatiq:default.msgs", "dramatiq:default.DQ.msgs")
 DEAD = "dramatiq:default.XQ.msgs"
 
 
-class DramatiqRival:
+class DramatiqRival(CheckedProducer):
     """``size`` contacts a message; ``threads`` requests in flight at most, in each worker."""
 
     def __init__(self, name: str, note: str, *, size: int, threads: int) -> None:
