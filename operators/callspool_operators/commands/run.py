@@ -253,7 +253,7 @@ class _RunCommand:
             waits = format_count(
                 left, "document of earlier runs waits", "documents of earlier runs wait"
             )
-            self._say(f"{waits} in this ledger: they are sent, too, when they may be called")
+            self._say(f"{waits} in this ledger, and may be sent, too, when calling is allowed")
         started = time.monotonic()
         workforce.start()
         again = self._options.again
