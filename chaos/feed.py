@@ -42,7 +42,7 @@ def judge_feed(
         if status is not None:
             wrong.update(_faults(status, own, may_repeat=may_repeat))
     if told:
-        wrong["documents that nobody asked for are told of"] = len(told)
+        wrong["events of documents that were never enqueued"] = len(told)
     return FeedFigures(types, [f"feed: {what}: {n}" for what, n in wrong.items()])
 
 
@@ -57,10 +57,10 @@ def _faults(status: Found, own: list[FeedEvent], *, may_repeat: bool) -> Iterabl
         yield "documents created twice"
     if status.outcome not in {None, "open"}:
         if not of_calls:
-            yield "calls that ended and are not told of"
+            yield "calls that ended without an event"
         elif of_calls[-1].outcome != status.outcome:
             yield "calls with another outcome than told last"
     if of_calls and "created" not in [event.type for event in own[: own.index(of_calls[0])]]:
-        yield "calls told of before their creation"
+        yield "events of calls before their creation"
     if len({event.id for event in own}) != len(own):
         yield "ids that come twice"

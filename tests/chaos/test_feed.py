@@ -49,9 +49,9 @@ def test_a_call_that_was_told_from_creation_to_end_is_well():
     ("found", "events", "told"),
     [
         (CREATED, [], "documents that are created and not told so last"),
-        (CREATED, [event("created", 1)], "calls that ended and are not told of"),
+        (CREATED, [event("created", 1)], "calls that ended without an event"),
         (CREATED, [event("created", 1), event("ended", 2, "failed")], "with another outcome"),
-        (CREATED, [ENDED, event("created", 3)], "calls told of before their creation"),
+        (CREATED, [ENDED, event("created", 3)], "events of calls before their creation"),
         (CREATED, [event("created", 1), event("created", 3), ENDED], "documents created twice"),
         (Found("dead"), [event("created", 1)], "documents that are dead and not told so last"),
         (Found("dead"), [event("dead", 1), event("dead", 1)], "ids that come twice"),
@@ -62,4 +62,4 @@ def test_what_is_missing_or_wrong_is_named(found: Found, events: list[FeedEvent]
 
 
 def test_an_event_of_nobody_is_named():
-    assert "nobody asked for" in judge_feed({}, [ENDED], may_repeat=False).problems[0]
+    assert "never enqueued" in judge_feed({}, [ENDED], may_repeat=False).problems[0]

@@ -10,7 +10,7 @@ import base64
 import binascii
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import msgspec
 
@@ -83,7 +83,7 @@ class Position(NamedTuple):
 
 
 FORGOTTEN_AFTER = 7 * 86_400
-"""Seconds after which a reader that does not come any more is not told of."""
+"""Seconds without a read after which a reader is left out."""
 
 _FORMAT = 1
 REPEATED_AFTER_LOSS = 600
@@ -303,7 +303,7 @@ def _expand(
         event = FeedEvent(
             id=f"{partition}-{entry.entry}-{place}",
             time=moment,
-            type=what,  # type: ignore[arg-type]
+            type=cast("EventType", what),
             account=fields[b"a"].decode(),
             campaign=campaign or None,
             document_id=_text(f'"{ids[place]}"'),

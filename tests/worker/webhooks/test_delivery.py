@@ -1,4 +1,4 @@
-"""Events reach an endpoint in their order, whatever it answers and whoever is killed."""
+"""Events reach an endpoint in their order, whatever it answers and whichever process is killed."""
 
 from __future__ import annotations
 

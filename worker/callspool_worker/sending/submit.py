@@ -219,7 +219,7 @@ class Submitter:
         view = AttemptView(taken.count, taken.tries, self._how.max_attempts, taken.refused_alone)
         decision = self._refusals.decide_again(taken, answer, decide(answer, view), seconds)
         if clearance is not None and not isinstance(decision, Created | InDoubt):
-            # Before its documents wait again: whoever takes them must not find them counted.
+            # Before its documents wait again: the next take must not find them counted.
             self._retry.until_answered(partial(self._guard.give_back, clearance))
         steps = self._recorder.steps(taken, view, answer, decision, seconds, rest)
         if clearance is not None and isinstance(decision, Created):
