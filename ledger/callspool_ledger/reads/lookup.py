@@ -210,7 +210,7 @@ def _reason(place: Place, batch: BatchEntry, bar: Bar | None) -> str | None:
         return "its campaign ended"
     if place.letter == "w" and bar is not None:
         return bar.reason
-    if place.letter == "d":
+    if place.letter in "dh":
         return batch.held or batch.reason or None
     return batch.reason or None
 

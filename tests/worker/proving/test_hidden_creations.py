@@ -6,9 +6,12 @@ import time
 
 import pytest
 
+from callspool.request.identity import Scope
+from callspool_ledger.reads.lookup import read_statuses
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.writes import Look
 from callspool_worker.proving.matching import SHORT
-from tests.support.ledgers import P, calls
+from tests.support.ledgers import LANE, P, calls
 from tests.worker.proving.conftest import SetUp
 from tests.worker.proving.faults import fault, server
 from tests.worker.proving.stage import QUIET, Stage
@@ -90,6 +93,9 @@ def test_where_no_answer_came_a_run_that_lists_too_few_tasks_is_held_till_they_a
         time.sleep(QUIET)
     assert stage.states(IDS) == "c" * created + "d" * (10 - created)
     assert stage.held(taken) == SHORT
+    (status,) = LedgerReader(stage.spool.client).ask(read_statuses(Scope(*LANE[:3]), IDS[-1:]))
+    assert status is not None
+    assert status.reason == SHORT
     assert not stage.taken_again()
     stage.spool.client.hset(f"{P}:gaps", "default|SPACE", int(time.time() * 1000) + 1)
     stage.look()
