@@ -6,14 +6,37 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from callspool_worker.proving.matching import SHORT
+from callspool_worker.proving import matching
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from chaos.contacts import Key
+    from chaos.schedule import Plan
 
 STATES = ("waiting", "sending", "in_doubt", "created", "dead", "cancelled", "expired")
+
+UNREADABLE = "its space cannot be read back"
+
+UNMARKED = (
+    matching.OVERLAP,
+    matching.SEVERAL,
+    matching.NAMELESS,
+    matching.SIZE,
+    matching.DATED,
+    matching.FORGOTTEN,
+)
+"""What holds documents only where the API gives no marks back."""
+
+
+def reasons_to_hold(plan: Plan) -> tuple[str, ...]:
+    """Returns how the reasons begin for which a run may leave documents in doubt.
+
+    docs/guarantees.md has a row for each.
+    """
+    if not plan.reading_back:
+        return (UNREADABLE,)
+    return (matching.SHORT, *UNMARKED) if plan.mix.get("marks") else (matching.SHORT,)
 
 
 class Found(NamedTuple):
@@ -40,26 +63,24 @@ class Verdict:
     wrong: list[Key] = field(default_factory=list)
     buried: list[Key] = field(default_factory=list)
     open: list[Key] = field(default_factory=list)
-    in_doubt: list[Key] = field(default_factory=list)
-    held: list[Key] = field(default_factory=list)
-    """Those in doubt whose run lists too few tasks: it is promised that they are not sent."""
+    in_doubt: dict[Key, str] = field(default_factory=dict)
+    """With the reason that `show` gives."""
 
     in_doubt_but_created: int = 0
     states: Counter[str] = field(default_factory=Counter)
     strangers: list[str] = field(default_factory=list)
     """Ids that the API created and nobody asked for."""
 
-    def violations(self, *, doubts_allowed: bool) -> dict[str, list[Key]]:
-        """What must not be, by name."""
+    def violations(self, may_hold: tuple[str, ...] = ()) -> dict[str, list[Key]]:
+        """What must not be, by name; a doubt whose reason begins with one of ``may_hold`` may."""
         found = {
             "lost": self.lost,
             "called twice": self.twice,
             "wrongly recorded": self.wrong,
             "wrongly dead": self.buried,
             "not settled": self.open,
+            "in doubt": [key for key, why in self.in_doubt.items() if not why.startswith(may_hold)],
         }
-        if not doubts_allowed:
-            found["in doubt"] = [key for key in self.in_doubt if key not in set(self.held)]
         return {name: keys for name, keys in found.items() if keys}
 
 
@@ -124,9 +145,7 @@ def _judge_unproven(
         was_created = left > 0
         left -= was_created
         if state == "in_doubt":
-            verdict.in_doubt.append(key)
-            if _is_held(found[key]):
-                verdict.held.append(key)
+            verdict.in_doubt[key] = getattr(found[key], "reason", None) or ""
             verdict.in_doubt_but_created += was_created
         elif was_created:
             verdict.wrong.append(key)
@@ -159,10 +178,6 @@ def check_sums(
     if verdict.strangers:
         wrong.append(f"{len(verdict.strangers)} ids were created that nobody asked for")
     return wrong
-
-
-def _is_held(found: Found | None) -> bool:
-    return found is not None and SHORT in (found.reason or "")
 
 
 def _state(found: Found | None) -> str:

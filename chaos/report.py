@@ -43,7 +43,9 @@ class Report:
     not_settled: int = 0
     in_doubt: int = 0
     in_doubt_but_created: int = 0
-    held: int = 0
+    doubts: dict[str, int] = field(default_factory=dict)
+    """Documents in doubt by the reason that `show` gives."""
+
     states: dict[str, int] = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=dict)
     submissions: dict[str, int] = field(default_factory=dict)
@@ -73,8 +75,7 @@ class Report:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(fields), indent=1) + b"\n")
 
     def _doubts(self) -> str:
-        truth = f"created in truth: {self.in_doubt_but_created}"
-        return f"{self.in_doubt} ({truth}, held because a run lists too few: {self.held})"
+        return f"{self.in_doubt:,} (created in truth: {self.in_doubt_but_created:,})"
 
     def lines(self) -> list[str]:
         """The report as people read it."""
@@ -92,6 +93,7 @@ class Report:
             ("wrongly dead", self.wrongly_dead),
             ("not settled", self.not_settled),
             ("in doubt", self._doubts()),
+            *((f"  {count:,} because", why) for why, count in self.doubts.items()),
             ("ledger", _sums(self.counted)),
             ("calls", ", ".join(f"{n:,} {name}" for name, n in self.outcomes.items() if n)),
             ("feed", ", ".join(f"{n:,} {name}" for name, n in sorted(self.events.items()))),

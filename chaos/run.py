@@ -18,7 +18,7 @@ from callspool_sandbox.log import read_log
 from chaos.acting import Acting
 from chaos.contacts import portions
 from chaos.feed import judge_feed
-from chaos.judging import check_sums, creations, judge
+from chaos.judging import check_sums, creations, judge, reasons_to_hold
 from chaos.producers import Producers
 from chaos.report import Report, api_faults, cases, settle_times
 from chaos.settling import (
@@ -156,14 +156,8 @@ class Performance:
             Steering([client], "operator").resume(Selector())
         return not self._producers.done()
 
-    def _doubts_rest(self) -> float | None:
-        plan = self._schedule.plan
-        if not plan.reading_back or self._drops_marks():
-            return DOUBTS_REST
-        return HELD_REST if plan.mix.get("drop_amid") else None
-
-    def _drops_marks(self) -> bool:
-        return bool(self._schedule.plan.mix.get("marks"))
+    def _doubts_rest(self) -> float:
+        return HELD_REST if self._schedule.plan.reading_back else DOUBTS_REST
 
     def _asked(self) -> int:
         return len(all_keys(self._portions))
@@ -180,9 +174,7 @@ class Performance:
             feed = judge_feed(found, read_events(client), may_repeat=crashed)
             verdict = judge(found, creations(read_log(log)), bad, missed)
             sums = check_sums(verdict, summary.documents, summary.spooled, summary.unreadable)
-            # Without marks a creation cannot be told from another campaign's: such a doubt is held.
-            allowed = not self._schedule.plan.reading_back or self._drops_marks()
-            violations = verdict.violations(doubts_allowed=allowed)
+            violations = verdict.violations(reasons_to_hold(self._schedule.plan))
             told = {key: self._since(at) for key, at in self._producers.acknowledged.items()}
             report.violations = cases(violations, read_log(log), client, told)
         # An emptied Redis has no feed of what was before.
@@ -190,7 +182,8 @@ class Performance:
         report.lost, report.called_twice = len(verdict.lost), len(verdict.twice)
         report.wrongly_recorded, report.wrongly_dead = len(verdict.wrong), len(verdict.buried)
         report.not_settled, report.in_doubt = len(verdict.open), len(verdict.in_doubt)
-        report.in_doubt_but_created, report.held = verdict.in_doubt_but_created, len(verdict.held)
+        report.in_doubt_but_created = verdict.in_doubt_but_created
+        report.doubts = dict(Counter(why or "no reason" for why in verdict.in_doubt.values()))
         report.states, report.counted = dict(verdict.states), summary.documents
         report.submissions = summary.submissions
         report.settle_median, report.settle_worst = settle_times(found.values())

@@ -28,7 +28,8 @@ DOUBTS_REST = 5.0
 """Seconds after which documents in doubt are final where nothing can be proven."""
 
 HELD_REST = 170.0
-"""The same where most can be: longer than the longest pause between two looks at a space."""
+"""The same where most can be: longer than the longest quiet period, and than the longest pause
+between two looks at a space."""
 
 _AT_ONCE = 5000
 
@@ -38,13 +39,13 @@ def wait_until_settled(
     still_sending: Callable[[], bool],
     *,
     patience: float,
-    doubts_rest: float | None,
+    doubts_rest: float,
     on_tick: Callable[[LedgerSummary], None],
 ) -> bool:
     """True once nothing waits, is sent, or is in doubt.
 
-    ``doubts_rest``: seconds without any change after which what is in doubt may stay so; None for
-    never. False when nothing changed for ``patience`` seconds.
+    ``doubts_rest``: seconds without any change after which what is in doubt stays so. False when
+    nothing changed for ``patience`` seconds.
     """
     reader = LedgerReader(client)
     changed = time.monotonic()
@@ -69,13 +70,11 @@ def _figures(summary: LedgerSummary) -> tuple[object, ...]:
     return summary.documents, summary.submissions, summary.spooled
 
 
-def _is_settled(summary: LedgerSummary, quiet_for: float, doubts_rest: float | None) -> bool:
+def _is_settled(summary: LedgerSummary, quiet_for: float, doubts_rest: float) -> bool:
     documents = summary.documents
     if summary.spooled or documents["waiting"] or documents["sending"]:
         return False
-    if not documents["in_doubt"]:
-        return True
-    return doubts_rest is not None and quiet_for >= doubts_rest
+    return not documents["in_doubt"] or quiet_for >= doubts_rest
 
 
 def read_found(client: redis.Redis, keys: Iterable[Key]) -> dict[Key, Found | None]:
