@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -44,7 +46,23 @@ class _ZoneTable(NamedTuple):
 
     zones: dict[str, tuple[str, ...]]
     whole: frozenset[str]
-    longest: int
+
+
+class _NumberStart(NamedTuple):
+    """What the first digits of a number tell: its country code, and the longest prefix so far.
+
+    ``match``: of national numbers (`_match_of`); None where every number of the country is in the
+    same zones. ``sizes``: of the longer prefixes that begin so, the longest first.
+    """
+
+    code: str
+    prefix: str
+    match: Callable[[str], re.Match[str] | None] | None
+    sizes: tuple[int, ...]
+
+
+_START = 4
+"""Digits that a prefix is looked up by at first: there are no longer ones behind most of them."""
 
 
 @cache
@@ -56,14 +74,36 @@ def _table() -> _ZoneTable:
             name, *prefixes = line.split()
             found |= dict.fromkeys(prefixes, tuple(name.split("&")))
     divided = {_code_of(prefix) for prefix in found if prefix != _code_of(prefix)}
-    return _ZoneTable(found, frozenset(found) - divided, max(map(len, found)))
+    return _ZoneTable(found, frozenset(found) - divided)
 
 
-@lru_cache(maxsize=1024)
+@cache
+def _sizes() -> dict[str, set[int]]:
+    """The lengths of longer prefixes, by how they begin."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for prefix in _table().zones:
+        if len(prefix) > _START:
+            found[prefix[:_START]].add(len(prefix))
+    return found
+
+
+@lru_cache(maxsize=16_384)
+def _start_of(digits: str) -> _NumberStart | None:
+    """What up to four digits tell; None where no country code begins so."""
+    code, table = _code_of(digits), _table()
+    if not code:
+        return None
+    shorter = (digits[:size] for size in range(len(digits), len(code), -1))
+    prefix = next((each for each in shorter if each in table.zones), code)
+    sizes = tuple(sorted(_sizes().get(digits, ()), reverse=True))
+    return _NumberStart(code, prefix, None if code in table.whole else _match_of(code), sizes)
+
+
 def _code_of(digits: str) -> str:
     """The country code that digits begin with, or "" if there is no such one."""
-    codes = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
-    return next((digits[:size] for size in (1, 2, 3) if digits[:size] in codes), "")
+    sizes = (1, 2, 3)
+    codes = COUNTRY_CODE_TO_REGION_CODE
+    return next((digits[:size] for size in sizes if int(digits[:size] or 0) in codes), "")
 
 
 def _digits_of(number: str) -> str:
@@ -80,64 +120,64 @@ def zones_of_number(number: str) -> tuple[tuple[str, ...], str]:
 
     A number that is not bound to a place may be in every zone of its country: most mobiles are not.
     """
+    prefix = _prefix_of(number)
+    return _table().zones.get(prefix, ()), _code_of(prefix)
+
+
+def _prefix_of(number: str) -> str:
+    """The prefix that tells the zones of a number; "" where no country is known."""
     digits = number[1:] if number[:1] == "+" else ""
     if not (digits.isdecimal() and digits.isascii()):
         digits = _digits_of(number)
-    code = _code_of(digits[:3])
-    if not code:
-        return (), ""
-    table = _table()
-    own = table.zones.get(code, ())
-    if code in table.whole or not is_bound_to_a_place(code, digits[len(code) :]):
-        return own, code
-    for size in range(min(table.longest, len(digits)), len(code), -1):
-        if found := table.zones.get(digits[:size]):
-            return found, code
-    return own, code
-
-
-class _RegionPatterns(NamedTuple):
-    """Of a region's national numbers: which are bound to a place, and which are its own at all."""
-
-    is_bound: Callable[[str], re.Match[str] | None]
-    is_own: Callable[[str], re.Match[str] | None]
+    start = _start_of(digits[:_START])
+    if start is None:
+        return ""
+    code, prefix, match, sizes = start
+    if match is None or (found := match(digits[len(code) :])) is None or not found.lastindex:
+        return code
+    for size in sizes:
+        if (longer := digits[:size]) in _table().zones:
+            return longer
+    return prefix
 
 
 def is_bound_to_a_place(code: str, national: str) -> bool:
     """Returns whether the prefix of a number tells where it is: as libphonenumber has it, for a
     landline, and in some countries for a mobile.
     """
-    for patterns in _patterns(code):
-        if patterns.is_bound(national):
-            return True
-        if patterns.is_own(national):
-            return False
-    return False
+    found = _match_of(code)(national)
+    return found is not None and found.lastindex is not None
 
 
 @cache
-def _patterns(code: str) -> list[_RegionPatterns]:
-    """The regions of a country code in the library's order: a number belongs to the first one that
-    fits. Reading a number's kind with the library takes some 10 µs, this 1 to 2.
+def _match_of(code: str) -> Callable[[str], re.Match[str] | None]:
+    """Matches national numbers; with a group those that are bound to a place.
+
+    The regions of a country code are asked in the library's order: a number belongs to the first
+    one that fits. Reading a number's kind with the library takes some 10 µs, this less than 1.
     """
+    every = map(PhoneMetadata.metadata_for_region, COUNTRY_CODE_TO_REGION_CODE[int(code)])
+    known = [each for each in every if each is not None and each.general_desc is not None]
     found = []
-    for region in COUNTRY_CODE_TO_REGION_CODE[int(code)]:
-        metadata = PhoneMetadata.metadata_for_region(region)
-        if metadata is not None and metadata.general_desc is not None:
-            found.append(_patterns_of(code, metadata))
-    return found
+    for is_led, regions in groupby(known, lambda region: bool(region.leading_digits)):
+        some = [*regions]
+        kinds = "|".join(_pattern_of_region(code, region) for region in some)
+        # Of many small countries most numbers are none: that is asked once for all of them.
+        start = f"(?={'|'.join(str(each.leading_digits) for each in some)})" if is_led else ""
+        found.append(f"{start}(?:{kinds})")
+    return re.compile("|".join(found) or "(?!)").match
 
 
-def _patterns_of(code: str, metadata: PhoneMetadata) -> _RegionPatterns:
+def _pattern_of_region(code: str, region: PhoneMetadata) -> str:
+    """A pattern for the numbers of a region, with a group for those that are bound to a place."""
     mobile_too = is_number_type_geographical(PhoneNumberType.MOBILE, int(code))
-    elsewhere = [getattr(metadata, kind) for kind in _BOUND_TO_NO_PLACE]
-    bound = [metadata.fixed_line, *([metadata.mobile] if mobile_too else [])]
-    every = [*elsewhere, metadata.fixed_line, metadata.mobile]
-    general = _pattern_of([metadata.general_desc])
-    start = f"(?={metadata.leading_digits})" if metadata.leading_digits else ""
-    is_bound = f"{start}(?={general})(?!{_pattern_of(elsewhere)}){_pattern_of(bound)}"
-    is_own = start or f"(?={general}){_pattern_of(every)}"
-    return _RegionPatterns(re.compile(is_bound).match, re.compile(is_own).match)
+    elsewhere = [getattr(region, kind) for kind in _BOUND_TO_NO_PLACE]
+    bound = [region.fixed_line, *([region.mobile] if mobile_too else [])]
+    general = f"(?={_pattern_of([region.general_desc])})"
+    is_bound = f"(?!{_pattern_of(elsewhere)}){_pattern_of(bound)}()"
+    if region.leading_digits:
+        return f"(?={region.leading_digits})(?:{general}{is_bound}|)"
+    return f"{general}(?:{is_bound}|{_pattern_of([*elsewhere, region.fixed_line, region.mobile])})"
 
 
 def _pattern_of(kinds: Iterable[PhoneNumberDesc | None]) -> str:
@@ -165,16 +205,16 @@ class Classifier:
     def __init__(self, platform_zones: Mapping[str, str], field: str = "") -> None:
         self._platform_zones = platform_zones
         self._field = field
-        self._names: dict[tuple[tuple[str, ...], str], str] = {}
+        self._names: dict[str, str] = {}
 
     def classify(self, number: str, document: bytes = b"") -> str:
         """Returns the name of a contact's class."""
         if self._field:
             return self.explain(number, document)[0].name
-        known = zones_of_number(number)
-        name = self._names.get(known)
+        prefix = _prefix_of(number)
+        name = self._names.get(prefix)
         if name is None:
-            name = self._names[known] = self.explain(number)[0].name
+            name = self._names[prefix] = self.explain(number)[0].name
         return name
 
     def explain(self, number: str, document: bytes = b"") -> tuple[ZoneClass, ZoneSource]:

@@ -17,7 +17,7 @@ from callspool_ledger.writes import Delivery, Group, LaneKey, Refusal
 from callspool_worker.sending.body import empty_body_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from callspool.hours.numbers import Classifier
     from callspool.request.call_request import Rules
@@ -212,21 +212,28 @@ def _by_zones(run: _LaneStretch, classifier: Classifier) -> Iterator[tuple[str, 
     """The documents by classes of their zones. Before an id that comes again those before it are
     told: of two documents with one id the first one counts.
     """
-    found: dict[str, _LaneStretch] = {}
-    seen: set[str] = set()
-    for document_id, document, number in zip(run.ids, run.documents, run.numbers, strict=True):
-        if document_id in seen:
-            yield from found.items()
-            found, seen = {}, set()
-        seen.add(document_id)
-        zones = classifier.classify(number, document)
-        stretch = found.get(zones)
-        if stretch is None:
-            stretch = found[zones] = _LaneStretch(run.lane)
-        stretch.ids.append(document_id)
-        stretch.documents.append(document)
-        stretch.numbers.append(number)
-    yield from found.items()
+    classes = [*map(classifier.classify, run.numbers, run.documents)]
+    for stretch in _without_repeats(run.ids):
+        places: dict[str, list[int]] = {}
+        for place in stretch:
+            places.setdefault(classes[place], []).append(place)
+        for zones, each in places.items():
+            found = _LaneStretch(run.lane)
+            found.ids = [run.ids[place] for place in each]
+            found.documents = [run.documents[place] for place in each]
+            found.numbers = [run.numbers[place] for place in each]
+            yield zones, found
+
+
+def _without_repeats(ids: Sequence[str]) -> Iterator[range]:
+    """Stretches of places, in none of which an id comes twice: one, as a rule."""
+    first, seen = 0, set[str]()
+    for place, each in enumerate(ids if len({*ids}) < len(ids) else ()):
+        if each in seen:
+            yield range(first, place)
+            first, seen = place, set()
+        seen.add(each)
+    yield range(first, len(ids))
 
 
 def _head(request: RequestEnvelope) -> tuple[object, ...] | None:
