@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.speed.processes import cpu_seconds, memory_bytes
+from benchmarks.speed.machine import cpu_seconds, memory_bytes
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
 from callspool_sandbox.process import SandboxProcess

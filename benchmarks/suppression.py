@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.speed.processes import cpu_seconds
+from benchmarks.speed.machine import cpu_seconds
 from callspool_ledger.guard import Suppression
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary

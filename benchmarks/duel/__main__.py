@@ -15,16 +15,15 @@ import msgspec
 
 from benchmarks.duel.match import Rules, play
 from benchmarks.duel.ours import Callspool
-from benchmarks.duel.rivals.celery_rival import CeleryRival
-from benchmarks.duel.rivals.dramatiq_rival import DramatiqRival
+from benchmarks.duel.rivals.contestants import CeleryRival, DramatiqRival
 from benchmarks.duel.roll import MOST, call_the_roll
 from benchmarks.duel.rules import play_rules, rules_table
 from benchmarks.duel.table import table
 
 if TYPE_CHECKING:
-    from benchmarks.duel.contestant import Contestant
-    from benchmarks.duel.outcome import Outcome
     from benchmarks.duel.rules import Obedience
+    from benchmarks.duel.stage import Contestant
+    from benchmarks.duel.verdict import Outcome
 
 CONTESTANTS: dict[str, Contestant] = {
     "dramatiq": DramatiqRival(

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import redis
 
 from benchmarks.duel import stage
-from benchmarks.duel.contestant import Contestant, Place
 from benchmarks.duel.crew import Crew
-from benchmarks.duel.log_tail import LogTail
-from benchmarks.duel.outcome import Outcome
-from benchmarks.duel.verdict import Records, Truth, judge
+from benchmarks.duel.stage import Contestant, Place
+from benchmarks.duel.verdict import Outcome, Records, Truth, judge
 from callspool.errors import QueueUnavailable
 from callspool_sandbox.process import SandboxProcess
 from tests.support.servers import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from benchmarks.duel.roll import Roll
+
+
+class LogTail:
+    """Each line once; a line that is still being written is left for the next time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._place = 0
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        with self._path.open("rb") as file:
+            file.seek(self._place)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._place += len(line)
+                yield msgspec.json.decode(line)
+
 
 POLL = 0.05
 REST = 5.0

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from benchmarks.duel import stage
-from benchmarks.duel.contestant import WORKERS, Place
 from benchmarks.duel.roll import CHUNK, CONTEXT, PILOT, SPACE, Document, Roll
 from benchmarks.duel.rules import CAP
+from benchmarks.duel.stage import WORKERS, Place
 from benchmarks.duel.verdict import Records
 from callspool.request.identity import Scope
 from callspool_ledger.reads.lookup import read_statuses

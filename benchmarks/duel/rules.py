@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.duel import stage
-from benchmarks.duel.contestant import Place
 from benchmarks.duel.crew import Crew
-from benchmarks.duel.log_tail import LogTail
+from benchmarks.duel.match import LogTail
 from benchmarks.duel.roll import Document, make_person
+from benchmarks.duel.stage import Place
 from benchmarks.duel.table import lines_of
 from benchmarks.duel.verdict import Truth
 from callspool_sandbox.process import SandboxProcess
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from benchmarks.duel.contestant import Contestant
+    from benchmarks.duel.stage import Contestant
 
 PEOPLE, GROUP = 1000, 100
 CAP = 1

@@ -9,7 +9,7 @@ from benchmarks.duel import stage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.duel.outcome import Outcome
+    from benchmarks.duel.verdict import Outcome
 
 HEADINGS = (
     "",

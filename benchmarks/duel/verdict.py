@@ -107,3 +107,15 @@ def _fate(identity: str, times_created: int, roll: Roll, records: Records) -> st
     if identity in records.given_up:
         return "refused" if identity in roll.refused else "given_up"
     return "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one contestant's list, in how many seconds, and what it met meanwhile."""
+
+    name: str
+    note: str
+    verdict: Verdict
+    seconds: float
+    kills: int
+    finished: bool

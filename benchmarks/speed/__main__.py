@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.speed.machine import describe, disturbance
-from benchmarks.speed.outcome import SIZES, Options, Outcome
+from benchmarks.speed.outcome import SIZES, Options, Outcome, document, machine_line, markdown
 from benchmarks.speed.parts import (
     batches,
     intake,
@@ -20,7 +20,6 @@ from benchmarks.speed.parts import (
     single,
     steps,
 )
-from benchmarks.speed.report import document, machine_line, markdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,15 +8,11 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from benchmarks.speed.processes import cpu_seconds
+from benchmarks.speed.machine import cpu_seconds
 from tests.support.servers import free_port
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 POLL = 0.05
 _STARTING = 10.0
@@ -50,15 +46,10 @@ class Api:
                 return self
             self._connection.close()
             time.sleep(0.02)
-        self.__exit__(None, None, None)
+        self.__exit__()
         raise RuntimeError("the stub of the API did not start")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
         self._process.terminate()
         self._process.wait()

@@ -1,12 +1,15 @@
-"""What a part of the benchmark has found: figures, and targets reached or missed."""
+"""What a part of the benchmark has found: figures and targets, as Markdown and as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from benchmarks.duel.table import lines_of
 from benchmarks.speed.rig import Rig
 
 if TYPE_CHECKING:
@@ -85,3 +88,36 @@ def quantile(values: Sequence[float], part: float) -> float:
     """The least value that at least ``part`` of all do not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, max(0, -int(-part * len(ordered) // 1) - 1))]
+
+
+def markdown(outcome: Outcome) -> str:
+    """A part's table, its targets, and what a reader has to know."""
+    parts = [f"## {outcome.part}: {outcome.title}", "", *lines_of(outcome.rows), ""]
+    if outcome.findings:
+        parts += [*lines_of([("target", "", "reached", ""), *map(_finding, outcome.findings)]), ""]
+    parts += [f"- {note}." for note in outcome.notes]
+    return "\n".join(parts) + "\n"
+
+
+def document(
+    machine: Mapping[str, str], warning: str, options: Options, outcomes: Sequence[Outcome]
+) -> bytes:
+    """Everything as JSON."""
+    report = {
+        "machine": machine,
+        "warning": warning,
+        "size": options.size,
+        "rounds": options.rounds,
+        "settings": options.settings,
+        "parts": {outcome.part: asdict(outcome) for outcome in outcomes},
+    }
+    return msgspec.json.format(msgspec.json.encode(report)) + b"\n"
+
+
+def machine_line(machine: Mapping[str, str]) -> str:
+    """The machine in one line."""
+    return ", ".join(f"{name} {value}" for name, value in machine.items())
+
+
+def _finding(finding: Finding) -> tuple[str, ...]:
+    return finding.what, finding.target, finding.reached, finding.verdict

@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from benchmarks.speed.processes import memory_bytes, peak_bytes
+from benchmarks.speed.machine import memory_bytes, peak_bytes
 from benchmarks.speed.senders import SENDERS
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from benchmarks.speed.contenders import Contender, Place
 
 
@@ -51,12 +49,7 @@ class Producer:
         self._answer()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._process.kill()
         self._process.communicate()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.duel.crew import Crew
 from benchmarks.speed.api import Api
 from benchmarks.speed.contenders import Contender, Place
-from benchmarks.speed.processes import cpu_seconds, memory_bytes, peak_bytes
+from benchmarks.speed.machine import cpu_seconds, memory_bytes, peak_bytes
 from benchmarks.speed.producing import Producer
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
@@ -22,7 +22,6 @@ from tests.support.servers import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
 STARTING = 60.0
 SETTLING = 60.0
@@ -65,13 +64,8 @@ class Rig:
             self.start_workers()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, traceback)
+    def __exit__(self, *raised: Any) -> None:
+        self._stack.__exit__(*raised)
 
     def start_workers(self) -> None:
         """Starts the workers; `warm_up` waits until they work."""

@@ -32,7 +32,6 @@ def _late(config: Config) -> Callable[[Burn], Alert]:
             expr=_burning(config, burn, promql.late, promql.deliveries)
             + f"\nunless on (job, account)\n  {paused}",
             severity=burn.severity,
-            hold=0,
             labels=_windows(burn),
             summary="{{ $value | humanizePercentage }} of the calls of {{ $labels.account }} "
             f"are handed over later than {limit}",
@@ -50,7 +49,6 @@ def _die(config: Config) -> Callable[[Burn], Alert]:
             alert="CallspoolDocumentsDie",
             expr=_burning(config, burn, promql.dead, promql.settled),
             severity=burn.severity,
-            hold=0,
             labels=_windows(burn),
             summary="{{ $value | humanizePercentage }} of the documents of {{ $labels.account }} "
             "cannot be sent",
@@ -121,7 +119,6 @@ def _waiting(config: Config) -> Iterator[Alert]:
         expr=f"avg_over_time({promql.THROTTLED}[{duration(config.throttled_window)}])"
         f" > {config.throttled_share:g}\nand on (job, account)\n  {ledger(_WAITING)} > 0",
         severity="ticket",
-        hold=0,
         summary="{{ $labels.account }} rests {{ $value | humanizePercentage }} of the time, since "
         "the API says 429",
         description="Calls wait for the API's rate limit. Nothing is lost; they go out late.",

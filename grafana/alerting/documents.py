@@ -70,7 +70,6 @@ def _outside_hours(config: Config) -> Alert:
         alert="CallspoolCallsOutsideHours",
         expr=f"{outside} > 0",
         severity="page",
-        hold=0,
         summary="Calls of {{ $labels.account }} began outside the hours of their contacts",
         description="They were handed over outside of hours. `callspool report hours` lists them.",
     )
@@ -82,7 +81,6 @@ def _broken_promises(config: Config) -> Iterator[Alert]:
         alert="CallspoolUnprovenResends",
         expr=f"{resent} > 0",
         severity="ticket",
-        hold=0,
         summary="Documents of {{ $labels.account }} were sent again without proof",
         description="These people may be called twice. CALLSPOOL_ON_DOUBT=resend says so, or "
         "an operator did it: `callspool journal`.",
@@ -91,7 +89,6 @@ def _broken_promises(config: Config) -> Iterator[Alert]:
         alert="CallspoolCreatedTwice",
         expr=f"{increase('callspool_created_twice_total', config.counted)} > 0",
         severity="page",
-        hold=0,
         summary="Documents of {{ $labels.account }} were created twice: people are called twice",
         description="Two attempts created the same document. Pause the account, and find out why "
         "before anything else is sent.",

@@ -80,7 +80,6 @@ def _workers(config: Config) -> Iterator[Alert]:
         alert="CallspoolWorkersRestarting",
         expr=f"{restarts} > {config.restarts}",
         severity="ticket",
-        hold=0,
         summary="Workers of {{ $labels.instance }} end and are started again and again",
         description="What was being sent is in doubt each time, and read back. The worker's log "
         "tells why it ended; memory limits are the usual reason.",
@@ -118,7 +117,6 @@ def _webhook(config: Config) -> Alert:
         alert="CallspoolWebhookResting",
         expr=f"{rests} > {config.webhook_rests:g}",
         severity="ticket",
-        hold=0,
         summary="Endpoint {{ $labels.endpoint }} has taken no events for "
         "{{ $value | humanizeDuration }}",
         description="Events wait in the feed, 3 days at most, and are delivered in order when it "
@@ -172,7 +170,6 @@ def _redis(config: Config) -> Iterator[Alert]:
         alert="CallspoolWritesRefused",
         expr=_WRITES_REFUSED,
         severity="page",
-        hold=0,
         summary="Redis refuses every write (a full disk): nothing is enqueued, nothing is sent",
         description="Redis cannot save to its disk. Producers get QueueUnavailable, workers wait "
         "and seem gone. Both go on by themselves when there is room again; nothing is lost.",

@@ -33,9 +33,9 @@ class Alert:
     alert: str
     expr: str
     severity: Severity
-    hold: float
     summary: str
     description: str
+    hold: float = 0
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -57,7 +57,6 @@ def _latency(config: Config) -> list[Panel]:
     return [
         Panel(
             title="Delivery time",
-            kind="lines",
             description="Half, 95 and 99 of a hundred documents were created within this time "
             "after acceptance. Good: seconds. What was paused counts with its pause.",
             queries=[
@@ -90,7 +89,6 @@ def _requests() -> list[Panel]:
     return [
         Panel(
             title="Create-calls: time, 99 of a hundred",
-            kind="lines",
             description="From the request to its answer, by outcome. Good: well under "
             "CALLSPOOL_REQUEST_TIMEOUT (60 s); near it, answers will soon be lost.",
             queries=[
@@ -102,11 +100,9 @@ def _requests() -> list[Panel]:
         ),
         Panel(
             title="Documents in a create-call",
-            kind="lines",
             description="Good: near CALLSPOOL_BATCH_SIZE while much waits. About 1: a context or "
             "schedule that differs for each contact makes a lane of one document each.",
             queries=[Query(f"{documents} / {calls}", "mean")],
-            unit="short",
             colors={"mean": BLUE},
             runbook="CallspoolDeliveryLate",
         ),
@@ -138,12 +134,10 @@ def _doubts(config: Config) -> list[Panel]:
                     "{{account}}",
                 )
             ],
-            unit="short",
             runbook="CallspoolDoubtsNotShrinking",
         ),
         Panel(
             title="Longest in doubt, by account",
-            kind="lines",
             description="Good: under CALLSPOOL_PROOF_QUIET and a minute. Beyond the red line it "
             "proves itself no more: somebody decides.",
             queries=[Query(oldest, "{{account}}")],
@@ -153,7 +147,6 @@ def _doubts(config: Config) -> list[Panel]:
         ),
         Panel(
             title="What became of doubts",
-            kind="lines",
             description="proven: found by reading back. sent again: proven missing. without proof: "
             "somebody may be called twice. twice: was created by two attempts. Good: the last two "
             "stay 0.",
@@ -181,13 +174,11 @@ def _refused() -> list[Panel]:
             description="Documents that ever became dead, by the API's code. Good: level, and 400: "
             "wrong numbers in a list. `callspool dead list` has the API's words.",
             queries=[Query(died, "{{code}}")],
-            unit="short",
             runbook="CallspoolDocumentsDie",
         ),
         Panel(
             title="Neither created nor dead",
             width=6,
-            kind="lines",
             description="duplicate: enqueued again, called once. conflict: a known id with another "
             "number, not called. invalid: refused before anything was sent. cancelled: taken back. "
             "expired: was not sent in time. Good: no expired and no conflict.",
@@ -205,7 +196,6 @@ def _refused() -> list[Panel]:
         Panel(
             title="Must not be called",
             width=6,
-            kind="lines",
             description="Documents cancelled because their number is on a list, by the kind of "
             "list. Good: few, and no jump: `callspool suppress lists` shows what grew.",
             queries=[Query(per_second("callspool_suppressed_total", "list"), "{{list}}")],
@@ -220,7 +210,6 @@ def _refused() -> list[Panel]:
             description="What can share a create-call, by state. Good: open; paused is somebody's "
             "wish; parked is to be mended.",
             queries=[Query(summed("callspool_lanes", "state"), "{{state}}")],
-            unit="short",
             colors={"open": GREEN, "paused": BLUE, "parked": ORANGE},
             runbook="CallspoolLanesParked",
         ),
@@ -253,13 +242,11 @@ def _calls() -> list[Panel]:
             description="Documents that wait, by what keeps them from being sent. Good: hours, "
             "caps and pace as asked for; queue shrinks; gate is to be mended.",
             queries=[Query(summed("callspool_waiting_documents", "reason"), "{{reason}}")],
-            unit="short",
             colors={"hours": BLUE, "cap": PURPLE, "pace": YELLOW, "gate": ORANGE, "queue": GREEN},
             runbook="CallspoolHoursStale",
         ),
         Panel(
             title="Calls outside of hours, and over a cap",
-            kind="lines",
             width=12,
             description="Calls that began outside the hours of their contact, by us or by the "
             "platform; and documents that went aside for a cap. Good: none by us.",

@@ -117,7 +117,6 @@ def _answers(config: Config) -> list[Panel]:
             description="May have been created, not proven yet. Good: 0, or a number that falls "
             "within minutes.",
             queries=[Query(summed(_state("in_doubt"), selector=""), "in doubt")],
-            unit="short",
             width=4,
             height=4,
             decimals=0,
@@ -129,7 +128,6 @@ def _answers(config: Config) -> list[Panel]:
             kind="stat",
             description="Worker processes that gave a sign of life. Good: as many as were started.",
             queries=[Query(largest("callspool_workers", selector=INSTALLATION), "workers")],
-            unit="short",
             width=4,
             height=4,
             decimals=0,
@@ -151,7 +149,6 @@ def _lateness(config: Config) -> list[Panel]:
     return [
         Panel(
             title="Accepted and created",
-            kind="lines",
             description="Documents a second. Good: created follows accepted within seconds; the "
             "gap between them is what waits.",
             queries=[Query(flow, "{{event}}")],
@@ -161,7 +158,6 @@ def _lateness(config: Config) -> list[Panel]:
         ),
         Panel(
             title="Age of the oldest",
-            kind="lines",
             description="Good: all near 0. The red line is where somebody is woken; what is paused "
             "or parked may be older.",
             queries=[Query(expr, name) for name, expr in ages.items()],
@@ -175,7 +171,6 @@ def _lateness(config: Config) -> list[Panel]:
             kind="table",
             description="Good: none. Each has a heading in the runbook, with the commands to type.",
             queries=[Query(f"max by (alertname, severity, account) ({FIRING})", "")],
-            unit="short",
         ),
     ]
 
@@ -205,7 +200,6 @@ def _faults() -> list[Panel]:
         ),
         Panel(
             title="Kept back",
-            kind="lines",
             description="Gates that workers closed because of an answer (parked), that operators "
             "closed (paused), and seconds that accounts rest because of a 429. Good: all 0.",
             queries=[
@@ -215,7 +209,6 @@ def _faults() -> list[Panel]:
                 Query(f"max by (level) (callspool_paused{INSTALLATION}) > 0", "paused: {{level}}"),
                 Query(f"{rests} > 0", "rests (s): {{account}}"),
             ],
-            unit="short",
             runbook="CallspoolLanesParked",
         ),
     ]
@@ -230,14 +223,12 @@ def _whereabouts(config: Config) -> list[Panel]:
             kind="stack",
             description="Documents by state. Good: waiting falls, sending is small, in_doubt is 0.",
             queries=[Query(summed(_state("|".join(states)), "state", selector=""), "{{state}}")],
-            unit="short",
             width=12,
             colors=states,
             runbook="CallspoolDoubtsNotShrinking",
         ),
         Panel(
             title="How fast the budgets burn",
-            kind="lines",
             description="1 uses up the 30 days' budget in 30 days. Good: under 1. "
             f"{config.burns[0].factor:g} wakes somebody within the hour.",
             queries=[

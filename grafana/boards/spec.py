@@ -34,10 +34,10 @@ class Panel:
     docs/runbook.md. ``width`` is in 24ths of the page."""
 
     title: str
-    kind: Kind
     description: str
     queries: Sequence[Query]
-    unit: str
+    kind: Kind = "lines"
+    unit: str = "short"
     width: int = 8
     height: int = 8
     runbook: str = ""

@@ -55,7 +55,6 @@ def _workers() -> list[Panel]:
     return [
         Panel(
             title="Threads",
-            kind="lines",
             description="Good: busy well below half of all, since the other half accepts. Half of "
             "them busy all the time while calls wait: more threads or workers, if the API's limit "
             "allows it.",
@@ -63,13 +62,11 @@ def _workers() -> list[Panel]:
                 Query(_of_workers("callspool_worker_threads"), "all"),
                 Query(_of_workers("callspool_worker_busy_threads"), "busy"),
             ],
-            unit="short",
             colors={"all": GREEN, "busy": ORANGE},
             runbook="CallspoolOldestWaiting",
         ),
         Panel(
             title="Requests in flight",
-            kind="lines",
             description="Create-calls and reads that the API has not answered, by account. Good: "
             "below the limit, which workers find or an operator sets; level at it, the API sets "
             "the pace.",
@@ -83,7 +80,6 @@ def _workers() -> list[Panel]:
                     "{{account}}: limit",
                 ),
             ],
-            unit="short",
             runbook="CallspoolRateLimited",
         ),
         Panel(
@@ -91,7 +87,6 @@ def _workers() -> list[Panel]:
             kind="stack",
             description="Good: idle ones are kept; their number stays below the threads'.",
             queries=[Query(f"sum by (state) (callspool_worker_connections{WORKERS})", "{{state}}")],
-            unit="short",
             colors={"busy": ORANGE, "idle": GREEN},
             runbook="CallspoolRateLimited",
         ),
@@ -102,19 +97,16 @@ def _processes() -> list[Panel]:
     return [
         Panel(
             title="Processors",
-            kind="lines",
             description="Seconds of processor time a second. Good: below the number of processes.",
             queries=[
                 Query(_each_second("callspool_worker_process_cpu_seconds_total"), "{{instance}}")
             ],
-            unit="short",
             width=6,
             decimals=2,
             runbook="CallspoolOldestWaiting",
         ),
         Panel(
             title="Memory",
-            kind="lines",
             description="Resident bytes of a worker's processes. Good: level.",
             queries=[
                 Query(
@@ -128,7 +120,6 @@ def _processes() -> list[Panel]:
         ),
         Panel(
             title="Messages accepted",
-            kind="lines",
             description="Messages a second, by worker. Good: workers share the work.",
             queries=[
                 Query(_each_second("callspool_worker_messages_accepted_total"), "{{instance}}")
@@ -139,7 +130,6 @@ def _processes() -> list[Panel]:
         ),
         Panel(
             title="Restarts and dropped log lines",
-            kind="lines",
             description="Within a minute. Good: 0. Log lines are dropped where the same would be "
             "said over and over, as when an API is down.",
             queries=[
@@ -149,7 +139,6 @@ def _processes() -> list[Panel]:
                     "log lines",
                 ),
             ],
-            unit="short",
             width=6,
             colors={"restarts": RED, "log lines": BLUE},
             runbook="CallspoolWorkersRestarting",
@@ -161,16 +150,13 @@ def _standing_still(config: Config) -> list[Panel]:
     return [
         Panel(
             title="Messages not accepted yet",
-            kind="lines",
             description="Call requests in the stream. Good: near 0; falling after a large list.",
             queries=[Query(largest("callspool_spooled_messages", selector=INSTALLATION), "spool")],
-            unit="short",
             colors={"spool": BLUE},
             runbook="CallspoolSpoolNotAccepted",
         ),
         Panel(
             title="Sweeps",
-            kind="lines",
             description="overdue: how long the ledger's most overdue time has been due. not swept: "
             "since when the slowest worker finished no sweep. Good: both near 0.",
             queries=[
@@ -184,7 +170,6 @@ def _standing_still(config: Config) -> list[Panel]:
         ),
         Panel(
             title="Oldest take",
-            kind="lines",
             description="Age of the oldest batch whose outcome is not recorded. Good: below "
             "CALLSPOOL_REQUEST_TIMEOUT; a lease ends it 10 s later.",
             queries=[
@@ -204,7 +189,6 @@ def _redis(config: Config) -> list[Panel]:
     return [
         Panel(
             title="Redis: memory",
-            kind="lines",
             description=f"Good: used below {config.memory_ticket:.0%} of maxmemory; at "
             f"{config.memory_page:.0%} producers get QueueFull. A limit of 0 is none: set one.",
             queries=[Query(used, "used"), Query(limit, "maxmemory")],
@@ -214,14 +198,12 @@ def _redis(config: Config) -> list[Panel]:
         ),
         Panel(
             title="Redis: clients",
-            kind="lines",
             description="Good: level. Each process of a producer holds one, each worker a few.",
             queries=[
                 Query(
                     largest("callspool_redis_connected_clients", selector=INSTALLATION), "clients"
                 )
             ],
-            unit="short",
             colors={"clients": GREEN},
             runbook="CallspoolRedisAway",
         ),
@@ -239,7 +221,6 @@ def _redis(config: Config) -> list[Panel]:
         ),
         Panel(
             title="Reading for a scrape",
-            kind="lines",
             description="How long the exporter reads the ledger. Good: under 50 ms.",
             queries=[Query(largest("callspool_scrape_seconds", selector=INSTALLATION), "reading")],
             unit="s",
@@ -257,7 +238,6 @@ def _endpoints() -> list[Panel]:
     return [
         Panel(
             title="POSTs to endpoints",
-            kind="lines",
             description="POSTs with events a second, by endpoint and outcome. Good: delivered ones "
             "alone.",
             queries=[
@@ -266,13 +246,11 @@ def _endpoints() -> list[Panel]:
                     "{{endpoint}}: {{outcome}}",
                 )
             ],
-            unit="short",
             width=12,
             runbook="CallspoolWebhookResting",
         ),
         Panel(
             title="Endpoints that rest",
-            kind="lines",
             description="For how long an endpoint has rested, or been switched off. Good: 0.",
             queries=[Query(largest(rests, "endpoint", selector=INSTALLATION), "{{endpoint}}")],
             unit="s",
@@ -281,7 +259,6 @@ def _endpoints() -> list[Panel]:
         ),
         Panel(
             title="Readers of the feed: how far behind",
-            kind="lines",
             description="Age of the oldest event that a named reader has not read, and how long "
             "the feed keeps one. Good: far below it.",
             queries=[
@@ -302,7 +279,6 @@ def _intake() -> list[Panel]:
     return [
         Panel(
             title="Documents over HTTP",
-            kind="lines",
             description="Documents a second that callers of callspool serve sent, by key and "
             "verdict. Good: enqueued ones; many invalid ones of a key are its caller's mistake.",
             queries=[
@@ -316,7 +292,6 @@ def _intake() -> list[Panel]:
         ),
         Panel(
             title="Answers over HTTP",
-            kind="lines",
             description="Answers a second, by status. Good: 2xx. 429: a key's rate, or a full "
             "queue; 503: Redis does not answer, or the server is busy; 500: a fault, see its log.",
             queries=[Query(f"sum by (status) (rate({answers}_count[{PACE}])) > 0", "{{status}}")],
@@ -325,7 +300,6 @@ def _intake() -> list[Panel]:
         ),
         Panel(
             title="How long callers wait",
-            kind="lines",
             description="Within which time 95 % of the answers came, by route. Good: below 0.1 s; "
             "lists take as long as they come in, and /v1/events as long as its callers wait.",
             queries=[

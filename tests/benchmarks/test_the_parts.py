@@ -10,9 +10,8 @@ import pytest
 
 from benchmarks.speed.__main__ import PARTS
 from benchmarks.speed.contenders import Contender, callspool
-from benchmarks.speed.outcome import Options
-from benchmarks.speed.parts.backlog import resume
-from benchmarks.speed.report import document, markdown
+from benchmarks.speed.outcome import Options, document, markdown
+from benchmarks.speed.parts.lanes import resume
 from benchmarks.speed.rig import Rig
 from benchmarks.speed.senders import LANES
 

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.duel.log_tail import LogTail
-from benchmarks.duel.outcome import Outcome
+from benchmarks.duel.match import LogTail
 from benchmarks.duel.roll import Roll, call_the_roll
 from benchmarks.duel.table import table
-from benchmarks.duel.verdict import Records, Truth, Verdict, judge
+from benchmarks.duel.verdict import Outcome, Records, Truth, Verdict, judge
 
 FATES = (
     "called_once",

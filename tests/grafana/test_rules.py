@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from grafana.alerting import recording, rules
+from grafana.alerting import rules
 from grafana.alerting.config import Config
 from grafana.alerting.rule import rule_file
 from tests.grafana import stories_of_delivery, stories_of_documents, stories_of_installation
@@ -41,7 +41,7 @@ def test_promtool_has_nothing_against_the_rules(tmp_path: Path):
 def test_every_alert_fires_when_it_should_and_does_not_when_it_should_not(
     names: tuple[str, ...], tmp_path: Path
 ):
-    groups = [*recording.groups(Config()), *rules.alert_groups(Config())]
+    groups = [*rules.recording_groups(Config()), *rules.alert_groups(Config())]
     chosen = [group for group in groups if group.name in names]
     assert len(chosen) == len(names)
     (tmp_path / "rules.yml").write_text(rule_file(chosen, ""), encoding="utf-8")

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.speed.api import Api
-from benchmarks.speed.compare import Comparison, cpu, rate
 from benchmarks.speed.contacts import BATCH, people
 from benchmarks.speed.contenders import AFTERNOON, CELERY, DRAMATIQ, FLOOR, callspool
 from benchmarks.speed.outcome import Finding, Options, Outcome, Tell, at_least, at_most
 from benchmarks.speed.rivals.floor import Poster, body_of
+from benchmarks.speed.trial import Comparison, cpu, rate
 
 if TYPE_CHECKING:
     from benchmarks.speed.contenders import Contender

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from benchmarks.speed.contacts import BATCH, people
 from benchmarks.speed.contenders import callspool
 from benchmarks.speed.outcome import Finding, Options, Outcome, Tell, at_most, spread
-from benchmarks.speed.parts.backlog import fill, pause, resume, wait_until_accepted
-from benchmarks.speed.senders import BACKLOG, LANES, request
+from benchmarks.speed.senders import BACKLOG, FIRST_OF_BACKLOG, LANES, request
 from benchmarks.speed.trial import WARM_UP, in_rig
 from callspool import CallQueue
+from callspool_ledger.selectors import Selector
+from callspool_ledger.steering import Steering
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,43 @@ if TYPE_CHECKING:
     from benchmarks.speed.contenders import Contender
     from benchmarks.speed.rig import Rig
     from benchmarks.speed.trial import Trial
+
+POLL = 0.1
+LIMIT = 1_800.0
+ENQUEUED_AT_ONCE = 200_000
+
+
+def pause(rig: Rig, campaign: str | None = None) -> None:
+    """Nothing of the campaign, or nothing at all, is sent from now on."""
+    Steering([rig.client], "benchmark").pause(Selector(campaign=campaign))
+
+
+def resume(rig: Rig) -> None:
+    """Everything may be sent again."""
+    Steering([rig.client], "benchmark").resume(Selector())
+
+
+def fill(rig: Rig, count: int, size: int, *, apart: bool = False) -> int:
+    """Enqueues strangers in pieces, and waits until all are accepted; the first one's number.
+
+    ``apart``: in the campaign `BACKLOG`, by the sender `callspool_lanes`.
+    """
+    first = rig.strangers(count) + (FIRST_OF_BACKLOG if apart else 0)
+    for start in range(first, first + count, ENQUEUED_AT_ONCE):
+        piece = min(ENQUEUED_AT_ONCE, first + count - start)
+        rig.producer.send(start, piece, size)
+        wait_until_accepted(rig)
+    return first
+
+
+def wait_until_accepted(rig: Rig) -> None:
+    """Waits until no message of call requests is left."""
+    deadline = time.monotonic() + LIMIT
+    while rig.summary().spooled:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"not accepted after {LIMIT} s\n{rig.logs()}")
+        time.sleep(POLL)
+
 
 APART = 0.25
 """How far from the best a rate may be."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from benchmarks.speed.contacts import BATCH, BYTES
 from benchmarks.speed.contenders import callspool
 from benchmarks.speed.outcome import Options, Outcome, Tell, at_most
-from benchmarks.speed.parts.backlog import fill, pause, wait_until_accepted
+from benchmarks.speed.parts.lanes import fill, pause, wait_until_accepted
 from benchmarks.speed.trial import LIMIT, WARM_UP
 from callspool_ledger import keys
 

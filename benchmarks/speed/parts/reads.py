@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from benchmarks.speed.contacts import person
 from benchmarks.speed.contenders import callspool
 from benchmarks.speed.outcome import Options, Outcome, Tell, at_most, spread
-from benchmarks.speed.parts.backlog import fill, pause
+from benchmarks.speed.parts.lanes import fill, pause
 from benchmarks.speed.senders import LANES
 from benchmarks.speed.trial import WARM_UP
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks.speed.compare import Comparison, rate
 from benchmarks.speed.contenders import DRAMATIQ, Contender, callspool
 from benchmarks.speed.outcome import Finding, Options, Outcome, Tell, at_least
 from benchmarks.speed.senders import CONCURRENT
+from benchmarks.speed.trial import Comparison, rate
 
 
 def run(options: Options, tell: Tell) -> Outcome:
