@@ -177,7 +177,7 @@ COMMANDS = {
         WORKER,
     ),
     "journal": CommandEntry(
-        "callspool_operators.commands.journal:journal",
+        "callspool_operators.commands.events:journal",
         "List who changed what, and when.",
     ),
     "events": CommandEntry(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from callspool_worker.metrics import definitions, endpoints, workers
+from callspool_worker.metrics import definitions, exporter, workers
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 ROW = re.compile(r"^\| `(callspool_\w+)` \| (\w+) \|([^|]*)\| ([^|]+) \|", re.MULTILINE)
@@ -14,8 +14,8 @@ ROW = re.compile(r"^\| `(callspool_\w+)` \| (\w+) \|([^|]*)\| ([^|]+) \|", re.MU
 def test_the_page_has_every_metric_in_the_order_in_which_it_is_served():
     served = [
         *definitions.DEFINITIONS,
-        *endpoints.DEFINITIONS,
-        *endpoints.OF_THE_FEED,
+        *exporter.OF_ENDPOINTS,
+        *exporter.OF_THE_FEED,
         *workers.DEFINITIONS,
     ]
     on_the_page = [

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from callspool.settings.webhooks import WebhookEndpoint
+from callspool.settings.model import WebhookEndpoint
 from callspool_worker.api.endpoint import EndpointClient
 from callspool_worker.webhooks.delivery import send_test, sign
 

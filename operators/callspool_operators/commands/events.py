@@ -1,4 +1,4 @@
-"""`callspool events`: the feed of what became of documents and calls."""
+"""`callspool events` and `journal`: what became of documents and calls, and who did what."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from callspool_ledger.reads.feed import (
     read_feed,
     read_feed_is_off,
 )
+from callspool_ledger.reads.gates import KEPT, read_journal
+from callspool_ledger.selectors import Selector
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
@@ -25,10 +27,21 @@ from callspool_operators.options.options import (
     redis_option,
     state_dir_option,
 )
-from callspool_operators.terminal.wording import json_line, local_of, plain
+from callspool_operators.terminal.report import Json, describe_selector, selector_object
+from callspool_operators.terminal.wording import (
+    format_count,
+    json_line,
+    local,
+    local_of,
+    plain,
+    shorten_token,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from callspool_ledger.reads.feed import FeedEvent
+    from callspool_ledger.reads.views import JournalEntry
     from callspool_operators.options.parsing import LaterMoment
 
 PAUSE = 0.5
@@ -42,7 +55,7 @@ FEED_IS_OFF = (
     "and start them again"
 )
 
-_EXAMPLES = """\b
+_FEED_EXAMPLES = """\b
 Examples:
   callspool events --since 2h
   callspool events --follow
@@ -50,7 +63,7 @@ Examples:
 """
 
 
-@click.command(epilog=_EXAMPLES)
+@click.command(epilog=_FEED_EXAMPLES)
 @click.option("--follow", is_flag=True, help="Go on with what happens, until Ctrl-C.")
 @click.option(
     "--since", callback=parsing.earlier, metavar="WHEN", help="A span back (2h), or a time."
@@ -108,3 +121,88 @@ def event_line(event: FeedEvent) -> str:
     told = of_call or (plain(event.reason, 60) if event.reason else "")
     words = local_of(event.time.timestamp()), f"{event.type:<10}", whose, told
     return "  ".join(each for each in words if each)
+
+
+SET_CAMPAIGN = "set"
+"""What the journal calls it when something is asked for by campaign."""
+
+_JOURNAL_EXAMPLES = """\b
+Examples:
+  callspool journal
+  callspool journal --limit 1000 --json | jq '.journal[] | select(.command == "cancel")'
+"""
+
+
+@click.command(epilog=_JOURNAL_EXAMPLES)
+@limit_option(20, KEPT, "Show at most this many, the newest first.")
+@redis_option
+@state_dir_option
+@json_option
+def journal(limit: int, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+    """List what operators paused, cancelled, suppressed, confirmed and so on, the newest first.
+
+    The ledger keeps the last 1,000 entries.
+    """
+    with ledger_reader(redis_url, state_dir) as reader:
+        entries = reader.ask(read_journal(limit))
+    if as_json:
+        click.echo(json_line({"journal": [journal_object(each) for each in entries]}))
+        return
+    for line in journal_lines(entries) or ["No operator has changed anything here yet."]:
+        click.echo(line)
+
+
+def journal_lines(entries: Sequence[JournalEntry]) -> list[str]:
+    """Returns a line for each entry."""
+    return [_line(each).rstrip() for each in entries]
+
+
+def _line(entry: JournalEntry) -> str:
+    deed = f"{entry.command} {_what(entry)}{_how_many(entry)}"
+    note = f" ({plain(entry.note, 200)})" if entry.note else ""
+    return f"{local(entry.at)}  {plain(entry.by, 80)}: {deed}{note}"
+
+
+def journal_object(entry: JournalEntry) -> Json:
+    """An entry as scripts read it; the space token shortened, as everywhere in the journal."""
+    selector = selector_object(entry.selector)
+    if entry.selector.space_token is not None:
+        selector["space_token"] = shorten_token(entry.selector.space_token)
+    return {
+        "number": entry.number,
+        "at": entry.at,
+        "by": entry.by,
+        "command": entry.command,
+        "selector": {**selector, "document_id": entry.document_id},
+        "documents": entry.documents,
+        "messages": entry.messages,
+        "opened": entry.opened,
+        "note": entry.note or None,
+        "list": entry.list or None,
+        "numbers": entry.numbers,
+    }
+
+
+def _what(entry: JournalEntry) -> str:
+    if entry.messages:
+        return "unreadable messages"
+    if entry.list:
+        return f"list {entry.list}"
+    if entry.is_about_keys and entry.selector == Selector():
+        return ""
+    if entry.document_id is None:
+        return describe_selector(entry.selector)
+    where = "" if not entry.selector.as_object() else f" ({describe_selector(entry.selector)})"
+    return f"document {plain(entry.document_id, 100)}{where}"
+
+
+def _how_many(entry: JournalEntry) -> str:
+    if entry.is_about_keys:
+        return ""
+    if entry.messages:
+        return f": {format_count(entry.messages, 'message')}"
+    if entry.list:
+        return f": {format_count(entry.numbers, 'number')}"
+    if entry.command == SET_CAMPAIGN:
+        return ""
+    return f": {format_count(entry.documents, 'document')}"

@@ -19,8 +19,7 @@ from callspool_operators.options.options import (
 )
 from callspool_operators.options.selecting import complete_token, selector_options
 from callspool_operators.terminal.report import Json, describe_selector, gate_object, why
-from callspool_operators.terminal.screen import is_terminal
-from callspool_operators.terminal.watching import wrap_lines
+from callspool_operators.terminal.screen import is_terminal, wrap_lines
 from callspool_operators.terminal.wording import format_count, json_line, plain, shorten_token, span
 
 _EXAMPLES = """\b

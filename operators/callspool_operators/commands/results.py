@@ -18,8 +18,8 @@ from callspool_ledger.reads.views import OUTCOMES, DocumentStatus
 from callspool_operators.lists import Intake, IntakeOptions, Row
 from callspool_operators.lists.grid import Grid, Inputs
 from callspool_operators.lists.outfile import Dialect, OutFile, OutPlace, SheetFile
-from callspool_operators.lists.own_columns import ANSWERED_FILE, ANSWERS, answer_header
 from callspool_operators.lists.results import SUPPRESSED, Answers
+from callspool_operators.lists.row import ANSWERED_FILE, ANSWERS, answer_header
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
@@ -41,7 +41,7 @@ from callspool_operators.options.selecting import (
     scope_of,
     words_of,
 )
-from callspool_operators.preparing.remembering import ListReading, recall_list
+from callspool_operators.preparing.reading import ListReading, recall_list
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.report import STATES, outcome_lines
 from callspool_operators.terminal.screen import Progress, paint

@@ -40,8 +40,7 @@ from callspool_operators.options.target import SendTarget, target_of
 from callspool_operators.preparing.asking import ask_before_sending, check_countries
 from callspool_operators.preparing.forecast import describe_what_does_not_hold
 from callspool_operators.preparing.overview import held_back_in_short
-from callspool_operators.preparing.reading import Spooler, new_intake, open_intake
-from callspool_operators.preparing.remembering import remember_lists
+from callspool_operators.preparing.reading import Spooler, new_intake, open_intake, remember_lists
 from callspool_operators.preparing.ringing import find_silence
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.screen import Progress, paint

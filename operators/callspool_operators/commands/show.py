@@ -12,7 +12,7 @@ from callspool.settings import load_settings
 from callspool_ledger.reads.lookup import read_stories
 from callspool_ledger.reads.views import AttemptLine, Story
 from callspool_ledger.selectors import Selector
-from callspool_operators.commands.journal import journal_lines, journal_object
+from callspool_operators.commands.events import journal_lines, journal_object
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import hint_at_runs, ledger_reader
 from callspool_operators.options.options import (

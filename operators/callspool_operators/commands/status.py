@@ -13,7 +13,7 @@ from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.snapshot import AccountLimit
 from callspool_ledger.reads.summary import read_reasons
 from callspool_ledger.reads.views import LedgerSummary, Reason
-from callspool_operators.commands.journal import journal_lines, journal_object
+from callspool_operators.commands.events import journal_lines, journal_object
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import json_option, redis_option, state_dir_option
 from callspool_operators.terminal.report import (
@@ -26,8 +26,7 @@ from callspool_operators.terminal.report import (
     outcome_lines,
     submissions_in_order,
 )
-from callspool_operators.terminal.screen import paint
-from callspool_operators.terminal.watching import watch
+from callspool_operators.terminal.screen import paint, watch
 from callspool_operators.terminal.wording import (
     format_count,
     format_counts,

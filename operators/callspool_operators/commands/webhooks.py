@@ -15,7 +15,7 @@ import msgspec
 
 from callspool.errors import CallspoolError
 from callspool.settings import load_settings
-from callspool.settings.webhooks import host_of
+from callspool.settings.model import host_of
 from callspool_ledger.reads.feed import cursor_since
 from callspool_ledger.steering import EndpointBusy
 from callspool_ledger.webhooks import MOST_ASIDE, EndpointRecord, EndpointState, read_endpoints
@@ -36,7 +36,7 @@ from callspool_worker.webhooks.plan import begin_anew
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from callspool.settings.webhooks import WebhookEndpoint
+    from callspool.settings.model import WebhookEndpoint
     from callspool_ledger.steering import EndpointSteering
     from callspool_operators.options.parsing import LaterMoment
     from callspool_operators.terminal.report import Json

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from callspool.request.text import clean, is_unicode
 from callspool_operators.lists import IntakeError
 from callspool_operators.lists.delimited import unshield
-from callspool_operators.lists.own_columns import find_answers, own_places
+from callspool_operators.lists.row import find_answers, own_places
 
 CONTACT_NUMBER = "contact_number"
 ALTERNATE = "alternate_number"

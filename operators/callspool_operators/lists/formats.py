@@ -10,8 +10,7 @@ from callspool_operators.lists import IntakeError
 from callspool_operators.lists.columns import CONTACT_NUMBER, Naming, list_columns, squash
 from callspool_operators.lists.json_rows import JsonRows
 from callspool_operators.lists.objects import ObjectRows, naming_of
-from callspool_operators.lists.own_columns import LEFT_OUT_BEFORE
-from callspool_operators.lists.row import Row
+from callspool_operators.lists.row import LEFT_OUT_BEFORE, Row
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table_rows import TableRows
 

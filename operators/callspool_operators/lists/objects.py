@@ -19,8 +19,7 @@ from callspool_operators.lists.columns import (
     list_renames,
 )
 from callspool_operators.lists.delimited import MAX_LINE, blocks_of_lines
-from callspool_operators.lists.own_columns import LEFT_OUT_BEFORE, STILL_LEFT_OUT, own_places
-from callspool_operators.lists.row import Beside, Row
+from callspool_operators.lists.row import LEFT_OUT_BEFORE, STILL_LEFT_OUT, Beside, Row, own_places
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table import CHUNK, TOO_LONG
 from callspool_operators.lists.table_rows import NOT_UTF8, was_left_out

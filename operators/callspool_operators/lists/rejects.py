@@ -19,8 +19,7 @@ from callspool_operators.lists.outfile import (
     SheetFile,
     same_file,
 )
-from callspool_operators.lists.own_columns import REJECT_COLUMNS, own_places
-from callspool_operators.lists.row import Row
+from callspool_operators.lists.row import REJECT_COLUMNS, Row, own_places
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table_rows import TableRows
 

@@ -9,8 +9,7 @@ from callspool.request.identity import DIGEST_BYTES, NO_NUMBER, Scope, digester,
 from callspool.request.raw_document import read_number
 from callspool_ledger.reads.lookup import CONFLICT
 from callspool_ledger.reads.views import CallEnd, DocumentStatus
-from callspool_operators.lists.own_columns import ANSWERS
-from callspool_operators.lists.row import Row
+from callspool_operators.lists.row import ANSWERS, Row
 from callspool_operators.lists.row_checks import SeenRows
 from callspool_operators.terminal.wording import local, plain
 

@@ -27,13 +27,15 @@ from callspool_operators.lists.cells import (
     read_cell,
     refuse_stand_in,
 )
-from callspool_operators.lists.columns import (
-    ALTERNATE,
-    CONTACT_NUMBER,
-    DOCUMENT_ID,
+from callspool_operators.lists.columns import ALTERNATE, CONTACT_NUMBER, DOCUMENT_ID
+from callspool_operators.lists.row import (
+    LEFT_OUT_BEFORE,
+    LONGEST_ID,
+    Beside,
+    EarlierRows,
+    Likeness,
+    Row,
 )
-from callspool_operators.lists.own_columns import LEFT_OUT_BEFORE
-from callspool_operators.lists.row import LONGEST_ID, Beside, EarlierRows, Likeness, Row
 
 _LEAST_PLACES = 1 << 18
 _TEXTS_FOR_EACH_PLACE = 0.5

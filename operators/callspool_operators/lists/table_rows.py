@@ -19,8 +19,7 @@ from callspool_operators.lists.columns import (
 )
 from callspool_operators.lists.delimited import unshield, whole_lines
 from callspool_operators.lists.document_writer import DocumentWriter
-from callspool_operators.lists.own_columns import LEFT_OUT_BEFORE, STILL_LEFT_OUT, own_places
-from callspool_operators.lists.row import Beside, Row
+from callspool_operators.lists.row import LEFT_OUT_BEFORE, STILL_LEFT_OUT, Beside, Row, own_places
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table import LOOSE_QUOTES, BrokenRowError, Table, decode_line
 

@@ -16,9 +16,7 @@ from callspool.settings import Settings
 from callspool_ledger.access import Right
 from callspool_ledger.reads.feed import cursor_since
 from callspool_operators.serving import openapi
-from callspool_operators.serving.answers import (
-    chunks_of,
-)
+from callspool_operators.serving.admission import read_region
 from callspool_operators.serving.bodies import (
     DUPLICATE,
     ENQUEUED,
@@ -44,8 +42,13 @@ from callspool_operators.serving.documents import (
 )
 from callspool_operators.serving.feed import check_page, concerns_key
 from callspool_operators.serving.problems import Problem, send_fault, send_problem, send_refusal
-from callspool_operators.serving.reach import read_region
-from callspool_operators.serving.service import PROBES, HttpRequest, IntakeService, service_of
+from callspool_operators.serving.service import (
+    PROBES,
+    HttpRequest,
+    IntakeService,
+    chunks_of,
+    service_of,
+)
 from callspool_operators.serving.steering import STEERING_ROUTES
 from callspool_operators.serving.uploads import (
     ListOptions,

@@ -26,6 +26,12 @@ from callspool_operators.preparing.campaigns import (
     describe_change,
 )
 from callspool_operators.serving import openapi
+from callspool_operators.serving.admission import (
+    check_campaign,
+    may_see,
+    read_campaign_name,
+    read_list_name,
+)
 from callspool_operators.serving.bodies import (
     CampaignChange,
     CampaignReply,
@@ -33,12 +39,6 @@ from callspool_operators.serving.bodies import (
     decode_body,
 )
 from callspool_operators.serving.problems import Problem
-from callspool_operators.serving.reach import (
-    check_campaign,
-    may_see,
-    read_campaign_name,
-    read_list_name,
-)
 from callspool_operators.serving.service import HttpRequest, service_of
 from callspool_operators.serving.steering import name_in_journal, open_ledger
 

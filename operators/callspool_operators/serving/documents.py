@@ -18,6 +18,7 @@ from callspool.redis_io.servers import async_server_of
 from callspool.request.call_request import CallRequest, PreparedRequest
 from callspool.request.checks import check_head, check_raw_document, check_timely
 from callspool.request.message import SHARED_BYTES, SHARED_DOCUMENTS, encode
+from callspool_operators.serving.admission import check_scope, fill_in
 from callspool_operators.serving.bodies import (
     DUPLICATE,
     ENQUEUED,
@@ -28,7 +29,6 @@ from callspool_operators.serving.bodies import (
     KnownDocument,
 )
 from callspool_operators.serving.problems import Problem
-from callspool_operators.serving.reach import check_scope, fill_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,9 +10,9 @@ from callspool.aio import AsyncCallQueue
 from callspool.settings import Settings
 from callspool_ledger.access import AccessKey
 from callspool_ledger.reads.feed import EventPage, FeedEvent
+from callspool_operators.serving.admission import may_see
 from callspool_operators.serving.documents import TIMEOUT
 from callspool_operators.serving.problems import Problem
-from callspool_operators.serving.reach import may_see
 
 LONGEST_WAIT: Final = 30.0
 MOST_EVENTS: Final = 1_000

@@ -26,6 +26,13 @@ from callspool_ledger.steering import Steering
 from callspool_operators.lists.number_lists import fault_of_number
 from callspool_operators.options import parsing
 from callspool_operators.serving import openapi
+from callspool_operators.serving.admission import (
+    check_campaign,
+    may_change,
+    read_campaign_name,
+    read_own_list,
+    read_region,
+)
 from callspool_operators.serving.bodies import (
     CancelledDocument,
     CancelQuery,
@@ -43,13 +50,6 @@ from callspool_operators.serving.bodies import (
 )
 from callspool_operators.serving.documents import TIMEOUT, check_query
 from callspool_operators.serving.problems import Problem
-from callspool_operators.serving.reach import (
-    check_campaign,
-    may_change,
-    read_campaign_name,
-    read_own_list,
-    read_region,
-)
 from callspool_operators.serving.service import HttpRequest, service_of
 from callspool_operators.terminal.wording import plain
 

@@ -25,10 +25,9 @@ from callspool_operators.lists import Intake, IntakeError, IntakeOptions
 from callspool_operators.lists.columns import FIELDS, LEFT_OUT, NAME_PARTS
 from callspool_operators.options import parsing
 from callspool_operators.preparing.reading import TIMEOUT, Spooler
-from callspool_operators.serving.admission import check_room
+from callspool_operators.serving.admission import check_room, check_scope, wrong_shape
 from callspool_operators.serving.bodies import DUPLICATE, INVALID, RefusedRow, UploadReply
 from callspool_operators.serving.problems import Problem, problem_of
-from callspool_operators.serving.reach import check_scope, wrong_shape
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence

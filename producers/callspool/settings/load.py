@@ -18,7 +18,7 @@ from callspool.settings.kinds import (
     read_secret_file,
     read_token_file,
 )
-from callspool.settings.model import Account, Settings
+from callspool.settings.model import Account, Settings, read_webhooks
 from callspool.settings.table import BY_KEY, CONFIG_KEY, FILE_KEYS, GONE, PREFIX, SETTINGS, Setting
 from callspool.settings.urls import (
     API_URL,
@@ -26,7 +26,6 @@ from callspool.settings.urls import (
     check_api_url,
     redis_url_with_password,
 )
-from callspool.settings.webhooks import read_webhooks
 
 DEFAULT_CONFIG = Path("callspool.toml")
 FOR_TESTS = f"{PREFIX}TEST_"

@@ -182,7 +182,7 @@ def test_an_interrupt_ends_with_130_and_one_line(redis_url: str, tmp_path: Path)
 
 
 def test_commands_that_read_no_numbers_load_no_phone_library():
-    short = ("status", "lanes", "show", "pausing", "journal")
+    short = ("status", "lanes", "show", "pausing", "events")
     lines = [f"import callspool_operators.commands.{name}" for name in short]
     lines += ["import sys", "sys.exit('phonenumbers' in sys.modules)"]
     done = subprocess.run([sys.executable, "-c", "\n".join(lines)], check=False)

@@ -9,7 +9,7 @@ import pytest
 
 from callspool_operators.lists import Intake, IntakeOptions
 from callspool_operators.lists.outfile import OutPlace, SheetFile
-from callspool_operators.lists.own_columns import ANSWERS
+from callspool_operators.lists.row import ANSWERS
 from tests.operators.results.conftest import GiveBack
 from tests.support.ledgers import LedgerUnderTest
 

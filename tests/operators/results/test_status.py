@@ -19,7 +19,7 @@ from callspool_ledger.reads import summary as ledger_reasons
 from callspool_ledger.reads.lookup import read_stories
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_reasons
-from callspool_operators.terminal.watching import Rates, watch
+from callspool_operators.terminal.screen import Rates, watch
 from tests.operators.conftest import Call
 from tests.support.ledgers import LedgerUnderTest, P, calls, group
 from tests.support.servers import RedisServer

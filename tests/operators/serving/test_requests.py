@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from callspool_ledger.access import Right
 from callspool_ledger.steering import KeySteering
-from callspool_operators.serving.answers import BodyBudget
 from callspool_operators.serving.problems import Problem
+from callspool_operators.serving.service import BodyBudget
 from tests.operators.serving.conftest import SPACE, Intake, accept, document, posted, start_serve
 from tests.support.servers import RedisServer
 

@@ -9,8 +9,8 @@ import pytest
 
 from callspool.errors import SettingsError
 from callspool.settings import Settings, load_settings
+from callspool.settings.model import EVENT_TYPES
 from callspool.settings.urls import is_public_address
-from callspool.settings.webhooks import EVENT_TYPES
 from callspool_ledger.reads.feed import EventType
 
 SECRET = "whsec_" + "A" * 43 + "="

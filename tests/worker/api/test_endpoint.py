@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from callspool.settings.webhooks import WebhookEndpoint
+from callspool.settings.model import WebhookEndpoint
 from callspool_worker.api import network
 from callspool_worker.api.endpoint import EndpointClient, PostAnswer
 

@@ -9,7 +9,7 @@ import redis
 
 from callspool_ledger.webhooks import read_endpoints
 from callspool_worker.api.endpoint import PostAnswer
-from callspool_worker.metrics.endpoints import endpoint_families
+from callspool_worker.metrics.exporter import endpoint_families
 from tests.worker.webhooks.played_endpoint import HOUR, TAKEN, PlayedEndpoint
 
 

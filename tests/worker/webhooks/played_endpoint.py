@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import redis
 
-from callspool.settings.webhooks import WebhookEndpoint
+from callspool.settings.model import WebhookEndpoint
 from callspool_ledger.keys import PartitionKeys
 from callspool_ledger.webhooks import EndpointRecord, read_endpoints
 from callspool_worker import backoff

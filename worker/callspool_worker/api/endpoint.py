@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-    from callspool.settings.webhooks import WebhookEndpoint
+    from callspool.settings.model import WebhookEndpoint
     from callspool_worker.api.connection import Headers
     from callspool_worker.api.network import Address
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from callspool.settings.kinds import Secret
-    from callspool.settings.webhooks import WebhookEndpoint
+    from callspool.settings.model import WebhookEndpoint
     from callspool_ledger.reads.feed import FeedEvent
     from callspool_ledger.webhooks import EndpointLease
     from callspool_ledger.writes import Ledger
