@@ -276,12 +276,18 @@ class LedgerCalls(GuardedCalls, FollowCalls):
         attempt: int,
         look: Look,
         detail: str,
+        *,
+        code: str = "",
         unless_alike: Limits | None = None,
     ) -> Call:
-        """Declares documents in doubt dead: they are missing once more, without tries left."""
+        """Declares documents in doubt dead: they are missing once more, without tries left.
+
+        ``code``: that with which the API refused them; "" if it did not.
+        """
         proof = look.at_ms, look.found, follow_calls.LOOK_GOOD_MS
         spared = *_probes(unless_alike), "", WAKE_UPS_AT_MOST
-        return self._call("bury", batch, attempt, "", "", "", detail, *proof, *spared)
+        rejected = ("rejected", code) if code else ("", "")
+        return self._call("bury", batch, attempt, "", *rejected, detail, *proof, *spared)
 
     def park(self, limits: Limits, gate: str, *, reason: str, code: str) -> Call:
         """Stops sending what lies behind a gate, and has it tried again now and then."""

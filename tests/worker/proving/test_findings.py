@@ -44,6 +44,8 @@ CASES: dict[str, tuple[dict[str, object], Conclusion]] = {
     "missing": ({}, SendAgain(10, rests=True, proven=True)),
     "missing, last try": ({"tries": 3}, SendAgain(5, rests=False, proven=True)),
     "missing alone, last try": ({"tries": 3, "left": 1}, GiveUp(MISSING)),
+    "refused": ({"refused": "no"}, SendAgain(5, rests=False, proven=True, costs_try=False)),
+    "refused alone": ({"refused": "no", "left": 1}, GiveUp("no", refused=True)),
     "blocked": ({"blocked": "why"}, LookAgain(LONGEST_PAUSE)),
     "blocked, and sent again all the same": (
         {"blocked": "why", "resend_unproven": True},

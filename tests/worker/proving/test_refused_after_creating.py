@@ -7,6 +7,9 @@ import time
 
 import pytest
 
+from callspool.request.identity import Scope
+from callspool_ledger.reads.lookup import read_statuses
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_worker.decisions.answers import Answered
 from callspool_worker.decisions.decide import ProbeRefused, read_probe
 from tests.support.ledgers import LANE, P, calls
@@ -119,6 +122,24 @@ def test_whatever_lists_are_like_nobody_is_called_twice_after_a_refusal(set_up: 
     stage.accept(IDS)
     stage.send()
     assert stage.states(IDS) == "d" * 10
+
+
+def test_a_refusal_that_was_doubted_counts_at_once_when_nothing_is_found(set_up: SetUp):
+    stage = set_up(server(order="shuffled", older_runs=30), quiet_answered=0.1)
+    stage.accept(IDS[:4], extra={"crm-3": '"sandbox":"reject"'})
+    sent = 0
+    for _ in range(3):
+        while (taken := stage.ledger.take(f"me:{time.monotonic_ns()}", ["default"])) is not None:
+            stage.record(taken, stage.post(taken))
+            sent += 1
+        stage.look()
+        time.sleep(0.15)
+        stage.look()
+    assert (stage.states(IDS[:4]), sent) == ("cccx", 5)
+    (dead,) = LedgerReader(stage.spool.client).ask(read_statuses(Scope(*LANE[:3]), ["crm-3"]))
+    assert dead is not None
+    assert dead.reason == "documents: A document has an invalid contact_number."
+    assert set(stage.made().values()) == {1}
 
 
 @pytest.mark.parametrize(

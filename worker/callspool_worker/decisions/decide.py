@@ -83,21 +83,6 @@ class Park:
 
 
 @dataclass(frozen=True, slots=True)
-class InDoubt:
-    """Some, all or none may be created: prove it, within ``run_id`` where there is one.
-
-    ``answered``: the API itself spoke, so it is no longer at work on the request. ``parks``: what
-    it said keeps others from being created, too.
-    """
-
-    outcome: Outcome
-    run_id: str | None
-    answered: bool
-    detail: str
-    parks: Park | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Retry:
     """Nothing was created; send the batch again later, not before ``retry_after`` seconds."""
 
@@ -138,6 +123,22 @@ class Bury:
     outcome: ClassVar[Outcome] = "rejected"
     detail: str
     is_certain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """Some, all or none may be created: prove it, within ``run_id`` where there is one.
+
+    ``answered``: the API itself spoke, so it is no longer at work on the request. ``parks``: what
+    it said keeps others from being created, too. ``refusal``: what follows if nothing was created.
+    """
+
+    outcome: Outcome
+    run_id: str | None
+    answered: bool
+    detail: str
+    parks: Park | None = None
+    refusal: Isolate | Bury | None = None
 
 
 Decision = Created | InDoubt | Retry | Isolate | Park | Throttle | Bury

@@ -54,7 +54,7 @@ class SentAgain(Event, frozen=True, kw_only=True):
 
 
 class MissingDead(Event, frozen=True, kw_only=True):
-    """Documents were missing once more, and their tries are used up."""
+    """Documents are missing: their tries are used up, or the API refused them with ``code``."""
 
     kind: ClassVar[str] = "missing_dead"
     level: ClassVar[Level] = "warning"
@@ -62,10 +62,12 @@ class MissingDead(Event, frozen=True, kw_only=True):
     attempt: int
     account: str
     documents: int
+    code: str | None = None
 
     def words(self) -> str:
         start = of_attempt(self.batch, self.attempt)
-        return f"{start} {format_documents(self.documents)} dead: sent, and missing again and again"
+        why = f"rejected {self.code}" if self.code else "sent, and missing again and again"
+        return f"{start} {format_documents(self.documents)} dead: {why}"
 
 
 class Held(Event, frozen=True, kw_only=True):

@@ -31,7 +31,8 @@ class Standing:
     after the quiet. ``changed``: since when looks find the same; ``quiet``: for how long they have
     to. ``since``: when the doubt began. ``began`` and ``took``: the look, of which nothing may be
     said after ``good_for``. ``tries`` are used up of ``max_attempts``. ``resend_unproven``: what
-    cannot be proven is sent again.
+    cannot be proven is sent again. ``refused``: why the API refused what was sent, of which nothing
+    was found, or "".
     """
 
     left: int
@@ -47,6 +48,7 @@ class Standing:
     may_heal: bool = False
     waits: str = ""
     resend_unproven: bool = False
+    refused: str = ""
 
     @property
     def now(self) -> float:
@@ -77,19 +79,22 @@ class Hold:
 class SendAgain:
     """Its documents wait again, in batches of at most ``size``; after a backoff if it ``rests``.
 
-    ``proven``: they are missing; else a person may be called twice.
+    ``proven``: they are missing; else a person may be called twice. ``costs_try``: not where the
+    API refused them.
     """
 
     size: int
     rests: bool
     proven: bool
+    costs_try: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Its documents are dead: missing once more, and their tries are used up."""
+    """Its documents are dead: missing, and their tries are used up, or the API ``refused`` it."""
 
     why: str
+    refused: bool = False
 
 
 Conclusion = Over | LookAgain | Hold | SendAgain | GiveUp
@@ -128,6 +133,11 @@ def decide_unproven(standing: Standing) -> Conclusion:
 
 
 def _again(standing: Standing) -> Conclusion:
+    if standing.refused:
+        # Nothing was created, so the refusal means what it says, as if nobody had doubted it.
+        if standing.left == 1:
+            return GiveUp(standing.refused, refused=True)
+        return SendAgain(math.ceil(standing.left / 2), rests=False, proven=True, costs_try=False)
     view = AttemptView(standing.left, standing.tries - 1, standing.max_attempts)
     decision = after_missing(view, "no_answer", MISSING)
     if isinstance(decision, Bury):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from callspool.request.identity import read_document_ids
-from callspool_worker.proving.records import Question
+from callspool_worker.proving.records import Question, RefusedWith
 from callspool_worker.sending import body
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def question_of(
         else {},
         clock_ahead=date - entry.doubted_ms / 1000 if (date := asked.get("server_date")) else None,
         first_ms=min(line.taken_ms for line in before) if marked else None,
+        refusal=RefusedWith(**noted) if (noted := asked.get("refusal")) else None,
     )
 
 

@@ -86,6 +86,15 @@ class RunRead:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedWith:
+    """What the API refused an attempt with; ``certain``: it blames the document itself."""
+
+    words: str
+    code: str
+    certain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """An attempt in doubt: which of its documents were created?
 
@@ -125,6 +134,8 @@ class Question:
     """When the first of them began, by Redis' clock; None if there was none."""
     clock_ahead: float | None = None
     """Seconds that the ``Date`` of its answer was ahead of Redis' clock; None if it had none."""
+    refusal: RefusedWith | None = None
+    """What its answer says if nothing of it was created."""
 
     @property
     def marks(self) -> frozenset[str]:

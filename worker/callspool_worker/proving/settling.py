@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from callspool_ledger.writes import Ledger
     from callspool_worker.proving.findings import Conclusion
     from callspool_worker.proving.questions import LookTime, ProofSettings
-    from callspool_worker.proving.records import Finding, Found, Question, RunRead
+    from callspool_worker.proving.records import Finding, Found, Question, RefusedWith, RunRead
     from callspool_worker.proving.run_reader import RunMemory
 
 UNREAD_RUN = "a run that may be its own cannot be read (callspool doubts list tells why)"
@@ -69,6 +69,9 @@ class Settler:
             blocked=blocked,
             may_heal=finding.unread and self._moment.failing() < RESENT_AFTER,
             waits=finding.waits,
+            refused=question.refusal.words
+            if question.refusal and len(left) == len(question.places)
+            else "",
         )
         conclusion = conclude(standing)
         pause = self._carry_out(question, conclusion, finding.observation)
@@ -124,17 +127,23 @@ class Settler:
                 self.hold(question, why)
                 self._tell_held(question, why, len(question.open), is_known=why == question.held)
                 return seconds
-            case SendAgain(size, rests, proven):
+            case SendAgain(rests=rests, proven=proven):
                 look = Look(self._moment.space.at_ms, observation) if proven else None
                 delay = backoff.delay(question.tries) if rests else 0.0
-                self._ledger.run([self._resend(question, size, delay, look)])
+                self._ledger.run([self._resend(question, conclusion, delay, look)])
                 return SOON if proven else SHORTEST_PAUSE
-            case GiveUp(why):
-                held = question.batch, question.attempt
+            case GiveUp(why, refused):
                 look = Look(self._moment.space.at_ms, observation)
-                alike = self._ledger.limits
-                step = self._ledger.calls.bury_missing(*held, look, why, unless_alike=alike)
-                self._ledger.run([emit_after(step, partial(self._buried_event, question))])
+                refusal = question.refusal if refused else None
+                step = self._ledger.calls.bury_missing(
+                    question.batch,
+                    question.attempt,
+                    look,
+                    why,
+                    code=refusal.code if refusal else "",
+                    unless_alike=None if refusal and refusal.certain else self._ledger.limits,
+                )
+                self._ledger.run([emit_after(step, partial(self._buried_event, question, refusal))])
                 return SOON
 
     def _record_all(self, question: Question, finding: Finding) -> tuple[set[int], str]:
@@ -189,13 +198,13 @@ class Settler:
             emit(events.Proven(**about, documents=documents, run_id=run_id, twice=twice))
         return True
 
-    def _resend(self, question: Question, size: int, delay: float, look: Look | None) -> Call:
+    def _resend(self, question: Question, how: SendAgain, delay: float, look: Look | None) -> Call:
         step = self._ledger.calls.resend(
             question.batch,
             question.attempt,
             delay_ms=math.ceil(delay * 1000),
-            size=size,
-            tries=min(question.tries, self._how.max_attempts - 1),
+            size=how.size,
+            tries=min(question.tries - (not how.costs_try), self._how.max_attempts - 1),
             look=look,
             alone=question.stopped_at,
         )
@@ -215,11 +224,14 @@ class Settler:
         rests = round(delay, 3)
         return events.SentAgain(**about, documents=documents, proof=proof, rests=rests)
 
-    def _buried_event(self, question: Question, reply: Reply) -> events.MissingDead | None:
+    def _buried_event(
+        self, question: Question, refusal: RefusedWith | None, reply: Reply
+    ) -> events.MissingDead | None:
         documents = whole(reply)
         if documents < 1:
             return None
-        return events.MissingDead(**self._about(question), documents=documents)
+        code = refusal.code if refusal else None
+        return events.MissingDead(**self._about(question), documents=documents, code=code)
 
     def _tell_held(
         self, question: Question, why: str, left: int, *, is_known: bool = False

@@ -50,6 +50,14 @@ FORGOTTEN = "Redis forgot whether this was sent before, and a run without a mark
 _encode = msgspec.json.Encoder().encode
 
 
+class RefusalNote(msgspec.Struct, omit_defaults=True):
+    """What the API refused a request with, in its words; ``certain``: it blames the document."""
+
+    words: str
+    code: str
+    certain: bool = False
+
+
 class Proof(msgspec.Struct, omit_defaults=True):
     """What a proof has to go by: whether the API itself spoke, its run, and its clock."""
 
@@ -59,6 +67,8 @@ class Proof(msgspec.Struct, omit_defaults=True):
     run_id: str | None = None
     suspect: str = ""
     """A run that may have created the documents before Redis forgot that they were sent."""
+    refusal: RefusalNote | None = None
+    """What the API refused it with, which counts once it is proven that nothing was created."""
 
 
 class Recorder:
@@ -241,6 +251,9 @@ class Recorder:
     def _doubt(self, over: Ending, answer: Answer, decision: InDoubt) -> list[Call]:
         taken = over.taken
         proof = _proof(taken, answer, answered=decision.answered, run_id=decision.run_id)
+        if refusal := decision.refusal:
+            certain = isinstance(refusal, Bury) and refusal.is_certain
+            proof.refusal = RefusalNote(refusal.detail, over.code, certain)
         step = self._calls.doubt(
             taken,
             outcome=decision.outcome,

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool_worker.decisions.answers import Answered
-from callspool_worker.decisions.decide import Decision, InDoubt, Park
+from callspool_worker.decisions.decide import Bury, Decision, InDoubt, Isolate, Park
 from callspool_worker.decisions.second_look import (
     MOST_SUSPECTS,
     RUNS_READ,
@@ -62,7 +62,8 @@ class RefusalCheck:
             return decision
         detail = getattr(decision, "detail", "")
         parks = decision if isinstance(decision, Park) else None
-        return InDoubt("rejected", found.run_id, True, f"{MAY_EXIST}: {detail}", parks)
+        refusal = decision if isinstance(decision, Isolate | Bury) else None
+        return InDoubt("rejected", found.run_id, True, f"{MAY_EXIST}: {detail}", parks, refusal)
 
     def _look(self, taken: Taken, since: float | None) -> Ours | None:
         lane = taken.lane

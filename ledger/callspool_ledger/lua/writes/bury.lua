@@ -3,8 +3,8 @@
 -- API has created nothing for their account since they were sent first, the fault may be the API's:
 -- then they wait, their lane is parked, and it is tried now and then, for some hours.
 -- KEYS[1] prefix
--- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] outcome   ARGV[5] code
--- ARGV[6] detail
+-- ARGV[1] batch   ARGV[2] attempt   ARGV[3] taker   ARGV[4] outcome, and ARGV[5] code, of the answer
+-- ('' for documents in doubt that no answer refused)   ARGV[6] detail
 -- ARGV[7] '', or for documents in doubt the ms at which the look began that found them missing
 -- ARGV[8] what that look found   ARGV[9] ms that a look stays good
 -- ARGV[10] ms until a parked lane is tried first ('': the documents are at fault beyond doubt)
@@ -73,12 +73,12 @@ else
   call('HDEL', P .. ':sending', ARGV[3])
   record(batch, n, ARGV[4], ARGV[5], ARGV[6])
   tally(batch, batch.taken, n, ARGV[4], ARGV[5])
-  -- Several in a row, and none created between: then it is not the documents' fault.
-  if ARGV[4] == 'rejected' and n == 1 then call('HINCRBY', lane_key(batch.lane), 'refused', 1) end
 end
-local why = looked and 'missing' or ARGV[4] .. ' ' .. ARGV[5]
+-- Several in a row, and none created between: then it is not the documents' fault.
+if ARGV[4] == 'rejected' and n == 1 then call('HINCRBY', lane_key(batch.lane), 'refused', 1) end
+local why = ARGV[4] == '' and 'missing' or ARGV[4] .. ' ' .. ARGV[5]
 tell(batch, 'dead', turned(batch, before, 'x'), { w = why })
-count(batch.account, 'died|' .. (looked and 'missing' or ARGV[5]), n)
+count(batch.account, 'died|' .. (ARGV[4] == '' and 'missing' or ARGV[5]), n)
 call('HSET', batch_key(batch.id), 's', batch.s, 'phase', 'buried', 'why', ARGV[6])
 if not close_if_settled(batch) then call('ZADD', P .. ':dead', NOW, batch.id) end
 if ARGV[12] ~= '' then
