@@ -120,6 +120,23 @@ def test_where_one_document_is_over_its_cap_nothing_of_the_batch_is_counted(
     assert not attempts.guard.reserve("default", "", documents(2, 1), "later").capped
 
 
+def test_a_batch_that_is_kept_back_leaves_every_number_with_the_calls_that_it_had(
+    caps: Caps, attempts: Attempts, client: redis.Redis
+):
+    caps.set([Cap(2, DAY)])
+    attempts.ask(2)
+
+    def stored() -> list[dict[bytes, bytes]]:
+        return [client.hgetall(key) for key in sorted(client.scan_iter(G.encode() + b":c:*"))]
+
+    before = stored()
+    asked = [*documents(1), *documents(1), *documents(1, 5), *documents(1, 1, NUMBERS[6])]
+    (hit,) = attempts.guard.reserve("default", "", asked, "a").capped
+    assert hit.places == [1]
+    assert stored() == before
+    assert len(before) == 2
+
+
 def test_both_numbers_of_a_document_count_each_once(caps: Caps, attempts: Attempts):
     caps.set([Cap(1, DAY)])
     guard = attempts.guard

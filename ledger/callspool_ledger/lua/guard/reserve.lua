@@ -51,10 +51,9 @@ local function is_of(whose, of)
   return names[of] == account or sub(names[of], 1, #account + 1) == account .. '\31'
 end
 
--- Until when a cap keeps a number from being called; nil if it does not. `more`: calls of this batch.
-local function kept_until(cap, calls, more)
-  local left = cap[1] - more
-  if left <= 0 then return NOW + cap[2] + UNIT_MS end
+-- Until when a cap keeps a number from being called; nil if it does not.
+local function kept_until(cap, calls)
+  local left = cap[1]
   for at = #calls - CALL_BYTES + 1, 1, -CALL_BYTES do
     local a, b = byte(calls, at + 3, at + 4)
     if is_of(cap[3], a * 256 + b) then
@@ -70,17 +69,29 @@ end
 local places = {} -- of the digests' documents
 for place in string.gmatch(ARGV[5], '%d+') do places[#places + 1] = tonumber(place) end
 
-local known, more, capped, seen = {}, {}, {}, {}
-local function look_at(document, first, last)
-  local worst, by
+local reserved = call('HINCRBY', meta, 'reserved', 1) % NUMBERS
+local packed = pack_call(NOW_UNIT, scope, reserved)
+local capped, changes = {}, {} -- changes: key, field, and the calls that were there, of each number counted
+local function note_call(key, field, calls)
+  local n = #changes
+  changes[n + 1], changes[n + 2], changes[n + 3] = key, field, calls
+end
+
+-- Counts a document's calls, which those behind it then find; or notes why it may not be called. Where
+-- numbers are called for the first time, as a rule, one command asks and counts.
+local is_first = true
+local function count_document(document, first, last)
+  local worst, by, known = nil, nil, {}
   for i = first, last do
-    local at = (i - 1) * ENTRY_BYTES + 1
-    local key, field = calls_key(digests, at)
-    local number = sub(digests, at, at + ENTRY_BYTES - 1)
-    if not known[i] then known[i] = seen[number] or call('HGET', key, field) or '' end
-    seen[number] = known[i]
+    local key, field = calls_key(digests, (i - 1) * ENTRY_BYTES + 1)
+    if is_first and first == last and call('HSETNX', key, field, packed) == 1 then
+      return note_call(key, field, '')
+    end
+    local calls = call('HGET', key, field) or ''
+    is_first = calls == ''
+    known[i] = { key, field, calls }
     for _, cap in ipairs(caps) do
-      local till = kept_until(cap, known[i], more[number] or 0)
+      local till = kept_until(cap, calls)
       if till and (not worst or till > worst) then worst, by = till, cap end
     end
   end
@@ -89,8 +100,9 @@ local function look_at(document, first, last)
     return
   end
   for i = first, last do
-    local number = sub(digests, (i - 1) * ENTRY_BYTES + 1, i * ENTRY_BYTES)
-    more[number] = (more[number] or 0) + 1
+    local key, field, calls = unpack(known[i])
+    call('HSET', key, field, without_old(calls, longest) .. packed)
+    note_call(key, field, calls)
   end
 end
 
@@ -98,18 +110,12 @@ local count, at = #digests / ENTRY_BYTES, 1
 while at <= count do
   local last = at
   while ARGV[5] ~= '' and places[last + 1] == places[at] do last = last + 1 end
-  look_at(places[at] or at - 1, at, last)
+  count_document(places[at] or at - 1, at, last)
   at = last + 1
 end
-if #capped > 0 then return { version, {}, {}, capped } end
-
-local reserved = call('HINCRBY', meta, 'reserved', 1) % NUMBERS
-local packed = pack_call(NOW_UNIT, scope, reserved)
-for i = 1, count do
-  local key, field = calls_key(digests, (i - 1) * ENTRY_BYTES + 1)
-  local number = sub(digests, (i - 1) * ENTRY_BYTES + 1, i * ENTRY_BYTES)
-  seen[number] = without_old(seen[number], longest) .. packed
-  call('HSET', key, field, seen[number])
+if #capped > 0 then
+  for n = #changes - 2, 1, -3 do keep_calls(changes[n], changes[n + 1], changes[n + 2]) end
+  return { version, {}, {}, capped }
 end
 call('SET', held, string.format('%d %d', NOW_UNIT, reserved), 'PX', string.format('%d', longest + 2 * UNIT_MS))
 

@@ -27,8 +27,9 @@ local function counts_until(unit, window)
   return (unit + 1) * UNIT_MS + window
 end
 
+local CALLS = P .. ':c:'
 local function calls_key(digests, at)
-  return P .. ':c:' .. sub(digests, at, at + 1), sub(digests, at + 2, at + ENTRY_BYTES - 1)
+  return CALLS .. sub(digests, at, at + 1), sub(digests, at + 2, at + ENTRY_BYTES - 1)
 end
 
 local function keep_calls(key, field, calls)
