@@ -104,7 +104,12 @@ SCENARIOS = [
         _fault("status", status=401, on="any") + ONCE.replace("1", "2"),
         one_in=2,
     ),
-    Scenario("429", _fault("status", status=429, retry_after=1) + ONCE),
+    Scenario("429", _fault("status", status=429, retry_after=1) + ONCE, one_in=3),
+    Scenario(
+        "429, half created",
+        _fault("status", status=429, where="amid", created=2, retry_after=1) + ONCE,
+        one_in=3,
+    ),
     Scenario("not sent", unreachable=1),
     Scenario(
         "500 without marks, half created",

@@ -194,10 +194,12 @@ class LedgerCalls(GuardedCalls, FollowCalls):
         code: str = "",
         detail: str = "",
         may_count: bool = False,
+        look: str = "",
     ) -> Call:
         """Lets the documents of an attempt wait again: nothing of it was created, provably.
 
-        ``may_count``: the guard may have counted its calls.
+        ``may_count``: the guard may have counted its calls. ``look``: what a look has to go by that
+        is to come before it is sent again.
         """
         return self._call(
             "put_back",
@@ -211,20 +213,18 @@ class LedgerCalls(GuardedCalls, FollowCalls):
             detail,
             WAKE_UPS_AT_MOST,
             int(may_count),
+            look,
         )
 
-    def doubt(self, taken: Taken, *, outcome: str, code: str, detail: str, proof: bytes) -> Call:
-        """Records that the outcome of an attempt that may have been sent is unknown."""
-        return self._call(
-            "doubt",
-            taken.batch,
-            taken.attempt,
-            taken.taker,
-            outcome,
-            code,
-            detail,
-            proof,
-        )
+    def doubt(
+        self, taken: Taken, *, outcome: str, code: str, detail: str, proof: bytes, earlier: str = ""
+    ) -> Call:
+        """Records that the outcome of an attempt that may have been sent is unknown.
+
+        ``earlier``: the attempt, and when it began in ms, if it is not the one that was taken.
+        """
+        about = taken.batch, taken.attempt, taken.taker
+        return self._call("doubt", *about, outcome, code, detail, proof, earlier)
 
     def split(
         self,

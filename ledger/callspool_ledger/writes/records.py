@@ -166,10 +166,10 @@ class Taken:
     """The ledger that gave it out."""
     is_guarded: bool = False
     """Whether there are lists of numbers that must not be called."""
-    epoch: int = 0
-    """The number of the last restart of Redis when it was given out."""
+    epoch: int = 0  # the number of the last restart of Redis when it was given out
     missed: str = ""
     """Tokens of earlier attempts that provably called none of these documents."""
+    unlooked: str = ""  # an earlier attempt that was refused, as `second_look` reads it
 
     @property
     def token(self) -> str:
@@ -317,7 +317,7 @@ def expired_of(reply: list[object]) -> Iterator[ExpiredDocuments]:
 
 def taken_of(taker: str, reply: list[object]) -> Taken:
     """Returns the batch that a taker was given."""
-    text = [as_bytes(part).decode() for part in (*reply[:11], *reply[12:21])]
+    text = [as_bytes(part).decode() for part in (*reply[:11], *reply[12:22])]
     pieces = [as_bytes(piece) for piece in as_list(reply[11])]
     states = text[10]
     count = states.count("s")
@@ -346,4 +346,5 @@ def taken_of(taker: str, reply: list[object]) -> Taken:
         is_guarded=text[17] == "1",
         epoch=int(text[18]),
         missed=text[19],
+        unlooked=text[20],
     )

@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 
 from callspool_worker.decisions.answers import Answered, NoAnswer
 from callspool_worker.decisions.second_look import (
+    SLACK,
     Ours,
+    Span,
     Suspects,
     examine_runs,
     examine_tasks,
     made_at,
+    read_tasks,
 )
 from tests.worker.decisions.replies import said
 
@@ -45,17 +48,17 @@ def test_the_time_of_an_id_is_the_one_that_it_was_made_at() -> None:
 
 def test_a_run_of_as_many_documents_made_since_is_a_suspect() -> None:
     listed = runs({"run_id": SEED, "batch_count": 3})
-    assert examine_runs(listed, documents=3, since=AT) == Suspects((SEED,))
-    assert examine_runs(listed, documents=4, since=AT) is None
-    assert examine_runs(listed, documents=3, since=AT + 3600) is None
-    assert examine_runs(listed, documents=3, since=None) == Suspects((SEED,))
+    assert examine_runs(listed, documents=3, span=Span(AT - SLACK)) == Suspects((SEED,))
+    assert examine_runs(listed, documents=4, span=Span(AT - SLACK)) is None
+    assert examine_runs(listed, documents=3, span=Span(AT + 3600 - SLACK)) is None
+    assert examine_runs(listed, documents=3, span=Span(None)) == Suspects((SEED,))
 
 
 def test_a_list_that_may_go_on_leaves_a_doubt() -> None:
     listed = runs({"run_id": SEED, "batch_count": 9}, count=2)
-    assert examine_runs(listed, documents=3, since=AT) == Ours()
-    assert examine_runs(listed, documents=3, since=AT + 3600) is None
-    assert examine_runs(NoAnswer("late", "timeout"), documents=3, since=AT) == Ours()
+    assert examine_runs(listed, documents=3, span=Span(AT - SLACK)) == Ours()
+    assert examine_runs(listed, documents=3, span=Span(AT + 3600 - SLACK)) is None
+    assert examine_runs(NoAnswer("late", "timeout"), documents=3, span=Span(AT - SLACK)) == Ours()
 
 
 def test_a_task_tells_by_its_mark_whose_it_is_and_by_its_document_where_it_has_none() -> None:
@@ -63,17 +66,17 @@ def test_a_task_tells_by_its_mark_whose_it_is_and_by_its_document_where_it_has_n
         return said(200, {"status_code": 200, "data": [{"task_id": "T1", "input": given}]})
 
     own = task(document_id="a", callspool_attempt="w1")
-    assert examine_tasks(own, "R1", word="w1", ids=["a"]) == Ours("R1")
-    assert examine_tasks(own, "R1", word="w2", ids=["a"]) is None
-    assert examine_tasks(task(document_id="a"), "R1", word="w1", ids=["a"]) == Ours()
-    assert examine_tasks(task(document_id="b"), "R1", word="w1", ids=["a"]) is None
+    assert examine_tasks(read_tasks(own), "R1", word="w1", ids=["a"]) == Ours("R1")
+    assert examine_tasks(read_tasks(own), "R1", word="w2", ids=["a"]) is None
+    assert examine_tasks(read_tasks(task(document_id="a")), "R1", word="w1", ids=["a"]) == Ours()
+    assert examine_tasks(read_tasks(task(document_id="b")), "R1", word="w1", ids=["a"]) is None
     none = said(200, {"status_code": 200, "data": []})
-    assert examine_tasks(none, "R1", word="w1", ids=["a"]) == Ours()
+    assert examine_tasks(read_tasks(none), "R1", word="w1", ids=["a"]) == Ours()
 
 
 @given(ANYTHING, st.none() | st.floats(0, 2e9))
 def test_whatever_is_listed_a_look_comes_to_an_end(body: object, since: float | None) -> None:
     for listed in (said(200, body), said(200, {"status_code": 200, "data": body})):
-        found = examine_runs(listed, documents=3, since=since)
+        found = examine_runs(listed, documents=3, span=Span(since))
         assert found is None or isinstance(found, Ours | Suspects)
-        examine_tasks(listed, "R1", word="w1", ids=["a"])
+        examine_tasks(read_tasks(listed), "R1", word="w1", ids=["a"])

@@ -18,6 +18,7 @@ from callspool_worker.api import UnpodApi
 from callspool_worker.backoff import LedgerRetry
 from callspool_worker.decisions.answers import Answer, Answered
 from callspool_worker.decisions.decide import AttemptView, decide
+from callspool_worker.decisions.second_look import read_refused
 from callspool_worker.proving import ProofSettings, SpaceProver
 from callspool_worker.sending import body, submit
 from callspool_worker.sending.recording import Recorder
@@ -154,8 +155,19 @@ class Stage:
     def send(self) -> Taken:
         """Takes a batch, sends it and records what came of it."""
         taken = self.take()
-        self.record(taken, self.post(taken))
+        self.send_taken(taken)
         return taken
+
+    def send_taken(self, taken: Taken) -> None:
+        """Sends a batch, unless a look into an earlier refusal says otherwise."""
+        instead = None
+        if (refused := read_refused(taken.unlooked)) is not None:
+            read, found = self.refusals.look_into(taken, refused, anew=False)
+            instead = self.recorder.after_looking(taken, refused, read, found)
+        if instead is not None:
+            self.ledger.run(instead)
+        else:
+            self.record(taken, self.post(taken))
 
     def look(self, times: int = 1) -> None:
         """Looks at every space now, whenever it would be due."""

@@ -28,7 +28,7 @@ def send_all(stage: Stage) -> None:
         for gate in stage.spool.client.hkeys(f"{P}:gates"):
             stage.ledger.run([calls.open_gate(gate.decode())])
         while (taken := stage.ledger.take(f"me:{time.monotonic_ns()}", ["default"])) is not None:
-            stage.record(taken, stage.post(taken))
+            stage.send_taken(taken)
         stage.look()
         if stage.states(IDS) == "c" * 10:
             return
@@ -159,14 +159,85 @@ def test_an_account_that_may_not_read_goes_on_halving(set_up: SetUp):
         stage.send()
 
 
+@pytest.mark.parametrize("marked", [True, False])
 @pytest.mark.parametrize("status", [401, 429])
-def test_what_is_refused_before_anything_else_is_looked_at_needs_no_read(
-    set_up: SetUp, status: int
+def test_what_a_throttle_or_a_refused_token_had_created_is_found_before_it_is_sent_again(
+    set_up: SetUp, status: int, marked: bool
 ):
-    stage = set_up(entry(name="status", status=status))
+    stage = set_up(fault("amid", status=status, created=4), marked=marked)
     stage.accept(IDS)
-    taken = stage.take()
-    answer = stage.post(taken)
-    assert isinstance(answer, Answered)
-    stage.record(taken, answer)
+    stage.send()
+    assert stage.states(IDS) == "w" * 10
+    assert stage.reads == []  # an API that asks for rest is not asked more
+    send_all(stage)
+    assert stage.states(IDS) == "c" * 10
+    assert set(stage.made().values()) == {1}
+
+
+def test_batches_that_were_throttled_share_one_look_once_the_rest_is_over(set_up: SetUp):
+    stage = set_up(entry(name="status", status=429, times=5))
+    each = [[f"{lane}-{number}" for number in range(3)] for lane in range(5)]
+    for number, ids in enumerate(each):
+        stage.accept(ids, LANE._replace(context=f"context {number}"))
+    for taken in [stage.take() for _ in each]:
+        stage.record(taken, stage.post(taken))
     assert stage.reads == []
+    stage.end_rest()
+    for _ in each:
+        stage.send()
+    assert {*stage.made().values()} == {1}
+    assert len(stage.made()) == 15
+    assert len(stage.reads) == 1
+
+
+def test_what_another_refused_batch_created_is_told_apart_from_what_this_one_did(set_up: SetUp):
+    stage = set_up(fault("amid", status=429, created=2, times=2))
+    each = ["a-1", "a-2", "a-3"], ["b-1", "b-2", "b-3"]
+    for ids in each:
+        stage.accept(ids, LANE._replace(context=ids[0]))
+    for taken in [stage.take() for _ in each]:
+        stage.record(taken, stage.post(taken))
+    for _ in each:
+        stage.send()
+    assert [stage.states(ids, LANE._replace(context=ids[0])) for ids in each] == ["ddd", "ddd"]
+    for ids in each:
+        stage.look()
+        assert stage.states(ids, LANE._replace(context=ids[0])) == "ccd"
+
+
+def test_two_batches_refused_at_a_time_are_each_known_by_what_they_created(set_up: SetUp):
+    stage = set_up(fault("amid", status=400, created=2, times=2))
+    each = ["a-1", "a-2", "a-3"], ["b-1", "b-2", "b-3"]
+    for ids in each:
+        stage.accept(ids, LANE._replace(context=ids[0]))
+    taken = [stage.take() for _ in each]
+    answers = [stage.post(batch) for batch in taken]  # both runs are there before either look
+    for batch, answer in zip(taken, answers, strict=True):
+        stage.record(batch, answer)
+    assert [stage.states(ids, LANE._replace(context=ids[0])) for ids in each] == ["ddd", "ddd"]
+
+
+def test_where_reads_are_throttled_as_well_the_account_rests_on(set_up: SetUp):
+    stage = set_up(fault("amid", status=429, created=4) + on_reads(status=429, times=1))
+    stage.accept(IDS)
+    stage.send()
+    for _ in range(2):
+        stage.end_rest()
+        stage.spool.client.hdel(f"{P}:throttled", "default")
+        taken = stage.take()
+        assert taken.unlooked
+        stage.send_taken(taken)
+    assert stage.states(IDS) == "d" * 10
+
+
+def test_in_a_busy_space_a_look_after_a_throttle_reads_one_page(set_up: SetUp):
+    stage = set_up(entry(name="status", status=429, times=1, documents_over=5))
+    for number in range(130):
+        stage.accept([f"{number}-{one}" for one in range(3)])
+        stage.send()
+    stage.accept(IDS)
+    stage.send()
+    stage.end_rest()
+    stage.send()
+    assert stage.states(IDS) == "c" * 10
+    assert len(stage.reads) == 1

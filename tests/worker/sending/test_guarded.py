@@ -189,7 +189,7 @@ def counted(spool: LedgerUnderTest) -> int:
 
 @pytest.mark.parametrize(
     ("answer", "calls"),
-    [(None, 5), (REFUSED, 0), (FAILED, 5), (NotSent("refused", "connect"), 0)],
+    [(None, 5), (REFUSED, 5), (FAILED, 5), (NotSent("refused", "connect"), 0)],
 )
 def test_calls_count_unless_it_is_proven_that_they_were_not_made(
     spool: LedgerUnderTest, client: redis.Redis, answer: Answer | None, calls: int

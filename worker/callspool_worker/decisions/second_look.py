@@ -1,37 +1,68 @@
 """What a space shows after a refusal: whether some of the batch may exist all the same. Pure.
 
-The API refuses before it creates anything, as far as is known. Where it does not, the halves of the
-batch would call people twice; one read of the space's newest runs tells.
+The API refuses before it creates anything, as far as is known. Where it does not, sending the batch
+again, or its halves, would call people twice; one read of the space's newest runs tells. After a
+refusal of the token or a throttle it is read when the account goes on, for all batches together.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from callspool_worker.decisions.answers import Answered, code_of, is_id
-from callspool_worker.decisions.decide import Bury, Decision, Isolate, Park, Retry
+from callspool_worker.decisions.decide import Bury, Decision, Isolate, Park, Retry, Throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from callspool_worker.decisions.answers import Answer
 
-RUNS_READ = 20
-"""Runs of the page that is read."""
+RUNS_READ, MOST_RUNS_READ = 100, 2000
+"""Runs of the page that is read: more where more are known to be so new, in one page."""
 
-MOST_SUSPECTS = 3
+MOST_SUSPECTS = 8
 """Runs whose tasks are read, at most; where more may be ours, the space is proven in full."""
 
-SLACK = 180.0
-"""Seconds by which the API's clocks may differ from each other."""
+SLACK, CLOSE_SLACK = 180.0, 5.0
+"""Seconds by which the API's clocks may differ from each other; and from what was made lately."""
+
+ENOUGH = 20
+"""Runs of ours whose times tell how far the API's clocks are ahead of ours."""
+
+COMPARED = 1000
+"""The newest of them, which are compared."""
+
+MAY_EXIST = "refused, and some of it may have been created"
 
 _GREGORIAN = 12_219_292_800.0
 _STEPS_A_SECOND = 1e7
 _CANNOT = frozenset({403, 404})
 _BEFORE_ANYTHING = frozenset({401, 429})
+
+
+class Refused(NamedTuple):
+    """A refusal of the token, or a throttle, as the ledger keeps it with the batch until a look.
+
+    ``since``: when the attempt began, by the server's clock. The other times are Redis'.
+    """
+
+    attempt: int
+    taken_ms: int
+    refused_ms: int
+    documents: int
+    since: float | None
+    code: str
+
+
+class Span(NamedTuple):
+    """Which runs may be of an attempt: those since ``begin``, by the server's clock, None if that
+    is unknown; and how many ``runs`` a page has to hold that shows all of them."""
+
+    begin: float | None
+    runs: int = RUNS_READ
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +87,55 @@ def may_hide_a_creation(answer: Answer, decision: Decision) -> bool:
     return refuses and code_of(answer) not in _BEFORE_ANYTHING
 
 
-def examine_runs(listed: Answer, *, documents: int, since: float | None) -> Suspects | Ours | None:
+def is_looked_into_later(answer: Answer, decision: Decision) -> bool:
+    """Whether a space is read before a refused batch is sent again, and not at once.
+
+    Whatever the API then takes, or the rest that it asks for, is meant for reads as well.
+    """
+    if not isinstance(answer, Answered) or not answer.request_complete:
+        return False
+    return isinstance(decision, Throttle | Park) and code_of(answer) in _BEFORE_ANYTHING
+
+
+def note_refused(answer: Answer, decision: Decision, documents: int, seconds: float) -> str:
+    """Returns what the ledger keeps until such a look; "" where there is to be none."""
+    if not isinstance(answer, Answered) or not is_looked_into_later(answer, decision):
+        return ""
+    date = answer.server_date
+    return f"{documents} {'-' if date is None else date - seconds} {code_of(answer)}"
+
+
+def read_refused(text: str) -> Refused | None:
+    """Returns what the ledger kept; None if it kept nothing."""
+    if not text:
+        return None
+    attempt, taken, refused, documents, since, code = text.split()
+    numbers = (int(attempt), int(taken), int(refused), int(documents))
+    return Refused(*numbers, None if since == "-" else float(since), code)
+
+
+def span_of(taken_ms: int, since: float | None, known: Mapping[str, float]) -> Span:
+    """Returns which runs may be of an attempt, and how many have to be read.
+
+    ``since``: when it began, by the ``Date`` of its answer. ``known``: runs of ours, with the ms at
+    which their attempts began, the oldest first: where there are enough of them, their times and
+    ``Date`` together tell how far the API's clocks are ahead of ours.
+    """
+    if since is None:
+        return Span(None)
+    lately = [(ms / 1000, made_at(run_id)) for run_id, ms in [*known.items()][-COMPARED:]]
+    ahead = [made - began for began, made in lately if made is not None]
+    if len(ahead) < ENOUGH:
+        return Span(since - SLACK)
+    begin = min(since, taken_ms / 1000 + min(ahead)) - CLOSE_SLACK
+    newer = sum(ms / 1000 + max(ahead) >= begin for ms in known.values())
+    return Span(begin, min(RUNS_READ + newer, MOST_RUNS_READ))
+
+
+def examine_runs(listed: Answer, *, documents: int, span: Span) -> Suspects | Ours | None:
     """Returns which of a space's newest runs may be of a batch of so many documents.
 
-    ``since``: when the attempt began, by the server's clock; None if that is unknown. None where
-    none may be, or where the account may not read.
+    None where none may be, or where the account may not read.
     """
     if not isinstance(listed, Answered):
         return Ours()
@@ -70,8 +145,9 @@ def examine_runs(listed: Answer, *, documents: int, since: float | None) -> Susp
     if rows is None or not all(is_id(row.get("run_id")) for row in rows):
         return Ours()
     made = [made_at(str(row["run_id"])) for row in rows]
-    older = [moment is not None and since is not None and moment < since - SLACK for moment in made]
-    if not (_is_newest_first(made) and _shows_all_newer(listed, older)):
+    begin = span.begin
+    older = [moment is not None and begin is not None and moment < begin for moment in made]
+    if not (_is_newest_first(made) and _shows_all_newer(listed, older, span.runs)):
         return Ours()
     found = [
         str(row["run_id"])
@@ -81,22 +157,36 @@ def examine_runs(listed: Answer, *, documents: int, since: float | None) -> Susp
     return Suspects(tuple(found)) if found else None
 
 
+class TasksShown(NamedTuple):
+    """What the first tasks of a run bear: marks, and where they bear none, ids of documents."""
+
+    marks: frozenset[str]
+    names: frozenset[str]
+
+
+def read_tasks(listed: Answer) -> TasksShown | None:
+    """Returns what a run's first tasks bear; None if none can be read."""
+    rows = _rows(listed) if isinstance(listed, Answered) else None
+    if not rows:
+        return None
+    marks = [_input(row).get("callspool_attempt") for row in rows]
+    unmarked = [row for row, mark in zip(rows, marks, strict=True) if mark is None]
+    names = frozenset(str(name) for row in unmarked for name in _names(row))
+    return TasksShown(frozenset(mark for mark in marks if isinstance(mark, str)), names)
+
+
 def examine_tasks(
-    listed: Answer, run_id: str, *, word: str | None, ids: Collection[str]
+    shown: TasksShown | None, run_id: str, *, word: str | None, ids: Collection[str]
 ) -> Ours | None:
     """Whether a run's first tasks are of the attempt with that mark, or may be.
 
     ``ids``: of the documents that it sent.
     """
-    rows = _rows(listed) if isinstance(listed, Answered) else None
-    if not rows:
+    if shown is None:
         return Ours()
-    marks = [_input(row).get("callspool_attempt") for row in rows]
-    if word is not None and word in marks:
+    if word is not None and word in shown.marks:
         return Ours(run_id)
-    unmarked = [row for row, mark in zip(rows, marks, strict=True) if mark is None]
-    names = {str(name) for row in unmarked for name in _names(row)}
-    return Ours() if names & set(ids) else None
+    return None if shown.names.isdisjoint(ids) else Ours()
 
 
 def made_at(run_id: str) -> float | None:
@@ -115,13 +205,13 @@ def _is_newest_first(made: list[float | None]) -> bool:
     return all(moment <= least + SLACK for least, moment in zip(oldest, told[1:], strict=False))
 
 
-def _shows_all_newer(listed: Answered, older: list[bool]) -> bool:
+def _shows_all_newer(listed: Answered, older: list[bool], asked: int) -> bool:
     """Whether a page shows all runs since the attempt began: some older one ends it, and none is
     above a newer one; or it is all there is.
     """
     if older and not older[-1]:
         count = listed.json.get("count") if isinstance(listed.json, dict) else None
-        return len(older) < RUNS_READ and count in (None, len(older))
+        return len(older) < asked and count in (None, len(older))
     return older == sorted(older)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import msgspec
 
 from callspool_ledger.writes.calls import FAILURES_IN_A_ROW
 from callspool_worker import backoff
-from callspool_worker.decisions.answers import Answered, NotSent
+from callspool_worker.decisions.answers import Answered, NotSent, code_of
 from callspool_worker.decisions.decide import (
     Bury,
     Created,
@@ -25,6 +26,7 @@ from callspool_worker.decisions.decide import (
     label,
     read_probe,
 )
+from callspool_worker.decisions.second_look import MAY_EXIST, note_refused
 from callspool_worker.events import attempt_events as ending
 from callspool_worker.events.attempt_events import Ending
 from callspool_worker.events.event import emit_after
@@ -38,12 +40,17 @@ if TYPE_CHECKING:
     from callspool_ledger.writes import Ledger, Taken
     from callspool_worker.decisions.answers import Answer
     from callspool_worker.decisions.decide import AttemptView, Decision
+    from callspool_worker.decisions.second_look import Ours, Refused
 
 GUARD_AWAY_MS = 1000
 """Milliseconds that a batch waits when it could not be asked whether it may be sent."""
 
 LONGEST_REST = 5.0
 """Seconds that an account rests at most between two tries to reach its API."""
+
+ASKED_FOR_MS = 60_000
+"""Milliseconds after a refusal for which a batch waits where reads are throttled, too; after them
+it is in doubt, and shares the looks of those."""
 
 FORGOTTEN = "Redis forgot whether this was sent before, and a run without a mark holds it"
 
@@ -99,6 +106,7 @@ class Recorder:
         outcome, code = label(answer, decision)
         why = "" if isinstance(answer, Answered) else answer.kind
         over = Ending(taken, outcome, code, seconds, why, rests)
+        look = note_refused(answer, decision, taken.count, seconds)
         match decision:
             case Created(run_id, task_ids):
                 proof = _encode(_proof(taken, answer))
@@ -116,9 +124,9 @@ class Recorder:
                 step = self._bury(over, decision)
                 steps = [over.recorded_by(step, "dead")]
             case Park():
-                steps = self._park(over, decision)
+                steps = self._park(over, decision, look)
             case Throttle():
-                step = self._back(over, 0, 0.0, "the API asked to slow down")
+                step = self._back(over, 0, 0.0, "the API asked to slow down", look)
                 steps = [over.recorded_by(step, "throttled")]
         return [*steps, *self._reopen(taken, decision)]
 
@@ -166,7 +174,7 @@ class Recorder:
             over.recorded_by(self._back(over, 0, 0.0, detail), decision, rests=seconds),
         ]
 
-    def _back(self, over: Ending, tries: int, seconds: float, detail: str) -> Call:
+    def _back(self, over: Ending, tries: int, seconds: float, detail: str, look: str = "") -> Call:
         return self._calls.put_back(
             over.taken,
             tries=tries,
@@ -174,6 +182,8 @@ class Recorder:
             outcome=over.outcome,
             code=over.code,
             detail=detail,
+            may_count=bool(look) and over.taken.is_guarded,
+            look=look,
         )
 
     def _retry(self, over: Ending, decision: Retry) -> list[Call]:
@@ -205,7 +215,7 @@ class Recorder:
         """
         match read_probe(answer):
             case ProbeRefused(detail, code):
-                gate = taken.gate
+                gate = taken.gate or _gate("account", taken)
                 step = self._calls.park(self._limits, gate, reason=detail, code=code)
                 step = emit_after(step, partial(ending.parked_event, taken, gate, code))
             case ProbeFailed(detail, code):
@@ -213,6 +223,33 @@ class Recorder:
             case None:
                 return None
         return [step, self.give_back(taken)]
+
+    def after_looking(
+        self, taken: Taken, refused: Refused, read: Answer, found: Ours | None
+    ) -> list[Call] | None:
+        """What follows when a space was read because of an earlier refusal of a batch; None if
+        nothing of it was created, so that it may be sent.
+        """
+        code = code_of(read) if isinstance(read, Answered) else 0
+        if code == 429 and taken.at_ms - refused.refused_ms < ASKED_FOR_MS:
+            rest = backoff.delay(1, read.retry_after if isinstance(read, Answered) else None)
+            return [self._calls.throttle(taken.lane.account, _ms(rest)), self.give_back(taken)]
+        probed = read_probe(read)
+        if isinstance(probed, ProbeRefused) or (taken.gate and probed is not None):
+            return self.after_reading(taken, read)
+        if found is None:
+            return None
+        began, date = refused.taken_ms, read.server_date if isinstance(read, Answered) else None
+        step = self._calls.doubt(
+            taken,
+            outcome="rejected",
+            code=refused.code,
+            detail=MAY_EXIST,
+            proof=_encode(Proof(True, began / 1000, date, found.run_id)),
+            earlier=f"{refused.attempt} {began}",
+        )
+        over = Ending(replace(taken, attempt=refused.attempt), "rejected", refused.code, 0.0)
+        return [over.recorded_by(step, "in_doubt", run_id=found.run_id)]
 
     def _split(self, over: Ending, view: AttemptView, decision: Isolate) -> Call:
         sent = [place for place, letter in enumerate(over.taken.states) if letter == "s"]
@@ -269,8 +306,8 @@ class Recorder:
             return [step]
         return [step, self._fail(taken, decision.detail, over.code, was_sent=True)]
 
-    def _park(self, over: Ending, decision: Park) -> list[Call]:
-        back = self._back(over, 0, 0.0, decision.detail)
+    def _park(self, over: Ending, decision: Park, look: str) -> list[Call]:
+        back = self._back(over, 0, 0.0, decision.detail, look)
         return [self._close(over, decision), over.recorded_by(back, "parked")]
 
     def _close(self, over: Ending, park: Park) -> Call:

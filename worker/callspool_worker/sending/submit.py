@@ -16,6 +16,7 @@ from callspool_ledger.writes.records import SUSPECT, creation_of
 from callspool_worker import events
 from callspool_worker.backoff import GivenUp
 from callspool_worker.decisions.decide import AttemptView, Created, InDoubt, decide
+from callspool_worker.decisions.second_look import is_looked_into_later, read_refused
 from callspool_worker.events.attempt_events import recalled_event, taken_event
 from callspool_worker.events.event import emit, emit_after
 from callspool_worker.permits.account import Feedback, feedback
@@ -218,7 +219,8 @@ class Submitter:
         seconds = self._api.clock() - began
         view = AttemptView(taken.count, taken.tries, self._how.max_attempts, taken.refused_alone)
         decision = self._refusals.decide_again(taken, answer, decide(answer, view), seconds)
-        if clearance is not None and not isinstance(decision, Created | InDoubt):
+        is_over = not isinstance(decision, Created | InDoubt)
+        if clearance is not None and is_over and not is_looked_into_later(answer, decision):
             # Before its documents wait again: the next take must not find them counted.
             self._retry.until_answered(partial(self._guard.give_back, clearance))
         steps = self._recorder.steps(taken, view, answer, decision, seconds, rest)
@@ -238,8 +240,14 @@ class Submitter:
             held = partial(hold_suspects, self._ledger, self._recorder, taken)
             if self._retry.until_answered(held):
                 return []
+        read = None
+        if (refused := read_refused(taken.unlooked)) is not None:
+            read, found = self._refusals.look_into(taken, refused, anew=bool(taken.gate))
+            instead = self._recorder.after_looking(taken, refused, read, found)
+            if instead is not None:
+                return instead
         if taken.gate:
-            read = self._api.read(taken.lane.account, taken.lane.space_token)
+            read = read or self._api.read(taken.lane.account, taken.lane.space_token)
             return self._recorder.after_reading(taken, read)
         return None
 

@@ -21,6 +21,9 @@
 --   m<A>                places that attempt A sent, where not all
 --   t<A> r<A> p<A>      a proof of attempt A: task ids, run id, and its places, where not all that
 --                       the attempt sent; further proofs are t<A>.2 and so on
+--   unlooked            an attempt that was refused, as yet without a look whether it created something:
+--                       `attempt taken refused documents since code`, the times in ms, but since, when
+--                       it began by the server's clock, in seconds or `-`
 --   marked              1 if the last attempt's documents carry its mark
 --   doubted             in doubt: since when
 --   seen changed held   and what the last look found, since when looks find the same, and why no
@@ -145,7 +148,8 @@ local function close_if_settled(batch)
   if keep_ids_of_closed then keep_ids_of_closed(batch) end
   call('UNLINK', payload_key(batch.id))
   call('HDEL', batch_key(batch.id), 'd', 'z', 'x', 'soonest', 'why', 'proof', 'due',
-    'taker', 'lease', 'quiet', 'probe', 'proved', 'marked', 'traces', 'ready', 'missed', 'capped')
+    'taker', 'lease', 'quiet', 'probe', 'proved', 'marked', 'traces', 'ready', 'missed', 'capped',
+    'unlooked')
   put(batch, 'phase', 'done', 'settled', NOW)
   call('ZREM', P .. ':waiting:' .. batch.account, batch.id)
   forget_empty_lane(batch.lane)

@@ -43,7 +43,7 @@ end
 -- as waiting. Returns the new batch.
 local function move_part(batch, places, documents, tries, lane)
   local f = call('HMGET', batch_key(batch.id), 'd', 'a', 'x', 'h', 'why', 'traces', 'f', 'keys',
-    'missed')
+    'missed', 'unlooked')
   local body = call('HMGET', lane_key(batch.lane), 'head', 'each')
   local digests = slice(f[1], places, DIGEST_BYTES)
   local numbers = slice(numbers_of(f[7], batch.n), places, NUMBER_BYTES)
@@ -64,6 +64,7 @@ local function move_part(batch, places, documents, tries, lane)
   if f[5] then call('HSET', batch_key(id), 'why', f[5]) end
   if f[6] then call('HSET', batch_key(id), 'traces', f[6]) end
   if f[9] then call('HSET', batch_key(id), 'missed', f[9]) end
+  if f[10] then call('HSET', batch_key(id), 'unlooked', f[10]) end
   local names = f[8] and pack_run(expand_run(f[8], places, ''), '') or ''
   if names ~= '' then call('HSET', batch_key(id), 'keys', names) end
   call('RPUSH', payload_key(id), table.concat(moved, '\30'))

@@ -12,6 +12,7 @@ if not is_current(batch, ARGV[2], ARGV[3]) then return -1 end
 leave_sending(batch, 'w')
 call('HDEL', P .. ':sending', ARGV[3])
 call('HSET', batch_key(batch.id), 's', batch.s)
+call('HDEL', batch_key(batch.id), 'unlooked')
 local f = call('HMGET', lane_key(batch.lane), 'campaign')
 local record = campaign_of(batch.account, f[1])
 

@@ -13,7 +13,10 @@ if not is_current(batch, ARGV[2], ARGV[3]) then return -1 end
 local n = leave_sending(batch, 'w')
 call('HDEL', P .. ':sending', ARGV[3])
 call('HSET', batch_key(batch.id), 's', batch.s, 'why', ARGV[7])
-if ARGV[5] ~= '' then record(batch, n, ARGV[5], ARGV[6], ARGV[7]) end
+if ARGV[5] ~= '' then
+  record(batch, n, ARGV[5], ARGV[6], ARGV[7])
+  call('HDEL', batch_key(batch.id), 'unlooked')
+end
 tally(batch, batch.taken, n, ARGV[5], ARGV[6])
 if n == 0 then
   close_if_settled(batch)
