@@ -5,11 +5,6 @@ from __future__ import annotations
 import inspect
 
 from callspool_worker import events
-from scripts.make_logs_page import PAGE, page
-
-
-def test_the_page_of_the_log_is_in_step_with_the_events() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "python -m scripts.make_logs_page"
 
 
 def test_every_event_is_on_the_page_and_has_words() -> None:

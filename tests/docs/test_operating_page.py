@@ -12,7 +12,7 @@ import pytest
 from callspool import __version__
 from callspool_operators.group import COMMANDS
 from scripts import make_operating_page as script
-from scripts.transcripts import Normal
+from scripts.make_operating_page import Normal
 
 PAGE = script.PAGE.read_text(encoding="utf-8")
 

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from callspool_operators.serving.app import describe_routes
 from callspool_operators.serving.server import quieten_log
-from scripts import make_openapi
+from scripts.make_pages import DOCS
 from tests.operators.serving.conftest import Intake, document, posted, start_serve
 from tests.support.servers import RedisServer
 
@@ -169,7 +169,7 @@ def test_metrics_count_documents_by_key_and_verdict(intake: Intake):
 def test_the_committed_openapi_document_is_the_one_that_is_served(intake: Intake):
     served = intake.call("GET", "/openapi.json", secret="").body
     assert served == describe_routes()
-    assert make_openapi.PAGE.read_bytes() == served, "run python -m scripts.make_openapi"
+    assert (DOCS / "openapi.json").read_bytes() == served, "run python -m scripts.make_pages"
     assert served.startswith(b"{")
     document = json.loads(served)
     assert document["openapi"].startswith("3.1")
