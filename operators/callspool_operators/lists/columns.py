@@ -229,6 +229,24 @@ def extra(headers: Sequence[str], names: Sequence[str | None]) -> list[str]:
     return [header for header, name in pairs if header == name and name not in FIELDS]
 
 
+def name_columns(headers: Sequence[str], chosen: Mapping[str, str], file: str = "") -> Naming:
+    """Finds what each column, or key of an object, becomes.
+
+    Raises `IntakeError` where the ``file`` lacks a chosen one; without a file it may be missing.
+    """
+    naming = Naming(headers)
+    for column, field in chosen.items():
+        place = naming.place_of(column)
+        if place is not None:
+            naming.choose(place, field)
+        elif file:
+            raise IntakeError(
+                f"{file} has no column {column!r} (--map): it has {list_columns(headers)}"
+            )
+    naming.name_the_others()
+    return naming
+
+
 def map_columns(headers: Sequence[str], chosen: Mapping[str, str], file: str) -> Columns:
     """Finds the field of each column: as chosen, by its exact name, by its spelling, or none.
 
@@ -238,15 +256,7 @@ def map_columns(headers: Sequence[str], chosen: Mapping[str, str], file: str) ->
     shown = [header or f"column {place + 1}" for place, header in enumerate(bare)]
     if not all(map(is_unicode, shown)):
         raise IntakeError(f"the first line of {file} is not valid UTF-8: save the file as UTF-8")
-    naming = Naming(shown)
-    for column, field in chosen.items():
-        place = naming.place_of(column)
-        if place is None:
-            raise IntakeError(
-                f"{file} has no column {column!r} (--map): it has {list_columns(shown)}"
-            )
-        naming.choose(place, field)
-    naming.name_the_others()
+    naming = name_columns(shown, chosen, file)
     parts = () if naming.has(NAME) else naming.name_parts()
     if not naming.has(CONTACT_NUMBER):
         raise _missing("phone", CONTACT_NUMBER, file, shown)
@@ -281,11 +291,7 @@ def looks_like_contact(cells: Sequence[str]) -> bool:
 
 def names_contact(headers: Sequence[str], chosen: Mapping[str, str]) -> bool:
     """Whether these are names of columns, with one for the number and one for the name."""
-    naming = Naming([unshield(header.strip()) for header in headers])
-    for column, field in chosen.items():
-        if (place := naming.place_of(column)) is not None:
-            naming.choose(place, field)
-    naming.name_the_others()
+    naming = name_columns([unshield(header.strip()) for header in headers], chosen)
     return naming.has(CONTACT_NUMBER) and (naming.has(NAME) or bool(naming.name_parts()))
 
 

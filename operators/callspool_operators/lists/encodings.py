@@ -31,9 +31,14 @@ def utf16_of(head: bytes) -> str | None:
     return "utf-16-be" if high > low else "utf-16-le"
 
 
-def from_utf16(read: Read, codec: str) -> Read:
-    """Reads UTF-16 as UTF-8. What is half a character becomes bytes that are no UTF-8."""
-    decoder = codecs.getincrementaldecoder(codec)("surrogatepass")
+def from_codec(read: Read, codec: str) -> Read:
+    """Reads a text in another encoding as UTF-8. Bytes without a meaning stay as they are.
+
+    Of UTF-16, what is half a character becomes bytes that are no UTF-8.
+    """
+    is_utf16 = codecs.lookup(codec).name.startswith("utf-16")
+    errors = "surrogatepass" if is_utf16 else "surrogateescape"
+    decoder = codecs.getincrementaldecoder(codec)(errors)
     at_end = False
 
     def read_on() -> bytes:
@@ -44,28 +49,11 @@ def from_utf16(read: Read, codec: str) -> Read:
             try:
                 text = decoder.decode(block, at_end)
             except UnicodeDecodeError:
-                return _TORN
+                if is_utf16:
+                    return _TORN
+                raise
             if text:
-                return text.encode("utf-8", "surrogatepass")
-        return b""
-
-    return read_on
-
-
-def from_codec(read: Read, codec: str) -> Read:
-    """Reads a text in another encoding as UTF-8. Bytes without a meaning stay as they are."""
-    if codecs.lookup(codec).name.startswith("utf-16"):
-        return from_utf16(read, codec)
-    decoder = codecs.getincrementaldecoder(codec)("surrogateescape")
-    at_end = False
-
-    def read_on() -> bytes:
-        nonlocal at_end
-        while not at_end:
-            block = read()
-            at_end = not block
-            if text := decoder.decode(block, at_end):
-                return text.encode("utf-8", "surrogateescape")
+                return text.encode("utf-8", errors)
         return b""
 
     return read_on

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 import msgspec
 
 from callspool_operators.lists import IntakeError
-from callspool_operators.lists.columns import CONTACT_NUMBER, Naming, list_columns, squash
+from callspool_operators.lists.columns import (
+    CONTACT_NUMBER,
+    Naming,
+    list_columns,
+    name_columns,
+    squash,
+)
 from callspool_operators.lists.json_rows import JsonRows
-from callspool_operators.lists.objects import ObjectRows, naming_of
+from callspool_operators.lists.objects import ObjectRows
 from callspool_operators.lists.row import LEFT_OUT_BEFORE, Row
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table_rows import TableRows
@@ -74,7 +80,7 @@ def _is_read_whole(line: bytes, chosen: Mapping[str, str]) -> bool:
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return False
     is_nested = any(bytes(value).lstrip()[:1] in (b"[", b"{") for value in fields.values())
-    return is_nested and not naming_of([*fields], chosen).has(CONTACT_NUMBER)
+    return is_nested and not name_columns([*fields], chosen).has(CONTACT_NUMBER)
 
 
 _NO = frozenset(

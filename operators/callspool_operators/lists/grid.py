@@ -11,7 +11,7 @@ from typing import BinaryIO, Self, cast
 import msgspec
 
 from callspool_operators.lists import IntakeError
-from callspool_operators.lists.columns import DOCUMENT_ID, Naming
+from callspool_operators.lists.columns import DOCUMENT_ID, name_columns
 from callspool_operators.lists.formats import Rows, open_rows
 from callspool_operators.lists.outfile import Dialect
 from callspool_operators.lists.row import Row
@@ -162,7 +162,7 @@ class Grid:
             if len(seen) < MOST_COLUMNS:
                 seen.add(keys)
             self._add(keys, shown)
-            self.has_ids = self.has_ids or _names_ids(keys, chosen)
+            self.has_ids = self.has_ids or name_columns(keys, chosen).has(DOCUMENT_ID)
         self._add(["row"] if not self._columns else [], shown)
 
     def _add(self, headers: Sequence[str], shown: str) -> list[int]:
@@ -185,15 +185,6 @@ def dialect_of(source: Source, rows: Rows) -> Dialect:
     if source.is_sheet:
         return Dialect(marked=True)
     return Dialect(rows.delimiter, source.codec, source.marked)
-
-
-def _names_ids(keys: Sequence[str], chosen: Mapping[str, str]) -> bool:
-    naming = Naming(keys)
-    for column, field in chosen.items():
-        if (place := naming.place_of(column)) is not None:
-            naming.choose(place, field)
-    naming.name_the_others()
-    return naming.has(DOCUMENT_ID)
 
 
 def _object(row: Row) -> bytes:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import msgspec
 
 from callspool_operators.lists import IntakeError
-from callspool_operators.lists.columns import CONTACT_NUMBER
-from callspool_operators.lists.objects import KeyTwiceError, Objects, naming_of, refuse_key_twice
+from callspool_operators.lists.columns import CONTACT_NUMBER, name_columns
+from callspool_operators.lists.objects import KeyTwiceError, Objects, refuse_key_twice
 from callspool_operators.lists.row import Row
 from callspool_operators.lists.source import Source
 from callspool_operators.lists.table import CHUNK
@@ -199,7 +199,7 @@ class JsonRows:
             yield some
 
     def _names_contact(self, keys: Sequence[str]) -> bool:
-        return naming_of(keys, self._chosen).has(CONTACT_NUMBER)
+        return name_columns(keys, self._chosen).has(CONTACT_NUMBER)
 
 
 def _whole(source: Source) -> bytes:

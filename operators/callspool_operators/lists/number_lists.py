@@ -14,9 +14,9 @@ from callspool_operators.lists.cells import healed_number, read_cell
 from callspool_operators.lists.columns import (
     ALTERNATE,
     CONTACT_NUMBER,
-    Naming,
     list_columns,
     looks_like_contact,
+    name_columns,
 )
 from callspool_operators.lists.delimited import blocks_of_lines, unshield, whole_lines
 from callspool_operators.lists.formats import open_rows
@@ -89,15 +89,7 @@ def _cells(source: Source, chosen: Mapping[str, str]) -> Iterator[str]:
 
 def _places(names: Sequence[str], chosen: Mapping[str, str], file: str) -> list[int]:
     bare = [unshield(name.strip()) for name in names]
-    naming = Naming(bare)
-    for column, field in chosen.items():
-        place = naming.place_of(column)
-        if place is None:
-            raise IntakeError(
-                f"{file} has no column {column!r} (--map): it has {list_columns(bare)}"
-            )
-        naming.choose(place, field)
-    naming.name_the_others()
+    naming = name_columns(bare, chosen, file)
     found = [
         naming.names.index(field) for field in (CONTACT_NUMBER, ALTERNATE) if naming.has(field)
     ]

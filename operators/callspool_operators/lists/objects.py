@@ -14,9 +14,9 @@ from callspool_operators.lists.columns import (
     CONTACT_NUMBER,
     DOCUMENT_ID,
     NAME,
-    Naming,
     extra,
     list_renames,
+    name_columns,
 )
 from callspool_operators.lists.delimited import MAX_LINE, blocks_of_lines
 from callspool_operators.lists.row import LEFT_OUT_BEFORE, STILL_LEFT_OUT, Beside, Row, own_places
@@ -165,25 +165,14 @@ def fields_of(text: bytes, chosen: Mapping[str, str]) -> tuple[list[tuple[str, s
         keys = [*msgspec.json.decode(text.removeprefix(BOM), type=dict[str, msgspec.Raw])]
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return [], []
-    naming = naming_of(keys, chosen)
+    naming = name_columns(keys, chosen)
     parts = () if naming.has(NAME) else naming.name_parts()
     return list_renames(keys, naming.names, parts), extra(keys, naming.names)
 
 
-def naming_of(keys: Sequence[str], chosen: Mapping[str, str]) -> Naming:
-    """Returns what the keys of an object become; a chosen one may be missing."""
-    naming = Naming(keys)
-    for column, field in chosen.items():
-        place = naming.place_of(column)
-        if place is not None:
-            naming.choose(place, field)
-    naming.name_the_others()
-    return naming
-
-
 def _plan(keys: Sequence[str], chosen: Mapping[str, str]) -> _Plan | None:
     """What becomes of objects with these keys; None if nothing of them changes."""
-    naming = naming_of(keys, chosen)
+    naming = name_columns(keys, chosen)
     parts = () if naming.has(NAME) else naming.name_parts()
     if naming.names == list(keys) and not parts and not naming.answered_ids:
         return None

@@ -27,7 +27,6 @@ from callspool_operators.lists.encodings import (
     Read,
     Verdict,
     from_codec,
-    from_utf16,
     name_of,
     utf16_of,
 )
@@ -131,7 +130,7 @@ class Source:
         elif codec := utf16_of(self._head):
             self.encoding, self.marked = UTF16, self._head.startswith(_UTF16_MARKS)
             self.codec = "utf-16"
-            self._next = from_utf16(self._once_more(), codec)
+            self._next = from_codec(self._once_more(), codec)
             self._fill(_HEAD)
         self.marked = self.marked or self._head.startswith(codecs.BOM_UTF8)
         if not self._head.strip(_NOTHING):
