@@ -48,9 +48,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
         return (self.kind, *(str(getattr(self, name, "")) for name in names))
 
 
-def of_attempt(batch: int, attempt: int) -> str:
-    """Returns how every sentence about an attempt begins."""
-    return f"batch {batch}, attempt {attempt}:"
+class AttemptEvent(Event, frozen=True, kw_only=True):
+    """An event about the documents of one attempt."""
+
+    batch: int
+    attempt: int
+    account: str
+
+    @property
+    def start(self) -> str:
+        """How every sentence about an attempt begins."""
+        return f"batch {self.batch}, attempt {self.attempt}:"
 
 
 def format_documents(number: int) -> str:

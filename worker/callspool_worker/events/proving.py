@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from callspool_worker.events.event import Event, Level, format_documents, of_attempt
+from callspool_worker.events.event import AttemptEvent, Event, Level, format_documents
 
 
-class Proven(Event, frozen=True, kw_only=True):
+class Proven(AttemptEvent, frozen=True, kw_only=True):
     """Documents in doubt were found at the API.
 
     ``twice``: documents that another attempt had created already.
     """
 
     kind: ClassVar[str] = "proven"
-    batch: int
-    attempt: int
-    account: str
     documents: int
     run_id: str
     twice: int = 0
@@ -26,82 +23,62 @@ class Proven(Event, frozen=True, kw_only=True):
         return "error" if self.twice else "info"
 
     def words(self) -> str:
-        start = of_attempt(self.batch, self.attempt)
-        told = (
-            f"{start} {format_documents(self.documents)} proven to be created, in run {self.run_id}"
-        )
+        told = f"{self.start} {format_documents(self.documents)} proven to be created"
+        told += f", in run {self.run_id}"
         if not self.twice:
             return told
         return f"{told}; {format_documents(self.twice)} had been created by another attempt"
 
 
-class SentAgain(Event, frozen=True, kw_only=True):
+class SentAgain(AttemptEvent, frozen=True, kw_only=True):
     """Documents in doubt wait again: ``proof`` says whether they were proven missing."""
 
     kind: ClassVar[str] = "sent_again"
     level: ClassVar[Level] = "warning"
-    batch: int
-    attempt: int
-    account: str
     documents: int
     proof: bool
     rests: float = 0.0
 
     def words(self) -> str:
         why = "missing at the API" if self.proof else "without proof: a person may be called twice"
-        start = of_attempt(self.batch, self.attempt)
-        return f"{start} {format_documents(self.documents)} in doubt to be sent again, {why}"
+        return f"{self.start} {format_documents(self.documents)} in doubt to be sent again, {why}"
 
 
-class MissingDead(Event, frozen=True, kw_only=True):
+class MissingDead(AttemptEvent, frozen=True, kw_only=True):
     """Documents are missing: their tries are used up, or the API refused them with ``code``."""
 
     kind: ClassVar[str] = "missing_dead"
     level: ClassVar[Level] = "warning"
-    batch: int
-    attempt: int
-    account: str
     documents: int
     code: str | None = None
 
     def words(self) -> str:
-        start = of_attempt(self.batch, self.attempt)
         why = f"rejected {self.code}" if self.code else "sent, and missing again and again"
-        return f"{start} {format_documents(self.documents)} dead: {why}"
+        return f"{self.start} {format_documents(self.documents)} dead: {why}"
 
 
-class Held(Event, frozen=True, kw_only=True):
+class Held(AttemptEvent, frozen=True, kw_only=True):
     """An attempt in doubt cannot be proven now. Said once for each reason."""
 
     kind: ClassVar[str] = "held"
     level: ClassVar[Level] = "warning"
-    batch: int
-    attempt: int
-    account: str
     documents: int
     why: str
 
     def words(self) -> str:
-        start = of_attempt(self.batch, self.attempt)
-        return f"{start} {format_documents(self.documents)} cannot be proven: {self.why}"
+        return f"{self.start} {format_documents(self.documents)} cannot be proven: {self.why}"
 
 
-class Repeated(Event, frozen=True, kw_only=True):
+class Repeated(AttemptEvent, frozen=True, kw_only=True):
     """Something on the way to the API repeated a request: documents have two tasks."""
 
     kind: ClassVar[str] = "repeated"
     level: ClassVar[Level] = "error"
-    batch: int
-    attempt: int
-    account: str
     documents: int
 
     def words(self) -> str:
-        start = of_attempt(self.batch, self.attempt)
-        return (
-            f"{start} {format_documents(self.documents)} have two tasks: something on the way to"
-            " the API repeated the request"
-        )
+        repeated = f"{self.start} {format_documents(self.documents)} have two tasks"
+        return f"{repeated}: something on the way to the API repeated the request"
 
 
 class SpaceUnreadable(Event, frozen=True, kw_only=True):
@@ -121,7 +98,7 @@ class SpaceUnreadable(Event, frozen=True, kw_only=True):
         )
 
 
-class Recalled(Event, frozen=True, kw_only=True):
+class Recalled(AttemptEvent, frozen=True, kw_only=True):
     """Documents that Redis forgot when it restarted were found at the API.
 
     ``twice``: documents that another attempt had created already.
@@ -129,9 +106,6 @@ class Recalled(Event, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "recalled"
     level: ClassVar[Level] = "warning"
-    batch: int
-    attempt: int
-    account: str
     documents: int
     run_id: str
     twice: int = 0

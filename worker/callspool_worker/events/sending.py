@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from callspool_worker.events.event import Event, Level, format_documents, of_attempt
+from callspool_worker.events.event import AttemptEvent, Event, Level, format_documents
 
 
 class Parked(Event, frozen=True, kw_only=True):
@@ -144,14 +144,11 @@ class DocumentsCapped(Event, frozen=True, kw_only=True):
         return f"batch {self.batch}: {format_documents(self.documents)} wait for a cap"
 
 
-class BatchTaken(Event, frozen=True, kw_only=True):
+class BatchTaken(AttemptEvent, frozen=True, kw_only=True):
     """A batch was taken, to be sent. ``traces``: of the requests in it, the first ones of many."""
 
     kind: ClassVar[str] = "taken"
     level: ClassVar[Level] = "debug"
-    batch: int
-    attempt: int
-    account: str
     space: str
     lane: str
     documents: int
@@ -159,10 +156,10 @@ class BatchTaken(Event, frozen=True, kw_only=True):
     traces: tuple[str, ...] = ()
 
     def words(self) -> str:
-        return f"{of_attempt(self.batch, self.attempt)} {format_documents(self.documents)} taken"
+        return f"{self.start} {format_documents(self.documents)} taken"
 
 
-class Attempt(Event, frozen=True, kw_only=True):
+class Attempt(AttemptEvent, frozen=True, kw_only=True):
     """An attempt is over, and recorded.
 
     ``outcome`` and ``code`` are as in the metrics. ``decision``: created, in_doubt, again, parted,
@@ -174,9 +171,6 @@ class Attempt(Event, frozen=True, kw_only=True):
     """
 
     kind: ClassVar[str] = "attempt"
-    batch: int
-    attempt: int
-    account: str
     space: str
     lane: str
     outcome: str
@@ -208,7 +202,7 @@ class Attempt(Event, frozen=True, kw_only=True):
             what += f", in run {self.run_id}" if self.run_id else ""
         if self.twice:
             what += f"; {format_documents(self.twice)} had been created by another attempt"
-        return f"{of_attempt(self.batch, self.attempt)} {what}"
+        return f"{self.start} {what}"
 
 
 _DECISIONS = {
@@ -222,14 +216,11 @@ _DECISIONS = {
 }
 
 
-class Lapsed(Event, frozen=True, kw_only=True):
+class Lapsed(AttemptEvent, frozen=True, kw_only=True):
     """A worker fell silent while it held a batch, which may have been sent."""
 
     kind: ClassVar[str] = "lapsed"
     level: ClassVar[Level] = "warning"
-    batch: int
-    attempt: int
-    account: str
     lane: str
     outcome: str = "no_answer"
     documents: int
@@ -237,5 +228,4 @@ class Lapsed(Event, frozen=True, kw_only=True):
     why: str
 
     def words(self) -> str:
-        start = of_attempt(self.batch, self.attempt)
-        return f"{start} {format_documents(self.documents)} in doubt: {self.why}"
+        return f"{self.start} {format_documents(self.documents)} in doubt: {self.why}"

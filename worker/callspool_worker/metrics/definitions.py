@@ -23,6 +23,21 @@ class Definition(NamedTuple):
     help: str
 
 
+def gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Definition:
+    """Defines a family of numbers that go up and down."""
+    return Definition(name, "gauge", labels, text)
+
+
+def counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Definition:
+    """Defines a family of numbers that only grow."""
+    return Definition(name, "counter", labels, text)
+
+
+def histogram(name: str, text: str, labels: tuple[str, ...] = ()) -> Definition:
+    """Defines a family of histograms."""
+    return Definition(name, "histogram", labels, text)
+
+
 class Bars(NamedTuple):
     """A histogram as Prometheus has it: cumulated, the last bound is +Inf."""
 
@@ -70,260 +85,192 @@ def code_label(code: str) -> str:
 _ACCOUNT = ("account",)
 
 DEFINITIONS = (
-    Definition("callspool_up", "gauge", (), "1 while the exporter answers."),
-    Definition("callspool_redis_up", "gauge", (), "1 if Redis answered this scrape, else 0."),
-    Definition(
-        "callspool_scrape_seconds", "gauge", (), "How long reading the ledger took this scrape."
-    ),
-    Definition(
+    gauge("callspool_up", "1 while the exporter answers."),
+    gauge("callspool_redis_up", "1 if Redis answered this scrape, else 0."),
+    gauge("callspool_scrape_seconds", "How long reading the ledger took this scrape."),
+    counter(
         "callspool_document_events_total",
-        "counter",
-        ("event", "account"),
         "What happened to documents: accepted, duplicate, invalid, conflict, created, dead, resent,"
         " cancelled, expired, suppressed (also counted as cancelled).",
+        ("event", "account"),
     ),
-    Definition(
+    counter(
         "callspool_suppressed_total",
-        "counter",
-        ("list", "account"),
         "Documents cancelled because their number is on a list: global, account or named.",
+        ("list", "account"),
     ),
-    Definition(
+    counter(
         "callspool_calls_outside_hours_total",
-        "counter",
-        ("by", "account"),
         "Calls that began outside of their contact's hours: handed over then by us, or begun by"
         " the platform.",
+        ("by", "account"),
     ),
-    Definition(
+    counter(
         "callspool_capped_total",
-        "counter",
-        ("account",),
         "How often a document went aside because its number was called as often as a cap allows.",
+        _ACCOUNT,
     ),
-    Definition(
+    gauge(
         "callspool_documents",
-        "gauge",
-        ("state", "account"),
         "Documents now in the state; all states together are those ever accepted.",
+        ("state", "account"),
     ),
-    Definition(
+    gauge(
         "callspool_unaccounted_documents",
-        "gauge",
-        _ACCOUNT,
         "Accepted documents less those in any state; other than 0 is a possible loss.",
+        _ACCOUNT,
     ),
-    Definition(
+    counter(
         "callspool_submissions_total",
-        "counter",
-        ("outcome", "code", "account"),
         "Create-calls by outcome and HTTP code; code none where no answer came.",
+        ("outcome", "code", "account"),
     ),
-    Definition(
+    histogram(
         "callspool_submission_seconds",
-        "histogram",
-        ("outcome", "account"),
         "From taking a batch to recording what came of its create-call.",
+        ("outcome", "account"),
     ),
-    Definition(
+    histogram(
         "callspool_delivery_seconds",
-        "histogram",
-        _ACCOUNT,
         "From a document's acceptance to the record that the API created its task.",
+        _ACCOUNT,
     ),
-    Definition(
+    histogram(
         "callspool_batch_documents",
-        "histogram",
-        _ACCOUNT,
         "Documents in a create-call that was, or may have been, sent.",
+        _ACCOUNT,
     ),
-    Definition(
+    gauge(
         "callspool_oldest_waiting_seconds",
-        "gauge",
-        _ACCOUNT,
         "Age of the batch that waits longest, 0 if none does.",
-    ),
-    Definition(
-        "callspool_oldest_ready_seconds",
-        "gauge",
         _ACCOUNT,
+    ),
+    gauge(
+        "callspool_oldest_ready_seconds",
         "How long the next batches have waited that may be sent: neither paused, parked, backing"
         " off nor throttled; 0 if there are none.",
+        _ACCOUNT,
     ),
-    Definition(
+    gauge(
         "callspool_oldest_in_doubt_seconds",
-        "gauge",
-        _ACCOUNT,
         "How long documents have been in doubt at most, 0 if none are.",
+        _ACCOUNT,
     ),
-    Definition(
+    gauge(
         "callspool_oldest_sending_seconds",
-        "gauge",
-        _ACCOUNT,
         "Age of the oldest take whose outcome is not recorded, 0 if there is none.",
+        _ACCOUNT,
     ),
-    Definition(
+    counter(
         "callspool_outcomes_total",
-        "counter",
-        ("outcome", "account"),
         "Created documents whose call got this outcome; a follow-up may give it another one.",
+        ("outcome", "account"),
     ),
-    Definition(
+    gauge(
         "callspool_open_calls",
-        "gauge",
-        _ACCOUNT,
         "Created documents whose call is open, as far as is known.",
+        _ACCOUNT,
     ),
-    Definition(
+    gauge(
         "callspool_oldest_open_call_seconds",
-        "gauge",
-        _ACCOUNT,
         "How long ago the oldest documents with open calls were created, 0 if there are none.",
-    ),
-    Definition(
-        "callspool_follow_requests_total",
-        "counter",
-        ("code", "account"),
-        "Reads of the API that follow calls, by the code of the answer.",
-    ),
-    Definition(
-        "callspool_follow_delay_seconds",
-        "histogram",
         _ACCOUNT,
+    ),
+    counter(
+        "callspool_follow_requests_total",
+        "Reads of the API that follow calls, by the code of the answer.",
+        ("code", "account"),
+    ),
+    histogram(
+        "callspool_follow_delay_seconds",
         "From a call's end, by the API's clock, to its outcome in the ledger.",
+        _ACCOUNT,
     ),
-    Definition(
+    gauge(
         "callspool_lanes",
-        "gauge",
-        ("state", "account"),
         "Lanes with unsettled documents by state: open, paused, parked, closed by their campaign.",
+        ("state", "account"),
     ),
-    Definition(
+    gauge(
         "callspool_lanes_closed",
-        "gauge",
-        ("reason", "account"),
         "Lanes that wait because of their campaign: hours, pace, starts, or sorting by zones.",
-    ),
-    Definition(
-        "callspool_waiting_documents",
-        "gauge",
         ("reason", "account"),
-        "Documents that wait, by what keeps them: hours, cap, pace, starts, pause, gate, or queue.",
     ),
-    Definition(
+    gauge(
+        "callspool_waiting_documents",
+        "Documents that wait, by what keeps them: hours, cap, pace, starts, pause, gate, or queue.",
+        ("reason", "account"),
+    ),
+    gauge(
         "callspool_timetable_age_seconds",
-        "gauge",
-        (),
         "Age of the oldest table of calling hours, 0 if no campaign has hours.",
     ),
-    Definition(
+    gauge(
         "callspool_parked",
-        "gauge",
-        ("level", "reason", "account"),
         "Gates that workers closed, by level (account, space, lane) and reason: the code of the"
         " answer, unread, or none.",
+        ("level", "reason", "account"),
     ),
-    Definition(
+    gauge(
         "callspool_paused",
-        "gauge",
-        ("level",),
         "Pauses of operators in force, by level: all, account, space, campaign, lane.",
+        ("level",),
     ),
-    Definition(
+    gauge(
         "callspool_throttled_seconds",
-        "gauge",
-        _ACCOUNT,
         "How long the account still rests because its API asked for it or cannot be reached.",
+        _ACCOUNT,
     ),
-    Definition(
+    gauge(
         "callspool_account_limit",
-        "gauge",
-        _ACCOUNT,
         "Requests that the account may have in flight now, over all workers.",
+        _ACCOUNT,
     ),
-    Definition(
+    gauge(
         "callspool_account_in_flight",
-        "gauge",
-        _ACCOUNT,
         "Requests that the account has in flight, over all workers.",
+        _ACCOUNT,
     ),
-    Definition(
+    counter(
         "callspool_unproven_resends_total",
-        "counter",
-        _ACCOUNT,
         "Documents sent again without proof that they were not created.",
-    ),
-    Definition(
-        "callspool_created_twice_total",
-        "counter",
         _ACCOUNT,
-        "Documents that two attempts created.",
     ),
-    Definition(
-        "callspool_proven_documents_total",
-        "counter",
-        _ACCOUNT,
-        "Documents that reading back proved created.",
+    counter("callspool_created_twice_total", "Documents that two attempts created.", _ACCOUNT),
+    counter(
+        "callspool_proven_documents_total", "Documents that reading back proved created.", _ACCOUNT
     ),
-    Definition("callspool_runs_total", "counter", _ACCOUNT, "Runs that the API began."),
-    Definition(
+    counter("callspool_runs_total", "Runs that the API began.", _ACCOUNT),
+    counter(
         "callspool_dead_documents_total",
-        "counter",
-        ("code", "account"),
         "Documents that became dead, by the code of the answer, or missing, too_large, none.",
+        ("code", "account"),
     ),
-    Definition(
-        "callspool_workers",
-        "gauge",
-        (),
-        "Worker processes that gave a sign of life in the last 12 seconds.",
-    ),
-    Definition(
-        "callspool_spooled_messages",
-        "gauge",
-        (),
-        "Messages of producers that no worker accepted yet.",
-    ),
-    Definition(
+    gauge("callspool_workers", "Worker processes that gave a sign of life in the last 12 seconds."),
+    gauge("callspool_spooled_messages", "Messages of producers that no worker accepted yet."),
+    gauge(
         "callspool_oldest_spooled_seconds",
-        "gauge",
-        (),
         "Age of the oldest of those messages, 0 if there is none.",
     ),
-    Definition(
-        "callspool_unreadable_messages",
-        "gauge",
-        (),
-        "Messages that no worker could read, kept whole.",
-    ),
-    Definition(
+    gauge("callspool_unreadable_messages", "Messages that no worker could read, kept whole."),
+    gauge(
         "callspool_sweep_lag_seconds",
-        "gauge",
-        (),
         "How long the most overdue entry has been due; about 0 while sweeps work.",
     ),
-    Definition(
+    gauge(
         "callspool_max_waiting_documents",
-        "gauge",
-        (),
         "The limit CALLSPOOL_MAX_WAITING of the exporter's own settings.",
     ),
-    Definition("callspool_redis_memory_bytes", "gauge", (), "Memory that Redis uses."),
-    Definition(
-        "callspool_redis_memory_limit_bytes", "gauge", (), "maxmemory of Redis, 0 if none is set."
-    ),
-    Definition("callspool_redis_connected_clients", "gauge", (), "Connections to Redis."),
-    Definition("callspool_redis_uptime_seconds", "gauge", (), "Since when Redis runs."),
-    Definition(
+    gauge("callspool_redis_memory_bytes", "Memory that Redis uses."),
+    gauge("callspool_redis_memory_limit_bytes", "maxmemory of Redis, 0 if none is set."),
+    gauge("callspool_redis_connected_clients", "Connections to Redis."),
+    gauge("callspool_redis_uptime_seconds", "Since when Redis runs."),
+    gauge(
         "callspool_redis_persistence_ok",
-        "gauge",
-        (),
         "1 if the append-only file is on and its last write went well, else 0.",
     ),
-    Definition(
+    gauge(
         "callspool_redis_writes_refused",
-        "gauge",
-        (),
         "1 while Redis refuses every write, since it cannot save to its disk, else 0.",
     ),
 )

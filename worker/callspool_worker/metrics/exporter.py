@@ -22,7 +22,7 @@ from callspool_ledger.reads.feed import FeedLag, read_lags
 from callspool_ledger.reads.reader import LedgerReader, connect_partitions
 from callspool_ledger.reads.summary import read_partitions
 from callspool_ledger.webhooks import read_endpoints
-from callspool_worker.metrics.definitions import BY_NAME, DEFINITIONS, Definition, family_of
+from callspool_worker.metrics.definitions import BY_NAME, DEFINITIONS, counter, family_of, gauge
 from callspool_worker.metrics.samples import samples_of
 
 if TYPE_CHECKING:
@@ -37,36 +37,30 @@ if TYPE_CHECKING:
 
 _BOTH = ("endpoint", "outcome")
 OF_ENDPOINTS = (
-    Definition(
+    counter(
         "callspool_webhook_deliveries_total",
-        "counter",
-        _BOTH,
         "POSTs to endpoints: delivered, failed, refused (400, 413, 422), gone (410).",
-    ),
-    Definition(
-        "callspool_webhook_events_total",
-        "counter",
         _BOTH,
-        "Events: delivered, set_aside; missed: how often the feed had dropped some before.",
     ),
-    Definition(
+    counter(
+        "callspool_webhook_events_total",
+        "Events: delivered, set_aside; missed: how often the feed had dropped some before.",
+        _BOTH,
+    ),
+    gauge(
         "callspool_webhook_resting_seconds",
-        "gauge",
-        ("endpoint",),
         "Since when the endpoint rests or is switched off, 0 while it takes events.",
+        ("endpoint",),
     ),
 )
 OF_THE_FEED = (
-    Definition(
+    gauge(
         "callspool_events_lag",
-        "gauge",
-        ("reader",),
         "Seconds: age of the oldest event that the reader has not read, 0 if it read all.",
+        ("reader",),
     ),
-    Definition(
+    gauge(
         "callspool_events_kept_seconds",
-        "gauge",
-        (),
         "Seconds that the feed keeps an event now; less than the setting where it is too large.",
     ),
 )

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from callspool.errors import QueueUnavailable
 from callspool_ledger.reads.reader import LedgerReader, locate_partition
 from callspool_worker.liveness import ProcessStats, read_vitals
-from callspool_worker.metrics.definitions import Definition, family_of
+from callspool_worker.metrics.definitions import counter, family_of, gauge
 from callspool_worker.metrics.exporter import TIMEOUT, MetricsPage, MetricsServer, Pages
 
 if TYPE_CHECKING:
@@ -128,63 +128,42 @@ DESERTED = 15.0
 """Seconds without any process after which this supervisor counts as dead: longer than a restart."""
 
 DEFINITIONS = (
-    Definition(
+    gauge(
         "callspool_worker_requests_in_flight",
-        "gauge",
-        ("account",),
         "Requests to the API on their way, reads included.",
-    ),
-    Definition("callspool_worker_threads", "gauge", (), "Threads that accept and submit."),
-    Definition("callspool_worker_busy_threads", "gauge", (), "Those of them that do so now."),
-    Definition("callspool_worker_connections", "gauge", ("state",), "API connections: idle, busy."),
-    Definition(
-        "callspool_worker_limit",
-        "gauge",
         ("account",),
-        "Requests that the account may have in flight, as this worker last saw it.",
     ),
-    Definition(
+    gauge("callspool_worker_threads", "Threads that accept and submit."),
+    gauge("callspool_worker_busy_threads", "Those of them that do so now."),
+    gauge("callspool_worker_connections", "API connections: idle, busy.", ("state",)),
+    gauge(
+        "callspool_worker_limit",
+        "Requests that the account may have in flight, as this worker last saw it.",
+        ("account",),
+    ),
+    gauge(
         "callspool_worker_sweep_lag_seconds",
-        "gauge",
-        (),
         "Age of the last finished sweep, of the process where it is oldest.",
     ),
-    Definition(
+    counter(
         "callspool_worker_messages_accepted_total",
-        "counter",
-        (),
         "Messages of producers accepted by these processes.",
     ),
-    Definition(
-        "callspool_worker_restarts_total",
-        "counter",
-        (),
-        "Processes that ended and were started again.",
+    counter("callspool_worker_restarts_total", "Processes that ended and were started again."),
+    counter(
+        "callspool_worker_log_lines_dropped_total", "Lines of the log that its rate limit left out."
     ),
-    Definition(
-        "callspool_worker_log_lines_dropped_total",
-        "counter",
-        (),
-        "Lines of the log that its rate limit left out.",
-    ),
-    Definition("callspool_worker_processes", "gauge", (), "Worker processes alive."),
-    Definition(
+    gauge("callspool_worker_processes", "Worker processes alive."),
+    counter(
         "callspool_worker_process_cpu_seconds_total",
-        "counter",
-        (),
         "User and system time of these processes, those that are gone included.",
     ),
-    Definition(
+    gauge(
         "callspool_worker_process_resident_memory_bytes",
-        "gauge",
-        (),
         "Resident memory of these processes together.",
     ),
-    Definition(
-        "callspool_worker_process_open_fds",
-        "gauge",
-        (),
-        "Open file descriptors of these processes together.",
+    gauge(
+        "callspool_worker_process_open_fds", "Open file descriptors of these processes together."
     ),
 )
 
