@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from callspool.enqueue.aio_connections import AsyncPartitionConnections
-from callspool.enqueue.connections import Partitioning
 from callspool.enqueue.queue_reads import AsyncQueueReads, AsyncReadClients
 from callspool.enqueue.receipts import (
-    DEFAULT_MAX_WAITING,
-    DEFAULT_TIMEOUT,
-    DEFAULT_URL,
     EnqueueTally,
     OnInvalid,
     Portion,
@@ -31,19 +27,17 @@ from callspool.errors import InvalidCallRequest
 from callspool.redis_io.servers import async_server_of, server_of
 from callspool.request.checks import prepare
 from callspool.request.message import encode
-from callspool.request.single_requests import SingleRequests
 from callspool.request.text import as_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
-    from types import TracebackType
     from typing import Self
     from uuid import UUID
 
-    import redis.asyncio
-
+    from callspool.enqueue.connections import Partitioning
     from callspool.enqueue.steering import QueueSteering
+    from callspool.redis_io.servers import RedisEndpoint
     from callspool.request.call_request import CallRequest, PreparedRequest, Rules
     from callspool.request.message import Message
     from callspool_ledger.reads.views import DocumentStatus
@@ -71,32 +65,10 @@ class AsyncCallQueue(AsyncQueueReads):
     that a closed loop left open are freed when the queue is next used.
     """
 
-    def __init__(
-        self,
-        url_or_client: str | redis.asyncio.Redis = DEFAULT_URL,
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-        region: str | None = None,
-        send_e164: bool = True,
-        default_context: str | None = None,
-        max_waiting: int = DEFAULT_MAX_WAITING,
-        current_trace: Callable[[], str | None] | None = None,
-        partitions: int = 1,
-    ) -> None:
-        super().__init__(
-            url_or_client,
-            timeout=timeout,
-            region=region,
-            send_e164=send_e164,
-            default_context=default_context,
-            max_waiting=max_waiting,
-            current_trace=current_trace,
-            partitions=partitions,
-        )
-        self._server = async_server_of(url_or_client)
-        self._partitioning = Partitioning(self._server, self._partitions, self._max_waiting)
-        self._singles = SingleRequests(self._rules, self._partitioning.partition_of)
-        self._loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
+    _opened: dict[asyncio.AbstractEventLoop, _Loop]
+
+    def _find_server(self) -> RedisEndpoint:
+        return async_server_of(self._given)
 
     async def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
         """As `CallQueue.enqueue`. If the task is cancelled, Redis may have the request or not."""
@@ -208,7 +180,7 @@ class AsyncCallQueue(AsyncQueueReads):
 
     async def close(self) -> None:
         """Closes the connections of the running event loop; a later call opens new ones."""
-        here = self._loops.pop(asyncio.get_running_loop(), None)
+        here = self._opened.pop(asyncio.get_running_loop(), None)
         if here is not None:
             await here.connections.close()
             await here.reads.close()
@@ -216,12 +188,7 @@ class AsyncCallQueue(AsyncQueueReads):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def _share(self, message: Message, trace: str | None, partition: int) -> str:
@@ -245,11 +212,11 @@ class AsyncCallQueue(AsyncQueueReads):
 
     def _here(self, loop: asyncio.AbstractEventLoop) -> _Loop:
         """Returns the running event loop's own connections."""
-        here = self._loops.get(loop)
+        here = self._opened.get(loop)
         if here is None or here.pid != os.getpid():
-            for other in [each for each in list(self._loops) if each.is_closed()]:
-                self._loops.pop(other, None)
-            here = self._loops[loop] = _Loop(self._partitioning)
+            for other in [each for each in list(self._opened) if each.is_closed()]:
+                self._opened.pop(other, None)
+            here = self._opened[loop] = _Loop(self._partitioning)
         return here
 
 

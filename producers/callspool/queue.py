@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from callspool.enqueue.connections import PartitionConnections, Partitioning
 from callspool.enqueue.queue_reads import QueueReads, ReadClients
 from callspool.enqueue.receipts import (
-    DEFAULT_MAX_WAITING,
-    DEFAULT_TIMEOUT,
-    DEFAULT_URL,
     EnqueueTally,
     OnInvalid,
     Portion,
@@ -29,19 +26,16 @@ from callspool.errors import InvalidCallRequest
 from callspool.redis_io.servers import server_of
 from callspool.request.checks import prepare
 from callspool.request.message import encode
-from callspool.request.single_requests import SingleRequests
 from callspool.request.text import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from datetime import datetime
-    from types import TracebackType
     from typing import Self
     from uuid import UUID
 
-    import redis
-
     from callspool.enqueue.steering import QueueSteering
+    from callspool.redis_io.servers import RedisEndpoint
     from callspool.request.call_request import CallRequest
     from callspool.request.message import Message
     from callspool_ledger.reads.views import DocumentStatus
@@ -75,32 +69,10 @@ class CallQueue(QueueReads):
     It connects with the first call. Raises `SettingsError` for an argument that cannot be used.
     """
 
-    def __init__(
-        self,
-        url_or_client: str | redis.Redis = DEFAULT_URL,
-        *,
-        timeout: float = DEFAULT_TIMEOUT,
-        region: str | None = None,
-        send_e164: bool = True,
-        default_context: str | None = None,
-        max_waiting: int = DEFAULT_MAX_WAITING,
-        current_trace: Callable[[], str | None] | None = None,
-        partitions: int = 1,
-    ) -> None:
-        super().__init__(
-            url_or_client,
-            timeout=timeout,
-            region=region,
-            send_e164=send_e164,
-            default_context=default_context,
-            max_waiting=max_waiting,
-            current_trace=current_trace,
-            partitions=partitions,
-        )
-        self._server = server_of(url_or_client, self._timeout)
-        self._partitioning = Partitioning(self._server, self._partitions, self._max_waiting)
-        self._singles = SingleRequests(self._rules, self._partitioning.partition_of)
-        self._processes: dict[int, _Process] = {}
+    _opened: dict[int, _Process]
+
+    def _find_server(self) -> RedisEndpoint:
+        return server_of(self._given, self._timeout)
 
     def enqueue(self, request: CallRequest, *, trace: str | None = None) -> Receipt:
         """Enqueues one call request; returns when Redis has all of it.
@@ -230,7 +202,7 @@ class CallQueue(QueueReads):
 
     def close(self) -> None:
         """Closes this process's connections; a later call opens new ones."""
-        process = self._processes.pop(os.getpid(), None)
+        process = self._opened.pop(os.getpid(), None)
         if process is not None:
             process.connections.close()
             process.reads.close()
@@ -238,12 +210,7 @@ class CallQueue(QueueReads):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _share(self, message: Message, trace: str | None, partition: int) -> str:
@@ -259,13 +226,13 @@ class CallQueue(QueueReads):
     def _process(self) -> _Process:
         """Returns this process's own connections; in a child after fork, never the parent's."""
         pid = os.getpid()
-        process = self._processes.get(pid)
+        process = self._opened.get(pid)
         if process is None:
             # setdefault is one step: threads that meet here after a fork get the same one, and no
             # lock is involved that the parent could have held.
-            process = self._processes.setdefault(pid, _Process(self._partitioning))
-            for other in [each for each in list(self._processes) if each != pid]:
-                inherited = self._processes.pop(other, None)
+            process = self._opened.setdefault(pid, _Process(self._partitioning))
+            for other in [each for each in list(self._opened) if each != pid]:
+                inherited = self._opened.pop(other, None)
                 if inherited is not None:
                     inherited.connections.abandon()
         return process

@@ -16,7 +16,6 @@ from callspool_ledger.reads.summary import read_partitions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
-    from types import TracebackType
     from typing import Self
 
     import redis
@@ -98,12 +97,7 @@ class SuppressionLists:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _lists(self) -> Suppression:

@@ -123,8 +123,8 @@ def test_what_a_closed_loop_left_open_is_let_go(redis_url: str, client: redis.Re
         warnings.simplefilter("ignore", ResourceWarning)
         asyncio.run(leaves_it_open("a"))
         asyncio.run(leaves_it_open("b"))
-        assert len(queue._loops) == 1
-        queue._loops.clear()
+        assert len(queue._opened) == 1
+        queue._opened.clear()
         gc.collect()
     assert queued_ids(client) == ["a", "b"]
 

@@ -16,7 +16,6 @@ from callspool_operators.local.state import POLL, FileLock, StateDir, wait_until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-    from types import TracebackType
 
 WAIT_FOR_LOOK = {"run": 15.0, "look": 3.0}
 """Seconds for which each waits for a look that is under way, which takes a moment."""
@@ -134,12 +133,7 @@ class LocalLedger:
         self.open()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

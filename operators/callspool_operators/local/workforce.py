@@ -31,7 +31,6 @@ from callspool_worker.sweeping import lapse_all, reopen
 if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
-    from types import TracebackType
 
     from callspool.request.call_request import CheckedEnvelope
     from callspool.settings import Settings
@@ -198,12 +197,7 @@ class Workforce:
     def __enter__(self) -> Workforce:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
         for client in self.clients:
             client.close()

@@ -81,10 +81,8 @@ class AsyncReadClients:
             await client.aclose()
 
 
-class QueueReads(Configured):
+class QueueReads(Configured["redis.Redis"]):
     """The reads of a `CallQueue`."""
-
-    _server: Any
 
     def _read_clients(self) -> ReadClients:
         raise NotImplementedError
@@ -194,10 +192,8 @@ class QueueReads(Configured):
         return LedgerReader(*every, partition=first)
 
 
-class AsyncQueueReads(Configured):
+class AsyncQueueReads(Configured["redis.asyncio.Redis"]):
     """The reads of an `AsyncCallQueue`."""
-
-    _server: Any
 
     def _read_clients(self) -> AsyncReadClients:
         raise NotImplementedError

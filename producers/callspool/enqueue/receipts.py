@@ -6,8 +6,9 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
+from callspool.enqueue.connections import Partitioning
 from callspool.enqueue.storing import (
     Mismatched,
     NoRoom,
@@ -27,12 +28,14 @@ from callspool.errors import (
 from callspool.request.call_request import Rules, is_traceparent, traceparent_of
 from callspool.request.identity import DEFAULT_ACCOUNT, Scope, read_document_ids
 from callspool.request.message import SHARED_BYTES, SHARED_DOCUMENTS, encode
+from callspool.request.single_requests import SingleRequests
 from callspool.request.text import as_text, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Self
 
+    from callspool.redis_io.servers import RedisEndpoint
     from callspool.request.call_request import PreparedRequest
     from callspool.request.message import Message
     from callspool.settings import Settings
@@ -41,16 +44,17 @@ if TYPE_CHECKING:
 DEFAULT_URL: Final = "redis://localhost:6379/0"
 DEFAULT_TIMEOUT: Final = 5.0
 DEFAULT_MAX_WAITING: Final = 10_000_000
+Client = TypeVar("Client")
 STATUS_IDS: Final = 1000
 """The status of so many documents is read at a time."""
 
 
-class Configured:
+class Configured(Generic[Client]):
     """Holds the arguments of a queue; raises `SettingsError` for one that cannot be used."""
 
     def __init__(
         self,
-        url_or_client: Any = DEFAULT_URL,
+        url_or_client: str | Client = DEFAULT_URL,
         *,
         timeout: float = DEFAULT_TIMEOUT,
         region: str | None = None,
@@ -72,6 +76,14 @@ class Configured:
         self._rules = Rules(region, send_e164, default_context)
         self._max_waiting = int(max_waiting)
         self._current_trace = current_trace
+        self._server = self._find_server()
+        self._partitioning = Partitioning(self._server, self._partitions, self._max_waiting)
+        self._singles = SingleRequests(self._rules, self._partitioning.partition_of)
+        self._opened: dict[Any, Any] = {}
+
+    def _find_server(self) -> RedisEndpoint:
+        """Returns the server that the arguments lead to; connects to nothing."""
+        raise NotImplementedError
 
     @classmethod
     def from_env(

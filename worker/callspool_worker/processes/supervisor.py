@@ -22,7 +22,6 @@ from callspool_worker.processes.process_slot import AWAY, ChildProcess, ProcessS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import TracebackType
 
 # -P: what lies in the user's current directory must not pass for a module of ours.
 COMMAND = (sys.executable, "-P", "-m", "callspool_worker.processes.child")
@@ -273,12 +272,7 @@ class Supervisor:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 
