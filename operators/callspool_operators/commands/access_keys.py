@@ -17,7 +17,7 @@ from callspool_ledger.access import (
 from callspool_operators.commands.steering_ledger import operator, steering_keys
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
-from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.options.options import LedgerPlace, ledger_options
 from callspool_operators.terminal.report import Json, describe_selector
 from callspool_operators.terminal.wording import json_line, local_of, plain, shorten_token
 
@@ -74,9 +74,7 @@ _LIMIT = click.IntRange(1, 1_000_000_000)
     metavar="WHEN",
     help="When it ends: a span (90d) or a time (2027-12-01T18:00+05:30); else never.",
 )
-@redis_option
-@state_dir_option
-@json_option
+@ledger_options
 def create(
     name: str,
     rights: Sequence[str],
@@ -86,8 +84,7 @@ def create(
     per_minute: int | None,
     per_day: int | None,
     expires: parsing.LaterMoment | None,
-    redis_url: str | None,
-    state_dir: str | None,
+    place: LedgerPlace,
     as_json: bool,
 ) -> None:
     """Create a key, and show its secret this once."""
@@ -109,7 +106,7 @@ def create(
         created_at=now,
         created_by=operator(),
     )
-    with steering_keys(redis_url, state_dir) as steps:
+    with steering_keys(place) as steps:
         steps.create(key)
     if as_json:
         click.echo(json_line({**key_object(key), "secret": secret}))
@@ -120,12 +117,10 @@ def create(
 
 
 @keys.command("list")
-@redis_option
-@state_dir_option
-@json_option
-def list_keys(redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+@ledger_options
+def list_keys(place: LedgerPlace, as_json: bool) -> None:
     """List the keys, and what each may do."""
-    with ledger_reader(redis_url, state_dir) as reader:
+    with ledger_reader(*place) as reader:
         found = reader.ask(read_access_keys())
     if as_json:
         click.echo(json_line({"keys": [key_object(key) for key in found]}))
@@ -138,12 +133,10 @@ def list_keys(redis_url: str | None, state_dir: str | None, as_json: bool) -> No
 
 @keys.command()
 @click.argument("name", callback=_key_name)
-@redis_option
-@state_dir_option
-@json_option
-def revoke(name: str, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+@ledger_options
+def revoke(name: str, place: LedgerPlace, as_json: bool) -> None:
     """End a key. Every `callspool serve` refuses it within a second."""
-    with steering_keys(redis_url, state_dir) as steps:
+    with steering_keys(place) as steps:
         steps.revoke(name)
     click.echo(json_line({"revoked": name}) if as_json else f"Revoked the key {name}.")
 

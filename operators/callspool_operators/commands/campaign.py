@@ -24,7 +24,7 @@ from callspool_operators.commands.caps import (
 from callspool_operators.commands.steering_ledger import open_ledger, operator
 from callspool_operators.commands.suppress import lists_of_campaign
 from callspool_operators.options import parsing
-from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.options.options import LedgerPlace, ledger_options
 from callspool_operators.preparing.campaigns import (
     campaign_object,
     cap_objects,
@@ -150,17 +150,8 @@ def campaign() -> None:
     help="Named lists of numbers that it does not call.",
 )
 @cap_options
-@redis_option
-@state_dir_option
-@json_option
-def set_(
-    name: str | None,
-    account: str,
-    redis_url: str | None,
-    state_dir: str | None,
-    as_json: bool,
-    **given: Any,
-) -> None:
+@ledger_options
+def set_(name: str | None, account: str, place: LedgerPlace, as_json: bool, **given: Any) -> None:
     """Set hours, days, holidays, zone, pace, start, end or caps; what is not named stays as it is.
 
     Without a name, --cap-scope installation or account sets caps for more than one campaign.
@@ -173,7 +164,7 @@ def set_(
         read_fields(given)  # better known before Redis is asked
     except CampaignError as fault:
         raise click.UsageError(str(fault)) from None
-    with _campaigns(account, redis_url, state_dir, may_begin=True) as (campaigns, caps):
+    with _campaigns(account, place, may_begin=True) as (campaigns, caps):
         cap_change = CapChange.from_options(given)
         about = _about(name, account, cap_change, is_else=bool(given) or change is not None)
         if given:
@@ -183,7 +174,7 @@ def set_(
         found, views = campaigns.read(), caps.read()
     if "hours" in given:
         warn_of_platform(found.campaigns[about].record)
-    lists = lists_of_campaign(about, redis_url, state_dir, change)
+    lists = lists_of_campaign(about, place, change)
     _tell(found, about, lists, views, as_json, is_named=name is not None)
 
 
@@ -191,14 +182,11 @@ def set_(
 @_name_unless_caps
 @_account
 @cap_scope_option
-@redis_option
-@state_dir_option
-@json_option
+@ledger_options
 def unset(
     name: str | None,
     account: str,
-    redis_url: str | None,
-    state_dir: str | None,
+    place: LedgerPlace,
     as_json: bool,
     cap_scope: str | None,
     **given: bool,
@@ -208,7 +196,7 @@ def unset(
     change: list[str] | None = [] if "lists" in chosen else None
     of_caps = {"cap": "cap" in chosen, "cap_scope": cap_scope}
     cleared = {field: value for option in chosen for field, value in _FIELDS[option].items()}
-    with _campaigns(account, redis_url, state_dir) as (campaigns, caps):
+    with _campaigns(account, place) as (campaigns, caps):
         cap_change = CapChange.from_options(of_caps, takes_back=True)
         about = _about(name, account, cap_change, is_else=chosen != ["cap"])
         every = len(chosen) == len(_FIELDS)
@@ -218,7 +206,7 @@ def unset(
         if cap_change and caps_of(caps.read(), about):
             caps.set((), **cap_change.names_of(about))
         found, views = campaigns.read(), caps.read()
-    lists = lists_of_campaign(about, redis_url, state_dir, change)
+    lists = lists_of_campaign(about, place, change)
     _tell(found, about, lists, views, as_json, is_named=name is not None)
 
 
@@ -230,26 +218,20 @@ for _option in _FIELDS:
 @campaign.command("show")
 @_name
 @_account
-@redis_option
-@state_dir_option
-@json_option
-def show(
-    name: str, account: str, redis_url: str | None, state_dir: str | None, as_json: bool
-) -> None:
+@ledger_options
+def show(name: str, account: str, place: LedgerPlace, as_json: bool) -> None:
     """Show what is set for a campaign, and which classes of zones are open."""
-    with _campaigns(account, redis_url, state_dir) as (campaigns, caps):
+    with _campaigns(account, place) as (campaigns, caps):
         found, views = campaigns.read(), caps.read()
-    lists = lists_of_campaign(CampaignName(account, name), redis_url, state_dir)
+    lists = lists_of_campaign(CampaignName(account, name), place)
     _tell(found, CampaignName(account, name), lists, views, as_json)
 
 
 @campaign.command("list")
-@redis_option
-@state_dir_option
-@json_option
-def list_(redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+@ledger_options
+def list_(place: LedgerPlace, as_json: bool) -> None:
     """List the campaigns for which something is set."""
-    with _campaigns(DEFAULT_ACCOUNT, redis_url, state_dir) as (campaigns, caps):
+    with _campaigns(DEFAULT_ACCOUNT, place) as (campaigns, caps):
         found, cap_views = campaigns.read(), caps.read()
     views = [found.campaigns[name] for name in sorted(found.campaigns)]
     if as_json:
@@ -266,12 +248,12 @@ def list_(redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
 
 @contextmanager
 def _campaigns(
-    account: str, redis_url: str | None, state_dir: str | None, *, may_begin: bool = False
+    account: str, place: LedgerPlace, *, may_begin: bool = False
 ) -> Iterator[tuple[Campaigns, Caps]]:
     """Raises `click.UsageError` for what was asked for and cannot be."""
     if not is_account_name(account):
         raise click.UsageError(f"--account {plain(account, 60)}: is no name of an account")
-    with open_ledger(redis_url, state_dir, may_begin=may_begin) as (clients, tell):
+    with open_ledger(place, may_begin=may_begin) as (clients, tell):
         try:
             yield Campaigns(clients, operator(), tell), Caps(clients, operator())
         except CampaignError as fault:

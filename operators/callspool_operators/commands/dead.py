@@ -19,10 +19,10 @@ from callspool_operators.commands.steering_ledger import (
 )
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
-    json_option,
+    LedgerPlace,
+    ledger_options,
     limit_option,
-    redis_option,
-    state_dir_option,
+    with_options,
 )
 from callspool_operators.options.selecting import complete_token, document_option, selector_options
 from callspool_operators.terminal.exits import Exit
@@ -53,16 +53,14 @@ Examples:
 
 @click.command(epilog=_INVALID_EXAMPLES)
 @limit_option(20, 10_000, "Show at most this many of each kind, the newest first.")
-@redis_option
-@state_dir_option
-@json_option
-def invalid(limit: int, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+@ledger_options
+def invalid(limit: int, place: LedgerPlace, as_json: bool) -> None:
     """List the documents and messages that workers refused last, with the reason.
 
     The ledger keeps the last 1,000 refused documents, and whole every message that no worker
     could read. With --json: one object a line, the document itself included.
     """
-    with ledger_reader(redis_url, state_dir) as reader:
+    with ledger_reader(*place) as reader:
         documents, messages = reader.ask(read_refused(limit)), reader.ask(read_unreadable(limit))
     if as_json:
         for found in (*documents, *messages):
@@ -146,22 +144,15 @@ def dead() -> None:
 @document_option
 @selector_options(required=False)
 @limit_option(50, 100_000, "Show at most this many.")
-@redis_option
-@state_dir_option
-@json_option
+@ledger_options
 def list_(
-    document_id: str | None,
-    selector: Selector,
-    limit: int,
-    redis_url: str | None,
-    state_dir: str | None,
-    as_json: bool,
+    document_id: str | None, selector: Selector, limit: int, place: LedgerPlace, as_json: bool
 ) -> None:
     """List what cannot be sent, in the API's own words.
 
     Lists the newest first, and the messages that no worker could read, which are kept whole.
     """
-    with ledger_reader(redis_url, state_dir) as reader:
+    with ledger_reader(*place) as reader:
         selector = complete_token(selector, reader)
         documents, total = _documents(reader, document_id, selector, limit)
         everything = document_id is None and not selector.as_object()
@@ -217,17 +208,8 @@ def _line(each: DeadView) -> str:
 
 
 def _dead_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    decorated = command
-    for option in (
-        json_option,
-        state_dir_option,
-        redis_option,
-        selector_options(required=True),
-        _messages_option,
-        document_option,
-    ):
-        decorated = option(decorated)
-    return decorated
+    selector = selector_options(required=True)
+    return with_options(command, document_option, _messages_option, selector, ledger_options)
 
 
 @dead.command("replay", epilog=_REPLAY_EXAMPLES)
@@ -262,13 +244,12 @@ def _change(
     messages: bool,
     selector: Selector,
     yes: bool,
-    redis_url: str | None,
-    state_dir: str | None,
+    place: LedgerPlace,
     as_json: bool,
 ) -> int:
     if messages and (document_id is not None or selector.as_object()):
         raise click.UsageError("--messages are of no document: leave the other flags out")
-    with steering(redis_url, state_dir) as steer:
+    with steering(place) as steer:
         selector = complete_token(selector, steer.reader)
         if verb == "drop" and not _agreed_to_drop(steer, document_id, messages, selector, yes):
             click.echo("Nothing was dropped.", err=True)

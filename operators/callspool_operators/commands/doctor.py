@@ -36,7 +36,7 @@ from callspool_operators.doctor import (
     worst,
 )
 from callspool_operators.options.connection import ledger_clients
-from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.options.options import LedgerPlace, ledger_options
 from callspool_operators.preparing.ringing import read_first_task
 from callspool_operators.terminal.wording import format_count, json_line, state_dir_flag
 from callspool_worker import api
@@ -62,17 +62,15 @@ _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 @click.command("doctor", epilog=_EXAMPLES)
-@redis_option
-@state_dir_option
-@json_option
-def doctor(redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
+@ledger_options
+def doctor(place: LedgerPlace, as_json: bool) -> int:
     """Check Redis, the API of each account, the settings and the ledger. Changes nothing.
 
     Each line is ok, a warning or a problem, with what to do about it. Exit code 0 without a
     problem, 3 if Redis or an API cannot be reached, else 2.
     """
     findings: list[DoctorFinding] = []
-    for finding in _examine(redis_url, state_dir):
+    for finding in _examine(place):
         findings.append(finding)
         if not as_json:
             click.echo(_line(finding))
@@ -96,23 +94,23 @@ def _line(finding: DoctorFinding) -> str:
     return f"{health}  {finding.check}: {finding.said}{remedy}"
 
 
-def _examine(redis_url: str | None, state_dir: str | None) -> Iterator[DoctorFinding]:
+def _examine(place: LedgerPlace) -> Iterator[DoctorFinding]:
     try:
-        settings = load_settings(os.environ, overrides={"redis_url": redis_url})
+        settings = load_settings(os.environ, overrides={"redis_url": place.redis_url})
     except SettingsError as fault:
         yield problem("settings", str(fault), "correct it: nothing starts before")
         return
     yield from examine_settings(settings, os.environ)
-    if state_dir is not None:
+    if place.state_dir is not None:
         settings = replace(settings, partitions=1)  # as the ledger of every run
     scopes: list[Scope] = []
     with ExitStack() as stack:
         try:
-            clients = stack.enter_context(ledger_clients(redis_url, state_dir))
-            place = state_dir or redis_url_without_password(settings.redis_url)
-            yield ok("redis", f"{place} answers")
+            clients = stack.enter_context(ledger_clients(*place))
+            where = place.state_dir or redis_url_without_password(settings.redis_url)
+            yield ok("redis", f"{where} answers")
             scopes = LedgerReader(*clients).ask(read_scopes())
-            yield from _of_redis(clients, settings, state_dir_flag(state_dir).strip())
+            yield from _of_redis(clients, settings, state_dir_flag(place.state_dir).strip())
         except QueueUnavailable as fault:
             said, _, remedy = str(fault).partition("; ")
             yield problem("redis", said, remedy or "see that it runs", unreachable=True)

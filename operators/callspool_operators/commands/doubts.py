@@ -23,10 +23,10 @@ from callspool_operators.commands.steering_ledger import (
 )
 from callspool_operators.options.connection import ledger_reader
 from callspool_operators.options.options import (
-    json_option,
+    LedgerPlace,
+    ledger_options,
     limit_option,
-    redis_option,
-    state_dir_option,
+    with_options,
 )
 from callspool_operators.options.selecting import complete_token, document_option, selector_options
 from callspool_operators.terminal.exits import Exit
@@ -73,16 +73,13 @@ def doubts() -> None:
 @selector_options(required=False)
 @_held_option
 @limit_option(50, 100_000, "Show at most this many.")
-@redis_option
-@state_dir_option
-@json_option
+@ledger_options
 def list_(
     document_id: str | None,
     selector: Selector,
     held: bool,
     limit: int,
-    redis_url: str | None,
-    state_dir: str | None,
+    place: LedgerPlace,
     as_json: bool,
 ) -> None:
     """List documents in doubt, the longest in doubt first.
@@ -92,7 +89,7 @@ def list_(
     period is computed from this machine's settings (CALLSPOOL_PROOF_QUIET…).
     """
     quiet = Quiet.of_settings()
-    with ledger_reader(redis_url, state_dir) as reader:
+    with ledger_reader(*place) as reader:
         selector = complete_token(selector, reader)
         if document_id is None:
             found, total = reader.ask(read_doubts(selector, limit, only_held=held))
@@ -119,18 +116,10 @@ def _steering_options(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError("--document-id names one document: leave --held out")
         return command(**given)
 
-    decorated: Callable[..., Any] = check_flags
-    for option in (
-        json_option,
-        state_dir_option,
-        redis_option,
-        yes_option,
-        _held_option,
-        selector_options(required=True),
-        document_option,
-    ):
-        decorated = option(decorated)
-    return decorated
+    selector = selector_options(required=True)
+    return with_options(
+        check_flags, document_option, selector, _held_option, yes_option, ledger_options
+    )
 
 
 @doubts.command("confirm", epilog=_EXAMPLES)
@@ -144,8 +133,7 @@ def confirm(
     run_id: str | None,
     task_id: str | None,
     yes: bool,
-    redis_url: str | None,
-    state_dir: str | None,
+    place: LedgerPlace,
     as_json: bool,
 ) -> int:
     """Count documents in doubt as created: you looked into the space, and they are there.
@@ -157,7 +145,7 @@ def confirm(
     _check_id("--task-id", task_id)
     if task_id is not None and document_id is None:
         raise click.UsageError("--task-id is of one document: name it with --document-id")
-    with doubting(redis_url, state_dir) as steer:
+    with doubting(place) as steer:
         selector = complete_token(selector, steer.reader)
         if document_id is not None:
             name = plain(document_id, 100)
@@ -186,8 +174,7 @@ def resend(
     selector: Selector,
     held: bool,
     yes: bool,
-    redis_url: str | None,
-    state_dir: str | None,
+    place: LedgerPlace,
     as_json: bool,
 ) -> int:
     """Send documents in doubt again without proof: a person who was called already is called twice.
@@ -195,7 +182,7 @@ def resend(
     They wait again with all their attempts ahead. Documents that come into doubt after the question
     stay as they are.
     """
-    with doubting(redis_url, state_dir) as steer:
+    with doubting(place) as steer:
         selector = complete_token(selector, steer.reader)
         if document_id is not None:
             name = plain(document_id, 100)

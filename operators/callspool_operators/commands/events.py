@@ -21,12 +21,7 @@ from callspool_ledger.reads.gates import KEPT, read_journal
 from callspool_ledger.selectors import Selector
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
-from callspool_operators.options.options import (
-    json_option,
-    limit_option,
-    redis_option,
-    state_dir_option,
-)
+from callspool_operators.options.options import LedgerPlace, ledger_options, limit_option
 from callspool_operators.terminal.report import Json, describe_selector, selector_object
 from callspool_operators.terminal.wording import (
     format_count,
@@ -70,16 +65,13 @@ Examples:
 )
 @click.option("--cursor", default="", metavar="CURSOR", help="Go on where an earlier one ended.")
 @limit_option(None, 10_000_000, "End after this many.")
-@redis_option
-@state_dir_option
-@json_option
+@ledger_options
 def events(
     follow: bool,
     since: LaterMoment | None,
     cursor: str,
     limit: int | None,
-    redis_url: str | None,
-    state_dir: str | None,
+    place: LedgerPlace,
     as_json: bool,
 ) -> None:
     """List what became of documents and calls, the oldest event that is kept first.
@@ -90,7 +82,7 @@ def events(
     if since is not None and cursor:
         raise click.UsageError("--since and --cursor both say where to begin: give one of them")
     left = sys.maxsize if limit is None else limit
-    with ledger_reader(redis_url, state_dir) as reader:
+    with ledger_reader(*place) as reader:
         if reader.ask(read_feed_is_off()):
             click.echo(FEED_IS_OFF, err=True)
         if since is not None:
@@ -135,15 +127,13 @@ Examples:
 
 @click.command(epilog=_JOURNAL_EXAMPLES)
 @limit_option(20, KEPT, "Show at most this many, the newest first.")
-@redis_option
-@state_dir_option
-@json_option
-def journal(limit: int, redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+@ledger_options
+def journal(limit: int, place: LedgerPlace, as_json: bool) -> None:
     """List what operators paused, cancelled, suppressed, confirmed and so on, the newest first.
 
     The ledger keeps the last 1,000 entries.
     """
-    with ledger_reader(redis_url, state_dir) as reader:
+    with ledger_reader(*place) as reader:
         entries = reader.ask(read_journal(limit))
     if as_json:
         click.echo(json_line({"journal": [journal_object(each) for each in entries]}))

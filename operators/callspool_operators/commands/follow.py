@@ -21,7 +21,7 @@ from callspool_ledger.writes import account_ledgers
 from callspool_operators.local.job import words_of_calls
 from callspool_operators.local.tracking import ask_until_answered
 from callspool_operators.options.connection import ledger_clients
-from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.options.options import LedgerPlace, ledger_options
 from callspool_operators.options.selecting import SANDBOX
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.report import outcome_lines
@@ -49,20 +49,18 @@ Examples:
 
 @click.command("follow", epilog=_EXAMPLES)
 @click.option("--until-done", is_flag=True, help="End once no call is open any more.")
-@redis_option
-@state_dir_option
-@json_option
-def follow(until_done: bool, redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
+@ledger_options
+def follow(until_done: bool, place: LedgerPlace, as_json: bool) -> int:
     """Follow created calls to their end, as workers do, until Ctrl-C.
 
     Use it for the ledger of a `callspool run` whose workers have ended; running workers follow
     calls themselves. It sends nothing. Only calls of accounts that are configured here can be
     followed.
     """
-    settings = load_settings(os.environ, overrides={"redis_url": redis_url})
+    settings = load_settings(os.environ, overrides={"redis_url": place.redis_url})
     check_start(settings.accounts)
     with ExitStack() as stack:
-        clients = stack.enter_context(ledger_clients(redis_url, state_dir))
+        clients = stack.enter_context(ledger_clients(*place))
         reader = LedgerReader(*clients)
         _refuse_foreign_calls(reader, settings)
         settings = replace(settings, partitions=len(clients))

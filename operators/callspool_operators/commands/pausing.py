@@ -16,7 +16,7 @@ from callspool_operators.commands.steering_ledger import (
     yes_option,
 )
 from callspool_operators.options import parsing
-from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.options.options import LedgerPlace, ledger_options
 from callspool_operators.options.selecting import (
     complete_token,
     document_option,
@@ -68,15 +68,12 @@ def _read_note(_ctx: click.Context, _param: click.Parameter, given: str | None) 
     metavar="WHEN",
     help="Workers end the pause then: 90m, 2h, 1d, or a time like 2026-12-01T18:00+05:30.",
 )
-@redis_option
-@state_dir_option
-@json_option
+@ledger_options
 def pause(
     selector: Selector,
     note: str,
     until: parsing.LaterMoment | None,
-    redis_url: str | None,
-    state_dir: str | None,
+    place: LedgerPlace,
     as_json: bool,
 ) -> None:
     """Stop sending, on all workers and until `callspool resume`; nothing is lost meanwhile.
@@ -85,7 +82,7 @@ def pause(
     select what matches all of them; without --account, every account is meant. For what is paused
     already, --note and --until change the reason and the end.
     """
-    with steering(redis_url, state_dir) as steer:
+    with steering(place) as steer:
         selector = complete_token(selector, steer.reader)
         now = steer.reader.ask(read_clock()) / 1000
         until_ms = round(until.at(now) * 1000) if until else 0
@@ -104,7 +101,7 @@ def pause(
             )
         )
         return
-    for line in _paused_lines(done, known, state_dir_flag(state_dir)):
+    for line in _paused_lines(done, known, state_dir_flag(place.state_dir)):
         click.echo(line)
 
 
@@ -134,23 +131,15 @@ def _paused_lines(done: PauseResult, known: bool, where: str) -> list[str]:
     is_flag=True,
     help="With --all: Redis has lost its replicas for good, and none of them was promoted.",
 )
-@redis_option
-@state_dir_option
-@json_option
-def resume(
-    selector: Selector,
-    without_replicas: bool,
-    redis_url: str | None,
-    state_dir: str | None,
-    as_json: bool,
-) -> None:
+@ledger_options
+def resume(selector: Selector, without_replicas: bool, place: LedgerPlace, as_json: bool) -> None:
     """Send again what was paused, and try again what workers parked.
 
     Opens every pause and every parked gate within the selection; --all opens all of them.
     """
     if without_replicas and selector != Selector():
         raise click.UsageError("--without-replicas is about all documents: give it with --all")
-    with steering(redis_url, state_dir) as steer:
+    with steering(place) as steer:
         selector = complete_token(selector, steer.reader)
         if without_replicas:
             steer.go_on_without_replicas()
@@ -165,7 +154,7 @@ def resume(
         }
         click.echo(json_line(found))
         return
-    for line in _resumed_lines(selector, done, state_dir_flag(state_dir)):
+    for line in _resumed_lines(selector, done, state_dir_flag(place.state_dir)):
         click.echo(line)
 
 
@@ -220,16 +209,9 @@ _TOO_LATE = {
 @document_option
 @selector_options(required=True)
 @yes_option
-@redis_option
-@state_dir_option
-@json_option
+@ledger_options
 def cancel(
-    document_id: str | None,
-    selector: Selector,
-    yes: bool,
-    redis_url: str | None,
-    state_dir: str | None,
-    as_json: bool,
+    document_id: str | None, selector: Selector, yes: bool, place: LedgerPlace, as_json: bool
 ) -> int:
     """Take back documents that wait: they are not sent. Asks first; a script says --yes.
 
@@ -237,7 +219,7 @@ def cancel(
     later. A cancelled document stays cancelled in its campaign: `run` and `send` call it only with
     --again.
     """
-    with steering(redis_url, state_dir) as steer:
+    with steering(place) as steer:
         selector = complete_token(selector, steer.reader)
         if document_id is not None:
             return _cancel_one(steer, document_id, selector, yes, as_json)

@@ -13,12 +13,7 @@ from callspool_ledger.reads.begun_calls import read_begun
 from callspool_ledger.reads.campaigns import describe_zones, read_campaigns
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
-from callspool_operators.options.options import (
-    json_option,
-    limit_option,
-    redis_option,
-    state_dir_option,
-)
+from callspool_operators.options.options import LedgerPlace, ledger_options, limit_option
 from callspool_operators.terminal.wording import format_count, json_line, local, plain
 
 if TYPE_CHECKING:
@@ -56,23 +51,15 @@ class OutsideCall(NamedTuple):
     help="Calls that began since then.  [default: all that the ledger knows]",
 )
 @limit_option(20, 1000, "Show at most this many calls, the newest first.")
-@redis_option
-@state_dir_option
-@json_option
-def hours(
-    since: parsing.LaterMoment | None,
-    limit: int,
-    redis_url: str | None,
-    state_dir: str | None,
-    as_json: bool,
-) -> None:
+@ledger_options
+def hours(since: parsing.LaterMoment | None, limit: int, place: LedgerPlace, as_json: bool) -> None:
     """List calls that began outside their contact's hours.
 
     Calls count whose campaign had hours when they were handed over and whose start is known. They
     are judged by the hours as they are set now.
     """
     since_ms = 0 if since is None else round(since.at(time.time()) * 1000)
-    with ledger_reader(redis_url, state_dir) as reader:
+    with ledger_reader(*place) as reader:
         campaigns = reader.ask(read_campaigns()).campaigns
         begun = reader.ask(read_begun(since_ms))
     judged = [call for call in begun if call.name in campaigns]

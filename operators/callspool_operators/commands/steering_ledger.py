@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from callspool.request.identity import Scope
     from callspool_ledger.reads.views import DoubtView
     from callspool_ledger.steering import One
+    from callspool_operators.options.options import LedgerPlace
 
 
 yes_option = click.option(
@@ -43,43 +44,43 @@ yes_option = click.option(
 
 
 @contextmanager
-def steering(redis_url: str | None, state_dir: str | None) -> Iterator[Steering]:
+def steering(place: LedgerPlace) -> Iterator[Steering]:
     """The ledger, for what an operator does to it; shows how far that is on a terminal.
 
     Raises what `ledger_clients` raises.
     """
-    with open_ledger(redis_url, state_dir) as (clients, tell):
+    with open_ledger(place) as (clients, tell):
         yield Steering(clients, operator(), tell)
 
 
 @contextmanager
-def doubting(redis_url: str | None, state_dir: str | None) -> Iterator[Doubts]:
+def doubting(place: LedgerPlace) -> Iterator[Doubts]:
     """The same for what an operator decides about documents in doubt."""
-    with open_ledger(redis_url, state_dir) as (clients, tell):
+    with open_ledger(place) as (clients, tell):
         yield Doubts(clients, operator(), tell)
 
 
 @contextmanager
-def steering_keys(redis_url: str | None, state_dir: str | None) -> Iterator[KeySteering]:
+def steering_keys(place: LedgerPlace) -> Iterator[KeySteering]:
     """The same for what an operator does to the keys of the HTTP intake."""
-    with ledger_clients(redis_url, state_dir) as clients:
+    with ledger_clients(*place) as clients:
         yield KeySteering(clients, operator())
 
 
 @contextmanager
-def steering_endpoints(redis_url: str | None, state_dir: str | None) -> Iterator[EndpointSteering]:
+def steering_endpoints(place: LedgerPlace) -> Iterator[EndpointSteering]:
     """The same for what an operator does to the delivery to endpoints."""
-    with ledger_clients(redis_url, state_dir) as clients:
+    with ledger_clients(*place) as clients:
         yield EndpointSteering(clients, operator())
 
 
 @contextmanager
 def open_ledger(
-    redis_url: str | None, state_dir: str | None, *, may_begin: bool = False
+    place: LedgerPlace, *, may_begin: bool = False
 ) -> Iterator[tuple[list[redis.Redis], Callable[[int], None]]]:
     """The clients of the ledger's partitions, and what shows progress; as `ledger_clients`."""
     with (
-        ledger_clients(redis_url, state_dir, may_begin=may_begin) as clients,
+        ledger_clients(*place, may_begin=may_begin) as clients,
         Progress(None, quiet=True) as progress,
     ):
 

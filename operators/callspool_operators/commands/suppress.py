@@ -41,13 +41,13 @@ from callspool_operators.lists.source import STANDARD_INPUT, Source
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_clients
 from callspool_operators.options.options import (
+    LedgerPlace,
     encoding_option,
-    json_option,
+    ledger_options,
     map_option,
-    redis_option,
     region_option,
     sheet_option,
-    state_dir_option,
+    with_options,
 )
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.screen import Progress
@@ -95,9 +95,7 @@ def _command(
     """A command of the group, with the options that all of them have."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        decorated = function
-        for option in reversed((*options, redis_option, state_dir_option, json_option)):
-            decorated = option(decorated)
+        decorated = with_options(function, *options, ledger_options)
         return suppress.command(name, epilog=epilog)(decorated)
 
     return decorate
@@ -122,8 +120,7 @@ def add(
     source: str,
     region: str | None,
     as_they_are: bool,
-    redis_url: str | None,
-    state_dir: str | None,
+    place: LedgerPlace,
     as_json: bool,
 ) -> int:
     """Put numbers on a list. `-` reads them from stdin, one a line.
@@ -134,7 +131,7 @@ def add(
     name = _name(list_, account)
     countries = CountryFilter(_region(region), takes_all=as_they_are)
     refuse_if_none(numbers, _region(region))
-    with _lists(redis_url, state_dir, region, adds=True) as lists:
+    with _lists(place, region, adds=True) as lists:
         coming = countries.keep(read_numbers(numbers))
         till_ms = _till(until, lists)
         added = lists.add(coming, name, till_ms=till_ms, source=plain(source, 100))
@@ -150,8 +147,7 @@ def remove(
     account: str | None,
     region: str | None,
     as_they_are: bool,
-    redis_url: str | None,
-    state_dir: str | None,
+    place: LedgerPlace,
     as_json: bool,
 ) -> int:
     """Take numbers off a list: they may be called again.
@@ -160,7 +156,7 @@ def remove(
     """
     name = _name(list_, account)
     countries = CountryFilter(_region(region), takes_all=as_they_are)
-    with _lists(redis_url, state_dir, region) as lists:
+    with _lists(place, region) as lists:
         removed = lists.remove(countries.keep(read_numbers(numbers)), name)
     return tell_removed(removed, name, countries, as_json=as_json)
 
@@ -181,8 +177,7 @@ def check(
     account: str | None,
     region: str | None,
     as_they_are: bool,
-    redis_url: str | None,
-    state_dir: str | None,
+    place: LedgerPlace,
     as_json: bool,
 ) -> int:
     """Show which numbers would not be called now, and why. Exits with 1 if one would not.
@@ -190,7 +185,7 @@ def check(
     So it does where it cannot be said: a number that has no country code, or is none.
     """
     given = [*read_numbers(numbers)]
-    with _lists(redis_url, state_dir, region) as lists:
+    with _lists(place, region) as lists:
         found = lists.check(given, account=account or "default", campaign=campaign)
     chosen = _region(region)
     faults = [fault_of_number(each, chosen, takes_all=as_they_are) for each in given]
@@ -224,8 +219,7 @@ def import_(
     encoding: str | None,
     sheet: str | None,
     as_they_are: bool,
-    redis_url: str | None,
-    state_dir: str | None,
+    place: LedgerPlace,
     as_json: bool,
 ) -> int:
     """Put the numbers of files on a list, or restore what `export` wrote.
@@ -235,7 +229,7 @@ def import_(
     """
     name = _name(list_, account)
     chosen, code = _region(region), Exit.DONE
-    with _lists(redis_url, state_dir, region, adds=True) as lists:
+    with _lists(place, region, adds=True) as lists:
         for file in files:
             countries = CountryFilter(chosen, takes_all=as_they_are)
             with Source(file, None, encoding, sheet) as opened:
@@ -271,7 +265,7 @@ def import_(
         help="Where to write; - is stdout.  [default: -]",
     ),
 )
-def export(output: str, redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
+def export(output: str, place: LedgerPlace, as_json: bool) -> int:
     """Write all lists into a file that `import` restores: against a Redis that forgets.
 
     It holds digests and the key that they were made with, no numbers. With the file one can
@@ -279,7 +273,7 @@ def export(output: str, redis_url: str | None, state_dir: str | None, as_json: b
     """
     if as_json and output == STANDARD_INPUT:
         raise click.UsageError("--json prints a summary on stdout: name a file (-o)")
-    with _lists(redis_url, state_dir, None) as lists:
+    with _lists(place, None) as lists:
         written = write_export(output, lists.read_key(), lists.export())
     if as_json:
         click.echo(json_line({"entries": written, "output": output}))
@@ -289,9 +283,9 @@ def export(output: str, redis_url: str | None, state_dir: str | None, as_json: b
 
 
 @_command("lists")
-def lists_(redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
+def lists_(place: LedgerPlace, as_json: bool) -> int:
     """Show every list: how many numbers it holds, since when, and what put them there."""
-    with _lists(redis_url, state_dir, None) as lists:
+    with _lists(place, None) as lists:
         found = lists.lists()
     if as_json:
         click.echo(json_line({"lists": [list_object(each) for each in found]}))
@@ -305,11 +299,11 @@ def lists_(redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
 
 @contextmanager
 def _lists(
-    redis_url: str | None, state_dir: str | None, region: str | None, *, adds: bool | None = False
+    place: LedgerPlace, region: str | None, *, adds: bool | None = False
 ) -> Iterator[Suppression]:
     """The lists; says whose they are once the command is done, unless ``adds`` is None."""
     region = _region(region)
-    begun = ledger_clients(redis_url, state_dir, may_begin=True)
+    begun = ledger_clients(*place, may_begin=True)
     with begun as clients, Progress(None, quiet=True) as progress:
 
         def tell(numbers: int) -> None:
@@ -317,7 +311,7 @@ def _lists(
 
         yield Suppression(clients, operator(), region=region, tell=tell)
     if adds is not None:
-        tell_ledger(redis_url, state_dir, adds=adds)
+        tell_ledger(place, adds=adds)
 
 
 def _region(given: str | None) -> str | None:
@@ -325,13 +319,10 @@ def _region(given: str | None) -> str | None:
 
 
 def lists_of_campaign(
-    name: CampaignName,
-    redis_url: str | None,
-    state_dir: str | None,
-    change: Sequence[str] | None = None,
+    name: CampaignName, place: LedgerPlace, change: Sequence[str] | None = None
 ) -> list[str]:
     """The named lists that a campaign is held to, after it was given others by ``change``."""
-    with _lists(redis_url, state_dir, None, adds=None) as lists:
+    with _lists(place, None, adds=None) as lists:
         if change is not None:
             lists.apply(change, **name._asdict())
         return lists.read_applied(**name._asdict())

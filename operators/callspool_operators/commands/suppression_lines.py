@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from callspool_ledger.guard import AddedNumbers, ListSource, ListView
     from callspool_operators.lists.number_lists import CountryFilter
+    from callspool_operators.options.options import LedgerPlace
 
 _SHOWN_DOCUMENTS = 20
 _SHOWN_SOURCES = 5
@@ -44,12 +45,12 @@ def tell_without_country(countries: CountryFilter) -> None:
         )
 
 
-def tell_ledger(redis_url: str | None, state_dir: str | None, *, adds: bool) -> None:
+def tell_ledger(place: LedgerPlace, *, adds: bool) -> None:
     """Prints, on stderr, in which ledger the lists are; after ``adds``, which runs miss them."""
-    if state_dir is not None:
-        click.echo(f"Ledger: the state directory {plain(state_dir)}", err=True)
+    if place.state_dir is not None:
+        click.echo(f"Ledger: the state directory {plain(place.state_dir)}", err=True)
         return
-    settings = load_settings(os.environ, overrides={"redis_url": redis_url})
+    settings = load_settings(os.environ, overrides={"redis_url": place.redis_url})
     click.echo(f"Ledger: {redis_url_without_password(settings.redis_url)}", err=True)
     if adds:
         click.echo(

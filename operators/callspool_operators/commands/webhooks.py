@@ -26,7 +26,7 @@ from callspool_operators.commands.steering_ledger import (
 )
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
-from callspool_operators.options.options import json_option, redis_option, state_dir_option
+from callspool_operators.options.options import LedgerPlace, ledger_options
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.wording import format_count, json_line, local_of, plain
 from callspool_worker.api.endpoint import EndpointClient
@@ -57,13 +57,11 @@ def webhooks() -> None:
 
 
 @webhooks.command("list")
-@redis_option
-@state_dir_option
-@json_option
-def list_endpoints(redis_url: str | None, state_dir: str | None, as_json: bool) -> None:
+@ledger_options
+def list_endpoints(place: LedgerPlace, as_json: bool) -> None:
     """List the endpoints: how each does, what it took, and what was set aside."""
     known = load_settings(os.environ).webhooks
-    with ledger_reader(redis_url, state_dir) as reader:
+    with ledger_reader(*place) as reader:
         found = {one.name: one for one in reader.ask(read_endpoints(MOST_ASIDE))}
     names = sorted({*known, *found})
     if as_json:
@@ -78,10 +76,8 @@ def list_endpoints(redis_url: str | None, state_dir: str | None, as_json: bool) 
 
 @webhooks.command()
 @click.argument("name")
-@redis_option
-@state_dir_option
-@json_option
-def test(name: str, redis_url: str | None, state_dir: str | None, as_json: bool) -> int:
+@ledger_options
+def test(name: str, place: LedgerPlace, as_json: bool) -> int:
     """Send an event of type callspool.test, without events, to an endpoint.
 
     Where the endpoint takes it, and had been resting or was switched off, delivery goes on at once.
@@ -92,7 +88,7 @@ def test(name: str, redis_url: str | None, state_dir: str | None, as_json: bool)
     seconds, is_taken = time.monotonic() - began, 200 <= answer.status < 300
     goes_on = False
     if is_taken:
-        with _record_of(name, redis_url, state_dir) as (steps, record):
+        with _record_of(name, place) as (steps, record):
             if record is not None and (record.state.resting_since or record.state.rest_until):
                 with suppress(EndpointBusy):  # it went on by itself
                     steps.write(record, begin_anew(record.state), "test")
@@ -125,22 +121,14 @@ def test(name: str, redis_url: str | None, state_dir: str | None, as_json: bool)
     metavar="WHEN",
     help="A span back (2h) or a time; else the oldest event that was set aside.",
 )
-@redis_option
-@state_dir_option
-@json_option
-def replay(
-    name: str,
-    since: LaterMoment | None,
-    redis_url: str | None,
-    state_dir: str | None,
-    as_json: bool,
-) -> None:
+@ledger_options
+def replay(name: str, since: LaterMoment | None, place: LedgerPlace, as_json: bool) -> None:
     """Deliver events again from a moment on, with the same ids; also to one switched off.
 
     What was set aside is among them, and no longer listed.
     """
     _find_endpoint(name)
-    with _record_of(name, redis_url, state_dir) as (steps, record):
+    with _record_of(name, place) as (steps, record):
         if record is None:
             raise CallspoolError(f"nothing was delivered to {name} yet: a worker begins it")
         moment = since.at(time.time()) if since else _oldest_aside(record)
@@ -157,20 +145,11 @@ def replay(
 @click.argument("name")
 @click.option("--waiting", is_flag=True, help="Also all events that wait to be delivered.")
 @yes_option
-@redis_option
-@state_dir_option
-@json_option
-def drop(
-    name: str,
-    waiting: bool,
-    yes: bool,
-    redis_url: str | None,
-    state_dir: str | None,
-    as_json: bool,
-) -> None:
+@ledger_options
+def drop(name: str, waiting: bool, yes: bool, place: LedgerPlace, as_json: bool) -> None:
     """Drop the events that were set aside; all of an endpoint that is not set up any more."""
     is_known = name in load_settings(os.environ).webhooks
-    with _record_of(name, redis_url, state_dir) as (steps, record):
+    with _record_of(name, place) as (steps, record):
         if record is None:
             raise CallspoolError(f"there is no endpoint {plain(name, 40)}: callspool webhooks list")
         number = len(record.aside)
@@ -209,9 +188,9 @@ def _find_endpoint(name: str) -> WebhookEndpoint:
 
 @contextmanager
 def _record_of(
-    name: str, redis_url: str | None, state_dir: str | None
+    name: str, place: LedgerPlace
 ) -> Iterator[tuple[EndpointSteering, EndpointRecord | None]]:
-    with steering_endpoints(redis_url, state_dir) as steps:
+    with steering_endpoints(place) as steps:
         found = steps.reader.ask(read_endpoints(MOST_ASIDE))
         yield steps, next((one for one in found if one.name == name), None)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import click
 
@@ -49,6 +49,13 @@ class SendOptions:
     redis_url: str | None = None
 
 
+def with_options(command: Command, *options: Callable[[Command], Command]) -> Command:
+    """Adds options to a command, so that its help lists them in this order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def redis_option_that(words: str) -> Callable[[Command], Command]:
     """``--redis``, and what it is for."""
     return click.option("--redis", "redis_url", metavar="URL", help=words)
@@ -80,6 +87,25 @@ state_dir_option = click.option(
     metavar="DIR",
     help="Use the ledger that `callspool run` keeps in this directory.",
 )
+
+
+class LedgerPlace(NamedTuple):
+    """The ledger that a command means: a Redis, a run's directory, or neither: the setting's."""
+
+    redis_url: str | None
+    state_dir: str | None
+
+
+def ledger_options(command: Command) -> Command:
+    """Adds ``--redis``, ``--state-dir`` (handed over together as ``place``) and ``--json``."""
+
+    @wraps(command)
+    def gather(*args: object, **given: Any) -> object:
+        place = LedgerPlace(given.pop("redis_url"), given.pop("state_dir"))
+        return command(*args, place=place, **given)
+
+    return with_options(gather, redis_option, state_dir_option, json_option)
+
 
 files_argument = click.argument(
     "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(allow_dash=True)
@@ -226,9 +252,6 @@ def sending_options(
             shared = {name: given.pop(name) for name in _NAMES & given.keys()}
             return command(*args, options=SendOptions(**shared), **given)
 
-        decorated: Command = gather
-        for option in reversed((*_SENDING, redis)):
-            decorated = option(decorated)
-        return files_argument(decorated)
+        return with_options(gather, files_argument, *_SENDING, redis)
 
     return decorate

@@ -20,9 +20,8 @@ from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.views import Story
 from callspool_ledger.selectors import Selector
 from callspool_operators.options import parsing
+from callspool_operators.options.options import Command, with_options
 from callspool_operators.terminal.wording import plain, shorten_token
-
-Command = Callable[..., Any]
 
 _LANE = re.compile(r"[0-9a-f]{20}")
 _FLAGS = (
@@ -60,10 +59,7 @@ def selector_options(*, required: bool) -> Callable[[Command], Command]:
                 raise click.UsageError("--document-id names one document: leave --lane out")
             return command(*args, selector=selector, **given)
 
-        decorated: Command = select
-        for option in (_ALL, *reversed(_FLAGS)):
-            decorated = option(decorated)
-        return decorated
+        return with_options(select, *_FLAGS, _ALL)
 
     return decorate
 
