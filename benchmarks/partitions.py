@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from callspool import CallQueue, CallRequest
 from callspool.redis_io.servers import server_of
-from callspool_ledger.reads.reader import LedgerReader, connect_partitions
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.servers import connect_partitions
 from callspool_ledger.reads.summary import read_summary
 from callspool_sandbox.process import SandboxProcess
 from tests.support.cli import REAL, environment

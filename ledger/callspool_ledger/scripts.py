@@ -10,30 +10,27 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from callspool.redis_io.scripts import Script
 
 ROOMS = ("enqueue", "guard", "permits", "reads", "steering", "transport", "webhooks", "writes")
 """The folders of scripts; ``include`` holds parts of scripts."""
 
+_LUA = Path(__file__).parent / "lua"
 _INCLUDE = re.compile(r"^-- include: (?P<names>.+)$", re.MULTILINE)
 
 
 def list_scripts(*rooms: str) -> list[str]:
     """Returns the paths of all scripts of these rooms, or of every room."""
-    folder = files("callspool_ledger") / "lua"
     return sorted(
-        f"{room}/{entry.name.removesuffix('.lua')}"
-        for room in rooms or ROOMS
-        for entry in (folder / room).iterdir()
-        if entry.name.endswith(".lua")
+        f"{room}/{entry.stem}" for room in rooms or ROOMS for entry in (_LUA / room).glob("*.lua")
     )
 
 
 def read_text(path: str) -> str:
     """Returns the text of one file under ``lua/``, as it lies there."""
-    return (files("callspool_ledger") / "lua" / f"{path}.lua").read_text(encoding="utf-8")
+    return (_LUA / f"{path}.lua").read_text(encoding="utf-8")
 
 
 @cache

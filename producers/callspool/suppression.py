@@ -10,7 +10,8 @@ from callspool.redis_io.servers import server_of
 from callspool.request.call_request import is_region
 from callspool_ledger.guard import Suppression, list_name
 from callspool_ledger.keys import prefix
-from callspool_ledger.reads.reader import LedgerReader, connect_partitions
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.servers import connect_partitions
 from callspool_ledger.reads.summary import read_partitions
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from callspool.errors import QueueUnavailable
 from callspool.redis_io.servers import server_of
 from callspool.settings.urls import names_nodes
 from callspool_ledger.errors import is_away
-from callspool_ledger.reads.reader import connect_partitions, locate_partition
+from callspool_ledger.reads.servers import connect_partitions, locate_partition
 from callspool_ledger.writes import Ledger, LedgerUnavailable, Limits
 from callspool_worker import events
 from callspool_worker.backoff import FIRST_PROBE, LAST_PROBE

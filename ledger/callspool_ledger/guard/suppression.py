@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from callspool.redis_io.scripts import run
-from callspool.redis_io.servers import client_at
+from callspool.redis_io.scripts import client_at, run
 from callspool_ledger import scripts
 from callspool_ledger.errors import LedgerUnavailable, answering
 from callspool_ledger.guard.guard import Guard, GuardCalls, keep_key

@@ -1,23 +1,18 @@
-"""Asks the ledger, and Redis about itself: nothing here changes anything."""
+"""Asks the ledger: nothing here changes anything, and nothing needs redis-py."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import redis
-import redis.asyncio
 from msgspec.structs import replace
 
 from callspool.errors import QueueUnavailable
-from callspool.redis_io.errors import Fault, classify
-from callspool.redis_io.scripts import drive, drive_async, run, run_async
-from callspool.redis_io.servers import client_at, is_located, server_of
+from callspool.redis_io.errors import Fault, RefusedReply, classify, transport_errors
+from callspool.redis_io.scripts import client_at, drive, drive_async, is_located, run, run_async
 from callspool.request.identity import partition_of
 from callspool_ledger.errors import FREE_THE_DISK, WRITES_REFUSED
-from callspool_ledger.keys import GROUP, PartitionKeys, account_prefix, prefix
+from callspool_ledger.keys import PartitionKeys, account_prefix
 from callspool_ledger.reads.snapshot import (
     accounts_of,
     add_limits,
@@ -28,116 +23,18 @@ from callspool_ledger.reads.snapshot import (
 from callspool_ledger.reads.summary import read_summary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    import redis
+    import redis.asyncio
+
+    from callspool.redis_io.resp import RespClient
     from callspool.redis_io.scripts import Call, Command, Reply
-    from callspool.redis_io.servers import RedisEndpoint
     from callspool_ledger.reads.reading import Found, Reading
     from callspool_ledger.reads.snapshot import AccountLimit, Snapshot
     from callspool_ledger.reads.views import LedgerSummary
 
-_NOTHING = PartitionKeys().nothing
-
-_TRIED = (
-    ("EVALSHA", "0" * 40, 0),
-    ("HDEL", _NOTHING, "x"),
-    ("XADD", _NOTHING, "NOMKSTREAM", "*", "x", "1"),
-    ("XREADGROUP", "GROUP", GROUP, "doctor", "COUNT", 1, "STREAMS", _NOTHING, "0"),
-)
-"""What a worker needs, in forms that find nothing to change."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerFacts:
-    """What was found.
-
-    ``info``: of INFO, empty if this user may not ask. ``config``: of CONFIG GET, as far as that may
-    be asked. ``refused``: commands of a worker that this user may not use. ``ahead``: seconds that
-    Redis' clock is ahead of this machine's; ``unsure``: by how much that may be wrong.
-    """
-
-    info: Mapping[str, Any]
-    config: Mapping[str, str] = field(default_factory=dict)
-    refused: tuple[str, ...] = ()
-    ahead: float = 0.0
-    unsure: float = 0.0
-
-
-def rules_of(client: redis.Redis) -> list[int] | None:
-    """Returns the ledger's format, identity rules and partitions; None without a ledger."""
-    names = ["format", "identity", "partitions"]
-    found: Any = client.hmget(PartitionKeys().meta, names)
-    return None if None in found else [int(each) for each in found]
-
-
-def is_cut_off(client: redis.Redis, partition: int) -> bool:
-    """Whether a partition gives out no takes, since its Redis lost touch with its replicas."""
-    found: Any = client.hmget(PartitionKeys(partition).meta, ["replica_at", "alone"])
-    seen, alone = (int(each or 0) for each in found)
-    if not seen or client.info("replication").get("connected_slaves"):
-        return False
-    seconds, micros = client.time()
-    return seconds * 1000 + micros // 1000 - seen > alone
-
-
-def examine(client: redis.Redis) -> ServerFacts:
-    """Asks Redis. Raises what redis-py raises when the connection fails."""
-    ahead, unsure = _clock(client)
-    return ServerFacts(
-        info=_or_nothing(lambda: client.info("everything")),
-        config=_config(client),
-        refused=tuple(str(tried[0]).lower() for tried in _TRIED if _is_refused(client, tried)),
-        ahead=ahead,
-        unsure=unsure,
-    )
-
-
-def _config(client: redis.Redis) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name in ("appendfsync", "stop-writes-on-bgsave-error"):
-        found |= _or_nothing(lambda name=name: client.config_get(name))
-    return found
-
-
-def _or_nothing(ask: Any) -> dict[str, Any]:
-    """An answer, or nothing where this user may not ask."""
-    try:
-        found: dict[str, Any] = ask()
-    except redis.ResponseError:
-        return {}
-    return found
-
-
-def _is_refused(client: redis.Redis, tried: tuple[Any, ...]) -> bool:
-    try:
-        client.execute_command(*tried)  # type: ignore[no-untyped-call]
-    except redis.exceptions.NoPermissionError:
-        return True
-    except redis.ResponseError:
-        return False
-    return False
-
-
-def _clock(client: redis.Redis) -> tuple[float, float]:
-    began, before = time.monotonic(), time.time()
-    seconds, micros = client.time()
-    took = time.monotonic() - began
-    return seconds + micros / 1e6 - (before + took / 2), took / 2
-
-
-_TRANSPORT = (redis.ConnectionError, redis.TimeoutError)
-
-
-def locate_partition(target: object, timeout: float, partition: int = 0) -> RedisEndpoint:
-    """Returns the server that keeps a partition; arguments and errors are those of `server_of`."""
-    return server_of(target, timeout).at(prefix(partition))
-
-
-def connect_partitions(server: RedisEndpoint, partitions: int) -> list[redis.Redis]:
-    """Returns a client for each partition: the same for all but in a cluster."""
-    if not server.is_cluster:
-        return [server.client()] * partitions
-    return [server.at(prefix(partition)).client() for partition in range(partitions)]
+_SILENT = frozenset({Fault.UNREACHABLE, Fault.TIMEOUT, Fault.LOADING, Fault.LOGIN})
 
 
 class LedgerReader:
@@ -147,14 +44,15 @@ class LedgerReader:
     not answer.
     """
 
-    def __init__(self, *clients: redis.Redis, partition: int = 0) -> None:
+    def __init__(self, *clients: redis.Redis | RespClient, partition: int = 0) -> None:
         self._clients = clients
         self._keys = [PartitionKeys(partition + place) for place in range(len(clients))]
 
     @property
     def first_client(self) -> redis.Redis:
-        """The client of the first partition."""
-        return self._clients[0]
+        """The client of the first partition, where redis-py's clients were given."""
+        client: Any = self._clients[0]
+        return cast("redis.Redis", client)
 
     @property
     def partitions(self) -> int:
@@ -209,29 +107,24 @@ class LedgerReader:
     def _limits_of(self, accounts: Sequence[str]) -> list[AccountLimit]:
         if not accounts:
             return []
-        first = self._clients[0]
-        if not is_located(first):
+        if not is_located(self._clients[0]):
             return self.ask(read_limits(accounts))
         found: list[AccountLimit] = []
         for name in accounts:  # on a cluster what an account shares is in a slot of its own
-            with client_at(first, account_prefix(name)) as client:
+            with client_at(self.first_client, account_prefix(name)) as client:
                 limits = LedgerReader(client).ask(read_limits([name]))
             found += limits
         return found
 
-    def _is_refused(self, client: redis.Redis) -> bool:
+    def _is_refused(self, client: redis.Redis | RespClient) -> bool:
         try:
             [reply] = run(client, [("PING",)])
-        except redis.RedisError as error:
+        except transport_errors() as error:
             raise _translate(error) from error
-        return isinstance(reply, redis.RedisError) and classify(reply) is Fault.UNSAVED
+        return isinstance(reply, Exception) and classify(reply) is Fault.UNSAVED
 
     def _ask(self, place: int, reading: Reading[Found]) -> Found:
-        exchange = partial(_exchange, self._clients[place])
-        try:
-            return drive(reading.trips(self._keys[place]), exchange)
-        except redis.RedisError as error:
-            raise _translate(error) from error
+        return drive(reading.trips(self._keys[place]), partial(_exchange, self._clients[place]))
 
 
 class AsyncLedgerReader:
@@ -245,36 +138,42 @@ class AsyncLedgerReader:
         """Returns what a reading finds."""
 
         async def exchange(questions: Sequence[Call | Command]) -> list[Reply]:
-            return _raise_errors(await run_async(self._client, questions))
+            try:
+                return _raise_errors(await run_async(self._client, questions))
+            except transport_errors() as error:
+                raise _translate(error) from error
 
-        try:
-            return await drive_async(reading.trips(self._keys), exchange)
-        except redis.RedisError as error:
-            raise _translate(error) from error
+        return await drive_async(reading.trips(self._keys), exchange)
 
 
-def _exchange(client: redis.Redis, questions: Sequence[Call | Command]) -> list[Reply]:
-    return _raise_errors(run(client, questions))
+def _exchange(client: redis.Redis | RespClient, questions: Sequence[Call | Command]) -> list[Reply]:
+    try:
+        return _raise_errors(run(client, questions))
+    except transport_errors() as error:
+        raise _translate(error) from error
 
 
 def _raise_errors(replies: list[Reply]) -> list[Reply]:
     for reply in replies:
-        if isinstance(reply, redis.RedisError):
+        if isinstance(reply, Exception):
             raise reply
     return replies
 
 
-def _translate(error: redis.RedisError) -> Exception:
-    if isinstance(error, _TRANSPORT):
+def _translate(error: Exception) -> QueueUnavailable:
+    fault, word = classify(error), str(error).partition(" ")[0]
+    if fault in _SILENT:
+        word = word if isinstance(error, RefusedReply) else type(error).__name__
         return QueueUnavailable(
-            f"Redis does not answer ({type(error).__name__}): check CALLSPOOL_REDIS_URL, and"
-            " whether the server runs"
+            f"Redis does not answer ({word}): check CALLSPOOL_REDIS_URL, and whether the server"
+            " runs"
         )
-    if isinstance(error, redis.exceptions.NoPermissionError):
+    if fault is Fault.PERMISSION:
         return QueueUnavailable(
             "Redis does not let this user read the ledger: docs/security.md says what it needs"
         )
-    if isinstance(error, redis.ResponseError):
-        word = str(error).partition(" ")[0]
-        return QueueUnavailable(f"Redis refuses to answer ({word}): see its log")
-    return error
+    if fault is Fault.NOT_REDIS:
+        return QueueUnavailable(
+            "what answers does not speak as Redis does: check CALLSPOOL_REDIS_URL"
+        )
+    return QueueUnavailable(f"Redis refuses to answer ({word}): see its log")

@@ -12,8 +12,7 @@ import msgspec
 import redis
 
 from callspool.errors import LedgerMismatch
-from callspool.redis_io.scripts import Call, Command, Reply, drive, run
-from callspool.redis_io.servers import client_at
+from callspool.redis_io.scripts import Call, Command, Reply, client_at, drive, run
 from callspool.request.identity import Scope
 from callspool_ledger.errors import (
     LedgerGone,

@@ -17,7 +17,8 @@ from callspool_ledger.guard import count_listed
 from callspool_ledger.reads.dead import read_dead
 from callspool_ledger.reads.lanes import read_one_document_lanes
 from callspool_ledger.reads.lookup import read_scopes
-from callspool_ledger.reads.reader import LedgerReader, examine, is_cut_off, rules_of
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.servers import examine, is_cut_off, rules_of
 from callspool_ledger.selectors import Selector
 from callspool_ledger.writes import RULES
 from callspool_operators.doctor import (
@@ -35,7 +36,7 @@ from callspool_operators.doctor import (
     problem,
     worst,
 )
-from callspool_operators.options.connection import ledger_clients
+from callspool_operators.options.clients import ledger_clients
 from callspool_operators.options.options import LedgerPlace, ledger_options
 from callspool_operators.preparing.ringing import read_first_task
 from callspool_operators.terminal.wording import format_count, json_line, state_dir_flag

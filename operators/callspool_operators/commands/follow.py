@@ -20,7 +20,7 @@ from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.writes import account_ledgers
 from callspool_operators.local.job import words_of_calls
 from callspool_operators.local.tracking import ask_until_answered
-from callspool_operators.options.connection import ledger_clients
+from callspool_operators.options.clients import ledger_clients
 from callspool_operators.options.options import LedgerPlace, ledger_options
 from callspool_operators.options.selecting import SANDBOX
 from callspool_operators.terminal.exits import Exit

@@ -19,8 +19,9 @@ from callspool.settings import Settings, load_settings
 from callspool.settings.urls import redis_url_without_password
 from callspool_ledger.reads.summary import read_clock
 from callspool_operators.commands.send import rehearse
-from callspool_operators.local import LocalLedger, default_state_dir
 from callspool_operators.local.job import End, Job
+from callspool_operators.local.ledger import LocalLedger
+from callspool_operators.local.state import default_state_dir
 from callspool_operators.local.tracking import ask_until_answered, report_of
 from callspool_operators.local.workforce import (
     SANDBOX,
@@ -30,11 +31,7 @@ from callspool_operators.local.workforce import (
     sandbox_settings,
     start_sandbox,
 )
-from callspool_operators.options.connection import (
-    client_that_answers,
-    ledger_for_a_look,
-    reader_for,
-)
+from callspool_operators.options.clients import client_that_answers, ledger_for_a_look, reader_for
 from callspool_operators.options.options import SendOptions, redis_option_that, sending_options
 from callspool_operators.options.target import SendTarget, target_of
 from callspool_operators.preparing.asking import ask_before_sending, check_countries

@@ -12,7 +12,7 @@ from callspool.settings import Settings, load_settings
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_clock, read_summary
 from callspool_operators.lists import Intake, IntakeError
-from callspool_operators.options.connection import ledger_for_a_look, reader_for
+from callspool_operators.options.clients import ledger_for_a_look, reader_for
 from callspool_operators.options.known_already import Newcomers
 from callspool_operators.options.options import SendOptions, sending_options
 from callspool_operators.options.target import SendTarget, target_of

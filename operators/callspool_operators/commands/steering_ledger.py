@@ -15,7 +15,7 @@ import click
 from callspool.settings import load_settings
 from callspool_ledger.reads.entries import STATES
 from callspool_ledger.steering import Doubts, EndpointSteering, KeySteering, Steering
-from callspool_operators.options.connection import ledger_clients
+from callspool_operators.options.clients import ledger_clients
 from callspool_operators.terminal import screen
 from callspool_operators.terminal.screen import Progress
 from callspool_operators.terminal.wording import (

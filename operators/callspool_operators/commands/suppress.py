@@ -39,7 +39,7 @@ from callspool_operators.lists.number_lists import (
 )
 from callspool_operators.lists.source import STANDARD_INPUT, Source
 from callspool_operators.options import parsing
-from callspool_operators.options.connection import ledger_clients
+from callspool_operators.options.clients import ledger_clients
 from callspool_operators.options.options import (
     LedgerPlace,
     encoding_option,

@@ -16,7 +16,7 @@ from callspool.settings.kinds import ListenAddress, Whole
 from callspool_ledger.webhooks import lease_endpoint
 from callspool_ledger.writes import LedgerUnavailable, account_ledgers
 from callspool_operators.local.tracking import ask_until_answered
-from callspool_operators.options.connection import client_that_answers
+from callspool_operators.options.clients import client_that_answers
 from callspool_operators.options.options import redis_option
 from callspool_operators.options.parsing import as_setting
 from callspool_worker import events

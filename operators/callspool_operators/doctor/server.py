@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from callspool.settings import Settings
-    from callspool_ledger.reads.reader import ServerFacts
+    from callspool_ledger.reads.servers import ServerFacts
 
 
 Health = Literal["ok", "warning", "problem"]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from callspool.request.call_request import CheckedEnvelope
     from callspool.settings import Settings
-    from callspool_operators.local import LocalLedger
+    from callspool_operators.local.ledger import LocalLedger
 
 
 SANDBOX = "sandbox"

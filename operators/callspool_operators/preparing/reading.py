@@ -14,7 +14,7 @@ import msgspec
 from callspool.enqueue.connections import PartitionConnections, Partitioning
 from callspool.enqueue.receipts import EnqueueTally, Portion
 from callspool.errors import QueueUnavailable
-from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
+from callspool.redis_io.errors import describe, transport_errors
 from callspool.redis_io.scripts import run
 from callspool.redis_io.servers import RedisEndpoint, server_of
 from callspool.request.call_request import CheckedEnvelope, PreparedRequest
@@ -256,7 +256,7 @@ def _allower(
         step = calls.allow_again([digest(name) for name in read_document_ids(documents)])
         try:
             (reply,) = run(client, [step])
-        except TRANSPORT_ERRORS as fault:
+        except transport_errors() as fault:
             raise QueueUnavailable(describe(fault, str(server))) from fault
         if isinstance(reply, Exception):
             raise reply

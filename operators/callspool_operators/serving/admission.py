@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from callspool.errors import QueueFull, QueueUnavailable
-from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
+from callspool.redis_io.errors import describe, transport_errors
 from callspool.request.call_request import is_region
 from callspool.request.identity import DEFAULT_ACCOUNT, Scope, is_account_name
 from callspool.request.text import fault_of_word
@@ -139,7 +139,7 @@ class Gatekeeper:
                 )
         except Exception as error:  # noqa: BLE001 - each caller raises it
             fault: Exception = error
-            if isinstance(error, TRANSPORT_ERRORS):
+            if isinstance(error, transport_errors()):
                 fault = QueueUnavailable(describe(error, self._where))
             for knock in knocks:
                 if not knock.answer.done():

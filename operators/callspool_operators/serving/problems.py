@@ -17,7 +17,7 @@ from callspool.errors import (
     QueueFull,
     QueueUnavailable,
 )
-from callspool.redis_io.errors import RedisError
+from callspool.redis_io.errors import redis_errors
 from callspool_ledger.errors import LedgerUnavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -127,7 +127,8 @@ def problem_of(error: Exception, *, rows: int | None = None) -> Problem:
             enqueued=enqueued,
             rows=rows,
         )
-    if isinstance(error, QueueUnavailable | LedgerUnavailable | LedgerMismatch | RedisError):
+    away = QueueUnavailable, LedgerUnavailable, LedgerMismatch, *redis_errors()
+    if isinstance(error, away):
         return Problem(
             "queue-away",
             f"the queue cannot be reached now; {again}",
@@ -183,7 +184,7 @@ def send_fault(request: Request[Any, Any, Any], fault: Exception) -> Response[by
         _log.error("%s %s: %s", request.method, request.url.path, type(fault).__name__)
     elif isinstance(fault, CallspoolError) and problem.status != 422:
         _log.warning("%s: %s", type(fault).__name__, fault)
-    elif isinstance(fault, RedisError):
+    elif isinstance(fault, redis_errors()):
         _log.warning(
             "%s: the user of Redis may not do this, or Redis is away", type(fault).__name__
         )

@@ -20,7 +20,7 @@ from callspool_ledger.access import AccessKey, Right
 from callspool_ledger.guard import ListSource, Suppression
 from callspool_ledger.reads.campaigns import CampaignName
 from callspool_ledger.reads.entries import STATES
-from callspool_ledger.reads.reader import connect_partitions
+from callspool_ledger.reads.servers import connect_partitions
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
 from callspool_operators.lists.number_lists import fault_of_number

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 import click
 
 from callspool.errors import CallspoolError, InvalidCallRequest, QueueUnavailable
-from callspool.redis_io.errors import TRANSPORT_ERRORS
+from callspool.redis_io.errors import transport_errors
 from callspool.redis_io.servers import server_of
 from callspool.request.checks import check_head, check_timely
 from callspool_ledger import keys
@@ -238,7 +238,7 @@ class _EnqueuedRows:
         """Gives back what was charged for rows that Redis did not take."""
         left = self._charged - self.enqueued
         if left > 0 and self._is_limited:
-            with suppress(QueueUnavailable, *TRANSPORT_ERRORS):
+            with suppress(QueueUnavailable, *transport_errors()):
                 self._reader.ask(admit(self._caller.secret, -left))
 
 

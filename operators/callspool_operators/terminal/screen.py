@@ -15,8 +15,7 @@ from typing import Protocol, Self, TextIO
 
 import click
 
-from callspool.errors import CallspoolError, QueueUnavailable
-from callspool.redis_io.errors import TRANSPORT_ERRORS
+from callspool.errors import QueueUnavailable
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.wording import json_line, local, plain
 
@@ -228,7 +227,7 @@ class Watch:
         now = datetime.now(UTC)
         try:
             standing = self._look()
-        except (QueueUnavailable, *TRANSPORT_ERRORS) as fault:
+        except QueueUnavailable as fault:
             self._away_since = self._away_since or now
             self._tell_of_fault(now, fault)
             return
@@ -245,9 +244,9 @@ class Watch:
         else:
             click.echo(paint(f"{local(now)}  {standing.line()}; {words}"))
 
-    def _tell_of_fault(self, now: datetime, fault: Exception) -> None:
+    def _tell_of_fault(self, now: datetime, fault: QueueUnavailable) -> None:
         assert self._away_since is not None
-        words = plain(str(fault) if isinstance(fault, CallspoolError) else type(fault).__name__)
+        words = plain(str(fault))
         if self._as_json:
             _echo_json({"at": now, "error": words})
         elif self.live:

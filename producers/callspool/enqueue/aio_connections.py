@@ -18,7 +18,7 @@ from callspool.enqueue.connections import (
 from callspool.enqueue.group_commit import AsyncGroupCommit
 from callspool.enqueue.storing import Outage, compute_pauses, list_passing, why_not_stored
 from callspool.errors import QueueUnavailable
-from callspool.redis_io.errors import TRANSPORT_ERRORS
+from callspool.redis_io.errors import transport_errors
 from callspool.redis_io.scripts import drive_async, pack, read_reply_async
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class AsyncSpoolConnections:
         exchange = partial(self.exchange, deadline=deadline)
         try:
             return await drive_async(self._spool.store(messages), exchange)
-        except TRANSPORT_ERRORS as error:
+        except transport_errors() as error:
             return [why_not_stored(error, str(self._server))] * len(messages)
 
     async def exchange(self, commands: Sequence[Command], deadline: float) -> list[Reply]:
@@ -119,7 +119,7 @@ class AsyncPartitionConnections:
         exchange = partial(self._connections[0].exchange, deadline=deadline)
         try:
             replies = await drive_async(ask_partitions(self._partitions), exchange)
-        except TRANSPORT_ERRORS as error:
+        except transport_errors() as error:
             return why_not_stored(error, self._where)
         return read_partitions(replies, self._partitions, self._where)
 

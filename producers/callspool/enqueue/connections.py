@@ -19,8 +19,9 @@ from callspool.enqueue.storing import (
     why_not_stored,
 )
 from callspool.errors import LedgerMismatch, QueueUnavailable
-from callspool.redis_io.errors import TRANSPORT_ERRORS
-from callspool.redis_io.scripts import DeadlineConnection, drive, pack, round_trips
+from callspool.redis_io.errors import transport_errors
+from callspool.redis_io.scripts import drive, pack, round_trips
+from callspool.redis_io.servers import DeadlineConnection
 from callspool.request.identity import partition_of
 from callspool_ledger import keys
 from callspool_ledger.errors import describe_mismatch
@@ -152,7 +153,7 @@ class SpoolConnections:
         """Stores messages, as a rule in one round trip; returns each one's outcome, in order."""
         try:
             return drive(self._spool.store(messages), partial(self.exchange, deadline=deadline))
-        except TRANSPORT_ERRORS as error:
+        except transport_errors() as error:
             return [why_not_stored(error, str(self._server))] * len(messages)
 
     def exchange(self, commands: Sequence[Command], deadline: float) -> list[Reply]:
@@ -235,7 +236,7 @@ class PartitionConnections:
         exchange = partial(self._connections[0].exchange, deadline=deadline)
         try:
             replies = drive(ask_partitions(self._partitions), exchange)
-        except TRANSPORT_ERRORS as error:
+        except transport_errors() as error:
             return why_not_stored(error, self._where)
         return read_partitions(replies, self._partitions, self._where)
 

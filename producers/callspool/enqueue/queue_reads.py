@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from callspool.enqueue.connections import has_partitions
 from callspool.enqueue.receipts import STATUS_IDS, Configured, scope_of
 from callspool.errors import QueueUnavailable
-from callspool.redis_io.errors import TRANSPORT_ERRORS, describe
+from callspool.redis_io.errors import describe, transport_errors
 from callspool.request.identity import partition_of
 from callspool.request.text import as_text
 
@@ -293,7 +293,7 @@ class AsyncQueueReads(Configured["redis.asyncio.Redis"]):
 def _describe_faults(server: object) -> Iterator[None]:
     try:
         yield
-    except TRANSPORT_ERRORS as error:
+    except transport_errors() as error:
         raise QueueUnavailable(describe(error, str(server))) from None
 
 

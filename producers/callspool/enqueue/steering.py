@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from callspool.request.schedule import check_until
-from callspool_ledger.reads.reader import connect_partitions
+from callspool_ledger.reads.servers import connect_partitions
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Steering
 

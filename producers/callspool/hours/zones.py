@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING, Literal, NamedTuple
-from zoneinfo import ZoneInfo
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from zoneinfo import ZoneInfo
 
 
 HORIZON = timedelta(hours=72)
@@ -41,7 +41,7 @@ class DailyHours(NamedTuple):
 @cache
 def zone_names() -> frozenset[str]:
     """Returns the names of all time zones of the IANA database that the package `tzdata` holds."""
-    return frozenset((files("tzdata") / "zones").read_text(encoding="utf-8").split())
+    return frozenset((_tzdata() / "zones").read_text(encoding="utf-8").split())
 
 
 @cache
@@ -52,8 +52,15 @@ def zone_named(name: str) -> ZoneInfo:
     """
     if name not in zone_names():
         raise KeyError(name)
-    with (files("tzdata") / "zoneinfo").joinpath(*name.split("/")).open("rb") as content:
-        return ZoneInfo.from_file(content, key=name)
+    zoneinfo: Any = import_module("zoneinfo")
+    with (_tzdata() / "zoneinfo").joinpath(*name.split("/")).open("rb") as content:
+        zone: ZoneInfo = zoneinfo.ZoneInfo.from_file(content, key=name)
+    return zone
+
+
+def _tzdata() -> Any:
+    # Commands that only read seldom ask for a zone, and these imports would be a tenth of them.
+    return import_module("importlib.resources").files("tzdata")
 
 
 def find_opening(

@@ -1,1 +1,1 @@
-"""Everything that touches redis-py: servers, scripts, and its private parts."""
+"""Everything that touches redis-py, and the small client that does without it."""

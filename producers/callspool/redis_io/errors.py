@@ -1,21 +1,23 @@
 """What Redis' errors mean: the one place that knows redis-py's classes of errors.
 
 Callers turn a `Fault` into an exception or an outcome of their own; what they have in common, a
-line for people, is `describe`.
+line for people, is `describe`. redis-py is imported when one of its own errors is looked at.
 """
 
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import Final
+from functools import cache
+from importlib import import_module
+from typing import Any, Final
 
-from redis import exceptions as theirs
 
-RedisError = theirs.RedisError
-"""What redis-py raises."""
+class RespError(Exception):
+    """What was answered is no reply of Redis (`resp.RespClient`)."""
 
-TRANSPORT_ERRORS: Final = (theirs.RedisError, OSError, UnicodeError)
-"""What redis-py raises when a round trip fails; UnicodeError: the host's name is none."""
+
+class RefusedReply(RespError):  # noqa: N818 - says what it is
+    """An error that Redis answered to a command, in its words (`resp.RespClient`)."""
 
 
 class Fault(Enum):
@@ -52,9 +54,36 @@ _PASSING: Final = frozenset(
         Fault.BUSY,
     }
 )
-_FAILOVER = (theirs.TryAgainError, theirs.ClusterDownError, theirs.MasterDownError)
-_BY_WORD: Final = {"BUSY": Fault.BUSY, "NOREPLICAS": Fault.BUSY, "MISCONF": Fault.UNSAVED}
-"""First words of errors for which redis-py has no class."""
+_BY_CLASS: Final = {
+    "AuthenticationError": Fault.LOGIN,
+    "AuthorizationError": Fault.LOGIN,
+    "BusyLoadingError": Fault.LOADING,
+    "ConnectionError": Fault.UNREACHABLE,
+    "TimeoutError": Fault.TIMEOUT,
+    "NoPermissionError": Fault.PERMISSION,
+    "OutOfMemoryError": Fault.OUT_OF_MEMORY,
+    "ReadOnlyError": Fault.READ_ONLY,
+    "TryAgainError": Fault.FAILOVER,
+    "ClusterDownError": Fault.FAILOVER,
+}
+"""redis-py's classes; the first four are connection errors."""
+
+_BY_WORD: Final = {
+    "BUSY": Fault.BUSY,
+    "CLUSTERDOWN": Fault.FAILOVER,
+    "LOADING": Fault.LOADING,
+    "MASTERDOWN": Fault.FAILOVER,
+    "MISCONF": Fault.UNSAVED,
+    "NOAUTH": Fault.LOGIN,
+    "NOPERM": Fault.PERMISSION,
+    "NOREPLICAS": Fault.BUSY,
+    "READONLY": Fault.READ_ONLY,
+    "TRYAGAIN": Fault.FAILOVER,
+    "WRONGPASS": Fault.LOGIN,
+    "max number of clients reached": Fault.UNREACHABLE,
+    "AUTH <password> called without any password configured": Fault.LOGIN,
+}
+"""How errors of Redis begin. redis-py cuts most first words off and has classes for them."""
 
 _SENTENCES: Final = {
     Fault.LOGIN: "{where} refused the user or password; correct CALLSPOOL_REDIS_URL",
@@ -80,19 +109,37 @@ _REFUSAL: Final = "{where} refused the message ({reason}); see its log"
 
 
 def classify(error: BaseException) -> Fault:
-    """Returns what an error of redis-py, or of the socket beneath it, means."""
-    match error:
-        case theirs.AuthenticationError() | theirs.AuthorizationError():
-            return Fault.LOGIN
-        case theirs.BusyLoadingError():
-            return Fault.LOADING
-        case theirs.TimeoutError() | TimeoutError():
-            return Fault.TIMEOUT
-        case theirs.ResponseError():
-            return _classify_reply(error)
-        case theirs.ConnectionError() | OSError():
-            return Fault.UNREACHABLE
-    return Fault.NOT_REDIS
+    """Returns what an error of a client of Redis, or of the socket beneath it, means."""
+    if isinstance(error, OSError):
+        return Fault.TIMEOUT if isinstance(error, TimeoutError) else Fault.UNREACHABLE
+    if not isinstance(error, RespError):
+        theirs = _import_theirs()
+        for name, fault in _BY_CLASS.items():
+            if isinstance(error, getattr(theirs, name)):
+                return fault
+    return _classify_words(str(error)) if isinstance(error, refusals()) else Fault.NOT_REDIS
+
+
+def redis_errors() -> tuple[type[Exception], ...]:
+    """Returns what clients of Redis raise of their own."""
+    return _import_theirs().RedisError, RespError
+
+
+def transport_errors() -> tuple[type[Exception], ...]:
+    """Returns what is raised when a round trip fails; UnicodeError: the host's name is none."""
+    return *redis_errors(), OSError, UnicodeError
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """Returns what Redis answers to a single command; the connection is still of use."""
+    return RefusedReply, _import_theirs().ResponseError
+
+
+def is_unknown_script(reply: object) -> bool:
+    """Whether a reply says that Redis does not know the script that was called."""
+    if not isinstance(reply, Exception):
+        return False
+    return str(reply).startswith("NOSCRIPT") or isinstance(reply, _import_theirs().NoScriptError)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -103,7 +150,7 @@ def is_passing(error: BaseException) -> bool:
 def comes_from_passing(error: BaseException) -> bool:
     """Whether the error, or one that it was raised from, is of Redis and `is_passing`."""
     cause: BaseException | None = error
-    while cause is not None and not (isinstance(cause, RedisError) and is_passing(cause)):
+    while cause is not None and not (isinstance(cause, redis_errors()) and is_passing(cause)):
         cause = cause.__cause__
     return cause is not None
 
@@ -122,17 +169,18 @@ def describe(error: BaseException, where: str) -> str:
     return sentence.format(where=where, reason=_quote_error(error))
 
 
-def _classify_reply(error: theirs.ResponseError) -> Fault:
-    text = str(error)
-    if isinstance(error, theirs.NoPermissionError):
-        return Fault.PERMISSION
-    if isinstance(error, theirs.OutOfMemoryError) or "OOM" in text[:60]:  # a script's, too
+@cache
+def _import_theirs() -> Any:
+    return import_module("redis.exceptions")
+
+
+def _classify_words(text: str) -> Fault:
+    if "OOM" in text[:60]:  # a script's, too
         return Fault.OUT_OF_MEMORY
-    if isinstance(error, theirs.ReadOnlyError):
-        return Fault.READ_ONLY
-    if isinstance(error, _FAILOVER):
-        return Fault.FAILOVER
-    return _BY_WORD.get(text.partition(" ")[0], Fault.COMMAND)
+    for words, fault in _BY_WORD.items():
+        if f"{text} ".startswith(f"{words} "):
+            return fault
+    return Fault.COMMAND
 
 
 def _quote_error(error: BaseException) -> str:

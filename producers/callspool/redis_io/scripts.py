@@ -3,24 +3,22 @@
 A script is called with EVALSHA. A server that has never seen it, or has forgotten it after a
 restart, answers NOSCRIPT; it is then loaded and the calls concerned are made again, alone or in a
 pipeline. Callers see one typed function per script; `Script` is what they are made of. On a
-connection, commands are packed for one write, and replies are read by one deadline.
+connection, commands are packed for one write.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
-from redis.connection import AbstractConnection
-from redis.exceptions import ConnectionError as Disconnected
-from redis.exceptions import InvalidResponse, NoScriptError, ResponseError
+from callspool.redis_io.errors import is_unknown_script, refusals
 
 if TYPE_CHECKING:
     import redis
     import redis.asyncio
 
+    from callspool.redis_io.resp import RespClient
 
 try:  # the worker brings it along: a third of the cost
     import hiredis
@@ -32,9 +30,6 @@ _quick: Callable[[tuple[Any, ...]], bytes] | None = getattr(hiredis, "pack_comma
 Reader: Any = getattr(hiredis, "Reader", None)
 """Reads replies: hiredis' own, or None where that is not installed."""
 
-_AT_ONCE: Final = 64 * 1024
-_LEAST_TIMEOUT: Final = 0.001  # 0 would mean: do not block at all
-
 
 def pack(commands: Sequence[Command]) -> bytes:
     """Returns the bytes that ask for all of these commands, in order."""
@@ -45,7 +40,7 @@ def read_reply(connection: Any) -> Reply:
     """Reads one reply; one by which Redis refuses the command is returned, not raised."""
     try:
         return connection.read_response()
-    except ResponseError as error:
+    except refusals() as error:
         return error
 
 
@@ -53,7 +48,7 @@ async def read_reply_async(connection: Any) -> Reply:
     """As `read_reply`, for a connection of redis.asyncio."""
     try:
         return await connection.read_response()
-    except ResponseError as error:
+    except refusals() as error:
         return error
 
 
@@ -71,83 +66,6 @@ def _pack_words(words: tuple[Argument, ...]) -> bytes:
 
 def _encode(argument: Argument) -> bytes:
     return argument if isinstance(argument, bytes) else str(argument).encode()
-
-
-class DeadlineConnection(AbstractConnection):
-    """A connection whose every step, the handshake included, ends by one deadline.
-
-    redis-py's timeouts are for each address tried, each write and each read; here they are what is
-    left until ``deadline`` (of `time.monotonic`), so their sum has a limit.
-    """
-
-    deadline = 0.0
-    is_looked_up = False
-    """Whether the server is one of several: replies then go through the connection's own reading,
-    which notices that another server has the partition."""
-    _reader: Any = None
-
-    def ask(self, packed: bytes, number: int) -> list[Reply]:
-        """Sends commands and reads ``number`` replies, errors among them.
-
-        Raises redis-py's errors, and those of the socket as they are.
-        """
-        connected: Any = self._sock
-        if Reader is None or connected is None or self.is_looked_up:
-            self.send_packed_command([packed])
-            return [read_reply(self) for _ in range(number)]
-        # What redis-py does around these calls takes longer than they do.
-        if self._reader is None:
-            self._reader = Reader(InvalidResponse, self._parser.parse_error)
-        connected.settimeout(self._compute_timeout())
-        connected.sendall(packed)
-        replies: list[Reply] = []
-        while len(replies) < number:
-            reply = self._reader.gets()
-            if reply is False:  # not all of it is there
-                connected.settimeout(self._compute_timeout())
-                self._feed(connected.recv(_AT_ONCE))
-            elif isinstance(reply, Disconnected):
-                raise reply
-            else:
-                replies.append(reply)
-        return replies
-
-    def _feed(self, found: bytes) -> None:
-        if not found:
-            raise Disconnected("Connection closed by server.")
-        self._reader.feed(found)
-
-    def _compute_timeout(self) -> float:
-        return max(self.deadline - time.monotonic(), _LEAST_TIMEOUT)
-
-    @property
-    def socket_timeout(self) -> float:
-        return self._compute_timeout()
-
-    @socket_timeout.setter
-    def socket_timeout(self, value: object) -> None:
-        """redis-py sets its own; the deadline decides."""
-
-    @property
-    def socket_connect_timeout(self) -> float:
-        return self._compute_timeout()
-
-    @socket_connect_timeout.setter
-    def socket_connect_timeout(self, value: object) -> None:
-        """redis-py sets its own; the deadline decides."""
-
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        self._limit_socket()
-        super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
-
-    def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        self._limit_socket()
-        return super().read_response(*args, **kwargs)
-
-    def _limit_socket(self) -> None:
-        connected: Any = self._sock
-        if connected is not None:
-            connected.settimeout(self._compute_timeout())
 
 
 Argument: TypeAlias = bytes | str | int | float
@@ -200,7 +118,7 @@ def round_trips(calls: Sequence[Call | Command]) -> RoundTrips:
     """
     commands = [call.command if isinstance(call, Call) else call for call in calls]
     replies = list((yield commands))
-    unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    unknown = [place for place, reply in enumerate(replies) if is_unknown_script(reply)]
     missing = {place: call for place in unknown if isinstance(call := calls[place], Call)}
     if missing:
         sources = {call.script.source for call in missing.values()}
@@ -209,7 +127,7 @@ def round_trips(calls: Sequence[Call | Command]) -> RoundTrips:
         refusals = [reply for reply in again[: len(loads)] if isinstance(reply, Exception)]
         for place, reply in zip(missing, again[len(loads) :], strict=True):
             # Why a script cannot be loaded says more than that it is not there.
-            is_missing = isinstance(reply, NoScriptError)
+            is_missing = is_unknown_script(reply)
             replies[place] = refusals[0] if refusals and is_missing else reply
     return replies
 
@@ -238,12 +156,29 @@ async def drive_async(
         return found
 
 
-def run(client: redis.Redis, calls: Sequence[Call | Command]) -> list[Reply]:
+def run(client: redis.Redis | RespClient, calls: Sequence[Call | Command]) -> list[Reply]:
     """Runs calls in one pipeline. A command that failed has its error in its place.
 
-    Raises what redis-py raises when the connection fails.
+    Raises `errors.transport_errors` when the connection fails.
     """
-    return drive(round_trips(calls), partial(_exchange, client))
+    exchange: Any = getattr(client, "exchange", None) or partial(_exchange, client)
+    return drive(round_trips(calls), exchange)
+
+
+def is_located(client: redis.Redis | RespClient) -> bool:
+    """Whether the server is looked up, and another key may be on another one."""
+    pool: Any = getattr(client, "connection_pool", None)
+    return pool is not None and "locator" in pool.connection_kwargs
+
+
+def client_at(client: redis.Redis, key: str) -> redis.Redis:
+    """Returns a client of the server that has a key; the same one unless that may be another's."""
+    if not is_located(client):
+        return client
+    pool: Any = client.connection_pool
+    options = {**pool.connection_kwargs, "key": key}
+    kind = type(client)
+    return kind.from_pool(type(pool)(connection_class=pool.connection_class, **options))
 
 
 async def run_async(client: redis.asyncio.Redis, calls: Sequence[Call | Command]) -> list[Reply]:
@@ -251,7 +186,7 @@ async def run_async(client: redis.asyncio.Redis, calls: Sequence[Call | Command]
     return await drive_async(round_trips(calls), partial(_exchange_async, client))
 
 
-def _exchange(client: redis.Redis, commands: Sequence[Command]) -> list[Reply]:
+def _exchange(client: Any, commands: Sequence[Command]) -> list[Reply]:
     """Makes one round trip, as a pipeline of redis-py does, at half its cost."""
     pool: Any = client.connection_pool
     connection = pool.get_connection()

@@ -1,15 +1,19 @@
-"""How to connect: read from a URL, or taken over from a client of the caller's."""
+"""How to connect: read from a URL, or taken over from a client of the caller's; by one deadline."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import redis
 import redis.asyncio
 import redis.asyncio.connection
 import redis.connection
 from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection
+from redis.exceptions import ConnectionError as Disconnected
+from redis.exceptions import InvalidResponse
 from redis.retry import Retry
 
 from callspool.errors import SettingsError
@@ -21,12 +25,14 @@ from callspool.redis_io.discovery import (
     LocatedTls,
     Sentinels,
 )
+from callspool.redis_io.scripts import Reader, read_reply
 from callspool.settings.urls import check_redis_url, names_nodes, nodes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from callspool.redis_io.discovery import Locator
+    from callspool.redis_io.scripts import Reply
     from callspool.settings.urls import Nodes
 
 _OURS = {"socket_timeout", "socket_connect_timeout", "protocol", "decode_responses"}
@@ -38,6 +44,9 @@ _OF_POOLS_START = ("maint", "oss_cluster")
 
 COMMAND_TIMEOUT = 5.0
 """Seconds that a command may take where the client sets no limit of its own."""
+
+_AT_ONCE: Final = 64 * 1024
+_LEAST_TIMEOUT: Final = 0.001  # 0 would mean: do not block at all
 
 _COPIED = frozenset(
     {
@@ -92,20 +101,81 @@ class RedisEndpoint:
         return redis.asyncio.Redis.from_pool(pool)
 
 
-def is_located(client: redis.Redis) -> bool:
-    """Whether the server is looked up, and another key may be on another one."""
-    return "locator" in client.connection_pool.connection_kwargs
+class DeadlineConnection(AbstractConnection):
+    """A connection whose every step, the handshake included, ends by one deadline.
 
+    redis-py's timeouts are for each address tried, each write and each read; here they are what is
+    left until ``deadline`` (of `time.monotonic`), so their sum has a limit.
+    """
 
-def client_at(client: redis.Redis, key: str) -> redis.Redis:
-    """Returns a client of the server that has a key; the same one unless that may be another's."""
-    if not is_located(client):
-        return client
-    pool = client.connection_pool
-    options = {**pool.connection_kwargs, "key": key}
-    return redis.Redis.from_pool(
-        redis.ConnectionPool(connection_class=pool.connection_class, **options)
-    )
+    deadline = 0.0
+    is_looked_up = False
+    """Whether the server is one of several: replies then go through the connection's own reading,
+    which notices that another server has the partition."""
+    _reader: Any = None
+
+    def ask(self, packed: bytes, number: int) -> list[Reply]:
+        """Sends commands and reads ``number`` replies, errors among them.
+
+        Raises redis-py's errors, and those of the socket as they are.
+        """
+        connected: Any = self._sock
+        if Reader is None or connected is None or self.is_looked_up:
+            self.send_packed_command([packed])
+            return [read_reply(self) for _ in range(number)]
+        # What redis-py does around these calls takes longer than they do.
+        if self._reader is None:
+            self._reader = Reader(InvalidResponse, self._parser.parse_error)
+        connected.settimeout(self._compute_timeout())
+        connected.sendall(packed)
+        replies: list[Reply] = []
+        while len(replies) < number:
+            reply = self._reader.gets()
+            if reply is False:  # not all of it is there
+                connected.settimeout(self._compute_timeout())
+                self._feed(connected.recv(_AT_ONCE))
+            elif isinstance(reply, Disconnected):
+                raise reply
+            else:
+                replies.append(reply)
+        return replies
+
+    def _feed(self, found: bytes) -> None:
+        if not found:
+            raise Disconnected("Connection closed by server.")
+        self._reader.feed(found)
+
+    def _compute_timeout(self) -> float:
+        return max(self.deadline - time.monotonic(), _LEAST_TIMEOUT)
+
+    @property
+    def socket_timeout(self) -> float:
+        return self._compute_timeout()
+
+    @socket_timeout.setter
+    def socket_timeout(self, value: object) -> None:
+        """redis-py sets its own; the deadline decides."""
+
+    @property
+    def socket_connect_timeout(self) -> float:
+        return self._compute_timeout()
+
+    @socket_connect_timeout.setter
+    def socket_connect_timeout(self, value: object) -> None:
+        """redis-py sets its own; the deadline decides."""
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        self._limit_socket()
+        super().send_packed_command(command, check_health)  # type: ignore[no-untyped-call]
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        self._limit_socket()
+        return super().read_response(*args, **kwargs)
+
+    def _limit_socket(self) -> None:
+        connected: Any = self._sock
+        if connected is not None:
+            connected.settimeout(self._compute_timeout())
 
 
 def command_timeout(client: redis.Redis) -> float:

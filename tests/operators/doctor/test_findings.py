@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from callspool.settings import Settings
-from callspool_ledger.reads.reader import ServerFacts
+from callspool_ledger.reads.servers import ServerFacts
 from callspool_operators.doctor import (
     DoctorFinding,
     examine_api,

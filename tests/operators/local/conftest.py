@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from callspool_operators.local import LocalLedger, configuration
+from callspool_operators.local import configuration
+from callspool_operators.local.ledger import LocalLedger
 from callspool_operators.local.state import StateDir, wait_until
 from chaos.processes import all_processes
 from tests.support.servers import server_binary

@@ -13,7 +13,7 @@ from pathlib import Path
 import redis
 
 from callspool.errors import CallspoolError
-from callspool_operators.local import LocalLedger
+from callspool_operators.local.ledger import LocalLedger
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ import redis
 
 from callspool.errors import CallspoolError, QueueUnavailable
 from callspool_ledger.writes import Ledger, Limits
-from callspool_operators.local import LocalLedger, StateDirBusy, configuration, open_ledger
-from callspool_operators.local.ledger import WAIT_FOR_LOOK
+from callspool_operators.local import configuration
+from callspool_operators.local.ledger import WAIT_FOR_LOOK, LocalLedger, StateDirBusy, open_ledger
 from callspool_operators.local.state import StateDir
 from chaos.processes import shown_of
 from tests.operators.local.conftest import Run, servers_of, start_holder

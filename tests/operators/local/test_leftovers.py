@@ -13,7 +13,8 @@ import pytest
 import redis
 
 from callspool.errors import QueueUnavailable
-from callspool_operators.local import LocalLedger, StateDirBusy, configuration
+from callspool_operators.local import configuration
+from callspool_operators.local.ledger import LocalLedger, StateDirBusy
 from callspool_operators.local.state import FileLock, StateDir
 from tests.operators.local.conftest import Run, servers_of
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from callspool.errors import CallspoolError
-from callspool_operators.local import default_state_dir
-from callspool_operators.local.state import StateDir
+from callspool_operators.local.state import StateDir, default_state_dir
 
 
 def test_the_state_directory_follows_the_platform(monkeypatch: pytest.MonkeyPatch) -> None:

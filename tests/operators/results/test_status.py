@@ -19,10 +19,14 @@ from callspool_ledger.reads import summary as ledger_reasons
 from callspool_ledger.reads.lookup import read_stories
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_reasons
+from callspool_operators.options import connection
 from callspool_operators.terminal.screen import Rates, watch
 from tests.operators.conftest import Call
 from tests.support.ledgers import LedgerUnderTest, P, calls, group
 from tests.support.servers import RedisServer
+
+AGE = re.compile(r"\d+\.\d+( s)?")
+"""Seconds that something waits, which go on from look to look."""
 
 OFFSET = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+05:30")
 
@@ -91,6 +95,23 @@ def test_a_document_that_was_found_in_a_run_without_an_answer_says_so(
     assert spool.ledger.run([proven]) == [[1, 0]]
     assert found in call("show", "lost", "--redis", redis_url).out
     assert found not in call("show", "made", "--redis", redis_url).out
+
+
+def test_the_small_client_finds_what_redis_py_finds(
+    spool: LedgerUnderTest, call: Call, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["status", "lanes", "journal", "show made", "show lost", "show bad", "show none"]
+    asked += ["events", "dead list", "report hours"]
+    lines = [f"{one}{form} --redis {redis_url}" for one in asked for form in ("", " --json")]
+
+    def ask_all() -> list[tuple[int, str, str]]:
+        told = [call(*line.split()) for line in lines]
+        return [(each.code, AGE.sub("", each.out), each.err) for each in told]
+
+    small = ask_all()
+    monkeypatch.setattr(connection, "names_nodes", lambda _: True)  # as for several servers
+    monkeypatch.setattr(connection, "RespClient", None)
+    assert ask_all() == small
 
 
 @pytest.mark.usefixtures("in_kolkata")

@@ -19,7 +19,8 @@ from callspool.errors import QueueUnavailable, SettingsError
 from callspool.redis_io.servers import server_of
 from callspool_ledger.errors import describe_mismatch
 from callspool_ledger.reads.feed import FeedLag, read_lags
-from callspool_ledger.reads.reader import LedgerReader, connect_partitions
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.servers import connect_partitions
 from callspool_ledger.reads.summary import read_partitions
 from callspool_ledger.webhooks import read_endpoints
 from callspool_worker.metrics.definitions import BY_NAME, DEFINITIONS, counter, family_of, gauge

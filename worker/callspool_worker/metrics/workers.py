@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from prometheus_client.registry import Collector
 
 from callspool.errors import QueueUnavailable
-from callspool_ledger.reads.reader import LedgerReader, locate_partition
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.servers import locate_partition
 from callspool_worker.liveness import ProcessStats, read_vitals
 from callspool_worker.metrics.definitions import counter, family_of, gauge
 from callspool_worker.metrics.exporter import TIMEOUT, MetricsPage, MetricsServer, Pages

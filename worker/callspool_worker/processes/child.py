@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from callspool.errors import CallspoolError, QueueUnavailable
-from callspool.redis_io.errors import RedisError, comes_from_passing
+from callspool.redis_io.errors import comes_from_passing, redis_errors
 from callspool.settings import Settings
 from callspool_worker.logs import log_to_stderr
 from callspool_worker.processes.process_slot import AWAY, FAILED, READY, VITALS
@@ -92,7 +92,7 @@ def main() -> int:
         if comes_from_passing(error):
             return AWAY
         return 3 if isinstance(error, QueueUnavailable) else 2
-    except RedisError as error:
+    except redis_errors() as error:
         if not comes_from_passing(error):
             parent.tell_why(f"{type(error).__name__}: {error}")
             raise
