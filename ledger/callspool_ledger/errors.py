@@ -50,6 +50,10 @@ class ListsGone(LedgerUnavailable):
     """The ledger says that there are suppression lists or caps, and Redis has none any more."""
 
 
+class CallsUnsure(LedgerUnavailable):
+    """Redis may have forgotten calls that count for caps."""
+
+
 _OF_SCRIPTS = {
     "OTHERLEDGER": (
         LedgerGone,
@@ -61,6 +65,13 @@ _OF_SCRIPTS = {
             "Redis has lost touch with its replicas, and one may be the primary now: nothing is"
             " sent before one is back; if they are gone for good: callspool resume --all"
             " --without-replicas"
+        ),
+    ),
+    "UNSURE": (
+        CallsUnsure,
+        (
+            "caps: Redis restarted, and may have forgotten calls that count; they are counted anew"
+            " once every space is read back (callspool status)"
         ),
     ),
     "OTHERKEY": (OtherKey, "the suppression lists have another key: it is read again"),

@@ -135,7 +135,9 @@ Who must not be called lies apart as well, for all accounts and partitions, belo
 G:meta                 hash    ``id`` and ``key``, of which the digests of numbers are made;
                                ``version``: how often the lists have changed; ``source``: the last
                                source's number; ``longest``: the longest time of a cap, ms;
-                               ``scope``, ``reserved``, ``swept``: the last numbers of these
+                               ``scope``, ``reserved``, ``swept``: the last numbers of these;
+                               ``lease``: the longest of a worker, ms; ``server``, ``replid``,
+                               ``epoch``, ``unsure``: whether Redis may have forgotten calls
 G:n:<2 bytes>          hash    suppressed numbers: rest of the digest → numbers of its sources,
                                joined by commas; ``~`` marks another form of a number
 G:sources              hash    number → JSON: the list, since when, until when, source, by whom
@@ -179,6 +181,11 @@ def queue_and_partition(name: str) -> tuple[str, int]:
     """Returns the queue and the partition that `queue_name` joined."""
     queue, _, partition = name.partition("@")
     return queue, int(partition or 0)
+
+
+def attempt_word(ledger_id: str, attempt: int) -> str:
+    """Returns what names an attempt among those of all ledgers."""
+    return f"{ledger_id}-{attempt:x}"
 
 
 def account_prefix(account: str) -> str:

@@ -111,7 +111,7 @@ def run_worker(
         courier.start()
         stack.callback(courier.stop)
         get = pulse.asking(unpod.get)
-        provers = [SpaceProver(ledger, get, proving(settings)) for ledger in ledgers]
+        provers = [SpaceProver(ledger, get, proving(settings), guard) for ledger in ledgers]
         reconciler = Reconciler(provers, incarnation)
 
         def nudge(partition: int) -> None:

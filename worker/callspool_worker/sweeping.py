@@ -7,6 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from callspool_ledger.guard import CallsRecovery
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import events
 from callspool_worker.decisions.leases import LeaseWatch
@@ -58,6 +59,7 @@ class Sweeper(threading.Thread):
         told: set[str] | None = None,
         may_idle: bool = False,
         guard: Guard | None = None,
+        recovery: CallsRecovery | None = None,
     ) -> None:
         super().__init__(name=f"sweeper-{ledger.partition}", daemon=True)
         self._known = frozenset(accounts)
@@ -67,6 +69,7 @@ class Sweeper(threading.Thread):
         self._window_ms = int(dedupe_window * 1000)
         self._may_idle = may_idle
         self._guard = guard
+        self._recovery = recovery
         self._nudged = threading.Event()
         self._stopped = threading.Event()
         self._next_patrol = self._next_trim = 0.0
@@ -136,6 +139,8 @@ class Sweeper(threading.Thread):
         self._warn_of_unknown_accounts()
         if self._guard is not None:
             self._guard.keep_asked(self._ledger)
+        if self._recovery is not None:
+            self._recovery.look()
         self._forget()
         self._trim_feed(now)
 
@@ -181,6 +186,7 @@ class Sweepers:
         guard: Guard | None = None,
     ) -> None:
         told: set[str] = set()
+        recovery = None if guard is None else CallsRecovery(guard, ledgers)
         self._sweepers = [
             Sweeper(
                 ledger,
@@ -190,6 +196,7 @@ class Sweepers:
                 told=told,
                 may_idle=len(ledgers) > 1,
                 guard=guard,
+                recovery=recovery if ledger is ledgers[0] else None,
             )
             for ledger in ledgers
         ]

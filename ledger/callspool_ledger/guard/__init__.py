@@ -12,12 +12,15 @@ from callspool_ledger.guard.numbers import (
     ListView,
     list_name,
 )
+from callspool_ledger.guard.recovery import CallsAsked, CallsRecovery
 from callspool_ledger.guard.suppression import AddedNumbers, Suppression, count_listed
 
 __all__ = [
     "GLOBAL",
     "AddedNumbers",
     "BeingSent",
+    "CallsAsked",
+    "CallsRecovery",
     "Clearance",
     "ExportedEntry",
     "Guard",

@@ -17,7 +17,9 @@ from callspool.hours.caps import MOST_NAMES, group_capped
 from callspool_ledger import scripts
 from callspool_ledger.errors import LedgerUnavailable, ListsGone, OtherKey
 from callspool_ledger.guard.numbers import GuardKey, Hit, ListSource, each_once, read_numbers
+from callspool_ledger.guard.recovery import CallsAsked, CallsKnown, RecentCalls
 from callspool_ledger.keys import GuardKeys
+from callspool_ledger.writes.records import as_list, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +61,17 @@ class GuardCalls:
         places = numbers.places
         each = "" if places == [*range(len(places))] else ",".join(map(str, places))
         about = (key_id, asked.account, asked.campaign, numbers.digests, each)
-        return self._call("reserve", *about, asked.token, asked.missed, " ".join(asked.settled))
+        told = (asked.token, asked.missed, " ".join(asked.settled), asked.lease_ms)
+        return self._call("reserve", *about, *told)
+
+    def count(self, key_id: str, made: CallsAsked, digests: bytes, at_ms: int = 0) -> Call:
+        """Counts calls that an attempt made, as far as they are not counted; at 0: now."""
+        about = (key_id, made.account, made.campaign, digests, made.token)
+        return self._call("count", *about, at_ms)
+
+    def recover(self, counted: str = "") -> Call:
+        """Asks whether Redis may have forgotten calls; ``counted``: of which time all are known."""
+        return self._call("recover", counted)
 
     def give_back(self, key_id: str, token: str, digests: bytes) -> Call:
         """Does not count calls any more that an attempt reserved and provably did not make."""
@@ -141,20 +153,6 @@ class Clearance(NamedTuple):
     token: str = ""
 
 
-class CallsAsked(NamedTuple):
-    """Calls that an attempt is to make: they are counted before they are sent.
-
-    ``token`` names the attempt. ``missed``: tokens, a space behind each, of earlier ones that
-    provably called none of these documents. ``settled``: tokens whose calls were made.
-    """
-
-    account: str
-    campaign: str
-    token: str
-    missed: str = ""
-    settled: Sequence[str] = ()
-
-
 class GuardQuestion(NamedTuple):
     """Documents of one account and campaign, to be asked about."""
 
@@ -176,6 +174,7 @@ class Guard:
         self._region = region
         self._key = NO_KEY
         self._settled: deque[str] = deque(maxlen=SETTLED_KEPT)
+        self.recent = RecentCalls()
         self.is_used = False
         """Whether this process has seen that there is a list."""
 
@@ -223,7 +222,8 @@ class Guard:
         self.is_used = True
         if self._key is NO_KEY:
             self.read_key()
-        asked = CallsAsked(account, campaign, token, missed, _take_some(self._settled))
+        settled, lease_ms = _take_some(self._settled), self._home.limits.lease_ms
+        asked = CallsAsked(account, campaign, token, missed, settled, lease_ms)
         try:
             return self._reserve(asked, documents, self._key)
         except OtherKey:
@@ -241,6 +241,8 @@ class Guard:
         assert isinstance(reply, list)
         hits = _hits(said.found, numbers.places) if said.found else []
         capped = group_capped(reply[3], time.time_ns() // 1_000_000) if reply[3] else []
+        if reply[4:]:
+            self.recent.keep(asked, numbers.digests)
         head = (key.id, said.version, asked.account, asked.campaign)
         return Clearance(*head, numbers.digests, hits, capped, asked.token)
 
@@ -251,8 +253,34 @@ class Guard:
     def give_back(self, clearance: Clearance) -> None:
         """Does not count calls any more that provably were not made."""
         about = clearance.key_id, clearance.token, clearance.digests
+        self.recent.drop(clearance.token)
         with suppress(OtherKey):
             self._home.run([self.calls.give_back(*about)])
+
+    def count(
+        self, made: CallsAsked, documents: Sequence[bytes], digests: bytes = b"", at_ms: int = 0
+    ) -> int:
+        """Counts calls that an attempt made, as far as they are not counted yet.
+
+        They are of ``documents``, or of numbers with these ``digests``. Returns how many calls.
+        """
+        key = self._key if self._key is not NO_KEY else self.read_key()
+        if key is NO_KEY:
+            return 0
+        if documents:
+            digests = each_once(read_numbers(documents, key, self._region)).digests
+        with suppress(OtherKey):
+            (counted,) = self._home.run([self.calls.count(key.id, made, digests, at_ms)])
+            return counted if isinstance(counted, int) else 0
+        return 0
+
+    def recover(self, counted: str = "") -> CallsKnown:
+        """Asks whether Redis may have forgotten calls that count for caps.
+
+        ``counted``: the `CallsKnown.epoch` of which every call is counted anew.
+        """
+        (reply,) = self._home.run([self.calls.recover(counted)])
+        return CallsKnown(*whole_numbers(as_list(reply)))
 
     def is_still_clear(self, clearance: Clearance) -> bool:
         """Whether nothing of what was cleared has come onto a list since."""

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from callspool_ledger.keys import attempt_word
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -174,7 +176,7 @@ class Taken:
     @property
     def token(self) -> str:
         """What the guard knows the attempt by."""
-        return f"{self.taker}/{self.attempt}"
+        return attempt_word(self.ledger_id, self.attempt)
 
     @property
     def quoted_ids(self) -> bytes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 import redis
 
+from callspool_ledger.guard import Guard
 from callspool_ledger.writes import LaneKey, Taken
 from callspool_sandbox.process import SandboxProcess
 from callspool_worker.api import UnpodApi
@@ -95,7 +96,8 @@ class Stage:
             3600,
             lag=quiet if lag is None else lag,
         )
-        self.prover = SpaceProver(self.ledger, self._get, how)
+        self.guard = Guard(self.ledger)
+        self.prover = SpaceProver(self.ledger, self._get, how, self.guard)
 
     def _get(self, account: str, path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
         self.reads.append(path)
@@ -135,8 +137,8 @@ class Stage:
 
     def deliver(self, taken: Taken) -> None:
         """What a worker does with a batch of a space with strays."""
-        found = submit.steps(self.ledger, taken)
-        if found or not submit.hold_suspects(self.ledger, self.recorder, taken):
+        found = submit.steps(self.ledger, taken, self.guard)
+        if found or not submit.hold_suspects(self.ledger, self.recorder, taken, self.guard):
             self.ledger.run([self.recorder.give_back(taken), *found])
 
     def sweep(self) -> None:

@@ -35,7 +35,9 @@ def work(stage: Stage, seconds: float, every: float = 0.05) -> None:
             stage.look()
         stage.end_rest()
         while (taken := stage.ledger.take(f"me:{time.monotonic_ns()}", ["default"])) is not None:
-            if not (taken.strays and hold_suspects(stage.ledger, stage.recorder, taken)):
+            if not (
+                taken.strays and hold_suspects(stage.ledger, stage.recorder, taken, stage.guard)
+            ):
                 stage.record(taken, stage.post(taken))
         time.sleep(every)
 

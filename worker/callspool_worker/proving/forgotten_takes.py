@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from callspool.request.identity import digester, scope_tag
+from callspool_ledger.guard import CallsAsked
 from callspool_ledger.reads.lookup import read_batches, read_places
 from callspool_ledger.writes.records import SUSPECT
 from callspool_worker.events.attempt_events import recalled_event
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from callspool.request.identity import Scope
+    from callspool_ledger.guard import Guard
     from callspool_ledger.writes import Ledger, SpaceLook
     from callspool_worker.proving.api_lists import SpaceReader
     from callspool_worker.proving.look_clock import LookClock
@@ -52,7 +54,8 @@ class ForgottenTakes:
     """Reads a space back from some moment on. Raises `Unreadable` and `LedgerUnavailable`.
 
     ``known``: runs that the ledger knows to be somebody's. ``now`` tells Redis' time in seconds.
-    ``window``: seconds for which documents that nobody knows are kept.
+    ``window``: seconds for which documents that nobody knows are kept. ``guard``: counts the calls
+    that are found, which Redis may have forgotten as well.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class ForgottenTakes:
         clock: LookClock,
         now: Callable[[], float],
         window: float,
+        guard: Guard | None = None,
     ) -> None:
         self._ledger = ledger
         self._space = space
@@ -72,6 +76,7 @@ class ForgottenTakes:
         self._clock = clock
         self._now = now
         self._window = window
+        self._guard = guard
         self._ours = f"{ledger.id}-"
         self._strays = 0
         self._is_whole = True
@@ -120,6 +125,7 @@ class ForgottenTakes:
             if (run.moment or math.inf) > marked_till:
                 ids = {task.document_id: task.task_id for task in tasks if task.document_id}
                 self._keep(run.run_id, 0, SUSPECT, ids)
+                self._count(self._word(run.run_id), "", [task.numbers for task in tasks], ())
 
     def _first_tasks(self, run_id: str) -> list[TaskSeen]:
         return self._reader.tasks(run_id, whole=lambda _: False)[0]
@@ -153,17 +159,35 @@ class ForgottenTakes:
         is_whole: bool,
     ) -> int:
         by_attempt: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+        calls: dict[tuple[str, str], list[bytes]] = defaultdict(list)
         for task in tasks:
+            if self._is_ours(task) or not (task.mark or self._ledger.limits.mark_attempts):
+                calls[task.mark or "", task.scope_tag or ""].append(task.numbers)
             if task.document_id and self._is_ours(task):
                 owner = task.mark or "", task.scope_tag or ""
                 by_attempt[owner].setdefault(task.document_id, task.task_id)
             elif task.document_id and task.mark is None and not self._ledger.limits.mark_attempts:
                 by_attempt["", ""].setdefault(task.document_id, task.task_id)
         self._is_whole = is_whole
+        for (mark, tag), documents in calls.items():
+            self._count(mark or self._word(run_id), tag, documents, scopes)
         return sum(
             self._recall_attempt(run_id, mark, tag, ids, scopes)
             for (mark, tag), ids in by_attempt.items()
         )
+
+    def _word(self, run_id: str) -> str:
+        return f"{self._ours}{run_id}"  # of an attempt that no mark names
+
+    def _count(
+        self, token: str, tag: str, documents: Sequence[bytes], scopes: Sequence[Scope]
+    ) -> None:
+        """Counts the calls of one attempt for caps, if they are not counted."""
+        if self._guard is None or not self._guard.is_used:
+            return
+        own = [scope.campaign for scope in scopes if not tag or scope_tag(scope) == tag]
+        made = CallsAsked(self._space.account, own[0] if own else "", token)
+        self._guard.count(made, documents)
 
     def _recall_attempt(
         self, run_id: str, mark: str, tag: str, ids: Mapping[str, str], scopes: Sequence[Scope]

@@ -20,6 +20,7 @@ from callspool_worker.proving.settling import Settler
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from callspool_ledger.guard import Guard
     from callspool_ledger.writes import Ledger, SpaceLook
     from callspool_ledger.writes.follow_calls import Readable
     from callspool_worker.proving.questions import ProofSettings
@@ -46,12 +47,14 @@ class OneLook:
         reader: SpaceReader,
         memory: RunMemory,
         how: ProofSettings,
+        guard: Guard | None = None,
     ) -> None:
         self._ledger = ledger
         self._space = space
         self._reader = reader
         self._memory = memory
         self._how = how
+        self._guard = guard
         self._moment = LookTime(space)
         self._settler = Settler(ledger, self._moment, memory, how)
         self.stuck = ""
@@ -118,6 +121,7 @@ class OneLook:
             LookClock(self._memory.clocks_of(self._space.key), known),
             self._moment.now,
             self._how.dedupe_window,
+            self._guard,
         )
         recalled = recall.make(self._space.unread_ms)
         left = self._let_send(recalled.observation, self._how.lag if recalled.lags else 0.0)

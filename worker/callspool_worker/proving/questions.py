@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from callspool.request.identity import read_document_ids
+from callspool_ledger.keys import attempt_word
 from callspool_worker.proving.records import Question, RefusedWith
-from callspool_worker.sending import body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -121,7 +121,7 @@ def question_of(
         lane_id=entry.lane,
         places=sent_places(entry, documents),
         open=frozenset(place for place, letter in enumerate(entry.states) if letter == "d"),
-        mark=body.attempt_word(ledger_id, entry.attempt) if entry.is_marked else None,
+        mark=attempt_word(ledger_id, entry.attempt) if entry.is_marked else None,
         run_id=asked.get("run_id"),
         answered=bool(asked.get("answered")),
         sent_ms=entry.taken_ms,
@@ -137,7 +137,7 @@ def question_of(
         ),
         held=entry.held,
         suspect=asked.get("suspect", ""),
-        earlier={body.attempt_word(ledger_id, line.attempt): line.attempt for line in before}
+        earlier={attempt_word(ledger_id, line.attempt): line.attempt for line in before}
         if marked
         else {},
         clock_ahead=date - entry.doubted_ms / 1000 if (date := asked.get("server_date")) else None,

@@ -17,6 +17,7 @@ from callspool_worker.proving.run_reader import RunMemory
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from callspool_ledger.guard import Guard
     from callspool_ledger.writes import Ledger, SpaceLook
     from callspool_ledger.writes.follow_calls import Readable
     from callspool_worker.decisions.answers import Answer
@@ -34,7 +35,8 @@ SIGN_OF_LIFE = 2.0
 class SpaceProver:
     """Reads spaces back. Threads may share it.
 
-    ``get`` reads a path of the API: (account, path, query) → answer.
+    ``get`` reads a path of the API: (account, path, query) → answer. ``guard`` counts the calls
+    that Redis forgot.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class SpaceProver:
         ledger: Ledger,
         get: Callable[[str, tuple[str, ...], Mapping[str, str | int]], Answer],
         how: ProofSettings,
+        guard: Guard | None = None,
     ) -> None:
         self._ledger = ledger
         self._get = get
         self._how = how
+        self._guard = guard
         self._memory = RunMemory()
 
     def _reading(self, looker: str, space: SpaceLook) -> Get:
@@ -71,7 +75,7 @@ class SpaceProver:
         if space is None:
             return False
         reader = SpaceReader(space.space_token, self._reading(looker, space))
-        look = OneLook(self._ledger, space, reader, self._memory, self._how)
+        look = OneLook(self._ledger, space, reader, self._memory, self._how, self._guard)
         # A look that this process or Redis breaks off says nothing about the API.
         outcome: tuple[float, Readable] = BROKEN_OFF_PAUSE, "read"
         try:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from callspool.request.text import MAX_WORD_BYTES
 from callspool_worker.decisions.answers import is_id
 from callspool_worker.sending.body import MARK_FIELD
@@ -45,7 +47,7 @@ class TaskSeen:
     ``mark`` names the ledger and the attempt, ``scope_tag`` the scope; None where nothing does.
     ``ref_id``: what the API calls the document elsewhere, if that is another word. ``has_input``:
     whether the API shows the document at all. ``follows``: the platform made it to call once more;
-    no request of ours did.
+    no request of ours did. ``numbers``: JSON of what the API shows of the document's numbers.
     """
 
     task_id: str
@@ -55,6 +57,7 @@ class TaskSeen:
     ref_id: str | None = None
     has_input: bool = False
     follows: bool = False
+    numbers: bytes = b"{}"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -266,7 +269,14 @@ def task_seen(entry: object) -> TaskSeen | None:
         second,
         has_input="contact_number" in document,
         follows=isinstance(output, dict) and bool(output.get("referenced_task")),
+        numbers=_numbers(document),
     )
+
+
+def _numbers(document: Mapping[str, object]) -> bytes:
+    found = {name: document.get(name) for name in ("contact_number", "alternate_number")}
+    texts = {name: text for name, text in found.items() if isinstance(text, str)}
+    return msgspec.json.encode(texts)
 
 
 def moment(value: object) -> tuple[float | None, bool]:

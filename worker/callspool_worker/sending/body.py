@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from callspool.request.identity import Scope, read_document_ids, scope_tag
+from callspool_ledger.keys import attempt_word
 from callspool_ledger.writes import SEPARATOR, LaneKey
 
 if TYPE_CHECKING:
@@ -37,11 +38,6 @@ def head(lane: LaneKey) -> bytes:
 def empty_body_bytes(lane: LaneKey) -> int:
     """Returns the bytes of a body of this lane without any document."""
     return len(head(lane)) + len(_TAIL)
-
-
-def attempt_word(ledger_id: str, attempt: int) -> str:
-    """Returns what names an attempt among those of all ledgers."""
-    return f"{ledger_id}-{attempt:x}"
 
 
 def mark(ledger_id: str, attempt: int, lane: LaneKey) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from callspool.request.identity import Scope, scope_tag
 from callspool_ledger.errors import ListsGone
-from callspool_ledger.guard import Guard
+from callspool_ledger.guard import CallsAsked, Guard
+from callspool_ledger.keys import attempt_word
 from callspool_ledger.writes import SEPARATOR, LedgerUnavailable
 from callspool_ledger.writes.records import SUSPECT, creation_of
 from callspool_worker import events
@@ -25,7 +26,7 @@ from callspool_worker.sending.body import document_ids
 from callspool_worker.sending.refusal_check import RefusalCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from callspool.redis_io.scripts import Call, Reply
     from callspool_ledger.guard import Clearance
@@ -35,10 +36,17 @@ if TYPE_CHECKING:
     from callspool_worker.sending.recording import Recorder
 
 
-def steps(ledger: Ledger, taken: Taken) -> list[Call]:
+def _count_calls(guard: Guard, taken: Taken, token: str, places: Collection[int]) -> None:
+    pairs = zip(taken.places, taken.documents.split(SEPARATOR), strict=True)
+    made = CallsAsked(taken.lane.account, taken.lane.campaign, token)
+    guard.count(made, [document for place, document in pairs if place in places])
+
+
+def steps(ledger: Ledger, taken: Taken, guard: Guard) -> list[Call]:
     """Returns the steps that record as created what the API has of a batch that was taken.
 
-    They are for after the batch was given back. Raises `LedgerUnavailable`.
+    They are for after the batch was given back; the calls count for caps from now on. Raises
+    `LedgerUnavailable`.
     """
     lane = taken.lane
     tag = scope_tag(Scope(lane.account, lane.space_token, lane.campaign))
@@ -50,6 +58,10 @@ def steps(ledger: Ledger, taken: Taken) -> list[Call]:
     for name, found in ledger.strays(space, list(names)).items():
         run_id, task_id, attempt = found.split("\x1f")
         runs[run_id, int(attempt)][names[name]] = task_id
+    if taken.is_guarded:
+        for (run, number), places in runs.items():
+            word = attempt_word(taken.ledger_id, number) if number else run
+            _count_calls(guard, taken, word, places)
     return [
         emit_after(
             ledger.calls.recall(
@@ -66,7 +78,7 @@ def steps(ledger: Ledger, taken: Taken) -> list[Call]:
     ]
 
 
-def hold_suspects(ledger: Ledger, recorder: Recorder, taken: Taken) -> bool:
+def hold_suspects(ledger: Ledger, recorder: Recorder, taken: Taken, guard: Guard) -> bool:
     """Holds documents that a run without a mark holds, which may be ours; whether there were any.
 
     They are suspects once: what an operator sends again goes out. Raises `LedgerUnavailable`.
@@ -79,7 +91,10 @@ def hold_suspects(ledger: Ledger, recorder: Recorder, taken: Taken) -> bool:
     found = {name: run.partition("\x1f")[0] for name, run in ledger.strays(space, [*names]).items()}
     if not found:
         return False
-    ledger.run([recorder.hold_suspects(taken, {names[one]: run for one, run in found.items()})])
+    suspects = {names[one]: run for one, run in found.items()}
+    if taken.is_guarded and len(found) == taken.count:
+        _count_calls(guard, taken, taken.token, suspects)
+    ledger.run([recorder.hold_suspects(taken, suspects)])
     if len(found) == taken.count:
         ledger.run_commands([("HDEL", ledger.keys.strays(space), *found)])
     return True
@@ -234,10 +249,10 @@ class Submitter:
         if self._retry.stopping or is_late:
             return [self._recorder.give_back(taken)]
         if taken.strays:
-            recalled = self._retry.until_answered(partial(steps, self._ledger, taken))
+            recalled = self._retry.until_answered(partial(steps, self._ledger, taken, self._guard))
             if recalled:
                 return [self._recorder.give_back(taken), *recalled]
-            held = partial(hold_suspects, self._ledger, self._recorder, taken)
+            held = partial(hold_suspects, self._ledger, self._recorder, taken, self._guard)
             if self._retry.until_answered(held):
                 return []
         read = None

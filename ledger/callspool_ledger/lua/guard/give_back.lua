@@ -4,7 +4,7 @@
 -- ARGV[1] id of the key that the digests are made with   ARGV[2] token of the attempt
 -- ARGV[3] digests of all of the attempt's numbers, 9 bytes each
 -- Reply: calls given back; 0 where that was done before, or they count no more.
--- include: suppressed called
+-- include: suppressed server called
 if is_other_key(ARGV[1]) then return OTHER_KEY end
 local given_back = take_back(ARGV[2], ARGV[3])
 call('DEL', P .. ':held:' .. ARGV[2])

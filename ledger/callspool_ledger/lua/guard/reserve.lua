@@ -7,16 +7,21 @@
 -- ARGV[5] the document of each (`place,`, counted from 0), or '' where each is one of its own
 -- ARGV[6] token of the attempt   ARGV[7] tokens, a space behind each, of earlier attempts that
 -- provably called none of these documents   ARGV[8] tokens of attempts that are settled
+-- ARGV[9] ms that the attempt may take to call
 -- Reply: {version of the lists, {place of a digest, number of its source, ...}, {number of a
 --   source, the source as JSON, ...}, {document, ms when its number may be called, calls, ms, whose
---   (installation, account or campaign), ...}}; nothing was counted if any of these is there. Places
---   are counted from 0.
--- include: suppressed screening called
+--   (installation, account or campaign), ...}, 1 if calls were counted}; nothing was counted if any of
+--   these is there. Places are counted from 0. An error UNSURE if Redis may have forgotten calls.
+-- include: suppressed screening server called
 if is_other_key(ARGV[1]) then return OTHER_KEY end
 local SWEPT = 4 -- buckets of which what counts no more is dropped, in one call
 local account, campaign, digests, token = ARGV[2], ARGV[3], ARGV[4], ARGV[6]
 local meta, held = P .. ':meta', P .. ':held:' .. token
-for settled in string.gmatch(ARGV[8], '%S+') do call('DEL', P .. ':held:' .. settled) end
+for settled in string.gmatch(ARGV[8], '%S+') do note_settled(settled) end
+if tonumber(ARGV[9]) > LEASE then
+  LEASE = tonumber(ARGV[9])
+  call('HSET', meta, 'lease', ARGV[9])
+end
 for missed in string.gmatch(ARGV[7], '%S+') do take_back(missed, digests) end
 
 local version = call('HGET', meta, 'version') or '0'
@@ -42,6 +47,9 @@ for i, whose in ipairs({ 'installation', 'account', 'campaign' }) do
   end
 end
 if #caps == 0 then return CLEAR end
+if select(2, see_server(longest)) then
+  return redis.error_reply('UNSURE Redis may have forgotten calls: they are counted anew first')
+end
 
 local names = {} -- of the scopes of calls
 local function is_of(whose, of)
@@ -117,7 +125,7 @@ if #capped > 0 then
   for n = #changes - 2, 1, -3 do keep_calls(changes[n], changes[n + 1], changes[n + 2]) end
   return { version, {}, {}, capped }
 end
-call('SET', held, string.format('%d %d', NOW_UNIT, reserved), 'PX', string.format('%d', longest + 2 * UNIT_MS))
+hold(token, NOW_UNIT, reserved, longest)
 
 local function sweep(bucket)
   local key = P .. ':c:' .. char(floor(bucket / 256) % 256, bucket % 256)
@@ -130,4 +138,4 @@ end
 
 local swept = call('HINCRBY', meta, 'swept', SWEPT)
 for bucket = swept, swept + SWEPT - 1 do sweep(bucket) end
-return CLEAR
+return { version, {}, {}, {}, 1 }

@@ -5,7 +5,7 @@
 -- ARGV[1] whom it is for: '', an account, or account and campaign with U+001F between
 -- ARGV[2] JSON array of [calls, ms]; [] for no cap   ARGV[3] names that may have caps, at most
 -- Reply: 1; 0 where there are too many names
--- include: suppressed called
+-- include: suppressed server called
 local name, caps = ARGV[1], cjson.decode(ARGV[2])
 local written = call('HGET', P .. ':caps', name)
 if #caps == 0 then
@@ -29,4 +29,5 @@ for _, each in ipairs(call('HVALS', P .. ':caps')) do
   for _, cap in ipairs(cjson.decode(each).caps) do longest = math.max(longest, cap[2]) end
 end
 call('HSET', P .. ':meta', 'longest', string.format('%d', longest))
+if longest > 0 then see_server(longest) end
 return 1

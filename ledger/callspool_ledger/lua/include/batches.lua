@@ -175,7 +175,8 @@ local MISSED_BYTES = 2000
 local function note_missed(batch)
   local known = call('HGET', batch_key(batch.id), 'missed') or ''
   if #known > MISSED_BYTES then return known end
-  call('HSET', batch_key(batch.id), 'missed', known .. batch.taker .. '/' .. batch.attempt .. ' ')
+  local token = call('HGET', P .. ':meta', 'id') .. string.format('-%x ', batch.attempt)
+  call('HSET', batch_key(batch.id), 'missed', known .. token)
   return known
 end
 

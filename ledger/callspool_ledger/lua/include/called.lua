@@ -3,9 +3,17 @@
 -- and by which reservation (2; their numbers begin anew as well). P:caps maps whom a cap is for, '',
 -- an account, or account and campaign with U+001F between, to JSON {n, caps: [[calls, ms], ...]}; P:scopes
 -- maps n, which says whose a call is, back to that name; 0 is the installation's.
--- P:held:<token> holds when and by which number an attempt reserved its calls, for as long as they count.
--- Needs: suppressed
+-- P:held:<token> holds when and by which number an attempt reserved its calls, for as long as they count;
+-- of an attempt that is settled an hour, with an `s` before: its calls are neither given back nor counted
+-- once more.
+-- A call counts from when it was reserved, and may be made until the longest lease of a worker later
+-- (P:meta `lease`): so much longer it counts.
+-- Where Redis may have forgotten calls (P:meta `unsure`, ms since when; `epoch` counts how often that
+-- was), nothing that has a cap is cleared before all that is known of them is counted once more.
+-- Needs: suppressed server
 local CALL_BYTES, UNIT_MS, UNITS, NUMBERS = 7, 10000, 16777216, 65536
+local SETTLED_MS = 3600000
+local LEASE = tonumber(call('HGET', P .. ':meta', 'lease') or '0')
 local byte, char, floor = string.byte, string.char, math.floor
 local NOW_UNIT = floor(NOW / UNIT_MS)
 
@@ -24,7 +32,7 @@ end
 
 -- Until when a call counts for a window.
 local function counts_until(unit, window)
-  return (unit + 1) * UNIT_MS + window
+  return (unit + 1) * UNIT_MS + window + LEASE
 end
 
 local CALLS = P .. ':c:'
@@ -44,30 +52,73 @@ local function without_old(calls, longest)
   return ''
 end
 
+-- Keeps in mind by which number an attempt reserved its calls.
+local function hold(token, unit, number, longest)
+  local ms = string.format('%d', math.max(1, counts_until(unit + 1, longest) - NOW))
+  call('SET', P .. ':held:' .. token, string.format('%d %d', unit, number), 'PX', ms)
+end
+
+-- The reservation of an attempt: when (in units), by which number, and what is kept of it.
+local function held_of(token)
+  local kept = call('GET', P .. ':held:' .. token)
+  local unit, number = string.match(kept or '', '^s?(%d+) (%d+)$')
+  return tonumber(unit), tonumber(number), kept
+end
+
+-- An attempt made its calls.
+local function note_settled(token)
+  local unit, _, kept = held_of(token)
+  if unit and sub(kept, 1, 1) ~= 's' then
+    call('SET', P .. ':held:' .. token, 's' .. kept, 'PX', string.format('%d', SETTLED_MS))
+  end
+end
+
+-- Notices that another server answers, or other data, than the last time. Returns how often that was, and
+-- since when calls may be forgotten (ms; nil if none are).
+local function see_server(longest)
+  local server, replid, before = this_server()
+  local f = call('HMGET', P .. ':meta', 'server', 'replid', 'epoch', 'unsure')
+  local unsure = tonumber(f[4] or nil)
+  if f[1] == server and f[2] == replid then
+    if not unsure or unsure + longest + LEASE > NOW then return f[3] or '0', unsure end
+    call('HDEL', P .. ':meta', 'unsure') -- what was forgotten counts no more
+    return f[3] or '0', nil
+  end
+  call('HSET', P .. ':meta', 'server', server, 'replid', replid)
+  if not f[1] or (f[1] == server and f[2] == before) then return f[3] or '0', unsure end
+  call('HSET', P .. ':meta', 'unsure', NOW)
+  return tostring(call('HINCRBY', P .. ':meta', 'epoch', 1)), NOW
+end
+
+-- How many of a number's calls are of a reservation; and the others.
+local function count_own(calls, unit, number)
+  local packed, own, others = pack_call(unit, 0, number), 0, {}
+  for at = 1, #calls, CALL_BYTES do
+    if sub(calls, at, at + 2) == sub(packed, 1, 3) and sub(calls, at + 5, at + 6) == sub(packed, 6) then
+      own = own + 1
+    else
+      others[#others + 1] = sub(calls, at, at + CALL_BYTES - 1)
+    end
+  end
+  return own, table.concat(others)
+end
+
 -- Gives back what an attempt reserved for these numbers: it did not call them. Tells how many. Of a number
 -- that it reserved for other documents as well nothing is given back: whose call is whose is not known, nor
 -- whether this was asked before.
 local function take_back(token, digests)
-  local unit, number = string.match(call('GET', P .. ':held:' .. token) or '', '^(%d+) (%d+)$')
-  if not unit then return 0 end
-  local head, tail, given_back = sub(pack_call(unit, 0, number), 1, 3), sub(pack_call(0, 0, number), 6), 0
-  local asked = {}
+  local unit, number, kept = held_of(token)
+  if not unit or sub(kept, 1, 1) == 's' then return 0 end
+  local asked, given_back = {}, 0
   for at = 1, #digests, ENTRY_BYTES do
     local digest = sub(digests, at, at + ENTRY_BYTES - 1)
     asked[digest] = (asked[digest] or 0) + 1
   end
   for digest, times in pairs(asked) do
     local key, field = calls_key(digest, 1)
-    local calls, others, own = call('HGET', key, field) or '', {}, 0
-    for of = 1, #calls, CALL_BYTES do
-      if sub(calls, of, of + 2) == head and sub(calls, of + 5, of + 6) == tail then
-        own = own + 1
-      else
-        others[#others + 1] = sub(calls, of, of + CALL_BYTES - 1)
-      end
-    end
+    local own, others = count_own(call('HGET', key, field) or '', unit, number)
     if own > 0 and own <= times then
-      keep_calls(key, field, table.concat(others))
+      keep_calls(key, field, others)
       given_back = given_back + own
     end
   end

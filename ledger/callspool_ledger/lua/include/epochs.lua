@@ -22,7 +22,7 @@
 -- Two primaries at a time are bounded where Redis has replicas: `replica_at` is when one of them was in
 -- touch last, and `alone` for how many ms the primary gives out takes without one. A replica that is
 -- promoted reads back only once that is over as well (`overlap`).
--- Needs: lanes roster
+-- Needs: lanes roster server
 local FORGOTTEN_MS = 60000 -- how long before the last known take a forgotten one may have been
 local ATTEMPTS_SKIPPED = 1000000 -- numbers that forgotten takes may have used
 local BEGUN_MS = 3600000 -- how far back a new ledger reads what one before it may have sent
@@ -153,16 +153,6 @@ end
 local function is_cut_off()
   local f = call('HMGET', P .. ':meta', 'replica_at', 'alone')
   return f[1] and NOW - math.max(tonumber(f[1]), replica_seen) > tonumber(f[2] or '0')
-end
-
--- The process that runs this script, and the history of data that it has. A replica that was promoted
--- has another history than its primary, and so has a server that took over another one's data.
--- A server that became a replica for a moment and is a primary again goes on with its own history under
--- a new name: the third value is the name that this history had before.
-local function this_server()
-  local info = call('INFO', 'server', 'replication')
-  local function field(name) return string.match(info, name .. ':(%x+)') or '' end
-  return field('run_id'), field('master_replid'), field('master_replid2'), info
 end
 
 -- The epoch of the server that runs this script. `known` is the highest attempt that the caller knows

@@ -15,7 +15,7 @@
 -- Reply: for each message {accepted, duplicate, conflict, refused, {accepted, duplicate and conflict
 --   of each group}, {batches that documents went to}}, or {} if it was accepted before. A conflict is
 --   a known identity with another number.
--- include: base generations lanes batches feed roster epochs claims numbers suppressing messages campaigns
+-- include: base generations lanes batches feed roster server epochs claims numbers suppressing messages campaigns
 local group_name, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local linger, wake_limit, overhead = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local refused_kept = tonumber(ARGV[7])

@@ -7,7 +7,7 @@
 --   whichever it is that lies here now; `` for neither
 -- ARGV[8] what the feed tells (include/feed.lua), '' to leave that as it is
 -- Reply: {id, format, rules of identity, partitions}
--- include: base generations lanes roster epochs
+-- include: base generations lanes roster server epochs
 local meta, counts = P .. ':meta', P .. ':counts'
 local is_begun = call('HEXISTS', meta, 'id') == 0
 if is_begun then

@@ -11,7 +11,7 @@
 -- ARGV[8] ms that the quiet period has at least
 -- Reply: 0 if the space may send; else ms until it may at the earliest; -1 if it has to wait anew since
 --   Redis restarted once more meanwhile.
--- include: base lanes quiet roster epochs
+-- include: base lanes quiet roster server epochs
 local LATE_MS = 3600000
 local space, began, gate = ARGV[1], tonumber(ARGV[5]), 'unread:' .. ARGV[1]
 local f = call('HMGET', P .. ':meta', 'epoch', 'restarted', 'lease', 'quiet', 'overlap')

@@ -10,7 +10,7 @@
 -- ARGV[7] ms after a restart for which others may still report   ARGV[8] lanes at most
 -- ARGV[9] wake-ups at most   ARGV[10] 1 if it takes nothing any more, and needs no entry
 -- Reply: {number of the last restart, 1 if the process has an entry, spaces that were opened}
--- include: base lanes roster epochs
+-- include: base lanes roster server epochs
 local GATES = 500 -- opened in one call, at most
 local process, beat, answered = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local attempt, meta = tonumber(ARGV[4]), P .. ':meta'

@@ -18,7 +18,7 @@
 --   {} if nothing may be sent now; {'again'} if there was more to look through than one
 --   call should; {'none' or 'again', expired} if documents expired meanwhile: batch, account and
 --   number for each batch.
--- include: base generations lanes batches feed parts roster epochs campaigns
+-- include: base generations lanes batches feed parts roster server epochs campaigns
 local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local process = ARGV[9]
 local epoch = current_epoch(tonumber(ARGV[5]))
