@@ -114,6 +114,7 @@ def acts(stage: Stage) -> Mapping[str, Callable[[Event], bool]]:
         "redis_stop": redis_stop,
         "redis_forget": lambda event: stage.make_redis_forget(event.bytes, event.seconds),
         "redis_empty": lambda _: stage.empty_redis(),
+        "redis_promote": lambda event: stage.promote_replica(event.seconds),
         "redis_cut": lambda event: _cut(redis.cut, event),
         "redis_drop": lambda event: redis.drop(reset=event.reset) > 0,
         "redis_stall": lambda event: _for_a_while(redis.stall, redis.flow, event),

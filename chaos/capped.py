@@ -181,10 +181,12 @@ def _settle(stage: Stage, producers: Producers, say: Callable[[str], None]) -> d
 @click.option("--campaigns", default=CAMPAIGNS, show_default=True)
 @click.option("--minutes", default=2.0, show_default=True)
 @click.option("--seed", default=1, show_default=True)
+@click.option("--durable", default="off", show_default=True, help="CALLSPOOL_DURABLE_TAKES.")
 @click.option("--mix", default="redis_forget=1", show_default=True, help="As of python -m chaos.")
-def capped(numbers: int, campaigns: int, minutes: float, seed: int, mix: str) -> None:
+def capped(numbers: int, campaigns: int, minutes: float, seed: int, durable: str, mix: str) -> None:
     """Call the same numbers in many campaigns while all breaks; one call a day is allowed."""
-    plan = Plan(seed=seed, seconds=minutes * 60, documents=numbers, mix=parse_mix(mix))
+    seconds, faults = minutes * 60, parse_mix(mix)
+    plan = Plan(seed=seed, seconds=seconds, documents=numbers, mix=faults, durable=durable)
     report = run_capped(plan, campaigns, to_stderr)
     click.echo(f"numbers called once: {report.once:,}; over the cap: {report.over:,}")
     click.echo(f"not called: {report.never:,}, {report.unexplained:,} of them without a doubt")

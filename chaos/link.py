@@ -39,6 +39,10 @@ class LinkProcess:
         """Ends every connection; how many there were."""
         return self._order(do="drop", reset=reset)["count"]
 
+    def aim(self, target: int) -> None:
+        """Forwards to another port of this machine from now on."""
+        self._order(do="aim", target=target)
+
     def stall(self) -> None:
         """Holds every byte back."""
         self._order(do="stall")

@@ -45,6 +45,7 @@ EVENTS: Mapping[str, Kind] = {
     "redis_stop": Kind("redis", "redis", 1, (0.3, 6.0)),
     "redis_forget": Kind("redis", "redis", 0, (0.0, 1.0)),
     "redis_empty": Kind("redis", "redis", 0),
+    "redis_promote": Kind("redis", "redis", 0, (1.0, 2.0)),
     "redis_cut": Kind("redis", "redis link", 15),
     "redis_drop": Kind("redis", "redis link", 1),
     "redis_stall": Kind("redis", "redis link", 1, (0.3, 6.0)),

@@ -91,6 +91,11 @@ class Proxy:
         """Ends the connection that carries the byte that many bytes from now, right after it."""
         self._cuts[up].append(Cut(after, reset))
 
+    def aim(self, target: int) -> int:
+        """Forwards to another port, and drops what is connected to the one before."""
+        self._target = target
+        return self.drop(reset=False)
+
     def heal(self) -> None:
         """Forgets the cuts that did not come to pass, and forwards as it should."""
         self._cuts = {True: [], False: []}
@@ -153,6 +158,8 @@ async def obey(proxy: Proxy, order: dict[str, Any]) -> dict[str, int]:
             count = proxy.shut()
         case "drop":
             count = proxy.drop(reset=order["reset"])
+        case "aim":
+            count = proxy.aim(order["target"])
         case "stall":
             proxy.stall()
         case "flow":

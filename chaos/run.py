@@ -45,7 +45,7 @@ PATIENCE = 180.0
 """Seconds without any change after which what is not settled never will be: longer than a look at a
 space may take, which nobody repeats before."""
 
-CRASHES = {"redis_kill", "redis_forget"}
+CRASHES = {"redis_kill", "redis_forget", "redis_promote"}
 """After these Redis may lack what it confirmed shortly before."""
 
 _TROUBLE = re.compile(

@@ -47,6 +47,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     producers: int = 4
     batch_size: int = 50
     fsync: str = "everysec"
+    durable: str = ""
+    """CALLSPOOL_DURABLE_TAKES; "" for local where nothing is read back, else off."""
 
 
 class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,10 +16,12 @@ from chaos.api_faults import fault_file
 from chaos.link import LinkProcess
 from chaos.mix import PROOF_QUIET, PROOF_QUIET_ANSWERED, REQUEST_TIMEOUT
 from chaos.supervisors import Supervisors
-from tests.support.servers import RedisServer
+from tests.support.servers import RedisServer, free_port
 
 if TYPE_CHECKING:
     import signal
+
+    import redis
 
     from chaos.schedule import Plan
 
@@ -28,6 +30,9 @@ PREFIX = "callspool-chaos-"
 
 CALL_SPEED = 300.0
 """Calls last seconds, and those that failed ring again within them."""
+
+IN_STEP = 20.0
+"""Seconds within which a replica has what its primary has."""
 
 SET_UP = 3.0
 """Seconds that the API's faults go on beyond the others: what setting up the stage may take."""
@@ -54,7 +59,8 @@ class Stage:
         faults = self.directory / "faults.json"
         until = plan.seconds + SET_UP
         faults.write_text(json.dumps(fault_file(plan, until)))
-        self.redis = enter(RedisServer("--appendfsync", plan.fsync, append_only=True))
+        self.redis = enter(self._server())
+        self._replica = self._follow(self.redis) if plan.mix.get("redis_promote") else None
         self.api = enter(
             SandboxProcess(
                 log=self.directory / "api.jsonl",
@@ -124,6 +130,33 @@ class Stage:
         self.redis.start()
         return True
 
+    def promote_replica(self, seconds: float) -> bool:
+        """Makes the replica the primary, so many seconds after it heard of anything last."""
+        replica, before = self._replica, self.redis
+        if replica is None:
+            return False
+        with replica.client() as client:
+            _wait_until_in_step(client)
+            client.execute_command("REPLICAOF", "127.0.0.1", free_port())
+            time.sleep(seconds)
+            before.kill()
+            client.execute_command("REPLICAOF", "NO", "ONE")
+        self.redis = replica
+        self.redis_link.aim(replica.port)
+        self._replica = self._follow(replica)
+        return True
+
+    def _server(self, *options: str) -> RedisServer:
+        delay = "--repl-diskless-sync-delay", "0"
+        return RedisServer("--appendfsync", self.plan.fsync, *delay, *options, append_only=True)
+
+    def _follow(self, primary: RedisServer) -> RedisServer:
+        options = "--replicaof", "127.0.0.1", str(primary.port)
+        replica = self._stack.enter_context(self._server(*options))
+        with replica.client() as client:
+            _wait_until_in_step(client)
+        return replica
+
     def __enter__(self) -> Stage:
         try:
             self.open()
@@ -172,7 +205,7 @@ class Stage:
             "CALLSPOOL_ON_DOUBT": "hold",
             # Where nothing can be read back, takes must not be forgotten: else no space would send
             # again after Redis restarted.
-            "CALLSPOOL_DURABLE_TAKES": "off" if plan.reading_back else "local",
+            "CALLSPOOL_DURABLE_TAKES": plan.durable or ("off" if plan.reading_back else "local"),
             "CALLSPOOL_BATCH_SIZE": str(plan.batch_size),
             "CALLSPOOL_LINGER": "0.5",
             "CALLSPOOL_FOLLOW": str(bool(plan.mix.get("calls"))).lower(),
@@ -181,6 +214,14 @@ class Stage:
             "CALLSPOOL_PROCESSES": str(plan.processes),
             "CALLSPOOL_THREADS": str(plan.threads),
         }
+
+
+def _wait_until_in_step(client: redis.Redis) -> None:
+    deadline = time.monotonic() + IN_STEP
+    while client.info("replication").get("master_link_status") != "up":
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the replica was not in step within {IN_STEP:.0f} s")
+        time.sleep(0.05)
 
 
 def _modified(path: Path) -> float:

@@ -123,6 +123,23 @@ def test_nothing_is_taken_outside_the_stored_intervals(
     assert hours.take() is None
 
 
+def test_where_the_platforms_hours_close_a_lane_the_reason_names_them(hours: Hours):
+    hours.set(hours=read_hours("00:00-24:00"))
+    for theirs, word in (("Asia/Tokyo", "Asia/Tokyo"), ("*", "the contact's own zone"), ("", "")):
+        zones = f"{BERLIN.partition('|')[0]}|{theirs}"
+        hours.store(zones, (1, 9))
+        bar = hours.steer.read().find_bar(NAME, zones)
+        assert bar is not None
+        assert bar.platform == theirs
+        assert ("; the platform's hours begin then, at " in bar.reason) == bool(theirs)
+        assert bar.reason.endswith(f" in {word})" if word else "(Europe/Berlin)")
+        assert ("CALLSPOOL_PLATFORM_HOURS" in bar.next_step) == bool(theirs)
+    hours.store(zones := "Europe/Berlin|Asia/Tokyo")
+    closed = hours.steer.read().find_bar(NAME, zones)
+    assert closed is not None
+    assert closed.reason.endswith("; closed by the platform's hours in Asia/Tokyo)")
+
+
 def test_what_was_computed_for_an_earlier_record_opens_nothing(hours: Hours):
     hours.set(**ALL_DAY)
     hours.accept(["a"], BERLIN)

@@ -86,7 +86,7 @@ class Suppression:
         self._tell = tell
         self._notes: dict[str, int] = {}
         self._calls = GuardCalls()
-        limits, many = Limits(feed=""), len(clients)
+        limits, many = Limits(feed="", lease_ms=0, quiet_ms=0), len(clients)
         self._ledgers = [Ledger(each, limits, at, many) for at, each in enumerate(clients)]
         self._home = self._ledgers[0].at(self._calls.keys.prefix)
         self._guard_client = client_at(clients[0], self._calls.keys.prefix)

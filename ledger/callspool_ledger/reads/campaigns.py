@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from callspool.hours.caps import CapReached
-from callspool.hours.record import HOLD, CampaignRecord
-from callspool.hours.zones import UNKNOWN, Interval, ZoneClass
+from callspool.hours.record import HOLD, CampaignRecord, find_closing_platform
+from callspool.hours.zones import OWN, UNKNOWN, Interval, ZoneClass, zone_named
 from callspool_ledger.reads.reading import merged_by, of_one_space
 from callspool_ledger.scripts import load
 from callspool_ledger.selectors import SEPARATOR
@@ -64,7 +64,8 @@ class Bar(msgspec.Struct, frozen=True):
     computing where workers have not found out yet when a class is open. ``opens``: when it may go
     on, None where that is not known. ``zones``: the class of zones. ``source``: what tells the
     zone, where one contact is meant. ``zone``: the campaign's, of contacts whose zone is not known.
-    ``cap``: how often its number may be called, in words.
+    ``cap``: how often its number may be called, in words. ``platform``: the zone of the platform's
+    own hours, where these and not the campaign's keep it closed; ``*`` for the contact's zones.
     """
 
     kind: str
@@ -73,6 +74,7 @@ class Bar(msgspec.Struct, frozen=True):
     source: str = ""
     zone: str = ""
     cap: str = ""
+    platform: str = ""
 
     @property
     def passing(self) -> bool:
@@ -97,7 +99,20 @@ class Bar(msgspec.Struct, frozen=True):
         told_by = f", told by its {self.source}" if self.source in {"field", "number"} else ""
         when = f"opens {at}" if at else "closed for the next 72 hours"
         used = f", so {self.zone} is used" if self.zone and self.zones.startswith(UNKNOWN) else ""
-        return f"calling hours: {when} ({describe_zones(self.zones)}{told_by}{used})"
+        zones = f"{describe_zones(self.zones)}{told_by}{used}{self._of_platform}"
+        return f"calling hours: {when} ({zones})"
+
+    @property
+    def _of_platform(self) -> str:
+        """What the platform's own hours have to do with it."""
+        if not self.platform:
+            return ""
+        where = "the contact's own zone" if self.platform == OWN else self.platform
+        if self.opens is None:
+            return f"; closed by the platform's hours in {where}"
+        zone = ZoneClass.from_name(self.zones).zones[:1] if self.platform == OWN else (where,)
+        clock = f"{self.opens.astimezone(zone_named(*zone)):%H:%M} in {where}" if zone else where
+        return f"; the platform's hours begin then, at {clock}"
 
     @property
     def _is_held(self) -> bool:
@@ -108,6 +123,8 @@ class Bar(msgspec.Struct, frozen=True):
         """What will happen, or the command that would change it."""
         if self.opens is not None:
             at = self.opens.astimezone().isoformat(sep=" ", timespec="seconds")
+            if self.platform:
+                return f"It may be sent from {at} on; CALLSPOOL_PLATFORM_HOURS changes that."
             return f"It may be sent from {at} on; `callspool campaign set` changes that."
         if self.kind in {"sorting", "computing"}:
             return "Workers find out when it may be called; then it obeys its calling hours."
@@ -154,7 +171,10 @@ class CampaignTables(NamedTuple):
                 return Bar("computing", None, zones)
             opens = self._opens(opening)
             if opens != self.now_ms:
-                return Bar("hours", moment_of(opens) if opens else None, zones, zone=record.zone)
+                found = moment_of(opens) if opens else None
+                now = moment_of(self.now_ms)
+                theirs = find_closing_platform(record, zones, now, found)
+                return Bar("hours", found, zones, zone=record.zone, platform=theirs)
         rests_till = self.paced.get(name, 0) if record.pace else 0
         return Bar("pace", moment_of(rests_till)) if rests_till > self.now_ms else None
 

@@ -81,7 +81,8 @@ def read_held(keys: PartitionKeys) -> Trips[list[HeldLanes]]:
         opens = bar.opens if bar else moment_of(tables.now_ms)
         kind = "sorting" if row.kind == "unsorted" else row.kind
         kind = bar.kind if bar and bar.kind == "computing" else kind
-        bar = Bar(kind, opens, row.zones, zone=bar.zone if bar else "")
+        about = {"zone": bar.zone, "platform": bar.platform} if bar else {}
+        bar = Bar(kind, opens, row.zones, **about)
         found.append(HeldLanes(name, bar, row.lanes, count))
     return join_held([found])
 

@@ -125,7 +125,8 @@ class Steps:
             return
         client, place = clients[self._partition], self._partition
         self.reader = LedgerReader(client, partition=place)
-        self._ledger = Ledger(client, Limits(feed=""), place, len(clients))
+        limits = Limits(feed="", lease_ms=0, quiet_ms=0)  # it takes nothing
+        self._ledger = Ledger(client, limits, place, len(clients))
         self._calls = SteeringCalls(self._ledger.keys)
         if place == 0:  # which knows how many there are; another one may be away
             with answering():

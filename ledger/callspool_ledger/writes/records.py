@@ -322,8 +322,7 @@ def taken_of(taker: str, reply: list[object]) -> Taken:
     text = [as_bytes(part).decode() for part in (*reply[:11], *reply[12:22])]
     pieces = [as_bytes(piece) for piece in as_list(reply[11])]
     states = text[10]
-    count = states.count("s")
-    documents = SEPARATOR.join(pieces)
+    count, documents = states.count("s"), SEPARATOR.join(pieces)
     if count < len(states):
         every = documents.split(SEPARATOR)
         documents = SEPARATOR.join(

@@ -312,4 +312,5 @@ def _class_lines(found: CampaignTables, view: CampaignView) -> Iterator[str]:
 def _state(bar: Bar | None) -> str:
     if bar is None:
         return "open"
-    return f"opens {local(bar.opens)}" if bar.opens else bar.reason
+    by = ", by the platform's hours" if bar.platform else ""
+    return f"opens {local(bar.opens)}{by}" if bar.opens else bar.reason

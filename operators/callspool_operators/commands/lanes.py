@@ -101,6 +101,7 @@ def lane_object(lane: LaneView, waited: float | None) -> Json:
         "reason": _why(lane) or None,
         "zones": lane.zones or None,
         "opens_at": lane.bar.opens if lane.bar else None,
+        "platform_zone": (lane.bar.platform or None) if lane.bar else None,
         "gate": gate_object(lane.gate) if lane.gate else None,
     }
 

@@ -14,11 +14,21 @@ import redis
 
 from callspool.errors import QueueUnavailable
 from callspool.hours.numbers import Classifier
-from callspool.hours.record import PlatformHours, find_intervals, lie_outside
-from callspool.hours.zones import UNKNOWN
+from callspool.hours.record import (
+    PlatformHours,
+    find_closing_platform,
+    find_intervals,
+    lie_outside,
+)
+from callspool.hours.zones import OWN, UNKNOWN
 from callspool.request.raw_document import read_number
 from callspool.settings import load_settings
-from callspool_ledger.reads.campaigns import CampaignName, moment_of, read_campaigns
+from callspool_ledger.reads.campaigns import (
+    MOST_ZONES_NAMED,
+    CampaignName,
+    moment_of,
+    read_campaigns,
+)
 from callspool_ledger.steering.caps import read_set_caps
 from callspool_ledger.writes import Ledger, Limits
 from callspool_operators.terminal.wording import format_count, local, plain
@@ -74,10 +84,26 @@ class HoursForecast:
             parts.append(f"{self._suppressed:,} suppressed")
         total = self._classes.total() + self._suppressed
         lines = [f"Calling hours: of {total:,}: {', '.join(parts) or 'none'}"]
+        lines += self._platform_lines()
         for word, ms in (("starts", self._record.starts), ("ends", self._record.ends)):
             if ms is not None:
                 lines.append(f"  the campaign {word} {local(moment_of(ms))}")
         return lines
+
+    def _platform_lines(self) -> list[str]:
+        """A line for those whom the platform's own hours keep waiting, and not the campaign's."""
+        late: Counter[str] = Counter()
+        for name, number in self._classes.items() if self._record.timed else ():
+            opens = self._opens(name)
+            if number and (opens is None or opens > self._now):
+                late[find_closing_platform(self._record, name, self._now, opens)] += number
+        late.pop("", None)
+        if not late:
+            return []
+        hours = ", ".join(describe_hours(*each) for each in self._platform.hours)
+        zones = ["the contact's own zone" if zone == OWN else zone for zone in sorted(late)]
+        named = " and ".join(zones) if len(zones) <= MOST_ZONES_NAMED else f"{len(zones)} zones"
+        return [f"  {late.total():,} of them wait for the platform's hours ({hours} in {named})"]
 
     def to_json(self) -> dict[str, int]:
         """Returns the forecast for scripts: documents that may be called now, later and so on."""

@@ -89,6 +89,7 @@ def held_object(held: HeldLanes) -> Json:
         "reason": held.bar.kind,
         "zones": held.bar.zones or None,
         "opens_at": held.bar.opens,
+        "platform_zone": held.bar.platform or None,
         "lanes": held.lanes,
         "documents": held.documents,
     }
@@ -98,7 +99,9 @@ def held_lines(held: Sequence[HeldLanes]) -> list[str]:
     """What waits because of what was asked for by campaign: a line for each campaign and reason."""
     found: dict[tuple[CampaignName, str], list[HeldLanes]] = {}
     for each in held:
-        found.setdefault((each.name, _HELD_BY.get(each.bar.kind, each.bar.kind)), []).append(each)
+        by = _HELD_BY.get(each.bar.kind, each.bar.kind)
+        by = "the platform's hours" if each.bar.platform else by
+        found.setdefault((each.name, by), []).append(each)
     return [_held_line(name, by, group) for (name, by), group in found.items()]
 
 

@@ -41,6 +41,9 @@ HOLIDAY_YEARS = 3
 
 MOST_PACE, LONGEST_EARLY = 1_000_000.0, 6 * 3600
 
+USUAL_EARLY = 600.0
+"""Seconds before the end of hours at which they close, where nothing else was set."""
+
 _HOURS = re.compile(r"([01]?[0-9]|2[0-4]):([0-5][0-9])-([01]?[0-9]|2[0-4]):([0-5][0-9])")
 _PACE = re.compile(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)/(s|min|h)")
 _CALENDAR = re.compile(r"[A-Z]{2}(?:-[A-Z0-9]{1,3})?")
@@ -181,6 +184,22 @@ def find_intervals(
         both = zones if theirs == OWN else (theirs,)
         found = intersect(found, find_opening(both, platform.hours, lambda _: True, begin, end))
     return close_early(found, early if record.close_early is None else record.close_early)
+
+
+def find_closing_platform(
+    record: CampaignRecord, class_name: str, now: datetime, opens: datetime | None
+) -> str:
+    """Returns the zone of the platform's hours where these keep a class closed, and "" where they
+    do not: the campaign's own hours open before ``opens``, when both do (None: not known).
+    """
+    theirs = ZoneClass.from_name(class_name).platform
+    if not theirs:
+        return ""
+    at, none = int(now.timestamp() * 1000), PlatformHours((), {})
+    own = find_intervals(record, class_name, platform=none, early=USUAL_EARLY, now=now)
+    first = next((max(each.start, at) for each in own if each.end > at), None)
+    is_earlier = first is not None and (opens is None or first < opens.timestamp() * 1000)
+    return theirs if is_earlier else ""
 
 
 def read_hours(text: str) -> tuple[tuple[int, int], ...]:

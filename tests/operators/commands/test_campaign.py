@@ -53,6 +53,19 @@ def test_a_zone_of_the_campaign_is_named_for_unknown_ones() -> None:
     ]
 
 
+def test_a_dry_run_names_those_who_wait_for_the_platforms_hours() -> None:
+    record = CampaignRecord().change(hours=read_hours("00:00-24:00"))
+    platform = PlatformHours.read("09:00-20:00", "49=Europe/Berlin, 852=Asia/Tokyo, *=own")
+    found = HoursForecast(record, platform, 0, NOON)
+    for number in ("+4930123456", "+85221234567", "+14155550100"):
+        found.add(f'{{"contact_number":"{number}"}}'.encode())
+
+    assert found.lines()[1] == (
+        "  2 of them wait for the platform's hours"
+        " (09:00-20:00 in the contact's own zone and Asia/Tokyo)"
+    )
+
+
 def test_nothing_is_now_before_a_campaign_starts() -> None:
     starts = int((NOON + timedelta(hours=1)).timestamp() * 1000)
     found = forecast(CampaignRecord().change(starts=starts), "+4930123456")

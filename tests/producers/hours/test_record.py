@@ -9,6 +9,7 @@ from callspool.hours.record import (
     CampaignError,
     CampaignRecord,
     PlatformHours,
+    find_closing_platform,
     find_intervals,
     read_days,
     read_holidays,
@@ -122,3 +123,23 @@ def test_what_cannot_be_meant_is_one_line(read: Any, given: str) -> None:
 def test_a_campaign_does_not_end_before_it_starts() -> None:
     with pytest.raises(CampaignError):
         CampaignRecord().change(starts=2, ends=1)
+
+
+@pytest.mark.parametrize(
+    ("class_name", "hour", "zone"),
+    [
+        ("America/Los_Angeles|America/New_York", 1, "America/New_York"),  # 17:00 and 20:00 there
+        ("America/Los_Angeles|America/New_York", 6, ""),  # closed by both, and opens with its own
+        ("America/New_York|America/New_York", 13, "America/New_York"),  # 8:00: 1 h too early
+        ("America/Los_Angeles|", 1, ""),
+        ("?|America/New_York", 1, ""),  # it is held
+    ],
+)
+def test_it_is_known_whether_the_campaigns_hours_or_the_platforms_close_a_class(
+    class_name: str, hour: int, zone: str
+) -> None:
+    record = CampaignRecord().change(hours=read_hours("08:00-21:00"))
+    now = datetime(2026, 12, 2, hour, tzinfo=UTC)
+    opens = next((each for each in intervals_of(record, class_name, now)), None)
+    moment = datetime.fromtimestamp(opens.start / 1000, UTC) if opens else None
+    assert find_closing_platform(record, class_name, now, moment) == zone
