@@ -320,8 +320,7 @@ def expired_of(reply: list[object]) -> Iterator[ExpiredDocuments]:
 def taken_of(taker: str, reply: list[object]) -> Taken:
     """Returns the batch that a taker was given."""
     text = [as_bytes(part).decode() for part in (*reply[:11], *reply[12:22])]
-    pieces = [as_bytes(piece) for piece in as_list(reply[11])]
-    states = text[10]
+    states, pieces = text[10], [as_bytes(piece) for piece in as_list(reply[11])]
     count, documents = states.count("s"), SEPARATOR.join(pieces)
     if count < len(states):
         every = documents.split(SEPARATOR)
