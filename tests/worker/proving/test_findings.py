@@ -23,6 +23,7 @@ from callspool_worker.proving.findings import (
     conclude,
     decide_unproven,
 )
+from callspool_worker.proving.matching import SHORT
 
 QUIET_OVER = Standing(
     left=10,
@@ -57,6 +58,10 @@ CASES: dict[str, tuple[dict[str, object], Conclusion]] = {
     ),
     "waits": ({"waits": "why"}, Hold("why")),
     "waits, before the quiet is over": ({"waits": "why", "began": 114.9}, LookAgain(0.2)),
+    "waits for good, the quiet began anew": (
+        {"waits": SHORT, "changed": 114.0},
+        Hold(SHORT, pytest.approx(13.2)),
+    ),
     "waits, and is sent again all the same": (
         {"waits": "why", "resend_unproven": True},
         SendAgain(10, rests=True, proven=False),

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from callspool_worker.decisions.decide import AttemptView, Bury, Isolate, after_missing
+from callspool_worker.proving.matching import SHORT
 
 SHORTEST_PAUSE = 0.2
 LONGEST_PAUSE = 30.0
@@ -108,7 +109,10 @@ def conclude(standing: Standing) -> Conclusion:
         return LookAgain(LONGEST_PAUSE) if standing.may_heal else decide_unproven(standing)
     quiet_till = standing.changed + standing.quiet
     if standing.began < quiet_till:
-        return LookAgain(_pause_until(standing, quiet_till))
+        pause = _pause_until(standing, quiet_till)
+        is_late = standing.began >= standing.since + standing.quiet
+        # However quiet it gets, that would not be missing: the reason is told at once.
+        return Hold(SHORT, pause) if standing.waits == SHORT and is_late else LookAgain(pause)
     if standing.waits:
         unproven = decide_unproven(standing)
         return unproven if isinstance(unproven, SendAgain) else Hold(standing.waits)

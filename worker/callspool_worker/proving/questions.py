@@ -56,9 +56,10 @@ class ProofSettings:
         quiet = self.quiet_of(question)
         return max(quiet, self.lag) if finding.lags else quiet
 
-    def gap_of(self, question: Question) -> float:
-        """Returns the seconds between two looks after which nobody knows what was between them."""
-        return min(self.quiet_of(question) + SHORTEST_GAP, LONGEST_GAP)
+
+def gap_of(quiet: float) -> float:
+    """Returns the seconds between two looks after which nobody knows what was between them."""
+    return min(quiet + SHORTEST_GAP, LONGEST_GAP)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from callspool_worker.proving.findings import (
     decide_unproven,
 )
 from callspool_worker.proving.matching import GROWING, OVERLAP, UNREAD, Circumstances, match
+from callspool_worker.proving.questions import gap_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,29 +53,32 @@ class Settler:
     def settle(self, question: Question, finding: Finding) -> float:
         """Records what a finding proves; seconds until another look at it is worth while."""
         left, blocked = self._record_all(question, finding)
-        # What it waited for before it still waits for, although the quiet period begins anew.
-        held = finding.waits if finding.waits == question.held else ""
-        changed = self._observe(question, finding.observation, blocked or held)
+        # Once held it stays so while it waits, although the quiet period begins anew.
+        held = blocked or (finding.waits if question.held else "")
+        quiet = self._how.quiet_for(question, finding)
+        changed = self._observe(question, finding.observation, held, quiet)
         if not left or changed is None:
             return LONGEST_PAUSE
-        if blocked:
+        if held:
             # A run that cannot be read is told without its fault: that quotes the API.
-            why = UNREAD_RUN if finding.unread else blocked
-            self._tell_held(question, why, len(left), is_known=blocked == question.held)
+            why = UNREAD_RUN if finding.unread else held
+            self._tell_held(question, why, len(left), is_known=held == question.held)
+        is_whole = len(left) == len(question.places)
         standing = self._standing(
             question,
             left=len(left),
             changed=changed,
-            quiet=self._how.quiet_for(question, finding),
+            quiet=quiet,
             blocked=blocked,
             may_heal=finding.unread and self._moment.failing() < RESENT_AFTER,
             waits=finding.waits,
-            refused=question.refusal.words
-            if question.refusal and len(left) == len(question.places)
-            else "",
+            refused=question.refusal.words if question.refusal and is_whole else "",
         )
         conclusion = conclude(standing)
-        pause = self._carry_out(question, conclusion, finding.observation)
+        # A run without tasks: creating stopped at the first document, if the API itself says so.
+        is_first = is_whole and finding.lags and question.answered
+        alone = (min(question.places.values()),) if is_first else question.stopped_at
+        pause = self._carry_out(question, conclusion, finding.observation, alone)
         is_soon = finding.waits == UNREAD or (
             finding.waits == GROWING and isinstance(conclusion, LookAgain)
         )
@@ -95,14 +99,14 @@ class Settler:
 
     def hold(self, question: Question, reason: str) -> None:
         """Keeps why documents cannot be proven now; they stay in doubt."""
-        self._observe(question, "", reason)
+        self._observe(question, "", reason, 0.0)
 
     def send_unproven(self, question: Question) -> None:
         """Sends again what cannot be proven, if that is the policy."""
         standing = self._standing(
             question, left=len(question.open), changed=0.0, quiet=self._how.quiet_of(question)
         )
-        self._carry_out(question, decide_unproven(standing), "")
+        self._carry_out(question, decide_unproven(standing), "", question.stopped_at)
 
     def _standing(self, question: Question, **shown: Any) -> Standing:
         return Standing(
@@ -116,8 +120,17 @@ class Settler:
             **shown,
         )
 
-    def _carry_out(self, question: Question, conclusion: Conclusion, observation: str) -> float:
-        """Records a conclusion; seconds until the next look."""
+    def _carry_out(
+        self,
+        question: Question,
+        conclusion: Conclusion,
+        observation: str,
+        alone: tuple[int, ...],
+    ) -> float:
+        """Records a conclusion; seconds until the next look.
+
+        ``alone``: places of documents that are sent alone, if they are sent again.
+        """
         match conclusion:
             case Over():
                 return LONGEST_PAUSE
@@ -130,7 +143,7 @@ class Settler:
             case SendAgain(rests=rests, proven=proven):
                 look = Look(self._moment.space.at_ms, observation) if proven else None
                 delay = backoff.delay(question.tries) if rests else 0.0
-                self._ledger.run([self._resend(question, conclusion, delay, look)])
+                self._ledger.run([self._resend(question, conclusion, delay, look, alone)])
                 return SOON if proven else SHORTEST_PAUSE
             case GiveUp(why, refused):
                 look = Look(self._moment.space.at_ms, observation)
@@ -158,7 +171,7 @@ class Settler:
             emit(events.Repeated(**self._about(question), documents=finding.twice))
         return left, blocked
 
-    def _observe(self, question: Question, found: str, held: str) -> float | None:
+    def _observe(self, question: Question, found: str, held: str, quiet: float) -> float | None:
         """Since when the same was found, in seconds of Redis' clock; None if the doubt is over."""
         step = self._ledger.calls.observe(
             question.batch,
@@ -166,7 +179,7 @@ class Settler:
             found=found,
             held=held,
             began_ms=self._moment.space.at_ms,
-            gap_ms=math.ceil(self._how.gap_of(question) * 1000),
+            gap_ms=math.ceil(gap_of(quiet) * 1000),
         )
         (changed_ms,) = self._ledger.run([step])
         if not isinstance(changed_ms, int) or changed_ms < 0:
@@ -198,7 +211,14 @@ class Settler:
             emit(events.Proven(**about, documents=documents, run_id=run_id, twice=twice))
         return True
 
-    def _resend(self, question: Question, how: SendAgain, delay: float, look: Look | None) -> Call:
+    def _resend(
+        self,
+        question: Question,
+        how: SendAgain,
+        delay: float,
+        look: Look | None,
+        alone: tuple[int, ...],
+    ) -> Call:
         step = self._ledger.calls.resend(
             question.batch,
             question.attempt,
@@ -206,7 +226,7 @@ class Settler:
             size=how.size,
             tries=min(question.tries - (not how.costs_try), self._how.max_attempts - 1),
             look=look,
-            alone=question.stopped_at,
+            alone=alone,
         )
         return emit_after(step, partial(self._sent_again, question, delay, look is not None))
 
