@@ -59,11 +59,6 @@ class Trial(msgspec.Struct):
         """CPU seconds of Redis for 100,000 documents."""
         return self.redis_cpu * 100_000 / self.documents
 
-    @property
-    def api_share(self) -> float:
-        """The part of one core that the stub of the API used."""
-        return self.api_cpu / self.seconds
-
 
 def measure(
     contender: Contender, documents: int, size: int, make: Callable[[Contender], Rig]

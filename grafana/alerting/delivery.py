@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from grafana.alerting.config import Burn, Config
 
 
-def group(config: Config) -> Group:
+def delivery(config: Config) -> Group:
     """Burn rates of both budgets, and what waits or is not even accepted."""
     burns = [*map(_late(config), config.burns), *map(_die(config), config.burns)]
     return Group("callspool-delivery", [*burns, *_waiting(config)])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from grafana.alerting.config import Config
 
 
-def group(config: Config) -> Group:
+def installation(config: Config) -> Group:
     """What has to be there before anything else can be told."""
     return Group(
         "callspool-installation",

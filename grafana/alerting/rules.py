@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grafana.alerting import delivery, documents, gates, installation, promql
+from grafana.alerting import promql
+from grafana.alerting.delivery import delivery
+from grafana.alerting.documents import documents, gates
+from grafana.alerting.installation import installation
 from grafana.alerting.promql import ledger, rate
 from grafana.alerting.rule import Alert, Group, Record, rule_file
 
@@ -18,7 +21,7 @@ RECORDING, ALERTS = "callspool-recording.yml", "callspool-alerts.yml"
 
 def alert_groups(config: Config) -> list[Group]:
     """The groups of alerts, the widest first."""
-    return [module.group(config) for module in (installation, delivery, documents, gates)]
+    return [make(config) for make in (installation, delivery, documents, gates)]
 
 
 def alerts(config: Config) -> list[Alert]:

@@ -77,10 +77,10 @@ def summed(metric: str, *by: str, selector: str = ACCOUNTS) -> str:
     return f"sum by ({', '.join(by)}) ({each})" if by else f"sum({each})"
 
 
-def per_second(counter: str, *by: str, where: str = "", pace: str = PACE) -> str:
+def per_second(counter: str, *by: str, where: str = "") -> str:
     """Events a second of a counter of the exporters', added up over accounts."""
     selector = ACCOUNTS.replace("}", f", {where}}}") if where else ACCOUNTS
-    each = f"max by ({', '.join(['account', *by])}) (rate({counter}{selector}[{pace}]))"
+    each = f"max by ({', '.join(['account', *by])}) (rate({counter}{selector}[{PACE}]))"
     return f"sum by ({', '.join(by)}) ({each})" if by else f"sum({each})"
 
 

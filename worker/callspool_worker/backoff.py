@@ -12,8 +12,6 @@ from tenacity import (
     Retrying,
     retry_if_result,
     stop_after_attempt,
-    wait_exponential,
-    wait_random,
     wait_random_exponential,
 )
 
@@ -54,12 +52,6 @@ def delay(tries: int, retry_after: float | None = None) -> float:
         asked = min(retry_after, LONGEST_RETRY_AFTER)
         return asked + random.uniform(0, _SPREAD * max(asked, BASE))  # noqa: S311 - no secret
     return _seconds(wait_random_exponential(multiplier=BASE, max=CAP), tries)
-
-
-def probe_delay(probes: int) -> float:
-    """Seconds until what is parked is tried again, after ``probes`` of them: 30 s to 10 min."""
-    strategy = wait_exponential(multiplier=FIRST_PROBE, max=LAST_PROBE)
-    return _seconds(strategy + wait_random(0, _SPREAD * FIRST_PROBE), probes + 1)
 
 
 def promptly(

@@ -94,10 +94,8 @@ def new_intake(
     )
 
 
-def chunks_of_documents(
-    intake: Intake, progress: Progress | None = None, size: int = CHUNK
-) -> Iterator[list[bytes]]:
-    """The good documents as JSON, ``size`` of them at a time.
+def chunks_of_documents(intake: Intake, progress: Progress | None = None) -> Iterator[list[bytes]]:
+    """Yields the good documents as JSON, `CHUNK` of them at a time.
 
     ``progress`` is told how many bytes are read. Raises `IntakeError` where a file cannot be read
     on, after all documents up to there.
@@ -108,7 +106,7 @@ def chunks_of_documents(
         for row in intake:
             if not row.reason and row.duplicate is None:  # as row.good, for each of millions
                 chunk.append(row.raw)
-                if len(chunk) == size:
+                if len(chunk) == CHUNK:
                     yield chunk
                     chunk = []
             elif progress is not None:

@@ -113,7 +113,7 @@ class Problem(Exception):  # noqa: N818 - the name of RFC 9457
         return found
 
 
-def problem_of(error: Exception, *, rows: int | None = None) -> Problem:
+def problem_of(error: Exception) -> Problem:
     """Returns the problem that an error of callspool is to its caller."""
     enqueued = getattr(error, "enqueued", None)
     again = "repeating the request is safe"
@@ -125,7 +125,6 @@ def problem_of(error: Exception, *, rows: int | None = None) -> Problem:
             f"the queue has no room now; {again}",
             retry_after=RETRY_SOON,
             enqueued=enqueued,
-            rows=rows,
         )
     away = QueueUnavailable, LedgerUnavailable, LedgerMismatch, *redis_errors()
     if isinstance(error, away):
@@ -134,7 +133,6 @@ def problem_of(error: Exception, *, rows: int | None = None) -> Problem:
             f"the queue cannot be reached now; {again}",
             retry_after=RETRY_SOON,
             enqueued=enqueued,
-            rows=rows,
         )
     if isinstance(error, CursorTooOld):
         return Problem(
@@ -144,7 +142,7 @@ def problem_of(error: Exception, *, rows: int | None = None) -> Problem:
             oldest=error.oldest,
         )
     if isinstance(error, CallspoolError):
-        return Problem("wrong-shape", str(error), rows=rows)
+        return Problem("wrong-shape", str(error))
     return Problem("fault", f"see the log of callspool serve; {again}")
 
 

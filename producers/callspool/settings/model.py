@@ -15,7 +15,7 @@ from callspool.hours.record import PlatformHours
 from callspool.request.call_request import Rules
 from callspool.request.identity import DEFAULT_ACCOUNT, is_account_name
 from callspool.request.text import kind_of
-from callspool.settings.kinds import Secret, read_secret_file, read_token_file
+from callspool.settings.kinds import Secret, read_secret_file
 from callspool.settings.table import BY_KEY, DEFAULTS
 from callspool.settings.urls import RefusedValue, check_webhook_url, redis_url_without_password
 
@@ -169,12 +169,6 @@ class Account:
     api_token_file: Path | None = None
     max_in_flight: int | None = None
     max_rate: float | None = None
-
-    def current_token(self) -> Secret:
-        """Returns the token that its file holds now, after a rotation; raises `SettingsError`."""
-        if self.api_token_file is None:
-            return self.api_token
-        return read_token_file(self.api_token_file, f"account {self.name}: api_token_file")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ def fault(environ: dict[str, str]) -> str:
 def test_the_default_account_is_made_of_the_variables() -> None:
     account = load_settings(CREDENTIALS).account()
     assert (account.name, account.org_handle) == ("default", "example.org")
-    assert account.api_token == account.current_token() == Secret(TOKEN)
+    assert account.api_token == Secret(TOKEN)
     assert (account.api_url, account.api_token_file) == ("https://unpod.ai", None)
 
 
@@ -54,23 +54,6 @@ def test_secrets_can_be_read_from_files(tmp_path: Path, end: str) -> None:
     ).account()
     assert (account.api_token, account.org_handle) == (Secret(TOKEN), "example.org")
     assert account.api_token_file == Path("token")
-
-
-def test_a_rotated_token_is_read_again(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    file.write_text(TOKEN)
-    environ = {"CALLSPOOL_API_TOKEN_FILE": str(file), "CALLSPOOL_ORG_HANDLE": "example.org"}
-    account = load_settings(environ).account()
-    file.write_text("new\n")
-    assert account.api_token == Secret(TOKEN)
-    assert account.current_token() == Secret("new")
-    file.write_text("new and broken")
-    with pytest.raises(SettingsError, match="account default: api_token_file") as refused:
-        account.current_token()
-    assert "broken" not in str(refused.value)
-    file.unlink()
-    with pytest.raises(SettingsError, match="no such file"):
-        account.current_token()
 
 
 @pytest.mark.parametrize(
@@ -128,7 +111,7 @@ def test_further_accounts_are_tables_of_the_file(tmp_path: Path) -> None:
     sales, staging = settings.account("sales"), settings.account("staging")
     assert (sales.api_token, sales.api_url) == (Secret("abc"), "https://unpod.ai")
     assert (staging.api_url, staging.org_handle) == ("http://127.0.0.1:8900", "staging.example")
-    assert staging.current_token() == Secret(TOKEN)
+    assert staging.api_token == Secret(TOKEN)
     assert Settings.from_json(settings.to_json()) == settings
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callspool_worker.backoff import CAP, LONGEST_RETRY_AFTER, delay, probe_delay, promptly
+from callspool_worker.backoff import CAP, LONGEST_RETRY_AFTER, delay, promptly
 
 
 @settings(deadline=None)
@@ -37,12 +37,6 @@ def test_an_absurd_wait_is_bounded(asked: float) -> None:
 @pytest.mark.parametrize("asked", [-1.0, math.nan, None])
 def test_a_wait_that_is_none_leaves_the_backoff(asked: float | None) -> None:
     assert delay(1, asked) <= 1
-
-
-def test_probes_start_at_half_a_minute_and_settle_at_ten() -> None:
-    waits = [probe_delay(probes) for probes in range(8)]
-    for wait, least in zip(waits, [30, 60, 120, 240, 480, 600, 600, 600], strict=True):
-        assert least <= wait <= least + 3
 
 
 def test_prompt_retries_end_with_the_first_success() -> None:

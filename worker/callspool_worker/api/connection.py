@@ -56,11 +56,6 @@ class Incoming:
         self._parser = httptools.HttpResponseParser(self)
 
     @property
-    def has_begun(self) -> bool:
-        """Whether anything of the answer has come."""
-        return self._frames + self._size > 0
-
-    @property
     def leaves_connection_usable(self) -> bool:
         """Whether another request may follow: the answer is whole, and nothing came behind it."""
         return self.is_complete and self._keeps_alive and not self._is_over
