@@ -24,7 +24,7 @@ _CODES: dict[type[CallspoolError], Exit] = {
 
 
 def main() -> None:
-    """The console command: runs it with the process's arguments and exits."""
+    """Runs the console command with the process's arguments, and exits."""
     gc.disable()  # until the command is loaded: `group`
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the parent process

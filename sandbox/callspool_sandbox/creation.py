@@ -110,7 +110,7 @@ def read_body(raw: bytes) -> Received:
 
 
 def check_sender(authorization: str, options: Options) -> Answer | None:
-    """401 for a token that is missing or wrong, or None. Nobody looks at the `Org-Handle` (R)."""
+    """Returns 401 for a token that is missing or wrong; the `Org-Handle` does not matter (R)."""
     scheme, _, token = authorization.partition(" ")
     if scheme != "Token" or not token.strip():
         return api_answer(401, message="Authentication credentials were not provided.")

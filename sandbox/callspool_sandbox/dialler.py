@@ -123,12 +123,12 @@ class Dialler:
         self._time = now
 
     def tasks(self, run: StoredRun) -> list[DialledTask]:
-        """The tasks of a run: those of its documents by their places, then those that follow up."""
+        """Returns a run's tasks: those of its documents by their places, then the follow-ups."""
         found = self._runs.get(id(run))
         return found.tasks if found else []
 
     def followed_up(self, run: StoredRun) -> list[int]:
-        """The places of a run that were followed up, in the order in which that happened."""
+        """Returns the places of a run that were followed up, in that order."""
         found = self._runs.get(id(run))
         return found.follow_ups if found else []
 
@@ -241,7 +241,7 @@ class Dialler:
 
 
 def call_log(rings: list[Ring], number_of: Callable[[Ring], object]) -> Iterator[dict[str, object]]:
-    """The rows of the call log (U), newest first: no task, no transcript."""
+    """Yields the rows of the call log (U), newest first: no task, no transcript."""
     for ring in reversed(rings):
         status, reason = WORDS[ring.word]
         yield {

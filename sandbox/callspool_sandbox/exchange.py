@@ -60,7 +60,7 @@ class Clock:
         self._date = ""
 
     def now(self) -> float:
-        """Unix time as the server believes it."""
+        """Returns unix time as the server believes it."""
         return time.time() + self._states.skew(self.server)
 
     def date(self) -> str:

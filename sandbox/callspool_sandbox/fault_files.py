@@ -201,7 +201,7 @@ class FaultFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen
     faults: list[Fault] = []
 
     def states(self) -> list[tuple[float, ServerTraits]]:
-        """The server's states, from the beginning and after each change. Raises ValidationError."""
+        """Returns the server's states, the first and one a change; raises ValidationError."""
         states = [(0.0, self.server)]
         for change in sorted(self.changes, key=lambda each: float(each.get("at", 0))):
             fields = {**msgspec.structs.asdict(states[-1][1]), **change}

@@ -63,7 +63,7 @@ class Chooser:
         self.in_flight: Counter[Endpoint] = Counter()
 
     def before_body(self, facts: Facts, now: float) -> Fault | None:
-        """The fault that fires when only a request's head is there; ``now`` is monotonic."""
+        """Returns the fault that fires when only a request's head is there; ``now``: monotonic."""
         return self._first(self._early, facts, now)
 
     def after_body(self, facts: Facts, now: float) -> Fault | None:

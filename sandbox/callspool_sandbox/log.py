@@ -46,7 +46,7 @@ class EventLog:
         return self._file is not None
 
     def write(self, event: str, fields: dict[str, object]) -> None:
-        """One line: `time`, `event`, then the fields. Raises ConnectionAbortedError: no answer
+        """Writes a line: `time`, `event`, then the fields. Raises ConnectionAbortedError: no answer
         goes out without its line."""
         if self._file is None:
             return
@@ -72,7 +72,7 @@ def _open_itself(path: str, flags: int) -> int:
 
 
 def read_log(path: Path) -> Iterator[dict[str, Any]]:
-    """The log's lines so far; a last line that is still being written is left out."""
+    """Yields the log's lines so far; a last line that is still being written is left out."""
     with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
@@ -80,10 +80,10 @@ def read_log(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def created_document_ids(path: Path) -> list[str]:
-    """The `document_id` of every task that was created, in the log's order, doubles included."""
+    """Returns the `document_id` of every created task, in the log's order, doubles included."""
     return [identity for line in read_log(path) for identity in line.get("created", ())]
 
 
 def true_time() -> str:
-    """This machine's own time for the log, whatever the server pretends."""
+    """Returns this machine's own time for the log, whatever the server pretends."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

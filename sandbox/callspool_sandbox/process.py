@@ -89,7 +89,7 @@ class SandboxProcess:
         return self
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL where that is not enough."""
+        """Ends it by SIGTERM, and by SIGKILL where that is not enough."""
         if self._process is not None:
             self._process.terminate()
             try:
@@ -99,7 +99,7 @@ class SandboxProcess:
             self._forget()
 
     def kill(self) -> None:
-        """SIGKILL: as a crash."""
+        """Ends it by SIGKILL, as a crash does."""
         if self._process is not None:
             self._process.kill()
             self._forget()

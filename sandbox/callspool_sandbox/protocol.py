@@ -73,7 +73,7 @@ def _read_page(route: Route, query: str) -> Route:
 
 
 def path_for_log(target: str) -> str:
-    """A path whose space token is shortened to its last four characters, and without a query."""
+    """Returns a path without its query, the space token shortened to its last 4 characters."""
     path = target.partition("?")[0]
     before, found, after = path.partition("/spaces/")
     if not found:
@@ -164,18 +164,18 @@ def _own_body(status: int, message: str | None, errors: object) -> dict[str, obj
 
 
 def validation(errors: dict[str, object]) -> Answer:
-    """206 for fields that failed their check; nothing was created (O)."""
+    """Returns 206 for fields that failed their check; nothing was created (O)."""
     return api_answer(206, errors=errors)
 
 
 def of_document(place: int, field: str, said: str, kind: str) -> Answer:
-    """422 of the service behind, which names the document that it will not take (R)."""
+    """Returns 422 of the service behind, which names the document that it will not take (R)."""
     fault = {"loc": ["body", "tasks", place, "input_data", field], "msg": said, "type": kind}
     return api_answer(422, errors={"detail": [fault]})
 
 
 def failed_read(what: str, said: str) -> Answer:
-    """206 in place of a list (O)."""
+    """Returns 206 in place of a list (O)."""
     return api_answer(206, message=f"{what} Fetch Failed", errors=said)
 
 

@@ -101,7 +101,7 @@ class Rows:
         }
 
     def task_rows(self, run: StoredRun, places: Iterable[int]) -> Iterator[Row]:
-        """The tasks at these places; those beyond the documents are follow-ups."""
+        """Yields the tasks at these places; those beyond the documents are follow-ups."""
         request = self.store.request(run)
         run_id = self.store.run_id(run)
         dialled = self.dialler.tasks(run) if self.dialler else []

@@ -108,7 +108,7 @@ class Sandbox:
         return head
 
     def note_end(self, head: Head) -> None:
-        """The request is no longer in flight."""
+        """Takes note that the request is no longer in flight."""
         if head.route is not None:
             self._chooser.in_flight[head.route.endpoint] -= 1
 
@@ -124,11 +124,11 @@ class Sandbox:
         return await self._read(head, route)
 
     def write_line(self, head: Head, status: int | None) -> None:
-        """The line of a request that was answered without being looked into."""
+        """Writes the line of a request that was answered without being looked into."""
         self.log.write("request", head.for_log(None) | {"status": status})
 
     def go_on_later(self, work: Coroutine[None, None, None]) -> None:
-        """Work that outlives its request."""
+        """Starts work that outlives its request."""
         task = asyncio.get_running_loop().create_task(_passing_over_a_lost_log(work))
         self._later.add(task)
         task.add_done_callback(self._later.discard)

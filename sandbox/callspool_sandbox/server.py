@@ -49,7 +49,7 @@ class SandboxConnection:
         self._last = False
 
     async def serve(self) -> None:
-        """Never raises but for cancellation: a client that goes away is daily life."""
+        """Serves the connection to its end; a client that goes away is no error."""
         try:
             while await self._one_request():
                 pass

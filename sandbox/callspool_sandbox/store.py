@@ -45,14 +45,14 @@ class Ids:
             self.add_server()
 
     def add_server(self) -> int:
-        """One more server, whose ids are told apart from all others'; returns its number."""
+        """Adds a server, whose ids are told apart from all others'; returns its number."""
         chance = self._chance
         self._tails.append(f"{0x8000 | chance.getrandbits(14):04x}{chance.getrandbits(47):012x}")
         self._last.append(0)
         return len(self._tails) - 1
 
     def reserve(self, server: int, moment: float, count: int) -> Stamp:
-        """The first of ``count`` stamps in a row, at a server's unix time or as soon after."""
+        """Reserves ``count`` stamps in a row, from a server's unix time on; returns the first."""
         now = int(moment * _STEPS_A_SECOND) + _EPOCH
         first = max(now - now % BLOCK, self._last[server] + BLOCK)
         self._last[server] = first + (max(count, 1) - 1) // BLOCK * BLOCK

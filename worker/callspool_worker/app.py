@@ -175,7 +175,7 @@ def _create(
 
 
 def submit_settings_of(settings: Settings, incarnation: str) -> SubmitSettings:
-    """How the settings want batches to be sent; raises `CallspoolError` without an account."""
+    """Returns how the settings want batches sent; raises `CallspoolError` without an account."""
     if not settings.accounts:
         raise CallspoolError(
             "no account is configured: set CALLSPOOL_API_TOKEN and CALLSPOOL_ORG_HANDLE"

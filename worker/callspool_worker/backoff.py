@@ -60,7 +60,7 @@ def promptly(
     unfinished: Callable[[Result], bool],
     sleep: Callable[[float], None] = time.sleep,
 ) -> Result:
-    """The last of two more calls of ``again`` at most, as long as a result is ``unfinished``.
+    """Calls ``again`` at most twice while the result is ``unfinished``; returns the last one.
 
     Sleeps 0.6 seconds altogether, at most.
     """

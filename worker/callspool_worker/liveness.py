@@ -45,7 +45,7 @@ class ProcessStats(msgspec.Struct, kw_only=True):
     open_fds: int = 0
 
     def to_json(self) -> bytes:
-        """One line without its end."""
+        """Returns one line without its end."""
         return msgspec.json.encode(self)
 
 
@@ -75,7 +75,7 @@ class Connected(Protocol):
     """How many connections to the API there are."""
 
     def connections(self) -> tuple[int, int]:
-        """Idle ones, and those in use."""
+        """Returns idle ones, and those in use."""
 
 
 class Permitted(Protocol):
@@ -86,7 +86,7 @@ class Permitted(Protocol):
         """Threads that may send."""
 
     def limits(self) -> dict[str, float]:
-        """Account → its limit, over all workers, as this process was told last."""
+        """Returns account → its limit, over all workers, as this process was told last."""
 
 
 class Heartbeat:
@@ -117,7 +117,7 @@ class Heartbeat:
     def asking(
         self, function: Callable[Concatenate[str, P], R]
     ) -> Callable[Concatenate[str, P], R]:
-        """A function whose first argument is an account: it has a request in flight meanwhile."""
+        """Wraps a function of an account, which has a request in flight while it runs."""
 
         def count_in_flight(account: str, /, *args: P.args, **kwargs: P.kwargs) -> R:
             with self._lock:

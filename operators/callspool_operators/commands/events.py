@@ -154,7 +154,7 @@ def _line(entry: JournalEntry) -> str:
 
 
 def journal_object(entry: JournalEntry) -> Json:
-    """An entry as scripts read it; the space token shortened, as everywhere in the journal."""
+    """Returns an entry as scripts read it; its space token is shortened."""
     selector = selector_object(entry.selector)
     if entry.selector.space_token is not None:
         selector["space_token"] = shorten_token(entry.selector.space_token)

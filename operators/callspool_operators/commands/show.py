@@ -139,7 +139,7 @@ def _as_object(story: Story) -> dict[str, object]:
 
 
 def lines_of(story: Story, state_dir: str | None = None) -> list[str]:
-    """The story as people read it; commands it names lead to the ledger in ``state_dir``."""
+    """Returns the story as people read it; its commands lead to the ledger in ``state_dir``."""
     account, space_token, campaign = story.scope
     rows = [
         ("account", plain(account)),

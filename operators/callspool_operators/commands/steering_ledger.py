@@ -149,7 +149,7 @@ def tell_each(
 
 
 def one_object(document_id: str, verb: str, found: Sequence[One]) -> dict[str, object]:
-    """The same for scripts: ``verb`` tells whether it was done, ``was`` the state before."""
+    """Returns the same for scripts: ``verb`` says whether it was done, ``was`` the state before."""
     return {
         "document_id": document_id,
         verb: sum(one.done for one in found),
@@ -201,7 +201,7 @@ def as_object(doubt: DoubtView, quiet: Quiet) -> dict[str, object]:
 
 
 def lines_of(doubts: Sequence[DoubtView], quiet: Quiet) -> list[str]:
-    """Documents in doubt, a line for each; what several have in common stands once, above them."""
+    """Returns a line for each document in doubt; what several share stands once, above them."""
     by_words: dict[str, list[DoubtView]] = {}
     for doubt in doubts:
         words = f"{plain(doubt.reason) or 'no reason'}; {_proof(doubt, quiet)}"

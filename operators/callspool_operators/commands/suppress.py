@@ -321,7 +321,7 @@ def _region(given: str | None) -> str | None:
 def lists_of_campaign(
     name: CampaignName, place: LedgerPlace, change: Sequence[str] | None = None
 ) -> list[str]:
-    """The named lists that a campaign is held to, after it was given others by ``change``."""
+    """Returns the named lists that hold for a campaign; ``change`` replaces them before."""
     with _lists(place, None, adds=None) as lists:
         if change is not None:
             lists.apply(change, **name._asdict())

@@ -32,17 +32,17 @@ class DoctorFinding(NamedTuple):
 
 
 def ok(check: str, said: str) -> DoctorFinding:
-    """Something that is as it should be."""
+    """Returns a finding about something that is as it should be."""
     return DoctorFinding(check, "ok", said)
 
 
 def warning(check: str, said: str, remedy: str) -> DoctorFinding:
-    """Something that works, and may not for long."""
+    """Returns a finding about something that works, but may not for long."""
     return DoctorFinding(check, "warning", said, remedy)
 
 
 def problem(check: str, said: str, remedy: str, *, unreachable: bool = False) -> DoctorFinding:
-    """Something that keeps contacts from being called, or endangers the ledger."""
+    """Returns a finding about what keeps contacts from being called, or endangers the ledger."""
     return DoctorFinding(check, "problem", said, remedy, unreachable)
 
 
@@ -124,7 +124,7 @@ MUCH = 60.0
 
 
 def examine_server(found: ServerFacts) -> Iterator[DoctorFinding]:
-    """A finding for everything that Redis told."""
+    """Yields a finding for everything that Redis told."""
     if found.info:
         yield _version(found)
         yield _role(found)

@@ -32,7 +32,7 @@ _NETWORK = "check the API URL, and that this machine may reach it"
 
 
 def examine_api(name: str, answer: Answer, *, space: bool, now: float) -> Iterator[DoctorFinding]:
-    """What a read said: of a known ``space``'s runs, else of the agents. ``now``: unix seconds."""
+    """Yields what a read shows of a ``space``'s runs, else of agents. ``now``: unix seconds."""
     check = f"api {name}"
     match answer:
         case NotSent(reason, kind):
@@ -148,7 +148,7 @@ class LedgerStanding(NamedTuple):
 def examine_ledger(
     found: LedgerStanding, ours: Sequence[int], accounts: Collection[str]
 ) -> Iterator[DoctorFinding]:
-    """A finding for each part. ``ours``: this release's rules; ``accounts``: those set up here."""
+    """Yields a finding a part. ``ours``: this release's rules; ``accounts``: those set up here."""
     yield _rules(found.rules, ours)
     yield _workers(found)
     if found.lists:

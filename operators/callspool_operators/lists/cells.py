@@ -101,7 +101,7 @@ def refuse_shortened_id(text: str) -> None:
 
 
 def split_labels(text: str) -> list[str]:
-    """``"gold, north|vip"`` → three labels."""
+    """Splits the labels of a cell: ``"gold, north|vip"`` holds three."""
     parts = text.replace(";", ",").replace("|", ",").split(",")
     return [label for label in map(str.strip, parts) if label]
 

@@ -118,7 +118,7 @@ class Naming:
         self._settled.add(place)
 
     def name_the_others(self) -> None:
-        """Known fields by exact name, then by spelling; any other column is an extra field."""
+        """Names known fields exactly, then by spelling; any other column is an extra field."""
         answers, ids = find_answers(self._clean)
         for place in (*own_places(self.headers), *answers):
             if place not in self._chosen:
@@ -199,11 +199,11 @@ class Columns:
     answered_ids: tuple[int, ...] = ()
 
     def list_renames(self) -> list[tuple[str, str]]:
-        """Columns that reach the API under another name than their header: header → field."""
+        """Returns the columns that the API gets under another name than their header, with it."""
         return list_renames(self.headers, self.names, self.name_parts)
 
     def extra(self) -> list[str]:
-        """Columns that become extra fields under their own name."""
+        """Returns columns that become extra fields under their own name."""
         return extra(self.headers, self.names)
 
 

@@ -119,7 +119,7 @@ class GzipReader:
         self._given = 0
 
     def read(self) -> bytes:
-        """The next unpacked bytes, at most `PIECE`; empty at the end. Raises `IntakeError`."""
+        """Returns at most `PIECE` more unpacked bytes, b"" at the end; raises `IntakeError`."""
         while True:
             data = self._waiting or self._fetch()
             if not data and not self._begun:
@@ -200,7 +200,7 @@ class SheetText(NamedTuple):
 def sheet_as_csv(
     data: bytes, shown: str, wanted: str | None, unpacked: int | None = None
 ) -> SheetText:
-    """The rows of one sheet, the first in sight unless ``wanted`` names one.
+    """Returns the rows of one sheet, the first in sight unless ``wanted`` names one.
 
     ``unpacked``: bytes at most.
 

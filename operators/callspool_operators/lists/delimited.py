@@ -29,7 +29,7 @@ def blocks_of_lines(read: Callable[[], bytes]) -> Iterator[list[bytes]]:
 
 
 def whole_lines(read: Callable[[], bytes]) -> Iterator[bytes]:
-    r"""The lines of what ``read`` returns until it returns nothing, many in each block.
+    r"""Yields the lines of what ``read`` returns until it returns nothing, many in each block.
 
     Lines end with ``\n``, ``\r\n`` or ``\r`` and keep their end. One longer than `MAX_LINE`
     comes cut, but still longer than `MAX_LINE`, so that it can be told.
@@ -93,7 +93,7 @@ def loose_cells(line: str, delimiter: str, columns: int) -> list[str] | None:
 
 
 def settle_escapes(cells: list[str], text: str, delimiter: str, columns: int) -> list[str] | None:
-    r"""The cells of a record that holds ``\"`` or ``\,``, where both ways of reading it agree.
+    r"""Returns the cells of a record with ``\"`` or ``\,`` where both ways of reading it agree.
 
     ``cells``: the record as it is when a backslash means itself. None where cells would shift.
     """
@@ -233,7 +233,7 @@ def shielded_row(cells: Sequence[str], delimiter: str = ",") -> list[str]:
 
 
 def shield(cell: str, delimiter: str = ",") -> str:
-    """The cell as it can be written: itself, or with an apostrophe before what is dangerous."""
+    """Returns a cell as it can be written: with an apostrophe before what is dangerous."""
     return _shield(cell, _WITHIN_COMMAS if delimiter == "," else _WITHIN_OTHERS)
 
 

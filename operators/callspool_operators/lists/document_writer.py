@@ -48,7 +48,7 @@ class DocumentWriter:
         self._encoded = _encoder(names if self._name is not None else (*names, NAME))
 
     def write(self, rows: Sequence[Sequence[str]]) -> Iterable[Written]:
-        """The documents of some rows; raises ValueError where one's cells have lost what matters.
+        """Returns the documents of some rows; raises ValueError where cells have lost what matters.
 
         UnicodeEncodeError (a ValueError) where one holds bytes that were no UTF-8. Of one row, the
         error says what is wrong with it.

@@ -19,7 +19,7 @@ Read = Callable[[], bytes]
 
 
 def utf16_of(head: bytes) -> str | None:
-    """The codec of a text in UTF-16: by its byte order mark, else by a zero beside each letter."""
+    """Tells the codec of a text in UTF-16 by its mark, else by a zero beside each letter."""
     if marked := _UTF16_MARKS.get(head[:2]):
         return marked
     sample = head[: len(head[:4096]) & ~1]

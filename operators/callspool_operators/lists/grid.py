@@ -179,7 +179,7 @@ class Grid:
 
 
 def dialect_of(source: Source, rows: Rows) -> Dialect:
-    """How a file is to be written that comes back; of a spreadsheet, as spreadsheets like it."""
+    """Returns how a list is written back: as it came; a spreadsheet, as spreadsheets read it."""
     if not isinstance(rows, TableRows):
         return Dialect(marked=source.marked)
     if source.is_sheet:

@@ -51,7 +51,7 @@ class JsonText:
         self._names_contact = names_contact
 
     def elements(self) -> Iterator[tuple[int, bytes]]:
-        """Each contact with the line on which it starts; raises `IntakeError` before the first."""
+        """Yields each contact with the line on which it starts; raises `IntakeError` at once."""
         return self._number_lines([each for value in self._values() for each in self._parts(value)])
 
     def _number_lines(self, elements: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -193,7 +193,7 @@ class JsonRows:
         return (row(line, element, element) for line, element in text.elements())
 
     def chunks(self) -> Iterator[list[Row]]:
-        """The rows, many at once."""
+        """Yields the rows, many at once."""
         rows = iter(self)
         while some := list(islice(rows, CHUNK)):
             yield some

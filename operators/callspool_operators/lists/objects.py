@@ -66,7 +66,7 @@ class Objects:
         self._known: dict[tuple[str, ...], _Plan | None] = {}
 
     def row(self, number: int, text: bytes, bare: bytes) -> Row:
-        """The row that starts on line ``number``; ``bare`` is its text without white space."""
+        """Returns the row that starts on line ``number``; ``bare``: its text, stripped."""
         row = Row(self._file, number, text)
         if len(text) > MAX_LINE:
             row.reason = TOO_LONG
@@ -198,7 +198,7 @@ class ObjectRows:
         return chain.from_iterable(self.chunks())
 
     def chunks(self) -> Iterator[list[Row]]:
-        """The rows, as many at once as are at hand."""
+        """Yields the rows, as many at once as are at hand."""
         row = self._objects.row
         number = 0
         for block in self._blocks:

@@ -62,7 +62,7 @@ class Answers:
         self._unknown = unknown
 
     def memory(self) -> SeenRows:
-        """What a row has to remember for its duplicates: where it stands, and its identity."""
+        """Returns what remembers rows for their duplicates: where each stands, and its identity."""
         return SeenRows(_PLACE + DIGEST_BYTES, self._note)
 
     def _note(self, row: Row) -> bytes:

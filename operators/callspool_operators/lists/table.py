@@ -75,11 +75,11 @@ class Table:
         return self.taken[0] if len(self.taken) == 1 else b"".join(self.taken)
 
     def blocks(self) -> Iterator[bytes]:
-        """The lines that are left, as they are, many at once."""
+        """Returns the lines that are left, as they are, many at once."""
         return chain([b"".join(self._waiting)], self._blocks)
 
     def chunks(self, delimiter: str) -> Iterator[list[Record]]:
-        """The records, those of many lines at once where each line is one; others one by one."""
+        """Yields the records: many at once where each is one line, else one by one."""
         while self._fill():
             some = min(CHUNK, len(self._waiting))
             lines = [self._waiting.popleft() for _ in range(some)]
@@ -245,7 +245,7 @@ def _has_escapes(text: bytes, delimiter: str) -> bool:
 
 
 def decode_line(line: bytes) -> str:
-    """A line as text, without marks before it; what is no UTF-8 comes as lone surrogates."""
+    """Decodes a line, without marks before it; what is no UTF-8 becomes lone surrogates."""
     return line.decode("utf-8", "surrogateescape").lstrip(MARKS_BEFORE)
 
 

@@ -166,7 +166,7 @@ class TableRows:
         return chain.from_iterable(self.chunks())
 
     def chunks(self) -> Iterator[list[Row]]:
-        """The rows, as many at once as are at hand."""
+        """Yields the rows, as many at once as are at hand."""
         file = self._file
         for records in self._table.chunks(self.delimiter):
             rows = [
@@ -191,7 +191,7 @@ class TableRows:
         return not any(odd(b"\n" + block) or other_end(block) for block in self._table.blocks())
 
     def number_cells(self) -> Iterator[str]:
-        """The cells with the numbers that are called; what is no row is passed over."""
+        """Yields the cells with the numbers that are called; what is no row is passed over."""
         places = (self._number, *self.columns.other_numbers)
         for records in self._table.chunks(self.delimiter):
             for _, _, cells in records:

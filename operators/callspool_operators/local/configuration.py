@@ -91,7 +91,7 @@ def _is_private(directory: Path) -> bool:
 
 
 def place_for_socket(state: StateDir) -> Path:
-    """Where the socket goes: the state directory, or a private one where that path is too long."""
+    """Returns the place of the socket: the state directory, or a private one if it is too long."""
     beside = socket_beside(state)
     if len(os.fsencode(beside)) <= LONGEST_SOCKET:
         return beside

@@ -62,7 +62,7 @@ def start_sandbox(stack: ExitStack, state_dir: Path) -> str:
 
 
 def sandbox_settings(settings: Settings, url: str) -> Settings:
-    """The settings with one account only: the sandbox's, whose calls are followed as fast."""
+    """Returns the settings with the sandbox's account alone, whose calls are followed as fast."""
     account = Account(
         name=SANDBOX,
         api_token=Secret(protocol.API_TOKEN),

@@ -66,7 +66,7 @@ def open_ledger(
 
 
 def hint_at_runs() -> str:
-    """Where `callspool run` keeps its ledger, with the flag that leads to it; "" if nowhere."""
+    """Says which flag leads to the ledger that `callspool run` keeps; "" if there is none."""
     try:
         state: Any = importlib.import_module(_STATE)
     except ModuleNotFoundError:  # fcntl: not on every system

@@ -67,7 +67,7 @@ redis_option = redis_option_that(
 
 
 def limit_option(default: int | None, most: int, words: str) -> Callable[[Command], Command]:
-    """``--limit``: how many entries a listing shows; ``most`` is the largest it takes."""
+    """Adds ``--limit``: how many entries a listing shows; ``most`` is the largest it takes."""
     return click.option(
         "--limit",
         type=click.IntRange(1, most),

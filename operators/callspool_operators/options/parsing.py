@@ -48,7 +48,7 @@ def as_optional_setting(
 
 
 def columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) -> dict[str, str]:
-    """``COLUMN=FIELD``, any number of them, as column → field."""
+    """Reads any number of ``COLUMN=FIELD``: the field by the column."""
     return read_columns(given)
 
 

@@ -65,7 +65,7 @@ def selector_options(*, required: bool) -> Callable[[Command], Command]:
 
 
 def complete_token(selector: Selector, reader: LedgerReader) -> Selector:
-    """The same, with the whole of a space token of which only the shown beginning was given.
+    """Returns the same with the whole space token, where only its shown beginning was given.
 
     Raises `click.UsageError` where none or several begin so.
     """

@@ -74,7 +74,7 @@ def held_back_lines(intake: Intake, options: SendOptions) -> list[str]:
 
 
 def letter_lines(intake: Intake) -> list[str]:
-    """Names with letters beyond ASCII as they are sent, since a wrong encoding shows in them."""
+    """Returns names with letters beyond ASCII as they are sent: a wrong encoding shows in them."""
     if not intake.lettered_names:
         return []
     names = ", ".join(plain(name, 60) for name in intake.lettered_names)
@@ -82,7 +82,7 @@ def letter_lines(intake: Intake) -> list[str]:
 
 
 def encoding_lines(intake: Intake) -> list[str]:
-    """Files that were read in another encoding than UTF-8, with names from them."""
+    """Returns files that were read in another encoding than UTF-8, with names from them."""
     if not intake.encodings:
         return []
     read = ", ".join(f"{plain(name)} as {how}" for name, how in intake.encodings.items())

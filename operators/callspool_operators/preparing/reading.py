@@ -120,7 +120,7 @@ def chunks_of_documents(intake: Intake, progress: Progress | None = None) -> Ite
 
 
 def chunks_of_rows(intake: Intake, size: int = CHUNK) -> Iterator[list[Row]]:
-    """The good rows, ``size`` of them at a time.
+    """Yields the good rows, ``size`` of them at a time.
 
     Raises `IntakeError` where a file cannot be read on, after all rows up to there; none of the
     last ones where it is an `UnknownCountry`.
@@ -144,7 +144,7 @@ def chunks_of_rows(intake: Intake, size: int = CHUNK) -> Iterator[list[Row]]:
 def chunks_of_newcomers(
     intake: Intake, newcomers: Newcomers, size: int = CHUNK
 ) -> Iterator[list[Row]]:
-    """Those of them that are new to the ledger, until there are as many as are wanted."""
+    """Yields those of them that are new to the ledger, until there are as many as are wanted."""
     for rows in chunks_of_rows(intake, size):
         chosen, behind = newcomers.choose(rows)
         intake.put_back(behind)

@@ -25,7 +25,7 @@ Json = dict[str, object]
 
 
 def gate_lines(gates: Sequence[GateView], where: str = "") -> list[str]:
-    """A line for each gate. ``where``: the flags that lead other commands to the same ledger."""
+    """Returns a line a gate. ``where``: the flags that lead other commands to the same ledger."""
     return [_line(gate, f" {where}" if where else "") for gate in gates]
 
 
@@ -66,7 +66,7 @@ def describe_selector(selector: Selector) -> str:
 
 
 def why(gate: GateView) -> str:
-    """Why a gate is closed: the API's words, or who paused it."""
+    """Returns why a gate is closed: the API's words, or who paused it."""
     if gate.kind == "paused":
         who = f"by {plain(gate.by, 80)}" if gate.by else "by an operator"
         note = f": {plain(gate.note, 200)}" if gate.note else ""
@@ -83,7 +83,7 @@ def _line(gate: GateView, where: str) -> str:
 
 
 def held_object(held: HeldLanes) -> Json:
-    """Lanes that wait because of what was asked for by campaign, as scripts read them."""
+    """Returns lanes that wait because of their campaign, as scripts read them."""
     return {
         **held.name._asdict(),
         "reason": held.bar.kind,
@@ -96,7 +96,7 @@ def held_object(held: HeldLanes) -> Json:
 
 
 def held_lines(held: Sequence[HeldLanes]) -> list[str]:
-    """What waits because of what was asked for by campaign: a line for each campaign and reason."""
+    """Returns what waits because of its campaign: a line for each campaign and reason."""
     found: dict[tuple[CampaignName, str], list[HeldLanes]] = {}
     for each in held:
         by = _HELD_BY.get(each.bar.kind, each.bar.kind)
@@ -133,7 +133,7 @@ MOST_REASONS = 10
 
 
 def outcome_lines(outcomes: Mapping[str, int]) -> list[str]:
-    """What became of the calls of created documents, on one line; nothing where there are none."""
+    """Returns a line with what became of calls; none where no document was created."""
     words = format_counts({name: outcomes.get(name, 0) for name in CALL_OUTCOMES})
     return [f"calls: {words}"] if words else []
 
@@ -298,7 +298,7 @@ class Report:
         ]
 
     def paused_lines(self) -> list[str]:
-        """That an operator keeps documents from being sent, and the commands that let them go."""
+        """Returns a line where an operator holds documents back, with the way to let them go."""
         if not self.paused or not self.count("waiting"):
             return []
         where = f" {self.where}" if self.where else ""
@@ -336,5 +336,5 @@ class Report:
 
 
 def submissions_in_order(counts: Mapping[str, int]) -> dict[str, int]:
-    """Every outcome of create-calls, in the order in which it is always listed."""
+    """Returns every outcome of create-calls, in the order in which it is always listed."""
     return {name: counts.get(name, 0) for name in OUTCOMES}

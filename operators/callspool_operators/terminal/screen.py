@@ -49,7 +49,7 @@ def want_colours() -> bool | None:
 
 
 def paint(line: str) -> str:
-    """A line with its states coloured; `click.echo` takes colours out where none are wanted."""
+    """Colours the states in a line; `click.echo` takes colours out where none are wanted."""
     line = _COUNTED.sub(lambda found: found[1] + _style(found[2]), line)
     return _NAMED.sub(lambda found: (found[1] or "") + _style(found[2] or found[4]), line, count=1)
 
@@ -223,7 +223,7 @@ class Watch:
         self._away_since: datetime | None = None
 
     def emit(self) -> None:
-        """One look, told."""
+        """Prints one look."""
         now = datetime.now(UTC)
         try:
             standing = self._look()

@@ -21,7 +21,7 @@ def local_of(unix_seconds: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """``0.8 s``, ``42 s``, ``3 min 5 s``, ``2 h 10 min``, ``3 d 4 h``."""
+    """Formats a span: ``0.8 s``, ``42 s``, ``3 min 5 s``, ``2 h 10 min``, ``3 d 4 h``."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -43,12 +43,12 @@ _STEERING = re.compile(
 
 
 def format_count(number: int, one: str, many: str = "") -> str:
-    """``1 row``, ``12,000 rows``."""
+    """Formats a number of things: ``1 row``, ``12,000 rows``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def format_counts(counts: Mapping[str, int], *, always: Iterable[str] = ()) -> str:
-    """``12 created, 3 dead``; zero counts are omitted, except those named in ``always``."""
+    """Formats counts: ``12 created, 3 dead``; zero ones only where ``always`` names them."""
     wanted = set(always)
     parts = [
         f"{number:,} {name.replace('_', ' ')}"
@@ -70,7 +70,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def plain(text: str, most: int = 500) -> str:
-    """Text from elsewhere on one line, not endless, and with nothing that steers a terminal."""
+    """Returns text from elsewhere on one line, cut, with nothing that steers a terminal."""
     flat = " ".join(text.split())
     if not flat.isprintable():
         flat = "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in flat)
@@ -78,13 +78,13 @@ def plain(text: str, most: int = 500) -> str:
 
 
 def how_to_start_workers(where: str) -> str:
-    """The command that starts workers. ``where``: the flags that lead to the ledger of a run."""
+    """Returns the command that starts workers. ``where``: the flags for the ledger of a run."""
     again = f"callspool run with the same files and {where.strip()}"
     return again if where else "callspool worker"
 
 
 def state_dir_flag(state_dir: str | None) -> str:
-    """What a command needs behind it to look into the ledger of a run, where that is meant."""
+    """Returns the flag by which a command looks into the ledger of a run; "" if none is meant."""
     return f" --state-dir {shlex.quote(state_dir)}" if state_dir else ""
 
 

@@ -68,7 +68,7 @@ def digest(scope: Scope, document_id: str) -> bytes:
 
 
 def digests_in(scopes: Iterable[tuple[str, str, str]], document_id: str) -> list[bytes]:
-    """The identities that one document has in many scopes, which documents were accepted for."""
+    """Returns the identities that one document has in many scopes."""
     hashed = hashlib.blake2b
     return [
         hashed("\0".join((*scope, document_id)).encode(), digest_size=DIGEST_BYTES).digest()
@@ -111,7 +111,7 @@ def partition_of(account: str, space_token: str, partitions: int) -> int:
 
 
 def scope_tag(scope: Scope) -> str:
-    """Eight hex digits that tell scopes of one space apart without naming them."""
+    """Returns eight hex digits that tell scopes of one space apart without naming them."""
     return hashlib.blake2b("\0".join((*scope, "")).encode(), digest_size=4).hexdigest()
 
 

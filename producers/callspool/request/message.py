@@ -225,7 +225,7 @@ def _read(requests: bytes | None) -> list[RequestEnvelope]:
 
 
 def describe_fault(fault: Exception) -> str:
-    """The fault without the name that it quotes, unless that looks like a misspelt one of ours."""
+    """Describes a fault without the name that it quotes, unless that is like one of ours."""
 
     def quote_name(found: re.Match[str]) -> str:
         return found[0] if _MISSPELT.fullmatch(found[1]) else "unknown field"

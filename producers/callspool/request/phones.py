@@ -161,7 +161,7 @@ def _build_kept(start: str, changed: str | None, metadata: PhoneMetadata) -> Kep
 
 
 def lines_other_than(pattern: str) -> Callable[[str], re.Match[str] | None]:
-    """A search for the first line, with a line feed before it, that the pattern does not fit.
+    """Returns a search for the first line (with its line feed before) that does not fit.
 
     It repeats no group possessively: before Python 3.11.5 that matches what it should not.
     """

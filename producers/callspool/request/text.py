@@ -49,7 +49,7 @@ MARKS_BEFORE = "\ufeff\u200b\u200e\u200f\u2060"
 
 
 def clean(text: str) -> str:
-    """The text without what nobody sees: marks, odd spaces, spaces around, accents apart (NFC).
+    """Takes away what is not seen: marks, odd spaces, spaces around; joins accents (NFC).
 
     Headers, ``--map``, ids, numbers and names of scopes are compared in this form.
     """
@@ -77,7 +77,7 @@ def is_unicode(text: str) -> bool:
 
 
 def fault_of_word(value: str, most: int = MAX_WORD_BYTES) -> str | None:
-    """Why this cannot be a word that identifies something, or None if it can."""
+    """Returns why this cannot be a word that identifies something, or None if it can."""
     if not value.strip():
         return "must not be blank"
     if value.isascii() and value.isprintable() and len(value) <= most:
@@ -104,7 +104,7 @@ def are_words(values: Sequence[str]) -> bool:
 
 
 def plain_text(value: str) -> str:
-    """The text itself, as a `str`: what a subclass (an enum, say) prints may be something else."""
+    """Returns the text itself as a `str`: what a subclass (an enum, say) prints may differ."""
     return str.__str__(value)
 
 

@@ -42,7 +42,7 @@ class Joining(Protocol):
     """A codec whose messages may be handed out several at a time."""
 
     def join(self, messages: Sequence[Message[Any]]) -> Message[Any]:
-        """One message for the actor, of two or more of one queue in their order."""
+        """Returns one message for the actor, of two or more of one queue in their order."""
 
 
 class _MessageJson(msgspec.Struct):

@@ -153,7 +153,7 @@ class _AcceptanceCounts:
 
 
 def acceptance_events(found: Iterable[tuple[Delivery, Accepted]]) -> Iterator[Event]:
-    """What became of messages that were accepted together, an event for each account and key.
+    """Yields an event for each account and key of messages that were accepted together.
 
     One with a trace, or with something to warn of, is told by itself; none that was known before.
     """

@@ -168,7 +168,7 @@ class Access:
         )
 
     def headers(self, token: str) -> list[bytes]:
-        """The lines of a request's head as the API asks for them (S), but for its length."""
+        """Returns the head of a request as the API asks for it (S), without its length."""
         return [*self._fixed, f"Authorization: Token {token}".encode()]
 
 

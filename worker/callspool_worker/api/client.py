@@ -59,7 +59,7 @@ def not_sent(kind: NotSentKind, host: str, error: Exception) -> NotSent:
 
 
 def no_answer(host: str, error: Exception, *, begun: bool) -> NoAnswer:
-    """What to say of a whole request without a whole answer; ``begun``: its head had come."""
+    """Returns what to say of a request without a whole answer; ``begun``: its head had come."""
     kind = _kind(error, begun=begun)
     return NoAnswer(_sentence(host, _NO_ANSWER[kind], error), kind)
 

@@ -18,7 +18,7 @@ _CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def now() -> float:
-    """Seconds since some point in the past, the same one for every process of this machine."""
+    """Returns seconds since some moment, the same one for every process of this machine."""
     return time.clock_gettime(_CLOCK)
 
 

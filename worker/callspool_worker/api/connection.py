@@ -173,7 +173,7 @@ class Connection:
         return self._incoming
 
     def body(self, ticket: Ticket) -> Iterator[bytes]:
-        """The parts of the answer's body as they come in."""
+        """Yields the parts of the answer's body as they come in."""
         assert self._stream is not None
         incoming = self._incoming
         while True:

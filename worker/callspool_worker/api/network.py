@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def create_context(
     origins: Iterable[Origin], environ: Mapping[str, str] = os.environ
 ) -> ssl.SSLContext:
-    """The TLS context for these origins: certifi's roots, or those that the environment names.
+    """Makes the TLS context for these origins: certifi's roots, or what the environment names.
 
     Raises SettingsError where ``SSL_CERT_FILE`` or ``SSL_CERT_DIR`` names what cannot be used. An
     API over plain HTTP needs no certificates, and none are loaded for it.
@@ -183,7 +183,7 @@ class Stream:
         self._ticket: Ticket | None = None
 
     def read(self, most: int, ticket: Ticket) -> bytes:
-        """What has come in, as soon as anything has; nothing at the end of the connection."""
+        """Returns what has come in, as soon as anything has; b"" at the connection's end."""
         if self._early:
             data, self._early = self._early[:most], self._early[most:]
             return data
@@ -275,7 +275,7 @@ class Stream:
         self._sock.close()
 
     def start_tls(self, ssl_context: ssl.SSLContext, host: str, ticket: Ticket) -> Stream:
-        """The same connection under TLS; raises httpx.ConnectTimeout or httpx.ConnectError."""
+        """Puts the connection under TLS; raises httpx.ConnectTimeout or httpx.ConnectError."""
         ticket.stage = "tls"
         try:
             self._sock.settimeout(ticket.seconds_left(CONNECT_SECONDS))

@@ -40,14 +40,14 @@ _PART = re.compile(r"""(?:^|[;,\s])(remaining|reset|r|t)\s*=\s*"?([0-9]{1,12})""
 
 
 def quota_of(headers: Mapping[str, str], server_now: float) -> Quota | None:
-    """What the API takes yet; None if it does not say. ``server_now``: seconds since 1970."""
+    """Returns what the API still takes; None if unknown. ``server_now``: seconds since 1970."""
     found = [quota for prefix in ("x-", "") if (quota := _in_two(headers, prefix, server_now))]
     found += _in_one(headers.get("ratelimit", ""))
     return min(found, key=lambda quota: quota.left, default=None)
 
 
 def reset_of(headers: Mapping[str, str], server_now: float) -> float | None:
-    """Seconds until the API takes requests again, where it told to slow down; None if unknown."""
+    """Returns seconds until the API takes requests again after a 429; None if unknown."""
     for prefix in ("x-", ""):
         seconds = _seconds(headers.get(f"{prefix}ratelimit-reset", ""), server_now)
         if seconds is not None:
@@ -171,7 +171,7 @@ def moment_of(date: str) -> float | None:
 
 
 def place_of(location: str) -> str:
-    """Where a redirect leads, without a query, a fragment or credentials, which may be secret."""
+    """Returns where a redirect leads, without query, fragment or credentials: secrets, maybe."""
     try:
         parts = urlsplit(location.strip()[: 4 * LONGEST_PLACE])
         host = parts.netloc.rpartition("@")[2]

@@ -122,7 +122,7 @@ def read_reply(answer: Answered) -> Reply:
 
 
 def code_of(answer: Answered) -> int:
-    """The code that counts: the body's where HTTP says 2xx and the body says something else."""
+    """Returns the code that counts: the body's, where HTTP says 2xx and the body does not."""
     stated = _stated_code(answer.json) if isinstance(answer.json, dict) else None
     return _code_that_counts(answer.status, stated)
 

@@ -156,7 +156,7 @@ def decide(answer: Answer, attempt: AttemptView) -> Decision:
 
 
 def after_missing(attempt: AttemptView, outcome: Outcome, detail: str) -> Retry | Isolate | Bury:
-    """What to do with a batch in doubt that is proven not to be created: again, or in parts."""
+    """Decides about a batch in doubt that is proven missing: again, in parts, or never."""
     if attempt.tries + 1 < attempt.max_attempts:
         return Retry(outcome, costs_try=True, retry_after=None, detail=detail)
     return Bury(detail) if attempt.documents == 1 else Isolate(detail)

@@ -14,7 +14,7 @@ MARGIN = 10.0
 
 
 def longest_stop(request_timeout: float) -> float:
-    """Seconds in which a worker that is told to stop has certainly finished what it sent."""
+    """Returns seconds within which a worker that stops has certainly finished what it sent."""
     return 2 * (request_timeout + MARGIN)
 
 
@@ -43,7 +43,7 @@ class LeaseWatch:
         now: float,
         leases: Callable[[Sequence[str]], Sequence[float | None]],
     ) -> list[Take]:
-        """The takes that are over their lease at ``now``; ``leases`` tells those of new takes."""
+        """Returns the takes whose lease is over at ``now``; ``leases``: those of new takes."""
         new = [take for take in sending.items() if take not in self._seen]
         asked = leases([held for _, held in new]) if new else ()
         for take, lease in zip(new, asked, strict=True):

@@ -45,7 +45,7 @@ def one_line(text: str, longest: int = LONGEST) -> str:
 
 
 def words_of(answer: Answered) -> str:
-    """What the API says in this answer; where it says nothing readable, the status alone."""
+    """Returns what the API says in this answer; the status alone, if nothing readable."""
     if answer.packed:
         name = one_line(answer.packed, 20)
         return f"HTTP {answer.status} packed as {name}, which nobody asked for"
@@ -176,7 +176,7 @@ def blames_a_document(body: object, words: str) -> bool:
 
 
 def places_named(body: object, documents: int) -> tuple[int, ...]:
-    """The places of the documents that a refusal names in so many words, in their order (R)."""
+    """Returns the places of documents that a refusal names in so many words, in order (R)."""
     found: set[int] = set()
     for fault in _faults_with_a_path(body):
         path = fault["loc"]

@@ -126,7 +126,7 @@ def deferred_event(taken: Taken, reply: Reply) -> events.DocumentsCapped | None:
 
 
 def down(account: str, code: str, enough: int, reply: Reply) -> events.Down | None:
-    """What is told of a failure in a row that makes an API count as down: the last one needed."""
+    """Returns the event of the failure in a row by which an API counts as down; else None."""
     failures = whole(reply)
     return (
         events.Down(account=account, code=code, failures=failures) if failures == enough else None
@@ -150,7 +150,7 @@ def taken_event(taken: Taken) -> events.BatchTaken:
 def recalled_event(
     account: str, batch: int, attempt: int, run_id: str, reply: Reply
 ) -> events.Recalled | None:
-    """What is told of documents that Redis forgot and the API has; nothing where it is known."""
+    """Returns the event of documents that Redis forgot and the API has; None if it is known."""
     documents, twice = pair(reply)
     if not documents and not twice:
         return None

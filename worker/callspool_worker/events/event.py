@@ -62,7 +62,7 @@ class AttemptEvent(Event, frozen=True, kw_only=True):
 
 
 def format_documents(number: int) -> str:
-    """``1 document``, ``100 documents``."""
+    """Formats a number of documents: ``1 document``, ``100 documents``."""
     return f"{number} document" if number == 1 else f"{number} documents"
 
 
@@ -93,12 +93,12 @@ def emit(
 
 
 def emit_after(call: Call, event: Callable[[Reply], Event | None]) -> Call:
-    """The call, of whose reply the event is made that is told once the ledger has answered."""
+    """Returns the call with a callback that logs an event made from its reply."""
     return call._replace(on_reply=lambda reply: emit(event(reply)))
 
 
 def run_shown(run_id: str | None) -> str:
-    """A run's id as far as it looks like one: it is the API's word, which may be anything."""
+    """Returns a run's id if it looks like one: it is the API's word, which may be anything."""
     if not run_id:
         return ""
     return run_id if _NAME.fullmatch(run_id) else NOT_SHOWN
@@ -110,7 +110,7 @@ def account_shown(name: str) -> str:
 
 
 def space_shown(space_token: str) -> str:
-    """Enough of a space token to recognise it."""
+    """Returns enough of a space token to recognise it."""
     return shorten_token(space_token)
 
 

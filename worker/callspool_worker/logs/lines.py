@@ -166,7 +166,7 @@ class Limiter:
     _windows: dict[tuple[str, ...], _LineWindow] = field(default_factory=dict)
 
     def admit(self, likeness: tuple[str, ...], documents: int, now: float) -> LeftOut | None:
-        """What was left out before this line, which may be written; None if it is left out."""
+        """Returns what was left out before this line; None if the line itself is left out."""
         window = self._window(likeness, now)
         before = NONE
         if now - window.began >= self.window:
@@ -181,7 +181,7 @@ class Limiter:
         return before
 
     def rest(self) -> Iterator[tuple[tuple[str, ...], LeftOut]]:
-        """What was left out and not told yet; it is told by this."""
+        """Yields what was left out and not told yet; it is told by this."""
         for likeness, window in self._windows.items():
             if window.left_out.lines:
                 left_out, window.left_out = window.left_out, NONE

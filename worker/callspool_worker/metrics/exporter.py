@@ -169,7 +169,7 @@ def _listen(host: str, port: int, pages: Pages, setting: str) -> ThreadingHTTPSe
         block_on_close = False
 
         def handle_error(self, *_: Any) -> None:
-            """A client that went away is no news."""
+            """Says nothing of a client that went away."""
 
     try:
         return Listener((host, port), Handler)
@@ -246,7 +246,7 @@ class LedgerCollector(Collector):
         self._keep = keep
 
     def collect(self) -> Iterator[Metric]:
-        """The families; of the ledger's only those that Redis could be asked for."""
+        """Yields the families; of the ledger's only those that Redis could be asked for."""
         begun = time.perf_counter()
         try:
             snapshot, endpoints = self._read(), self._read_endpoints()
@@ -266,7 +266,7 @@ class LedgerCollector(Collector):
         yield from feed_families(lag, self._keep)
 
     def describe(self) -> Iterator[Metric]:
-        """The families without values, so that nothing is read when the collector is registered."""
+        """Yields the families without values: nothing is read when the collector is registered."""
         for definition in DEFINITIONS:
             yield family_of(definition, {})
 

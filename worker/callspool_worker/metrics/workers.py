@@ -63,14 +63,14 @@ class WorkerStats:
         self._ends = 0
 
     def on_report(self, incarnation: str, vitals: bytes) -> None:
-        """A process told its vital signs."""
+        """Takes the vital signs that a process reported."""
         read = read_vitals(vitals)
         if read is not None:
             with self._lock:
                 self._reports[incarnation] = _ProcessReport(read, self._clock())
 
     def on_end(self, incarnation: str) -> None:
-        """A process is gone: what it counted stays."""
+        """Keeps what a process counted that is gone."""
         with self._lock:
             self._ends += 1
             last = self._reports.pop(incarnation, None)
@@ -177,7 +177,7 @@ class WorkerStatsCollector(Collector):
         self._alive = alive
 
     def collect(self) -> Iterator[Metric]:
-        """The families, as the processes reported last."""
+        """Yields the families, as the processes reported last."""
         samples = self._samples()
         for definition in DEFINITIONS:
             yield family_of(definition, samples[definition.name])
@@ -228,7 +228,7 @@ class Probes:
         self._seen_alive_at = clock()
 
     def healthz(self) -> MetricsPage:
-        """No where a restart may help: no process for a while, or a sweep that hangs."""
+        """Answers no where a restart may help: no process for a while, or a sweep that hangs."""
         if self._alive():
             self._seen_alive_at = self._clock()
         elif self._clock() - self._seen_alive_at > DESERTED:
@@ -239,7 +239,7 @@ class Probes:
         return MetricsPage(is_well=True, text="ok")
 
     def readyz(self) -> MetricsPage:
-        """No while nothing can be sent from here: Redis is away, or no process works yet."""
+        """Answers no while nothing can be sent: Redis is away, or no process works yet."""
         try:
             self._ping()
         except QueueUnavailable as reason:

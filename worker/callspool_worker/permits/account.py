@@ -107,26 +107,29 @@ class AccountPermits:
         return self.busy < most and self.begin != 0
 
     def expects(self, now: float, most: int) -> None:
-        """Something may be ready that nobody of this process works on."""
+        """Takes note that something may be ready on which no thread of this process works."""
         self.hope = min(self.hope + 1, most)
         if not self.may_begin(now):
             self.asks_again_at = min(self.asks_again_at, max(now, self.asked_at + OFTEN))
 
     def take(self) -> None:
-        """One permit is in use from now on."""
+        """Takes note that one permit is in use from now on."""
         self.busy += 1
         self.peak = max(self.peak, self.busy)
         if self.begin is not None:
             self.begin -= 1
 
     def give_back(self) -> None:
-        """It was not needed: nothing was sent."""
+        """Takes note that a permit was not needed: nothing was sent."""
         self.busy -= 1
         if self.begin is not None:
             self.begin += 1
 
     def note_end(self, told: Feedback, begun: float, cuts: int, now: float) -> float:
-        """A request is over that began when ``cuts`` were known; seconds that the account rests."""
+        """Takes note of the end of a request; returns the seconds that its account rests.
+
+        ``cuts``: those that were known when it began.
+        """
         self.busy -= 1
         self.used_at = now
         if told.carried_out:
@@ -156,7 +159,7 @@ class AccountPermits:
         return min(FIRST_PAUSE * 2.0 ** min(self.refusals - 2, 10), LONGEST_PAUSE)
 
     def ask(self, holder: str, room: int, now: float) -> Ask:
-        """What to ask for, where ``room`` more requests could be in flight in this process."""
+        """Returns what to ask for, if ``room`` more requests could be in flight in this process."""
         news, change = self.news, self.change
         unused, self.begin = self.begin or 0, None if self.begin is None else 0
         wanted = self.busy + min(self.hope, room)
@@ -169,7 +172,7 @@ class AccountPermits:
         return Ask(holder, self.busy, max(peak, self.busy), wanted, unused, told, change)
 
     def was_not_heard(self, ask: Ask) -> None:
-        """The ask did not reach Redis: what it told is to be told again."""
+        """Takes note that an ask did not reach Redis: what it reported is reported again."""
         old, new = ask.news, self.news
         if old is not None:
             new.n, new.ms, new.rest = new.n + old.n, new.ms + old.ms, max(new.rest, old.rest)
@@ -177,7 +180,7 @@ class AccountPermits:
         self.permits, self.told = 0, None
 
     def got(self, grant: Grant, now: float) -> None:
-        """The answer to an ask."""
+        """Takes in the answer to an ask."""
         is_more = grant.permits > self.permits
         self.permits, self.limit, self.asked_at, self.told = grant.permits, grant.limit, now, None
         self.begin = grant.begin if grant.begin >= 0 else None

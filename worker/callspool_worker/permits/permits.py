@@ -59,7 +59,7 @@ class Permits:
         return self._caps.get(account, MOST)
 
     def expect(self) -> None:
-        """Something may be ready to be sent; nobody knows for whom."""
+        """Takes note that something may be ready to be sent, for whichever account."""
         with self.changed:
             now = self._clock()
             for account in self._accounts.values():
@@ -115,12 +115,12 @@ class Permits:
             return rest
 
     def gave_back(self, name: str) -> None:
-        """The batch was given back without a request."""
+        """Takes note that the batch was given back without a request."""
         with self.changed:
             self._accounts[name].give_back()
 
     def limits(self) -> dict[str, float]:
-        """Account → its limit, over all workers, as this process was told last."""
+        """Returns account → its limit, over all workers, as this process was told last."""
         with self.changed:
             known = self._accounts.values()
             return {each.name: float(each.limit) for each in known if each.limit}
@@ -148,7 +148,7 @@ class Permits:
                 self.changed.wait(min(left, longest))
 
     def got(self, name: str, grant: Grant) -> None:
-        """The answer to an ask; what changes because of it is told with the next."""
+        """Takes in the answer to an ask; what changes because of it is reported with the next."""
         with self.changed:
             account = self._accounts[name]
             account.got(grant, self._clock())
@@ -158,7 +158,7 @@ class Permits:
                 account.change = _change(standing, grant, self.cap(name))
 
     def was_not_heard(self, asks: Sequence[tuple[str, Ask]]) -> None:
-        """These asks did not reach Redis."""
+        """Takes note that these asks did not reach Redis."""
         with self.changed:
             for name, ask in asks:
                 self._accounts[name].was_not_heard(ask)

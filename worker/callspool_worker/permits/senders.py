@@ -65,7 +65,7 @@ class Senders:
         permits.most = least
 
     def wake(self) -> None:
-        """Something may be ready to be sent."""
+        """Takes note that something may be ready to be sent."""
         self._permits.expect()
         self.fill()
 

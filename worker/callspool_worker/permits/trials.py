@@ -97,7 +97,7 @@ class Trial:
         return self.base.error <= precise or self.base.windows >= MOST_WINDOWS
 
     def verdict(self) -> Verdict | Literal["unclear"] | None:
-        """What the higher of the two limits does; None while it takes more windows to tell."""
+        """Tells what the higher of the two limits does; None while it takes more windows."""
         if self.other is None or self.other.windows < WINDOWS:
             return None
         low, high = sorted((self.base, self.other), key=lambda sample: sample.limit)

@@ -130,19 +130,19 @@ class Events(Protocol):
     """What a slot reports, from its own thread."""
 
     def on_ready(self) -> None:
-        """The child works."""
+        """Takes note that the child works."""
 
     def on_report(self, child: ChildProcess, vitals: bytes) -> None:
-        """The child told its vital signs."""
+        """Takes the vital signs that the child reported."""
 
     def on_end(self, child: ChildProcess, code: int) -> None:
-        """The child is certainly gone."""
+        """Takes note that the child is certainly gone."""
 
     def on_hopeless(self, why: str) -> None:
-        """One child after the other died before it could work; ``why``: how the last one did."""
+        """Takes note that child after child died before it worked; ``why``: the last one's end."""
 
     def on_empty(self) -> None:
-        """The slot is empty for good; its last word."""
+        """Takes note that the slot is empty for good: its last call."""
 
 
 class ProcessSlot:
@@ -166,7 +166,7 @@ class ProcessSlot:
         self._thread.start()
 
     def close(self, number: signal.Signals) -> None:
-        """No further child is started, and the present one gets the signal."""
+        """Starts no further child, and sends the signal to the present one."""
         with self._changing:
             self._closed.set()
             if self._child is not None:

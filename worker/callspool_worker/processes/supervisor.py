@@ -40,10 +40,10 @@ class Witness(Protocol):
     """Who is told how children do. Called from several threads."""
 
     def on_report(self, incarnation: str, vitals: bytes) -> None:
-        """A child told its vital signs."""
+        """Takes the vital signs that a child reported."""
 
     def on_end(self, incarnation: str) -> None:
-        """A child is gone; its last word."""
+        """Takes note that a child is gone: its last call."""
 
 
 class Supervisor:
