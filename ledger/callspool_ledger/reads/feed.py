@@ -117,6 +117,22 @@ def decode_cursor(cursor: str, partitions: int) -> list[Position]:
     """
     if not cursor:
         return [Position()] * partitions
+    positions = _unpack_cursor(cursor)
+    if len(positions) != partitions:
+        raise InvalidCursor(
+            f"the cursor is of a feed with {len(positions)} partitions, this one has {partitions}:"
+            " begin without a cursor"
+        )
+    return [Position(*each) for each in positions]
+
+
+def check_cursor(cursor: str) -> None:
+    """Raises `InvalidCursor` for what no feed gives out, whatever its number of partitions."""
+    if cursor:
+        _unpack_cursor(cursor)
+
+
+def _unpack_cursor(cursor: str) -> list[tuple[int, int, int]]:
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
         version, positions = _decode(packed)
@@ -124,12 +140,7 @@ def decode_cursor(cursor: str, partitions: int) -> list[Position]:
         version, positions = 0, []
     if version != _FORMAT or any(number < 0 for each in positions for number in each):
         raise InvalidCursor("this is no cursor of the feed: take it from an earlier answer, whole")
-    if len(positions) != partitions:
-        raise InvalidCursor(
-            f"the cursor is of a feed with {len(positions)} partitions, this one has {partitions}:"
-            " begin without a cursor"
-        )
-    return [Position(*each) for each in positions]
+    return positions
 
 
 def cursor_since(moment: datetime, partitions: int) -> str:

@@ -160,13 +160,11 @@ def set_(name: str | None, account: str, place: LedgerPlace, as_json: bool, **gi
     if not given:
         raise click.UsageError("say what to set: callspool campaign set --help lists it")
     change = given.pop("lists", None)
-    try:
-        read_fields(given)  # better known before Redis is asked
-    except CampaignError as fault:
-        raise click.UsageError(str(fault)) from None
-    with _campaigns(account, place, may_begin=True) as (campaigns, caps):
+    with _said_as_wrong_use():  # better known before Redis is asked
+        read_fields(given)
         cap_change = CapChange.from_options(given)
-        about = _about(name, account, cap_change, is_else=bool(given) or change is not None)
+    about = _about(name, account, cap_change, is_else=bool(given) or change is not None)
+    with _campaigns(place, may_begin=True) as (campaigns, caps):
         if given:
             campaigns.set(*about, partial(change_record, given), describe_change(given))
         if cap_change:
@@ -196,9 +194,10 @@ def unset(
     change: list[str] | None = [] if "lists" in chosen else None
     of_caps = {"cap": "cap" in chosen, "cap_scope": cap_scope}
     cleared = {field: value for option in chosen for field, value in _FIELDS[option].items()}
-    with _campaigns(account, place) as (campaigns, caps):
+    with _said_as_wrong_use():
         cap_change = CapChange.from_options(of_caps, takes_back=True)
-        about = _about(name, account, cap_change, is_else=chosen != ["cap"])
+    about = _about(name, account, cap_change, is_else=chosen != ["cap"])
+    with _campaigns(place) as (campaigns, caps):
         every = len(chosen) == len(_FIELDS)
         detail = describe_change({}, "anything" if every else ", ".join(chosen).replace("_", "-"))
         if cleared or change is not None:
@@ -221,17 +220,17 @@ for _option in _FIELDS:
 @ledger_options
 def show(name: str, account: str, place: LedgerPlace, as_json: bool) -> None:
     """Show what is set for a campaign, and which classes of zones are open."""
-    with _campaigns(account, place) as (campaigns, caps):
+    about = _about(name, account, None, is_else=True)
+    with _campaigns(place) as (campaigns, caps):
         found, views = campaigns.read(), caps.read()
-    lists = lists_of_campaign(CampaignName(account, name), place)
-    _tell(found, CampaignName(account, name), lists, views, as_json)
+    _tell(found, about, lists_of_campaign(about, place), views, as_json)
 
 
 @campaign.command("list")
 @ledger_options
 def list_(place: LedgerPlace, as_json: bool) -> None:
     """List the campaigns for which something is set."""
-    with _campaigns(DEFAULT_ACCOUNT, place) as (campaigns, caps):
+    with _campaigns(place) as (campaigns, caps):
         found, cap_views = campaigns.read(), caps.read()
     views = [found.campaigns[name] for name in sorted(found.campaigns)]
     if as_json:
@@ -247,23 +246,26 @@ def list_(place: LedgerPlace, as_json: bool) -> None:
 
 
 @contextmanager
-def _campaigns(
-    account: str, place: LedgerPlace, *, may_begin: bool = False
-) -> Iterator[tuple[Campaigns, Caps]]:
+def _campaigns(place: LedgerPlace, *, may_begin: bool = False) -> Iterator[tuple[Campaigns, Caps]]:
     """Raises `click.UsageError` for what was asked for and cannot be."""
-    if not is_account_name(account):
-        raise click.UsageError(f"--account {plain(account, 60)}: is no name of an account")
-    with open_ledger(place, may_begin=may_begin) as (clients, tell):
-        try:
-            yield Campaigns(clients, operator(), tell), Caps(clients, operator())
-        except CampaignError as fault:
-            raise click.UsageError(str(fault)) from None
+    with open_ledger(place, may_begin=may_begin) as (clients, tell), _said_as_wrong_use():
+        yield Campaigns(clients, operator(), tell), Caps(clients, operator())
+
+
+@contextmanager
+def _said_as_wrong_use() -> Iterator[None]:
+    try:
+        yield
+    except CampaignError as fault:
+        raise click.UsageError(str(fault)) from None
 
 
 def _about(
     name: str | None, account: str, caps: CapChange | None, *, is_else: bool
 ) -> CampaignName:
     """The campaign that was named; caps of the installation or an account need none."""
+    if not is_account_name(account):
+        raise click.UsageError(f"--account {plain(account, 60)}: is no name of an account")
     if name is None and (is_else or caps is None or caps.scope == "campaign"):
         raise click.UsageError("name the campaign; '' means the documents without one")
     return CampaignName(account, name or "")

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from callspool_ledger.reads.feed import (
+    check_cursor,
     cursor_since,
     decode_cursor,
     join_page,
@@ -81,6 +82,7 @@ def events(
     """
     if since is not None and cursor:
         raise click.UsageError("--since and --cursor both say where to begin: give one of them")
+    check_cursor(cursor)  # better known before Redis is asked
     left = sys.maxsize if limit is None else limit
     with ledger_reader(*place) as reader:
         if reader.ask(read_feed_is_off()):

@@ -16,7 +16,7 @@ from callspool.settings import Settings
 from callspool_ledger.access import Right
 from callspool_ledger.reads.feed import cursor_since
 from callspool_operators.serving import openapi
-from callspool_operators.serving.admission import read_region
+from callspool_operators.serving.admission import Caller, read_region
 from callspool_operators.serving.bodies import (
     DUPLICATE,
     ENQUEUED,
@@ -214,7 +214,9 @@ async def get_document(
     asked = DocumentsQuery(
         document_ids=[document_id], space_token=space, campaign=campaign, account=account
     )
-    (found,) = await _read_documents(request, asked)
+    service = service_of(request)
+    caller = await service.let_in(request, Right.READ)
+    (found,) = await _read_documents(service, caller, asked)
     if found.state is None:
         raise Problem("not-found", "the ledger does not know this document in this scope")
     return found
@@ -223,18 +225,14 @@ async def get_document(
 @post("/v1/documents/status", status_code=200, responses=openapi.PROBLEMS)
 async def post_status(request: HttpRequest) -> StatusReply:
     """Say where documents are, in the order asked for."""
-    return StatusReply(await _read_documents(request))
+    service = service_of(request)
+    caller, asked = await service.take(request, DocumentsQuery, Right.READ)
+    return StatusReply(await _read_documents(service, caller, asked))
 
 
 async def _read_documents(
-    request: HttpRequest, asked: DocumentsQuery | None = None
+    service: IntakeService, caller: Caller, asked: DocumentsQuery
 ) -> list[DocumentReply]:
-    service = service_of(request)
-    if asked is None:
-        async with service.take_json(request, Right.READ) as (caller, body):
-            asked = decode_body(body, DocumentsQuery)
-    else:
-        caller = await service.let_in(request, Right.READ)
     scope = check_query(asked, caller.key)
     await service.gate.charge(caller, len(asked.document_ids))
     return await service.documents.read(scope, asked.document_ids)

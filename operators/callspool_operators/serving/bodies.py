@@ -293,10 +293,18 @@ def decode_body(body: bytes, kind: type[Body]) -> Body:
         body.decode()
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as fault:
-        raise Problem("wrong-shape", describe_fault(fault)) from None
+        raise Problem("wrong-shape", describe_fault(fault) + _say_shape(str(fault))) from None
     except msgspec.DecodeError as fault:
         raise Problem("not-json", describe_fault(fault)) from None
     except UnicodeDecodeError as fault:
         raise Problem("not-json", f"is not valid UTF-8 (byte {fault.start})") from None
     except RecursionError:
         raise Problem("not-json", "is nested too deeply") from None
+
+
+def _say_shape(fault: str) -> str:
+    """What to post instead, where the body as a whole is something else."""
+    if not fault.startswith("Expected") or " - at " in fault:
+        return ""
+    is_list = fault.startswith("Expected `array`")
+    return ": post a list of requests, also of one: [{…}]" if is_list else ": post one object: {…}"

@@ -36,7 +36,6 @@ from callspool_operators.serving.bodies import (
     CampaignChange,
     CampaignReply,
     CampaignsReply,
-    decode_body,
 )
 from callspool_operators.serving.problems import Problem
 from callspool_operators.serving.service import HttpRequest, service_of
@@ -51,8 +50,7 @@ _OPTIONS = (
 async def post_campaigns(request: HttpRequest) -> CampaignReply:
     """Set when and how fast a campaign's contacts are called; in force at once."""
     service = service_of(request)
-    async with service.take_json(request, Right.OPERATE) as (caller, body):
-        asked = decode_body(body, CampaignChange)
+    caller, asked = await service.take(request, CampaignChange, Right.OPERATE)
     name = read_campaign_name(caller.key, asked.account, asked.campaign)
     check_campaign(caller.key, name)
     await service.gate.charge(caller, 1)

@@ -17,7 +17,7 @@ from callspool.settings import Settings
 from callspool_ledger import keys
 from callspool_ledger.access import Right
 from callspool_operators.serving.admission import Caller, Gatekeeper
-from callspool_operators.serving.bodies import MOST_BYTES
+from callspool_operators.serving.bodies import MOST_BYTES, Body, decode_body
 from callspool_operators.serving.documents import DocumentReader, IntakeQueue
 from callspool_operators.serving.feed import FeedReader
 from callspool_operators.serving.problems import Problem
@@ -171,6 +171,13 @@ class IntakeService:
         await self.let_in(request, *rights)
         async with self._bodies.hold(request) as body:
             yield await self.let_in(request, *rights), body
+
+    async def take(
+        self, request: HttpRequest, kind: type[Body], *rights: Right
+    ) -> tuple[Caller, Body]:
+        """Returns the caller and its body, once both are good; raises `Problem`."""
+        async with self.take_json(request, *rights) as (caller, body):
+            return caller, decode_body(body, kind)
 
     async def steer(
         self,

@@ -4,9 +4,10 @@ Each is done as its command does it, with the same checks; the journal names the
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import click
 import redis
@@ -27,6 +28,7 @@ from callspool_operators.lists.number_lists import fault_of_number
 from callspool_operators.options import parsing
 from callspool_operators.serving import openapi
 from callspool_operators.serving.admission import (
+    Caller,
     check_campaign,
     may_change,
     read_campaign_name,
@@ -46,14 +48,17 @@ from callspool_operators.serving.bodies import (
     SuppressedNumber,
     SuppressedReply,
     SuppressionReply,
-    decode_body,
 )
 from callspool_operators.serving.documents import TIMEOUT, check_query
 from callspool_operators.serving.problems import Problem
-from callspool_operators.serving.service import HttpRequest, service_of
+from callspool_operators.serving.service import HttpRequest, IntakeService, service_of
 from callspool_operators.terminal.wording import plain
 
 _LONGEST_SOURCE = 100
+
+Asked = TypeVar("Asked", NewSuppression, NumbersQuery)
+Name = TypeVar("Name")
+Reply = TypeVar("Reply")
 
 
 @contextmanager
@@ -77,8 +82,7 @@ def name_in_journal(key: AccessKey) -> str:
 async def post_cancel(request: HttpRequest) -> CancelReply:
     """Take back documents that wait; what is being sent, or was, stays as it is."""
     service = service_of(request)
-    async with service.take_json(request, Right.OPERATE) as (caller, body):
-        asked = decode_body(body, CancelQuery)
+    caller, asked = await service.take(request, CancelQuery, Right.OPERATE)
     scope = check_query(asked, caller.key)
     await service.gate.charge(caller, len(asked.document_ids))
     ids = asked.document_ids
@@ -116,15 +120,12 @@ async def post_suppressions(request: HttpRequest) -> SuppressionReply:
     What was being sent at that moment is waited for, 10 seconds at most, and named.
     """
     service = service_of(request)
-    async with service.take_json(request, Right.OPERATE) as (caller, body):
-        asked = decode_body(body, NewSuppression)
+    caller, asked = await service.take(request, NewSuppression, Right.OPERATE)
     key = caller.key
     if asked.list_name is None and asked.account is None:
         asked.account = key.account
     name = read_own_list(key, asked.list_name, asked.account)
-    asked.region = read_region(asked.region) or service.settings.region
-    await service.gate.charge(caller, len(asked.numbers))
-    return await service.steer(caller, suppress_numbers, service.settings, key, asked, name)
+    return await _steer_numbers(service, caller, suppress_numbers, asked, name)
 
 
 def suppress_numbers(
@@ -156,14 +157,23 @@ def suppress_numbers(
 async def post_suppressions_check(request: HttpRequest) -> SuppressedReply:
     """Say which numbers would not be called now in an account and a campaign, and why."""
     service = service_of(request)
-    async with service.take_json(request, Right.READ) as (caller, body):
-        asked = decode_body(body, NumbersQuery)
+    caller, asked = await service.take(request, NumbersQuery, Right.READ)
     key = caller.key
     name = read_campaign_name(key, asked.account, asked.campaign)
     check_campaign(key, name, bound_to_space=True)
+    return await _steer_numbers(service, caller, check_numbers, asked, name)
+
+
+async def _steer_numbers(
+    service: IntakeService,
+    caller: Caller,
+    step: Callable[[Settings, AccessKey, Asked, Name], Reply],
+    asked: Asked,
+    name: Name,
+) -> Reply:
     asked.region = read_region(asked.region) or service.settings.region
     await service.gate.charge(caller, len(asked.numbers))
-    return await service.steer(caller, check_numbers, service.settings, key, asked, name)
+    return await service.steer(caller, step, service.settings, caller.key, asked, name)
 
 
 def check_numbers(

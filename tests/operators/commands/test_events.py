@@ -53,8 +53,14 @@ def test_a_cursor_behind_which_events_were_dropped_is_told_in_one_line(
     result = events("--cursor", behind["cursor"])
     assert result.code == 2
     assert result.err.startswith("callspool: the feed does not reach back to this cursor")
-    assert events("--cursor", "nonsense").code == 2
     assert events("--cursor", "x", "--since", "2h").code == 2
+
+
+def test_a_cursor_that_is_none_is_told_before_redis_is_asked(call: Call) -> None:
+    for where in ("redis://127.0.0.1:1/0", "redis+cluster://127.0.0.1:1"):
+        result = call("events", "--cursor", "nonsense", "--redis", where)
+        assert result.code == 2
+        assert result.err.startswith("callspool: this is no cursor of the feed: take it from")
 
 
 def test_a_feed_that_is_off_is_said_beside_the_events_that_are_kept(

@@ -174,6 +174,8 @@ def test_every_command_can_be_completed_without_the_workers_packages(call: Call)
         (["show", "crm-1", "--account", "no such"], "lower-case"),
         (["show", "crm-1", "--number", "+14155550100"], "not both"),
         (["campaign", "set", "spring", "--hours", "25-99"], "25-99"),
+        (["campaign", "set", "spring", "--cap", "0/day"], "0/day"),
+        (["campaign", "set", "--hours", "09:00-20:00"], "name the campaign"),
         (["campaign", "set", "spring", "--zone", "Berlin"], "say Europe/Berlin, or hold"),
         (["suppress", "add", "12"], "12 has no country code"),
         (["status", "--count", "2"], "--watch"),

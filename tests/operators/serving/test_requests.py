@@ -125,6 +125,17 @@ def test_what_is_wrong_is_told_without_the_words_of_the_body(intake: Intake):
         assert b"Ada" not in answer.body
 
 
+def test_a_body_of_the_wrong_shape_is_answered_with_the_right_one(intake: Intake):
+    for path, body, hint in (
+        ("/v1/requests", posted(document(1)), "post a list of requests, also of one: [{…}]"),
+        ("/v1/documents/status", ["d1"], "post one object: {…}"),
+        ("/v1/suppressions/check", None, "post one object: {…}"),
+    ):
+        answer = intake.call("POST", path, body if body is not None else b"null")
+        assert answer.status == 422
+        assert answer.json["detail"].endswith(f": {hint}")
+
+
 @pytest.mark.parametrize(
     ("authorization", "status"),
     [
