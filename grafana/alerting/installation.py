@@ -175,6 +175,16 @@ def _redis(config: Config) -> Iterator[Alert]:
         "and seem gone. Both go on by themselves when there is room again; nothing is lost.",
     )
     yield Alert(
+        alert="CallspoolRedisCutOff",
+        expr=f"{ledger('callspool_redis_cut_off', 'job')} > 0",
+        severity="page",
+        hold=config.hold_brief,
+        summary="Redis has lost touch with its replicas: nothing is sent",
+        description="One of them may be the primary now, with workers of its own. Sending goes "
+        "on when one is back; where all are gone for good, `callspool resume --all "
+        "--without-replicas`.",
+    )
+    yield Alert(
         alert="CallspoolRedisNotDurable",
         expr=f"{ledger('callspool_redis_persistence_ok', 'job')} == 0\n"
         f"unless on (job)\n  {_WRITES_REFUSED}",

@@ -15,6 +15,7 @@ RESTS = of("callspool_webhook_resting_seconds", endpoint="crm")
 REDIS = of("callspool_redis_up")
 USED, LIMIT = of("callspool_redis_memory_bytes"), of("callspool_redis_memory_limit_bytes")
 REFUSED = of("callspool_redis_writes_refused")
+CUT_OFF = of("callspool_redis_cut_off")
 DURABLE = of("callspool_redis_persistence_ok")
 PAGE, TICKET = {"severity": "page"}, {"severity": "ticket"}
 
@@ -74,6 +75,8 @@ STORIES = [
           labels=TICKET),
     Story("the disk is full", "CallspoolWritesRefused", True, {REFUSED: "0x10 1x60"}, "11m"),
     Story("there is room", "CallspoolWritesRefused", False, {REFUSED: always(0)}),
+    Story("its replicas are gone", "CallspoolRedisCutOff", True, {CUT_OFF: "0x10 1x60"}),
+    Story("one was restarted", "CallspoolRedisCutOff", False, {CUT_OFF: "0x29 1 0x60"}),
     Story("it is off", "CallspoolRedisNotDurable", True, {DURABLE: "1x10 0x60"}),
     Story("every write is refused: another alert tells", "CallspoolRedisNotDurable", False,
           {DURABLE: always(0), REFUSED: always(1)}),

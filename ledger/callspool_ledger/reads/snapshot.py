@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -103,6 +104,7 @@ class _Rest(msgspec.Struct):
     oldest_table: float = 0
     pauses: list[str] = []
     workers: list[str] = []
+    cut_off: bool = False
 
 
 @dataclass(slots=True)
@@ -153,8 +155,10 @@ class Snapshot:
     server: RedisFacts | None = None
     refuses_writes: bool = False
     """Redis refuses every write: its disk is full, as a rule."""
+    is_cut_off: bool = False
+    """Nothing is taken, since Redis lost touch with its replicas."""
 
-    def merge(self, other: Snapshot) -> None:
+    def merge(self, other: Snapshot) -> Snapshot:
         """Adds another partition; what is in force in each of them counts once."""
         self.counts.update(other.counts)
         self.died.update(other.died)
@@ -181,6 +185,8 @@ class Snapshot:
         self.oldest_spooled = max(self.oldest_spooled, other.oldest_spooled)
         self.sweep_lag = max(self.sweep_lag, other.sweep_lag)
         self.server = self.server or other.server
+        self.is_cut_off |= other.is_cut_off
+        return self
 
 
 def snapshot_of(reply: object, server: RedisFacts | None) -> Snapshot:
@@ -189,8 +195,7 @@ def snapshot_of(reply: object, server: RedisFacts | None) -> Snapshot:
         raise TypeError(f"metrics answered {type(reply).__name__}, not a list of five")
     now, counts, submissions, timings, text = reply
     rest = msgspec.json.decode(text, type=_Rest)
-    now_ms = int(now)
-    found = Snapshot(server=server, now_ms=now_ms)
+    found = Snapshot(server=server, now_ms=int(now))
     for name, number in _fields(counts):
         _add_count(found, name, number)
     for name, number in _fields(submissions):
@@ -200,7 +205,7 @@ def snapshot_of(reply: object, server: RedisFacts | None) -> Snapshot:
         histogram, _, bucket = name.rpartition("|")
         account, _, kind = histogram.partition("|")
         found.timings[account, kind].add(bucket, number)
-    _add_rest(found, rest, now_ms)
+    _add_rest(found, rest)
     return found
 
 
@@ -223,16 +228,16 @@ def _add_count(found: Snapshot, field_name: str, number: int) -> None:
         found.counts[account, name] += number
 
 
-def _add_rest(found: Snapshot, rest: _Rest, now_ms: int) -> None:
+def _add_rest(found: Snapshot, rest: _Rest) -> None:
     def age(since_ms: float) -> float:
-        return max(0.0, (now_ms - since_ms) / 1000) if since_ms else 0.0
+        return max(0.0, (found.now_ms - since_ms) / 1000) if since_ms else 0.0
 
     for what in ("waiting", "ready", "in_doubt", "sending", "open"):
         for account, since in getattr(rest, what).items():
             found.oldest[what, account] = age(since)
-    found.throttled = {name: (till - now_ms) / 1000 for name, till in rest.throttled.items()}
-    counted = {"lanes": found.lanes, "closed": found.closed, "waits": found.waits}
-    for what, counts in counted.items():
+    found.throttled = {name: (till - found.now_ms) / 1000 for name, till in rest.throttled.items()}
+    for what in ("lanes", "closed", "waits"):
+        counts = getattr(found, what)
         for name, some in getattr(rest, what).items():
             account, _, kind = name.partition("|")
             counts[account, kind] += round(some)
@@ -242,6 +247,7 @@ def _add_rest(found: Snapshot, rest: _Rest, now_ms: int) -> None:
     found.oldest_hours = rest.oldest_table / 1000
     found.paused.update(Selector.from_name(name).level for name in rest.pauses)
     found.workers.update(rest.workers)
+    found.is_cut_off = rest.cut_off
     found.spooled_messages = rest.spooled
     found.oldest_spooled = age(rest.oldest_spooled)
     found.unreadable_messages = rest.unreadable
@@ -261,21 +267,14 @@ _INFO: Command = ("INFO", "server", "clients", "memory", "persistence")
 
 
 def _add_up(parts: list[Snapshot]) -> Snapshot:
-    first, *others = parts
-    for other in others:
-        first.merge(other)
-    return first
+    return reduce(Snapshot.merge, parts)
 
 
 @merged_by(_add_up)
 def read_metrics(keys: PartitionKeys) -> Trips[Snapshot]:
     """Reads what the ledger counts, at one moment; limits apart, which `add_limits` adds."""
-    args = (MOST_SPACES, SILENT_MS)
-    questions: list[Call | Command] = [
-        load("reads/metrics").call([keys.prefix], args),
-        _INFO,
-    ]
-    reply, info = yield questions
+    asked: Call = load("reads/metrics").call([keys.prefix], (MOST_SPACES, SILENT_MS))
+    reply, info = yield [asked, _INFO]
     return snapshot_of(reply, _server_of(info))
 
 

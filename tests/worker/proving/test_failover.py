@@ -13,6 +13,8 @@ import msgspec
 import pytest
 import redis
 
+from callspool_ledger.reads.reader import LedgerReader
+from callspool_ledger.reads.snapshot import read_metrics
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_sandbox.process import SandboxProcess
 from tests.support.ledgers import P
@@ -169,10 +171,12 @@ def test_of_two_primaries_the_old_one_stops_before_the_new_one_sends(
         new = stack.enter_context(closing(Stage(after, api)))
         before.hset(f"{P}:meta", "alone", 60_000)
         assert old.send().count == 1, "for a moment it goes on"
+        assert not LedgerReader(before).ask(read_metrics()).is_cut_off
         before.hset(f"{P}:meta", "alone", 0)
         old.accept(["crm-12"])
         with pytest.raises(LedgerUnavailable, match="without-replicas"):
             old.take()
+        assert LedgerReader(before).ask(read_metrics()).is_cut_off, "an alert tells"
         new.accept(["crm-12"])
         assert new.ledger.take("me:99", ["default"]) is None
         new.read_back()

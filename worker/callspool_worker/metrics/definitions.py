@@ -273,6 +273,12 @@ DEFINITIONS = (
         "callspool_redis_writes_refused",
         "1 while Redis refuses every write, since it cannot save to its disk, else 0.",
     ),
+    Definition(
+        "callspool_redis_cut_off",
+        "gauge",
+        (),
+        "1 while nothing is taken, since Redis lost touch with its replicas, else 0.",
+    ),
 )
 
 BY_NAME = {definition.name: definition for definition in DEFINITIONS}

@@ -94,6 +94,7 @@ def samples_of(snapshot: Snapshot, max_waiting: int) -> dict[str, Values]:
         "callspool_sweep_lag_seconds": {(): snapshot.sweep_lag},
         "callspool_max_waiting_documents": {(): max_waiting},
         "callspool_redis_writes_refused": {(): int(snapshot.refuses_writes)},
+        "callspool_redis_cut_off": {(): int(snapshot.is_cut_off)},
     }
     samples |= _documents(counts)
     samples |= _calls(snapshot, accounts, counts)

@@ -19,9 +19,7 @@
 -- later. A further change before that moment puts nothing off if the gate is `firm`, that is nobody could
 -- vouch for it: it was not open since, in whatever was forgotten. `checked` is the last change of which
 -- that was asked.
--- Two primaries at a time are bounded where Redis has replicas: `replica_at` is when one of them was in
--- touch last, and `alone` for how many ms the primary gives out takes without one. A replica that is
--- promoted reads back only once that is over as well (`overlap`).
+-- A replica that is promoted reads back only once its primary stopped giving out takes as well (`overlap`).
 -- Needs: lanes roster server
 local FORGOTTEN_MS = 60000 -- how long before the last known take a forgotten one may have been
 local ATTEMPTS_SKIPPED = 1000000 -- numbers that forgotten takes may have used
@@ -130,29 +128,16 @@ local function begin_unread(is_gone)
   if is_gone then begin_epoch(from, tonumber(call('HGET', P .. ':meta', 'attempt') or '0'), nil, true) end
 end
 
--- When a replica was in touch last, as the server says, to the second; one that was, and is being filled
--- anew, is. It is noted once a second. What only copies the data cannot be promoted: it listens nowhere,
--- such as `redis-cli --rdb`, or was never in step.
 local replica_seen = 0
 
+-- Notes once a second when a replica was in touch last.
 local function see_replicas(info)
   if not string.find(info, 'slave%d+:') then return end
   local f = call('HMGET', P .. ':meta', 'replica_at', 'lease')
-  for port, state, lag in string.gmatch(info, 'slave%d+:[^\r]*port=(%d+),state=([%l_]+)[^\r]*lag=(%d+)') do
-    if port ~= '0' and (f[1] or state == 'online') then
-      local silent = state == 'online' and math.max(0, tonumber(lag) - 1) * 1000 or 0
-      replica_seen = math.max(replica_seen, NOW - silent)
-    end
-  end
+  replica_seen = last_touch(info, f[1])
   if replica_seen == 0 or replica_seen < tonumber(f[1] or '0') + 1000 then return end
   call('HSET', P .. ':meta', 'replica_at', string.format('%d', replica_seen), 'alone',
     string.format('%d', math.min(LONGEST_ALONE_MS, tonumber(f[2] or '0') / 2)))
-end
-
--- Whether this server had replicas, and has been without any for so long that one may be a primary now.
-local function is_cut_off()
-  local f = call('HMGET', P .. ':meta', 'replica_at', 'alone')
-  return f[1] and NOW - math.max(tonumber(f[1]), replica_seen) > tonumber(f[2] or '0')
 end
 
 -- The epoch of the server that runs this script. `known` is the highest attempt that the caller knows

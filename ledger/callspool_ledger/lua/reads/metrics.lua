@@ -9,6 +9,7 @@ local P = KEYS[1]
 local call = redis.call
 local TIME = call('TIME')
 local NOW = TIME[1] * 1000 + math.floor(TIME[2] / 1000)
+-- include: server
 local MOST_SPACES, SILENT_MS = tonumber(ARGV[1]), tonumber(ARGV[2])
 local DOUBTS_A_SPACE = 5 -- the oldest; those that no look can prove take turns, so not the first alone
 local LANES_AN_ACCOUNT = 20
@@ -287,6 +288,7 @@ return {
     closed = next(closed) and closed or nil, waits = waiting_documents(), oldest_table = oldest_table,
     pauses = #pauses > 0 and pauses or nil, workers = #alive > 0 and alive or nil,
     spooled = call('XLEN', P .. ':requests'), oldest_spooled = oldest_spooled(),
+    cut_off = is_alone_too_long(last_touch(call('INFO', 'replication'), true)),
     unreadable = call('XLEN', P .. ':requests:dead'), due = tonumber(due[2] or 0),
   }),
 }

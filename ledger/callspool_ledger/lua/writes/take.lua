@@ -23,7 +23,7 @@ local taker, batch_size, batch_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV
 local process = ARGV[9]
 local epoch = current_epoch(tonumber(ARGV[5]))
 if not is_in_roster(process) then return { 'stranger' } end
-if is_cut_off() then
+if is_alone_too_long(replica_seen) then
   return redis.error_reply('CUTOFF its replicas are gone, and one of them may be the primary now')
 end
 local guarded, last_attempt = keep_longest(tonumber(ARGV[6]), tonumber(ARGV[7]))
