@@ -17,7 +17,8 @@ P:<queue>:dead         stream  messages that no worker could read, kept whole
 P:meta                 hash    ledger id, format, rules; last batch, attempt and journal numbers;
                                the living generations; when ready batches were announced again;
                                ``guarded`` once there is a suppression list: takes then say so;
-                               ``settings`` of the worker that started last; when a replica was
+                               ``settings`` of the worker that started last; ``platform``: a
+                               digest of those that hours were computed with; when a replica was
                                in touch last (``lua/include/epochs.lua``); ``fresh``: documents
                                of batches that are kept whole after their answer
 P:counts               hash    ``spooled`` and ``waiting``; ``partitions`` of the whole ledger;
@@ -134,8 +135,9 @@ Who must not be called lies apart as well, for all accounts and partitions, belo
 =====================  ======  ===================================================================
 G:meta                 hash    ``id`` and ``key``, of which the digests of numbers are made;
                                ``version``: how often the lists have changed; ``source``: the last
-                               source's number; ``longest``: the longest time of a cap, ms;
+                               source's number; ``longest``: for how long calls are kept, ms;
                                ``scope``, ``reserved``, ``swept``: the last numbers of these;
+                               ``longest_till``: until when it is longer than those of the caps;
                                ``lease``: the longest of a worker, ms; ``server``, ``replid``,
                                ``epoch``, ``unsure``: whether Redis may have forgotten calls
 G:n:<2 bytes>          hash    suppressed numbers: rest of the digest → numbers of its sources,

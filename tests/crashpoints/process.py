@@ -19,6 +19,7 @@ from callspool.transport.consumer import StreamsConsumer
 from callspool.transport.keeper import Keeper
 from callspool.transport.stream import ConsumerHeartbeat
 from callspool_ledger import keys
+from callspool_ledger.guard import Guard
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker import app
 from callspool_worker.accepting.actor import CODECS
@@ -46,6 +47,7 @@ Request = Callable[..., Any]
 class WorkerProcess:
     """A worker, from its start on. Every I/O step of it goes by the knife.
 
+    ``asks_at_acceptance``: whether the guard is asked then, too.
     ``create`` and ``get`` are the API's. ``dead``: incarnations that its supervisor saw die; of
     others the leases end.
     """
@@ -59,6 +61,7 @@ class WorkerProcess:
         create: Request,
         get: Request,
         dead: Sequence[str],
+        asks_at_acceptance: bool = False,
     ) -> None:
         client = knife.client(settings.redis_url)
         self._ledger = open_ledger(settings, client)
@@ -97,7 +100,10 @@ class WorkerProcess:
         alone = SimpleNamespace(wake=lambda: scheduler.work(permits.reserve()))
         sending = SenderPool(retry, alone, scheduler)
         pulse = Heartbeat(threads=2)
-        app.declare_actors(self._broker, [self._ledger], settings, sending, pulse, lambda _: None)
+        guard = Guard(self._ledger) if asks_at_acceptance else None
+        app.declare_actors(
+            self._broker, [self._ledger], settings, sending, pulse, lambda _: None, guard
+        )
         pulse = ConsumerHeartbeat(client, key=keys.alive_workers(), consumer=incarnation)
         self._keeper = Keeper(lambda: list(self._broker.queues.values()), 60.0, pulse)
         self._consumers = [

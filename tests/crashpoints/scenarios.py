@@ -12,11 +12,15 @@ IDS = ("a", "b", "c", "d")
 
 @dataclass(frozen=True)
 class Request:
-    """One message of a producer's. ``bad`` documents are refused by the API, with their batch."""
+    """One message of a producer's. ``bad`` documents are refused by the API, with their batch.
+
+    ``listed`` have a number that must not be called.
+    """
 
     ids: tuple[str, ...] = IDS
     context: str = "Follow up"
     bad: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Scenario:
     everything between the beginning of the one step and the end of the other, and restarts.
     ``one_in``: of so many of its points one is tried in the gate. ``cap``: how often the number
     that all documents share may be called in a day; each call counts once in the end.
+    ``asks_at_acceptance``: whether the guard is asked then, too.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Scenario:
     forget: str = ""
     one_in: int = 1
     cap: int = 0
+    asks_at_acceptance: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -123,6 +129,18 @@ SCENARIOS = [
         _fault("drop", where="before") + ONCE,
         cap=4,
         one_in=10,
+    ),
+    Scenario(
+        "suppressed when it is sent",
+        requests=(Request(("a", "b", "c"), listed=("b",)), Request(("d",), listed=("d",))),
+        cap=4,
+        one_in=4,
+    ),
+    Scenario(
+        "suppressed when it is accepted",
+        requests=(Request(("a", "b", "c"), listed=("b",)),),
+        asks_at_acceptance=True,
+        one_in=4,
     ),
     _forgetting("accept", "POST create"),
     _forgetting("take", "POST create"),

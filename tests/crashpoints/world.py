@@ -21,7 +21,9 @@ from callspool.settings import Settings
 from callspool.settings.kinds import Secret
 from callspool.settings.model import Account
 from callspool_ledger import keys
+from callspool_ledger.guard import GLOBAL, GuardKey
 from callspool_ledger.guard.guard import GuardCalls
+from callspool_ledger.guard.numbers import digest_listed
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Doubts
 from callspool_ledger.writes import LedgerUnavailable
@@ -34,6 +36,9 @@ from tests.crashpoints.process import WorkerProcess
 from tests.crashpoints.scenarios import Request, Scenario
 from tests.crashpoints.verdict import READ_ALL, PlayError, Verdict, counts_of
 from tests.support.ledgers import P
+
+LISTED = "+14155550199"
+KEY = GuardKey("k", bytes(32))
 
 QUIET = 0.0
 """Seconds of quiet before something counts as missing: nothing is created late here."""
@@ -115,10 +120,21 @@ class World:
 
 def set_cap(client: redis.Redis, calls: int) -> None:
     """Lets each number be called so often in a day, before there is a ledger."""
+    run(client, [begin_guard(client).set_caps("", [Cap(calls, 86400)])])
+
+
+def suppress(client: redis.Redis, number: str) -> None:
+    """Puts a number on the global list."""
+    guard, numbers = begin_guard(client), digest_listed([number], KEY, None)
+    run(client, [guard.add(KEY.id, GLOBAL, numbers, till_ms=0, source="", by="ann")])
+
+
+def begin_guard(client: redis.Redis) -> GuardCalls:
+    """Has workers ask the guard, which has a key."""
     guard = GuardCalls()
-    client.hset(guard.keys.meta, mapping={"id": "k", "key": "00" * 32})
+    client.hset(guard.keys.meta, mapping={"id": KEY.id, "key": KEY.secret.hex()})
     client.hset(f"{P}:meta", "guarded", 1)
-    run(client, [guard.set_caps("", [Cap(calls, 86400)])])
+    return guard
 
 
 class NotReachedError(PlayError):
@@ -134,6 +150,8 @@ class Play:
         self._enqueued = 0
         if world.scenario.cap:
             set_cap(self._client, world.scenario.cap)
+        if any(request.listed for request in world.scenario.requests):
+            suppress(self._client, LISTED)
         self._seen_dying = seen_dying
         self._sandbox, self._space = world.next_sandbox()
         account = Account(
@@ -193,12 +211,13 @@ class Play:
             self._client,
             self._space,
             documents={self._id(one): "created" for request in requests for one in request.ids}
-            | {self._id(one): "dead" for request in requests for one in request.bad},
+            | {self._id(one): "dead" for request in requests for one in request.bad}
+            | {self._id(one): "cancelled" for request in requests for one in request.listed},
             # Of what was enqueued twice nobody knows how much arrived the first time.
             duplicates=self._scenario.duplicates if self._enqueued == 1 else None,
         )
         if self._scenario.cap:
-            self._check_calls(sum(len(request.ids) for request in requests))
+            self._check_calls(sum(len(each.ids) - len(each.listed) for each in requests))
         verdict.check(self._api.get("default", ("spaces", self._space, "tasks"), READ_ALL))
 
     def _check_calls(self, created: int) -> None:
@@ -216,6 +235,7 @@ class Play:
             create=self._create,
             get=self._api.get,
             dead=dead if self._seen_dying else (),
+            asks_at_acceptance=self._scenario.asks_at_acceptance,
         )
         for _ in range(MOST_ROUNDS):
             worker.round()
@@ -250,7 +270,7 @@ class Play:
         documents = [
             Document(
                 name="Ada Example",
-                contact_number="+14155550123",
+                contact_number=LISTED if one in request.listed else "+14155550123",
                 document_id=self._id(one),
                 extra={"sandbox": "reject"} if one in request.bad else None,
             )

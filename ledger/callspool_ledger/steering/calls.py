@@ -59,9 +59,12 @@ class SteeringCalls:
         told = (order.by, order.record, detail)
         return self._call("set_campaign", *name, revision, record, *told, int(timed))
 
-    def free_capped(self, cursor: str, piece: int) -> Call:
-        """Has documents that wait because of a cap asked about anew, a bounded piece a call."""
-        return self._call("free_capped", cursor, piece, WAKE_UPS_AT_MOST)
+    def free_capped(self, cursor: str, piece: int, campaign: str = "") -> Call:
+        """Has documents that wait because of a cap asked about anew, a bounded piece a call.
+
+        ``campaign``: `CampaignName.key` of those; "" for all.
+        """
+        return self._call("free_capped", cursor, piece, WAKE_UPS_AT_MOST, campaign)
 
     def note(self, order: SteeringOrder, detail: str) -> Call:
         """Writes into the journal what an operator set for a campaign."""

@@ -46,8 +46,12 @@ class Campaigns(Steps):
         ``detail``: what was asked for, for the journal.
         """
         before = self.read().campaigns.get(CampaignName(account, campaign))
-        change(before.record if before else CampaignRecord())  # or nothing at all is changed
-        return self._set(Selector(account, campaign=campaign), change, detail)
+        old = before.record if before else CampaignRecord()
+        change(old)  # or nothing at all is changed
+        record = self._set(Selector(account, campaign=campaign), change, detail)
+        if record.ends != old.ends:
+            self.free_capped(CampaignName(account, campaign).key)
+        return record
 
     @in_each_partition(_first)
     def _set(

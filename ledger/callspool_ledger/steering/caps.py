@@ -12,7 +12,7 @@ from callspool_ledger.errors import answering
 from callspool_ledger.guard.guard import GuardCalls, keep_key
 from callspool_ledger.selectors import SEPARATOR, Selector
 from callspool_ledger.steering.calls import SteeringOrder
-from callspool_ledger.steering.steps import BATCHES, Steps, add_up, in_each_partition, text_of
+from callspool_ledger.steering.steps import Steps, add_up, in_each_partition
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ class Caps(Steps):
         (self.parts or [self])[0]._run_any(
             self._first_calls.note(order, f"cap {told}" if told else "without cap")
         )
-        self._free()
+        self.free_capped()
 
     @property
     def _first_ledger(self) -> Ledger:
@@ -83,14 +83,6 @@ class Caps(Steps):
         with answering():
             self._ledger.run_commands([("HSET", self._ledger.keys.meta, "guarded", 1)])
         return 0
-
-    @in_each_partition(add_up)
-    def _free(self) -> int:
-        cursor = "0"
-        while True:
-            cursor = text_of(self._run_any(self._calls.free_capped(cursor, BATCHES)))
-            if cursor == "0":
-                return 0
 
 
 def read_set_caps(ledger: Ledger) -> list[CapView]:

@@ -197,6 +197,15 @@ class Steps:
         with answering():
             return self._ledger.run([step])[0]
 
+    @in_each_partition(add_up)
+    def free_capped(self, campaign: str = "") -> int:
+        """Has documents that wait for a cap asked about anew: all, or a campaign's (its key)."""
+        cursor, is_begun = "0", False
+        while not is_begun or cursor != "0":
+            cursor = text_of(self._run_any(self._calls.free_capped(cursor, BATCHES, campaign)))
+            is_begun = True
+        return 0
+
 
 class _PartitionCounts:
     """Sums up what the partitions tell of their progress."""

@@ -174,6 +174,8 @@ def set_(name: str | None, account: str, place: LedgerPlace, as_json: bool, **gi
         warn_of_platform(found.campaigns[about].record)
     lists = lists_of_campaign(about, place, change)
     _tell(found, about, lists, views, as_json, is_named=name is not None)
+    if cap_change and not as_json:
+        click.echo("Calls count that were made since a cap held for them; earlier ones do not.")
 
 
 @campaign.command("unset", epilog=_UNSET_EXAMPLES)

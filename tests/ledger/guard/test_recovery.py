@@ -9,8 +9,17 @@ from callspool.hours.caps import Cap
 from callspool_ledger.errors import CallsUnsure
 from callspool_ledger.guard import CallsAsked, CallsRecovery, Guard
 from callspool_ledger.guard.recovery import RECENT_NUMBERS, RecentCalls
+from callspool_ledger.steering import Campaigns
 from callspool_ledger.steering.caps import Caps
-from tests.ledger.guard.test_caps import DAY, Attempts, G, accept, documents, take
+from tests.ledger.guard.test_caps import (
+    DAY,
+    Attempts,
+    G,
+    accept,
+    defer_all,
+    documents,
+    take,
+)
 from tests.support.ledgers import LedgerUnderTest, P
 
 
@@ -118,6 +127,46 @@ def test_a_call_that_is_counted_late_stands_in_its_order(client: redis.Redis, at
     )
     (hit,) = attempts.ask().capped
     assert hit.due_ms < now + 23.5 * 3_600_000
+
+
+def test_what_was_called_under_a_shorter_cap_counts_when_it_is_longer_again(
+    client: redis.Redis, attempts: Attempts
+):
+    caps = Caps([client], "ann")
+    now = int(client.time()[0]) * 1000
+    made = CallsAsked("default", "", "hours ago")
+    attempts.guard.count(made, documents(1), at_ms=now - 7_200_000)
+    caps.set([Cap(1, 60)])
+    assert not attempts.ask().capped
+    caps.set([Cap(3, DAY)])
+    caps.set([Cap(2, DAY)])
+    assert attempts.ask().capped
+
+
+def test_a_shorter_cap_keeps_fewer_calls_once_the_longer_ones_time_is_over(
+    client: redis.Redis, attempts: Attempts
+):
+    Caps([client], "ann").set([Cap(1, 60)])
+    assert client.hget(f"{G}:meta", "longest") == b"%d" % (DAY * 1000)
+    attempts.guard.recover()
+    assert client.hget(f"{G}:meta", "longest") == b"%d" % (DAY * 1000)
+    client.hset(f"{G}:meta", "longest_till", 1)
+    attempts.guard.recover()
+    assert client.hget(f"{G}:meta", "longest") == b"60000"
+
+
+def test_what_waits_for_a_cap_is_asked_about_anew_when_its_campaigns_end_changes(
+    spool: LedgerUnderTest, client: redis.Redis
+):
+    accept(spool)
+    defer_all(spool)
+    campaigns, now = Campaigns([client], "ann"), int(client.time()[0]) * 1000
+    campaigns.set("default", "another", lambda record: record.change(ends=now - 1000))
+    assert client.exists(f"{P}:capped")
+    campaigns.set("default", "", lambda record: record.change(ends=now - 1000))
+    assert not client.exists(f"{P}:capped")
+    assert spool.ledger.take("me:2", ["default"]) is None
+    assert [spool.state(f"d{at}") for at in range(5)] == ["e"] * 5
 
 
 def test_a_process_keeps_what_it_reserved_for_a_minute_and_not_too_much_of_it():

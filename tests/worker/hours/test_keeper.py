@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ import redis
 
 from callspool.hours.numbers import Classifier
 from callspool.hours.record import PlatformHours
-from callspool.hours.zones import OWN, zone_named
+from callspool.hours.zones import OWN, DailyHours, zone_named
 from callspool.request.checks import Rules
 from callspool.request.message import decode
 from callspool_ledger.reads.campaigns import CampaignName, read_campaigns
@@ -156,6 +157,25 @@ def test_a_table_is_computed_anew_for_each_change(
     tables = under.ledger.read(read_campaigns())
     (opening,) = tables.openings.values()
     assert opening.revision == tables.campaigns[NAME].revision
+
+
+def test_a_worker_with_other_hours_of_the_platform_computes_all_tables_anew(
+    under: LedgerUnderTest, client: redis.Redis
+) -> None:
+    accept(under, {"a": BERLIN})
+    set_hours_of_now_in("Europe/Berlin", client)
+    never = PlatformHours((DailyHours(0, 1),), {})
+    keeper = HoursKeeper([under.ledger], NO_PLATFORM, 0)
+    for _ in range(3):
+        keeper.look()
+        take_all(under)
+    (before,) = under.ledger.read(read_campaigns()).openings.values()
+    for platform, is_other in ((NO_PLATFORM, False), (never, True), (never, False)):
+        time.sleep(0.002)
+        HoursKeeper([under.ledger], platform, 0).look()
+        (after,) = under.ledger.read(read_campaigns()).openings.values()
+        assert (after.computed_ms > before.computed_ms) == is_other
+        before = after
 
 
 def test_a_field_that_is_named_later_counts_for_what_waits_already(

@@ -3,6 +3,7 @@ that waited before their campaign had hours into the lanes of their classes."""
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import Counter
@@ -57,6 +58,8 @@ class _PartitionView:
     tables: CampaignTables | None = None
     active: set[CampaignName] | None = None
     ask_at: float = 0.0
+    is_new: bool = True
+    """Whether this process has not yet compared the platform's hours with those computed there."""
 
 
 class HoursKeeper(threading.Thread):
@@ -118,18 +121,31 @@ class HoursKeeper(threading.Thread):
 
     def _keep(self, partition: _PartitionView) -> None:
         if partition.tables:
-            self._compute(partition.ledger, partition.tables)
+            is_other = partition.is_new and self._is_other_platform(partition.ledger)
+            self._compute(partition.ledger, partition.tables, is_other=is_other)
+            partition.is_new = False
         if self._classifiers:
             self._sort(partition.ledger)
 
-    def _compute(self, ledger: Ledger, tables: CampaignTables) -> None:
+    def _is_other_platform(self, ledger: Ledger) -> bool:
+        """Whether what is computed there was computed with other settings; notes these."""
+        own = repr((self._platform, self._early)).encode()
+        digest = hashlib.blake2b(own, digest_size=8).hexdigest()
+        meta = ledger.keys.meta
+        known, _ = ledger.run_commands(
+            [("HGET", meta, "platform"), ("HSET", meta, "platform", digest)]
+        )
+        return known != digest.encode()
+
+    def _compute(self, ledger: Ledger, tables: CampaignTables, *, is_other: bool) -> None:
+        """Computes when classes are open; all of them where the platform has other hours."""
         openings = []
         now = datetime.fromtimestamp(tables.now_ms / 1000, UTC)
         for (name, zones), opening in tables.openings.items():
             view = tables.campaigns.get(name)
             if view is None or not view.record.timed:
                 continue
-            is_current = opening.revision == view.revision
+            is_current = opening.revision == view.revision and not is_other
             if is_current and tables.now_ms - opening.computed_ms < GOOD_FOR_MS:
                 continue
             intervals = find_intervals(

@@ -24,10 +24,6 @@ else
   end
   call('HSET', P .. ':caps', name, cjson.encode({ n = n, caps = caps }))
 end
-local longest = 0
-for _, each in ipairs(call('HVALS', P .. ':caps')) do
-  for _, cap in ipairs(cjson.decode(each).caps) do longest = math.max(longest, cap[2]) end
-end
-call('HSET', P .. ':meta', 'longest', string.format('%d', longest))
+local longest = note_longest()
 if longest > 0 then see_server(longest) end
 return 1

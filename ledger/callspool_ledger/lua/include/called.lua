@@ -52,6 +52,29 @@ local function without_old(calls, longest)
   return ''
 end
 
+-- Keeps for how long calls are remembered (P:meta `longest`): the longest time of a cap, or of one that
+-- was set lately, so that calls count that were made while it was shorter. Returns it; 0 without a cap.
+local function note_longest()
+  local longest, meta = 0, P .. ':meta'
+  for _, each in ipairs(call('HVALS', P .. ':caps')) do
+    for _, cap in ipairs(cjson.decode(each).caps) do longest = math.max(longest, cap[2]) end
+  end
+  local f = call('HMGET', meta, 'longest', 'longest_till')
+  local before, till = tonumber(f[1] or '0'), tonumber(f[2] or nil)
+  if longest == 0 or longest >= before then
+    call('HDEL', meta, 'longest_till')
+  elseif not till then
+    call('HSET', meta, 'longest_till', string.format('%d', NOW + before))
+    longest = before
+  elseif till > NOW then
+    longest = before
+  else
+    call('HDEL', meta, 'longest_till')
+  end
+  call('HSET', meta, 'longest', string.format('%d', longest))
+  return longest
+end
+
 -- Keeps in mind by which number an attempt reserved its calls.
 local function hold(token, unit, number, longest)
   local ms = string.format('%d', math.max(1, counts_until(unit + 1, longest) - NOW))
