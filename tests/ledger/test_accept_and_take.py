@@ -74,6 +74,20 @@ def test_batches_fill_up_across_messages_and_holes_of_duplicates(spool: LedgerUn
     spool.check()
 
 
+def test_new_documents_between_known_ones_keep_their_order_and_their_identities(
+    spool: LedgerUnderTest,
+):
+    spool.accept(group(["c2", "c3", "c7"]))
+    assert spool.ledger.take("me:1", ACCOUNTS) is not None
+    spool.accept(group(ids(0, 10)))
+    taken = spool.ledger.take("me:2", ACCOUNTS)
+    new = ["c0", "c1", "c4", "c5", "c6", "c8", "c9"]
+    assert taken is not None
+    assert taken.documents == SEPARATOR.join(document(one) for one in new)
+    assert spool.accept(group(new)).duplicate == 7
+    spool.check()
+
+
 def test_a_batch_leaves_before_its_body_grows_too_large(client: redis.Redis):
     spool = LedgerUnderTest(client, batch_size=100, batch_bytes=2100, linger_ms=0)
     spool.accept(group(ids(0, 10), size=400))

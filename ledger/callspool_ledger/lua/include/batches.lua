@@ -187,11 +187,18 @@ local function end_rest(batch)
   enqueue(batch, true)
 end
 
--- The raw documents of a batch, one table entry a place.
-local function documents_of(id)
-  local found = {}
-  for _, piece in ipairs(call('LRANGE', payload_key(id), 0, -1)) do
-    for document in string.gmatch(piece, '[^\30]+') do found[#found + 1] = document end
+-- Raw documents that were joined, one by one. Found by plain text: a pattern costs some 50 steps a letter.
+local function split(joined)
+  local found, first = {}, 1
+  while first <= #joined do
+    local behind = string.find(joined, '\30', first, true) or #joined + 1
+    found[#found + 1] = string.sub(joined, first, behind - 1)
+    first = behind + 1
   end
   return found
+end
+
+-- The raw documents of a batch, one table entry a place.
+local function documents_of(id)
+  return split(table.concat(call('LRANGE', payload_key(id), 0, -1), '\30'))
 end

@@ -1,12 +1,19 @@
 -- The documents of a group, and the numbers of identities: a known identity with another number is a conflict.
 -- Needs: batches claims
+local find, concat = string.find, table.concat
 local in_hand = {} -- batches of this call by their numbers
 local numbers_read = {} -- digests of numbers of other batches
 
-local function split(payload)
-  local found = {}
-  for document in string.gmatch(payload, '[^\30]+') do found[#found + 1] = document end
-  return found
+-- Where each of the joined documents begins, and where one behind the last would.
+local function starts_of(payload)
+  local starts, n, at = { 1 }, 1, find(payload, '\30', 1, true)
+  while at do
+    n = n + 1
+    starts[n] = at + 1
+    at = find(payload, '\30', at + 1, true)
+  end
+  starts[n + 1] = #payload + 2
+  return starts
 end
 
 local function digest_of(group, i)

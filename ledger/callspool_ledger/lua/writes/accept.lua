@@ -23,11 +23,15 @@ local refused_kept = tonumber(ARGV[7])
 local generation_start = tonumber(call('HGET', P .. ':g' .. newest, 'first'))
 local closed = 0
 local touched = {}
+local added = {} -- counters of the installation and of the generation, written once at the end
+local registered, in_ring = {}, {} -- lanes that this call has seen to
 local at_hand, lanes_at_hand = {}, {} -- open batches that this call has filled and not stored yet
 local owners = {} -- accounts that this call has accepted documents for
 local trace, key, reached = '', '', {} -- of the message at hand
 
 local function register_lane(group)
+  if registered[group.lane] then return end
+  registered[group.lane] = true -- what it holds from now on keeps it
   if call('SADD', P .. ':lanes', group.lane) == 0 then return end
   call('HSET', lane_key(group.lane), 'account', group.account, 'space', group.space,
     'campaign', group.campaign, 'pilot', group.pilot, 'context', group.context,
@@ -75,44 +79,63 @@ local function open_batch(group)
     id = tonumber(id), group = group, lane = group.lane, account = group.account, g = newest,
     n = tonumber(f[1]), before = tonumber(f[1]), z = tonumber(f[2]), s = f[3], d = f[4],
     o = tonumber(f[5]), a = f[6], x = f[7], soonest = tonumber(f[8]), pieces = {}, letter = 'w',
-    phase = 'open', f = numbers_of(f[9], tonumber(f[1])), keys = f[10] or '',
+    phase = 'open', f = numbers_of(f[9], tonumber(f[1])), keys = f[10] or '', is_listed = true,
   }
   in_hand[batch.id] = batch
   return batch
 end
 
-local function add(batch, payload, digests, numbers, bytes, n)
+-- Adds the documents at some places of a group, in their order; neighbours are copied together.
+-- `starts`: where each document begins, and where one behind the last would.
+local function add(batch, group, places, starts, bytes)
+  local n, expires = #places, group.expires
   if n == 0 then return end
-  local expires = batch.group.expires
   batch.a = extend_run(batch.a, batch.n, NOW - batch.o)
   batch.x = extend_run(batch.x, batch.n, expires)
   batch.keys = extend_names(batch.keys, batch.n, key)
   if expires > 0 and (batch.soonest == 0 or expires < batch.soonest) then batch.soonest = expires end
-  batch.pieces[#batch.pieces + 1] = payload
+  local pieces, digests, numbers, first = {}, { batch.d }, { batch.f }, places[1]
+  for k = 1, n do
+    local last = places[k]
+    if places[k + 1] ~= last + 1 then
+      pieces[#pieces + 1] = sub(group.payload, starts[first], starts[last + 1] - 2)
+      digests[#digests + 1] = sub(group.digests, (first - 1) * DIGEST_BYTES + 1, last * DIGEST_BYTES)
+      local of_run = sub(group.numbers, (first - 1) * NUMBER_BYTES + 1, last * NUMBER_BYTES)
+      numbers[#numbers + 1] = numbers_of(of_run, last - first + 1)
+      first = places[k + 1]
+    end
+  end
+  batch.d, batch.f = concat(digests), concat(numbers)
+  batch.pieces[#batch.pieces + 1] = concat(pieces, '\30')
   batch.n, batch.z = batch.n + n, batch.z + bytes
   batch.s = batch.s .. string.rep(batch.letter, n)
-  batch.d = batch.d .. digests
-  batch.f = batch.f .. numbers_of(numbers, n)
   reached[#reached + 1] = batch.id
   if trace ~= '' then keep_trace(batch.id, trace) end
 end
 
+local function add_up(key, what, n)
+  local sums = added[key] or {}
+  added[key], sums[what] = sums, (sums[what] or 0) + n
+end
+
 local function store(batch)
-  local added = batch.n - batch.before
-  if added == 0 then return end
+  local n = batch.n - batch.before
+  if n == 0 then return end
   register_lane(batch.group)
+  local phase = { 'phase', batch.phase }
+  if batch.phase == 'queued' then phase = { 'phase', 'queued', 'ready', NOW } end
   call('HSET', batch_key(batch.id), 'lane', batch.lane, 'account', batch.account, 'g', batch.g,
     'n', batch.n, 'z', batch.z, 's', batch.s, 'd', batch.d, 'f', batch.f, 'o', batch.o,
-    'a', batch.a, 'x', batch.x, 'soonest', batch.soonest, 'phase', batch.phase)
+    'a', batch.a, 'x', batch.x, 'soonest', batch.soonest, unpack(phase))
   if batch.keys ~= '' then call('HSET', batch_key(batch.id), 'keys', batch.keys) end
   call('RPUSH', payload_key(batch.id), unpack(batch.pieces))
-  count(batch.account, 'accepted', added)
-  count(batch.account, STATE[batch.letter], added)
-  call('HINCRBY', P .. ':g' .. newest, 'unsettled', added)
-  call('HINCRBY', lane_key(batch.lane), 'unsettled', added)
+  add_up(P .. ':counts', batch.account .. '|accepted', n)
+  add_up(P .. ':counts', batch.account .. '|' .. STATE[batch.letter], n)
+  add_up(P .. ':g' .. newest, 'unsettled', n)
+  call('HINCRBY', lane_key(batch.lane), 'unsettled', n)
   if batch.letter == 'w' then
-    call('HINCRBY', P .. ':counts', 'waiting', added)
-    call('HINCRBY', lane_key(batch.lane), 'waiting', added)
+    add_up(P .. ':counts', 'waiting', n)
+    call('HINCRBY', lane_key(batch.lane), 'waiting', n)
     if batch.before == 0 then
       call('ZADD', P .. ':waiting:' .. batch.account, batch.o, batch.id)
     end
@@ -120,11 +143,15 @@ local function store(batch)
 end
 
 local function close(batch)
-  store(batch)
   if batch.n == 0 then return end
-  call('HSET', lane_key(batch.lane), 'open', '')
-  enqueue(batch, false)
+  if batch.is_listed then call('HSET', lane_key(batch.lane), 'open', '') end
   closed = closed + 1
+  if batch.n == batch.before then return enqueue(batch, false) end
+  batch.phase = 'queued'
+  store(batch)
+  call('RPUSH', queue_key(batch.lane), batch.id)
+  if not in_ring[batch.lane] then join_ring(batch.lane, batch.account) end
+  in_ring[batch.lane] = true
 end
 
 local function leave_open(batch)
@@ -135,70 +162,39 @@ local function leave_open(batch)
   touched[batch.lane] = batch
 end
 
--- All documents of the group fit into the batch: one piece, untouched if all of it is new. Tells how
--- many were accepted, and how many are conflicts.
-local function append_whole(batch, group, n, bytes)
-  local kept, conflicts = {}, 0
+-- Adds what is new of a group to the batch; where that is full, it is closed and the next one begun.
+-- Tells how many are new, how many are conflicts, and which batch is open now.
+local function append_new(batch, group, n)
+  local starts, accepted, conflicts = starts_of(group.payload), 0, 0
+  local kept, size, held = {}, 0, batch.n
   for i = 1, n do
-    local is_new, known = claim(group.digests, i, batch.id * PLACES + batch.n + #kept)
+    local bytes = starts[i + 1] - starts[i] - 1 + overhead
+    if held >= batch_size or (held > 0 and batch.z + size + bytes > batch_bytes) then
+      add(batch, group, kept, starts, size)
+      close(batch)
+      batch, kept, size, held = begin_batch(group), {}, 0, 0
+    end
+    local is_new, known = claim(group.digests, i, batch.id * PLACES + held)
     if is_new then
-      kept[#kept + 1] = i
+      kept[#kept + 1], size = i, size + bytes
+      accepted, held = accepted + 1, held + 1
     elseif is_conflict(known, group, i, kept) then
       conflicts = conflicts + 1
     end
   end
-  if #kept == n then
-    add(batch, group.payload, group.digests, group.numbers, bytes, n)
-    return n, 0
-  end
-  local documents, pieces, digests, numbers, size = split(group.payload), {}, {}, {}, 0
-  for k, i in ipairs(kept) do
-    pieces[k], digests[k], numbers[k] = documents[i], digest_of(group, i), number_of(group, i)
-    size = size + #documents[i] + overhead
-  end
-  add(batch, table.concat(pieces, '\30'), table.concat(digests), table.concat(numbers), size, #kept)
-  return #kept, conflicts
-end
-
--- Document by document: fills the open batch, closes it, and goes on with the next.
-local function append_each(batch, group, n)
-  local documents, accepted, conflicts = split(group.payload), 0, 0
-  local pieces, digests, numbers, claimed, size = {}, {}, {}, {}, 0
-  local function flush()
-    add(batch, table.concat(pieces, '\30'), table.concat(digests), table.concat(numbers), size, #pieces)
-    pieces, digests, numbers, claimed, size = {}, {}, {}, {}, 0
-  end
-  for i = 1, n do
-    local bytes = #documents[i] + overhead
-    local held = batch.n + #pieces
-    if held >= batch_size or (held > 0 and batch.z + size + bytes > batch_bytes) then
-      flush()
-      close(batch)
-      batch, held = begin_batch(group), 0
-    end
-    local is_new, known = claim(group.digests, i, batch.id * PLACES + held)
-    if is_new then
-      pieces[#pieces + 1], digests[#digests + 1] = documents[i], digest_of(group, i)
-      numbers[#numbers + 1], claimed[#claimed + 1] = number_of(group, i), i
-      size = size + bytes
-      accepted = accepted + 1
-    elseif is_conflict(known, group, i, claimed) then
-      conflicts = conflicts + 1
-    end
-  end
-  flush()
+  add(batch, group, kept, starts, size)
   return accepted, conflicts, batch
 end
 
 -- Documents that cannot be sent at all are accepted and dead at once, a batch each.
 local function bury_each(group, n)
-  local accepted, conflicts, buried = 0, 0, {}
+  local accepted, conflicts, buried, starts = 0, 0, {}, starts_of(group.payload)
   for i, document in ipairs(split(group.payload)) do
     local batch = begin_batch(group)
     batch.letter, batch.phase = 'x', 'buried'
     local is_new, known = claim(group.digests, i, batch.id * PLACES)
     if is_new then
-      add(batch, document, digest_of(group, i), number_of(group, i), #document + overhead, 1)
+      add(batch, group, { i }, starts, #document + overhead)
       store(batch)
       call('HSET', batch_key(batch.id), 'why', group.reason)
       call('ZADD', P .. ':dead', NOW, batch.id)
@@ -264,13 +260,7 @@ local function append(group)
   local n = #group.digests / DIGEST_BYTES
   if group.suppressed ~= '' then return cancel_group(group, n) end
   if group.reason ~= '' then return bury_each(group, n) end
-  local batch, accepted, conflicts = open_batch(group), nil, nil
-  local bytes = #group.payload + n * overhead
-  if batch.n + n <= batch_size and batch.z + bytes <= batch_bytes then
-    accepted, conflicts = append_whole(batch, group, n, bytes)
-  else
-    accepted, conflicts, batch = append_each(batch, group, n)
-  end
+  local accepted, conflicts, batch = append_new(open_batch(group), group, n)
   at_hand[group.lane] = batch
   if accepted > 0 then owners[group.account] = true end
   return accepted, n - accepted - conflicts, conflicts
@@ -343,6 +333,9 @@ if linger == 0 then
       closed = closed + 1
     end
   end
+end
+for name, sums in pairs(added) do
+  for what, n in pairs(sums) do call('HINCRBY', name, what, n) end
 end
 if closed > 0 then wake(closed, wake_limit) end
 return reply
