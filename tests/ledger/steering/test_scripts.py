@@ -29,6 +29,14 @@ def test_the_header_of_a_script_tells_every_key_and_argument_that_it_uses(path: 
             assert told - later <= used, f"the header of {name} tells what it does not use"
 
 
+@pytest.mark.parametrize("path", scripts.list_scripts())
+def test_a_script_has_no_function_of_a_part_that_it_never_gets_to(path: str):
+    source = scripts.load(path).source
+    functions = re.findall(r"^local function (\w+)\((?:.*\n)+?end$", source, re.MULTILINE)
+    unused = [name for name in functions if len(re.findall(rf"\b{name}\b", source)) == 1]
+    assert unused == []
+
+
 def test_every_script_that_the_packages_load_by_its_whole_name_is_there():
     code = "".join(
         path.read_text(encoding="utf-8")
