@@ -132,7 +132,7 @@ local replica_seen = 0
 
 -- Notes once a second when a replica was in touch last.
 local function see_replicas(info)
-  if not string.find(info, 'slave%d+:') then return end
+  if string.find(info, 'connected_slaves:0\r', 1, true) then return end
   local f = call('HMGET', P .. ':meta', 'replica_at', 'lease')
   replica_seen = last_touch(info, f[1])
   if replica_seen == 0 or replica_seen < tonumber(f[1] or '0') + 1000 then return end

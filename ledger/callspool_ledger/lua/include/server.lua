@@ -5,7 +5,10 @@
 -- a new name: the third value is the name that this history had before.
 local function this_server()
   local info = call('INFO', 'server', 'replication')
-  local function field(name) return string.match(info, name .. ':(%x+)') or '' end
+  local function field(name)
+    local _, last = string.find(info, name .. ':', 1, true)
+    return last and string.match(info, '^%x+', last + 1) or ''
+  end
   return field('run_id'), field('master_replid'), field('master_replid2'), info
 end
 
