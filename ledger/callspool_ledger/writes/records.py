@@ -185,9 +185,9 @@ class Taken:
         A pattern finds them in a third of the time that a parser takes.
         """
         found = _ID_IN_JSON(self.documents)
-        if len(found) != self.count or b"" in found or _ESCAPED_LETTER(self.documents):
-            return b""
-        return b"\n".join(found)
+        is_escaped = b"\\" in self.documents and _ESCAPED_LETTER(self.documents)
+        is_plain = len(found) == self.count and b"" not in found and not is_escaped
+        return b"\n".join(found) if is_plain else b""
 
     @property
     def places(self) -> list[int]:

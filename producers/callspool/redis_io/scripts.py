@@ -8,7 +8,7 @@ connection, commands are packed for one write.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
@@ -30,10 +30,22 @@ _quick: Callable[[tuple[Any, ...]], bytes] | None = getattr(hiredis, "pack_comma
 Reader: Any = getattr(hiredis, "Reader", None)
 """Reads replies: hiredis' own, or None where that is not installed."""
 
+_LARGE = 8 * 1024
+"""Bytes of a word above which hiredis does not pack a command."""
+
 
 def pack(commands: Sequence[Command]) -> bytes:
     """Returns the bytes that ask for all of these commands, in order."""
-    return b"".join([(_quick or _pack_words)(_split_name(command)) for command in commands])
+    pieces: list[bytes] = []
+    for command in commands:
+        words = _split_name(command)
+        # hiredis copies each word several times: large ones are packed faster without it.
+        large = [word for word in words if type(word) is bytes and len(word) > _LARGE]
+        if _quick is None or large:
+            pieces += _pack_words(words)
+        else:
+            pieces.append(_quick(words))
+    return b"".join(pieces)
 
 
 def read_reply(connection: Any) -> Reply:
@@ -58,10 +70,12 @@ def _split_name(command: Command) -> tuple[Argument, ...]:
     return (*name.split(" "), *arguments) if isinstance(name, str) and " " in name else command
 
 
-def _pack_words(words: tuple[Argument, ...]) -> bytes:
-    pieces = [b"*%d\r\n" % len(words)]
-    pieces += [b"$%d\r\n%b\r\n" % (len(word), word) for word in map(_encode, words)]
-    return b"".join(pieces)
+def _pack_words(words: tuple[Argument, ...]) -> Iterator[bytes]:
+    yield b"*%d\r\n" % len(words)
+    for word in map(_encode, words):
+        yield b"$%d\r\n" % len(word)
+        yield word
+        yield b"\r\n"
 
 
 def _encode(argument: Argument) -> bytes:
