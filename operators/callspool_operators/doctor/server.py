@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import stat
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from callspool_operators.lists import READ_AS
@@ -123,11 +124,19 @@ SKEW = 2.0
 MUCH = 60.0
 
 
+MOST_LAG, MOST_BEHIND = 10, 10 * 2**20
+"""Seconds without a word of a replica, and bytes that it has not taken yet, from which on it is
+told. A replica says once a second that it lives."""
+
+_REPLICA = re.compile(r"slave\d+").fullmatch
+
+
 def examine_server(found: ServerFacts) -> Iterator[DoctorFinding]:
     """Yields a finding for everything that Redis told."""
     if found.info:
         yield _version(found)
         yield _role(found)
+        yield from _replicas(found.info)
         yield from _persistence(found)
         yield _eviction(found)
         yield _memory(found)
@@ -164,6 +173,25 @@ def _role(found: ServerFacts) -> DoctorFinding:
             "CONFIG SET min-replicas-to-write 1, or people may be called twice",
         )
     return ok("role", words)
+
+
+def _replicas(info: Mapping[str, Any]) -> Iterator[DoctorFinding]:
+    """Tells of replicas that would lack much of the ledger if they were promoted now."""
+    listed = [each for name, each in info.items() if _REPLICA(name) and isinstance(each, dict)]
+    for each in listed:
+        behind = int(info.get("master_repl_offset", 0)) - int(each.get("offset", 0))
+        lag = int(each.get("lag", 0))
+        if each.get("state") != "online":
+            said = "is being filled, and is none yet"
+        elif lag > MOST_LAG:
+            said = f"has been silent for {lag} s"
+        elif behind > MOST_BEHIND:
+            said = f"is {behind // 2**20} MiB behind"
+        else:
+            continue
+        where = f"{each.get('ip', '')}:{each.get('port', '')}"
+        remedy = "see that it runs, and the way to it; what it lacks is forgotten if it is promoted"
+        yield warning("role", f"replica {where} {said}", remedy)
 
 
 def _persistence(found: ServerFacts) -> Iterator[DoctorFinding]:

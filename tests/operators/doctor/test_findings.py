@@ -76,6 +76,23 @@ def test_a_primary_that_would_go_on_alone_is_warned_of():
     assert (role.health, "min-replicas-to-write 1" in role.remedy) == ("warning", True)
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"state": "online", "lag": 1}, ""),
+        ({"state": "online", "lag": 45}, "has been silent for 45 s"),
+        ({"state": "send_bulk", "lag": 0}, "is being filled"),
+        ({"state": "online", "lag": 0, "offset": 1000}, "is 19 MiB behind"),
+    ],
+)
+def test_a_replica_that_is_down_or_far_behind_is_warned_of(told: dict[str, Any], said: str):
+    replica = {"ip": "10.0.0.7", "port": 6379, "offset": 20 * 2**20} | told
+    found = examined({"slave0": replica, "master_repl_offset": 20 * 2**20})
+    told_of = [each.said for each in found if each.health == "warning" and each.check == "role"]
+    assert len(told_of) == bool(said)
+    assert all(f"replica 10.0.0.7:6379 {said}" in each for each in told_of)
+
+
 def test_clocks_that_differ_are_told_beyond_what_the_way_takes():
     ahead = [each for each in examined(ahead=-5.0, unsure=0.5) if each.check == "clock"]
     assert (ahead[0].health, "4.5 s behind" in ahead[0].said) == ("warning", True)
