@@ -16,8 +16,9 @@ import tempfile
 import time
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from benchmarks.speed.machine import cpu_seconds, peak_bytes
 from callspool_ledger.access import Right
 from tests.operators.serving.conftest import Intake, document, posted, start_serve
 from tests.support.servers import RedisServer
@@ -32,20 +33,6 @@ MODES = (
     ("the same, a key with a rate", 500, 4, 100_000_000),
 )
 BLOCK = 1024 * 1024
-
-
-class Process(NamedTuple):
-    """The processor seconds that a process has used, and the most memory, in MB, that it had."""
-
-    cpu: float
-    megabytes: float
-
-
-def look_at(pid: int) -> Process:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    status = Path(f"/proc/{pid}/status").read_text()
-    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return Process((int(fields[11]) + int(fields[12])) / 100, int(peak.split()[1]) / 1024)
 
 
 def bodies_of(documents: int) -> Iterator[bytes]:
@@ -127,18 +114,18 @@ def main() -> None:
             process, port = start_serve(server.url, Path(folder), **unlimited)
             intake = Intake(port, server.url)
             secret = intake.create_key("shop", Right.ENQUEUE, space_token="8KZ", per_minute=rate)
-            before = look_at(process.pid).cpu
+            before = cpu_seconds([process.pid])
             posted_all = post_for(asked.seconds, port, secret, documents, connections)
             done, seconds = asyncio.run(posted_all)
-            found = look_at(process.pid)
+            used, megabytes = cpu_seconds([process.pid]) - before, peak_bytes([process.pid]) / BLOCK
             process.terminate()
             process.wait()
             queued = int(intake.redis.hget("callspool:{0}:counts", "spooled") or 0)
             assert queued == done * documents
             print(
                 f"{name}: {done / seconds:,.0f} requests, {done * documents / seconds:,.0f}"
-                f" documents a second; {(found.cpu - before) / done * 1e6:,.0f} µs of its processor"
-                f" a request; {found.megabytes:.0f} MB at most"
+                f" documents a second; {used / done * 1e6:,.0f} µs of its processor"
+                f" a request; {megabytes:.0f} MB at most"
             )
     if asked.list:
         with tempfile.TemporaryDirectory() as folder, RedisServer() as server:
@@ -147,12 +134,12 @@ def main() -> None:
             secret = intake.create_key("shop", Right.ENQUEUE, space_token="8KZ")
             began = time.monotonic()
             post_list(port, secret, asked.list)
-            found = look_at(process.pid)
+            megabytes = peak_bytes([process.pid]) / BLOCK
             process.terminate()
             process.wait()
             print(
                 f"a list of {asked.list:,} MB: {time.monotonic() - began:,.0f} s,"
-                f" {found.megabytes:.0f} MB at most"
+                f" {megabytes:.0f} MB at most"
             )
 
 

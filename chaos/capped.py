@@ -20,7 +20,7 @@ from callspool.hours.caps import Cap
 from callspool.request.identity import Scope
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_is_quiet, read_summary
-from callspool_ledger.steering.caps import Caps
+from callspool_ledger.steering.campaigns import Caps
 from callspool_sandbox.log import read_log
 from chaos.acting import Acting
 from chaos.contacts import CONTEXTS, PILOTS, SPACES, Portion, document_id

@@ -67,8 +67,8 @@ class Received:
 
     ``ids`` holds each document's `ref_id`: `id`, else `document_id` (O). ``incomplete``: one has no
     name or number; ``has_id``: one carries `id`; ``mark``: the status that a marked one asks for,
-    and its place. ``problem`` answers a body that cannot be understood. ``storable``: so many
-    documents can be stored, of more than these the next one cannot.
+    and its place. ``problem`` answers a body that cannot be understood. ``storable``: how
+    many documents can be stored before the first that cannot; None where all can.
     """
 
     raw: bytes

@@ -90,8 +90,8 @@ class Drop(Conditions, tag="drop", tag_field="name", frozen=True):
 class Hang(Conditions, tag="hang", tag_field="name", frozen=True):
     """Silence for a while, then everything goes on as if nothing had been.
 
-    ``until``: not for so long, but until so many seconds after the sandbox was ready, as where a
-    proxy holds what it cannot pass on.
+    ``until``: ends it at this many seconds after the sandbox was ready, as where a proxy holds what
+    it cannot pass on.
     """
 
     where: Literal["before_body", "before", "amid", "after"] = "before"

@@ -197,7 +197,7 @@ class FaultPlan:
         return replace(self, opens=False, first=0, rest=0, late=0, own=own, mixed=None)
 
     def until(self, storable: int, own: Answer) -> FaultPlan:
-        """Returns the same where the next document after so many cannot be stored."""
+        """Returns the same where only the first ``storable`` documents can be stored."""
         if self.first + self.rest + self.late <= storable:
             return self
         first = min(self.first, storable)
@@ -206,7 +206,7 @@ class FaultPlan:
 
 
 def plan(fault: Fault | None, documents: int, now: float) -> FaultPlan:
-    """Returns the plan for a request of so many documents; ``now`` is the server's unix time."""
+    """Returns the plan for a request of this many documents; ``now`` is the server's unix time."""
     match fault:
         case Status():
             made = _status(fault, documents, now)

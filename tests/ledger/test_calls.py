@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from callspool.request.identity import Scope
-from callspool_ledger.reads.begun_calls import read_begun
+from callspool_ledger.reads.calls import read_begun
 from callspool_ledger.reads.entries import BatchEntry
 from callspool_ledger.reads.lookup import read_statuses
 from callspool_ledger.reads.reader import LedgerReader

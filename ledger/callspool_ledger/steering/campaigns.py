@@ -1,20 +1,27 @@
-"""What operators ask for by campaign: hours, days, pace, start and end."""
+"""What operators ask for by campaign: hours, pace, start, end, and how often to call a number."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from callspool.errors import QueueUnavailable
-from callspool.hours.record import CampaignRecord
+from callspool.hours.caps import MOST_NAMES, Cap
+from callspool.hours.record import CampaignError, CampaignRecord
+from callspool_ledger.errors import answering
+from callspool_ledger.guard.guard import GuardCalls, keep_key
 from callspool_ledger.reads.campaigns import CampaignName, CampaignTables, read_campaigns
-from callspool_ledger.selectors import Selector
+from callspool_ledger.selectors import SEPARATOR, Selector
 from callspool_ledger.steering.calls import SteeringOrder
-from callspool_ledger.steering.steps import Steps, in_each_partition
+from callspool_ledger.steering.steps import Steps, add_up, in_each_partition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from callspool.hours.caps import CapScope
+    from callspool_ledger.steering.calls import SteeringCalls
+    from callspool_ledger.writes import Ledger
 
 TRIES = 20
 """How often a change is tried while others change the same campaign."""
@@ -70,3 +77,90 @@ class Campaigns(Steps):
             if self._run(self._calls.set_campaign(order, revision, written, detail, record.timed)):
                 return record
         raise QueueUnavailable("others change the same campaign all the time: try it again")
+
+
+class CapView(NamedTuple):
+    """The caps of one account or campaign, or of the installation (neither)."""
+
+    account: str | None
+    campaign: str | None
+    caps: tuple[Cap, ...]
+
+    @property
+    def scope(self) -> CapScope:
+        if self.account is None:
+            return "installation"
+        return "account" if self.campaign is None else "campaign"
+
+
+class Caps(Steps):
+    """How often a number may be called: for the installation, for an account or for a campaign.
+
+    All that hold for a document count, so the lowest one wins. Calls count from when a cap was set.
+    """
+
+    def read(self) -> list[CapView]:
+        """Returns all caps: those of the installation first."""
+        return read_set_caps(self._first_ledger)
+
+    def set(
+        self, caps: Sequence[Cap], *, account: str | None = None, campaign: str | None = None
+    ) -> None:
+        """Replaces the caps of the installation, of an account, or of its campaign.
+
+        They are in force when the next batch is taken; documents that wait for another cap are
+        asked about anew. Raises `CampaignError` where too many campaigns have caps.
+        """
+        guard = GuardCalls()
+        home = self._first_ledger.at(guard.keys.prefix)
+        name = SEPARATOR.join(part for part in (account, campaign) if part is not None)
+        with answering():
+            keep_key(home, guard.keys.meta)
+            self._mark_guarded()
+            (done,) = home.run([guard.set_caps(name, caps)])
+        if done != 1:
+            raise CampaignError("cap", f"at most {MOST_NAMES:,} accounts and campaigns have caps")
+        order = SteeringOrder(self._by, Selector(account, campaign=campaign))
+        told = " ".join(cap.short for cap in caps)
+        (self.parts or [self])[0]._run_any(
+            self._first_calls.note(order, f"cap {told}" if told else "without cap")
+        )
+        self.free_capped()
+
+    @property
+    def _first_ledger(self) -> Ledger:
+        return (self.parts or [self])[0]._ledger
+
+    @property
+    def _first_calls(self) -> SteeringCalls:
+        return (self.parts or [self])[0]._calls
+
+    @in_each_partition(add_up)
+    def _mark_guarded(self) -> int:
+        with answering():
+            self._ledger.run_commands([("HSET", self._ledger.keys.meta, "guarded", 1)])
+        return 0
+
+
+def read_set_caps(ledger: Ledger) -> list[CapView]:
+    """Returns all caps, those of the installation first; ``ledger``: of any partition."""
+    guard = GuardCalls()
+    with answering():
+        (found,) = ledger.at(guard.keys.prefix).run_commands([("HGETALL", guard.keys.caps)])
+    pairs = found.items() if isinstance(found, dict) else ()
+    return sorted((_cap_view(name, written) for name, written in pairs), key=_place_of)
+
+
+def _cap_view(name: bytes, written: bytes) -> CapView:
+    account, *campaign = name.decode().split(SEPARATOR)
+    pairs = msgspec.json.decode(written, type=_WrittenCaps).caps
+    caps = tuple(Cap(calls, ms // 1000) for calls, ms in pairs)
+    return CapView(account or None, campaign[0] if campaign else None, caps)
+
+
+def _place_of(view: CapView) -> tuple[str, bool, str]:
+    return view.account or "", view.campaign is not None, view.campaign or ""
+
+
+class _WrittenCaps(msgspec.Struct):
+    caps: list[tuple[int, int]]

@@ -14,7 +14,7 @@ from callspool.request.text import fault_of_word
 from callspool_ledger.guard import ListNameError, list_name
 from callspool_ledger.reads.campaigns import CampaignName, describe_zones
 from callspool_ledger.steering import Campaigns
-from callspool_ledger.steering.caps import Caps
+from callspool_ledger.steering.campaigns import Caps
 from callspool_operators.commands.caps import (
     CapChange,
     cap_lines,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from callspool_ledger.reads.campaigns import Bar, CampaignTables, CampaignView
-    from callspool_ledger.steering.caps import CapView
+    from callspool_ledger.steering.campaigns import CapView
 
 _EXAMPLES = """\b
 Examples:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from callspool.hours.caps import Cap, CapScope
     from callspool_ledger.reads.campaigns import CampaignName
-    from callspool_ledger.steering.caps import CapView
+    from callspool_ledger.steering.campaigns import CapView
 
 _cap_scope = click.option(
     "--cap-scope",

@@ -38,9 +38,9 @@ from callspool_operators.doctor import (
 )
 from callspool_operators.options.clients import ledger_clients
 from callspool_operators.options.options import LedgerPlace, ledger_options
-from callspool_operators.preparing.ringing import read_first_task
 from callspool_operators.terminal.wording import format_count, json_line, state_dir_flag
 from callspool_worker import api
+from callspool_worker.decisions.answers import Answered, NoAnswer
 from callspool_worker.ledgers import ledger_of
 
 if TYPE_CHECKING:
@@ -48,8 +48,10 @@ if TYPE_CHECKING:
 
     import redis
 
+    from callspool.request.call_request import CheckedEnvelope
     from callspool.request.identity import Scope
     from callspool.settings import Settings
+    from callspool_worker.decisions.answers import Answer
 
 _EXAMPLES = """\b
 Examples:
@@ -124,7 +126,7 @@ def _of_redis(
     clients: Sequence[redis.Redis], settings: Settings, where: str
 ) -> Iterator[DoctorFinding]:
     found: dict[DoctorFinding, None] = {}
-    for each in dict.fromkeys(clients):  # the same of several nodes is told once
+    for each in dict.fromkeys(clients):  # what several nodes share is listed once
         found |= dict.fromkeys((*examine_server(examine(each)), _durability(each, settings)))
     yield from found
     if any(is_cut_off(each, partition) for partition, each in enumerate(clients)):
@@ -182,3 +184,39 @@ def _of_apis(settings: Settings, scopes: list[Scope]) -> Iterator[DoctorFinding]
             yield from examine_agents(name, agents, pilot or "")
             if spaces:
                 yield from examine_tasks(name, read_first_task(unpod, name, spaces[-1], answer))
+
+
+SILENCE_PATIENCE = 3.0
+"""Seconds that each of the three reads before a run may take; if one fails, nothing is said."""
+
+
+def read_first_task(unpod: api.UnpodApi, account: str, space: str, runs: Answer) -> Answer:
+    """Reads the first task of the first run in a list of runs."""
+    body = runs.json if isinstance(runs, Answered) else None
+    rows = body.get("data") if isinstance(body, dict) else None
+    run = rows[0].get("run_id") if isinstance(rows, list) and rows and rows[0] else None
+    if not isinstance(run, str):
+        return NoAnswer("the space has no run yet", "unreadable")
+    path = "spaces", space, "runs", run, "tasks"
+    return unpod.get(account, path, {"page": 1, "page_size": 1})
+
+
+def find_silence(settings: Settings, envelope: CheckedEnvelope) -> list[str]:
+    """Returns why calls would not ring although the API creates them, a line each.
+
+    The agent has to be published, the org handle known, and the space made for calls (R).
+    """
+    name, space = envelope.account, envelope.space_token
+    accounts = {name: settings.account(name)}
+    try:
+        unpod = api.UnpodApi(accounts, request_timeout=SILENCE_PATIENCE, max_connections=1)
+    except SettingsError:
+        return []  # the run reports it as it starts
+    with unpod:
+        agents = unpod.get(name, ("agents",), {"page": 1, "page_size": 1000})
+        if not isinstance(agents, Answered):
+            return []
+        found = [*examine_agents(name, agents, envelope.pilot)]
+        runs = unpod.get(name, ("spaces", space, "runs"), {"page": 1, "page_size": 1})
+        found += examine_tasks(name, read_first_task(unpod, name, space, runs))
+    return [f"{each.said}: {each.remedy}" for each in found if each.health != "ok"]

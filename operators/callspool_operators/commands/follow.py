@@ -14,7 +14,7 @@ import click
 
 from callspool.errors import CallspoolError
 from callspool.settings import load_settings
-from callspool_ledger.reads.open_calls import read_open_accounts
+from callspool_ledger.reads.calls import read_open_accounts
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.writes import account_ledgers

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from callspool.hours.audit import BEGUN_BY, HoursAudit
-from callspool_ledger.reads.begun_calls import read_begun
+from callspool_ledger.reads.calls import read_begun
 from callspool_ledger.reads.campaigns import describe_zones, read_campaigns
 from callspool_operators.options import parsing
 from callspool_operators.options.connection import ledger_reader
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from callspool.hours.audit import BegunBy
-    from callspool_ledger.reads.begun_calls import BegunCall
+    from callspool_ledger.reads.calls import BegunCall
     from callspool_ledger.reads.campaigns import CampaignName, CampaignView
 
 _EXAMPLES = """\b

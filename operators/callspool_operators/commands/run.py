@@ -18,6 +18,7 @@ from callspool.errors import ApiUnreachable, CallspoolError, QueueUnavailable
 from callspool.settings import Settings, load_settings
 from callspool.settings.urls import redis_url_without_password
 from callspool_ledger.reads.summary import read_clock
+from callspool_operators.commands.doctor import find_silence
 from callspool_operators.commands.send import rehearse
 from callspool_operators.local.job import End, Job
 from callspool_operators.local.ledger import LocalLedger
@@ -38,7 +39,6 @@ from callspool_operators.preparing.asking import ask_before_sending, check_count
 from callspool_operators.preparing.forecast import describe_what_does_not_hold
 from callspool_operators.preparing.overview import held_back_in_short
 from callspool_operators.preparing.reading import Spooler, new_intake, open_intake, remember_lists
-from callspool_operators.preparing.ringing import find_silence
 from callspool_operators.terminal.exits import Exit
 from callspool_operators.terminal.screen import Progress, paint
 from callspool_operators.terminal.wording import format_count, json_line
@@ -189,7 +189,7 @@ class _RunCommand:
             return self._work(stack, intake, local)
 
     def _ask_to_go_on(self) -> bool:
-        """Whether whoever started this wants it, knowing what the ledger knows already."""
+        """Asks the person at the terminal, who is shown what the ledger knows already."""
         with ExitStack() as stack:
             reading = partial(reader_for, self._settings, self._target.envelope)
             reader = ask_until_answered(lambda: stack.enter_context(reading()))

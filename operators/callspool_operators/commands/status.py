@@ -7,8 +7,8 @@ from typing import Self
 import click
 
 from callspool_ledger.errors import FREE_THE_DISK, WRITES_REFUSED
+from callspool_ledger.reads.calls import read_follow_lag
 from callspool_ledger.reads.lanes import ADVICE, OneDocumentLanes, read_one_document_lanes
-from callspool_ledger.reads.open_calls import read_follow_lag
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.snapshot import AccountLimit
 from callspool_ledger.reads.summary import read_reasons

@@ -197,7 +197,7 @@ class Intake:
         return Source(name, stream, options.codec, options.sheet, is_foreign=options.is_foreign)
 
     def _expect_rows(self, count: int) -> int:
-        """How many good rows there may be in all, when there are so many."""
+        """Estimates how many good rows there will be in all, from those so far."""
         total, limit = self.bytes_total(), self._options.limit
         if total and self.bytes_read:
             count = max(count, count * total // self.bytes_read)

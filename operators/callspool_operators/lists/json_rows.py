@@ -16,9 +16,9 @@ from callspool_operators.lists.source import Source
 from callspool_operators.lists.table import CHUNK
 
 MAX_JSON = 64 * 1024 * 1024
-"""Bytes of a JSON file that is no JSON Lines, at most: it is read whole, lest a fault is missed."""
+"""Most bytes of a JSON file (not JSON Lines): it is read whole, so that no fault is missed."""
 MAX_DEPTH = 4
-"""Objects within objects in which a list of contacts is looked for."""
+"""How deep within objects a list of contacts may lie."""
 
 _MARK = b"\xef\xbb\xbf"
 _GAP = re.compile(rb"[\s,]*")

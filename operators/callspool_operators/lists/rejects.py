@@ -42,7 +42,7 @@ class Layout(NamedTuple):
 
 
 def layout_of(source: Source, rows: Rows) -> Layout:
-    """Returns how a file was read whose rows are taken."""
+    """Returns how a file is read."""
     headers = rows.headers if isinstance(rows, TableRows) else None
     return Layout(headers, dialect_of(source, rows))
 
@@ -94,7 +94,7 @@ class RejectsFile:
         self._rows = cast("IO[bytes]", tempfile.SpooledTemporaryFile(KEPT_IN_MEMORY))  # noqa: SIM115
 
     def describe(self, file: str, layout: Layout) -> None:
-        """Says how a file was read, when its last row was added."""
+        """Remembers how a file was read, once its last row was added."""
         self._layouts[file] = layout
 
     def add(self, row: Row) -> None:

@@ -55,7 +55,7 @@ class SeenTexts:
     """
 
     def __init__(self, expect: Callable[[int], int] = lambda count: count) -> None:
-        """``expect``: how many texts there may be in all, when there are so many."""
+        """``expect``: estimates how many texts there will be in all, from those so far."""
         self._expect = expect
         self._mask = _LEAST_PLACES - 1
         self._heads = array("I", bytes(4 * _LEAST_PLACES))

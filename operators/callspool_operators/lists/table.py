@@ -2,7 +2,7 @@
 
 A quote that is opened and never closed would swallow the rows behind it. Only the line on which
 it stands is refused then, and the lines behind it are read again; of these, only rows that are
-whole count, lest the rest of a broken row is taken for a contact.
+whole count, so that the rest of a broken row is not taken for a contact.
 """
 
 import csv

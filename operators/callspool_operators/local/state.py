@@ -152,46 +152,22 @@ class StateDir:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path).expanduser().resolve()
+        self.run_lock = self.path / "run.lock"
+        """Held by the one run (or look) that uses the directory."""
+        self.server_lock = self.path / "server.lock"
+        """Held by the server itself for as long as it lives."""
+        self.workers_lock = self.path / "workers.lock"
+        """Held by a run and its worker processes, until the last of them is gone."""
+        self.config_file = self.path / "valkey.conf"
+        self.pid_file = self.path / "valkey.pid"
+        self.log_file = self.path / "valkey.log"
+        self.socket_record = self.path / "socket"
+        """Says where the socket is."""
+        self.last_stop = self.path / "last-stop"
+        """Says which files the server left when it was ended in order; `note_stop` writes it."""
 
     def __str__(self) -> str:
         return str(self.path)
-
-    @property
-    def run_lock(self) -> Path:
-        """Held by the one run (or look) that uses the directory."""
-        return self.path / "run.lock"
-
-    @property
-    def server_lock(self) -> Path:
-        """Held by the server itself for as long as it lives."""
-        return self.path / "server.lock"
-
-    @property
-    def workers_lock(self) -> Path:
-        """Held by a run and its worker processes, until the last of them is gone."""
-        return self.path / "workers.lock"
-
-    @property
-    def config_file(self) -> Path:
-        return self.path / "valkey.conf"
-
-    @property
-    def pid_file(self) -> Path:
-        return self.path / "valkey.pid"
-
-    @property
-    def log_file(self) -> Path:
-        return self.path / "valkey.log"
-
-    @property
-    def socket_record(self) -> Path:
-        """Says where the socket is."""
-        return self.path / "socket"
-
-    @property
-    def last_stop(self) -> Path:
-        """Says which files the server left when it was ended in order; `note_stop` writes it."""
-        return self.path / "last-stop"
 
     def note_stop(self) -> None:
         """Notes the files that hold the ledger, as a server leaves them that has ended in order."""

@@ -148,7 +148,7 @@ class Workforce:
         """
         if self._local is not None:
             for gate in LedgerReader(self.clients[0]).ask(read_gates()):
-                # What Redis may have forgotten is read back first, whoever begins anew.
+                # What Redis may have forgotten is read back first, in a new run as well.
                 if gate.kind == "parked" and not gate.name.startswith(UNREAD):
                     reopen(self._ledgers[0], gate.name)
         self._running = True

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from callspool_ledger.reads.campaigns import CampaignName, CampaignTables
-    from callspool_ledger.steering.caps import CapView
+    from callspool_ledger.steering.campaigns import CapView
 
 
 def change_record(given: Mapping[str, Any], record: CampaignRecord) -> CampaignRecord:

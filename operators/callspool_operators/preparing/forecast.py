@@ -29,7 +29,7 @@ from callspool_ledger.reads.campaigns import (
     moment_of,
     read_campaigns,
 )
-from callspool_ledger.steering.caps import read_set_caps
+from callspool_ledger.steering.campaigns import read_set_caps
 from callspool_ledger.writes import Ledger, Limits
 from callspool_operators.terminal.wording import format_count, local, plain
 

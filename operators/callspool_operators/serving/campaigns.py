@@ -16,7 +16,7 @@ from callspool_ledger.guard import Suppression
 from callspool_ledger.reads.campaigns import CampaignName, CampaignTables, read_campaigns
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.steering import Campaigns
-from callspool_ledger.steering.caps import Caps, read_set_caps
+from callspool_ledger.steering.campaigns import Caps, read_set_caps
 from callspool_ledger.writes import Ledger, Limits
 from callspool_operators.preparing.campaigns import (
     campaign_object,

@@ -46,7 +46,7 @@ DEFAULT_TIMEOUT: Final = 5.0
 DEFAULT_MAX_WAITING: Final = 10_000_000
 Client = TypeVar("Client")
 STATUS_IDS: Final = 1000
-"""The status of so many documents is read at a time."""
+"""Documents whose status is read at a time."""
 
 
 class Configured(Generic[Client]):

@@ -95,7 +95,7 @@ def intersect(one: Sequence[Interval], two: Sequence[Interval]) -> list[Interval
 
 
 def close_early(intervals: Iterable[Interval], seconds: float) -> list[Interval]:
-    """Returns intervals that end earlier by so many seconds; what is shorter falls away."""
+    """Returns intervals that end ``seconds`` earlier; what is shorter falls away."""
     earlier = int(seconds * 1000)
     return [Interval(start, end - earlier) for start, end in intervals if end - earlier > start]
 

@@ -23,9 +23,9 @@ from callspool.request.identity import DEFAULT_ACCOUNT, is_account_name
 
 VERSION = 1
 MAX_DOCUMENTS = 500
-"""One of our messages holds at most so many documents."""
+"""Most documents that one of our messages holds."""
 MAX_BYTES = 512 * 1024
-"""One of our messages has at most so many bytes; a larger document goes alone."""
+"""Most bytes of one of our messages; a larger document goes alone."""
 
 TAIL = b"]}]"
 

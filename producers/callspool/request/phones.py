@@ -1,12 +1,11 @@
 """Phone numbers: which ones count, and what identifies the person behind one.
 
 A number counts when libphonenumber calls it *possible*: its length fits its country, area code
-included. Reading one
-number with the library takes 33-44 µs. Nearly all numbers need less: where the library would
-leave the digits as they are, only their count matters, and that is looked up. `identify` gives
-the library's own verdict either way (tests compare the two for every region), but where a ``+`` may
-be lost. Numbers of one
-country in one form are matched together, in a tenth of the time that it takes number by number.
+included. Reading one number with the library takes 33-44 µs. Nearly all numbers need less: where
+the library would leave the digits as they are, only their count matters, which a pattern checks.
+Either way `identify` gives the library's own verdict (tests compare the two for every region),
+except where a number may have lost its ``+``. Numbers of one country in one form are matched
+together, in a tenth of the time that it takes number by number.
 """
 
 import re
@@ -108,7 +107,7 @@ class Kept(NamedTuple):
 
 @lru_cache(maxsize=2048)
 def international(start: str) -> Kept | None:
-    """For ``+`` numbers that start so: a ``+`` and three digits."""
+    """Returns what matches the numbers that start so (a ``+`` and three digits); None for none."""
     if _START(start) is None:
         return None
     for size in (1, 2, 3):
@@ -126,7 +125,7 @@ def _of_country(code: int) -> Kept | None:
 
 @cache
 def national(region: str) -> tuple[Kept | None, str]:
-    """For digits without a country code in a region; and what makes E.164 of them."""
+    """Returns what matches a region's digits without a country code, and their E.164 prefix."""
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None or metadata.country_code is None:
         return None, ""
@@ -280,19 +279,19 @@ def identify_all(numbers: Sequence[str], region: str | None = None) -> Sequence[
 
 def _of_one_kind(numbers: Sequence[str], region: str | None) -> Sequence[str | None]:
     """As `identify_all`, for numbers that all begin with ``+``, or of which none does."""
-    if (together := _together(numbers, region)) is not None:
+    if (together := _identify_together(numbers, region)) is not None:
         return together
-    return [_alone(number, region) for number in numbers]
+    return [_identify_or_none(number, region) for number in numbers]
 
 
-def _alone(number: str, region: str | None) -> str | None:
+def _identify_or_none(number: str, region: str | None) -> str | None:
     try:
         return identify(number, region)
     except NumberError:
         return None
 
 
-def _together(numbers: Sequence[str], region: str | None) -> Sequence[str] | None:
+def _identify_together(numbers: Sequence[str], region: str | None) -> Sequence[str] | None:
     if not _all_match(_find_other_than_usual, numbers):
         return None
     bare = "\n".join(numbers).translate(WITHOUT_SEPARATORS).split("\n")

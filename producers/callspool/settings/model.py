@@ -158,7 +158,7 @@ def host_of(url: str) -> str:
 class Account:
     """Named credentials of the API.
 
-    ``max_in_flight``: at most so many requests at a time; ``max_rate``: at most so many a second.
+    ``max_in_flight``: most requests at a time; ``max_rate``: most requests a second.
     Both count over all workers; None means as many as the API takes.
     """
 

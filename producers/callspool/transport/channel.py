@@ -194,7 +194,7 @@ class Holdings:
             return list(self._delayed)
 
     def has_delivered(self, times: int) -> bool:
-        """Whether an entry runs that was handed out at least so many times."""
+        """Whether an entry runs that was handed out at least this often."""
         with self._changed:
             return any(deliveries >= times for deliveries in self._running.values())
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 MOST_TOGETHER = 128
 BYTES_TOGETHER = 64 * 1024
-"""At most so many entries, and bytes of them, are joined into one message."""
+"""Most entries, and most bytes of them, that are joined into one message."""
 
 FEW = 32
 BYTES_IN_HAND = 1024 * 1024

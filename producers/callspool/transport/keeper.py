@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 COMPANY = 0.02
-"""An acknowledgement waits at most so many seconds for others."""
+"""Seconds for which an acknowledgement waits for others, at most."""
 
 BEAT_EVERY = 5.0
 """Seconds between two heartbeats."""

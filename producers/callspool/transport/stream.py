@@ -188,7 +188,7 @@ class QueueStream:
             raise
 
     def drop_consumers(self, *, idle: float, only: str = "") -> None:
-        """Removes consumers without pending entries that were idle for so many seconds.
+        """Removes consumers without pending entries that were ``idle`` for this many seconds.
 
         A consumer whose process has had a heartbeat since is not idle.
         """

@@ -138,7 +138,7 @@ class StreamsBroker(Broker):
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 1000) -> StreamsConsumer:
         """Returns an iterator over a queue's messages.
 
-        ``prefetch``: at most so many messages in hand; ``timeout``: milliseconds to wait for one.
+        ``prefetch``: most messages in hand; ``timeout``: milliseconds to wait for one.
         Raises QueueNotFound for a queue that was not declared, RuntimeError in a forked child. Of
         several consumers of a queue, one at a time reads.
         """

@@ -18,7 +18,7 @@ from callspool_ledger.reads.held import read_held
 from callspool_ledger.reads.lookup import read_statuses, read_stories
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.snapshot import read_metrics
-from callspool_ledger.steering.caps import Caps
+from callspool_ledger.steering.campaigns import Caps
 from callspool_ledger.writes import Limits, Look, Taken
 from tests.support.ledgers import LANE, LedgerUnderTest, P, calls, group
 

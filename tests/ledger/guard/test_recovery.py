@@ -9,8 +9,7 @@ from callspool.hours.caps import Cap
 from callspool_ledger.errors import CallsUnsure
 from callspool_ledger.guard import CallsAsked, CallsRecovery, Guard
 from callspool_ledger.guard.recovery import RECENT_NUMBERS, RecentCalls
-from callspool_ledger.steering import Campaigns
-from callspool_ledger.steering.caps import Caps
+from callspool_ledger.steering.campaigns import Campaigns, Caps
 from tests.ledger.guard.test_caps import (
     DAY,
     Attempts,

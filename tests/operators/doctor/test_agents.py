@@ -8,8 +8,8 @@ import pytest
 
 from callspool.request.call_request import CheckedEnvelope
 from callspool.settings import load_settings
+from callspool_operators.commands.doctor import find_silence
 from callspool_operators.doctor import examine_agents, examine_api, examine_tasks
-from callspool_operators.preparing.ringing import find_silence
 from callspool_sandbox.process import SandboxProcess
 from callspool_worker.api import UnpodApi
 from callspool_worker.decisions.answers import Answered, NotSent

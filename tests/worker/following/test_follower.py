@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callspool.request.identity import Scope
+from callspool_ledger.reads.calls import read_follow_lag
 from callspool_ledger.reads.lookup import read_statuses
-from callspool_ledger.reads.open_calls import read_follow_lag
 from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Doubts

@@ -11,7 +11,7 @@ import redis
 
 from callspool.hours.caps import Cap
 from callspool_ledger.guard import Guard, Suppression
-from callspool_ledger.steering.caps import Caps
+from callspool_ledger.steering.campaigns import Caps
 from callspool_ledger.writes import LedgerUnavailable
 from callspool_worker.backoff import LedgerRetry
 from callspool_worker.decisions.answers import Answer, Answered, NotSent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from callspool.request.identity import NUMBER_BYTES, number_digests
-from callspool_ledger.reads.open_calls import read_open_calls
+from callspool_ledger.reads.calls import read_open_calls
 from callspool_ledger.writes.account_calls import LogTurn, hint_calls, read_log, read_log_turn
 from callspool_worker.following.batch_look import read_seconds, read_time
 from callspool_worker.proving.api_lists import Unreadable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from callspool.hours.audit import HoursAudit
-from callspool_ledger.reads.begun_calls import BatchHours, find_hand_over
+from callspool_ledger.reads.calls import BatchHours, find_hand_over
 from callspool_ledger.reads.campaigns import read_campaigns
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ PACE_SECONDS = 0.02
 threads that send more than the line."""
 
 _AT_ONCE = 100
-"""Lines that are taken out together at most; so many wait for no others."""
+"""Most lines that are taken out together; where they are there, none waits for more."""
 
 WHOLE_BYTES = 4096
 """Bytes of lines that are written together at most. Worker processes share a pipe: what is longer

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 Line = dict[str, object]
 
 _OURS = tuple(f"{Path(package.__path__[0])}/" for package in (callspool, callspool_worker))
-"""Where code lies whose words hold nothing personal. It is not the logger that tells: dramatiq logs
-the arguments of an actor by the name of the actor's module."""
+"""Where code lies whose words hold nothing personal. The name of a logger does not show it:
+dramatiq logs the arguments of an actor by the name of the actor's module."""
 
 _HEAD = ("time", "level", "event", "message", "exception")
 _encode = msgspec.json.Encoder().encode
@@ -181,7 +181,7 @@ class Limiter:
         return before
 
     def rest(self) -> Iterator[tuple[tuple[str, ...], LeftOut]]:
-        """Yields what was left out and not told yet; it is told by this."""
+        """Yields what was left out and not reported yet, and counts it as reported."""
         for likeness, window in self._windows.items():
             if window.left_out.lines:
                 left_out, window.left_out = window.left_out, NONE

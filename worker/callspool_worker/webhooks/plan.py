@@ -90,7 +90,7 @@ def judge_answer(
 ) -> DeliveryStep:
     """Returns what follows from an answer to a POST of these events.
 
-    ``wait``: seconds until the next try, after so many and a ``Retry-After``.
+    ``wait``: returns seconds until the next try, from the number of tries and a ``Retry-After``.
     """
     if 200 <= answer.status < 300:
         taken = EndpointState(
