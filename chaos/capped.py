@@ -34,6 +34,8 @@ from chaos.stage import Stage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import redis
+
 CAMPAIGNS = 10
 QUIET = 5.0
 """Seconds without change after which what waits, and nothing else keeps, waits for its cap."""
@@ -124,6 +126,7 @@ def run_capped(
     with Stage(plan) as stage:
         with stage.redis.client() as client:
             Caps([client], "chaos").set([Cap(1, 86400)])
+            _settle_on_disk(client)
         acting = Acting(stage, schedule)
         producers = Producers(stage.url, draw_portions(plan, campaigns), plan.producers)
         producers.start()
@@ -148,6 +151,13 @@ def run_capped(
         doubtful = states["in_doubt"]
         over, happened = calls.total(), dict(acting.happened)
         return CappedReport(once, over, never, max(0, never - doubtful), states, happened, failures)
+
+
+def _settle_on_disk(client: redis.Redis) -> None:
+    """Has Redis write all that it holds to its base file, of which no crash takes anything."""
+    client.bgrewriteaof()
+    while client.info("persistence")["aof_rewrite_in_progress"]:
+        time.sleep(0.02)
 
 
 def _settle(stage: Stage, producers: Producers, say: Callable[[str], None]) -> dict[str, int]:
