@@ -35,6 +35,7 @@ from callspool_operators.preparing.campaigns import (
     describe_name,
     describe_record,
     read_fields,
+    warn_of_names,
 )
 from callspool_operators.preparing.forecast import warn_of_platform
 from callspool_operators.terminal.wording import format_count, json_line, local, plain
@@ -172,6 +173,11 @@ def set_(name: str | None, account: str, place: LedgerPlace, as_json: bool, **gi
         found, views = campaigns.read(), caps.read()
     if "hours" in given:
         warn_of_platform(found.campaigns[about].record)
+    for line in warn_of_names(found, views, about) if name is not None else ():
+        click.echo(line, err=True)
+    ends = found.campaigns[about].record.ends if "ends" in given else None
+    if ends is not None and ends <= found.now_ms:
+        click.echo("warning: that end is past: whatever waits in the campaign expires", err=True)
     lists = lists_of_campaign(about, place, change)
     _tell(found, about, lists, views, as_json, is_named=name is not None)
     if cap_change and not as_json:
@@ -295,7 +301,8 @@ def _tell(
     if lists:
         click.echo(f"{describe_name(name)} does not call who is on the lists {', '.join(lists)}.")
     if view is None:
-        click.echo(f"{describe_name(name)}: nothing is set; calls may begin at any time.")
+        what = "no hours are set" if lists or caps else "nothing is set"
+        click.echo(f"{describe_name(name)}: {what}; calls may begin at any time.")
         return
     click.echo(describe_name(name))
     for line in describe_record(view.record):

@@ -31,6 +31,7 @@ from callspool_operators.commands.suppression_lines import (
 )
 from callspool_operators.lists.number_lists import (
     CountryFilter,
+    check_lists,
     fault_of_number,
     is_export,
     numbers_in,
@@ -132,8 +133,8 @@ def add(
     countries = CountryFilter(_region(region), takes_all=as_they_are)
     refuse_if_none(numbers, _region(region))
     with _lists(place, region, adds=True) as lists:
-        coming = countries.keep(read_numbers(numbers))
         till_ms = _till(until, lists)
+        coming = countries.keep(read_numbers(numbers))
         added = lists.add(coming, name, till_ms=till_ms, source=plain(source, 100))
     return tell_added(added, name, countries, as_json=as_json)
 
@@ -229,7 +230,9 @@ def import_(
     """
     name = _name(list_, account)
     chosen, code = _region(region), Exit.DONE
+    check_lists(files, columns, encoding, sheet)
     with _lists(place, region, adds=True) as lists:
+        till_ms = _till(until, lists)
         for file in files:
             countries = CountryFilter(chosen, takes_all=as_they_are)
             with Source(file, None, encoding, sheet) as opened:
@@ -245,7 +248,7 @@ def import_(
                     added = lists.add(
                         countries.keep(numbers_in(opened, columns, chosen)),
                         name,
-                        till_ms=_till(until, lists),
+                        till_ms=till_ms,
                         source=plain(source or name_source(file), 100),
                     )
                     shown = name
@@ -337,4 +340,9 @@ def _name(list_: str | None, account: str | None) -> str:
 
 def _till(until: parsing.LaterMoment | None, lists: Suppression) -> int:
     """The end in ms, rounded up to the hour: entries of one hour then have one source."""
-    return 0 if until is None else math.ceil(until.at(lists.read_clock()) / 3600) * 3_600_000
+    if until is None:
+        return 0
+    now = lists.read_clock()
+    if until.at(now) <= now:
+        raise click.UsageError("--until: that time is over, so the numbers would be called")
+    return math.ceil(until.at(now) / 3600) * 3_600_000

@@ -3,12 +3,20 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
 from callspool.request.phone_reading import NumberError
 from callspool.request.phones import identify
-from callspool_ledger.guard import ExportedEntry, GuardKey, ListSource
+from callspool_ledger.guard import (
+    ExportedEntry,
+    GuardKey,
+    ListNameError,
+    ListSource,
+    list_name,
+)
+from callspool_ledger.guard.numbers import DIGEST_BYTES
 from callspool_operators.lists import IntakeError
 from callspool_operators.lists.cells import healed_number, read_cell
 from callspool_operators.lists.columns import (
@@ -21,7 +29,7 @@ from callspool_operators.lists.columns import (
 from callspool_operators.lists.delimited import blocks_of_lines, unshield, whole_lines
 from callspool_operators.lists.formats import open_rows
 from callspool_operators.lists.outfile import OutFile, OutPlace
-from callspool_operators.lists.source import Source
+from callspool_operators.lists.source import STANDARD_INPUT, Source
 from callspool_operators.lists.table import Table
 from callspool_operators.lists.table_rows import read_header
 
@@ -176,6 +184,25 @@ def is_export(source: Source) -> bool:
     return source.head().startswith(MAGIC[:4]) and source.first_line().startswith(MAGIC)
 
 
+def check_lists(
+    files: Sequence[str], columns: Mapping[str, str], encoding: str | None, sheet: str | None
+) -> None:
+    """Checks that lists can be read, and exports to their end, so that all are imported or none.
+
+    What can be read once only is left out. Raises `IntakeError`, also for a list without a number.
+    """
+    for file in files:
+        path = Path(file)
+        if file == STANDARD_INPUT or path.is_fifo() or path.is_char_device():
+            continue
+        with Source(file, None, encoding, sheet) as source:
+            if is_export(source):
+                for _ in read_export(source)[1]:
+                    pass
+            elif next(numbers_in(source, columns, None), None) is None:
+                raise IntakeError(f"{source.shown} holds no number")
+
+
 def write_export(output: str, key: GuardKey, entries: Iterable[ExportedEntry]) -> int:
     """Writes all entries to a file that its owner alone may read; returns how many."""
     with OutFile(OutPlace(output), raw=True) as file:
@@ -208,8 +235,11 @@ def _entries(source: Source, rows: Iterator[list[str]]) -> Iterator[ExportedEntr
             digest, name, since, till, text, by, form = row
             about = ListSource(name, int(till), int(since), text, by)
             entry = ExportedEntry(bytes.fromhex(digest), about, form == _OTHER)
-        except ValueError:
-            raise _damage_of(source) from None
+            is_whole = len(entry.digest) == DIGEST_BYTES and list_name(name) == name
+        except (ValueError, ListNameError):
+            is_whole = False
+        if not is_whole:
+            raise _damage_of(source)
         yield entry
 
 
@@ -221,6 +251,6 @@ def _lines(source: Source) -> Iterator[str]:
 
 def _damage_of(source: Source) -> IntakeError:
     return IntakeError(
-        f"{source.shown} is no whole export of suppression lists: what stands before is imported;"
-        " export again, or import an earlier file"
+        f"{source.shown} is no whole export of suppression lists: export again, or import an"
+        " earlier file"
     )

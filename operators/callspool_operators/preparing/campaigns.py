@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,24 @@ def caps_of(views: Sequence[CapView], name: CampaignName) -> list[CapView]:
     """Returns the caps that hold for a campaign."""
     wanted = ((None, None), (name.account, None), tuple(name))
     return [view for view in views if (view.account, view.campaign) in wanted]
+
+
+def warn_of_names(found: CampaignTables, views: Sequence[CapView], name: CampaignName) -> list[str]:
+    """Returns a warning for each campaign of the account that is called alike, but not the same."""
+    capped = {view.campaign for view in views if view.account == name.account}
+    set_for = {each.campaign for each in found.campaigns if each.account == name.account}
+    names = {each for each in capped | set_for if each is not None} - {name.campaign}
+    alike = sorted(each for each in names if _fold_name(each) == _fold_name(name.campaign))
+    return [
+        f"warning: campaign {plain(each, 80)!r} is another one: {plain(name.campaign, 80)!r} does"
+        " not change it"
+        for each in alike
+    ]
+
+
+def _fold_name(name: str) -> str:
+    """A name without what people overlook: case, spaces, hyphens and underscores."""
+    return re.sub(r"[\s_-]+", "", name).casefold()
 
 
 def cap_objects(views: Sequence[CapView]) -> list[dict[str, Any]]:

@@ -121,6 +121,20 @@ def test_a_wrong_value_is_one_line_and_changes_nothing(
     }
 
 
+def test_names_that_differ_little_and_an_end_that_is_past_are_warned_of(
+    call: Call, redis_url: str
+) -> None:
+    def say(*words: str) -> Result:
+        return call("campaign", *words, CALLSPOOL_REDIS_URL=redis_url)
+
+    say("set", "spring sale", "--cap", "1/1h")
+    done = say("set", "Spring_Sale", "--pace", "600/min")
+    assert "warning: campaign 'spring sale' is another one: 'Spring_Sale' does not" in done.err
+    assert say("set", "summer", "--pace", "600/min").err == ""
+    assert "that end is past" in say("set", "summer", "--ends", "2020-01-01T00:00Z").err
+    assert "no hours are set; calls may" in say("show", "spring sale").out
+
+
 def test_hours_outside_the_platforms_are_warned_of(call: Call, redis_url: str) -> None:
     night = call("campaign", "set", "third", "--hours", "03:00-04:00", "--redis", redis_url)
     assert night.code == 0

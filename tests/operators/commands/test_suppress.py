@@ -165,11 +165,34 @@ def test_wrong_use_is_one_line(suppress: Call, tmp_path: Path):
         (["add", ASKED, "--list", "x", "--account", "acme"], "name a list or an account"),
         (["import", "names.csv"], "has no phone column among Name, City"),
         (["import", "none.csv"], "none.csv is not there"),
+        (["add", ASKED, "--until", "2020-01-01T00:00Z"], "--until: that time is over"),
+        (["add", ASKED, "--until", "0d"], "--until: that time is over"),
     ):
         result = suppress(*arguments)
         assert result.code == 2, arguments
         assert words in result.err
         assert result.err.count("\n") <= 3
+
+
+@pytest.mark.parametrize(
+    "wrong", ["gone.csv", ".", "names.csv", "empty.csv", "torn.csv", "odd.csv"]
+)
+def test_of_several_files_none_is_imported_where_one_cannot_be_read(
+    suppress: Call, tmp_path: Path, wrong: str
+):
+    suppress("add", "+14155550125", "--list", "before")
+    suppress("export", "-o", "backup.csv")
+    lines = (tmp_path / "backup.csv").read_text().splitlines()
+    (tmp_path / "torn.csv").write_text("\n".join([*lines, lines[2][:30]]))
+    (tmp_path / "odd.csv").write_text("\n".join([*lines, lines[2][2:]]))
+    (tmp_path / "good.csv").write_text(f"phone\n{ASKED}\n")
+    (tmp_path / "names.csv").write_text("Name,City\nAda,London\n")
+    (tmp_path / "empty.csv").write_text("phone\n")
+    suppress("remove", "+14155550125", "--list", "before")
+    result = suppress("import", "good.csv", wrong)
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert suppress("lists", "--json").json["lists"] == []
 
 
 def test_a_named_list_holds_for_the_campaigns_that_name_it(
