@@ -22,7 +22,7 @@ from callspool.settings.kinds import Secret
 from callspool.settings.model import Account
 from callspool_ledger import keys
 from callspool_ledger.guard import GLOBAL, GuardKey
-from callspool_ledger.guard.guard import GuardCalls
+from callspool_ledger.guard.calls import GuardCalls
 from callspool_ledger.guard.numbers import digest_listed
 from callspool_ledger.selectors import Selector
 from callspool_ledger.steering import Doubts

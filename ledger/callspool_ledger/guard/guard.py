@@ -1,6 +1,6 @@
 """The guard: asked after a batch is taken and before its last byte, who may be called now.
 
-Each of its scripts has one typed method, and answers values. It counts calls before they are sent.
+It counts calls before they are sent.
 """
 
 from __future__ import annotations
@@ -11,99 +11,28 @@ from collections import defaultdict, deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
-from callspool.hours.caps import MOST_NAMES, group_capped
-from callspool_ledger import scripts
+from callspool.hours.caps import group_capped
 from callspool_ledger.errors import LedgerUnavailable, ListsGone, OtherKey
-from callspool_ledger.guard.numbers import GuardKey, Hit, ListSource, each_once, read_numbers
+from callspool_ledger.guard.calls import GuardCalls, read_screening
+from callspool_ledger.guard.numbers import (
+    GuardKey,
+    Hit,
+    ListSource,
+    digest_numbers,
+    each_once,
+    read_numbers,
+    read_written,
+)
 from callspool_ledger.guard.recovery import CallsAsked, CallsKnown, RecentCalls
-from callspool_ledger.keys import GuardKeys
 from callspool_ledger.writes.records import as_list, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from callspool.hours.caps import Cap, CapHit
-    from callspool.redis_io.scripts import Argument, Call, Command, Reply
-    from callspool_ledger.guard.numbers import ListedNumbers, NumbersOfDocuments
+    from callspool.hours.caps import CapHit
+    from callspool.redis_io.scripts import Reply
+    from callspool_ledger.guard.numbers import WrittenNumbers
     from callspool_ledger.writes import Ledger
-
-
-_decode_source = msgspec.json.Decoder(ListSource).decode
-
-
-class Screening(NamedTuple):
-    """What the lists say: their version, and the source for each suppressed place."""
-
-    version: bytes
-    found: dict[int, ListSource]
-
-
-class GuardCalls:
-    """The calls of the guard, whose keys lie in a slot of their own."""
-
-    def __init__(self) -> None:
-        self.keys = GuardKeys()
-
-    def _call(self, name: str, *args: Argument) -> Call:
-        return scripts.load(f"guard/{name}").call([self.keys.prefix], args)
-
-    def screen(self, key_id: str, account: str, campaign: str, digests: bytes) -> Call:
-        """Asks which numbers must not be called, and why; `read_screening` reads the reply."""
-        return self._call("screen", key_id, account, campaign, digests)
-
-    def reserve(self, key_id: str, numbers: NumbersOfDocuments, asked: CallsAsked) -> Call:
-        """Asks the same, and counts the calls where none is to be kept back.
-
-        `read_screening` and `read_capped` read the reply.
-        """
-        places = numbers.places
-        each = "" if places == [*range(len(places))] else ",".join(map(str, places))
-        about = (key_id, asked.account, asked.campaign, numbers.digests, each)
-        told = (asked.token, asked.missed, " ".join(asked.settled), asked.lease_ms)
-        return self._call("reserve", *about, *told)
-
-    def count(self, key_id: str, made: CallsAsked, digests: bytes, at_ms: int = 0) -> Call:
-        """Counts calls that an attempt made, as far as they are not counted; at 0: now."""
-        about = (key_id, made.account, made.campaign, digests, made.token)
-        return self._call("count", *about, at_ms)
-
-    def recover(self, counted: str = "") -> Call:
-        """Asks whether Redis may have forgotten calls; ``counted``: of which time all are known."""
-        return self._call("recover", counted)
-
-    def give_back(self, key_id: str, token: str, digests: bytes) -> Call:
-        """Does not count calls any more that an attempt reserved and provably did not make."""
-        return self._call("give_back", key_id, token, digests)
-
-    def set_caps(self, name: str, caps: Sequence[Cap]) -> Call:
-        """Writes how often a number may be called, for what ``name`` says (`keys`)."""
-        pairs = [(cap.calls, cap.seconds * 1000) for cap in caps]
-        return self._call("set_caps", name, msgspec.json.encode(pairs), MOST_NAMES)
-
-    def version(self) -> Command:
-        """Asks how often the lists have changed, and for which key."""
-        return ("HMGET", self.keys.meta, "id", "version")
-
-    def add(
-        self,
-        key_id: str,
-        name: str,
-        numbers: ListedNumbers,
-        *,
-        till_ms: int,
-        source: str,
-        by: str,
-        since_ms: int = 0,
-    ) -> Call:
-        """Puts numbers on a list."""
-        about = (till_ms, source, by, since_ms)
-        return self._call("add", key_id, name, *about, numbers.first, numbers.others)
-
-    def remove(self, key_id: str, name: str, numbers: ListedNumbers) -> Call:
-        """Takes numbers off a list."""
-        return self._call("remove", key_id, name, numbers.first, numbers.others)
 
 
 def _take_some(waiting: deque[str]) -> list[str]:
@@ -112,20 +41,6 @@ def _take_some(waiting: deque[str]) -> list[str]:
         while len(some) < SETTLED_A_CALL:
             some.append(waiting.popleft())
     return some
-
-
-def read_screening(reply: object) -> Screening:
-    """Returns what the lists say."""
-    if not isinstance(reply, list):
-        raise TypeError(f"screen answered {type(reply).__name__}, not a list")
-    version, found, told = reply[:3]
-    if not found:
-        return Screening(version, {})
-    sources = {
-        number: _decode_source(text) for number, text in zip(told[::2], told[1::2], strict=True)
-    }
-    pairs = zip(found[::2], found[1::2], strict=True)
-    return Screening(version, {int(place): sources[number] for place, number in pairs})
 
 
 SETTLED_KEPT, SETTLED_A_CALL = 1000, 50
@@ -152,13 +67,22 @@ class Clearance(NamedTuple):
     capped: Sequence[CapHit] = ()
     token: str = ""
 
+    @property
+    def is_recalled(self) -> bool:
+        """Whether nothing was asked for this attempt: what was said before holds, or nothing."""
+        return not self.token and not self.digests
+
 
 class GuardQuestion(NamedTuple):
-    """Documents of one account and campaign, to be asked about."""
+    """Documents of one account and campaign, to be asked about.
+
+    ``written``: their numbers, where they are known already.
+    """
 
     account: str
     campaign: str
     documents: Sequence[bytes]
+    written: WrittenNumbers | None = None
 
 
 class Guard:
@@ -175,6 +99,8 @@ class Guard:
         self._key = NO_KEY
         self._settled: deque[str] = deque(maxlen=SETTLED_KEPT)
         self.recent = RecentCalls()
+        self._current = ""
+        """Which lists there were when this process asked last; "" where there are caps, too."""
         self.is_used = False
         """Whether this process has seen that there is a list."""
 
@@ -197,7 +123,10 @@ class Guard:
 
     def _screen(self, questions: Sequence[GuardQuestion], key: GuardKey) -> list[Clearance]:
         region = self._region
-        read = [read_numbers(each.documents, key, region) for each in questions]
+        read = [
+            digest_numbers(each.written or read_written(each.documents), key, region)
+            for each in questions
+        ]
         calls = [
             self.calls.screen(key.id, each.account, each.campaign, numbers.digests)
             for each, numbers in zip(questions, read, strict=True)
@@ -210,12 +139,37 @@ class Guard:
             found.append(Clearance(*head, numbers.digests, hits))
         return found
 
+    def name_lists(self, key_id: str, version: bytes) -> str:
+        """Returns the word for the lists as they are, by which documents are known as cleared.
+
+        Numbers are read by the region, so another one makes other lists of them.
+        """
+        return f"{key_id}:{self._region or ''}:{version.decode()}"
+
+    def recall(self, account: str, campaign: str, cleared: str) -> Clearance | None:
+        """Returns the clearance of documents that were cleared by these lists when they were
+        accepted; None where it does not hold any more, or calls are to be counted.
+
+        Whether it holds at this moment is found out by `is_still_clear`.
+        """
+        if not cleared or cleared != self._current:
+            return None
+        key_id, _, version = cleared.split(":")
+        return Clearance(key_id, version.encode(), account, campaign, b"", [])
+
     def reserve(
-        self, account: str, campaign: str, documents: Sequence[bytes], token: str, missed: str = ""
+        self,
+        account: str,
+        campaign: str,
+        documents: Sequence[bytes],
+        token: str,
+        missed: str = "",
+        cleared: str = "",
     ) -> Clearance:
         """Asks whether an attempt may call these documents, and counts the calls if it may.
 
         Asking again for the same ``token`` counts nothing twice. ``missed``: as of `CallsAsked`.
+        ``cleared``: the lists that said of all of them that they may be called (`name_lists`).
         Raises `ListsGone` where there is no list and no cap: only what a ledger that knew of some
         gave out is asked about.
         """
@@ -224,10 +178,13 @@ class Guard:
             self.read_key()
         settled, lease_ms = _take_some(self._settled), self._home.limits.lease_ms
         asked = CallsAsked(account, campaign, token, missed, settled, lease_ms)
+        key_id, _, version = cleared.rpartition(":")
+        if key_id == f"{self._key.id}:{self._region or ''}":
+            asked = asked._replace(cleared_by=version)
         try:
             return self._reserve(asked, documents, self._key)
         except OtherKey:
-            return self._reserve(asked, documents, self.read_key())
+            return self._reserve(asked._replace(cleared_by=""), documents, self.read_key())
 
     def _reserve(self, asked: CallsAsked, documents: Sequence[bytes], key: GuardKey) -> Clearance:
         if key is NO_KEY:
@@ -283,13 +240,21 @@ class Guard:
         return CallsKnown(*whole_numbers(as_list(reply)))
 
     def is_still_clear(self, clearance: Clearance) -> bool:
-        """Whether nothing of what was cleared has come onto a list since."""
+        """Whether nothing of what was cleared has come onto a list since.
+
+        What was recalled is not clear either once there are other lists, or caps.
+        """
         (reply,) = self._home.run_commands([self.calls.version()])
-        key_id, version = reply if isinstance(reply, list) else (None, None)
-        if (key_id or b"").decode() != clearance.key_id:
+        assert isinstance(reply, list)
+        key_id, version = (reply[0] or b"").decode(), reply[1] or b"0"
+        has_caps = int(reply[2] or 0) > 0
+        self._current = "" if has_caps else self.name_lists(key_id, version)
+        if key_id != clearance.key_id or (clearance.is_recalled and has_caps):
             return False
-        if (version or b"0") == clearance.version:
+        if version == clearance.version:
             return True
+        if clearance.is_recalled:
+            return False
         head = clearance.key_id, clearance.account, clearance.campaign
         try:
             (again,) = self._home.run([self.calls.screen(*head, clearance.digests)])

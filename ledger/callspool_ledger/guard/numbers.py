@@ -124,6 +124,13 @@ ELSE_READ_AS = "IN"
 """The platform reads a number without a country code as ``+`` and digits, else as Indian (O)."""
 
 
+class WrittenNumbers(NamedTuple):
+    """The numbers that documents are called by, as they are written, in their order."""
+
+    contacts: list[str]
+    alternates: list[str | None]
+
+
 class _DocumentNumbers(msgspec.Struct, gc=False):
     contact_number: str = ""
     alternate_number: str | None = None
@@ -179,15 +186,22 @@ class NumbersOfDocuments(NamedTuple):
     places: list[int]
 
 
-def read_numbers(
-    documents: Sequence[bytes], key: GuardKey, region: str | None
-) -> NumbersOfDocuments:
-    """Reads the numbers by which documents may be called, the alternate ones too."""
+def read_written(documents: Sequence[bytes]) -> WrittenNumbers:
+    """Reads the numbers of documents, the alternate ones too."""
     try:
         every = _decode_all(b"[%b]" % b",".join(documents))
     except msgspec.ValidationError:  # a number that is no text: each by itself
         every = [_decode_leniently(document) for document in documents]
-    contacts = [each.contact_number for each in every]
+    return WrittenNumbers(
+        [each.contact_number for each in every], [each.alternate_number for each in every]
+    )
+
+
+def digest_numbers(
+    written: WrittenNumbers, key: GuardKey, region: str | None
+) -> NumbersOfDocuments:
+    """Makes digests of all forms of the numbers by which documents may be called."""
+    contacts = written.contacts
     places = [*range(len(contacts))]
     if identify_all(contacts) is contacts:  # E.164 all of them, as a rule
         found = key.digest_all(contacts)
@@ -195,9 +209,17 @@ def read_numbers(
         found = []
         places.clear()
         _add_forms(enumerate(contacts), key, region, found, places)
-    others = [(at, each.alternate_number) for at, each in enumerate(every)]
-    _add_forms(((at, number) for at, number in others if number), key, region, found, places)
+    if any(written.alternates):
+        others = enumerate(written.alternates)
+        _add_forms(((at, number) for at, number in others if number), key, region, found, places)
     return NumbersOfDocuments(b"".join(found), places)
+
+
+def read_numbers(
+    documents: Sequence[bytes], key: GuardKey, region: str | None
+) -> NumbersOfDocuments:
+    """Reads the numbers by which documents may be called, and makes digests of them."""
+    return digest_numbers(read_written(documents), key, region)
 
 
 def each_once(numbers: NumbersOfDocuments) -> NumbersOfDocuments:

@@ -35,7 +35,8 @@ class CallsAsked(NamedTuple):
 
     ``token`` names the attempt. ``missed``: tokens, a space behind each, of earlier ones that
     provably called none of these documents. ``settled``: tokens whose calls were made.
-    ``lease_ms``: how long the attempt may take to make them.
+    ``lease_ms``: how long the attempt may take to make them. ``cleared_by``: a version of the lists
+    that says that these documents may be called.
     """
 
     account: str
@@ -44,6 +45,7 @@ class CallsAsked(NamedTuple):
     missed: str = ""
     settled: Sequence[str] = ()
     lease_ms: int = 0
+    cleared_by: str = ""
 
 
 RECENT_SECONDS, RECENT_NUMBERS = 60.0, 200_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -12,7 +13,8 @@ import msgspec
 from callspool.redis_io.scripts import client_at, run
 from callspool_ledger import scripts
 from callspool_ledger.errors import LedgerUnavailable, answering
-from callspool_ledger.guard.guard import Guard, GuardCalls, keep_key
+from callspool_ledger.guard.calls import GuardCalls
+from callspool_ledger.guard.guard import Guard, keep_key
 from callspool_ledger.guard.in_flight import TakesInFlight
 from callspool_ledger.guard.numbers import (
     ExportedEntry,
@@ -43,6 +45,9 @@ WAIT_SECONDS = 10.0
 """For how long a command waits, at most, for create-calls under way that hold its numbers."""
 
 _LOOK_SECONDS = 0.05
+_STEPS = 1_000_000
+"""What a version grows by, at most: by chance, so that none comes again where Redis forgot one."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -260,7 +265,7 @@ class Suppression:
             self._home.run_commands(
                 [
                     change if names else ("HDEL", keys.applied, field),
-                    ("HINCRBY", keys.meta, "version", 1),
+                    ("HINCRBY", keys.meta, "version", 1 + secrets.randbelow(_STEPS)),
                 ]
             )
             self._in_flight.find_held()  # asked from now on, in every partition

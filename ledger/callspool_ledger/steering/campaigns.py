@@ -10,7 +10,8 @@ from callspool.errors import QueueUnavailable
 from callspool.hours.caps import MOST_NAMES, Cap
 from callspool.hours.record import CampaignError, CampaignRecord
 from callspool_ledger.errors import answering
-from callspool_ledger.guard.guard import GuardCalls, keep_key
+from callspool_ledger.guard.calls import GuardCalls
+from callspool_ledger.guard.guard import keep_key
 from callspool_ledger.reads.campaigns import CampaignName, CampaignTables, read_campaigns
 from callspool_ledger.selectors import SEPARATOR, Selector
 from callspool_ledger.steering.calls import SteeringOrder

@@ -38,10 +38,9 @@ DOWN_LAST_PROBE_MS = 15_000
 
 
 def _group_arguments(group: Group) -> list[Argument]:
-    lane = group.lane
     return [
         group.lane_id,
-        *lane,
+        *group.lane,
         group.empty_body_bytes,
         group.expires_ms,
         group.reason,
@@ -50,6 +49,7 @@ def _group_arguments(group: Group) -> list[Argument]:
         b"".join(group.numbers),
         SEPARATOR.join(group.documents),
         group.zones,
+        group.cleared,
     ]
 
 

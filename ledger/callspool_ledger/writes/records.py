@@ -11,6 +11,8 @@ from callspool_ledger.keys import attempt_word
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from callspool_ledger.guard.numbers import WrittenNumbers
+
 
 SEPARATOR = b"\x1e"
 """Joins raw documents. JSON never holds this character, so no document has to be parsed."""
@@ -87,8 +89,9 @@ class Group:
     reason: str = ""
     numbers: list[bytes] = field(default_factory=list)
     suppressed: str = ""
-    zones: str = ""
-    """The class of their zones; "" where their campaign has no hours."""
+    zones: str = ""  # the class of their zones; "" where their campaign has no hours
+    cleared: str = ""  # which lists said that they may be called; "" if none was asked
+    written: WrittenNumbers | None = None  # their numbers; None: they have to be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,18 +163,14 @@ class Taken:
     """Made of the identities in the batch; tells it from another one with the same number."""
     refused_alone: int = 0
     """Documents of the lane that were refused alone, with none created since."""
-    strays: bool = False
-    """Whether the API has documents of the space that the ledger does not know."""
-    traces: tuple[str, ...] = ()
-    """W3C traceparents of the requests in the batch, the first ones of many."""
-    ledger_id: str = ""
-    """The ledger that gave it out."""
-    is_guarded: bool = False
-    """Whether there are lists of numbers that must not be called."""
+    strays: bool = False  # whether the API has documents of the space that the ledger does not know
+    traces: tuple[str, ...] = ()  # W3C traceparents of the requests in it, the first ones of many
+    ledger_id: str = ""  # the ledger that gave it out
+    is_guarded: bool = False  # whether there are lists of numbers that must not be called
     epoch: int = 0  # the number of the last restart of Redis when it was given out
-    missed: str = ""
-    """Tokens of earlier attempts that provably called none of these documents."""
+    missed: str = ""  # tokens of earlier attempts that provably called none of these documents
     unlooked: str = ""  # an earlier attempt that was refused, as `second_look` reads it
+    cleared: str = ""  # which lists said of all of them that they may be called; "" if none did
 
     @property
     def token(self) -> str:
@@ -319,7 +318,7 @@ def expired_of(reply: list[object]) -> Iterator[ExpiredDocuments]:
 
 def taken_of(taker: str, reply: list[object]) -> Taken:
     """Returns the batch that a taker was given."""
-    text = [as_bytes(part).decode() for part in (*reply[:11], *reply[12:22])]
+    text = [as_bytes(part).decode() for part in (*reply[:11], *reply[12:23])]
     states, pieces = text[10], [as_bytes(piece) for piece in as_list(reply[11])]
     count, documents = states.count("s"), SEPARATOR.join(pieces)
     if count < len(states):
@@ -347,4 +346,5 @@ def taken_of(taker: str, reply: list[object]) -> Taken:
         epoch=int(text[18]),
         missed=text[19],
         unlooked=text[20],
+        cleared=text[21],
     )

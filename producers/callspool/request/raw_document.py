@@ -29,10 +29,18 @@ _TOO_DEEP = f"is nested deeper than {MAX_NESTING} levels"
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
+class NumberFields(msgspec.Struct, gc=False):
+    """The numbers of a document, as they are written."""
+
+    contact_number: str
+    alternate_number: str | None = None
+
+
 class _NumberField(msgspec.Struct):
     contact_number: str
 
 
+_numbers = msgspec.json.Decoder(NumberFields).decode
 _number = msgspec.json.Decoder(_NumberField).decode
 _known = msgspec.json.Decoder(Known).decode
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -65,10 +73,11 @@ class TrustedDocuments(NamedTuple):
 
     ids: list[str]
     numbers: list[str]
+    alternates: list[str | None]
 
 
 def read_all_trusted(raws: Sequence[msgspec.Raw]) -> TrustedDocuments | None:
-    """Returns the ids and numbers of documents that were checked before.
+    """Returns the ids and numbers of documents that were checked before, the alternate ones too.
 
     None unless `read_trusted` takes each.
     """
@@ -84,12 +93,19 @@ def read_all_trusted(raws: Sequence[msgspec.Raw]) -> TrustedDocuments | None:
     )
     if not is_free_of_reserved or not all(ids):
         return None
-    return TrustedDocuments(cast("list[str]", ids), [known.contact_number for known in every])
+    numbers = [known.contact_number for known in every]
+    alternates = [known.alternate_number for known in every]
+    return TrustedDocuments(cast("list[str]", ids), numbers, alternates)
 
 
 def read_number(raw: bytes) -> str:
     """Returns the contact number of a document that is known to be good."""
     return _number(raw).contact_number
+
+
+def read_both_numbers(raw: bytes) -> NumberFields:
+    """Returns both numbers of a document that is known to be good."""
+    return _numbers(raw)
 
 
 def check_json(raw: bytes, rules: Rules) -> CheckedDocument:

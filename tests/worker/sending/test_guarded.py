@@ -11,8 +11,10 @@ import redis
 
 from callspool.hours.caps import Cap
 from callspool_ledger.guard import Guard, Suppression
+from callspool_ledger.keys import GuardKeys
 from callspool_ledger.steering.campaigns import Caps
 from callspool_ledger.writes import LedgerUnavailable
+from callspool_worker.accepting.actor import screen_deliveries
 from callspool_worker.backoff import LedgerRetry
 from callspool_worker.decisions.answers import Answer, Answered, NotSent
 from callspool_worker.sending.recording import Recorder
@@ -234,3 +236,111 @@ def test_a_reply_of_the_guard_that_was_lost_holds_up_no_document(
     send(spool, api, guard)
     assert states(spool) == "ccccc"
     spool.check()
+
+
+class CountingGuard(Guard):
+    """A guard that notes what each attempt was asked by."""
+
+    def __init__(self, spool: LedgerUnderTest) -> None:
+        super().__init__(spool.ledger)
+        self.asked: list[str] = []
+
+    def recall(self, *about: Any) -> Any:
+        found = super().recall(*about)
+        self.asked.append("recalled" if found is not None else "reserved")
+        return found
+
+
+def accept_cleared(spool: LedgerUnderTest, guard: Guard, first: int, *, last: int) -> None:
+    """Accepts documents, asked about as a worker asks; they wait for others in their batch."""
+    made = group([f"d{at}" for at in range(first, last)])
+    made.documents[:] = [
+        f'{{"document_id":"d{at}","contact_number":"{NUMBERS[at]}"}}'.encode()
+        for at in range(first, last)
+    ]
+    spool.ledger.accept(screen_deliveries(guard, [spool.deliver([made])]))
+
+
+@pytest.fixture
+def open_spool(client: redis.Redis) -> LedgerUnderTest:
+    return LedgerUnderTest(client, batch_size=5, linger_ms=3_600_000)
+
+
+def test_what_the_lists_cleared_when_it_was_accepted_is_not_screened_again(
+    open_spool: LedgerUnderTest, client: redis.Redis
+):
+    Suppression([client], "test").add([NUMBERS[50]], "global")
+    guard, api = CountingGuard(open_spool), PlayedApi()
+    accept_cleared(open_spool, guard, 0, last=3)
+    accept_cleared(open_spool, guard, 3, last=10)
+    send(open_spool, api, guard)
+    assert guard.asked == ["reserved", "recalled"]  # the first one learns which lists there are
+    assert len(api.bodies) == 2
+    open_spool.check()
+
+
+def test_a_number_that_comes_onto_a_list_after_its_document_was_cleared_is_not_called(
+    open_spool: LedgerUnderTest, client: redis.Redis
+):
+    lists = Suppression([client], "test", wait=0.0)
+    lists.add([NUMBERS[50]], "global")
+    guard = CountingGuard(open_spool)
+    accept_cleared(open_spool, guard, 0, last=10)
+    coming: list[list[str]] = [[], [NUMBERS[8]]]
+    api = PlayedApi(
+        lambda: [lists.add([each], "global") for each in coming.pop(0)] if coming else 0
+    )
+    send(open_spool, api, guard)
+    assert api.withheld == 1
+    assert guard.asked == ["reserved", "recalled", "reserved", "reserved"]
+    assert not any(NUMBERS[8].encode() in body for body in api.bodies)
+    assert "".join(open_spool.state(f"d{at}") for at in range(10)) == "ccccccccKc"
+    open_spool.check()
+
+
+def test_calls_are_counted_also_where_the_lists_cleared_all_before_the_cap_was_set(
+    open_spool: LedgerUnderTest, client: redis.Redis
+):
+    Suppression([client], "test").add([NUMBERS[50]], "global")
+    guard = CountingGuard(open_spool)
+    accept_cleared(open_spool, guard, 0, last=10)
+    coming: list[list[Cap]] = [[], [Cap(1, 86400)]]
+    api = PlayedApi(lambda: Caps([client], "test").set(coming.pop(0)) if coming else None)
+    send(open_spool, api, guard)
+    assert api.withheld == 1
+    assert guard.asked == ["reserved", "recalled", "reserved"]
+    numbers = [f'{{"contact_number":"{NUMBERS[at]}"}}'.encode() for at in range(10)]
+    (hit,) = Guard(open_spool.ledger).reserve("default", "", numbers, "another").capped
+    assert hit.places == [5, 6, 7, 8, 9]
+
+
+def test_documents_that_no_list_was_asked_about_have_their_whole_batch_screened(
+    open_spool: LedgerUnderTest, client: redis.Redis
+):
+    Suppression([client], "test").add([NUMBERS[4]], "global")
+    guard = Guard(open_spool.ledger)
+    accept_cleared(open_spool, guard, 0, last=3)
+    others = group(["d3", "d4"])
+    others.documents[:] = [
+        f'{{"document_id":"d{at}","contact_number":"{NUMBERS[at]}"}}'.encode() for at in (3, 4)
+    ]
+    open_spool.accept(others)
+    taken = open_spool.ledger.take("me:1", ["default"])
+    assert taken is not None
+    assert taken.count == 5
+    assert taken.cleared == ""
+
+
+def test_what_other_lists_cleared_is_screened_anew(client: redis.Redis):
+    spool = LedgerUnderTest(client, batch_size=5, linger_ms=3_600_000)
+    lists = Suppression([client], "test")
+    lists.add([NUMBERS[50]], "global")
+    version = client.hget(f"{GuardKeys().prefix}:meta", "version")
+    guard, api = CountingGuard(spool), PlayedApi()
+    lists.add([NUMBERS[51]], "global")
+    accept_cleared(spool, guard, 0, last=5)
+    # Redis forgets what was cleared by, and another number comes onto a list instead.
+    client.hset(f"{GuardKeys().prefix}:meta", "version", version)
+    lists.add([NUMBERS[2]], "global")
+    send(spool, api, guard)
+    assert states(spool) == "ccKcc"

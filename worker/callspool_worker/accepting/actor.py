@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from callspool.request.message import Envelope, RequestEnvelope
     from callspool.transport import StreamsBroker
     from callspool.transport.messages import Codec
-    from callspool_ledger.guard import Guard, Hit
+    from callspool_ledger.guard import Clearance, Guard
     from callspool_ledger.writes import Accepted, Delivery, Group, Ledger
     from callspool_worker.accepting.message_reader import ClassifierOf
     from callspool_worker.backoff import LedgerRetry
@@ -39,42 +39,39 @@ if TYPE_CHECKING:
 
 
 def screen_deliveries(guard: Guard, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
-    """Asks the guard in one round trip; documents on a list get groups of their own.
+    """Asks the guard in one round trip; documents on a list get groups of their own, the others
+    keep by which lists they were cleared.
 
     Raises `LedgerUnavailable`.
     """
     groups = [group for delivery in deliveries for group in delivery.groups if not group.reason]
     questions = [
-        GuardQuestion(group.lane.account, group.lane.campaign, group.documents) for group in groups
+        GuardQuestion(group.lane.account, group.lane.campaign, group.documents, group.written)
+        for group in groups
     ]
-    found = {
-        id(group): clearance.hits
-        for group, clearance in zip(groups, guard.screen_all(questions), strict=True)
-        if clearance.hits
-    }
-    if not found:
-        return deliveries
+    found = dict(zip(map(id, groups), guard.screen_all(questions), strict=True))
+
+    def parts(group: Group) -> Iterator[Group]:
+        clearance = found.get(id(group))
+        return iter((group,)) if clearance is None else _parts(guard, group, clearance)
+
     return [
-        replace(
-            delivery,
-            groups=[
-                part for group in delivery.groups for part in _parts(group, found.get(id(group)))
-            ],
-        )
+        replace(delivery, groups=[part for group in delivery.groups for part in parts(group)])
         for delivery in deliveries
     ]
 
 
-def _parts(group: Group, hits: Sequence[Hit] | None) -> Iterator[Group]:
+def _parts(guard: Guard, group: Group, clearance: Clearance) -> Iterator[Group]:
     """The documents that may be called, and those that a list is about, a group for each list."""
-    if not hits:
-        yield group
+    cleared = guard.name_lists(clearance.key_id, clearance.version)
+    if not clearance.hits:
+        yield replace(group, cleared=cleared)
         return
-    struck = {place for hit in hits for place in hit.places}
+    struck = {place for hit in clearance.hits for place in hit.places}
     kept = [place for place in range(len(group.documents)) if place not in struck]
     if kept:
-        yield _some(group, kept)
-    for hit in hits:
+        yield replace(_some(group, kept), cleared=cleared)
+    for hit in clearance.hits:
         part = _some(group, hit.places)
         yield replace(part, reason=hit.source.reason, suppressed=hit.kind)
 
@@ -87,6 +84,7 @@ def _some(group: Group, places: Iterable[int]) -> Group:
         digests=[group.digests[place] for place in at],
         documents=[group.documents[place] for place in at],
         numbers=[group.numbers[place] for place in at] if group.numbers else [],
+        written=None,
     )
 
 

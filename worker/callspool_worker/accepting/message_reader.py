@@ -11,7 +11,8 @@ import msgspec
 from callspool.errors import InvalidCallRequest
 from callspool.request.checks import check_envelope, check_raw_document, read_all_trusted
 from callspool.request.identity import DEFAULT_ACCOUNT, digester, number_digests
-from callspool.request.raw_document import read_number
+from callspool.request.raw_document import read_both_numbers
+from callspool_ledger.guard.numbers import WrittenNumbers
 from callspool_ledger.selectors import lane_of_class
 from callspool_ledger.writes import Delivery, Group, LaneKey, Refusal
 from callspool_worker.sending.body import empty_body_bytes
@@ -72,6 +73,7 @@ class _LaneStretch:
     ids: list[str] = field(default_factory=list)
     documents: list[bytes] = field(default_factory=list)
     numbers: list[str] = field(default_factory=list)
+    alternates: list[str | None] = field(default_factory=list)
 
 
 class Reader:
@@ -148,6 +150,7 @@ class Reader:
         if known is not None:
             run.ids += known.ids
             run.numbers += known.numbers
+            run.alternates += known.alternates
             run.documents += map(bytes, request.documents)
             return
         for place, raw in enumerate(request.documents):
@@ -158,7 +161,9 @@ class Reader:
             else:
                 run.ids.append(document.document_id)
                 run.documents.append(document.raw)
-                run.numbers.append(read_number(document.raw))
+                numbers = read_both_numbers(document.raw)
+                run.numbers.append(numbers.contact_number)
+                run.alternates.append(numbers.alternate_number)
 
     def _groups(self, run: _LaneStretch, zones: str) -> Iterator[Group]:
         lane = run.lane
@@ -177,6 +182,7 @@ class Reader:
                 expires_ms=lane.expires_ms,
                 reason=self._too_large() if oversize else "",
                 zones=zones,
+                written=WrittenNumbers(run.numbers[piece], run.alternates[piece]),
             )
 
     def _too_large(self) -> str:
@@ -222,6 +228,7 @@ def _by_zones(run: _LaneStretch, classifier: Classifier) -> Iterator[tuple[str, 
             found.ids = [run.ids[place] for place in each]
             found.documents = [run.documents[place] for place in each]
             found.numbers = [run.numbers[place] for place in each]
+            found.alternates = [run.alternates[place] for place in each]
             yield zones, found
 
 

@@ -234,13 +234,14 @@ class Submitter:
         seconds = self._api.clock() - began
         view = AttemptView(taken.count, taken.tries, self._how.max_attempts, taken.refused_alone)
         decision = self._refusals.decide_again(taken, answer, decide(answer, view), seconds)
+        counted = clearance if clearance is not None and clearance.token else None
         is_over = not isinstance(decision, Created | InDoubt)
-        if clearance is not None and is_over and not is_looked_into_later(answer, decision):
+        if counted is not None and is_over and not is_looked_into_later(answer, decision):
             # Before its documents wait again: the next take must not find them counted.
-            self._retry.until_answered(partial(self._guard.give_back, clearance))
+            self._retry.until_answered(partial(self._guard.give_back, counted))
         steps = self._recorder.steps(taken, view, answer, decision, seconds, rest)
-        if clearance is not None and isinstance(decision, Created):
-            steps[0] = self._note_made(steps[0], clearance)
+        if counted is not None and isinstance(decision, Created):
+            steps[0] = self._note_made(steps[0], counted)
         return [*self._recorder.rest(taken, rest), *steps]
 
     def _instead(self, taken: Taken, send_before: float) -> list[Call] | None:
@@ -268,10 +269,14 @@ class Submitter:
 
     def _screen(self, taken: Taken) -> tuple[list[Call] | None, Clearance | None]:
         """Asks who may be called: what is recorded instead of sending, or the clearance."""
-        lane, documents = taken.lane, taken.documents.split(SEPARATOR)
+        lane = taken.lane
+        recalled = self._guard.recall(lane.account, lane.campaign, taken.cleared)
+        if recalled is not None:
+            return None, recalled
+        documents, known = taken.documents.split(SEPARATOR), (taken.missed, taken.cleared)
         try:
             clearance = self._guard.reserve(
-                lane.account, lane.campaign, documents, taken.token, taken.missed
+                lane.account, lane.campaign, documents, taken.token, *known
             )
         except ListsGone as gone:
             return [self._recorder.wait_for_guard(taken, str(gone))], None

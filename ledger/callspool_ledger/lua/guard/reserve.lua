@@ -8,6 +8,7 @@
 -- ARGV[6] token of the attempt   ARGV[7] tokens, a space behind each, of earlier attempts that
 -- provably called none of these documents   ARGV[8] tokens of attempts that are settled
 -- ARGV[9] ms that the attempt may take to call
+-- ARGV[10] version of the lists that cleared these documents already, '' if none did
 -- Reply: {version of the lists, {place of a digest, number of its source, ...}, {number of a
 --   source, the source as JSON, ...}, {document, ms when its number may be called, calls, ms, whose
 --   (installation, account or campaign), ...}, 1 if calls were counted}; nothing was counted if any of
@@ -25,7 +26,8 @@ end
 for missed in string.gmatch(ARGV[7], '%S+') do take_back(missed, digests) end
 
 local version = call('HGET', meta, 'version') or '0'
-local found, sources = screen(account, campaign, digests)
+local found, sources = {}, {}
+if version ~= ARGV[10] then found, sources = screen(account, campaign, digests) end
 if #found > 0 then
   take_back(token, digests)
   call('DEL', held)

@@ -18,6 +18,7 @@
 --   capped              resting because its numbers were called often enough: `calls|ms|whose`
 --   missed              attempts that provably called none of its documents and may still count for
 --                       caps, `taker/attempt ` each
+--   clear               `lists n`: the lists that cleared its first n documents; they hold where n is all
 --   m<A>                places that attempt A sent, where not all
 --   t<A> r<A> p<A>      a proof of attempt A: task ids, run id, and its places, where not all that
 --                       the attempt sent; further proofs are t<A>.2 and so on

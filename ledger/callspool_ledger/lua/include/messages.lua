@@ -1,5 +1,5 @@
 -- Messages as `accept` gets them (see its header): where each begins, and what a group is.
-local MESSAGE_ARGUMENTS, GROUP_ARGUMENTS, REFUSED_ARGUMENTS = 6, 15, 2
+local MESSAGE_ARGUMENTS, GROUP_ARGUMENTS, REFUSED_ARGUMENTS = 6, 16, 2
 
 local function read_group(i)
   return {
@@ -7,7 +7,7 @@ local function read_group(i)
     pilot = ARGV[i + 4], context = ARGV[i + 5], schedule = ARGV[i + 6],
     head = tonumber(ARGV[i + 7]), expires = tonumber(ARGV[i + 8]), reason = ARGV[i + 9],
     suppressed = ARGV[i + 10], digests = ARGV[i + 11], numbers = ARGV[i + 12], payload = ARGV[i + 13],
-    zones = ARGV[i + 14],
+    zones = ARGV[i + 14], clear = ARGV[i + 15],
   }
 end
 

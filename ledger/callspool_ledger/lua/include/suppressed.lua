@@ -29,6 +29,11 @@ local function is_over(source)
   return source.till > 0 and source.till <= NOW
 end
 
+-- A version that the lists never had before, also where Redis has forgotten some: batches name the one by
+-- which they were cleared.
 local function note_change()
-  return call('HINCRBY', P .. ':meta', 'version', 1)
+  local before = tonumber(call('HGET', P .. ':meta', 'version') or '0')
+  local version = string.format('%.0f', math.max(before + 1, TIME[1] * 1000000 + TIME[2]))
+  call('HSET', P .. ':meta', 'version', version)
+  return version
 end

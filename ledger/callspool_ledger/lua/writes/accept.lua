@@ -10,7 +10,7 @@
 --   for each group: lane, account, space, campaign, pilot, context, schedule, bytes of an empty
 --     body, expiry in ms (0: none), reason why they cannot be sent ('' if they can), kind of the
 --     list of those who must not be called ('': on none), digests, digests of their numbers ('' if they are not known), documents joined by \30,
---     class of zones ('' where their campaign has no hours);
+--     class of zones ('' where their campaign has no hours), lists that cleared them ('' for none);
 --   for each refused document: account, JSON record
 -- Reply: for each message {accepted, duplicate, conflict, refused, {accepted, duplicate and conflict
 --   of each group}, {batches that documents went to}}, or {} if it was accepted before. A conflict is
@@ -51,7 +51,7 @@ local function begin_batch(group)
   local batch = {
     id = new_batch_number(), group = group, lane = group.lane, account = group.account,
     g = newest, n = 0, before = 0, z = group.head, s = '', d = '', f = '', o = NOW, a = '', x = '',
-    soonest = 0, keys = '', pieces = {}, letter = 'w', phase = 'open',
+    soonest = 0, keys = '', pieces = {}, letter = 'w', phase = 'open', clear = group.clear,
   }
   in_hand[batch.id] = batch
   return batch
@@ -61,6 +61,7 @@ end
 local function open_batch(group)
   local batch = at_hand[group.lane]
   if batch then
+    if batch.clear ~= group.clear then batch.clear = '' end
     batch.group = group
     return batch
   end
@@ -73,13 +74,13 @@ local function open_batch(group)
     closed = closed + 1
     return begin_batch(group)
   end
-  local f = call('HMGET', batch_key(id), 'n', 'z', 's', 'd', 'o', 'a', 'x', 'soonest', 'f',
-    'keys')
+  local f = call('HMGET', batch_key(id), 'n', 'z', 's', 'd', 'o', 'a', 'x', 'soonest', 'f', 'keys', 'clear')
   local batch = {
     id = tonumber(id), group = group, lane = group.lane, account = group.account, g = newest,
     n = tonumber(f[1]), before = tonumber(f[1]), z = tonumber(f[2]), s = f[3], d = f[4],
     o = tonumber(f[5]), a = f[6], x = f[7], soonest = tonumber(f[8]), pieces = {}, letter = 'w',
     phase = 'open', f = numbers_of(f[9], tonumber(f[1])), keys = f[10] or '', is_listed = true,
+    clear = f[11] == group.clear .. ' ' .. f[1] and group.clear or '',
   }
   in_hand[batch.id] = batch
   return batch
@@ -128,6 +129,7 @@ local function store(batch)
     'n', batch.n, 'z', batch.z, 's', batch.s, 'd', batch.d, 'f', batch.f, 'o', batch.o,
     'a', batch.a, 'x', batch.x, 'soonest', batch.soonest, unpack(phase))
   if batch.keys ~= '' then call('HSET', batch_key(batch.id), 'keys', batch.keys) end
+  if batch.clear ~= '' then call('HSET', batch_key(batch.id), 'clear', batch.clear .. ' ' .. batch.n) end
   call('RPUSH', payload_key(batch.id), unpack(batch.pieces))
   add_up(P .. ':counts', batch.account .. '|accepted', n)
   add_up(P .. ':counts', batch.account .. '|' .. STATE[batch.letter], n)

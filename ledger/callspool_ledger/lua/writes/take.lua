@@ -13,7 +13,9 @@
 --   lane ('0' if nothing else waits there), 1 if the API has documents of its space that the
 --   ledger does not know, traceparents, 1 if the guard is to be asked before anything is sent,
 --   number of the last restart of Redis, earlier attempts of these documents that provably called none
---   of them, an earlier attempt that is to be looked into before anything is sent, expired}; {'stranger'} if the process is not in the roster;
+--   of them, an earlier attempt that is to be looked into before anything is sent, which lists said of
+--   all of them that they may be called ('' if none did), expired};
+--   {'stranger'} if the process is not in the roster;
 --   an error CUTOFF if Redis had replicas, and has had none in touch for a while;
 --   {} if nothing may be sent now; {'again'} if there was more to look through than one
 --   call should; {'none' or 'again', expired} if documents expired meanwhile: batch, account and
@@ -35,14 +37,16 @@ local function reply_for(batch, gate)
     'refused', 'waiting')
   -- The last one of a lane has nobody that parking would keep from the same fault.
   local refused = tonumber(lane[7] or '0') > 0 and lane[6] or '0'
-  local of_batch = batch.reported or call('HMGET', batch_key(batch.id), 'traces', 'missed', 'unlooked')
+  local of_batch = batch.reported or call('HMGET', batch_key(batch.id), 'traces', 'missed', 'unlooked', 'clear')
+  local lists, number = string.match(of_batch[4] or '', '^(%S+) (%d+)$')
   return {
     tostring(batch.id), tostring(batch.attempt), tostring(batch.tries), batch.account, batch.lane,
     lane[1], lane[2], lane[3], lane[4], lane[5], batch.s,
     call('LRANGE', payload_key(batch.id), 0, -1), gate, tostring(batch.taken), batch.seal,
     refused,
     call('EXISTS', P .. ':strays:' .. batch.account .. '|' .. lane[1]),
-    of_batch[1] or '', guarded, tostring(epoch), of_batch[2] or '', of_batch[3] or '', expired,
+    of_batch[1] or '', guarded, tostring(epoch), of_batch[2] or '', of_batch[3] or '',
+    tonumber(number) == batch.n and lists or '', expired,
   }
 end
 
@@ -147,8 +151,8 @@ end
 
 -- Takes the batch, or tells why not: 'settled' (nothing left to send) or 'split' (too large).
 local function try_batch(batch)
-  local f = call('HMGET', batch_key(batch.id), 'x', 'soonest', 'z', 'd', 'traces', 'missed', 'unlooked')
-  batch.reported = { f[5], f[6], f[7] }
+  local f = call('HMGET', batch_key(batch.id), 'x', 'soonest', 'z', 'd', 'traces', 'missed', 'unlooked', 'clear')
+  batch.reported = { f[5], f[6], f[7], f[8] }
   expire(batch, f)
   local _, waiting = string.gsub(batch.s, 'w', 'w')
   if waiting == 0 then
