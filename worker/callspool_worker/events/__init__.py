@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from callspool_worker.events import proving, running, sending
 from callspool_worker.events.event import Event, Level
 from callspool_worker.events.proving import (
     CallsEnded,
@@ -48,47 +51,17 @@ from callspool_worker.events.sending import (
     Parked,
 )
 
-EVENTS: tuple[type[Event], ...] = (
-    MessageAccepted,
-    Expired,
-    NumbersSuppressed,
-    DocumentsCapped,
-    BatchTaken,
-    Attempt,
-    Lapsed,
-    Parked,
-    Opened,
-    Down,
-    Held,
-    Proven,
-    SentAgain,
-    MissingDead,
-    Repeated,
-    SpaceUnreadable,
-    Recalled,
-    ReadBack,
-    NoCalls,
-    NothingForgotten,
-    CallsEnded,
-    CallsUnreadable,
-    Ready,
-    Stopping,
-    Stopped,
-    Ended,
-    NotStarted,
-    Killed,
-    LedgerAway,
-    LedgerBack,
-    LedgerReplaced,
-    Left,
-    Weakness,
-    AccountNotConfigured,
-    TokenFile,
-    EndpointChanged,
-    StepFailed,
-    Suppressed,
-)
-"""All of them, in the order in which docs/logs.md tells of them."""
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+def _events_of(module: ModuleType) -> list[type[Event]]:
+    found = [each for each in vars(module).values() if isinstance(each, type)]
+    return [each for each in found if issubclass(each, Event) and "kind" in vars(each)]
+
+
+EVENTS = (*_events_of(sending), *_events_of(proving), *_events_of(running))
+"""All of them, in the order of their definition, which is that of docs/logs.md."""
 
 __all__ = [
     "EVENTS",
