@@ -39,7 +39,7 @@ class Result:
 
 
 def write_contacts(path: Path, rows: int, form: str) -> None:
-    """A CSV file of people who do not exist; each has a number of its own."""
+    """Writes a CSV file of people who do not exist; each has a number of its own."""
     pattern = FORMS[form]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

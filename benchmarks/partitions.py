@@ -96,7 +96,7 @@ def document(at: int) -> dict[str, Any]:
 
 
 def cpu_of(pid: int) -> float:
-    """CPU seconds of a process and of its children that still live."""
+    """Returns the CPU seconds of a process and of its children that still live."""
     total = 0.0
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -138,7 +138,7 @@ def busiest(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> float:
 
 
 def run(partitions: int, is_cluster: bool, options: argparse.Namespace) -> Result:
-    """One run, on servers of its own."""
+    """Returns one run, on servers of its own."""
     documents = options.documents
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -24,7 +24,7 @@ BOARDS = {
 
 
 def files(config: Config) -> dict[Path, str]:
-    """What is committed: paths below grafana/, and their text."""
+    """Returns what is committed: paths below grafana/, and their text."""
     found = {
         Path("dashboards", name): dashboard_json(board(config), config.runbook)
         for name, board in BOARDS.items()

@@ -51,7 +51,7 @@ class Crew:
         return [process.pid for process in self._living]
 
     def kill_and_restart(self, number: int) -> None:
-        """SIGKILL to worker ``number`` and all its children at once, then another in its place."""
+        """Kills worker ``number`` with its children at once, then starts another in its place."""
         number %= len(self._living)
         _kill_tree(self._living[number])
         self._living[number] = self._start(number)

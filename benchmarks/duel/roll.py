@@ -32,7 +32,7 @@ class Roll:
 
 
 def call_the_roll(contacts: int, seed: int) -> Roll:
-    """A list of ``contacts`` people; a twentieth of it, in one piece, is enqueued twice."""
+    """Returns a list of ``contacts`` people; a twentieth of it, in one piece, is enqueued twice."""
     documents = [make_person(number) for number in range(contacts)]
     chance = random.Random(seed)
     refused = documents[chance.randrange(contacts)]

@@ -121,7 +121,7 @@ def judge_obedience(name: str, lists: RuledLists, created: Counter[str]) -> Obed
 
 
 def rules_table(outcomes: list[Obedience]) -> str:
-    """One row a contestant."""
+    """Returns one row a contestant."""
     rows = [HEADINGS]
     for one in outcomes:
         wrong = (one.though_suppressed, one.out_of_hours, one.over_cap)

@@ -120,10 +120,10 @@ class Contestant(Protocol):
     note: str
 
     def environment(self, place: Place) -> dict[str, str]:
-        """What its processes find in their environment."""
+        """Returns what its processes find in their environment."""
 
     def commands(self) -> list[list[str]]:
-        """The command of each worker."""
+        """Returns the command of each worker."""
 
     def enqueue(self, place: Place, roll: Roll) -> None:
         """Enqueues everybody, and then once more those who are to be enqueued twice."""
@@ -135,7 +135,7 @@ class Contestant(Protocol):
         """Returns once the suppression of their numbers is acknowledged."""
 
     def standing(self, client: redis.Redis) -> tuple[int, int]:
-        """What is still to be done, and what is in doubt, by its own books."""
+        """Returns what is still to be done, and what is in doubt, by its own books."""
 
     def records(self, client: redis.Redis, roll: Roll, /) -> Records:
-        """Its books, once it is done."""
+        """Returns its books, once it is done."""

@@ -27,13 +27,13 @@ HEADINGS = (
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """One row a contestant, then what the columns mean and what each contestant is."""
+    """Returns one row a contestant, then what the columns mean and what each contestant is."""
     lines = lines_of([HEADINGS, *(_row(outcome) for outcome in outcomes)])
     return "\n".join([*lines, "", *footnotes(outcomes)])
 
 
 def lines_of(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """The rows, of which the first holds the headings, in columns."""
+    """Returns the rows, of which the first holds the headings, in columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [_line(row, widths) for row in rows]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
@@ -42,7 +42,7 @@ def lines_of(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def footnotes(outcomes: Sequence[Outcome]) -> list[str]:
-    """What a reader has to know to judge the figures."""
+    """Returns what a reader has to know to judge the figures."""
     notes = [
         "Called: what the API's own log says it created. Of those called twice, the number in",
         "brackets had been enqueued only once; the others were enqueued twice by the producer.",

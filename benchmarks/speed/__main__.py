@@ -43,7 +43,7 @@ PARTS: dict[str, Callable[[Options, Tell], Outcome]] = {
 
 
 def main() -> int:
-    """Exit code 1 where a target was missed and ``--strict`` asks for that; 2 for wrong use."""
+    """Runs the parts; returns 1 where ``--strict`` misses a target, 2 for wrong use."""
     given = _parser().parse_args()
     if given.json and not given.json.parent.is_dir():
         print(f"Error: there is no directory {given.json.parent}: make it, or name another")

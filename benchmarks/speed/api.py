@@ -59,12 +59,12 @@ class Api:
         return f"http://127.0.0.1:{self.port}"
 
     def counted(self, *, spaces: bool = False) -> Counted:
-        """What came so far, with ``spaces`` one by one on request."""
+        """Returns what came so far, with ``spaces`` one by one on request."""
         self._connection.request("GET", "/counted?spaces" if spaces else "/counted")
         return msgspec.json.decode(self._connection.getresponse().read(), type=Counted)
 
     def cpu(self) -> float:
-        """CPU seconds that it has used."""
+        """Returns the CPU seconds that it has used."""
         return cpu_seconds([self._process.pid])
 
     def wait_for(self, documents: int, limit: float) -> Counted:

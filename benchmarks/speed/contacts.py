@@ -33,7 +33,7 @@ _COMMON = {
 
 
 def person(number: int) -> Document:
-    """Numbers come again after 80,000 people; ids never do."""
+    """Makes a person; numbers come again after 80,000 people, ids never do."""
     # Everybody's producer pays for this: as little as possible.
     ending = str(number + _FIRST)
     return {
@@ -45,11 +45,11 @@ def person(number: int) -> Document:
 
 
 def people(first: int, count: int) -> list[Document]:
-    """``count`` people from number ``first`` on."""
+    """Makes ``count`` people from number ``first`` on."""
     return [person(number) for number in range(first, first + count)]
 
 
 def requests(first: int, count: int, size: int) -> Iterator[list[Document]]:
-    """``count`` people from number ``first`` on, ``size`` in each request but the last."""
+    """Yields ``count`` people from number ``first`` on, ``size`` in each request but the last."""
     for start in range(first, first + count, size):
         yield people(start, min(size, first + count - start))

@@ -48,7 +48,7 @@ class Contender:
         return self.producer.startswith("callspool")
 
     def environment(self, place: Place) -> dict[str, str]:
-        """What its processes find in their environment."""
+        """Returns what its processes find in their environment."""
         if self.is_ours:
             return ours(place.home, **_account(place), **self.settings)
         return {
@@ -59,7 +59,7 @@ class Contender:
         }
 
     def missing(self) -> str:
-        """The package that it needs and that is not installed, if any."""
+        """Returns the package that it needs and that is not installed, if any."""
         return self.needs if self.needs and find_spec(self.needs) is None else ""
 
 
@@ -77,7 +77,7 @@ def _account(place: Place) -> dict[str, str]:
 
 
 def callspool(producer: str = "callspool", note: str = "", **settings: str) -> Contender:
-    """Callspool as released, with whatever settings are named."""
+    """Returns callspool as released, with the settings that are named."""
     return Contender(
         producer,
         producer.replace("-", ", "),

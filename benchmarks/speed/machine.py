@@ -32,7 +32,7 @@ def describe() -> dict[str, str]:
 
 
 def disturbance() -> str:
-    """A warning where others use the machine; "" on a quiet one."""
+    """Returns a warning where others use the machine; "" on a quiet one."""
     load = os.getloadavg()[0]
     if load < QUIET:
         return ""
@@ -70,17 +70,17 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """User and system seconds of these processes so far; 0 for those that are gone."""
+    """Returns user and system seconds of these processes; 0 for those that are gone."""
     return sum(map(_cpu, pids))
 
 
 def memory_bytes(pids: Iterable[int]) -> int:
-    """Resident bytes now."""
+    """Returns the resident bytes now."""
     return sum(_status(pid, "VmRSS:") for pid in pids)
 
 
 def peak_bytes(pids: Iterable[int]) -> int:
-    """The most that was ever resident, each process by itself, added up."""
+    """Returns the most that was ever resident, each process by itself, added up."""
     return sum(_status(pid, "VmHWM:") for pid in pids)
 
 

@@ -36,7 +36,7 @@ class Options:
     rig: Callable[[Contender], Rig] = Rig
 
     def pick(self, *by_size: int) -> int:
-        """The number for this size, of one for each in `SIZES`."""
+        """Returns the number for this size, of one for each in `SIZES`."""
         return by_size[SIZES.index(self.size)]
 
 
@@ -67,17 +67,17 @@ class Outcome:
 
 
 def at_least(what: str, reached: float, target: float, form: str = "{:,.1f}") -> Finding:
-    """A finding about something that should be large."""
+    """Returns a finding about something that should be large."""
     return Finding(what, f"≥ {form.format(target)}", form.format(reached), reached >= target)
 
 
 def at_most(what: str, reached: float, target: float, form: str = "{:,.1f}") -> Finding:
-    """A finding about something that should be small."""
+    """Returns a finding about something that should be small."""
     return Finding(what, f"≤ {form.format(target)}", form.format(reached), reached <= target)
 
 
 def spread(values: Sequence[float], form: str = "{:,.0f}") -> str:
-    """The median, and between which two all of them lie."""
+    """Returns the median, and between which two all of them lie."""
     middle = form.format(median(values))
     if len(values) == 1:
         return middle
@@ -85,13 +85,13 @@ def spread(values: Sequence[float], form: str = "{:,.0f}") -> str:
 
 
 def quantile(values: Sequence[float], part: float) -> float:
-    """The least value that at least ``part`` of all do not exceed."""
+    """Returns the least value that at least ``part`` of all do not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, max(0, -int(-part * len(ordered) // 1) - 1))]
 
 
 def markdown(outcome: Outcome) -> str:
-    """A part's table, its targets, and what a reader has to know."""
+    """Returns a part's table, its targets, and what a reader has to know."""
     parts = [f"## {outcome.part}: {outcome.title}", "", *lines_of(outcome.rows), ""]
     if outcome.findings:
         parts += [*lines_of([("target", "", "reached", ""), *map(_finding, outcome.findings)]), ""]
@@ -102,7 +102,7 @@ def markdown(outcome: Outcome) -> str:
 def document(
     machine: Mapping[str, str], warning: str, options: Options, outcomes: Sequence[Outcome]
 ) -> bytes:
-    """Everything as JSON."""
+    """Returns everything as JSON."""
     report = {
         "machine": machine,
         "warning": warning,
@@ -115,7 +115,7 @@ def document(
 
 
 def machine_line(machine: Mapping[str, str]) -> str:
-    """The machine in one line."""
+    """Returns the machine in one line."""
     return ", ".join(f"{name} {value}" for name, value in machine.items())
 
 

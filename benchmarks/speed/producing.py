@@ -66,7 +66,7 @@ class Producer:
         return memory_bytes([self._process.pid])
 
     def peak(self) -> int:
-        """Most bytes that were ever resident."""
+        """Returns the most bytes that were ever resident."""
         return peak_bytes([self._process.pid])
 
     def _answer(self) -> bytes:

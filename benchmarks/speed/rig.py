@@ -97,7 +97,7 @@ class Rig:
             self._is_warm = True
 
     def strangers(self, count: int) -> int:
-        """The number of the first of ``count`` people whom nobody has called yet."""
+        """Returns the number of the first of ``count`` people whom nobody has called yet."""
         first = self._next
         self._next += count
         return first
@@ -124,15 +124,15 @@ class Rig:
             time.sleep(POLL)
 
     def summary(self) -> Any:
-        """What the ledger counts."""
+        """Returns what the ledger counts."""
         return LedgerReader(self.client).ask(read_summary())
 
     def worker_pids(self) -> list[int]:
-        """All processes of all workers."""
+        """Returns all processes of all workers."""
         return family_of(self._crew.pids) if self._crew else []
 
     def worker_cpu(self) -> float:
-        """CPU seconds of all workers so far."""
+        """Returns the CPU seconds of all workers so far."""
         return cpu_seconds(self.worker_pids())
 
     def worker_memory(self) -> int:
@@ -140,11 +140,11 @@ class Rig:
         return memory_bytes(self.worker_pids())
 
     def worker_peak(self) -> int:
-        """The most that was resident of all workers."""
+        """Returns the most that was resident of all workers."""
         return peak_bytes(self.worker_pids())
 
     def redis_cpu(self) -> float:
-        """CPU seconds of the server so far, its children included."""
+        """Returns the CPU seconds of the server so far, its children included."""
         found = self.client.info("cpu")
         names = ("used_cpu_user", "used_cpu_sys", "used_cpu_user_children", "used_cpu_sys_children")
         return sum(float(found[name]) for name in names)
@@ -170,6 +170,6 @@ class Rig:
             time.sleep(POLL)
 
     def logs(self) -> str:
-        """The ends of the workers' logs."""
+        """Returns the ends of the workers' logs."""
         logs = sorted(self.place.home.glob("worker-*.log"))
         return "\n".join(log.read_text(errors="replace")[-2000:] for log in logs)

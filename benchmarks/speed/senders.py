@@ -38,7 +38,7 @@ FIRST_OF_BACKLOG = 2_000_000_000
 def request(
     documents: list[Document], space: str = SPACE, campaign: str | None = None
 ) -> CallRequest:
-    """A call request for these people."""
+    """Returns a call request for these people."""
     return CallRequest(
         space_token=space, pilot=PILOT, context=CONTEXT, documents=documents, campaign=campaign
     )

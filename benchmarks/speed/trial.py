@@ -142,7 +142,7 @@ class Comparison:
                 )
 
     def ratio(self, one: str, other: str, of: Callable[[Trial], float]) -> float | None:
-        """How many times as much of something one has as the other: the median of all rounds."""
+        """Returns how many times as much of something one has: the median of all rounds."""
         pairs = zip(self.trials.get(one, ()), self.trials.get(other, ()), strict=False)
         return median([of(ours) / of(theirs) for ours, theirs in pairs] or [0.0]) or None
 
@@ -150,7 +150,7 @@ class Comparison:
         return median(map(of, self.trials[one]))
 
     def rows(self) -> Sequence[tuple[str, ...]]:
-        """A table of medians, with their spread where it matters."""
+        """Returns a table of medians, with their spread where it matters."""
         rows: list[tuple[str, ...]] = [HEADINGS]
         for contender, documents in self._field:
             trials = self.trials[contender.key]

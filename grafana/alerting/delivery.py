@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def delivery(config: Config) -> Group:
-    """Burn rates of both budgets, and what waits or is not even accepted."""
+    """Makes the alerts on burn rates of both budgets, and on what waits or is not accepted."""
     burns = [*map(_late(config), config.burns), *map(_die(config), config.burns)]
     return Group("callspool-delivery", [*burns, *_waiting(config)])
 

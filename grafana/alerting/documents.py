@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def documents(config: Config) -> Group:
-    """What the two promises rest on: nobody twice, nobody lost."""
+    """Returns what the two promises rest on: nobody twice, nobody lost."""
     alerts = [*_stuck(config), _calls(config), _suppressed(config)]
     alerts += [_outside_hours(config), *_broken_promises(config)]
     return Group("callspool-documents", alerts)
@@ -130,7 +130,7 @@ _NARROWER = 'callspool_parked{level=~"space|lane"}'
 
 
 def gates(config: Config) -> Group:
-    """What is parked (never what is paused: that was somebody's wish), and what is unreadable."""
+    """Makes the alerts on what is parked (not paused, which was wanted) or unreadable."""
     return Group("callspool-gates", [*_parked(config), _unreadable(config)])
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def installation(config: Config) -> Group:
-    """What has to be there before anything else can be told."""
+    """Returns what has to be there before anything else can be told."""
     return Group(
         "callspool-installation",
         [

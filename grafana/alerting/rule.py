@@ -48,12 +48,12 @@ class Group:
 
 
 def anchor(alert: str) -> str:
-    """The fragment that leads to an alert's heading in docs/runbook.md."""
+    """Returns the fragment that leads to an alert's heading in docs/runbook.md."""
     return f"#{alert.lower()}"
 
 
 def rule_file(groups: Sequence[Group], runbook: str, evaluation: float | None = None) -> str:
-    """The text of a rule file. ``runbook`` is the page with a heading for each alert."""
+    """Returns the text of a rule file. ``runbook`` is the page with a heading for each alert."""
     lines = ["# Written by `make dashboards`; change grafana/alerting instead.", "groups:"]
     for group in groups:
         lines.append(f"  - name: {group.name}")

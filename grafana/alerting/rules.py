@@ -20,18 +20,18 @@ RECORDING, ALERTS = "callspool-recording.yml", "callspool-alerts.yml"
 
 
 def alert_groups(config: Config) -> list[Group]:
-    """The groups of alerts, the widest first."""
+    """Returns the groups of alerts, the widest first."""
     return [make(config) for make in (installation, delivery, documents, gates)]
 
 
 def alerts(config: Config) -> list[Alert]:
-    """Every alert; several share a name and differ in severity or window."""
+    """Returns every alert; several share a name and differ in severity or window."""
     rules = [rule for group in alert_groups(config) for rule in group.rules]
     return [rule for rule in rules if isinstance(rule, Alert)]
 
 
 def files(config: Config) -> dict[str, str]:
-    """Name and text of each rule file."""
+    """Returns name and text of each rule file."""
     found = {RECORDING: recording_groups(config), ALERTS: alert_groups(config)}
     return {
         name: rule_file(groups, config.runbook, config.evaluation) for name, groups in found.items()
@@ -39,7 +39,7 @@ def files(config: Config) -> dict[str, str]:
 
 
 def recording_groups(config: Config) -> list[Group]:
-    """One group for the states, one for the ratios."""
+    """Returns one group for the states, one for the ratios."""
     windows = sorted({each for burn in config.burns for each in (burn.short, burn.long)})
     return [
         Group("callspool-states", [*_states()]),

@@ -28,7 +28,7 @@ VARIABLES = {
 
 
 def dashboard_json(board: Board, runbook: str) -> str:
-    """The file that Grafana provisions."""
+    """Returns the file that Grafana provisions."""
     text: str = JSONEncoder(sort_keys=True, indent=2).encode(_dashboard(board, runbook).build())
     return text + "\n"
 

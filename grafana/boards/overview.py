@@ -43,7 +43,7 @@ OUTCOMES = {
 
 
 def board(config: Config) -> Board:
-    """The dashboard to open first."""
+    """Returns the dashboard to open first."""
     return Board(
         uid="callspool-overview",
         title="callspool / Overview",

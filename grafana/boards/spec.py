@@ -72,18 +72,18 @@ class Board:
 
 
 def summed(metric: str, *by: str, selector: str = ACCOUNTS) -> str:
-    """A gauge of the exporters', added up over accounts; exporters of one ledger are not."""
+    """Returns a gauge added up over accounts, not over exporters of one ledger."""
     each = f"max by ({', '.join(['account', *by])}) ({metric}{selector})"
     return f"sum by ({', '.join(by)}) ({each})" if by else f"sum({each})"
 
 
 def per_second(counter: str, *by: str, where: str = "") -> str:
-    """Events a second of a counter of the exporters', added up over accounts."""
+    """Returns events a second of a counter of the exporters', added up over accounts."""
     selector = ACCOUNTS.replace("}", f", {where}}}") if where else ACCOUNTS
     each = f"max by ({', '.join(['account', *by])}) (rate({counter}{selector}[{PACE}]))"
     return f"sum by ({', '.join(by)}) ({each})" if by else f"sum({each})"
 
 
 def largest(metric: str, *by: str, selector: str = ACCOUNTS) -> str:
-    """The largest of a gauge."""
+    """Returns the largest of a gauge."""
     return f"max by ({', '.join(by)}) ({metric}{selector})" if by else f"max({metric}{selector})"

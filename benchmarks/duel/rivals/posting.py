@@ -27,7 +27,7 @@ class ThrottledError(Exception):
 
 
 def post(documents: list[Document]) -> str:
-    """The `run_id`.
+    """Returns the `run_id`.
 
     Raises RefusedError, ThrottledError, or httpx.HTTPError for what may be tried again.
     """

@@ -23,7 +23,7 @@ MOST_OF_THE_API = 0.5
 
 
 def run(options: Options, tell: Tell) -> Outcome:
-    """Everybody in turn; slow ones get fewer documents, since rates are compared."""
+    """Measures all in turn; slow ones get fewer documents, since rates are compared."""
     comparison = Comparison(_field(options), REQUEST)
     comparison.run(options, tell)
     capacity, busy = capacity_of_the_api(options.pick(20, 300, 2_000, 5_000))
@@ -60,7 +60,7 @@ def run(options: Options, tell: Tell) -> Outcome:
 
 
 def run_outcomes(options: Options, tell: Tell) -> Outcome:
-    """The same without following, and without the feed: what they cost those who send.
+    """Returns the same without following, and without the feed: what they cost those who send.
 
     No call ends while it runs; what reading costs is told by ``python -m benchmarks.following``.
     """
@@ -100,7 +100,7 @@ def _without(options: Options, key: str, name: str, **settings: str) -> Contende
 
 
 def capacity_of_the_api(posts: int) -> tuple[float, float]:
-    """Documents per second that one client posts, and the part of a core that the stub needs."""
+    """Measures documents a second of one client, and the part of a core that the stub needs."""
     body = body_of(people(0, BATCH))
     with Api() as api, closing(Poster(api.url)) as poster:
         poster.post(body)

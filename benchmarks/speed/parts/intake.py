@@ -17,7 +17,7 @@ WORDS = {"plus": "numbers in + form", "parsed": "each number has to be read"}
 
 
 def run(options: Options, tell: Tell) -> Outcome:
-    """Both kinds of lists, into a server of its own."""
+    """Sends both kinds of lists into a server of its own."""
     rows = options.pick(500, 50_000, 1_000_000, 1_000_000)
     found = {}
     with tempfile.TemporaryDirectory() as directory:

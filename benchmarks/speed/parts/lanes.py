@@ -28,12 +28,12 @@ ENQUEUED_AT_ONCE = 200_000
 
 
 def pause(rig: Rig, campaign: str | None = None) -> None:
-    """Nothing of the campaign, or nothing at all, is sent from now on."""
+    """Pauses the campaign, or everything."""
     Steering([rig.client], "benchmark").pause(Selector(campaign=campaign))
 
 
 def resume(rig: Rig) -> None:
-    """Everything may be sent again."""
+    """Lets everything be sent again."""
     Steering([rig.client], "benchmark").resume(Selector())
 
 
@@ -69,7 +69,7 @@ PATIENCE = 600.0
 
 
 def run(options: Options, tell: Tell) -> Outcome:
-    """The same number of documents in one lane, in ten, in thousands; all batches full."""
+    """Returns the same number of documents in one lane, in ten, in thousands; all batches full."""
     most = options.pick(10, 100, 1_000, 20_000)
     counts = sorted({1, 10, min(1_000, most), most})
     documents = max(options.pick(1_000, 20_000, 200_000, 2_000_000), most * BATCH)
@@ -84,7 +84,7 @@ def run(options: Options, tell: Tell) -> Outcome:
 
 
 def run_waiting(options: Options, tell: Tell) -> Outcome:
-    """New documents pass while others, of a paused campaign, wait in the same ledger: ever more."""
+    """Measures how new documents pass while ever more of a paused campaign wait."""
     most = options.pick(500, 50_000, 1_000_000, 5_000_000)
     documents = options.pick(500, 20_000, 100_000, 300_000)
     trials: dict[str, list[Trial]] = {}
@@ -135,7 +135,7 @@ def run_beside(options: Options, tell: Tell) -> Outcome:
 
 
 def beside_accepted(options: Options, large: int) -> float:
-    """Seconds of the small lane while the large one, accepted long ago, is being sent."""
+    """Returns seconds of the small lane while the large one, accepted long ago, is being sent."""
     with options.rig(callspool(**options.settings)) as rig:
         rig.warm_up(WARM_UP, BATCH)
         pause(rig)
@@ -145,7 +145,7 @@ def beside_accepted(options: Options, large: int) -> float:
 
 
 def beside_enqueued(options: Options, large: int) -> float:
-    """Seconds of the small lane right after a producer has enqueued the large one."""
+    """Returns seconds of the small lane right after a producer has enqueued the large one."""
     with options.rig(callspool(**options.settings)) as rig:
         rig.warm_up(WARM_UP, BATCH)
         rig.producer.send(rig.strangers(large), large, BATCH * 5)

@@ -38,7 +38,7 @@ a settled one takes. What is remembered at a moment follows the pace of the last
 
 
 def run(options: Options, tell: Tell) -> Outcome:
-    """Documents that were created, with state, run and task id; and documents that wait."""
+    """Returns documents that were created, with state, run and task id; and documents that wait."""
     documents = options.pick(1_000, 100_000, 1_000_000, 2_000_000)
     settled = settled_bytes(options, documents)
     waiting = waiting_bytes(options, documents)
@@ -94,7 +94,7 @@ class Sample(NamedTuple):
 
 
 def run_flat(options: Options, tell: Tell) -> Outcome:
-    """Documents pass in portions; whatever is remembered is forgotten after a short window."""
+    """Passes documents in portions, which are forgotten after a short window."""
     documents = options.pick(1_000, 200_000, 2_000_000, 5_000_000)
     settings = {**options.settings, "CALLSPOOL_DEDUPE_WINDOW": str(WINDOW)}
     samples: list[Sample] = []

@@ -32,7 +32,7 @@ VERSION = ("--version",)
 
 
 def run(options: Options, tell: Tell) -> Outcome:
-    """The commands, typed again and again beside many documents that wait in many lanes."""
+    """Returns the commands, typed again and again beside many documents that wait in many lanes."""
     documents = options.pick(1_000, 50_000, 1_000_000, 5_000_000)
     lanes = options.pick(10, 1_000, 20_000, 20_000)
     each, times = documents // lanes, options.pick(1, 5, 5, 5)

@@ -14,7 +14,7 @@ from callspool import CallQueue
 
 
 def run(options: Options, tell: Tell) -> Outcome:
-    """One producer thread."""
+    """Returns one producer thread."""
     ours = callspool("callspool-single", "CallQueue.enqueue, one by one", **options.settings)
     comparison = _compared([(ours, options.pick(20, 4_000, 30_000, 120_000))], options, tell)
     return Outcome(
@@ -28,7 +28,7 @@ def run(options: Options, tell: Tell) -> Outcome:
 
 
 def run_concurrent(options: Options, tell: Tell) -> Outcome:
-    """Many threads, and many tasks of one event loop; each waits until its contact is stored."""
+    """Measures many threads, and many tasks of one loop; each waits until its contact is stored."""
     documents = options.pick(100, 10_000, 80_000, 300_000)
     notes = {
         "callspool-threads": f"CallQueue.enqueue in {CONCURRENT} threads at once",

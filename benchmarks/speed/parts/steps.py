@@ -70,7 +70,7 @@ class Meter:
 
 
 def run(options: Options, tell: Tell) -> Outcome:
-    """Every document takes every step; what threads and processes cost comes on top."""
+    """Returns every document takes every step; what threads and processes cost comes on top."""
     documents = options.pick(500, 50_000, 200_000, 1_000_000)
     with ExitStack() as stack:
         server = stack.enter_context(

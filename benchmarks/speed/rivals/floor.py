@@ -34,7 +34,7 @@ _HEAD = b'{"pilot":%b,"context":%b,"schedule":%b,"documents":[' % (
 
 
 def enqueue(client: redis.Redis, requests: Iterable[list[Document]]) -> None:
-    """A ready body and its digests for each batch; the batches of a request in one round trip."""
+    """Stores a ready body and its digests for each batch, those of a request in one round trip."""
     for documents in requests:
         pipeline = client.pipeline(transaction=False)
         for start in range(0, len(documents), BATCH):
@@ -48,7 +48,7 @@ def enqueue(client: redis.Redis, requests: Iterable[list[Document]]) -> None:
 
 
 def body_of(documents: list[Document]) -> bytes:
-    """The body of a create-call."""
+    """Returns the body of a create-call."""
     return _HEAD + b",".join([_encode(each) for each in documents]) + b"]}"
 
 

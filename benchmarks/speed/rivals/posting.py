@@ -16,7 +16,7 @@ HEADERS = {"Authorization": "Token rehearsal", "Org-Handle": "acme.example"}
 
 
 def post(documents: list[Document]) -> str:
-    """The `run_id`; raises httpx.HTTPError."""
+    """Returns the `run_id`; raises httpx.HTTPError."""
     answer = _client().post(
         PATH,
         json={"pilot": PILOT, "context": CONTEXT, "schedule": SCHEDULE, "documents": documents},

@@ -7,7 +7,7 @@ import shlex
 import signal
 import time
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,7 +123,7 @@ def run(
         check_countries(options, target.rules)
     if follow:
         settings = replace(settings, follow=True)
-    return _RunCommand(options, settings, target, sandbox, place, follow=follow).do()
+    return _RunCommand(options, settings, target, sandbox, place, follow).do()
 
 
 def _do(job: Job, spooler: Spooler) -> tuple[End, CallspoolError | None]:
@@ -147,103 +147,94 @@ def _where(options: SendOptions, settings: Settings, state_dir: Path) -> str:
     return f"--state-dir {shlex.quote(str(state_dir))}"
 
 
+@dataclass(slots=True)
 class _RunCommand:
     """One call of the command, past its questions."""
 
-    def __init__(
-        self,
-        options: SendOptions,
-        settings: Settings,
-        target: SendTarget,
-        sandbox: bool,
-        state_dir: Path,
-        *,
-        follow: bool,
-    ) -> None:
-        self._follow = follow
-        self._options = options
-        self._settings = settings
-        self._target = target
-        self._sandbox = sandbox
-        self._state_dir = state_dir
+    options: SendOptions
+    settings: Settings
+    target: SendTarget
+    sandbox: bool
+    state_dir: Path
+    follow: bool
 
     def do(self) -> int:
         with ExitStack() as stack:
             stack.enter_context(_sigterm_is_an_interrupt())
             local = self._ledger(stack)
-            if self._sandbox:
+            if self.sandbox:
                 self._say_what_does_not_hold()
             else:
-                for line in find_silence(self._settings, self._target.envelope):
+                for line in find_silence(self.settings, self.target.envelope):
                     self._say(line)
-            if not self._sandbox and not self._ask_to_go_on():
+            if not self.sandbox and not self._ask_to_go_on():
                 self._say("Nothing was sent.")
                 return Exit.INTERRUPTED
             intake = stack.enter_context(
-                open_intake(self._options, self._target.rules, is_sent=not self._sandbox)
+                open_intake(self.options, self.target.rules, is_sent=not self.sandbox)
             )
             if local is not None:
-                account = self._target.envelope.account
-                remember_lists(self._state_dir, self._options, self._target.rules, account)
+                account = self.target.envelope.account
+                remember_lists(self.state_dir, self.options, self.target.rules, account)
             self._choose_api(stack)
             return self._work(stack, intake, local)
 
     def _ask_to_go_on(self) -> bool:
         """Asks the person at the terminal, who is shown what the ledger knows already."""
         with ExitStack() as stack:
-            reading = partial(reader_for, self._settings, self._target.envelope)
+            reading = partial(reader_for, self.settings, self.target.envelope)
             reader = ask_until_answered(lambda: stack.enter_context(reading()))
-            api_url = self._settings.account(self._target.envelope.account).api_url
-            return ask_before_sending(self._options, self._target, reader, api_url, drains=True)
+            api_url = self.settings.account(self.target.envelope.account).api_url
+            return ask_before_sending(self.options, self.target, reader, api_url, drains=True)
 
     def _say_what_does_not_hold(self) -> None:
-        envelope = self._target.envelope
-        with reader_for(self._settings, envelope) as reader:
-            where = _where(self._options, self._settings, self._state_dir)
+        envelope = self.target.envelope
+        with reader_for(self.settings, envelope) as reader:
+            where = _where(self.options, self.settings, self.state_dir)
             for line in describe_what_does_not_hold(reader, envelope, where):
                 self._say(line)
 
     def _ledger(self, stack: ExitStack) -> LocalLedger | None:
         """The embedded server, unless another Redis was named."""
-        if self._options.redis_url is not None:
-            stack.enter_context(client_that_answers(self._settings.redis_url))
+        if self.options.redis_url is not None:
+            stack.enter_context(client_that_answers(self.settings.redis_url))
             return None
-        local = stack.enter_context(LocalLedger(self._state_dir))
-        self._say(f"state directory: {self._state_dir}")
+        local = stack.enter_context(LocalLedger(self.state_dir))
+        self._say(f"state directory: {self.state_dir}")
         local.wait_for_old_workers(
-            longest_stop(self._settings.request_timeout),
+            longest_stop(self.settings.request_timeout),
             lambda: self._say("waiting for workers of an interrupted run to finish …"),
         )
-        self._settings = replace(self._settings, redis_url=local.url, partitions=1)
+        self.settings = replace(self.settings, redis_url=local.url, partitions=1)
         return local
 
     def _choose_api(self, stack: ExitStack) -> None:
-        if self._sandbox:
-            url = start_sandbox(stack, self._state_dir)
-            self._settings = sandbox_settings(self._settings, url)
-            check_start(self._settings.accounts)
+        if self.sandbox:
+            url = start_sandbox(stack, self.state_dir)
+            self.settings = sandbox_settings(self.settings, url)
+            check_start(self.settings.accounts)
             self._say(f"sandbox: {url} (nobody is called)")
         else:
-            name = self._target.envelope.account
-            account = self._settings.account(name)
+            name = self.target.envelope.account
+            account = self.settings.account(name)
             check_api(account.api_url)
 
     def _work(self, stack: ExitStack, intake: Intake, local: LocalLedger | None) -> int:
-        workforce = stack.enter_context(Workforce(self._settings, local))
+        workforce = stack.enter_context(Workforce(self.settings, local))
         progress = stack.enter_context(Progress(1.0, quiet=False))
-        reader = workforce.reader(self._target.envelope)
-        if self._target.expires_in is not None:
+        reader = workforce.reader(self.target.envelope)
+        if self.target.expires_in is not None:
             now_ms = ask_until_answered(lambda: reader.ask(read_clock()), workforce.check)
-            self._target = self._target.at_clock(now_ms / 1000)
+            self.target = self.target.at_clock(now_ms / 1000)
         job = Job(
             intake,
-            self._target,
+            self.target,
             reader,
             progress,
             workforce.check,
-            max_waiting=self._settings.max_waiting,
+            max_waiting=self.settings.max_waiting,
             alone=local is not None,
-            new=self._options.new,
+            new=self.options.new,
         )
         if left := job.before.documents["waiting"] + job.before.spooled:
             waits = format_count(
@@ -252,19 +243,19 @@ class _RunCommand:
             self._say(f"{waits} in this ledger, and may be sent, too, when calling is allowed")
         started = time.monotonic()
         workforce.start()
-        again = self._options.again
-        with Spooler(self._settings, self._target.envelope, again=again) as spooler:
+        again = self.options.again
+        with Spooler(self.settings, self.target.envelope, again=again) as spooler:
             end, failure = _do(job, spooler)
             seconds = time.monotonic() - started
-            if self._follow and end is End.AT_REST and failure is None:
+            if self.follow and end is End.AT_REST and failure is None:
                 end = job.follow()
             progress.close()
             if end is End.INTERRUPTED:
                 self._say("finishing what was sent; the rest is kept for the next run …")
             workforce.stop()
         if not isinstance(failure, QueueUnavailable):
-            notes = held_back_in_short(intake, self._options)
-            where = _where(self._options, self._settings, self._state_dir)
+            notes = held_back_in_short(intake, self.options)
+            where = _where(self.options, self.settings, self.state_dir)
             report = ask_until_answered(
                 lambda: report_of(job, spooler.enqueued, seconds, where, AGAIN, notes),
                 workforce.keep_server,
@@ -275,10 +266,10 @@ class _RunCommand:
         if end is End.INTERRUPTED:
             self._say_what_was_not_read(intake)
             return Exit.INTERRUPTED
-        return report.exit_code(strict=self._options.strict)
+        return report.exit_code(strict=self.options.strict)
 
     def _show(self, report: Report) -> None:
-        if self._options.as_json:
+        if self.options.as_json:
             click.echo(json_line(report.to_json()))
             for line in (*report.conflict_lines(), *report.paused_lines()):
                 self._say(line)
