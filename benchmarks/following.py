@@ -1,6 +1,6 @@
-"""How soon outcomes are known, and how many reads that takes: a day of calls, by four policies.
+"""How soon outcomes are known, and how many reads that takes: a day of calls, by six policies.
 
-python -m benchmarks.following --runs 10000 --lines 1500
+python -m benchmarks.following --calls 1000000 --lines 1500
 
 Nothing is called or read: calls are drawn by chance, and what workers decide is asked of the code
 that they run. Each look is one read; failed calls count once they have been unchanged for eight
@@ -10,11 +10,13 @@ gaps.
 from __future__ import annotations
 
 import argparse
+import bisect
 import heapq
 import math
 import random
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from callspool_ledger.writes.follow_calls import Unit
 from callspool_worker.following.call_log import LOG_PAGE
@@ -27,11 +29,24 @@ from callspool_worker.following.frontier import (
     plan_look,
     plan_pass,
 )
+from callspool_worker.following.window_reader import WindowWidths
+from callspool_worker.following.windows import (
+    SearchedSpan,
+    TimeWindow,
+    cover,
+    group_units,
+    is_worth,
+    plan_search,
+)
+from callspool_worker.proving.api_lists import PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CALLS_A_RUN, LINES_A_RUN, HOURS = 100, 10, 11.0
 NOT_REACHED = 0.3
 TIMES = FollowTimes(900.0, 259_200.0)
-READS_A_PASS, DUE_A_PASS, UNITS_A_PASS = 100, 50, 1000
+READS_A_PASS, DUE_A_PASS, UNITS_A_PASS = 100, 50, 5000
 
 
 @dataclass
@@ -42,9 +57,9 @@ class Day:
     ends: list[list[tuple[float, bool]]]
 
     @classmethod
-    def draw(cls, runs: int, lines: int, seed: int) -> Day:
-        """Draws a day: runs are created evenly, and called in their order."""
-        chance = random.Random(seed)
+    def draw(cls, calls: int, size: int, lines: int, seed: int) -> Day:
+        """Draws a day: runs of ``size`` contacts are created evenly, and called in their order."""
+        chance, runs = random.Random(seed), calls // size
         created = [number * HOURS * 3600 / runs for number in range(runs)]
         ends: list[list[tuple[float, bool]]] = [[] for _ in range(runs)]
         events = [(moment, -1, run) for run, moment in enumerate(created)]
@@ -59,14 +74,14 @@ class Day:
                 free += 1
             for _ in range(len(waiting)):
                 first = waiting[0]
-                while free and len(ends[first]) < CALLS_A_RUN and ringing[first] < LINES_A_RUN:
+                while free and len(ends[first]) < size and ringing[first] < LINES_A_RUN:
                     is_reached = chance.random() >= NOT_REACHED
                     end = now + 15 + (chance.uniform(20, 90) if is_reached else 0)
                     ends[first].append((end, is_reached))
                     heapq.heappush(events, (end, 1, first))
                     ringing[first] += 1
                     free -= 1
-                waiting.popleft() if len(ends[first]) == CALLS_A_RUN else waiting.rotate(-1)
+                waiting.popleft() if len(ends[first]) == size else waiting.rotate(-1)
         return cls(created, ends)
 
 
@@ -84,11 +99,17 @@ class Looks:
     """Run → failed call → since when."""
     left: dict[int, set[int]] = field(default_factory=dict)
 
+    def read(self, pages: int = 1) -> None:
+        """Makes so many reads."""
+        for _ in range(pages):
+            self.now += 1 / self.rate if self.rate else 0
+            self.reads[int(self.now // 3600)] += 1
+
     def look(self, run: int) -> tuple[bool, bool, float]:
-        """Reads a run: whether something is new, whether all that is open failed, final when."""
-        self.now += 1 / self.rate if self.rate else 0
-        self.reads[int(self.now // 3600)] += 1
-        left = self.left.setdefault(run, set(range(CALLS_A_RUN)))
+        """Looks at a run that was read: whether something is new, whether all that is open failed,
+        and when that is final.
+        """
+        left = self.left.setdefault(run, set(range(len(self.day.ends[run]))))
         failed, news = self.known.setdefault(run, {}), False
         for call in list(left):
             end, is_reached = self.day.ends[run][call]
@@ -115,6 +136,7 @@ def follow_each(day: Day, *, doubling: bool) -> Looks:
     heapq.heapify(due)
     while due:
         looks.now, run = heapq.heappop(due)
+        looks.read()
         news, _, _ = looks.look(run)
         if looks.left[run]:
             gap = min(max(2 * gaps[run], int(TIMES.gap)), int(TIMES.longest))
@@ -148,46 +170,67 @@ class FrontierDay:
 
     def _pass(self) -> float:
         before = self.looks.reads.total()
-        for _ in range(DUE_A_PASS):
-            if self._apart and self._apart[0][0] <= self.looks.now:
-                self._look(heapq.heappop(self._apart)[1])
-        units = [self._unit(run) for run in sorted(self._front)[:UNITS_A_PASS]]
-        frontier = Frontier(units, self._memories)
-        while (unit := frontier.next_unit(self._now_ms())) is not None:
+        self._look_at_due()
+        frontier = Frontier(self._group(self._front[:UNITS_A_PASS]), self._memories)
+        while (group := frontier.next_group(self._now_ms())) is not None:
             if self.looks.reads.total() - before >= READS_A_PASS:
                 return TIMES.younger / 60
-            frontier.note(self._memories[unit.batch], has_news=self._look(unit.batch))
+            frontier.note(group, has_news=self._look_together([unit.batch for unit in group]))
         if frontier.younger:
-            chosen = random.choice(frontier.younger).batch
-            if self._memories[chosen].next_ms <= self._now_ms():
-                self._look(chosen)
+            chosen = random.choice(frontier.younger)
+            if frontier.is_due(chosen, self._now_ms()):
+                self._look_together([unit.batch for unit in chosen])
         pause = plan_pass(frontier, self._memories, self._now_ms(), TIMES)
         soonest = self._apart[0][0] - self.looks.now if self._apart else pause
         return max(1.0, min(pause, soonest))
 
-    def _look(self, run: int) -> bool:
-        news, waits, final = self.looks.look(run)
-        final_ms = math.ceil(final * 1000) if waits else None
-        memory = self._memories[run]
-        memory.waits = waits
-        memory = plan_look(
-            memory,
-            self._now_ms(),
-            TIMES,
-            has_news=news,
-            final_ms=final_ms,
-            heeds_log=self._heeds_log,
-        )
-        self._memories[run] = memory
-        if run in self._front:
-            self._front.remove(run)
-        if self.looks.left[run]:
-            apart = plan_apart(memory, self._now_ms())
-            if apart is None:
-                self._front.append(run)
-            else:
+    def _look_at_due(self) -> None:
+        for run in self._pop_due(DUE_A_PASS):
+            self._look_together([run])
+
+    def _pop_due(self, most: int) -> list[int]:
+        found: list[int] = []
+        while self._apart and self._apart[0][0] <= self.looks.now and len(found) < most:
+            found.append(heapq.heappop(self._apart)[1])
+        return found
+
+    def _group(self, runs: Sequence[int]) -> Sequence[Sequence[Unit]]:
+        return group_units([self._unit(run) for run in runs], 0)
+
+    def _look_together(self, runs: Sequence[int]) -> bool:
+        for _ in runs:
+            self.looks.read()
+        return self._judge(runs)
+
+    def _judge(self, runs: Sequence[int]) -> bool:
+        found = [(run, *self.looks.look(run)) for run in runs]
+        has_news = any(news for _, news, _, _ in found)
+        gone = set[int]()
+        for run, own, waits, final in found:
+            memory = self._memories[run]
+            memory.waits = waits
+            self._memories[run] = memory = plan_look(
+                memory,
+                self._now_ms(),
+                TIMES,
+                has_news=own if waits else has_news,
+                final_ms=math.ceil(final * 1000) if waits else None,
+                heeds_log=self._heeds_log,
+            )
+            if self.looks.left[run] and plan_apart(memory, self._now_ms()) is None:
+                if run not in self._fronted(run):
+                    bisect.insort(self._front, run)
+                continue
+            gone.add(run)
+            if self.looks.left[run]:
+                apart = plan_apart(memory, self._now_ms()) or 0.0
                 heapq.heappush(self._apart, (self.looks.now + apart, run))
-        return news
+        self._front = [run for run in self._front if run not in gone]
+        return has_news
+
+    def _fronted(self, run: int) -> Sequence[int]:
+        at = bisect.bisect_left(self._front, run)
+        return self._front[at : at + 1]
 
     @property
     def _heeds_log(self) -> bool:
@@ -195,7 +238,8 @@ class FrontierDay:
 
     def _unit(self, run: int) -> Unit:
         told = "x" if self._memories[run].gap else ""
-        return Unit(run, int(self._day.created[run] * 1000), told)
+        documents = len(self._day.ends[run])
+        return Unit(run, int(self._day.created[run] * 1000), told, documents)
 
     def _now_ms(self) -> int:
         return int(self.looks.now * 1000)
@@ -237,7 +281,7 @@ class LogDay(FrontierDay):
         due = {}
         for run in hinted:
             first, ended = self._unseen[run]
-            left = looks.left.get(run, set(range(CALLS_A_RUN)))
+            left = looks.left.get(run, set(range(len(self._day.ends[run]))))
             is_over = left <= ended | looks.known.get(run, {}).keys()
             due[run] = looks.now if is_over else max(looks.now, first + TIMES.patience)
             if run in self._front:
@@ -246,39 +290,89 @@ class LogDay(FrontierDay):
         self._apart = [(min(at, due.get(run, at)), run) for at, run in self._apart]
         heapq.heapify(self._apart)
 
-    def _look(self, run: int) -> bool:
-        self._unseen.pop(run, None)
-        return super()._look(run)
+    def _judge(self, runs: Sequence[int]) -> bool:
+        for run in runs:
+            self._unseen.pop(run, None)
+        return super()._judge(runs)
 
     @property
     def _heeds_log(self) -> bool:
         return True
 
 
+class WindowDay(FrontierDay):
+    """As workers do it where windows of time are honoured; with the search for follow-ups."""
+
+    def __init__(self, day: Day) -> None:
+        super().__init__(day)
+        self._widths = WindowWidths(TIMES)
+        self._till = 0.0
+
+    def _pass(self) -> float:
+        if self._front:
+            self._widths.begin("", [self._unit(run) for run in self._front[:UNITS_A_PASS]])
+        while self._till < self._day.created[-1]:
+            window = plan_search(
+                SearchedSpan(0, int(self._till)), self.looks.now, self._widths.search(""), TIMES
+            )
+            if window is None:
+                break
+            shown = self._count(window)
+            self.looks.read(max(1, math.ceil(shown / PAGE_SIZE)))
+            self._widths.note_search("", window.seconds, shown)
+            self._till = window.to_s + 1
+        return super()._pass()
+
+    def _count(self, window: TimeWindow) -> int:
+        """How many tasks a window holds."""
+        first = bisect.bisect_left(self._day.created, window.from_s)
+        return bisect.bisect_left(self._day.created, window.to_s + 1) - first
+
+    def _look_at_due(self) -> None:
+        runs = sorted(self._pop_due(UNITS_A_PASS))
+        for group in self._group(runs):
+            self._look_together([unit.batch for unit in group])
+
+    def _group(self, runs: Sequence[int]) -> Sequence[Sequence[Unit]]:
+        units = [self._unit(run) for run in runs]
+        return group_units(units, self._widths.begin("", units))
+
+    def _look_together(self, runs: Sequence[int]) -> bool:
+        window = cover([self._day.created[run] for run in runs])
+        if not is_worth(len(runs), self._widths.expect("", window)):
+            return super()._look_together(runs)
+        shown = self._count(window)
+        self.looks.read(max(1, math.ceil(shown / PAGE_SIZE)))
+        if window.seconds > self._widths.begin("", []) // 2:
+            self._widths.note_look("", window.seconds, shown)
+        return self._judge(runs)
+
+
 def main() -> None:
     """Prints a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--calls", type=int, default=1_000_000)
     parser.add_argument("--lines", type=int, default=1_500)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    day = Day.draw(asked.runs, asked.lines, asked.seed)
+    day = Day.draw(asked.calls, CALLS_A_RUN, asked.lines, asked.seed)
     policies = {
         "each run every minute": follow_each(day, doubling=False),
         "each run, doubling": follow_each(day, doubling=True),
         "frontier (callspool)": FrontierDay(day).play(),
         "frontier, with the call log": LogDay(day).play(),
     }
-    calls = asked.runs * CALLS_A_RUN
-    print(f"{calls:,} calls in {asked.runs:,} runs, {HOURS:g} h, {asked.lines:,} lines")
+    single = Day.draw(asked.calls, 1, asked.lines, asked.seed)
+    policies["one contact a run: windows"] = WindowDay(single).play()
+    print(f"{asked.calls:,} calls, {HOURS:g} h, {asked.lines:,} lines, {CALLS_A_RUN} or 1 a run")
     print("| policy | reads a call | most reads an hour | reached: half known after | 95 % |")
     print("|---|---:|---:|---:|---:|")
     for name, looks in policies.items():
         delays = sorted(looks.delays)
         half, most = (delays[int(len(delays) * share)] / 60 for share in (0.5, 0.95))
         print(
-            f"| {name} | {looks.reads.total() / calls:.3f} | {max(looks.reads.values()):,}"
-            f" | {half:.1f} min | {most:.1f} min |"
+            f"| {name} | {looks.reads.total() / asked.calls:.3f}"
+            f" | {max(looks.reads.values()):,} | {half:.1f} min | {most:.1f} min |"
         )
 
 

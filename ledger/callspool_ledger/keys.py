@@ -66,6 +66,8 @@ P:later:<SPACE>        zset    batches that are looked at apart from these, by w
                                failed or ended, or nothing was heard of them for long
 P:follows              zset    spaces with any of them by when they are looked at next; they are
                                locked in P:looking as for a look that proves
+P:searched             hash    space → from when to when (s, by the API's clock) all tasks were gone
+                               through for follow-ups, while any is followed there
 P:capped               zset    batches that rest since their numbers were called often enough, by
                                when they may be called again
 P:dead                 zset    batches with dead documents that may be replayed, by that time
@@ -127,6 +129,8 @@ A:log                  hash    the call log: who reads it next and when, when it
                                the end of the newest ring in it (ms)
 A:follow               hash    when the next read that follows calls may begin, and until when none
                                is to, since the API refused one (ms)
+A:windows              hash    whether the API honours windows of time, or until when it is not
+                               tried again whether it does (ms)
 =====================  ======  ===================================================================
 
 Who must not be called lies apart as well, for all accounts and partitions, below G =
@@ -265,6 +269,7 @@ class PartitionKeys:
         self.looking = f"{base}:looking"
         self.unreadable = f"{base}:unreadable"
         self.follows = f"{base}:follows"
+        self.searched = f"{base}:searched"
         self.vouched = f"{base}:vouched"
         self.dead = f"{base}:dead"
         self.capped = f"{base}:capped"

@@ -40,7 +40,9 @@ WORDS = {
 
 @dataclass(slots=True)
 class DialledTask:
-    """A task and what became of its rings so far. ``follows``: the place that it follows up."""
+    """A task and what became of its rings so far. ``follows``: the place that it follows up, and
+    ``made`` when that task was created.
+    """
 
     status: str = "pending"
     faults: int = 0
@@ -52,6 +54,7 @@ class DialledTask:
     seconds: float = 0.0
     is_evaluated: bool = False
     follows: int | None = None
+    made: float = 0.0
 
 
 @dataclass(slots=True)
@@ -236,7 +239,7 @@ class Dialler:
         if len(dialled.tasks) - len(dialled.follow_ups) < dialled.run.batch_count:
             return  # it still grows
         dialled.follow_ups.append(index)
-        dialled.tasks.append(DialledTask(follows=index))
+        dialled.tasks.append(DialledTask(follows=index, made=self._now()))
         self._again(dialled, len(dialled.tasks) - 1)
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from callspool_sandbox.dialler import call_log
+from callspool_sandbox.filters import FILTERS, FilteredRows, passes
 from callspool_sandbox.protocol import Answer, api_answer, failed_read, page_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from callspool_sandbox.dialler import Dialler, Ring
     from callspool_sandbox.exchange import Clock, ServerStates
@@ -65,10 +65,11 @@ class Rows:
         if route.endpoint == "runs":
             return _Runs(self, route.space)
         run_id = route.run_id if route.endpoint == "tasks" else None
-        tasks = _Tasks(self, route.space, run_id)
         is_filtered = run_id is None and self.server.filters == "honoured"
         wanted = {name: word for name in FILTERS if (word := route.query.get(name))}
-        return _Filtered(tasks, wanted) if is_filtered and wanted else tasks
+        if is_filtered and wanted:
+            return FilteredRows(_Tasks(self, route.space, None, wanted), wanted)
+        return _Tasks(self, route.space, run_id)
 
     def runs_of(self, space: str) -> Sequence[StoredRun]:
         runs = self.store.runs_of(space)
@@ -121,6 +122,8 @@ class Rows:
                 shown.pop("ref_id", None)
                 output |= {"referenced_task": task_id, "followup_count": 1}
                 task_id = self.store.follow_up_id(run, of)
+                if place < len(dialled):
+                    created = self.clock.iso(dialled[place].made)
             yield {
                 "task_id": task_id,
                 "run_id": run_id,
@@ -163,12 +166,18 @@ class _Runs:
 
 
 class _Tasks:
-    """Tasks of a space, or of one run; an unknown run has none (R)."""
+    """Tasks of a space, or of one run; an unknown run has none (R).
 
-    def __init__(self, rows: Rows, space: str, run_id: str | None) -> None:
+    ``wanted``: runs whose tasks were all created at other times are passed over.
+    """
+
+    def __init__(
+        self, rows: Rows, space: str, run_id: str | None, wanted: Mapping[str, str] | None = None
+    ) -> None:
         self._rows = rows
         self._space = space
         self._run_id = run_id
+        self._wanted = wanted or {}
 
     def rows(self, skip: int, *, newest_first: bool) -> Iterator[Row]:
         runs = self._runs()
@@ -188,48 +197,20 @@ class _Tasks:
 
     def _runs(self) -> Sequence[StoredRun]:
         if self._run_id is None:
-            return self._rows.store.runs_of(self._space)
+            runs = self._rows.store.runs_of(self._space)
+            return [run for run in runs if self._may_pass(run)] if self._wanted else runs
         run = self._rows.store.find_run(self._space, self._run_id)
         return [] if run is None else [run]
 
+    def _may_pass(self, run: StoredRun) -> bool:
+        if run.later or self._rows.follow_ups(run):
+            return True
+        created = self._rows.clock.iso(run.piece_of(0).created) if run.tasks else ""
+        times = {name: word for name, word in self._wanted.items() if name.endswith("_ts")}
+        return all(passes({"created": created}, *each) for each in times.items())
+
     def _places(self, run: StoredRun) -> range:
         return range(self._rows.tasks_known(run) + self._rows.follow_ups(run))
-
-
-FILTERS = ("from_ts", "to_ts", "status", "search")
-"""What a list of a space's tasks can be narrowed by (O)."""
-
-
-class _Filtered:
-    """The same without what was not asked for."""
-
-    def __init__(self, tasks: _Tasks, wanted: dict[str, str]) -> None:
-        self._tasks = tasks
-        self._wanted = wanted
-
-    def rows(self, skip: int, *, newest_first: bool) -> Iterator[Row]:
-        found = filter(self._is_wanted, self._tasks.rows(0, newest_first=newest_first))
-        return islice(found, skip, None)
-
-    def count(self) -> int:
-        return sum(1 for _ in self.rows(0, newest_first=True))
-
-    def _is_wanted(self, row: Row) -> bool:
-        return all(_passes(row, name, word) for name, word in self._wanted.items())
-
-
-def _passes(row: Row, name: str, word: str) -> bool:
-    if name == "status":
-        return row["status"] == word
-    if name == "search":
-        return word.lower() in str(row["input"]).lower()
-    moment = _seconds(str(row["created"]))
-    return moment >= float(word) if name == "from_ts" else moment <= float(word)
-
-
-def _seconds(created: str) -> float:
-    found = datetime.fromisoformat(created)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 OLDER = b'{"pilot":"older","documents":[{"name":"Older","contact_number":"+14155550100"}]}'

@@ -17,10 +17,10 @@ from callspool_ledger.reads.reader import LedgerReader
 from callspool_ledger.reads.summary import read_summary
 from callspool_ledger.reads.views import OUTCOMES, CallRecord
 from callspool_ledger.writes import Taken
+from callspool_ledger.writes.account_calls import allow_follow
 from callspool_ledger.writes.follow_calls import (
     FollowPass,
     Recorded,
-    allow_follow,
     pass_of,
     recorded_of,
 )

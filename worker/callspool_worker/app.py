@@ -20,7 +20,8 @@ from callspool_worker.decisions.call_outcome import read_outcomes
 from callspool_worker.decisions.leases import MARGIN, longest_stop
 from callspool_worker.events.event import emit
 from callspool_worker.following.follower import FollowingThread, build_followers
-from callspool_worker.following.frontier import FollowSettings, FollowTimes
+from callspool_worker.following.frontier import FollowTimes
+from callspool_worker.following.read_turns import FollowSettings
 from callspool_worker.hours.keeper import start_keeper
 from callspool_worker.ledgers import connect_all, find_disagreements, leave, open_ledgers
 from callspool_worker.liveness import Heartbeat, Reporter
@@ -223,6 +224,7 @@ def follow_calls(
         times=FollowTimes(settings.follow_gap, settings.lost_sight_after),
         max_rate=settings.follow_max_rate,
         outcomes=read_outcomes(settings.call_outcomes),
+        windows=settings.follow_windows,
     )
     return FollowingThread(
         lambda sleep: build_followers(ledgers, homes, get, how, sleep),

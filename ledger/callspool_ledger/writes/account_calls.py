@@ -6,7 +6,7 @@ Its keys have a hash tag of their own, so on a cluster they lie apart from the d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
@@ -112,6 +112,29 @@ def read_log_turn(reply: object) -> LogTurn:
     """Returns the turn in the reply to `read_log`."""
     assert isinstance(reply, list)
     return LogTurn(reply[0] == 1, int(reply[1]), reply[2] == 1)
+
+
+def allow_follow(account: str, rate: float, rest_ms: int = 0) -> Call:
+    """Asks whether one more read may follow an account's calls; ms to wait, 0 if it may.
+
+    ``rest_ms``: the API refused a read, and nothing is read for so long.
+    """
+    prefix = keys.account_prefix(account)
+    return scripts.load("permits/allow_follow").call([prefix], [rate, rest_ms])
+
+
+WindowWord = Literal["", "honoured", "refused"]
+"""What a follower has found of windows of time, if it has."""
+
+
+def ask_windows(account: str, word: WindowWord, ms: int) -> Call:
+    """Asks whether an account's API honours windows of time, or says what was found of that.
+
+    ``ms``: that a probe may take, 0 for none; or for which none is made after a refusal. The reply
+    is 1 where windows are honoured, 2 where this follower is to find out, 0 otherwise.
+    """
+    prefix = keys.account_prefix(account)
+    return scripts.load("permits/ask_windows").call([prefix], [word, ms])
 
 
 def hint_calls(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from callspool_ledger import keys, scripts
+from callspool_ledger import scripts
 from callspool_ledger.reads.entries import pack_task_ids
 from callspool_ledger.reads.views import OUTCOME_LETTERS
-from callspool_ledger.writes.records import as_bytes, as_list, as_text, whole_numbers
+from callspool_ledger.writes.records import as_list, as_text, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -168,17 +168,21 @@ class ProofCalls:
 PASS_LEASE_MS = 75_000
 """Milliseconds that a pass may take from one sign of life to the next: one read, and its turn."""
 
-BATCHES_A_PASS = 1000
+BATCHES_A_PASS, DOCUMENTS_A_PASS = 5000, 100_000
 
 LETTERS = {outcome: letter for letter, outcome in OUTCOME_LETTERS.items()}
 
 
 class Unit(NamedTuple):
-    """A batch whose calls are followed: since when (ms), and what the follower remembers of it."""
+    """A batch whose calls are followed: since when (ms), and what the follower remembers of it.
+
+    Of one whose calls ended, ``since_ms`` is when it is looked at. ``documents``: how many it has.
+    """
 
     batch: int
     since_ms: int
     memory: str
+    documents: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +191,7 @@ class FollowPass:
 
     ``oldest``: batches with calls that may yet go out, the oldest first. ``due``: to be looked at
     apart from these. ``younger``: one by chance, where there are more. ``open``: batches with open
-    calls.
+    calls. ``searched``: how far it was gone through for follow-ups.
     """
 
     account: str
@@ -197,6 +201,7 @@ class FollowPass:
     due: list[Unit]
     younger: list[Unit]
     open: int
+    searched: str = ""
 
     @property
     def key(self) -> str:
@@ -248,7 +253,7 @@ class FollowCalls:
 
         ``pause_ms``: between two passes, usually. The reply is read by `pass_of`.
         """
-        sizes = PASS_LEASE_MS, pause_ms, BATCHES_A_PASS
+        sizes = PASS_LEASE_MS, pause_ms, BATCHES_A_PASS, DOCUMENTS_A_PASS
         return self._script("follow", follower, *sizes, *accounts)
 
     def keep_following(self, follower: str, space: str) -> Call:
@@ -277,7 +282,7 @@ class FollowCalls:
         batch: int,
         *,
         memory: str,
-        again_ms: int | None,
+        again_ms: int | Literal["kept"] | None,
         news: Mapping[int, tuple[str, CallRecord]],
         entry: BatchEntry | None = None,
         outside: Mapping[int, str] | None = None,
@@ -286,7 +291,8 @@ class FollowCalls:
 
         ``outside``: what let calls begin outside of their hours, by place.
         ``memory``: what the follower remembers of the batch. ``again_ms``: until it is looked at
-        next, apart from the oldest ones. The reply is read by `recorded_of`.
+        next, apart from the oldest ones; "kept": as before, and so is the memory. The reply is read
+        by `recorded_of`.
         """
         args: list[Argument] = [
             follower,
@@ -311,15 +317,6 @@ class FollowCalls:
         return scripts.load(f"writes/{name}").call([self._keys.prefix], args)
 
 
-def allow_follow(account: str, rate: float, rest_ms: int = 0) -> Call:
-    """Asks whether one more read may follow an account's calls; ms to wait, 0 if it may.
-
-    ``rest_ms``: the API refused a read, and nothing is read for so long.
-    """
-    prefix = keys.account_prefix(account)
-    return scripts.load("permits/allow_follow").call([prefix], [rate, rest_ms])
-
-
 def pass_of(reply: object) -> FollowPass | None:
     """Returns the space in the reply to `FollowCalls.follow`, if one was due."""
     if not (parts := as_list(reply)):
@@ -327,7 +324,8 @@ def pass_of(reply: object) -> FollowPass | None:
     account, _, space_token = as_text(parts[0]).partition("|")
     (at_ms, count) = whole_numbers([parts[1], parts[5]])
     oldest, due, younger = (_units(as_list(part)) for part in parts[2:5])
-    return FollowPass(account, space_token, at_ms, oldest, due, younger, count)
+    searched = as_text(parts[6])
+    return FollowPass(account, space_token, at_ms, oldest, due, younger, count, searched)
 
 
 def recorded_of(reply: object) -> Recorded | None:
@@ -342,7 +340,10 @@ def recorded_of(reply: object) -> Recorded | None:
 
 
 def _units(flat: list[object]) -> list[Unit]:
+    numbers = [
+        whole_numbers([flat[at], flat[at + 1], flat[at + 3]]) for at in range(0, len(flat), 4)
+    ]
     return [
-        Unit(int(as_bytes(flat[at])), int(as_bytes(flat[at + 1])), as_text(flat[at + 2]))
-        for at in range(0, len(flat), 3)
+        Unit(batch, since_ms, as_text(flat[4 * at + 2]), documents)
+        for at, (batch, since_ms, documents) in enumerate(numbers)
     ]

@@ -19,7 +19,7 @@ from callspool.settings.kinds import (
     read_token_file,
 )
 from callspool.settings.model import Account, Settings, read_webhooks
-from callspool.settings.table import BY_KEY, CONFIG_KEY, FILE_KEYS, GONE, PREFIX, SETTINGS, Setting
+from callspool.settings.table import BY_KEY, CONFIG_KEY, FILE_KEYS, PREFIX, SETTINGS, Setting
 from callspool.settings.urls import (
     API_URL,
     RefusedValue,
@@ -29,6 +29,14 @@ from callspool.settings.urls import (
 
 DEFAULT_CONFIG = Path("callspool.toml")
 FOR_TESTS = f"{PREFIX}TEST_"
+
+GONE: Mapping[str, str] = {
+    "allow_http": "give the account a table in callspool.toml, with allow_http = true in it",
+    "exporter_host": "say callspool exporter --host HOST",
+    "exporter_port": "say callspool exporter --port N",
+    "log_format": "a terminal gets lines for people, everything else JSON",
+}
+"""Settings that earlier versions had, and what takes their place."""
 
 _KEYS = frozenset({*BY_KEY, *FILE_KEYS, CONFIG_KEY})
 _LIMITS = ("max_in_flight", "max_rate")

@@ -202,6 +202,7 @@ class Settings:
     follow: bool = DEFAULTS["follow"]
     follow_gap: float = DEFAULTS["follow_gap"]
     follow_max_rate: float = DEFAULTS["follow_max_rate"]
+    follow_windows: str = DEFAULTS["follow_windows"]
     lost_sight_after: float = DEFAULTS["lost_sight_after"]
     call_outcomes: str = DEFAULTS["call_outcomes"]
     events: bool = DEFAULTS["events"]

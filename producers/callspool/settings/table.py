@@ -192,6 +192,13 @@ SETTINGS = (
         "reads a second",
     ),
     Setting(
+        "follow_windows",
+        Choice(("probe", "always", "never")),
+        "probe",
+        "where runs hold few contacts, tasks are read by windows of time once a `probe` in a small"
+        " space showed that the API honours them; `always`: the probe is made in large ones too",
+    ),
+    Setting(
         "lost_sight_after",
         Number(0.1, 31_536_000),
         259_200.0,
@@ -318,13 +325,6 @@ BY_KEY = {setting.key: setting for setting in SETTINGS}
 DEFAULTS: Mapping[str, Any] = {setting.key: setting.default for setting in SETTINGS}
 FILE_KEYS = {f"{setting.key}_file": setting for setting in SETTINGS if setting.file}
 CONFIG_KEY = "config"
-GONE: Mapping[str, str] = {
-    "allow_http": "give the account a table in callspool.toml, with allow_http = true in it",
-    "exporter_host": "say callspool exporter --host HOST",
-    "exporter_port": "say callspool exporter --port N",
-    "log_format": "a terminal gets lines for people, everything else JSON",
-}
-"""Settings that earlier versions had, and what takes their place."""
 
 
 def reference() -> str:

@@ -15,7 +15,8 @@ from callspool_ledger.writes import Taken
 from callspool_worker.decisions.answers import Answer, Answered, NoAnswer
 from callspool_worker.decisions.call_outcome import read_outcomes
 from callspool_worker.following.follower import Follower
-from callspool_worker.following.frontier import FollowSettings, FollowTimes
+from callspool_worker.following.frontier import FollowTimes
+from callspool_worker.following.read_turns import FollowSettings
 from callspool_worker.sending import body
 from tests.support.ledgers import LedgerUnderTest, P, calls, group
 
@@ -29,9 +30,11 @@ class PlayedCalls:
     Time passes by moving back what the ledger remembers: `later`.
     """
 
-    def __init__(self, client: redis.Redis, *, lost_after: float = 259_200.0) -> None:
+    def __init__(
+        self, client: redis.Redis, *, lost_after: float = 259_200.0, batch_size: int = 100
+    ) -> None:
         self.client = client
-        self.spool = LedgerUnderTest(client, batch_size=100, linger_ms=0)
+        self.spool = LedgerUnderTest(client, batch_size=batch_size, linger_ms=0)
         self.tasks: dict[str, list[dict[str, Any]]] = {}
         """Run → the entries of its list of tasks, as they are shown."""
         self.answer: Answer | None = None
@@ -112,16 +115,19 @@ class PlayedCalls:
     def later(self, hours: float) -> None:
         """Lets time pass: what was to come comes that much sooner, and is that much older."""
         back = round(hours * HOUR_MS)
-        for key in [f"{P}:calls:{SPACE}", f"{P}:opened:{SPACE}"]:
-            for member, score in self.client.zrange(key, 0, -1, withscores=True):
-                self.client.zadd(key, {member: score - back})
-        for key in self.client.scan_iter(f"{P}:later:*"):
-            for member, score in self.client.zrange(key, 0, -1, withscores=True):
-                self.client.zadd(key, {member: score - back})
-        for key in self.client.scan_iter(f"{P}:b*"):
-            memory = self.client.hget(key, "yt")
-            if memory:
-                self.client.hset(key, "yt", _moved(memory, back))
+        later = self.client.scan_iter(f"{P}:later:*")
+        for key in [f"{P}:calls:{SPACE}", f"{P}:opened:{SPACE}", *later]:
+            found = self.client.zrange(key, 0, -1, withscores=True)
+            if found:
+                self.client.zadd(key, {member: score - back for member, score in found})
+        batches = [*self.client.scan_iter(f"{P}:b*", count=1000)]
+        with self.client.pipeline(transaction=False) as pipe:
+            for key in batches:
+                pipe.hget(key, "yt")
+            for key, memory in zip(batches, pipe.execute(), strict=True):
+                if memory:
+                    pipe.hset(key, "yt", _moved(memory, back))
+            pipe.execute()
 
     def look(self, hours: float = 0.3) -> list[tuple[str, int]]:
         """Makes a pass after a while; what it read."""

@@ -16,7 +16,7 @@ MOST_RINGS = 255
 LATEST = 2**32 - 1
 """Seconds since 1970, and seconds of a call, that are kept at most."""
 
-_BETTER = ("reached", "not_reached", "failed", "ended")
+BETTER = ("reached", "not_reached", "failed", "ended")
 """Outcomes of calls that ended, the one that counts where a document has several first."""
 
 
@@ -84,7 +84,7 @@ def judge_calls(
     is_reached = any(outcome == "reached" for outcome, _ in ended)
     if not ended or (not is_reached and (not own or "open" in own)):
         return CallVerdict("open", CallRecord(rings=rings))
-    outcome, task = min(ended, key=lambda each: (_BETTER.index(each[0]), -(each[1].ended or 0.0)))
+    outcome, task = min(ended, key=lambda each: (BETTER.index(each[0]), -(each[1].ended or 0.0)))
     record = CallRecord(
         task.call_status,
         task.end_reason,

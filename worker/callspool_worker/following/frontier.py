@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from callspool_ledger.writes.follow_calls import allow_follow
-from callspool_worker.decisions.answers import Answered, code_of
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from callspool_ledger.writes import Ledger
-    from callspool_ledger.writes.follow_calls import FollowPass, Unit
-    from callspool_worker.decisions.answers import Answer
-    from callspool_worker.proving.api_lists import Get
+    from callspool_ledger.writes.follow_calls import Unit
 
 
 SILENT_IN_A_ROW = 3
@@ -79,6 +71,11 @@ class FollowTimes:
         """Until calls that ended are looked at once more for follow-ups."""
         return 96 * self.gap
 
+    @property
+    def search(self) -> float:
+        """From a creation to the search that looks for follow-ups: they have ended by then."""
+        return self.failure + 2 * self.gap
+
 
 class Failure(NamedTuple):
     """A failed call as earlier looks saw it: unchanged since when (ms), rings until then."""
@@ -127,44 +124,56 @@ def _begin_memory(unit: Unit, times: FollowTimes) -> UnitMemory:
 
 
 class Frontier:
-    """A walk over batches, the oldest first: which one is looked at next, and when a pass ends."""
+    """A walk over batches, the oldest first: which are looked at next, and when a pass ends.
 
-    def __init__(self, units: Sequence[Unit], memories: Mapping[int, UnitMemory]) -> None:
-        self._units = units
+    ``groups``: batches that are looked at together, as a rule one.
+    """
+
+    def __init__(
+        self, groups: Sequence[Sequence[Unit]], memories: Mapping[int, UnitMemory]
+    ) -> None:
+        self._groups = groups
         self._memories = memories
         self._at = 0
         self._silent = 0
 
-    def next_unit(self, now_ms: int) -> Unit | None:
-        """Returns the next batch to look at; None where the pass ends.
+    def is_due(self, group: Sequence[Unit], now_ms: int) -> bool:
+        """Whether half of a group is due, so that it is looked at."""
+        due = sum(self._memories[unit.batch].next_ms <= now_ms for unit in group)
+        return 2 * due >= len(group)
 
-        One that is not due yet counts by what its last look showed.
+    def next_group(self, now_ms: int) -> Sequence[Unit] | None:
+        """Returns the next batches to look at; None where the pass ends.
+
+        A group that is not due counts by what its last look showed.
         """
-        while self._at < len(self._units) and self._silent < SILENT_IN_A_ROW:
-            unit = self._units[self._at]
+        while self._at < len(self._groups) and self._silent < SILENT_IN_A_ROW:
+            group = self._groups[self._at]
             self._at += 1
-            memory = self._memories[unit.batch]
-            if memory.next_ms <= now_ms:
-                return unit
-            self.note(memory, has_news=memory.silent == 0 and bool(unit.memory))
+            if self.is_due(group, now_ms):
+                return group
+            known = [(unit, self._memories[unit.batch]) for unit in group]
+            was_news = any(unit.memory and memory.silent == 0 for unit, memory in known)
+            self.note(group, has_news=was_news)
         return None
 
-    def note(self, memory: UnitMemory, *, has_news: bool) -> None:
-        """Takes note of what a look at the last batch showed, or its look before."""
+    def note(self, group: Sequence[Unit], *, has_news: bool) -> None:
+        """Takes note of what a look at these batches showed, or their look before."""
+        known = [self._memories[unit.batch] for unit in group]
         if has_news:
             self._silent = 0
-        elif not (memory.is_stuck or memory.waits):
+        elif not all(memory.is_stuck or memory.waits for memory in known):
             self._silent += 1
 
     @property
     def walked(self) -> Sequence[Unit]:
         """The batches up to the frontier."""
-        return self._units[: self._at]
+        return [unit for group in self._groups[: self._at] for unit in group]
 
     @property
-    def younger(self) -> Sequence[Unit]:
-        """The batches behind it."""
-        return self._units[self._at :]
+    def younger(self) -> Sequence[Sequence[Unit]]:
+        """The groups behind it."""
+        return self._groups[self._at :]
 
 
 def plan_final(failures: Sequence[float], times: FollowTimes) -> float:
@@ -230,101 +239,3 @@ def plan_last_looks(
     if lacks and not memory.after:
         return UnitMemory(after="evaluation"), times.evaluation
     return UnitMemory(after="follow_ups"), times.follow_ups
-
-
-LONGEST_TURN = 5.0
-"""Seconds that a pass waits for its turn to read; for longer it ends."""
-
-SCARCE = 2
-"""Requests that an API takes yet at which following leaves them to sending."""
-
-_CODES = frozenset({200, 206, 400, 401, 403, 404, 429, 500, 502, 503, 504})
-
-
-MOST_READS = 100
-"""Reads of one pass: then other spaces have their turn."""
-
-
-class PassEnded(Exception):  # noqa: N818 - no fault
-    """A pass is to end here: a proof goes first, or the API wants no more reads for a while.
-
-    ``is_turn_over``: it has read its share, and goes on as soon as others have had theirs.
-    """
-
-    def __init__(self, *, is_turn_over: bool = False) -> None:
-        self.is_turn_over = is_turn_over
-        super().__init__()
-
-
-@dataclass(frozen=True, slots=True)
-class FollowSettings:
-    """How this process follows. ``accounts``: those whose spaces it can read; ``max_rate``: reads a
-    second for each; ``outcomes``: word of a call's status → outcome.
-    """
-
-    accounts: tuple[str, ...]
-    times: FollowTimes
-    max_rate: float
-    outcomes: Mapping[str, str]
-
-
-class ReadTurns:
-    """Reads of one pass, each in its turn: proofs and sending go first."""
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        home: Ledger,
-        get: Get,
-        how: FollowSettings,
-        sleep: Callable[[float], object],
-        follower: str,
-        space: FollowPass,
-    ) -> None:
-        self._ledger = ledger
-        self._home = home
-        self._get = get
-        self._how = how
-        self._sleep = sleep
-        self._follower = follower
-        self._space = space
-        self.counted: Counter[str] = Counter()
-        """Answers by code."""
-
-    def read(self, path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
-        """Reads in its turn. Raises `PassEnded` where none comes soon, or a proof goes first."""
-        if self.counted.total() >= MOST_READS:
-            raise PassEnded(is_turn_over=True)
-        self._wait()
-        answer = self._get(path, query)
-        code = code_of(answer) if isinstance(answer, Answered) else 0
-        self.counted[str(code) if code in _CODES else "other" if code else "none"] += 1
-        if isinstance(answer, Answered):
-            self._heed(answer, code)
-        return answer
-
-    def _heed(self, answer: Answered, code: int) -> None:
-        """Rests where the API is short of requests, so that sending has them."""
-        if code == 429:
-            self._ask(rest=answer.retry_after or self._how.times.gap)
-            raise PassEnded
-        if answer.quota is not None and answer.quota.left <= SCARCE:
-            self._ask(rest=answer.quota.seconds)
-
-    def _wait(self) -> None:
-        while True:
-            keep = self._ledger.calls.keep_following(self._follower, self._space.key)
-            if self._ledger.run([keep]) != [1]:
-                raise PassEnded
-            seconds = self._ask()
-            if seconds <= 0:
-                return
-            if seconds > max(LONGEST_TURN, 2 / self._how.max_rate) or self._sleep(seconds):
-                raise PassEnded
-
-    def _ask(self, rest: float = 0.0) -> float:
-        """Seconds until a read may begin; with ``rest`` none begins for so long."""
-        rest_ms = math.ceil(rest * 1000)
-        step = allow_follow(self._space.account, self._how.max_rate, rest_ms)
-        (wait,) = self._home.run([step])
-        return wait / 1000 if isinstance(wait, int) else 0.0

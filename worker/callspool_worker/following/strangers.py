@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from callspool.request.identity import digests_in
 from callspool_ledger.reads.lookup import read_places
 from callspool_worker import events
 from callspool_worker.events.event import emit, pair, run_shown
+from callspool_worker.following.frontier import UnitMemory, plan_last_looks
+from callspool_worker.following.windows import judge_follow_up
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from callspool_ledger.reads.entries import BatchEntry
     from callspool_ledger.reads.lookup import Place
     from callspool_ledger.writes import Ledger
     from callspool_ledger.writes.follow_calls import FollowPass
     from callspool_worker.decisions.call_outcome import TaskCall
     from callspool_worker.following.batch_look import TasksRead
+    from callspool_worker.following.read_turns import FollowSettings
+    from callspool_worker.following.windows import WindowTask
     from callspool_worker.proving.records import TaskSeen
 
 
 class StrangerCheck:
     """Finds out whose the tasks are that a look did not know. Raises `LedgerUnavailable`."""
 
-    def __init__(self, ledger: Ledger, space: FollowPass) -> None:
+    def __init__(
+        self, ledger: Ledger, space: FollowPass, follower: str, how: FollowSettings
+    ) -> None:
         self._ledger = ledger
         self._space = space
+        self._follower = follower
+        self._how = how
 
     def settle(self, batch: int, entry: BatchEntry, found: TasksRead) -> None:
         """Settles documents whose creation these tasks prove, and adds tasks to those of places.
@@ -40,6 +53,58 @@ class StrangerCheck:
                     found.calls.setdefault(place.place, []).append(call)
                 elif place.letter != "c" or not is_here:
                     self._prove(run_id, task, call, place)
+
+    def settle_window(self, tasks: Sequence[WindowTask]) -> None:
+        """Does the same with tasks of a window that have our mark; follow-ups change outcomes."""
+        own = [each for each in tasks if _attempt_of(self._ledger.id, each.task.mark) is not None]
+        scopes = self._ledger.scopes_of(self._space.account, self._space.space_token)
+        asked = [
+            (each, digest)
+            for each in own
+            for name in each.task.names[:1]
+            for digest in digests_in(scopes, name)
+        ]
+        found = self._ledger.read(read_places([digest for _, digest in asked])) if asked else []
+        followed: dict[int, dict[int, list[TaskCall]]] = {}
+        for (each, _), place in zip(asked, found, strict=True):
+            if place is None:
+                continue
+            if each.call.follows is not None:
+                followed.setdefault(place.batch, {}).setdefault(place.place, []).append(each.call)
+            elif place.letter != "c" and each.run_id:
+                self._prove(each.run_id, each.task, each.call, place)
+        for batch, (entry, _) in self._ledger.batches(list(followed)).items():
+            self._change(batch, entry, followed[batch])
+
+    def _change(
+        self, batch: int, entry: BatchEntry, calls: Mapping[int, Sequence[TaskCall]]
+    ) -> None:
+        """Records what follow-ups changed; what is remembered of the batch stays as it is."""
+        judged = {
+            place: judge_follow_up(entry, place, each, self._how.outcomes)
+            for place, each in calls.items()
+        }
+        news = {place: change for place, change in judged.items() if change is not None}
+        if not news:
+            return
+        left = any(
+            letter == "o" and place not in news for place, letter in enumerate(entry.outcomes)
+        )
+        memory = UnitMemory()
+        again: int | Literal["kept"] = "kept"
+        if "o" in entry.outcomes and not left:
+            memory, seconds = plan_last_looks(memory, self._how.times, lacks=False)
+            again = math.ceil((seconds or 0) * 1000)
+        step = self._ledger.calls.record_calls(
+            self._follower,
+            self._space.key,
+            batch,
+            memory=msgspec.json.encode(memory).decode(),
+            again_ms=again,
+            news=news,
+            entry=entry,
+        )
+        self._ledger.run([step])
 
     def _places_of(self, task: TaskSeen) -> list[Place]:
         scopes = self._ledger.scopes_of(self._space.account, self._space.space_token)

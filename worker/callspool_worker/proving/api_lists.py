@@ -167,6 +167,14 @@ class SpaceReader:
         """Returns one page of a run's tasks; None where there is no such page."""
         return self._page((*self._space, run_id, "tasks"), number)
 
+    def window_page(self, number: int, window: Mapping[str, int]) -> Page | None:
+        """Returns one page of the space's tasks that were created in a window of time."""
+        return self._page((*self._space[:2], "tasks"), number, window=window)
+
+    def runs_page(self) -> Page | None:
+        """Returns the first page of the space's runs, with their count."""
+        return self._page(self._space, 1)
+
     def log_page(self, number: int, size: int) -> Page | None:
         """Returns one page of the account's call log; None where there is no such page."""
         return self._page(("call-logs",), number, size)
@@ -189,9 +197,15 @@ class SpaceReader:
                 return
         raise Unreadable(f"it has more than {MOST_PAGES} pages")
 
-    def _page(self, path: tuple[str, ...], number: int, size: int = PAGE_SIZE) -> Page | None:
+    def _page(
+        self,
+        path: tuple[str, ...],
+        number: int,
+        size: int = PAGE_SIZE,
+        window: Mapping[str, int] | None = None,
+    ) -> Page | None:
         """A page; None where the API says that there is none of that number."""
-        answer = self._get(path, {"page": number, "page_size": size})
+        answer = self._get(path, {"page": number, "page_size": size, **(window or {})})
         if not isinstance(answer, Answered):
             raise Unreadable(f"no answer: {answer.reason}", passing=True)
         self.server_date = answer.server_date or self.server_date

@@ -13,6 +13,7 @@ if looker ~= ARGV[1] then return 0 end
 call('HDEL', P .. ':looking', ARGV[2])
 if call('EXISTS', P .. ':calls:' .. ARGV[2], P .. ':later:' .. ARGV[2]) == 0 then
   call('ZREM', P .. ':follows', ARGV[2])
+  call('HDEL', P .. ':searched', ARGV[2])
   return 1
 end
 -- Batches with a time of their own are looked at then; those that had no turn yet soon.

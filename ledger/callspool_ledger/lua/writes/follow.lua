@@ -3,15 +3,15 @@
 -- a look that proves, which goes first.
 -- KEYS[1] prefix
 -- ARGV[1] follower   ARGV[2] ms that it may take   ARGV[3] ms between two passes, usually
--- ARGV[4] batches at most   ARGV[5...] accounts
+-- ARGV[4] batches at most   ARGV[5] documents of the oldest at most   ARGV[6...] accounts
 -- Reply: {space, ms now, the oldest batches of those with open calls that may yet go out, batches that
 --   are due to be looked at apart from these, one of the former by chance if there are more, how many
---   batches have open calls}; of each batch its number, ms since when, and what the follower remembers
---   of it, or ''. {} if none is due.
+--   batches have open calls, how far it was gone through for follow-ups, or ''}; of each batch its number, ms since when, what the follower remembers of
+--   it, or '', and how many documents it has. {} if none is due.
 -- include: base batches
 local SPACES = 50 -- looked through in one call, at most
 local mine = {}
-for i = 5, #ARGV do mine[ARGV[i]] = true end
+for i = 6, #ARGV do mine[ARGV[i]] = true end
 -- A follower that passes more often finds nothing put off for longer than that.
 local usual = call('HGET', P .. ':meta', 'follow')
 if usual ~= ARGV[3] then
@@ -37,15 +37,19 @@ local function is_free(space)
   return till <= NOW and not (proof and tonumber(proof) <= NOW)
 end
 
--- Batches with their scores and what is remembered of them; those that have gone are dropped.
-local function describe(key, opened, scored)
+-- Batches with their scores and what is remembered of them; those that have gone are dropped. Once
+-- they have so many documents, those behind them are left out.
+local function describe(key, opened, scored, documents)
   local found = {}
   for i = 1, #scored, 2 do
+    if documents <= 0 then break end
     local f = call('HMGET', batch_key(scored[i]), 'y', 'yt')
     if f[1] then
       found[#found + 1] = scored[i]
       found[#found + 1] = string.format('%d', call('ZSCORE', opened, scored[i]) or scored[i + 1])
       found[#found + 1] = f[2] or ''
+      found[#found + 1] = #f[1]
+      documents = documents - #f[1]
     else
       call('ZREM', key, scored[i])
       call('ZREM', opened, scored[i])
@@ -61,12 +65,14 @@ for _, space in ipairs(due) do
     call('ZADD', P .. ':follows', till, space)
     call('HSET', P .. ':looking', space, till .. ' ' .. ARGV[1])
     local calls, later, most = P .. ':calls:' .. space, P .. ':later:' .. space, tonumber(ARGV[4])
-    local oldest = call('ZRANGE', calls, 0, most - 1, 'WITHSCORES')
-    local any = call('ZCARD', calls) > most and call('ZRANDMEMBER', calls, 1, 'WITHSCORES') or {}
-    local more = call('ZRANGEBYSCORE', later, '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, most)
     local opened = P .. ':opened:' .. space
-    return { space, tostring(NOW), describe(calls, opened, oldest), describe(later, opened, more),
-      describe(calls, opened, any), call('ZCARD', opened) }
+    local function described(key, found) return describe(key, opened, found, tonumber(ARGV[5])) end
+    local oldest = described(calls, call('ZRANGE', calls, 0, most - 1, 'WITHSCORES'))
+    local is_all = call('ZCARD', calls) <= #oldest / 4
+    local any = is_all and {} or call('ZRANDMEMBER', calls, 1, 'WITHSCORES')
+    local more = call('ZRANGEBYSCORE', later, '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, most)
+    return { space, tostring(NOW), oldest, described(later, more), described(calls, any),
+      call('ZCARD', opened), call('HGET', P .. ':searched', space) or '' }
   end
   -- Another one looks already, a proof goes first, or this one cannot: those behind get their turn.
   call('ZADD', P .. ':follows', NOW + 1000, space)

@@ -110,6 +110,7 @@ local function end_following()
     call('ZREMRANGEBYSCORE', P .. ':opened:' .. space, '-inf', NOW - window)
     if call('EXISTS', P .. ':calls:' .. space, P .. ':later:' .. space) == 0 then
       call('ZREM', P .. ':follows', space)
+      call('HDEL', P .. ':searched', space)
     end
   end
 end

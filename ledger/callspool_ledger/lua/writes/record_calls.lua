@@ -4,7 +4,7 @@
 -- ARGV[1] follower   ARGV[2] space   ARGV[3] batch
 -- ARGV[4] what the follower remembers of it (JSON), or ''
 -- ARGV[5] ms until it is looked at next, apart from the oldest batches, or '': among these while it
--- has open calls, and never again once it has none
+-- has open calls, and never again once it has none; `kept`: as before, and ARGV[4] counts for nothing
 -- ARGV[6...] for each place with news: place, letter, status, reason, rings, started and ended (s),
 --   seconds, run, its task id packed (both '' where no task is known), and what let it begin outside of
 --   its hours (us, platform, or '')
@@ -90,11 +90,12 @@ end
 call('HSET', key, 'y', y)
 if details then call('HSET', key, 'yd', details) end
 -- What the call log told was what led to this look; how often it rang is kept while it is followed.
-call('HDEL', key, 'yl', 'yf')
+if ARGV[5] ~= 'kept' then call('HDEL', key, 'yl', 'yf') end
 if not string.find(y, 'o', 1, true) and ARGV[5] == '' then call('HDEL', key, 'yr') end
 if #words > 0 then call('HSET', key, 'yw', table.concat(words, '\n')) end
 local _, open = string.gsub(y, 'o', 'o')
 changed[1] = open
+if ARGV[5] == 'kept' then return changed end
 local calls, later = P .. ':calls:' .. ARGV[2], P .. ':later:' .. ARGV[2]
 local opened = P .. ':opened:' .. ARGV[2]
 if open > 0 or ARGV[5] ~= '' then call('HSET', key, 'yt', ARGV[4]) else call('HDEL', key, 'yt') end
