@@ -61,6 +61,11 @@ Examples:
 PATIENCE = 10.0
 """Seconds that a read of the API may take."""
 
+SPACES = 5
+"""Spaces of an account that are looked at, the configured one first, then the newest."""
+
+ONE = {"page": 1, "page_size": 1}
+
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
@@ -119,7 +124,7 @@ def _examine(place: LedgerPlace) -> Iterator[DoctorFinding]:
             yield problem("redis", said, remedy or "see that it runs", unreachable=True)
         except CallspoolError as fault:
             yield problem("redis", str(fault), "see --state-dir")
-    yield from _of_apis(settings, scopes)
+    yield from examine_apis(settings, scopes)
 
 
 def _of_redis(
@@ -162,7 +167,8 @@ def _durability(client: redis.Redis, settings: Settings) -> DoctorFinding:
     return ok("durability", f"every take is on disk before it is sent ({wanted})")
 
 
-def _of_apis(settings: Settings, scopes: list[Scope]) -> Iterator[DoctorFinding]:
+def examine_apis(settings: Settings, scopes: list[Scope]) -> Iterator[DoctorFinding]:
+    """Yields how the API of each account answers, and whether what it creates would ring."""
     if not settings.accounts:
         return
     patience = min(PATIENCE, settings.request_timeout)
@@ -174,16 +180,17 @@ def _of_apis(settings: Settings, scopes: list[Scope]) -> Iterator[DoctorFinding]
     with unpod:
         for name in sorted(settings.accounts):
             spaces = [scope.space_token for scope in scopes if scope.account == name]
-            if not spaces and settings.space_token and name == "default":
-                spaces = [settings.space_token]
+            if settings.space_token and name == "default":
+                spaces.append(settings.space_token)
             path = ("spaces", spaces[-1], "runs") if spaces else ("agents",)
-            answer = unpod.get(name, path, {"page": 1, "page_size": 1})
+            answer = unpod.get(name, path, ONE)
             yield from examine_api(name, answer, space=bool(spaces), now=time.time())
             agents = unpod.get(name, ("agents",), {"page": 1, "page_size": 1000})
             pilot = settings.pilot if name == "default" else ""
             yield from examine_agents(name, agents, pilot or "")
-            if spaces:
-                yield from examine_tasks(name, read_first_task(unpod, name, spaces[-1], answer))
+            for number, space in enumerate([*dict.fromkeys(reversed(spaces))][:SPACES]):
+                runs = unpod.get(name, ("spaces", space, "runs"), ONE) if number else answer
+                yield from examine_tasks(name, read_first_task(unpod, name, space, runs), space)
 
 
 SILENCE_PATIENCE = 3.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from callspool.request.text import shorten_token
 from callspool_ledger.errors import FREE_THE_DISK, describe_mismatch
 from callspool_ledger.reads.lanes import ADVICE, OneDocumentLanes
 from callspool_operators.doctor.server import DoctorFinding, ok, problem, warning
@@ -73,7 +74,7 @@ def examine_agents(name: str, answer: Answer, pilot: str) -> Iterator[DoctorFind
             yield warning(check, said, "publish it, or name another one (--pilot)")
 
 
-def examine_tasks(name: str, answer: Answer) -> Iterator[DoctorFinding]:
+def examine_tasks(name: str, answer: Answer, space: str = "") -> Iterator[DoctorFinding]:
     """Whether the tasks of a space are calls, as the first one that is read says.
 
     A space that is made for something else answers a create-call with 200, and nothing rings (R).
@@ -82,7 +83,8 @@ def examine_tasks(name: str, answer: Answer) -> Iterator[DoctorFinding]:
     rows = body.get("data") if isinstance(body, dict) else None
     kind = next(filter(None, map(read_other_kind, rows)), "") if isinstance(rows, list) else ""
     if kind:
-        said = f"the tasks of the space are no calls (execution_type {kind}): nothing rings"
+        which = f"space {shorten_token(space)}" if space else "the space"
+        said = f"the tasks of {which} are no calls (execution_type {kind}): nothing rings"
         yield problem(f"space {name}", said, "name a space that is made for calls (--space-token)")
 
 

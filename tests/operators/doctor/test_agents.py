@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from callspool.request.call_request import CheckedEnvelope
+from callspool.request.identity import Scope
 from callspool.settings import load_settings
-from callspool_operators.commands.doctor import find_silence
+from callspool_operators.commands.doctor import examine_apis, find_silence
 from callspool_operators.doctor import examine_agents, examine_api, examine_tasks
 from callspool_sandbox.process import SandboxProcess
 from callspool_worker.api import UnpodApi
@@ -76,9 +77,12 @@ def test_before_a_run_all_that_would_keep_calls_from_ringing_is_told(tmp_path: P
             body = b'{"pilot":"an-agent","context":"Hello","documents":[%b]}' % document
             assert isinstance(api.create("default", "MAIL", body), Answered)
         said = find_silence(settings, envelope)
+        scopes = [Scope("default", space, "") for space in ("MAIL", "newer")]
+        told = [each.said for each in examine_apis(settings, scopes)]
     assert len(said) == 2
     assert "the org handle is not known" in said[0]
     assert "no calls (execution_type email)" in said[1]
+    assert [each for each in told if "no calls" in each], "of each space, not of the last alone"
     assert find_silence(settings, envelope) == [], "an API that is away is told elsewhere"
 
 
