@@ -49,8 +49,8 @@ class FeedCheck:
         letter, outcome, was_created = self._before.get(document, ("", "", False))
         is_created = bool(document.proofs) or document.letter == "c"
         self._before[document] = document.letter, document.outcome, is_created
-        if is_created and not was_created:
-            yield "created"
+        if is_created != was_created:
+            yield "created" if is_created else "held"
         if SETTLED.get(document.letter) != SETTLED.get(letter) and document.letter in SETTLED:
             yield SETTLED[document.letter]
         if document.outcome != outcome and document.outcome not in {"", "open"}:

@@ -57,6 +57,8 @@ class Attempt:
     state: str = "sending"
     proven: set[int] = field(default_factory=set)
     """The documents (counted from 0) that are known to be created by it."""
+    is_named: bool = False
+    """Whether the ledger knows that its run was named for it."""
 
     @property
     def number(self) -> int:
@@ -83,6 +85,8 @@ class Model:
         self.known: dict[bytes, Document] = {}
         self.attempts: list[Attempt] = []
         self.events: Counter[tuple[str, str]] = Counter()
+        self.mixed: set[str] = set()
+        """Accounts whose answers were mixed up lately."""
         self._by_raw: dict[bytes, Document] = {}
 
     def accept(self, groups: Iterable[Group]) -> tuple[int, int, int]:
@@ -175,6 +179,21 @@ class Model:
                 now += 1
         self.events[attempt.taken.lane.account, "created_twice"] += twice
         return now, twice
+
+    def distrust(self, attempt: Attempt) -> int:
+        """The answer was another request's: what it created and no look has seen is in doubt."""
+        doubtful = {
+            at
+            for at, document in enumerate(attempt.documents)
+            if document.letter == "c" and document.outcome in {"", "open"}
+        }
+        if doubtful:
+            attempt.state, attempt.is_named = "doubt", False
+            attempt.proven -= doubtful
+        for document in map(attempt.documents.__getitem__, doubtful):
+            del document.proofs[attempt.number]
+            document.letter, document.outcome = "d", ""
+        return len(doubtful)
 
     def change(self, selector: Selector, old: str, new: str) -> int:
         """All documents in a state that a selector means change to another one."""

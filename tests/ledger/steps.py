@@ -67,6 +67,8 @@ _WEIGHTS = {
     "let_documents_expire": 1,
     "forget": 3,
     "look_at_calls": 6,
+    "mix_up": 6,
+    "trust": 6,
     "forget_all": 1,
 }
 _OUTCOMES = {
@@ -95,7 +97,7 @@ def _arguments(name: str, random: Random) -> Iterator[Any]:
     elif name == "take":
         yield f"me:{random.randint(1, 7)}"
         yield random.choice([ACCOUNTS, ACCOUNTS, ACCOUNTS[::-1], ["default"]])
-    elif name == "report":
+    elif name in {"report", "mix_up"}:
         yield random.choices(list(_OUTCOMES), list(_OUTCOMES.values()))[0]
         yield random.randint(0, 3)
     elif name == "limit":

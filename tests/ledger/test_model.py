@@ -178,12 +178,41 @@ class LedgerMachine(RuleBasedStateMachine):
         if not self.client.exists(f"{P}:b{attempt.taken.batch}"):
             assert not any(document.letter in UNSETTLED for document in attempt.documents)
             attempt.proven = set(range(len(attempt.documents)))
+        reply = self.answer(attempt, attempt.run_id, attempt.task_ids)
+        if reply[0] == -2:  # it may be that of another request
+            assert attempt.taken.lane.account in self.model.mixed
+            assert reply[1:] == [max(0, self.model.end(attempt, "d")), 0]
+            return
+        assert (max(0, reply[0]), reply[1]) == tuple(self.model.prove(attempt))
+        attempt.is_named = True
+
+    def answer(self, attempt: Attempt, run_id: str, task_ids: list[str]) -> Any:
         ids = attempt.taken.quoted_ids if attempt.number % 2 else b""
-        call = calls.record_created(
-            attempt.taken, attempt.run_id, attempt.task_ids, "200", quoted_ids=ids
-        )
-        now_created, twice = self.run(call)
-        assert (max(0, now_created), twice) == tuple(self.model.prove(attempt))
+        return self.run(calls.record_created(attempt.taken, run_id, task_ids, "200", b"{}", ids))
+
+    def mix_up(self, _: str, which: int) -> None:
+        """A request gets the answer to another one, which is known in time, or is not."""
+        sending = [one for one in self.model.attempts if one.state == "sending"]
+        named = [one for one in self.model.attempts if one.is_named and one.state != "sending"]
+        named.sort(key=self.is_fresh)
+        for attempt in sending[-1 - which :][:1]:
+            for other in named[-1:]:
+                is_fresh = self.is_fresh(other)
+                task_ids = (other.task_ids * len(attempt.documents))[: len(attempt.documents)]
+                reply = self.answer(attempt, other.run_id, task_ids)
+                doubtful = self.model.distrust(other) if is_fresh else 0
+                assert reply == [-2, self.model.end(attempt, "d"), doubtful]
+                self.model.mixed.add(attempt.taken.lane.account)
+
+    def is_fresh(self, attempt: Attempt) -> bool:
+        """Whether a batch is kept whole, should the answer to this attempt be distrusted."""
+        phase, last = self.client.hmget(f"{P}:b{attempt.taken.batch}", "phase", "attempt")
+        return (phase, last) == (b"fresh", str(attempt.number).encode())
+
+    def trust(self) -> None:
+        """Ten minutes go by."""
+        self.client.delete(f"{P}:mixed")
+        self.model.mixed.clear()
 
     def proven(self, attempt: Attempt, half: int) -> None:
         """Reading back finds every other document of an attempt that is not under way."""
@@ -202,6 +231,7 @@ class LedgerMachine(RuleBasedStateMachine):
             claim=False,
         )
         assert self.run(call) == list(self.model.prove(attempt, found))
+        attempt.is_named = True
 
     def put_back(self, attempt: Attempt, delay_ms: int) -> None:
         call = calls.put_back(attempt.taken, tries=1, delay_ms=delay_ms, outcome="rejected")
@@ -428,6 +458,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Nothing is stranded: with all gates open and everything due, all documents are sent."""
+        self.trust()
         for attempt in self.model.attempts:
             if attempt.state != "over":
                 self.report_at_last(attempt)

@@ -71,6 +71,18 @@ local function keep_fresh(batch, proof)
   return true
 end
 
+-- The packed task ids of some documents among those that were packed together.
+local function pick(packed, wanted)
+  local ids, lines = {}, {}
+  if string.sub(packed, 1, 1) == '\1' then
+    for i, at in ipairs(wanted) do ids[i] = string.sub(packed, at * 16 - 14, at * 16 + 1) end
+    return '\1' .. table.concat(ids)
+  end
+  for line in string.gmatch(string.sub(packed, 2) .. '\n', '([^\n]*)\n') do lines[#lines + 1] = line end
+  for i, at in ipairs(wanted) do ids[i] = lines[at] or '' end
+  return string.sub(packed, 1, 1) .. table.concat(ids, '\n')
+end
+
 -- Puts in doubt again what an answer told that names `id`: it was another request's, or may have been.
 -- Tells how many documents; none once the batch was closed, or what a look has seen at the API.
 local function distrust(id, code)
@@ -80,11 +92,15 @@ local function distrust(id, code)
   local key = batch_key(batch.id)
   local f = call('HMGET', key, 'r' .. attempt, 'm' .. attempt, 'y', 't' .. attempt)
   local sent, y = f[2] or string.rep('1', batch.n), f[3] or ''
-  local letters, outcomes, n = {}, {}, 0
+  local letters, outcomes, n, kept, wanted, at = {}, {}, 0, {}, {}, 0
   for place = 1, batch.n do
     local letter, outcome = string.sub(batch.s, place, place), string.sub(y, place, place)
-    if letter == 'c' and outcome == 'o' and string.sub(sent, place, place) == '1' then
+    local was_sent = string.sub(sent, place, place) == '1'
+    at, kept[place] = at + (was_sent and 1 or 0), '0'
+    if was_sent and letter == 'c' and outcome == 'o' then
       letter, outcome, n = 'd', '-', n + 1
+    elseif was_sent and letter == 'c' then
+      kept[place], wanted[#wanted + 1] = '1', at -- a look has seen its call
     end
     letters[place], outcomes[place] = letter, outcome
   end
@@ -110,7 +126,12 @@ local function distrust(id, code)
       end
     end
   end
-  call('HDEL', key, 'settled', 'r' .. attempt, 't' .. attempt, 'p' .. attempt)
+  call('HDEL', key, 'settled')
+  if #wanted == 0 then
+    call('HDEL', key, 'r' .. attempt, 't' .. attempt)
+  else
+    call('HSET', key, 'p' .. attempt, table.concat(kept), 't' .. attempt, pick(f[4], wanted))
+  end
   call('HSET', key, 's', batch.s, 'y', y, 'tries', batch.tries + 1, 'why', why)
   record(batch, n, 'no_answer', code, why)
   begin_doubt(batch)

@@ -64,18 +64,6 @@ local function settle_found(batch, found, said)
   return created, twice, table.concat(new), is_lost
 end
 
--- The packed task ids of some documents among those that were packed together.
-local function pick(packed, wanted)
-  local ids, lines = {}, {}
-  if string.sub(packed, 1, 1) == '\1' then
-    for i, at in ipairs(wanted) do ids[i] = string.sub(packed, at * 16 - 14, at * 16 + 1) end
-    return '\1' .. table.concat(ids)
-  end
-  for line in string.gmatch(string.sub(packed, 2) .. '\n', '([^\n]*)\n') do lines[#lines + 1] = line end
-  for i, at in ipairs(wanted) do ids[i] = lines[at] or '' end
-  return string.sub(packed, 1, 1) .. table.concat(ids, '\n')
-end
-
 -- Leaves out of `found` and `tasks` what `known` holds already.
 local function without(found, tasks, known)
   local mask, wanted, at = {}, {}, 0
