@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from callspool.enqueue.aio_connections import AsyncPartitionConnections
-from callspool.enqueue.queue_reads import AsyncQueueReads, AsyncReadClients
+from callspool.enqueue.queue_reads import AsyncQueueReads, ReadClients
 from callspool.enqueue.receipts import (
     EnqueueTally,
     OnInvalid,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from typing import Self
     from uuid import UUID
 
+    import redis.asyncio
+
     from callspool.enqueue.connections import Partitioning
     from callspool.enqueue.steering import QueueSteering
     from callspool.redis_io.servers import RedisEndpoint
@@ -54,7 +56,7 @@ class _Loop:
     def __init__(self, partitioning: Partitioning) -> None:
         self.pid = os.getpid()
         self.connections = AsyncPartitionConnections(partitioning)
-        self.reads = AsyncReadClients(partitioning)
+        self.reads = ReadClients(lambda place: partitioning.server_of(place).async_client())
 
 
 class AsyncCallQueue(AsyncQueueReads):
@@ -183,7 +185,8 @@ class AsyncCallQueue(AsyncQueueReads):
         here = self._opened.pop(asyncio.get_running_loop(), None)
         if here is not None:
             await here.connections.close()
-            await here.reads.close()
+            for client in here.reads.clients.values():
+                await client.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -207,7 +210,7 @@ class AsyncCallQueue(AsyncQueueReads):
             return await asyncio.to_thread(_prepare, request, self._rules)
         return prepare(request, self._rules)
 
-    def _read_clients(self) -> AsyncReadClients:
+    def _read_clients(self) -> ReadClients[redis.asyncio.Redis]:
         return self._here(asyncio.get_running_loop()).reads
 
     def _here(self, loop: asyncio.AbstractEventLoop) -> _Loop:

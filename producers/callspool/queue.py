@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from typing import Self
     from uuid import UUID
 
+    import redis
+
     from callspool.enqueue.steering import QueueSteering
     from callspool.redis_io.servers import RedisEndpoint
     from callspool.request.call_request import CallRequest
@@ -49,7 +51,7 @@ class _Process:
 
     def __init__(self, partitioning: Partitioning) -> None:
         self.connections = PartitionConnections(partitioning)
-        self.reads = ReadClients(partitioning)
+        self.reads = ReadClients(lambda place: partitioning.server_of(place).client())
 
 
 class CallQueue(QueueReads):
@@ -205,7 +207,8 @@ class CallQueue(QueueReads):
         process = self._opened.pop(os.getpid(), None)
         if process is not None:
             process.connections.close()
-            process.reads.close()
+            for client in process.reads.clients.values():
+                client.close()
 
     def __enter__(self) -> Self:
         return self
@@ -237,5 +240,5 @@ class CallQueue(QueueReads):
                     inherited.connections.abandon()
         return process
 
-    def _read_clients(self) -> ReadClients:
+    def _read_clients(self) -> ReadClients[redis.Redis]:
         return self._process().reads

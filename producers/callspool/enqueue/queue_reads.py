@@ -6,24 +6,23 @@ import asyncio
 import re
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from callspool.enqueue.connections import has_partitions
-from callspool.enqueue.receipts import STATUS_IDS, Configured, scope_of
+from callspool.enqueue.receipts import STATUS_IDS, Client, Configured, scope_of
 from callspool.errors import QueueUnavailable
 from callspool.redis_io.errors import describe, transport_errors
 from callspool.request.identity import partition_of
 from callspool.request.text import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
     from uuid import UUID
 
     import redis
     import redis.asyncio
 
-    from callspool.enqueue.connections import Partitioning
     from callspool_ledger.reads.feed import EventPage, Position
     from callspool_ledger.reads.reader import AsyncLedgerReader, LedgerReader
     from callspool_ledger.reads.reading import Found, Reading
@@ -41,50 +40,25 @@ CLUSTER_PAUSE = 0.25
 _READER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
 
 
-class ReadClients:
-    """The clients of one process that read the partitions."""
+class ReadClients(Generic[Client]):
+    """The clients of one process, or of one event loop, that read the partitions."""
 
-    def __init__(self, partitioning: Partitioning) -> None:
-        self._partitioning = partitioning
-        self._clients: dict[int, redis.Redis] = {}
+    def __init__(self, connect: Callable[[int], Client]) -> None:
+        self._connect = connect
+        self.clients: dict[int, Client] = {}
         self.is_checked = False
 
-    def client(self, partition: int) -> redis.Redis:
+    def client(self, partition: int) -> Client:
         """Returns the client that reads a partition."""
-        if partition not in self._clients:
-            self._clients[partition] = self._partitioning.server_of(partition).client()
-        return self._clients[partition]
-
-    def close(self) -> None:
-        """Closes their connections."""
-        for client in self._clients.values():
-            client.close()
-
-
-class AsyncReadClients:
-    """As `ReadClients`, of one event loop."""
-
-    def __init__(self, partitioning: Partitioning) -> None:
-        self._partitioning = partitioning
-        self._clients: dict[int, redis.asyncio.Redis] = {}
-        self.is_checked = False
-
-    def client(self, partition: int) -> redis.asyncio.Redis:
-        """Returns the client that reads a partition."""
-        if partition not in self._clients:
-            self._clients[partition] = self._partitioning.server_of(partition).async_client()
-        return self._clients[partition]
-
-    async def close(self) -> None:
-        """Closes their connections."""
-        for client in self._clients.values():
-            await client.aclose()
+        if partition not in self.clients:
+            self.clients[partition] = self._connect(partition)
+        return self.clients[partition]
 
 
 class QueueReads(Configured["redis.Redis"]):
     """The reads of a `CallQueue`."""
 
-    def _read_clients(self) -> ReadClients:
+    def _read_clients(self) -> ReadClients[redis.Redis]:
         raise NotImplementedError
 
     def status(
@@ -195,7 +169,7 @@ class QueueReads(Configured["redis.Redis"]):
 class AsyncQueueReads(Configured["redis.asyncio.Redis"]):
     """The reads of an `AsyncCallQueue`."""
 
-    def _read_clients(self) -> AsyncReadClients:
+    def _read_clients(self) -> ReadClients[redis.asyncio.Redis]:
         raise NotImplementedError
 
     async def status(
