@@ -158,7 +158,7 @@ class Head:
 class HttpReply:
     """What goes out: an answer, or None for a connection that is closed without one.
 
-    ``behind``: another one that follows it, though nobody asked.
+    ``behind``: another one that follows it without a request.
     """
 
     answer: Answer | None

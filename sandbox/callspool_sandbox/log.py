@@ -42,7 +42,7 @@ class EventLog:
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody reads it: the hot path builds no line for nobody."""
+        """Whether it is written anywhere: the hot path builds no line in vain."""
         return self._file is not None
 
     def write(self, event: str, fields: dict[str, object]) -> None:

@@ -107,7 +107,7 @@ class SandboxConnection:
         return await self._send(await self._sandbox.reply(head, body))
 
     async def _read_body(self, head: Head, http: h11.Connection) -> bytes | None:
-        """The whole body, or None where there is nobody left to answer."""
+        """The whole body, or None where the client is gone or was answered."""
         limit = self._sandbox.options.max_body
         try:
             if b"transfer-encoding" in head.headers:

@@ -171,7 +171,7 @@ class Reporter:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it; a supervisor that does not listen any more holds nobody up."""
+        """Ends it; a supervisor that does not listen any more holds up nothing."""
         self._stopped.set()
 
     def _run(self) -> None:

@@ -68,7 +68,7 @@ def healed_numbers(texts: list[str]) -> list[str]:
 
 
 def healed_id(text: str) -> str:
-    """Returns the id without marks that nobody sees, and as a spreadsheet meant it.
+    """Returns the id without invisible marks, and as a spreadsheet meant it.
 
     ``12.0``, ``'12``, ``="12"`` and ``12`` in digits of any script are ``12``; ``n/a`` is none.
     Raises `ValueError` for an id of which a spreadsheet has left what many rows share.

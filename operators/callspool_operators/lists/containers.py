@@ -213,7 +213,7 @@ def sheet_as_csv(
 
 
 def sheet_apart(data: bytes, shown: str, wanted: str | None) -> SheetText:
-    """As `sheet_as_csv`, of a spreadsheet that somebody unknown made: in a bounded process.
+    """As `sheet_as_csv`, of a spreadsheet that comes from a stranger: in a bounded process.
 
     A few bytes of a spreadsheet may stand for a text in a million cells, or for a far away cell.
     """

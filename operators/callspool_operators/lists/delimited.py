@@ -1,4 +1,4 @@
-"""Delimited text: its lines, quotes that nobody closed, and cells that a spreadsheet may open.
+"""Delimited text: its lines, quotes that are not closed, and cells that a spreadsheet may open.
 
 A spreadsheet runs a cell that starts with ``=``, ``+``, ``-`` or ``@`` as a formula, whatever
 quotes CSV puts around it, and turns ``00417`` into 417 and ``919876543210`` into 9.19877E+11. An

@@ -37,7 +37,7 @@ class IntakeOptions:
     ``limit``: good rows, at most; nothing is read beyond them. ``id_prefix``: stands before every
     id that a row gives. ``memory``: what duplicates are to know of the row that came first.
     ``compares_rows``: whether rows are compared with earlier ones, which takes memory for each.
-    ``is_foreign``: whether somebody unknown made the files, so that reading has tighter bounds.
+    ``is_foreign``: whether the files come from a stranger, so that reading has tighter bounds.
     """
 
     rules: Rules = field(default_factory=Rules)

@@ -52,7 +52,7 @@ class Source:
     called. ``stream``: what to read in place of the file of that name; it is left open.
     ``codec`` is the encoding as Python names it; given at the start, it is what the user named, as
     ``sheet`` is. ``is_sheet``: whether it is a spreadsheet, whose rows come as CSV.
-    ``is_foreign``: whether somebody unknown made it, so that reading it has tighter bounds.
+    ``is_foreign``: whether it comes from a stranger, so that reading it has tighter bounds.
     """
 
     def __init__(

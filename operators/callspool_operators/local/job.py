@@ -96,7 +96,7 @@ class _Movement:
 class Job:
     """The work of a run, apart from the processes that do it.
 
-    ``alone``: nobody else uses this ledger, so the run ends only when its queue is empty.
+    ``alone``: no other process uses this ledger, so the run ends only when its queue is empty.
     ``max_waiting``: documents that may wait. ``keep_up`` is called between looks; it raises
     where the run cannot go on (no worker starts, the server is gone). ``new``: contacts that the
     ledger does not know yet, at most, and no others.

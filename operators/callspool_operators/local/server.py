@@ -182,7 +182,7 @@ class EmbeddedServer:
                         LOG.info("the ledger in %s is being loaded", self.state)
                     loading = True
                 except redis.ResponseError:
-                    return  # it answers; a full disk, say, is for those to report who write
+                    return  # it answers; a full disk, say, is reported by what writes
                 except (redis.RedisError, OSError):
                     if not self.running():
                         break

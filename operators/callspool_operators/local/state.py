@@ -51,7 +51,7 @@ class FileLock:
         return self._descriptor is not None
 
     def acquire(self) -> bool:
-        """Takes the lock if nobody holds it. CallspoolError where the disk knows no locks."""
+        """Takes the lock if it is free. CallspoolError where the disk knows no locks."""
         if self._descriptor is not None:
             return True
         descriptor = self._open()
@@ -95,7 +95,7 @@ class FileLock:
             self._descriptor = None
 
     def write(self, text: str) -> None:
-        """Leaves a note in the file for those who find it locked; a full disk may lose it."""
+        """Leaves a note in the file for processes that find it locked; a full disk may lose it."""
         with suppress(OSError):
             os.ftruncate(self.fileno(), 0)
             os.pwrite(self.fileno(), text.encode(), 0)

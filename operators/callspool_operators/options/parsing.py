@@ -131,7 +131,7 @@ def region(_ctx: click.Context, _param: click.Parameter, given: str | None) -> s
 
 
 def name(_ctx: click.Context, _param: click.Parameter, given: str | None) -> str | None:
-    """Returns a name that is compared, without what nobody sees of it."""
+    """Returns a name that is compared, without its invisible signs."""
     return None if given is None else clean(given)
 
 

@@ -146,7 +146,7 @@ def ask_before_sending(
 
 
 def _calls_of(overview: Overview, quota: int | None, *, drains: bool) -> str:
-    """Whom the command would call, in words; empty where that is certainly nobody."""
+    """How many contacts the command would call, in words; empty where there are certainly none."""
     known, good = overview.known, overview.intake.counts.good
     waiting = known.waiting_in_all + known.spooled if drains and known else 0
     if known and known.is_complete and overview.was_read:

@@ -215,7 +215,7 @@ class TlsGreeting(asyncio.Protocol):
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
                 ssl_shutdown_timeout=HANDSHAKE_SECONDS,
             )
-        except (OSError, asyncio.CancelledError):  # nobody is there whom one could tell
+        except (OSError, asyncio.CancelledError):  # the caller is gone
             self._socket.close()
         finally:
             CROWD.forget(self)

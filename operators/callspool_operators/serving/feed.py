@@ -21,7 +21,7 @@ MOST_READS: Final = 64
 LOOK_SECONDS: Final = 2.0
 """For how long an answer looks for events that the key may see, where it does not wait."""
 SLICE: Final = 5.0
-"""Seconds that one read waits for an event; then it is begun anew if somebody still waits."""
+"""Seconds that one read waits for an event; then it is begun anew if a caller still waits."""
 
 
 class FeedReader:

@@ -94,7 +94,7 @@ def is_terminal(stream: TextIO) -> bool:
 class Progress:
     """Tells how much of a whole is done, on stderr. A context manager.
 
-    ``total``: None where nobody knows. ``quiet``: for a bar only, no lines.
+    ``total``: None where it is not known. ``quiet``: for a bar only, no lines.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Progress:
     def update(self, done: float | None, words: Callable[[], str]) -> None:
         """Shows the state of things if it is time; ``words`` say it in numbers.
 
-        ``done`` is None for as long as nobody knows which share of the whole is done.
+        ``done`` is None for as long as the share that is done is not known.
         """
         now = self._clock()
         if self._silent or now - self._told < (BAR_SECONDS if self._bar else LINE_SECONDS):

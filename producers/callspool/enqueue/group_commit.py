@@ -170,7 +170,7 @@ class GroupCommit:
                 self._waiting.extendleft(each for each in reversed(tickets) if not each.left)
 
     def _wake(self, settled: Sequence[CommitTicket]) -> None:
-        """Wakes the first, who wakes the next: threads woken at once only crowd the interpreter."""
+        """Wakes the first, which wakes the next: threads woken at once crowd the interpreter."""
         with self._lock:
             there = [each for each in settled if not each.left]
             for ticket, following in pairwise(there):
@@ -293,7 +293,7 @@ class AsyncGroupCommit:
         finally:
             self._leading = None
             for ticket in (*group, *self._waiting):
-                ticket.give_up()  # nobody but who waits while this task is cancelled
+                ticket.give_up()  # has an effect only where this task was cancelled
             self._waiting.clear()
 
     def _take(self) -> list[AsyncCommitTicket]:

@@ -118,7 +118,7 @@ class Holdings:
             self._leave(entry_id)
 
     def release(self, ids: Iterable[str]) -> None:
-        """Forgets entries: they are over, or somebody else's."""
+        """Forgets entries: they are over, or another consumer's."""
         with self._changed:
             for entry_id in ids:
                 self._delayed.pop(entry_id, None)
@@ -147,7 +147,7 @@ class Holdings:
                 self._excused.add(entry_id)
 
     def list_unexcused(self) -> list[str]:
-        """Returns the running entries that nobody has excused yet."""
+        """Returns the running entries that were not excused yet."""
         with self._changed:
             return [entry_id for entry_id in self._running if entry_id not in self._excused]
 

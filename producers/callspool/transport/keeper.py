@@ -35,7 +35,7 @@ class Keeper:
     """Acknowledges in batches, and repeats it until Redis has answered.
 
     What this process has of a queue is renewed as long as the process lives, also while its
-    consumers are paused, so that nobody claims it. So long its heart beats, too.
+    consumers are paused, so that no other consumer claims it. So long its heart beats, too.
     """
 
     def __init__(

@@ -220,7 +220,7 @@ class Accepter:
     ``send`` is called with the partition while Redis is full: sending makes room. ``tell`` is
     called with it and the number of messages that were accepted. With one
     partition a message is tried until the ledger answers; with several it is given back to the
-    broker, so that a node which is away holds up nobody else's.
+    broker, so that a node which is away holds up no other partition.
     """
 
     def __init__(

@@ -101,7 +101,7 @@ class Incoming:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.has_head:
-            return  # a trailer, or an answer that nobody asked for
+            return  # a trailer, or an answer without a request
         self.headers.append((name, value))
         field = name.lower()
         if field == b"content-length" or (

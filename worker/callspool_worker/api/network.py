@@ -129,7 +129,7 @@ _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Network:
     """Opens connections.
 
-    ``unacknowledged`` is for how many seconds the kernel goes on to offer bytes that nobody
+    ``unacknowledged`` is for how many seconds the kernel goes on to offer bytes that no peer
     acknowledges, so that a request cannot arrive long after this process has gone (Linux).
     ``choose`` returns those of a host's addresses that may be connected to, or raises OSError.
     """

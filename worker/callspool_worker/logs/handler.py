@@ -136,7 +136,7 @@ class LineHandler(logging.Handler):
         """Writes the record's line, unless too many like it were; called with the lock held."""
         try:
             self._emit(record)
-        except Exception:  # noqa: BLE001 - a line that cannot be made must not stop who decides
+        except Exception:  # noqa: BLE001 - a line that cannot be made must not stop its thread
             self._lost += 1
 
     def _emit(self, record: logging.LogRecord) -> None:

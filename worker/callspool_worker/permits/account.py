@@ -61,7 +61,7 @@ OFTEN, SELDOM = 0.025, 0.1
 """Seconds between two asks while something waits for a permit, and while requests are sent."""
 
 IDLE = 0.25
-"""Seconds after which permits that nobody uses are given back."""
+"""Seconds after which unused permits are given back."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds of rest when the API refuses again and again and does not say for how long."""

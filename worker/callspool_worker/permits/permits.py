@@ -88,7 +88,7 @@ class Permits:
     def keep(self, reserved: Iterable[str], used: str | None, *, looked: bool = True) -> None:
         """Gives back all permits but that of the account that a batch was found for.
 
-        ``looked``: whether somebody looked for one at all.
+        ``looked``: whether a thread looked for one at all.
         """
         with self.changed:
             for name in reserved:

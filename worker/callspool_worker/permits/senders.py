@@ -101,7 +101,7 @@ class Senders:
                 self._aside -= 1
 
     def join(self, timeout: float) -> bool:
-        """Begins nothing more; False if somebody works still after ``timeout`` seconds."""
+        """Begins nothing more; False if a thread still works after ``timeout`` seconds."""
         self._stopped = True
         until = time.monotonic() + timeout
         while self._working and time.monotonic() < until:
@@ -140,6 +140,6 @@ class Senders:
             with suppress(queue.Empty):
                 return self._orders.get(timeout=IDLE_SECONDS)
             with self._lock:
-                if self._orders.empty():  # else an order came in between, for one who is idle
+                if self._orders.empty():  # else an order came in between, for an idle thread
                     self._idle -= 1
                     return None

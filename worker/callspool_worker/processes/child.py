@@ -160,7 +160,7 @@ class Parent:
         self._tell(READY)
 
     def report(self, vitals: bytes) -> None:
-        """Tells the vital signs; waits for as long as nobody reads them."""
+        """Reports the vital signs; waits for as long as they are not read."""
         self._tell(VITALS + vitals)
 
     def report_failure(self, reason: str) -> None:

@@ -109,7 +109,7 @@ class ChildProcess:
 
     def signal(self, number: signal.Signals) -> None:
         """Signals it if it is still there; its number cannot have gone to another process."""
-        # Reaped under the same lock: until then the kernel gives the number to nobody else.
+        # Reaped under the same lock: until then the kernel gives its number to no other process.
         with self._reaping:
             if self._process.returncode is None:
                 self._process.send_signal(number)
