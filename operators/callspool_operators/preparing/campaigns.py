@@ -50,7 +50,7 @@ def read_fields(given: Mapping[str, Any], zone: str = "") -> dict[str, Any]:
 
 
 def describe_change(given: Mapping[str, Any], taken_back: str = "") -> str:
-    """Returns what was asked for, as the journal tells it."""
+    """Returns what was asked for, as the journal shows it."""
     parts = []
     for option, value in given.items():
         words = " ".join(value) if isinstance(value, tuple | list) else value
@@ -59,7 +59,7 @@ def describe_change(given: Mapping[str, Any], taken_back: str = "") -> str:
 
 
 def classes_of(found: CampaignTables, name: CampaignName) -> Iterator[str]:
-    """Yields the classes of a campaign, those apart that were told by another field than now."""
+    """Yields the classes of a campaign, without those that another zone field gave before."""
     view = found.campaigns.get(name)
     for of, zones in found.openings:
         if view and of == name and ZoneClass.from_name(zones).field == view.record.zone_field:

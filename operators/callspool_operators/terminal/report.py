@@ -151,16 +151,18 @@ class NotCreated:
 class Report:
     """What `run` did with its files.
 
-    ``documents``: `COUNTS`, of these files; what is absent is 0 (``earlier``: those of the accepted
-    that waited from an earlier run). ``submissions``: answers to create-calls by outcome.
-    ``outcomes``: what became of the calls of created ones.
-    ``invalid_reasons``: refused rows by reason. ``handed_over``: those of the duplicates that the
-    ledger knew already, the first of them since ``handed_over_since``; ``cancelled_before``: those
-    that an operator had cancelled. ``row_notes``: lines
+    ``documents``: `COUNTS`, of these files; what is absent is 0 (``earlier``: accepted ones that
+    waited from an earlier run). ``submissions``: answers to create-calls by outcome. ``outcomes``:
+    what became of the calls of created ones. ``invalid_reasons``: refused rows by reason.
+
+    Of the duplicates, the ledger knew ``handed_over`` already, the first since
+    ``handed_over_since``, and an operator had cancelled ``cancelled_before``. ``row_notes``: lines
     about rows that do not go on. ``waiting_elsewhere``: documents that wait with the pilot, context
-    or schedule of an earlier request. ``gates``: all that are closed; ``paused``: those among them
-    by which an operator keeps these documents. ``where``: the flags that lead other commands to the
-    same ledger. ``again``: the command that goes on with the rest.
+    or schedule of an earlier request.
+
+    ``gates``: all that are closed; ``paused``: those by which an operator holds these documents
+    back. ``where``: the flags that lead other commands to the same ledger. ``again``: the command
+    that goes on with the rest.
     """
 
     documents: Mapping[str, int]
@@ -189,8 +191,8 @@ class Report:
         return self.count("created") / self.seconds if self.seconds > 0 else 0.0
 
     def exit_code(self, *, strict: bool = False) -> Exit:
-        """1 where an accepted document is not created, an id belongs to another number, no row at
-        all could be accepted, or, if strict, a row was invalid."""
+        """Returns 0, or 1 where an accepted document is not created, an id belongs to another
+        number, no row at all could be accepted, or, if strict, a row was invalid."""
         if self.count("created") < self.count("accepted") or self.count("conflict"):
             return Exit.NOT_ALL
         sound = sum(map(self.count, ("accepted", "duplicate", "suppressed")))
