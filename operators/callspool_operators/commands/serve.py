@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from callspool.settings import load_settings
-from callspool.settings.kinds import ListenAddress, Whole
+from callspool.settings.kinds import LISTEN_ADDRESS, Whole
 from callspool_operators.options.options import redis_option
 from callspool_operators.options.parsing import as_optional_setting
 from callspool_operators.serving import server
@@ -31,7 +31,7 @@ _PEM = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option(
     "--host",
-    callback=as_optional_setting(ListenAddress()),
+    callback=as_optional_setting(LISTEN_ADDRESS),
     metavar="HOST",
     help="Address to listen on. [CALLSPOOL_SERVE_HOST, else 127.0.0.1]",
 )

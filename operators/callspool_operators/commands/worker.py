@@ -12,7 +12,7 @@ import click
 
 from callspool.errors import QueueUnavailable
 from callspool.settings import Settings, load_settings
-from callspool.settings.kinds import ListenAddress, Whole
+from callspool.settings.kinds import LISTEN_ADDRESS, Whole
 from callspool_ledger.webhooks import lease_endpoint
 from callspool_ledger.writes import LedgerUnavailable, account_ledgers
 from callspool_operators.local.tracking import ask_until_answered
@@ -52,7 +52,7 @@ POLL = 0.5
 )
 @click.option(
     "--host",
-    callback=as_setting(ListenAddress()),
+    callback=as_setting(LISTEN_ADDRESS),
     metavar="HOST",
     default="127.0.0.1",
     help="Address to listen on (127.0.0.1).",

@@ -4,6 +4,7 @@ Secrets are values that do not show by accident.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -177,16 +178,46 @@ class Text:
         return value
 
 
-class OneLine:
-    """A text that names something at the API."""
+@dataclass(frozen=True)
+class TextKind:
+    """A text, without the white space around it, that ``is_good`` lets pass."""
 
-    allowed = f"one line of at most {MAX_WORD_BYTES} bytes"
-    shown = False
+    allowed: str
+    is_good: Callable[[str], object]
+    shown: bool = True
 
     def read(self, value: object) -> str:
-        if not isinstance(value, str) or fault_of_word(value.strip()):
+        if not isinstance(value, str) or not self.is_good(value.strip()):
             raise RefusedValue
         return value.strip()
+
+
+def _are_hours(hours: str, zones: str = "") -> bool:
+    try:
+        PlatformHours.read(hours, zones)
+    except CampaignError:
+        return False
+    return True
+
+
+ONE_LINE = TextKind(
+    f"one line of at most {MAX_WORD_BYTES} bytes", lambda text: not fault_of_word(text), shown=False
+)
+"""What names something at the API."""
+
+HOURS_OF_THE_DAY = TextKind("hours as 09:00-20:00, or none", _are_hours)
+
+ZONES_BY_COUNTRY = TextKind(
+    "country codes with zones, as 1=America/New_York, 61=Australia/Sydney, *=own",
+    lambda text: _are_hours("00:00-24:00", text),
+)
+
+LISTEN_ADDRESS = TextKind(
+    "the name or address of a host, as 127.0.0.1, 0.0.0.0 or ::1", _HOST.fullmatch
+)
+
+API_ADDRESS = TextKind(API_URL, lambda _: True, shown=False)
+"""Where the API is. `check_api_url` looks at the rest, with the account in hand."""
 
 
 class Region:
@@ -237,34 +268,6 @@ class SecretText:
         return Secret(value)
 
 
-class HoursOfTheDay:
-    """Hours at which something holds, or none."""
-
-    allowed = "hours as 09:00-20:00, or none"
-    shown = True
-
-    def read(self, value: object) -> str:
-        try:
-            PlatformHours.read(value if isinstance(value, str) else "", "")
-        except CampaignError:
-            raise RefusedValue from None
-        return str(value).strip()
-
-
-class ZonesByCountry:
-    """Time zones by country codes."""
-
-    allowed = "country codes with zones, as 1=America/New_York, 61=Australia/Sydney, *=own"
-    shown = True
-
-    def read(self, value: object) -> str:
-        try:
-            PlatformHours.read("00:00-24:00", value if isinstance(value, str) else "?")
-        except CampaignError:
-            raise RefusedValue from None
-        return str(value).strip()
-
-
 class RedisUrl:
     """Where Redis is; never shown, since it may hold a password."""
 
@@ -275,30 +278,6 @@ class RedisUrl:
         if not isinstance(value, str):
             raise RefusedValue
         return check_redis_url(value.strip())
-
-
-class ApiUrl:
-    """Where the API is. `check_api_url` looks at the rest, with the account in hand."""
-
-    allowed = API_URL
-    shown = False
-
-    def read(self, value: object) -> str:
-        if not isinstance(value, str):
-            raise RefusedValue
-        return value.strip()
-
-
-class ListenAddress:
-    """Where a server listens."""
-
-    allowed = "the name or address of a host, as 127.0.0.1, 0.0.0.0 or ::1"
-    shown = True
-
-    def read(self, value: object) -> str:
-        if not isinstance(value, str) or not _HOST.fullmatch(value.strip()):
-            raise RefusedValue
-        return value.strip()
 
 
 def read_secret_file(path: Path, setting: str) -> str:

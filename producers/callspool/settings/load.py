@@ -11,7 +11,7 @@ from callspool.errors import SettingsError
 from callspool.request.identity import DEFAULT_ACCOUNT, is_account_name
 from callspool.request.text import kind_of
 from callspool.settings.kinds import (
-    ApiUrl,
+    API_ADDRESS,
     HeaderWord,
     Kind,
     Secret,
@@ -286,6 +286,6 @@ def _read_account_url(table: Mapping[str, object], usual: str, where: str) -> st
     if not isinstance(allow_http, bool):
         raise SettingsError(f"{where} allow_http: must be true or false")
     try:
-        return check_api_url(ApiUrl().read(table.get("api_url", usual)), allow_http=allow_http)
+        return check_api_url(API_ADDRESS.read(table.get("api_url", usual)), allow_http=allow_http)
     except RefusedValue as fault:
         raise SettingsError(f"{where} api_url: {str(fault) or f'must be {API_URL}'}") from None

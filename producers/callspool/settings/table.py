@@ -5,24 +5,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from callspool.settings.kinds import (
+    API_ADDRESS,
     DEFAULT_OUTCOMES,
-    ApiUrl,
+    HOURS_OF_THE_DAY,
+    LISTEN_ADDRESS,
+    ONE_LINE,
+    ZONES_BY_COUNTRY,
     CallOutcomes,
     Choice,
     Flag,
     HeaderWord,
-    HoursOfTheDay,
     Kind,
-    ListenAddress,
     Number,
-    OneLine,
     RedisUrl,
     Region,
     SecretText,
     SecretWord,
     Text,
     Whole,
-    ZonesByCountry,
 )
 
 PREFIX = "CALLSPOOL_"
@@ -70,7 +70,7 @@ SETTINGS = (
         " cannot be changed later",
         "partitions",
     ),
-    Setting("api_url", ApiUrl(), "https://unpod.ai", "requests go to the API at this URL"),
+    Setting("api_url", API_ADDRESS, "https://unpod.ai", "requests go to the API at this URL"),
     Setting("api_token", SecretWord(), None, "the account default sends this API token", file=True),
     Setting(
         "org_handle",
@@ -245,12 +245,12 @@ SETTINGS = (
     ),
     Setting(
         "space_token",
-        OneLine(),
+        ONE_LINE,
         None,
         "the command line uses this space for requests that name none",
     ),
     Setting(
-        "pilot", OneLine(), None, "the command line uses this agent for requests that name none"
+        "pilot", ONE_LINE, None, "the command line uses this agent for requests that name none"
     ),
     Setting(
         "context", Text(), None, "requests without a context get this one; the API demands one"
@@ -264,21 +264,21 @@ SETTINGS = (
     ),
     Setting(
         "platform_hours",
-        HoursOfTheDay(),
+        HOURS_OF_THE_DAY,
         "09:00-20:00",
         "the platform itself lets calls ring at these hours: where a campaign has hours,"
         " nothing is sent outside them; `none` means at any time",
     ),
     Setting(
         "platform_zones",
-        ZonesByCountry(),
+        ZONES_BY_COUNTRY,
         "1=America/New_York, 61=Australia/Sydney, *=own",
         "names the zone in which the platform keeps these hours, by the country code of a"
         " number; * means every other country, own the contact's own zones",
     ),
     Setting(
         "operator",
-        OneLine(),
+        ONE_LINE,
         None,
         "the journal names this as the author of changes; by default, the login name and the"
         " machine's name",
@@ -304,14 +304,14 @@ SETTINGS = (
         0,
         "callspool worker serves its own metrics and probes on this port; 0 serves none",
     ),
-    Setting("metrics_host", ListenAddress(), "127.0.0.1", "that port is opened on this address"),
+    Setting("metrics_host", LISTEN_ADDRESS, "127.0.0.1", "that port is opened on this address"),
     Setting(
         "serve_port",
         Whole(0, 65_535),
         8080,
         "callspool serve listens on this port; 0 takes a free one",
     ),
-    Setting("serve_host", ListenAddress(), "127.0.0.1", "that port is opened on this address"),
+    Setting("serve_host", LISTEN_ADDRESS, "127.0.0.1", "that port is opened on this address"),
     Setting(
         "serve_upload_bytes",
         Whole(1_000, 1_000_000_000_000),
