@@ -19,25 +19,34 @@ _STARTING = 10.0
 
 
 class Counted(msgspec.Struct):
-    """Moments are of `time.monotonic`; a space has documents, its first moment and its last."""
+    """Moments are of `time.monotonic`; a space has documents, its first moment and its last.
+
+    ``worked`` and ``took``: seconds of the requests of an API that is not at once.
+    """
 
     documents: int
     requests: int
     last: float
     cpu: float
+    worked: float
+    took: float
     spaces: dict[str, tuple[int, float, float]]
 
 
 @dataclass
 class Api:
-    """``latency``: seconds until a create-call is answered."""
+    """``latency``: seconds until a create-call is answered, ``a_document`` more for each."""
 
     latency: float = 0.0
+    a_document: float = 0.0
+    one_at_a_time: bool = False
 
     def __enter__(self) -> Api:
         self.port = free_port()
         command = [sys.executable, "-m", "benchmarks.speed.stub", "--port", str(self.port)]
-        self._process = subprocess.Popen([*command, "--latency", str(self.latency)])
+        command += ["--latency", str(self.latency), "--a-document", str(self.a_document)]
+        command += ["--one-at-a-time"] if self.one_at_a_time else []
+        self._process = subprocess.Popen(command)
         self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         deadline = time.monotonic() + _STARTING
         while time.monotonic() < deadline:

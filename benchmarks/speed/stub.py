@@ -1,9 +1,11 @@
 """An API that costs as little as possible: it counts documents and names a run and tasks for them.
 
     python -m benchmarks.speed.stub --port 8901 [--latency 0.2]
+    python -m benchmarks.speed.stub --port 8901 --latency 0.02 --a-document 0.002 --one-at-a-time
 
 ``GET /counted`` tells what came, as JSON: documents, requests, the moment of the last one (of
-`time.monotonic`), CPU seconds of this process, and documents and moments for each space.
+`time.monotonic`), CPU seconds of this process, documents and moments for each space, and the
+seconds that requests were worked on, and that they took with their waiting.
 """
 
 from __future__ import annotations
@@ -25,12 +27,31 @@ _MOST_IDS = 1024
 _TAILS = [f"{place:08x}" for place in range(_MOST_IDS)]
 
 
+class Work:
+    """How long each create-call is worked on; ``one_at_a_time``: the others wait meanwhile."""
+
+    def __init__(self, latency: float, a_document: float, *, one_at_a_time: bool) -> None:
+        self._latency = latency
+        self._a_document = a_document
+        self._one_at_a_time = one_at_a_time
+        self._free_at = 0.0
+
+    def begin(self, documents: int) -> tuple[float, float]:
+        """Returns the seconds of work on a request that has come, and those until its answer."""
+        works = self._latency + self._a_document * documents
+        if not self._one_at_a_time:
+            return works, works
+        now = time.monotonic()
+        self._free_at = max(self._free_at, now) + works
+        return works, self._free_at - now
+
+
 class Counted:
     """What came so far."""
 
     def __init__(self) -> None:
         self.documents = self.requests = 0
-        self.last = 0.0
+        self.last = self.worked = self.took = 0.0
         self.spaces: dict[bytes, list[float]] = {}
 
     def add(self, head: bytes, documents: int) -> None:
@@ -53,6 +74,8 @@ class Counted:
                 "requests": self.requests,
                 "last": self.last,
                 "cpu": time.process_time(),
+                "worked": self.worked,
+                "took": self.took,
                 "spaces": spaces if with_spaces else {},
             }
         ).encode()
@@ -61,9 +84,9 @@ class Counted:
 class Exchange(asyncio.Protocol):
     """One connection; requests come one after another, as HTTP/1.1 clients send them."""
 
-    def __init__(self, counted: Counted, latency: float) -> None:
+    def __init__(self, counted: Counted, work: Work) -> None:
         self._counted = counted
-        self._latency = latency
+        self._work = work
         self._parts: list[bytes] = []
         self._held = 0
         self._wanted = 0
@@ -102,9 +125,11 @@ class Exchange(asyncio.Protocol):
             self._transport.write(_response(self._read(raw)))
             return
         documents = raw.count(_DOCUMENT)
-        if self._latency:
+        works, takes = self._work.begin(documents)
+        if takes:
+            came = time.monotonic()
             loop = asyncio.get_running_loop()
-            loop.call_later(self._latency, self._create, documents)
+            loop.call_later(takes, self._create_late, documents, works, came)
         else:
             self._create(documents)
 
@@ -112,6 +137,11 @@ class Exchange(asyncio.Protocol):
         if raw.startswith(b"GET /counted"):
             return self._counted.report(with_spaces=raw.startswith(b"GET /counted?spaces"))
         return b'{"count":0,"status_code":200,"message":"ok","data":[]}'
+
+    def _create_late(self, documents: int, worked: float, came: float) -> None:
+        self._counted.worked += worked
+        self._counted.took += time.monotonic() - came
+        self._create(documents)
 
     def _create(self, documents: int) -> None:
         self._counted.add(self._head, documents)
@@ -149,12 +179,12 @@ def _ids(documents: int) -> str:
     return ",".join(f'"T@{tail}"' for tail in _TAILS[:documents])
 
 
-async def serve(port: int, latency: float) -> None:
+async def serve(port: int, work: Work) -> None:
     """Serves on the loopback interface for ever."""
     counted = Counted()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: Exchange(counted, latency), "127.0.0.1", port, backlog=1024
+        lambda: Exchange(counted, work), "127.0.0.1", port, backlog=1024
     )
     await server.serve_forever()
 
@@ -163,9 +193,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--a-document", type=float, default=0.0)
+    parser.add_argument("--one-at-a-time", action="store_true")
     given = parser.parse_args()
+    work = Work(given.latency, given.a_document, one_at_a_time=given.one_at_a_time)
     gc.freeze()
-    asyncio.run(serve(given.port, given.latency))
+    asyncio.run(serve(given.port, work))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from benchmarks.speed.contacts import BYTES, people, person, requests
 from benchmarks.speed.outcome import at_least, at_most, quantile, spread
 from benchmarks.speed.rivals.floor import body_of
 from benchmarks.speed.senders import SENDERS
+from benchmarks.speed.stub import Work
 from benchmarks.speed.trial import Trial
 from callspool_ledger import keys
 
@@ -54,6 +56,21 @@ def test_the_api_counts_documents_by_space_however_their_bytes_arrive():
         found = api.counted(spaces=True)
         assert (found.documents, found.requests) == (90, 3)
         assert {space: each[0] for space, each in found.spaces.items()} == {"ONE": 60, "TWO": 30}
+
+
+def test_an_api_that_works_one_at_a_time_lets_the_second_request_wait(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    clock = [100.0]
+    monkeypatch.setattr("benchmarks.speed.stub.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    work = Work(0.02, 0.002, one_at_a_time=True)
+    assert work.begin(100) == pytest.approx((0.22, 0.22))
+    clock[0] += 0.1
+    assert work.begin(100) == pytest.approx((0.22, 0.34))
+    clock[0] += 10
+    assert work.begin(10) == pytest.approx((0.04, 0.04))
+    at_once = Work(0.02, 0.0, one_at_a_time=False)
+    assert [at_once.begin(100) for _ in range(2)] == [(0.02, 0.02)] * 2
 
 
 @pytest.mark.parametrize("name", OURS)
