@@ -12,6 +12,7 @@ from benchmarks.speed.machine import describe, disturbance
 from benchmarks.speed.outcome import SIZES, Options, Outcome, document, machine_line, markdown
 from benchmarks.speed.parts import (
     batches,
+    guarded,
     intake,
     lanes,
     memory,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 PARTS: dict[str, Callable[[Options, Tell], Outcome]] = {
     "batches": batches.run,
     "outcomes": batches.run_outcomes,
+    "guarded": guarded.run,
     "single": single.run,
     "threads": single.run_concurrent,
     "latency": single.run_latency,

@@ -13,7 +13,9 @@ from benchmarks.speed.contacts import CONTEXT, PILOT, SPACE
 from tests.support.cli import environment as ours
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    import redis
 
 ROOT = Path(__file__).parents[2]
 PYTHON = (sys.executable, "-m")
@@ -33,6 +35,7 @@ class Contender:
     """One way of doing the job.
 
     ``producer`` names how it enqueues (`benchmarks.speed.senders`); ``commands`` are its workers.
+    ``prepare`` is called with Redis before they start.
     """
 
     key: str
@@ -42,6 +45,7 @@ class Contender:
     commands: tuple[tuple[str, ...], ...]
     needs: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[redis.Redis], object] = id
 
     @property
     def is_ours(self) -> bool:

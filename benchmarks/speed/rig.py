@@ -60,6 +60,7 @@ class Rig:
             self.place = Place(self.server.url, self.api.url, home)
             self.producer = stack.enter_context(Producer(self.contender, self.place))
             self._stack = stack.pop_all()
+        self.contender.prepare(self.client)
         if self._with_workers:
             self.start_workers()
         return self
