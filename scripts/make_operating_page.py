@@ -1,6 +1,6 @@
-"""Writes into docs/operating.md what its commands really print.
+"""Writes into docs/operating.md and docs/why-not-called.md what their commands really print.
 
-python -m scripts.make_operating_page
+python -m scripts.make_operating_page [PAGE...]
 
 Blocks of kind ``console`` hold commands behind ``$ ``, which are run one after the other in an
 empty directory, against a Redis and a sandbox of their own; what they print replaces the lines
@@ -34,7 +34,21 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "operating.md"
+PAGES = [PAGE, ROOT / "docs" / "why-not-called.md"]
 PATIENCE = 60.0
+FAULTS = """
+[[faults]]
+name = "refuse"
+field = "space"
+space = "8KZLOCKED"
+
+[[faults]]
+name = "drop"
+where = "before"
+space = "8KZSILENT"
+"""
+"""Of the sandbox, for spaces that pages name where they want them."""
+
 FENCE, PROMPT = "```", "$ "
 
 _PROGRESS = re.compile(r"\d+%: ")
@@ -168,7 +182,8 @@ def stage() -> Iterator[Stage]:
             f"{get_binary_path()} --port {redis} --bind 127.0.0.1 --dir {home} --save ''"
             " --appendonly yes --maxmemory 1gb"
         )
-        made.start(f"callspool sandbox --port {api} --seed 1")
+        (home / "faults.toml").write_text(FAULTS)
+        made.start(f"callspool sandbox --port {api} --seed 1 --faults faults.toml")
         made.settle()
         yield made
 
@@ -180,15 +195,11 @@ def _free_port() -> int:
         return port
 
 
-def page() -> str:
+def page(path: Path = PAGE) -> str:
     """Returns the page, made by running everything that it shows."""
-    lines = remove_outputs(PAGE.read_text(encoding="utf-8"))
+    lines = remove_outputs(path.read_text(encoding="utf-8"))
     with stage() as made:
         return made.page(lines)
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
 
 
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d")
@@ -243,3 +254,8 @@ class Normal:
     def _id(self, found: str) -> str:
         number = len(self._ids) + 1
         return self._ids.setdefault(found, f"{found[0]}{number:032x}")
+
+
+if __name__ == "__main__":
+    for path in [*map(Path, sys.argv[1:])] or PAGES:
+        path.write_text(page(path), encoding="utf-8")

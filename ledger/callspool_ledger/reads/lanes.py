@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from callspool.hours.record import CampaignRecord
     from callspool.redis_io.scripts import Command
     from callspool_ledger.keys import PartitionKeys
-    from callspool_ledger.reads.campaigns import Bar, CampaignTables, CappedLane
+    from callspool_ledger.reads.campaigns import Bar, CappedLane
     from callspool_ledger.reads.reading import Trips
     from callspool_ledger.reads.views import GateView
     from callspool_ledger.selectors import Selector
@@ -103,6 +103,19 @@ def read_before(keys: PartitionKeys) -> Trips[GatesBefore]:
     paused, parked, *tables = yield [*gate_commands(keys), *campaign_commands(keys)]
     capped = yield from read_capped(keys)
     return GatesBefore(gates_of(paused, parked), tables_of(tables), capped)
+
+
+def read_lane_gates(keys: PartitionKeys, lanes: Sequence[str]) -> Trips[dict[str, GateView]]:
+    """Reads what is paused or parked before lanes, by the lanes that may not send."""
+    if not lanes:
+        return {}
+    gates = gates_of(*(yield gate_commands(keys)))
+    if not gates:
+        return {}
+    before = GatesBefore(gates, CampaignTables(0, {}, {}, {}))
+    scopes = yield from read_lane_scopes(lanes).trips(keys)
+    found = {lane: before.find(scope, lane) for lane, scope in scopes.items()}
+    return {lane: gate for lane, gate in found.items() if gate is not None}
 
 
 @merged_by(join_lists)

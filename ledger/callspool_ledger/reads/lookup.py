@@ -11,8 +11,13 @@ from callspool.request.identity import NO_NUMBER, Scope, digester, digests_in
 from callspool_ledger.reads.campaigns import cap_bar, join_documents, read_bars
 from callspool_ledger.reads.entries import FREE, STATES, BatchEntry
 from callspool_ledger.reads.gates import KEPT, about, read_entries
-from callspool_ledger.reads.lanes import GatesBefore, read_before
-from callspool_ledger.reads.next_step import CANCELLED, describe_unconfirmed, next_step
+from callspool_ledger.reads.lanes import GatesBefore, read_before, read_lane_gates
+from callspool_ledger.reads.next_step import (
+    CANCELLED,
+    describe_gate,
+    describe_unconfirmed,
+    next_step,
+)
 from callspool_ledger.reads.reading import join_lists, join_scopes, merged_by, of_one_space
 from callspool_ledger.reads.views import AttemptLine, CallEnd, DocumentStatus, Story
 from callspool_ledger.scripts import load
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
     from callspool_ledger.reads.campaigns import Bar
     from callspool_ledger.reads.entries import HistoryLine
     from callspool_ledger.reads.reading import Trips
-    from callspool_ledger.reads.views import DocumentState, JournalEntry
+    from callspool_ledger.reads.views import DocumentState, GateView, JournalEntry
 
 IDENTITIES_A_CALL = 500
 
@@ -100,10 +105,12 @@ def read_by_digest(
     places = yield from read_places(digests).trips(keys)
     held = sorted({place.batch for place in places if place})
     batches = yield from read_batches(held).trips(keys)
-    bars = yield from read_bars(_waiting_lanes(places, batches)).trips(keys)
+    waiting = _waiting_lanes(places, batches)
+    bars = yield from read_bars(waiting).trips(keys)
+    gates = yield from read_lane_gates(keys, waiting)
     asked = numbers or [NO_NUMBER] * len(places)
     return [
-        _status_of(document_id, place, batches[place.batch], number, bars)
+        _status_of(document_id, place, batches[place.batch], number, bars, gates)
         if place and place.batch in batches
         else None
         for document_id, place, number in zip(document_ids, places, asked, strict=True)
@@ -121,10 +128,15 @@ def _bar_of(batch: BatchEntry, bars: Mapping[str, Bar]) -> Bar | None:
 
 
 def _status_of(
-    document_id: str, place: Place, batch: BatchEntry, number: bytes, bars: Mapping[str, Bar]
+    document_id: str,
+    place: Place,
+    batch: BatchEntry,
+    number: bytes,
+    bars: Mapping[str, Bar],
+    gates: Mapping[str, GateView],
 ) -> DocumentStatus | None:
     if not batch.has_other_number(place.place, number):
-        return _status(document_id, place, batch, _bar_of(batch, bars))
+        return _status(document_id, place, batch, _bar_of(batch, bars), gates.get(batch.lane))
     if place.letter in FREE:
         return None
     return DocumentStatus(
@@ -201,21 +213,23 @@ def _at(ms: int) -> datetime | None:
     return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
 
 
-def _reason(place: Place, batch: BatchEntry, bar: Bar | None) -> str | None:
+def _reason(place: Place, batch: BatchEntry, bar: Bar | None, gate: GateView | None) -> str | None:
     if place.letter == "c":
         return describe_unconfirmed(batch, place.place)
     if place.letter in "kK":
         return batch.suppression(place.place) or CANCELLED
     if place.letter == "e" and "ended" in batch.fields:
         return "its campaign ended"
-    if place.letter == "w" and bar is not None:
-        return bar.reason
+    if place.letter == "w" and (bar is not None or gate is not None):
+        return "; ".join([*([describe_gate(gate)] if gate else []), *([bar.reason] if bar else [])])
     if place.letter in "dh":
         return batch.held or batch.reason or None
     return batch.reason or None
 
 
-def _status(document_id: str, place: Place, batch: BatchEntry, bar: Bar | None) -> DocumentStatus:
+def _status(
+    document_id: str, place: Place, batch: BatchEntry, bar: Bar | None, gate: GateView | None
+) -> DocumentStatus:
     run_id, task_id, _ = batch.proof(place.place) or (None, None, None)
     return DocumentStatus(
         document_id=document_id,
@@ -223,7 +237,7 @@ def _status(document_id: str, place: Place, batch: BatchEntry, bar: Bar | None) 
         run_id=run_id if place.letter == "c" else None,
         task_id=task_id if place.letter == "c" else None,
         attempts=_attempts(place, batch),
-        reason=_reason(place, batch, bar),
+        reason=_reason(place, batch, bar, gate),
         accepted_at=_accepted_at(batch, place.place),
         settled_at=_at(batch.settled_ms) if place.letter in "ckKe" else None,
         outcome=batch.outcome(place.place),
@@ -270,7 +284,8 @@ def _story(
     journal: Sequence[JournalEntry],
 ) -> Story:
     bar = _bar_of(batch, bars) if place.letter == "w" else None
-    status = _status(document_id, place, batch, bar)
+    gate = before.find(scope, batch.lane)
+    status = _status(document_id, place, batch, bar, gate)
     accepted_at = _accepted_at(batch, place.place)
     attempts = [
         AttemptLine(
@@ -298,9 +313,7 @@ def _story(
         reason=status.reason,
         batch=place.batch,
         lane=batch.lane,
-        next_step=next_step(
-            document_id, place.letter, batch, before.find(scope, batch.lane), status.outcome, bar
-        ),
+        next_step=next_step(document_id, place.letter, batch, gate, status.outcome, bar),
         bar=bar,
         journal=about(journal, scope, batch.lane, document_id, accepted_at),
         key=batch.key(place.place),

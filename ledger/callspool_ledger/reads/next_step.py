@@ -75,16 +75,14 @@ def _in_doubt(document_id: str, batch: BatchEntry) -> str:
 
 def _waiting(batch: BatchEntry, gate: GateView | None) -> str:
     if gate is not None and gate.kind == "paused":
-        by = f" by {gate.by}" if gate.by else ""
-        by += f" ({gate.note})" if gate.note else ""
-        return f"It is paused{by}; `callspool resume {gate.selector.flags}` lets it be sent."
+        flags = gate.selector.flags
+        return f"It is {describe_gate(gate)}; `callspool resume {flags}` lets it be sent."
     if gate is not None and gate.passing:
         return f"It waits: {gate.reason}."
     if gate is not None:
         return (
-            f"Its {gate.selector.level} is parked: {gate.reason.rstrip('.')}. It is tried again now"
-            f" and then, and at once after `callspool resume {gate.selector.flags}` or by a new"
-            " `callspool run`."
+            f"I{describe_gate(gate)[1:]}. It is tried again now and then, and at once after"
+            f" `callspool resume {gate.selector.flags}` or by a new `callspool run`."
         )
     if batch.phase == "resting":
         due = datetime.fromtimestamp(batch.due_ms / 1000, UTC).astimezone()
@@ -92,6 +90,15 @@ def _waiting(batch: BatchEntry, gate: GateView | None) -> str:
     if batch.phase == "open":
         return "Its batch leaves when it is full or has waited CALLSPOOL_LINGER."
     return "Its batch leaves as soon as a worker is free."
+
+
+def describe_gate(gate: GateView) -> str:
+    """Returns in words what keeps a document from being sent."""
+    if gate.kind == "paused":
+        return "paused" + (f" by {gate.by}" if gate.by else "") + (gate.note and f" ({gate.note})")
+    if gate.passing:
+        return gate.reason
+    return f"its {gate.selector.level} is parked: {gate.reason.rstrip('.')}"
 
 
 UNCONFIRMED = "in a run that the API never confirmed"
