@@ -142,6 +142,8 @@ class Stage:
             time.sleep(seconds)
             before.kill()
             client.execute_command("REPLICAOF", "NO", "ONE")
+        follows = replica.options.index("--replicaof")
+        del replica.options[follows : follows + 3]  # or it would follow again once it restarts
         self.redis = replica
         self.redis_link.aim(replica.port)
         self._replica = self._follow(replica)

@@ -12,6 +12,7 @@ import msgspec
 from callspool.request.identity import Scope
 from callspool_ledger.reads.campaigns import (
     CampaignName,
+    CampaignTables,
     campaign_commands,
     read_capped,
     tables_of,

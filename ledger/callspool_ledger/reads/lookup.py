@@ -218,8 +218,8 @@ def _reason(place: Place, batch: BatchEntry, bar: Bar | None, gate: GateView | N
         return describe_unconfirmed(batch, place.place)
     if place.letter in "kK":
         return batch.suppression(place.place) or CANCELLED
-    if place.letter == "e" and "ended" in batch.fields:
-        return "its campaign ended"
+    if place.letter == "e":
+        return "its campaign ended" if "ended" in batch.fields else "its time to be sent was over"
     if place.letter == "w" and (bar is not None or gate is not None):
         return "; ".join([*([describe_gate(gate)] if gate else []), *([bar.reason] if bar else [])])
     if place.letter in "dh":

@@ -10,8 +10,6 @@ from callspool.errors import QueueUnavailable
 from callspool.hours.caps import MOST_NAMES, Cap
 from callspool.hours.record import CampaignError, CampaignRecord
 from callspool_ledger.errors import answering
-from callspool_ledger.guard.calls import GuardCalls
-from callspool_ledger.guard.guard import keep_key
 from callspool_ledger.reads.campaigns import CampaignName, CampaignTables, read_campaigns
 from callspool_ledger.selectors import SEPARATOR, Selector
 from callspool_ledger.steering.calls import SteeringOrder
@@ -112,6 +110,9 @@ class Caps(Steps):
         They are in force when the next batch is taken; documents that wait for another cap are
         asked about anew. Raises `CampaignError` where too many campaigns have caps.
         """
+        from callspool_ledger.guard.calls import GuardCalls  # noqa: PLC0415 - the phone library
+        from callspool_ledger.guard.guard import keep_key  # noqa: PLC0415 - as above
+
         guard = GuardCalls()
         home = self._first_ledger.at(guard.keys.prefix)
         name = SEPARATOR.join(part for part in (account, campaign) if part is not None)
@@ -145,6 +146,8 @@ class Caps(Steps):
 
 def read_set_caps(ledger: Ledger) -> list[CapView]:
     """Returns all caps, those of the installation first; ``ledger``: of any partition."""
+    from callspool_ledger.guard.calls import GuardCalls  # noqa: PLC0415 - the phone library
+
     guard = GuardCalls()
     with answering():
         (found,) = ledger.at(guard.keys.prefix).run_commands([("HGETALL", guard.keys.caps)])
