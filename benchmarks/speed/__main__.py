@@ -41,6 +41,7 @@ PARTS: dict[str, Callable[[Options, Tell], Outcome]] = {
     "reads": reads.run,
     "intake": intake.run,
     "steps": steps.run,
+    "instructions": steps.run_instructions,
 }
 
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import os
+import re
+import shutil
+import subprocess
+import tempfile
 import time
 from collections import defaultdict
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from benchmarks.speed.api import Api
 from benchmarks.speed.contacts import people
@@ -23,7 +30,7 @@ from callspool_worker.decisions.decide import AttemptView, decide
 from callspool_worker.ledgers import connect, ledger_of
 from callspool_worker.sending import body
 from callspool_worker.sending.recording import Recorder
-from tests.support.servers import RedisServer
+from tests.support.servers import RedisServer, server_binary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +46,8 @@ TRIES = 8
 READ_AHEAD = 10
 LOOP = "the loop around them"
 SECONDS = 60.0
+PATIENCE = 600.0
+"""Seconds for a reply of a server that is some fifty times as slow as usual."""
 
 
 class Meter:
@@ -103,6 +112,65 @@ def run(options: Options, tell: Tell) -> Outcome:
     )
 
 
+class _InstructionMeter(Meter):
+    """Counts the server's instructions: the same on a busy machine as on an idle one."""
+
+    def __init__(self, client: redis.Redis, pid: int, dumps: Path) -> None:
+        super().__init__(client)
+        self._pid = pid
+        self._dumps = dumps
+
+    def _redis(self) -> float:
+        subprocess.run(
+            ("callgrind_control", "--dump", str(self._pid)), check=True, capture_output=True
+        )
+        self._client.ping()
+        texts = [each.read_text(errors="replace") for each in self._dumps.glob("counts.*")]
+        return sum(
+            int(found[1])
+            for text in texts
+            if (found := re.search(r"^totals: (\d+)", text, re.MULTILINE))
+        )
+
+
+def run_instructions(options: Options, tell: Tell) -> Outcome:
+    """What each step costs the server, in instructions for 100 documents; valgrind counts them."""
+    title = f"Instructions of the server, for 100 documents in requests of {REQUEST}"
+    if shutil.which("valgrind") is None:
+        return Outcome(
+            part="instructions", title=title, rows=[], notes=["valgrind is not installed"]
+        )
+    documents = options.pick(500, 5_000, 10_000, 20_000)
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callspool-speed-")))
+        slow = home / "server"
+        slow.write_text(
+            "#!/bin/sh\nexec valgrind --quiet --tool=callgrind"
+            f' --callgrind-out-file={home}/counts.%p {server_binary()} "$@"\n',
+            encoding="utf-8",
+        )
+        slow.chmod(0o755)
+        stack.enter_context(patch.dict(os.environ, CALLSPOOL_TEST_REDIS_SERVER=str(slow)))
+        server = stack.enter_context(RedisServer("--appendfsync", "everysec", append_only=True))
+        stub = stack.enter_context(Api())
+        assert server.process is not None
+        meter = _InstructionMeter(stack.enter_context(server.client()), server.process.pid, home)
+        _walk(_settings(server.url, stub.url, options), meter, documents)
+    share = 100 / documents
+    counts = {name: number * share for name, number in meter.redis.items()}
+    tell(f"{sum(counts.values()):,.0f} instructions for 100 documents")
+    return Outcome(
+        part="instructions",
+        title=title,
+        rows=[
+            ("step", "instructions"),
+            *((name, f"{number:,.0f}") for name, number in counts.items()),
+            ("in all", f"{sum(counts.values()):,.0f}"),
+        ],
+        figures={"documents": documents, "instructions": counts},
+    )
+
+
 def _settings(redis_url: str, api_url: str, options: Options) -> Settings:
     return load_settings(
         {
@@ -121,7 +189,11 @@ def _walk(settings: Settings, meter: Meter, documents: int) -> None:
         request(people(first, min(REQUEST, documents - first)))
         for first in range(0, documents, REQUEST)
     ]
-    with closing(connect(settings.redis_url)) as client, CallQueue(settings.redis_url) as queue:
+    with (
+        closing(connect(settings.redis_url)) as client,
+        CallQueue(settings.redis_url, timeout=PATIENCE) as queue,
+    ):
+        client.connection_pool.connection_kwargs["socket_timeout"] = PATIENCE
         ledger = ledger_of(settings, client)
         ledger.open("")  # nothing was sent before: nothing has to be read back
         stream = keys.stream(keys.REQUESTS)

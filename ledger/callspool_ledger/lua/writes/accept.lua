@@ -95,19 +95,18 @@ local function add(batch, group, places, starts, bytes)
   batch.x = extend_run(batch.x, batch.n, expires)
   batch.keys = extend_names(batch.keys, batch.n, key)
   if expires > 0 and (batch.soonest == 0 or expires < batch.soonest) then batch.soonest = expires end
-  local pieces, digests, numbers, first = {}, { batch.d }, { batch.f }, places[1]
-  for k = 1, n do
+  local pieces, first = {}, places[1]
+  for k = places[n] - first == n - 1 and n or 1, n do
     local last = places[k]
     if places[k + 1] ~= last + 1 then
       pieces[#pieces + 1] = sub(group.payload, starts[first], starts[last + 1] - 2)
-      digests[#digests + 1] = sub(group.digests, (first - 1) * DIGEST_BYTES + 1, last * DIGEST_BYTES)
-      local of_run = sub(group.numbers, (first - 1) * NUMBER_BYTES + 1, last * NUMBER_BYTES)
-      numbers[#numbers + 1] = numbers_of(of_run, last - first + 1)
+      batch.d = batch.d .. sub(group.digests, (first - 1) * DIGEST_BYTES + 1, last * DIGEST_BYTES)
+      local numbers = sub(group.numbers, (first - 1) * NUMBER_BYTES + 1, last * NUMBER_BYTES)
+      batch.f = batch.f .. numbers_of(numbers, last - first + 1)
       first = places[k + 1]
     end
   end
-  batch.d, batch.f = concat(digests), concat(numbers)
-  batch.pieces[#batch.pieces + 1] = concat(pieces, '\30')
+  batch.pieces[#batch.pieces + 1] = pieces[2] and concat(pieces, '\30') or pieces[1]
   batch.n, batch.z = batch.n + n, batch.z + bytes
   batch.s = batch.s .. string.rep(batch.letter, n)
   reached[#reached + 1] = batch.id
