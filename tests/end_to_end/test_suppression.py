@@ -5,6 +5,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from callspool_ledger.guard import Suppression
 from callspool_sandbox.log import read_log
 from callspool_sandbox.process import SandboxProcess
@@ -19,10 +21,13 @@ def number_of(row: int) -> str:
     return f"+1{200 + row // 100}55501{row % 100:02}"
 
 
+@pytest.mark.parametrize("is_asked_already", [False, True])
 def test_no_create_call_that_begins_after_numbers_were_suppressed_holds_one_of_them(
-    tmp_path: Path, env: dict[str, str], sandbox: SandboxProcess
+    tmp_path: Path, env: dict[str, str], sandbox: SandboxProcess, is_asked_already: bool
 ):
     with RedisServer() as server, server.client() as client:
+        if is_asked_already:  # all batches are cleared when their documents are accepted
+            Suppression([client], "test").add(["+14155550199"], "global")
         env |= {"CALLSPOOL_REDIS_URL": server.url, "CALLSPOOL_BATCH_SIZE": "20"}
         file = cli.write_contacts(tmp_path / "contacts.csv", CONTACTS)
         sent = cli.call(["send", str(file), "--json"], env, tmp_path)
