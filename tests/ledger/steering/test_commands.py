@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 import redis
 
+from callspool.request.identity import Scope
+from callspool_ledger.reads.lookup import read_statuses
+from callspool_ledger.reads.reader import LedgerReader
 from callspool_operators.commands import steering_ledger
 from callspool_operators.terminal import screen
 from tests.operators.conftest import Call, call  # noqa: F401 - a fixture
@@ -109,6 +112,20 @@ def test_pause_and_resume_say_what_they_did_each_time(ask: Call):
         0,
         "Nothing was paused or parked.\n",
     )
+
+
+def test_what_waits_behind_a_pause_or_a_gate_has_that_reason(
+    ask: Call, filled: LedgerUnderTest, client: redis.Redis
+):
+    client.hset(f"{P}:gates", "space:default|SPACE", '{"since":1,"reason":"No access."}')
+    ask("pause", "--campaign", "spring", "--note", "wrong list")
+    scopes = (Scope(*SPRING[:3]), Scope(*LANE[:3]))
+    statuses = [LedgerReader(client).ask(read_statuses(scope, ["c1"]))[0] for scope in scopes]
+    paused, parked = (status.reason for status in statuses if status)
+    assert paused == "paused by ann (wrong list)"
+    assert parked == "its space is parked: No access"
+    (story,) = ask("show", "c1", "--campaign", "spring", "--json").json["stories"]
+    assert story["reason"] == paused
 
 
 def test_a_pause_says_why_and_until_when(ask: Call):
