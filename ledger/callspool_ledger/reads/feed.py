@@ -10,6 +10,7 @@ import base64
 import binascii
 import time
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import msgspec
@@ -84,6 +85,9 @@ class Position(NamedTuple):
 
 FORGOTTEN_AFTER = 7 * 86_400
 """Seconds without a read after which a reader is left out."""
+
+_ONCE = frozenset({"created", "ended", "lost_sight"})
+"""What happens to a task once."""
 
 _FORMAT = 1
 REPEATED_AFTER_LOSS = 600
@@ -312,7 +316,7 @@ def _expand(
     moment = datetime.fromtimestamp(entry.ms / 1000, UTC)
     for place in range(first, min(len(ids), first + most)):
         event = FeedEvent(
-            id=f"{partition}-{entry.entry}-{place}",
+            id="",
             time=moment,
             type=cast("EventType", what),
             account=fields[b"a"].decode(),
@@ -323,7 +327,20 @@ def _expand(
             outcome=OUTCOME_LETTERS[letters[place]] if letters else usual,
             reason=reason or None,
         )
-        yield event, entry._replace(events=0 if place == len(ids) - 1 else place + 1)
+        name = f"{partition}-{_name_event(event, f'{entry.entry}-{place}')}"
+        yield (
+            msgspec.structs.replace(event, id=name),
+            entry._replace(events=0 if place == len(ids) - 1 else place + 1),
+        )
+
+
+def _name_event(event: FeedEvent, position: str) -> str:
+    """The event's id in its partition; what may happen again is told apart by its place."""
+    told = [event.account, event.document_id, event.type, event.outcome or "", event.reason or ""]
+    told += [event.run_id or "", event.task_id or ""]
+    if event.type not in _ONCE or event.task_id is None:
+        told.append(position)
+    return blake2b("\0".join(told).encode(), digest_size=10).hexdigest()
 
 
 def _position_of(entry_id: object) -> Position:

@@ -33,7 +33,7 @@ from tests.worker.following.played_calls import SPACE, PlayedCalls
 class PlayedClock(Clock):
     """The server's clock, as a test sets it."""
 
-    moment = float(int(time.time()))
+    moment = 0.0
 
     def now(self) -> float:
         return self.moment
@@ -53,7 +53,7 @@ class DialledCalls(PlayedCalls):
         how = ServerTraits(calls=CallTraits(**traits), **server)
         self.states = ServerStates(FaultFile(server=how))
         self.clock, self.store = PlayedClock(self.states), Store(1)
-        begun = self.clock.moment
+        begun = self.clock.moment = float(int(time.time()))
         assert how.calls is not None
         ringing = how.calls
         self.dialler = Dialler(

@@ -135,7 +135,7 @@ def test_the_size_of_a_space_is_its_runs_times_their_contacts() -> None:
     assert count_tasks([], None) is None
 
 
-def test_a_sweep_goes_on_once_follow_ups_have_ended_and_covers_what_it_began_before() -> None:
+def test_a_search_for_follow_ups_goes_on_once_these_have_ended() -> None:
     search = SearchedSpan(1000, 2000)
     assert plan_search(search, 2000 + TIMES.search, 60, TIMES) is None
     assert plan_search(search, 2061 + TIMES.search, 60, TIMES) == TimeWindow(2000, 2059)
@@ -150,7 +150,7 @@ def test_a_sweep_goes_on_once_follow_ups_have_ended_and_covers_what_it_began_bef
 
 
 def test_with_one_contact_a_run_a_call_costs_few_reads(dial: Dial) -> None:
-    dialled = dial(calls={"evaluated_after": 30.0})
+    dialled = dial(calls={"evaluated_after": 30.0, "no_answer": 0.1})
     dialled.create_each(500, every=0.04)  # as many a second as a million in eleven hours
     read = Counter()
     for _ in range(20):
@@ -238,7 +238,7 @@ def test_a_window_that_cannot_be_read_leaves_its_batches_to_their_runs(
     assert "open" not in dialled.outcomes or dialled.outcomes["open"] < 15
 
 
-def test_follow_ups_are_found_by_a_sweep_and_change_outcomes_once(dial: Dial) -> None:
+def test_follow_ups_are_found_in_later_windows_and_change_outcomes_once(dial: Dial) -> None:
     dialled = dial(calls={"no_answer": 1.0, "voicemail": 0.0, "fault": 0.0})
     dialled.create_each(30, every=1.0)
     dialled.follow_all(step=600)
@@ -263,7 +263,7 @@ def test_follow_ups_are_found_by_a_sweep_and_change_outcomes_once(dial: Dial) ->
     assert dialled.client.hlen(f"{P}:searched") == 0
 
 
-def test_what_was_created_before_the_sweep_began_is_read_by_its_run(dial: Dial) -> None:
+def test_what_was_created_before_the_search_began_is_read_by_its_run(dial: Dial) -> None:
     dialled = dial()
     dialled.create_each(25, every=1.0)
     dialled.follow_all(step=600)
