@@ -195,6 +195,7 @@ def test_what_only_copies_the_data_is_no_replica_that_sending_waits_for(
     stage = set_up()
     client = stage.spool.client
     where = client.get_connection_kwargs()
+    client.config_set("repl-diskless-sync-delay", 60)
     with socket.create_connection((where["host"], where["port"]), timeout=5) as copying:
         if listens:
             copying.sendall(b"REPLCONF listening-port 7777\r\n")

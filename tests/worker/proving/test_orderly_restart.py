@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections.abc import Iterator, Sequence
 
@@ -68,6 +69,20 @@ def test_a_restart_that_forgot_nothing_holds_up_nothing(server: RedisServer, how
         assert not client.hexists(f"{P}:meta", "restarted")
         spool.accept(group(["crm-3"]))
         assert not is_held_up(client), "nor what is accepted later"
+
+
+def test_the_first_copy_of_a_redis_holds_up_nothing(server: RedisServer):
+    """Its first replica, or a backup by `redis-cli --rdb`: it names its history anew."""
+    with server.client() as client:
+        spool = begin(client)
+        before = client.info("replication")["master_replid"]
+        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as copying:
+            copying.sendall(b"SYNC\r\n")
+            while client.info("replication")["master_replid"] == before:
+                time.sleep(0.01)
+        assert spool.ledger.take("me:2", ["default"]) is None
+        assert spool.ledger.report() == 1
+        assert spool.ledger.take("me:2", ["default"])
 
 
 def test_every_process_that_may_take_has_to_find_its_own(server: RedisServer):

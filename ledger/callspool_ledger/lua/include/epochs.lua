@@ -157,7 +157,8 @@ local function current_epoch(known)
   end
   call('HSET', P .. ':meta', 'server', server, 'replid', replid)
   -- A replica that was promoted has a second history, and one that lags may lack what others were given.
-  local is_plain = f[1] and f[1] ~= server and known <= attempt and not string.match(before, '[^0]')
+  -- A server that never had a replica, or none for long, names its history anew as it gets one.
+  local is_plain = f[1] and known <= attempt and not string.match(before, '[^0]')
     and string.match(call('INFO', 'persistence'), 'aof_enabled:1')
   return begin_epoch(f[3], math.max(attempt, known), is_plain, known > attempt)
 end
