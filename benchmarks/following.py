@@ -1,4 +1,4 @@
-"""How soon outcomes are known, and how many reads that takes: a day of calls, by six policies.
+"""How soon outcomes are known, and how many reads that takes: a day of calls, by five policies.
 
 python -m benchmarks.following --calls 1000000 --lines 1500
 
@@ -348,8 +348,13 @@ class WindowDay(FrontierDay):
         return self._judge(runs)
 
 
+def draw_bars(numbers: Sequence[float], most: float) -> str:
+    """Returns a bar for each number, the highest for ``most``."""
+    return "".join(" ▁▂▃▄▅▆▇█"[math.ceil(8 * min(1.0, number / most))] for number in numbers)
+
+
 def main() -> None:
-    """Prints a table."""
+    """Prints a table, and a plot of the reads and of the delays."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=1_000_000)
     parser.add_argument("--lines", type=int, default=1_500)
@@ -374,6 +379,13 @@ def main() -> None:
             f"| {name} | {looks.reads.total() / asked.calls:.3f}"
             f" | {max(looks.reads.values()):,} | {half:.1f} min | {most:.1f} min |"
         )
+    print(f"\n{'reads, a bar an hour (full: 0.125 a call)':<52}delays, a bar a minute")
+    hourly = asked.calls / HOURS / 8
+    for name, looks in policies.items():
+        reads = draw_bars([looks.reads[hour] for hour in range(16)], hourly)
+        minutes = Counter(min(19, int(delay // 60)) for delay in looks.delays)
+        late = draw_bars([minutes[minute] for minute in range(20)], max(minutes.values()))
+        print(f"{name:<34}{reads:<18}{late}")
 
 
 if __name__ == "__main__":
