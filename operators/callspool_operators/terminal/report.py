@@ -24,9 +24,15 @@ from callspool_operators.terminal.wording import (
 Json = dict[str, object]
 
 
+MOST_GATES = 50  # that are named
+
+
 def gate_lines(gates: Sequence[GateView], where: str = "") -> list[str]:
-    """Returns a line a gate. ``where``: the flags that lead other commands to the same ledger."""
-    return [_line(gate, f" {where}" if where else "") for gate in gates]
+    """Returns a line a gate, one for those too many. ``where``: flags that lead to the ledger."""
+    flags = f" {where}" if where else ""
+    more = len(gates) - MOST_GATES
+    rest = [f"{more:,} more are parked or paused: callspool lanes{flags}"] if more > 0 else []
+    return [_line(gate, flags) for gate in gates[:MOST_GATES]] + rest
 
 
 def gate_object(gate: GateView) -> Json:

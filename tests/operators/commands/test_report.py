@@ -7,7 +7,7 @@ import pytest
 
 from callspool_ledger.reads.views import GateView
 from callspool_ledger.selectors import Selector
-from callspool_operators.terminal.report import NotCreated, Report
+from callspool_operators.terminal.report import NotCreated, Report, gate_lines
 
 WHOLE = Report(
     documents={
@@ -74,6 +74,9 @@ def test_what_waits_says_why_and_how_to_go_on() -> None:
         again="callspool run c.csv",
     )
     text = "\n".join(report.lines())
+    many = gate_lines([gate] * 20_000)
+    assert len(many) < 100
+    assert many[-1] == "19,950 more are parked or paused: callspool lanes"
     assert "account default: Invalid token. (401)" in text
     assert "To go on with 3 documents: callspool run c.csv" in text
     assert report.exit_code() == 1
