@@ -142,9 +142,10 @@ class Guard:
     def name_lists(self, key_id: str, version: bytes) -> str:
         """Returns the word for the lists as they are, by which documents are known as cleared.
 
-        Numbers are read by the region, so another one makes other lists of them.
+        Numbers are read by the region, so another one makes other lists of them. Where the lists
+        are gone, nothing is cleared by them: "".
         """
-        return f"{key_id}:{self._region or ''}:{version.decode()}"
+        return key_id and f"{key_id}:{self._region or ''}:{version.decode()}"
 
     def recall(self, account: str, campaign: str, cleared: str) -> Clearance | None:
         """Returns the clearance of documents that were cleared by these lists when they were
@@ -244,7 +245,11 @@ class Guard:
 
         What was recalled is not clear either once there are other lists, or caps.
         """
-        (reply,) = self._home.run_commands([self.calls.version()])
+        try:
+            (reply,) = self._home.run_commands([self.calls.version()])
+        except LedgerUnavailable:
+            self._current = ""  # nothing is recalled, and sent as far as its last byte, meanwhile
+            raise
         assert isinstance(reply, list)
         key_id, version = (reply[0] or b"").decode(), reply[1] or b"0"
         has_caps = int(reply[2] or 0) > 0

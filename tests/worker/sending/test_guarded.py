@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -344,3 +345,45 @@ def test_what_other_lists_cleared_is_screened_anew(client: redis.Redis):
     lists.add([NUMBERS[2]], "global")
     send(spool, api, guard)
     assert states(spool) == "ccKcc"
+
+
+def test_while_the_lists_are_gone_nothing_is_cleared_by_none(
+    open_spool: LedgerUnderTest, client: redis.Redis
+):
+    Suppression([client], "test").add([NUMBERS[7]], "global")
+    guard = Guard(open_spool.ledger)
+    accept_cleared(open_spool, guard, 0, last=5)
+    api = PlayedApi(lambda: client.delete(*client.scan_iter("callspool:{guard}:*"), "none"))
+    send(open_spool, api, guard)
+    accept_cleared(open_spool, guard, 5, last=10)
+    send(open_spool, api, guard)
+    assert api.bodies == []
+    assert "".join(open_spool.state(f"d{at}") for at in range(10)) == "w" * 10
+
+
+def test_what_was_cleared_rests_where_the_lists_cannot_be_read_before_its_last_byte(
+    open_spool: LedgerUnderTest, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+):
+    Suppression([client], "test").add([NUMBERS[50]], "global")
+    guard, begun = Guard(open_spool.ledger), []
+    accept_cleared(open_spool, guard, 0, last=5)
+    send(open_spool, PlayedApi(), guard)  # it learns which lists there are
+    accept_cleared(open_spool, guard, 5, last=10)
+
+    def be_away(*_: Any) -> Any:
+        raise LedgerUnavailable("it is away")
+
+    monkeypatch.setattr(
+        guard,
+        "_home",
+        SimpleNamespace(run=be_away, run_commands=be_away, limits=open_spool.ledger.limits),
+    )
+
+    def begin() -> None:
+        begun.append(1)
+        assert len(begun) < 5, "sent again and again without a rest"
+
+    api = PlayedApi(begin)
+    send(open_spool, api, guard)
+    assert (len(begun), api.withheld, api.bodies) == (1, 1, [])
+    assert client.hget("callspool:{0}:b2", "phase") == b"resting"
