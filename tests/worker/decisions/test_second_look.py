@@ -66,12 +66,26 @@ def test_a_task_tells_by_its_mark_whose_it_is_and_by_its_document_where_it_has_n
         return said(200, {"status_code": 200, "data": [{"task_id": "T1", "input": given}]})
 
     own = task(document_id="a", callspool_attempt="w1")
-    assert examine_tasks(read_tasks(own), "R1", word="w1", ids=["a"]) == Ours("R1")
-    assert examine_tasks(read_tasks(own), "R1", word="w2", ids=["a"]) is None
-    assert examine_tasks(read_tasks(task(document_id="a")), "R1", word="w1", ids=["a"]) == Ours()
-    assert examine_tasks(read_tasks(task(document_id="b")), "R1", word="w1", ids=["a"]) is None
+    assert examine_tasks(read_tasks(own), "R1", word="w1", ids=["a"], documents=1) == Ours("R1")
+    assert examine_tasks(read_tasks(own), "R1", word="w2", ids=["a"], documents=1) is None
+    assert (
+        examine_tasks(read_tasks(task(document_id="a")), "R1", word="w1", ids=["a"], documents=1)
+        == Ours()
+    )
+    assert (
+        examine_tasks(read_tasks(task(document_id="b")), "R1", word="w1", ids=["a"], documents=1)
+        is None
+    )
     none = said(200, {"status_code": 200, "data": []})
-    assert examine_tasks(read_tasks(none), "R1", word="w1", ids=["a"]) == Ours()
+    assert examine_tasks(read_tasks(none), "R1", word="w1", ids=["a"], documents=1) == Ours()
+
+
+def test_where_no_task_is_marked_those_shown_may_be_what_left_the_batch_since() -> None:
+    shown = [{"task_id": f"T{at}", "input": {"document_id": f"d{at}"}} for at in range(2)]
+    read = read_tasks(said(200, {"status_code": 200, "data": shown}))
+    assert examine_tasks(read, "R1", word=None, ids=["d2", "d3"], documents=4) == Ours()
+    assert examine_tasks(read, "R1", word=None, ids=["e0", "e1", "e2", "e3"], documents=4) is None
+    assert examine_tasks(read, "R1", word=None, ids=["e1"], documents=2) is None
 
 
 @given(ANYTHING, st.none() | st.floats(0, 2e9))
@@ -79,4 +93,4 @@ def test_whatever_is_listed_a_look_comes_to_an_end(body: object, since: float | 
     for listed in (said(200, body), said(200, {"status_code": 200, "data": body})):
         found = examine_runs(listed, documents=3, span=Span(since))
         assert found is None or isinstance(found, Ours | Suspects)
-        examine_tasks(read_tasks(listed), "R1", word="w1", ids=["a"])
+        examine_tasks(read_tasks(listed), "R1", word="w1", ids=["a"], documents=1)

@@ -14,7 +14,7 @@ from callspool.hours.caps import Cap
 from callspool_ledger.guard import Guard, Suppression
 from callspool_ledger.keys import GuardKeys
 from callspool_ledger.steering.campaigns import Caps
-from callspool_ledger.writes import LedgerUnavailable
+from callspool_ledger.writes import SEPARATOR, LedgerUnavailable
 from callspool_worker.accepting.actor import screen_deliveries
 from callspool_worker.backoff import LedgerRetry
 from callspool_worker.decisions.answers import Answer, Answered, NotSent
@@ -200,6 +200,32 @@ def test_calls_count_unless_it_is_proven_that_they_were_not_made(
     Caps([client], "test").set([Cap(1, 86400)])
     send(spool, PlayedApi(answer=answer), once=True)
     assert counted(spool) == calls
+
+
+def test_calls_that_a_refusal_may_have_made_count_when_they_are_sent_again_without_proof(
+    spool: LedgerUnderTest, client: redis.Redis
+):
+    Caps([client], "test").set([Cap(1, 86400)])
+    ledger = spool.ledger
+    taken = ledger.take("other:1", ["default"])
+    assert taken is not None
+    documents = taken.documents.split(SEPARATOR)
+    Guard(ledger).reserve("default", "", documents, taken.token)
+    refused = {"outcome": "throttled", "code": "429", "look": "5 - 429"}
+    ledger.run([ledger.calls.put_back(taken, tries=0, delay_ms=0, may_count=True, **refused)])
+    again = ledger.take("other:2", ["default"])
+    assert again is not None
+    assert again.missed
+    found = {"outcome": "rejected", "code": "429", "detail": "", "proof": b'{"answered":true}'}
+    earlier = f"{taken.attempt} {taken.at_ms}"
+    ledger.run([ledger.calls.doubt(again, earlier=earlier, **found)])
+    ledger.run([ledger.calls.resend(taken.batch, taken.attempt, delay_ms=0, size=10, tries=1)])
+    client.zadd("callspool:{0}:due", {f"B{taken.batch}": 0})
+    ledger.run([ledger.calls.sweep(ledger.limits)])
+    api = PlayedApi()
+    send(spool, api)
+    assert (api.bodies, states(spool)) == ([], "wwwww")
+    spool.check()
 
 
 def test_a_number_is_not_called_more_often_than_its_cap_says(

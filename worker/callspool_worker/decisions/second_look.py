@@ -158,10 +158,14 @@ def examine_runs(listed: Answer, *, documents: int, span: Span) -> Suspects | Ou
 
 
 class TasksShown(NamedTuple):
-    """What the first tasks of a run bear: marks, and where they bear none, ids of documents."""
+    """What the first tasks of a run bear: marks, and where they bear none, ids of documents.
+
+    ``size``: how many tasks these are.
+    """
 
     marks: frozenset[str]
     names: frozenset[str]
+    size: int
 
 
 def read_tasks(listed: Answer) -> TasksShown | None:
@@ -172,21 +176,30 @@ def read_tasks(listed: Answer) -> TasksShown | None:
     marks = [_input(row).get("callspool_attempt") for row in rows]
     unmarked = [row for row, mark in zip(rows, marks, strict=True) if mark is None]
     names = frozenset(str(name) for row in unmarked for name in _names(row))
-    return TasksShown(frozenset(mark for mark in marks if isinstance(mark, str)), names)
+    return TasksShown(frozenset(mark for mark in marks if isinstance(mark, str)), names, len(rows))
 
 
 def examine_tasks(
-    shown: TasksShown | None, run_id: str, *, word: str | None, ids: Collection[str]
+    shown: TasksShown | None,
+    run_id: str,
+    *,
+    word: str | None,
+    ids: Collection[str],
+    documents: int,
 ) -> Ours | None:
     """Whether a run's first tasks are of the attempt with that mark, or may be.
 
-    ``ids``: of the documents that it sent.
+    ``ids``: of what is to be sent of the ``documents`` that the attempt sent.
     """
     if shown is None:
         return Ours()
     if word is not None and word in shown.marks:
         return Ours(run_id)
-    return None if shown.names.isdisjoint(ids) else Ours()
+    if not shown.names.isdisjoint(ids):
+        return Ours()
+    # Without marks those that are shown may be the ones that left the batch since.
+    may_follow = bool(shown.names) and shown.size < documents
+    return Ours() if may_follow and len(ids) < documents else None
 
 
 def made_at(run_id: str) -> float | None:

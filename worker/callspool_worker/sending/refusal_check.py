@@ -169,7 +169,13 @@ class RefusalCheck:
             return Ours()
         word, ids = self._word(taken, attempt.number), body.document_ids(taken)
         each = (
-            examine_tasks(self._read_tasks(taken, run_id), run_id, word=word, ids=ids)
+            examine_tasks(
+                self._read_tasks(taken, run_id),
+                run_id,
+                word=word,
+                ids=ids,
+                documents=attempt.documents,
+            )
             for run_id in suspects
         )
         return next((one for one in each if one is not None), None)

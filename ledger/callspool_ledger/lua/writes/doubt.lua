@@ -14,6 +14,7 @@ if ARGV[8] ~= '' then
   local attempt, taken = string.match(ARGV[8], '^(%d+) (%d+)$')
   batch.attempt, batch.taken = tonumber(attempt), taken
   call('HSET', batch_key(batch.id), 'attempt', attempt, 'taken', taken)
+  call('HDEL', batch_key(batch.id), 'missed') -- it may have called them after all: its calls count
 end
 call('HDEL', P .. ':sending', ARGV[3])
 call('HSET', batch_key(batch.id), 's', batch.s, 'tries', batch.tries + 1, 'why', ARGV[6],
