@@ -42,11 +42,18 @@ class PlayedClock(Clock):
 class DialledCalls(PlayedCalls):
     """One contact a run, created one after the other, in a space of the sandbox that rings them.
 
-    ``took``: seconds that a page of the space's tasks takes.
+    ``took``: seconds that a page of the space's tasks takes; ``page_limit``: entries of a page, at
+    most, whatever was asked for.
     """
 
     def __init__(
-        self, client: redis.Redis, *, windows: str = "probe", took: float = 0.1, **server: Any
+        self,
+        client: redis.Redis,
+        *,
+        windows: str = "probe",
+        took: float = 0.1,
+        page_limit: int = 100,
+        **server: Any,
     ) -> None:
         super().__init__(client, batch_size=1)
         traits = {"lines": 1000, "call_log": False, **server.pop("calls", {})}
@@ -65,7 +72,7 @@ class DialledCalls(PlayedCalls):
         """What was read: tasks (of a run), space_tasks, runs, call_logs."""
         self.answers: Callable[[str], Answer | None] = lambda _: None
         """What reads of an endpoint are answered instead."""
-        self.seconds, self.took = 0.0, took
+        self.seconds, self.took, self.page_limit = 0.0, took, page_limit
         settings = FollowSettings(
             ("default",),
             FollowTimes(900.0, 259_200.0),
@@ -77,14 +84,19 @@ class DialledCalls(PlayedCalls):
             self.ledger, {"default": self.ledger}, self.get, settings, clock=lambda: self.seconds
         )
 
-    def create_each(self, number: int, every: float = 0.1) -> None:
-        """Creates so many runs of one contact, some seconds after each other."""
+    def create_each(
+        self, number: int, every: float = 0.1, without_task: Sequence[int] = ()
+    ) -> None:
+        """Creates so many runs of one contact, some seconds after each other.
+
+        ``without_task``: of these the answer names the run, and no task.
+        """
         ids = [f"c{self.clock.moment:.0f}-{each}" for each in range(number)]
         self.spool.accept(group(ids))
         steps, created = [], {}
-        for one in ids:
+        for place, one in enumerate(ids):
             taken, run = self._create(one)
-            made = [self.store.task_id(run, 0)]
+            made = [] if place in without_task else [self.store.task_id(run, 0)]
             steps.append(calls.record_created(taken, self.store.run_id(run), made, "200"))
             created[taken.batch] = self.clock.moment
             self.clock.moment += every
@@ -125,6 +137,7 @@ class DialledCalls(PlayedCalls):
         return join_page(LedgerReader(self.client).ask(read_feed([Position()])), 1000).events
 
     def get(self, account: str, path: tuple[str, ...], query: Mapping[str, str | int]) -> Answer:
+        query = {**query, "page_size": min(int(query["page_size"]), self.page_limit)}
         target = f"/api/v2/platform/{'/'.join(path)}/?{urlencode(query)}"
         route = find_route(target)
         assert route is not None

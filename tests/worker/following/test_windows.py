@@ -238,6 +238,58 @@ def test_a_window_that_cannot_be_read_leaves_its_batches_to_their_runs(
     assert "open" not in dialled.outcomes or dialled.outcomes["open"] < 15
 
 
+def test_a_document_whose_task_is_not_known_is_read_by_its_run(dial: Dial) -> None:
+    dialled = dial(calls={"no_answer": 0.0, "voicemail": 0.0, "fault": 0.0})
+    dialled.create_each(30, every=1.0, without_task=[7, 20])
+    dialled.pass_after(600)
+    assert dialled.outcomes == {"reached": 30}
+
+
+def test_a_server_whose_windows_become_empty_is_read_by_runs(dial: Dial) -> None:
+    dialled = dial()
+    dialled.create_each(30, every=1.0)
+    dialled.client.hset("callspool:{account-default}:windows", "honoured", 1)
+    empty = Answered(200, json={"status_code": 200, "data": [], "count": 0})
+    dialled.answers = lambda endpoint: empty if endpoint == "space_tasks" else None
+    read = Counter(dialled.follow_all(step=600))
+    assert read["space_tasks"] == 1
+    assert dialled.client.hget("callspool:{account-default}:windows", "honoured") is None
+
+
+def test_a_follow_up_found_in_a_window_outlives_later_looks_at_its_call(dial: Dial) -> None:
+    dialled = dial(calls={"no_answer": 0.0, "voicemail": 1.0, "fault": 0.0})
+    dialled.create_each(30, every=1.0)
+    dialled.follow_all(step=600)
+    assert dialled.outcomes == {"not_reached": 30}
+    made = int(dialled.clock.moment)
+    dialled.follow_up(3, made)
+    dialled.create_each(30, every=0.5)
+    dialled.follow_all(step=600)
+    assert dialled.outcomes == {"not_reached": 59, "reached": 1}
+    # The call itself, which reached nobody, is looked at once more.
+    dialled.dialler._runs[id(dialled.store.runs_of("SPACE")[3])].tasks[0].status = "completed"
+    for batch in dialled.batches[:30]:
+        dialled.client.hset(f"{P}:b{batch}", "yt", '{"after":"evaluation"}')
+    dialled.client.zadd(f"{P}:later:{SPACE}", dict.fromkeys(dialled.batches[:30], 1))
+    assert "space_tasks" in dialled.pass_after(0)
+    assert dialled.outcomes == {"not_reached": 59, "reached": 1}
+
+
+def test_a_search_reads_on_where_pages_are_shorter_than_was_asked_for(dial: Dial) -> None:
+    dialled = dial(page_limit=4, calls={"no_answer": 0.0, "voicemail": 1.0, "fault": 0.0})
+    dialled.create_each(30, every=1.0)
+    dialled.follow_all(step=600)
+    made = int(time.time()) - 100
+    for number in range(10):
+        dialled.follow_up(number, made)
+    dialled.client.hset(f"{P}:searched", SPACE, f"{made - 10} {made - 10}")
+    how = dialled.follower._how
+    dialled.follower._how = dataclasses.replace(how, times=FollowTimes(1.0, 259_200.0))
+    dialled.client.zadd(f"{P}:later:{SPACE}", dict.fromkeys(dialled.batches, 1))
+    dialled.pass_after(0)
+    assert dialled.outcomes == {"not_reached": 20, "reached": 10}
+
+
 def test_follow_ups_are_found_in_later_windows_and_change_outcomes_once(dial: Dial) -> None:
     dialled = dial(calls={"no_answer": 1.0, "voicemail": 0.0, "fault": 0.0})
     dialled.create_each(30, every=1.0)

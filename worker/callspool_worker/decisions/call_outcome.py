@@ -97,6 +97,15 @@ def judge_calls(
     return CallVerdict(outcome, record, lacks)
 
 
+def is_outdone(verdict: CallVerdict, before: str, kept: CallRecord | None) -> bool:
+    """Whether the ledger keeps a later call that ended better: a follow-up that a window showed."""
+    return (
+        before in BETTER[: BETTER.index(verdict.outcome)]
+        and kept is not None
+        and kept.ended > verdict.record.ended
+    )
+
+
 def _judge_call(task: TaskCall, outcomes: Mapping[str, str], is_failure_final: bool) -> str:
     if task.is_over:
         return outcomes.get(task.call_status, "ended")

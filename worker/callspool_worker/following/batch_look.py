@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from callspool_ledger.reads.views import CallRecord
-from callspool_worker.decisions.call_outcome import LATEST, TaskCall, judge_calls, normalise_word
+from callspool_worker.decisions.call_outcome import (
+    LATEST,
+    TaskCall,
+    is_outdone,
+    judge_calls,
+    normalise_word,
+)
 from callspool_worker.following.frontier import Failure, plan_final
 from callspool_worker.proving.api_lists import PAGE_SIZE
 from callspool_worker.proving.records import moment, task_seen
@@ -252,6 +258,8 @@ def judge_batch(
                     has_news = has_news or memory.failed.get(str(place)) != failure
             elif before == "open":
                 news[place] = "lost_sight", CallRecord()
+            continue
+        if is_outdone(verdict, before, entry.call(place)):
             continue
         record = _keep_rings(verdict, entry.call(place), _rings_logged(entry, place))
         if before != verdict.outcome or record != entry.call(place):

@@ -157,6 +157,9 @@ class SpaceWindows:
             count = shown.count or len(shown.tasks)
             if number == 1 and shown.window.seconds > self.width // 2:
                 self._widths.note_look(key, shown.window.seconds, count)
+            if size < PAGE_SIZE and len(unseen) == sum(map(bool, times)):
+                self.refuse(IGNORED)  # not one of the tasks that were created then
+                return None
             is_last = not unseen or size < PAGE_SIZE or not self.width
             if is_last or not is_worth(len(unseen), count, number):
                 break
@@ -175,7 +178,9 @@ class SpaceWindows:
             count = shown.count or len(shown.tasks)
             if number == 1:
                 self._widths.note_search(key, window.seconds, count)
-            if size < PAGE_SIZE or len(shown.tasks) == shown.count:
+            # Pages may be shorter than was asked for: its count tells, or an empty page.
+            is_short = size < PAGE_SIZE if shown.count is None else len(shown.tasks) >= count
+            if is_short or not size:
                 return shown
             is_wide = count > 3 * SEARCHED_AT_ONCE * PAGE_SIZE and window.seconds > 1
             if not self.width or is_wide:

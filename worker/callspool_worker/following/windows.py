@@ -163,8 +163,13 @@ class WindowTasks:
         return True
 
     def shows(self, entry: BatchEntry) -> bool:
-        """Whether it shows every task of a batch."""
-        return all(one in self.tasks for tasks in entry.tasks().values() for one in tasks)
+        """Whether it shows every task of a batch, and one of each document that was created.
+
+        Where the ledger knows a run alone, only its own list tells which task is whose.
+        """
+        known = {one: at for tasks in entry.tasks().values() for one, at in tasks.items()}
+        created = {at for at, letter in enumerate(entry.states) if letter == "c"}
+        return created <= set(known.values()) and all(one in self.tasks for one in known)
 
     def read_of(self, entry: BatchEntry) -> TasksRead:
         """Returns what it shows of a batch, as reading its runs would."""
