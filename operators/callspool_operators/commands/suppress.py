@@ -36,6 +36,7 @@ from callspool_operators.lists.number_lists import (
     is_export,
     numbers_in,
     read_export,
+    refuse_lists,
     write_export,
 )
 from callspool_operators.lists.source import STANDARD_INPUT, Source
@@ -230,18 +231,16 @@ def import_(
     """
     name = _name(list_, account)
     chosen, code = _region(region), Exit.DONE
-    check_lists(files, columns, encoding, sheet)
+    has_lists = bool(list_ or account or until)
+    for file in check_lists(files, columns, encoding, sheet):
+        refuse_lists(file, has_lists)
     with _lists(place, region, adds=True) as lists:
         till_ms = _till(until, lists)
         for file in files:
             countries = CountryFilter(chosen, takes_all=as_they_are)
             with Source(file, None, encoding, sheet) as opened:
                 if is_export(opened):
-                    if list_ or account or until:
-                        raise click.UsageError(
-                            f"{file} is an export, whose entries have their lists: leave --list,"
-                            " --account and --until out"
-                        )
+                    refuse_lists(file, has_lists)
                     key, entries = read_export(opened)
                     added, shown = lists.restore(key, entries), "as exported"
                 else:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -184,23 +185,35 @@ def is_export(source: Source) -> bool:
     return source.head().startswith(MAGIC[:4]) and source.first_line().startswith(MAGIC)
 
 
+def refuse_lists(export: str, has_lists: bool) -> None:
+    """Raises `IntakeError` where an export is to come onto a list, or is to have an end."""
+    if has_lists:
+        raise IntakeError(
+            f"{export} is an export, whose entries have their lists: leave --list, --account and"
+            " --until out"
+        )
+
+
 def check_lists(
     files: Sequence[str], columns: Mapping[str, str], encoding: str | None, sheet: str | None
-) -> None:
-    """Checks that lists can be read, and exports to their end, so that all are imported or none.
+) -> list[str]:
+    """Checks that lists can be read to their end, so that all are imported or none.
 
-    What can be read once only is left out. Raises `IntakeError`, also for a list without a number.
+    Returns those that are exports. What can be read once only is left out. Raises `IntakeError`,
+    also for a list without a number.
     """
+    exports = []
     for file in files:
         path = Path(file)
         if file == STANDARD_INPUT or path.is_fifo() or path.is_char_device():
             continue
         with Source(file, None, encoding, sheet) as source:
             if is_export(source):
-                for _ in read_export(source)[1]:
-                    pass
-            elif next(numbers_in(source, columns, None), None) is None:
+                exports.append(file)
+                deque(read_export(source)[1], maxlen=0)
+            elif not deque(numbers_in(source, columns, None), maxlen=1):
                 raise IntakeError(f"{source.shown} holds no number")
+    return exports
 
 
 def write_export(output: str, key: GuardKey, entries: Iterable[ExportedEntry]) -> int:

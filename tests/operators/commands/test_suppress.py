@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gzip
 import stat
 from pathlib import Path
+from random import shuffle
 
 import pytest
 
@@ -192,6 +194,24 @@ def test_of_several_files_none_is_imported_where_one_cannot_be_read(
     result = suppress("import", "good.csv", wrong)
     assert result.code == 2
     assert result.err.count("\n") == 1
+    assert suppress("lists", "--json").json["lists"] == []
+
+
+@pytest.mark.parametrize("wrong", ["backup.csv", "torn.csv.gz", "torn.jsonl.gz"])
+def test_nothing_is_imported_where_a_later_file_is_wrong_far_down_or_has_its_own_lists(
+    suppress: Call, tmp_path: Path, wrong: str
+):
+    suppress("add", "+14155550125", "--list", "before")
+    suppress("export", "-o", "backup.csv")
+    suppress("remove", "+14155550125", "--list", "before")
+    for name, row in {"torn.csv.gz": "%s", "torn.jsonl.gz": '{"contact_number":"%s"}'}.items():
+        rows = [row % f"+1415555{line:04}" for line in range(100, 200)] * 200
+        shuffle(rows)
+        packed = gzip.compress("\n".join(["phone"] * (row == "%s") + rows).encode())
+        (tmp_path / name).write_bytes(packed[: -len(packed) // 3])
+    (tmp_path / "good.csv").write_text(f"phone\n{ASKED}\n")
+    result = suppress("import", "good.csv", wrong, "--list", "asked")
+    assert result.code == 2
     assert suppress("lists", "--json").json["lists"] == []
 
 
