@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from callspool.redis_io.scripts import Command, Reply
 
 _CLOSED = "Connection closed by server."
+_NO_REPLY = "what was answered is no reply of Redis"
 
 
 class RespClient:
@@ -32,7 +33,7 @@ class RespClient:
 
     def __init__(self, url: str, timeout: float) -> None:
         parts = urlsplit(url)
-        options = dict(parse_qsl(parts.query))
+        options = dict(reversed(parse_qsl(parts.query)))  # of several, redis-py takes the first
         self._timeout = timeout
         self._tls = options if parts.scheme == "rediss" else None
         self._path = unquote(parts.path) if parts.scheme == "unix" else ""
@@ -151,16 +152,19 @@ _NO = ("0", "F", "FALSE", "N", "NO")
 
 
 def _read_reply(replies: BufferedReader) -> Reply:
+    kind = replies.read(1)
+    if kind not in b"+-:$*":  # before its line ends, for it may have none
+        raise RespError(_NO_REPLY)
     line = replies.readline()
     if not line.endswith(b"\r\n"):
         raise ConnectionError(_CLOSED)
-    kind, rest = line[:1], line[1:-2]
+    rest = line[:-2]
     if kind == b"+":
         return rest
     if kind == b"-":
         return RefusedReply(rest.decode(errors="replace").removeprefix("ERR "))
-    if kind not in {b":", b"$", b"*"} or not rest.removeprefix(b"-").isdigit():
-        raise RespError("what was answered is no reply of Redis")
+    if not rest.removeprefix(b"-").isdigit():
+        raise RespError(_NO_REPLY)
     number = int(rest)
     if kind == b":":
         return number

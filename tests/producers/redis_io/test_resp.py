@@ -115,7 +115,7 @@ def test_a_url_says_who_asks_and_in_which_database(client: redis.Redis, redis_ur
     asked: list[Command] = [("ACL WHOAMI",), ("CLIENT GETNAME",), ("CLIENT INFO",)]
     for url in (
         f"redis://reader:{secret}@{place}/3?client_name=looker",
-        f"redis://{place}/?username=reader&password={secret}&db=3&client_name=looker",
+        f"redis://{place}/?username=reader&password={secret}&db=3&db=4&client_name=looker",
     ):
         with at(url) as ours:
             who, name, info = ours.exchange(asked)
@@ -175,7 +175,16 @@ def test_errors_of_the_connection_read_as_those_of_redis_py(tmp_path: Path) -> N
             )
 
 
-@pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n", b"$x\r\n", b":\r\n"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n",
+        b"$x\r\n",
+        b":\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x46",  # an alert of TLS
+        b"220 mail.example\n",
+    ],
+)
 def test_what_is_no_redis_is_said_so(reply: bytes) -> None:
     with answering(reply) as port, at(f"redis://127.0.0.1:{port}/0") as ours:
         with pytest.raises(RespError) as told:
