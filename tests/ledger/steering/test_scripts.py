@@ -37,6 +37,14 @@ def test_a_script_has_no_function_of_a_part_that_it_never_gets_to(path: str):
     assert unused == []
 
 
+@pytest.mark.parametrize("path", sorted((scripts._LUA / "include").glob("*.lua")))
+def test_a_function_of_a_part_ends_with_a_line_of_its_own(path: Path):
+    text = path.read_text(encoding="utf-8")  # or the next one would be left out with it
+    assert re.findall(r"^local function (\w+)", text, re.MULTILINE) == [
+        found["name"] for found in scripts._FUNCTION.finditer(text)
+    ]
+
+
 def test_every_script_that_the_packages_load_by_its_whole_name_is_there():
     code = "".join(
         path.read_text(encoding="utf-8")
