@@ -269,7 +269,8 @@ class TaskCreation:
                 clock.server,
             )
         places = store.add_tasks(self._run, count, now, clock.server)
-        if self._sandbox.dialler is not None and self._run.status == "pending":
+        # A run that still grows is completed already once its first call was evaluated.
+        if self._sandbox.dialler is not None and self._run.status != "scheduled":
             self._sandbox.dialler.add(self._run, places)
         return places
 

@@ -8,7 +8,7 @@ from typing import Any
 from callspool_sandbox.dialler import Dialler
 from callspool_sandbox.fault_files import CallTraits
 from callspool_sandbox.store import Stamp, StoredRun
-from tests.sandbox.client import SPACE
+from tests.sandbox.client import SPACE, eventually
 from tests.sandbox.conftest import StartSandbox
 
 NOW = 1_764_578_848.0
@@ -63,6 +63,17 @@ def test_the_first_evaluation_says_that_the_whole_run_is_completed() -> None:
     played = Played(3, lines=1, seconds=(30.0, 30.0), **ANSWERED)
     assert played.states(110) == ["completed", "completed", "in_progress"]
     assert played.run.status == "completed"
+
+
+def test_tasks_that_are_made_after_the_first_evaluation_are_dialled(start: StartSandbox) -> None:
+    calls = "[server.calls]\nno_answer = 0.0\nvoicemail = 0.0\nfault = 0.0\n"
+    late = '[[faults]]\nname = "status"\nstatus = 500\nwhere = "late"\ncreated = 1\ndelay = 0.05\n'
+    client = start(faults=calls + late, call_speed=1_000_000.0)
+    assert client.create("a", "b", "c", "d").status_code == 500
+    eventually(lambda: len(client.refs(SPACE)) == 4)
+    (run,) = client.runs()
+    assert run["status"] == "completed"
+    eventually(lambda: {task["status"] for task in client.tasks()} == {"completed"})
 
 
 def test_a_call_that_nobody_takes_is_dialled_again_twice() -> None:
