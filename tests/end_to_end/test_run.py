@@ -78,6 +78,8 @@ def test_a_run_remembers_how_its_list_was_read(
     found = cli.call(["results", str(file), *kept, "-o", "answers.xlsx"], env, tmp_path)
     assert found.returncode == 0, found.stderr
     assert "read as it was run: --map Wer=name --map Wohin=contact_number" in found.stderr
+    refused = cli.call(["results", str(file), *kept, "-o", "none/x.csv"], env, tmp_path)
+    assert refused.stderr.count("\n") == 1, refused.stderr
     rows = list(Intake([str(tmp_path / "answers.xlsx")], IntakeOptions(columns=dict(MAPPED))))
     assert [row.cells[1:4] for row in rows] == [
         ["(415) 555-0100", "", "created"],

@@ -159,7 +159,7 @@ def set_(name: str | None, account: str, place: LedgerPlace, as_json: bool, **gi
     """
     given = {option: value for option, value in given.items() if value not in (None, ())}
     if not given:
-        raise click.UsageError("say what to set: callspool campaign set --help lists it")
+        raise click.UsageError("say what to set, as --hours 09:00-20:00 or --cap 3/7d")
     change = given.pop("lists", None)
     with _said_as_wrong_use():  # better known before Redis is asked
         read_fields(given)

@@ -178,8 +178,7 @@ def results(
         raise click.UsageError(f"--sandbox means the account {SANDBOX}: leave --account out")
     settings = load_settings(os.environ, overrides={"redis_url": redis_url})
     was = recall_list(state_dir, files) or ListReading()
-    if was.words() and not columns:
-        click.echo(f"read as it was run: {plain(was.words())}", err=True)
+    recalled = "" if columns else was.words()
     columns, encoding, sheet = columns or was.columns, encoding or was.encoding, sheet or was.sheet
     sandbox = sandbox or (account is None and was.account == SANDBOX)
     account, campaign = account or was.account, was.campaign if campaign is None else campaign
@@ -213,6 +212,8 @@ def results(
 
         answers = Answers(find, scope, files, _why_unknown(reader))
         with _open_out(output, files, dialect, raw=raw) as out:
+            if recalled:
+                click.echo(f"read as it was run: {plain(recalled)}", err=True)
             written = _write(inputs, options, grid, answers, out, frozenset(wanted))
             out.finish()
         _tell(answers, scope, reader, output, written, as_json=as_json)

@@ -245,6 +245,15 @@ def test_a_document_whose_task_is_not_known_is_read_by_its_run(dial: Dial) -> No
     assert dialled.outcomes == {"reached": 30}
 
 
+def test_tasks_of_a_window_that_are_no_calls_are_told(
+    dial: Dial, caplog: pytest.LogCaptureFixture
+) -> None:
+    dialled = dial(execution_types={"SPACE": "email"})
+    dialled.create_each(30, every=1.0)
+    assert "space_tasks" in dialled.pass_after(300)
+    assert sum("are no calls (execution_type email)" in line for line in caplog.messages) == 1
+
+
 def test_a_server_whose_windows_become_empty_is_read_by_runs(dial: Dial) -> None:
     dialled = dial()
     dialled.create_each(30, every=1.0)

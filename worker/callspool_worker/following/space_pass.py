@@ -247,8 +247,6 @@ class SpacePass:
     def _look_at(self, unit: Unit, entry: BatchEntry) -> bool:
         """Looks at a batch by its runs and records what is new; whether something is."""
         read = self._read_tasks(unit, entry, self._memories[unit.batch])
-        if read.kind:
-            self._tell_no_calls(read.kind)
         if read.strangers:
             self._strangers.settle(unit.batch, entry, read)
         finding = self._judge(unit, entry, read)
@@ -259,6 +257,8 @@ class SpacePass:
         return finding.has_news
 
     def _judge(self, unit: Unit, entry: BatchEntry, read: TasksRead) -> LookFinding:
+        if read.kind:
+            self._tell_no_calls(read.kind)
         return judge_batch(
             entry,
             read,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from callspool_worker.decisions.answers import is_id
 from callspool_worker.decisions.call_outcome import BETTER, judge_calls
-from callspool_worker.following.batch_look import TasksRead, call_seen, read_time
+from callspool_worker.following.batch_look import TasksRead, call_seen, read_other_kind, read_time
 from callspool_worker.proving.api_lists import PAGE_SIZE
 from callspool_worker.proving.records import time_of_id
 
@@ -133,11 +133,12 @@ def is_worth(units: int, tasks: float | None, pages_read: int = 0) -> bool:
 
 
 class WindowTask(NamedTuple):
-    """A task that a window showed, with its run."""
+    """A task that a window showed, with its run; ``kind``: what it is if it is no call."""
 
     run_id: str
     task: TaskSeen
     call: TaskCall
+    kind: str
 
 
 @dataclass(slots=True)
@@ -159,7 +160,8 @@ class WindowTasks:
             if not any(map(self.window.holds, moments)):
                 return False
             run_id = entry.get("run_id")
-            self.tasks[task.task_id] = WindowTask(run_id if is_id(run_id) else "", task, call)
+            known_run, kind = run_id if is_id(run_id) else "", read_other_kind(entry)
+            self.tasks[task.task_id] = WindowTask(known_run, task, call, kind)
         return True
 
     def shows(self, entry: BatchEntry) -> bool:
@@ -176,7 +178,9 @@ class WindowTasks:
         found = TasksRead()
         for tasks in entry.tasks().values():
             for task_id, place in tasks.items():
-                found.calls.setdefault(place, []).append(self.tasks[task_id].call)
+                shown = self.tasks[task_id]
+                found.calls.setdefault(place, []).append(shown.call)
+                found.kind = found.kind or shown.kind
         return found
 
     def others(self, known: Collection[str]) -> list[WindowTask]:
