@@ -178,6 +178,31 @@ def test_a_worker_with_other_hours_of_the_platform_computes_all_tables_anew(
         before = after
 
 
+def test_hours_of_the_platform_that_redis_did_not_take_are_computed_at_the_next_look(
+    under: LedgerUnderTest, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(under, {"a": BERLIN})
+    set_hours_of_now_in("Europe/Berlin", client)
+    keeper = HoursKeeper([under.ledger], NO_PLATFORM, 0)
+    for _ in range(3):
+        keeper.look()
+        take_all(under)
+    (before,) = under.ledger.read(read_campaigns()).openings.values()
+    time.sleep(0.002)
+
+    def be_away(*_: object) -> NoReturn:
+        raise LedgerUnavailable("it is away")
+
+    keeper = HoursKeeper([under.ledger], PlatformHours((DailyHours(0, 1),), {}), 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(under.ledger.calls, "store_hours", be_away)
+        keeper.look()
+    keeper._partitions[0].ask_at = 0
+    keeper.look()
+    (after,) = under.ledger.read(read_campaigns()).openings.values()
+    assert after.computed_ms > before.computed_ms
+
+
 def test_a_field_that_is_named_later_counts_for_what_waits_already(
     under: LedgerUnderTest, client: redis.Redis
 ) -> None:

@@ -74,6 +74,8 @@ class HoursKeeper(threading.Thread):
         self._partitions = [_PartitionView(ledger) for ledger in ledgers]
         self._platform = platform
         self._early = early
+        own = repr((platform, early)).encode()
+        self._settings = hashlib.blake2b(own, digest_size=8).hexdigest().encode()
         self._classifiers: dict[tuple[str, str], Classifier] = {}
         self._stopped = threading.Event()
         self._looks = 0
@@ -121,21 +123,19 @@ class HoursKeeper(threading.Thread):
 
     def _keep(self, partition: _PartitionView) -> None:
         if partition.tables:
-            is_other = partition.is_new and self._is_other_platform(partition.ledger)
-            self._compute(partition.ledger, partition.tables, is_other=is_other)
+            ledger = partition.ledger
+            is_other = partition.is_new and self._is_other_platform(ledger)
+            self._compute(ledger, partition.tables, is_other=is_other)
+            if is_other:  # noted once all are stored: what Redis did not take is computed again
+                ledger.run_commands([("HSET", ledger.keys.meta, "platform", self._settings)])
             partition.is_new = False
         if self._classifiers:
             self._sort(partition.ledger)
 
     def _is_other_platform(self, ledger: Ledger) -> bool:
-        """Whether what is computed there was computed with other settings; notes these."""
-        own = repr((self._platform, self._early)).encode()
-        digest = hashlib.blake2b(own, digest_size=8).hexdigest()
-        meta = ledger.keys.meta
-        known, _ = ledger.run_commands(
-            [("HGET", meta, "platform"), ("HSET", meta, "platform", digest)]
-        )
-        return known != digest.encode()
+        """Whether what is computed there was computed with other settings."""
+        (known,) = ledger.run_commands([("HGET", ledger.keys.meta, "platform")])
+        return known != self._settings
 
     def _compute(self, ledger: Ledger, tables: CampaignTables, *, is_other: bool) -> None:
         """Computes when classes are open; all of them where the platform has other hours."""
