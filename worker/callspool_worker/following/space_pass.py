@@ -175,7 +175,7 @@ class SpacePass:
             else:
                 again = None if covered else self._how.times.longest
                 steps.append(self._build_step(unit, self._memories[unit.batch], again))
-        self._record_all(units, steps)
+        self._record_all([unit for unit in units if unit not in left], steps)
         return left
 
     def _read_entries(self, units: Sequence[Unit]) -> dict[int, BatchEntry]:

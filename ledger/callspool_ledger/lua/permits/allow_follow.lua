@@ -10,14 +10,16 @@ local key = P .. ':follow'
 local f = call('HMGET', key, 'next', 'rest')
 local turn, rest = tonumber(f[1] or '0'), tonumber(f[2] or '0')
 local each = 1000 / tonumber(ARGV[1])
-if tonumber(ARGV[2]) > 0 then
-  call('HSET', key, 'rest', NOW + tonumber(ARGV[2]))
-  call('EXPIRE', key, KEPT)
-  return tonumber(ARGV[2])
-end
 -- A clock that was set back makes no wait longer than it can be.
 if turn - NOW > each + 1 then turn = NOW end
 if rest - NOW > KEPT * 1000 then rest = NOW end
+if tonumber(ARGV[2]) > 0 then
+  -- A shorter rest, told by an answer to a read that had begun before, ends no longer one.
+  rest = math.max(rest, NOW + tonumber(ARGV[2]))
+  call('HSET', key, 'rest', rest)
+  call('EXPIRE', key, KEPT)
+  return rest - NOW
+end
 local sending = tonumber(call('HGET', P .. ':limit', 'rest') or '0')
 local wait = math.max(turn, rest, sending) - NOW
 if wait > 0 then return math.ceil(wait) end
