@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -118,6 +119,25 @@ def test_a_batch_is_followed_until_its_calls_ended_and_then_once_more(spool: Led
     assert spool.ledger.run([calls.end_following(ME, SPACE, 60_000)]) == [1]
     assert follow(spool) is None or not spool.client.exists(f"{P}:later:{SPACE}")
     assert spool.client.hget(f"{P}:b{taken.batch}", "yt") is None
+
+
+def test_what_is_created_amid_a_look_that_saw_the_others_end_is_followed(spool: LedgerUnderTest):
+    taken = create(spool, ["c0", "c1"])
+    found = follow(spool)
+    assert found is not None
+    ended = {0: ("ended", CallRecord())}
+    for after in ("evaluation", "follow_ups"):
+        memory = json.dumps({"after": after})
+        step = calls.record_calls(
+            ME, SPACE, taken.batch, memory=memory, again_ms=86_400_000, news=ended
+        )
+        recorded = recorded_of(spool.ledger.run([step])[0])
+        assert recorded is not None
+        assert recorded.open == 1
+        assert spool.ledger.run([calls.end_following(ME, SPACE, 60_000)]) == [1]
+        again = follow(spool)
+        assert again is not None
+        assert [(unit.batch, unit.memory) for unit in again.oldest] == [(taken.batch, "")]
 
 
 def test_what_an_earlier_release_created_is_lost_sight_of(spool: LedgerUnderTest):

@@ -163,6 +163,15 @@ def test_sight_is_lost_of_what_is_open_after_72_hours(played: PlayedCalls):
     assert played.outcomes == {"reached": 1, "lost_sight": 1}
 
 
+def test_sight_is_lost_of_a_call_that_was_created_after_the_others_ended(played: PlayedCalls):
+    taken = played.create("c0", "c1")
+    played.client.hset(f"{P}:b{taken.batch}", "yt", '{"after":"follow_ups"}')
+    played.end(taken, 0)
+    played.look(hours=73)
+    played.look(hours=2)
+    assert played.outcomes == {"reached": 1, "lost_sight": 1}
+
+
 def test_sight_is_not_lost_of_a_call_that_is_scheduled(played: PlayedCalls):
     played.create("c0")
     played.tasks["R1"][0]["status"] = "scheduled"

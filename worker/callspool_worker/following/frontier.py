@@ -203,7 +203,7 @@ def plan_look(
     if final_ms is not None and (heeds_log or not has_news):
         next_ms = max(next_ms, final_ms)
     silent = 0 if has_news else memory.silent + 1
-    return msgspec.structs.replace(memory, next_ms=next_ms, gap=gap, silent=silent)
+    return msgspec.structs.replace(memory, next_ms=next_ms, gap=gap, silent=silent, after="")
 
 
 def plan_apart(memory: UnitMemory, now_ms: int) -> float | None:

@@ -96,19 +96,22 @@ if #words > 0 then call('HSET', key, 'yw', table.concat(words, '\n')) end
 local _, open = string.gsub(y, 'o', 'o')
 changed[1] = open
 if ARGV[5] == 'kept' then return changed end
+local memory, again = ARGV[4], ARGV[5]
+-- The follower saw all calls end, and others of the batch were created meanwhile: these are followed.
+if open > 0 and again ~= '' and memory ~= '' and cjson.decode(memory).after then memory, again = '', '' end
 local calls, later = P .. ':calls:' .. ARGV[2], P .. ':later:' .. ARGV[2]
 local opened = P .. ':opened:' .. ARGV[2]
-if open > 0 or ARGV[5] ~= '' then call('HSET', key, 'yt', ARGV[4]) else call('HDEL', key, 'yt') end
-if ARGV[5] ~= '' then
+if open > 0 or again ~= '' then call('HSET', key, 'yt', memory) else call('HDEL', key, 'yt') end
+if again ~= '' then
   call('ZREM', calls, ARGV[3])
-  call('ZADD', later, NOW + tonumber(ARGV[5]), ARGV[3])
+  call('ZADD', later, NOW + tonumber(again), ARGV[3])
 else
   call('ZREM', later, ARGV[3])
   if open > 0 then call('ZADD', calls, call('ZSCORE', opened, ARGV[3]) or NOW, ARGV[3]) end
 end
 if open == 0 then
   call('ZREM', opened, ARGV[3])
-  if ARGV[5] == '' then
+  if again == '' then
     call('ZREM', calls, ARGV[3])
     if not string.find(states, '[^c-]') then call('HDEL', key, 'ids', 'campaign') end
   end
