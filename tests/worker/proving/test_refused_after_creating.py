@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -169,6 +170,19 @@ def test_what_a_throttle_or_a_refused_token_had_created_is_found_before_it_is_se
     stage.send()
     assert stage.states(IDS) == "w" * 10
     assert stage.reads == []  # an API that asks for rest is not asked more
+    send_all(stage)
+    assert stage.states(IDS) == "c" * 10
+    assert set(stage.made().values()) == {1}
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_what_a_throttle_had_created_is_found_also_where_marks_were_switched_since(
+    set_up: SetUp, marked: bool
+):
+    stage = set_up(fault("amid", status=429, created=4), marked=marked)
+    stage.accept(IDS)
+    stage.send()
+    stage.ledger.limits = replace(stage.ledger.limits, mark_attempts=not marked)
     send_all(stage)
     assert stage.states(IDS) == "c" * 10
     assert set(stage.made().values()) == {1}

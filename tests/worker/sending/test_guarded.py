@@ -217,7 +217,7 @@ def test_calls_that_a_refusal_may_have_made_count_when_they_are_sent_again_witho
     assert again is not None
     assert again.missed
     found = {"outcome": "rejected", "code": "429", "detail": "", "proof": b'{"answered":true}'}
-    earlier = f"{taken.attempt} {taken.at_ms}"
+    earlier = f"{taken.attempt} {taken.at_ms} 1"
     ledger.run([ledger.calls.doubt(again, earlier=earlier, **found)])
     ledger.run([ledger.calls.resend(taken.batch, taken.attempt, delay_ms=0, size=10, tries=1)])
     client.zadd("callspool:{0}:due", {f"B{taken.batch}": 0})

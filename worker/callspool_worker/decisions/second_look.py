@@ -47,11 +47,13 @@ class Refused(NamedTuple):
     """A refusal of the token, or a throttle, as the ledger keeps it with the batch until a look.
 
     ``since``: when the attempt began, by the server's clock. The other times are Redis'.
+    ``is_marked``: whether its documents carry its mark.
     """
 
     attempt: int
     taken_ms: int
     refused_ms: int
+    is_marked: bool
     documents: int
     since: float | None
     code: str
@@ -109,9 +111,10 @@ def read_refused(text: str) -> Refused | None:
     """Returns what the ledger kept; None if it kept nothing."""
     if not text:
         return None
-    attempt, taken, refused, documents, since, code = text.split()
-    numbers = (int(attempt), int(taken), int(refused), int(documents))
-    return Refused(*numbers, None if since == "-" else float(since), code)
+    attempt, taken, refused, marked, documents, since, code = text.split()
+    times = int(attempt), int(taken), int(refused)
+    began = None if since == "-" else float(since)
+    return Refused(*times, marked == "1", int(documents), began, code)
 
 
 def span_of(taken_ms: int, since: float | None, known: Mapping[str, float]) -> Span:

@@ -246,7 +246,7 @@ class Recorder:
             code=refused.code,
             detail=MAY_EXIST,
             proof=_encode(Proof(True, began / 1000, date, found.run_id)),
-            earlier=f"{refused.attempt} {began}",
+            earlier=f"{refused.attempt} {began} {int(refused.is_marked)}",
         )
         over = Ending(replace(taken, attempt=refused.attempt), "rejected", refused.code, 0.0)
         return [over.recorded_by(step, "in_doubt", run_id=found.run_id)]

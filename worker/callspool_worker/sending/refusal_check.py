@@ -55,6 +55,7 @@ class _RefusedAttempt(NamedTuple):
     number: int
     taken_ms: int
     documents: int
+    is_marked: bool
 
 
 @dataclass(slots=True)
@@ -113,7 +114,8 @@ class RefusalCheck:
         date = answer.server_date
         since = None if date is None else date - seconds
         span = span_of(taken.at_ms, since, self._read_known(taken, taken.at_ms))
-        attempt = _RefusedAttempt(taken.attempt, taken.at_ms, taken.count)
+        is_marked = self._ledger.limits.mark_attempts
+        attempt = _RefusedAttempt(taken.attempt, taken.at_ms, taken.count, is_marked)
         found = self._judge(taken, attempt, self._read_runs(taken, span), span)
         if found is None:
             return decision
@@ -140,7 +142,8 @@ class RefusalCheck:
                 deeper = span_of(refused.taken_ms - int(SHARED * 1000), since, known)
                 runs = self._read_runs(taken, deeper)
                 space.keep(taken, deeper, runs)
-            attempt = _RefusedAttempt(refused.attempt, refused.taken_ms, refused.documents)
+            about = refused.attempt, refused.taken_ms, refused.documents
+            attempt = _RefusedAttempt(*about, refused.is_marked)
             return runs, self._judge(taken, attempt, runs, span._replace(runs=space.span.runs))
 
     def _space(self, taken: Taken) -> _SpaceRead:
@@ -167,7 +170,9 @@ class RefusalCheck:
         suspects = [each for each in found.run_ids if each not in known]
         if len(suspects) > MOST_SUSPECTS:
             return Ours()
-        word, ids = self._word(taken, attempt.number), body.document_ids(taken)
+        word, ids = None, body.document_ids(taken)
+        if attempt.is_marked:
+            word = body.mark(self._ledger.id, attempt.number, taken.lane)
         each = (
             examine_tasks(
                 self._read_tasks(taken, run_id),
@@ -199,8 +204,3 @@ class RefusalCheck:
         space = f"{taken.lane.account}|{taken.lane.space_token}"
         since_ms = taken_ms - KNOWN_BEFORE_MS
         return self._retry.until_answered(partial(self._ledger.known_runs, space, since_ms))
-
-    def _word(self, taken: Taken, attempt: int) -> str | None:
-        if not self._ledger.limits.mark_attempts:
-            return None
-        return body.mark(self._ledger.id, attempt, taken.lane)

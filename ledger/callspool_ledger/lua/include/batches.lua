@@ -23,8 +23,8 @@
 --   t<A> r<A> p<A>      a proof of attempt A: task ids, run id, and its places, where not all that
 --                       the attempt sent; further proofs are t<A>.2 and so on
 --   unlooked            an attempt that was refused, as yet without a look whether it created something:
---                       `attempt taken refused documents since code`, the times in ms, but since, when
---                       it began by the server's clock, in seconds or `-`
+--                       `attempt taken refused marked documents since code`, the times in ms, but since,
+--                       when it began by the server's clock, in seconds or `-`
 --   marked              1 if the last attempt's documents carry its mark
 --   doubted             in doubt: since when
 --   seen changed held   and what the last look found, since when looks find the same, and why no

@@ -20,7 +20,8 @@ tally(batch, batch.taken, n, ARGV[6], ARGV[7])
 if ARGV[6] ~= '' then call('HDEL', batch_key(batch.id), 'missed', 'unlooked') end
 if ARGV[10] == '1' then note_missed(batch) end
 if ARGV[11] ~= '' then
-  local of = string.format('%d %s %d ', batch.attempt, batch.taken, NOW)
+  local is_marked = call('HGET', batch_key(batch.id), 'marked') == '1' and 1 or 0
+  local of = string.format('%d %s %d %d ', batch.attempt, batch.taken, NOW, is_marked)
   call('HSET', batch_key(batch.id), 'unlooked', of .. ARGV[11])
 end
 if close_if_settled(batch) then return n end
