@@ -156,13 +156,15 @@ def test_calls_that_are_open_when_their_batch_is_forgotten_are_lost_sight_of(
     taken = create(spool)
     time.sleep(0.02)
     assert spool.ledger.run([calls.forget(10, 5000)]) == [b"began"]
-    create(spool, ["later"])
+    younger = create(spool, ["later"])
     time.sleep(0.02)
     while spool.ledger.run([calls.forget(10, 5000)]) != [b"dropped"]:
         assert outcomes(spool)["open"] in {1, 6}
     assert outcomes(spool) == {"lost_sight": 5, "open": 1}
     assert not spool.client.exists(f"{P}:b{taken.batch}")
-    assert spool.client.zscore(f"{P}:calls:{SPACE}", taken.batch) is None
+    for index in ("calls", "opened"):
+        followed = spool.client.zrange(f"{P}:{index}:{SPACE}", 0, -1)
+        assert followed == [str(younger.batch).encode()]
 
 
 def test_proofs_go_first(spool: LedgerUnderTest):

@@ -103,11 +103,15 @@ local function drop_batch(id)
   call('UNLINK', batch_key(id), payload_key(id))
 end
 
--- Batches that have gone are followed no more.
+-- Batches that have gone are followed no more; others of that age are, while they are in a younger
+-- generation.
 local function end_following()
   for _, space in ipairs(call('ZRANGE', P .. ':follows', 0, -1)) do
-    call('ZREMRANGEBYSCORE', P .. ':calls:' .. space, '-inf', NOW - window)
-    call('ZREMRANGEBYSCORE', P .. ':opened:' .. space, '-inf', NOW - window)
+    for _, key in ipairs({ P .. ':calls:' .. space, P .. ':opened:' .. space }) do
+      for _, id in ipairs(call('ZRANGEBYSCORE', key, '-inf', NOW - window)) do
+        if call('EXISTS', batch_key(id)) == 0 then call('ZREM', key, id) end
+      end
+    end
     if call('EXISTS', P .. ':calls:' .. space, P .. ':later:' .. space) == 0 then
       call('ZREM', P .. ':follows', space)
       call('HDEL', P .. ':searched', space)
