@@ -197,6 +197,18 @@ def test_a_large_space_is_not_probed_unless_the_operator_says_so(dial: Dial) -> 
     assert read["never"] == {"call_logs", "tasks"}
 
 
+def test_a_large_space_keeps_no_other_space_from_its_probe(dial: Dial) -> None:
+    dialled = dial(counts=9000)
+    dialled.create_each(25, every=1.0)
+    assert "runs" in dialled.pass_after(300)
+    (till,) = dialled.client.hmget("callspool:{account-default}:windows", "till")
+    assert int(till) - time.time() * 1000 < 100_000
+    dialled.client.delete("callspool:{account-default}:windows")
+    dialled.create_each(25, every=1.0)
+    assert "runs" not in dialled.pass_after(300)
+    assert not dialled.client.exists("callspool:{account-default}:windows")
+
+
 def test_a_window_that_overflows_its_page_is_read_on_while_that_is_worth_it(
     dial: Dial,
 ) -> None:

@@ -67,6 +67,15 @@ class WindowWidths:
         """Tasks a second."""
         self._looks: dict[str, int] = {}
         self._searches: dict[str, int] = {}
+        self._large: dict[str, int] = {}
+
+    def note_large(self, space: str, now_ms: int) -> None:
+        """Takes note that a space has too many tasks for a probe; others of its account may not."""
+        self._large[space] = now_ms + round(4000 * self._times.gap)
+
+    def is_large(self, space: str, now_ms: int) -> bool:
+        """Whether a space had too many tasks for a probe a while ago."""
+        return self._large.get(space, 0) > now_ms
 
     def begin(self, space: str, units: Sequence[Unit]) -> int:
         """Returns how wide the windows are in which these batches are looked at."""
@@ -131,7 +140,8 @@ class SpaceWindows:
         small = [unit for unit in units if unit.documents <= SMALL]
         if self._how.windows == "never" or len(small) < 2:
             return
-        word = self._say("", PROBE_TURN if len(small) >= FEW else 0)
+        is_large = self._widths.is_large(self._space.key, self._space.at_ms)
+        word = self._say("", PROBE_TURN if len(small) >= FEW and not is_large else 0)
         if word == 1 or (word == 2 and self._probe(small)):
             self.width = self._widths.begin(self._space.key, self._space.oldest)
 
@@ -236,7 +246,7 @@ class SpaceWindows:
                 runs = self._reader.runs_page()
                 size = count_tasks(runs.entries, runs.count) if runs else None
                 if size is None or size > MOST_TASKS_PROBED:
-                    pause = 4 * self._how.times.gap
+                    self._widths.note_large(self._space.key, self._space.at_ms)
                     return False
             page = self._reader.window_page(1, probe.window.query)
             honours = page and judge_probe(probe, page.entries, page.count, self._turns.took)
