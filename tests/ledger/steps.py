@@ -121,13 +121,13 @@ def _group(random: Random) -> DrawnGroup:
     return random.choice(LANES), random.randint(0, 24), count, random.choice(_KINDS)
 
 
-def _step(seed: int) -> Step:
+def draw_step(seed: int) -> Step:
     random = Random(seed)
     (name,) = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))
     return name, *_arguments(name, random)
 
 
-steps: st.SearchStrategy[Step] = st.integers(0, 2**64 - 1).map(_step)
+steps: st.SearchStrategy[Step] = st.integers(0, 2**64 - 1).map(draw_step)
 """Steps as even as dice throw them: what hypothesis would prefer among them is dull. It still
 finds out which of them a failure needs.
 """

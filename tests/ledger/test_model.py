@@ -39,6 +39,7 @@ from tests.ledger.steps import (
     MUCH_LATER,
     DrawnGroup,
     Step,
+    draw_step,
     steps,
 )
 from tests.support.ledgers import LedgerUnderTest, P, calls, digest, steering_calls
@@ -495,3 +496,12 @@ def test_the_scripts_do_what_a_ledger_in_plain_python_does(client: redis.Redis):
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_what_is_created_again_after_it_was_taken_back_is_told_under_another_id(
+    client: redis.Redis,
+) -> None:
+    machine = LedgerMachine(client)
+    for number in (18446744073709551615, 1, 21, 418, 1882977, 4228):
+        machine.step(draw_step(number))
+        machine.both_ledgers_agree()

@@ -327,17 +327,17 @@ def _expand(
             outcome=OUTCOME_LETTERS[letters[place]] if letters else usual,
             reason=reason or None,
         )
-        name = f"{partition}-{_name_event(event, f'{entry.entry}-{place}')}"
+        name = _name_event(event, f"{entry.entry}-{place}", fields.get(b"n", b"").decode())
         yield (
-            msgspec.structs.replace(event, id=name),
+            msgspec.structs.replace(event, id=f"{partition}-{name}"),
             entry._replace(events=0 if place == len(ids) - 1 else place + 1),
         )
 
 
-def _name_event(event: FeedEvent, position: str) -> str:
+def _name_event(event: FeedEvent, position: str, taken_back: str) -> str:
     """The event's id in its partition; what may happen again is told apart by its place."""
     told = [event.account, event.document_id, event.type, event.outcome or "", event.reason or ""]
-    told += [event.run_id or "", event.task_id or ""]
+    told += [event.run_id or "", event.task_id or "", taken_back]
     if event.type not in _ONCE or event.task_id is None:
         told.append(position)
     return blake2b("\0".join(told).encode(), digest_size=10).hexdigest()

@@ -5,6 +5,7 @@
 --   w       why
 --   r k     run: one for all, or a line each; packed task ids (reads/entries.py)
 --   o       letters of the calls' outcomes
+--   n       how often what was told of the batch was taken back (P:b<B> `distrusted`)
 --   i       document ids as in their JSON, without the quotes, a line each
 -- P:meta `feed` tells what is written: `calls`; `settled` where nothing follows calls; nothing
 -- otherwise. P:b<B> `ids` and `campaign` are kept while its calls are followed, or may yet turn out to
@@ -67,7 +68,7 @@ end
 local function write_event(what, account, campaign, ids, more)
   local entry = { 't', what, 'a', account }
   if campaign and campaign ~= '' then entry[5], entry[6] = 'c', campaign end
-  for _, name in ipairs({ 'w', 'r', 'k', 'o' }) do
+  for _, name in ipairs({ 'w', 'r', 'k', 'o', 'n' }) do
     local value = more and more[name]
     if value and value ~= '' then entry[#entry + 1], entry[#entry + 2] = name, value end
   end

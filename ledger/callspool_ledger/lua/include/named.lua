@@ -127,6 +127,7 @@ local function distrust(id, code)
     end
   end
   call('HDEL', key, 'settled')
+  call('HINCRBY', key, 'distrusted', 1)
   if #wanted == 0 then
     call('HDEL', key, 'r' .. attempt, 't' .. attempt)
   else

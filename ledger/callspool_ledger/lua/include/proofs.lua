@@ -93,7 +93,8 @@ local function tell_created(batch, found, new, run, tasks, given, is_lost)
     end
   end
   local joined, packed = table.concat(lines, '\n'), pick(tasks, wanted)
-  tell_ids(batch, 'created', joined, { r = run, k = packed })
+  local distrusted = call('HGET', batch_key(batch.id), 'distrusted')
+  tell_ids(batch, 'created', joined, { r = run, k = packed, n = distrusted })
   if is_lost then
     tell_ids(batch, 'lost_sight', joined, { r = run, k = packed, o = string.rep('l', #lines) })
   end
