@@ -18,7 +18,6 @@ from callspool.request.text import clean, fault_of_word
 from callspool.settings import load_settings
 from callspool.settings.kinds import Kind
 from callspool.settings.urls import RefusedValue
-from callspool_operators.lists.columns import FIELDS, LEFT_OUT, NAME_PARTS
 
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?([smhdw])")
 LONGEST_PREFIX = 100
@@ -54,6 +53,14 @@ def columns(_ctx: click.Context, _param: click.Parameter, given: Sequence[str]) 
 
 def read_columns(given: Sequence[str]) -> dict[str, str]:
     """Reads the same; raises `click.BadParameter`."""
+    if not given:
+        return {}
+    from callspool_operators.lists.columns import (  # noqa: PLC0415 - few commands read a list
+        FIELDS,
+        LEFT_OUT,
+        NAME_PARTS,
+    )
+
     chosen: dict[str, str] = {}
     for pair in given:
         column, _, field = (clean(part) for part in pair.rpartition("="))
