@@ -124,10 +124,10 @@ def _field(options: Options) -> list[tuple[Contender, int]]:
 def _ratios(comparison: Comparison) -> list[Finding]:
     found = []
     for key, name, target in (
-        ("dramatiq", "plain dramatiq", 40.0),
-        ("celery", "celery-batches", 40.0),
-        ("afternoon", "the afternoon version", 1.5),
-        ("floor", "the floor", 0.4),
+        ("dramatiq", "plain dramatiq", 50.0),
+        ("celery", "celery-batches", 50.0),
+        ("afternoon", "the afternoon version", 1.25),
+        ("floor", "the floor", 0.55),
     ):
         ratio = comparison.ratio("callspool", key, rate)
         if ratio is not None:
